@@ -1,0 +1,52 @@
+#include "imbrex/base/error.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+namespace imbrex {
+namespace {
+
+// The text of one line of a file, without its indentation, or "" where it cannot be read.
+std::string text_of(const SourceLine& where) {
+  std::ifstream file(where.file);
+  std::string text;
+  for (int line = 0; line < where.line && std::getline(file, text);) ++line;
+  if (!file) return "";
+  const size_t first = text.find_first_not_of(" \t");
+  return first == std::string::npos ? "" : text.substr(first);
+}
+
+std::string prefix(const SourceLine& where) {
+  return where.line > 0 ? fmt::format("{}:{}: ", where.file, where.line) : "";
+}
+
+std::string quoted_line(const SourceLine& where) {
+  const std::string text = where.line > 0 ? text_of(where) : "";
+  return text.empty() ? "" : fmt::format("\n    | {}", text);
+}
+
+std::string join(const std::vector<Diagnostic>& diagnostics) {
+  std::string text;
+  for (const Diagnostic& diagnostic : diagnostics) text += (text.empty() ? "" : "\n") + render(diagnostic);
+  return text;
+}
+
+}  // namespace
+
+std::string render(const Diagnostic& d) {
+  std::string text =
+      fmt::format("{}{} [{}]: {}{}", prefix(d.where), d.is_warning ? "warning" : "error", d.id, d.message, quoted_line(d.where));
+  for (const Diagnostic::Note& note : d.notes)
+    text += fmt::format("\n  {}note: {}{}", prefix(note.where), note.message, quoted_line(note.where));
+  if (!d.hint.empty()) text += fmt::format("\n  try: {}", d.hint);
+  return text;
+}
+
+UserError::UserError(std::vector<Diagnostic> diagnostics)
+    : std::runtime_error(join(diagnostics)), diagnostics_(std::move(diagnostics)) {}
+
+InternalError::InternalError(const std::string& invariant)
+    : std::logic_error("internal error: " + invariant + " (this is a defect of Imbrex; please report it)") {}
+
+}  // namespace imbrex

@@ -1,0 +1,57 @@
+// The two families of errors. They never mix.
+//
+// A *user* error says what the author of a kernel, or the caller of the library, can change: where, with whose names, which
+// numbers, which rule, and what to try. An *internal* error says which invariant of Imbrex broke; it is never the user's fault.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace imbrex {
+
+// A place in the author's C++ source (or in a .tile file). `line` 0 means that the place is not known.
+struct SourceLine {
+  std::string file;
+  int line = 0;
+  friend bool operator==(const SourceLine&, const SourceLine&) = default;
+};
+
+// One finding. `id` is stable, lower case with dashes ("shape-mismatch"), and is the name of its page in docs/diagnostics/.
+struct Diagnostic {
+  std::string id;
+  SourceLine where;
+  std::string message;  // the rule that was broken, with the user's own names and the numbers
+  std::string hint;     // what to try; empty only where nothing can be said
+  struct Note {
+    SourceLine where;
+    std::string message;
+  };
+  std::vector<Note> notes;
+  bool is_warning = false;
+};
+
+// "file:line: error [id]: message", then the source line itself where the file can be read, notes, and "  try: hint".
+std::string render(const Diagnostic& diagnostic);
+
+class UserError : public std::runtime_error {
+ public:
+  explicit UserError(std::vector<Diagnostic> diagnostics);
+  explicit UserError(Diagnostic diagnostic) : UserError(std::vector<Diagnostic>{std::move(diagnostic)}) {}
+  const std::vector<Diagnostic>& diagnostics() const { return diagnostics_; }
+
+ private:
+  std::vector<Diagnostic> diagnostics_;
+};
+
+class InternalError : public std::logic_error {
+ public:
+  explicit InternalError(const std::string& invariant);
+};
+
+// Throws InternalError unless `condition` holds.
+inline void require(bool condition, const char* invariant) {
+  if (!condition) throw InternalError(invariant);
+}
+
+}  // namespace imbrex

@@ -1,0 +1,202 @@
+#include "imbrex/ir/index.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "imbrex/base/error.h"
+
+namespace imbrex::ir {
+namespace {
+
+using Kind = Index::Kind;
+
+int64_t floor_divide(int64_t a, int64_t b) {
+  require(b != 0, "index division by zero");
+  const int64_t q = a / b;
+  return q - ((a % b != 0) && ((a < 0) != (b < 0)));
+}
+
+int64_t apply(Kind kind, int64_t a, int64_t b) {
+  switch (kind) {
+    // Wrapping arithmetic: an index that overflows is refused by the checks on dimensions, never undefined here.
+    case Kind::add: return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+    case Kind::sub: return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+    case Kind::mul: return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    case Kind::floor_div: return floor_divide(a, b);
+    case Kind::mod: return a - floor_divide(a, b) * b;
+    case Kind::min: return std::min(a, b);
+    case Kind::max: return std::max(a, b);
+    default: throw InternalError("not an index operator");
+  }
+}
+
+IndexExpr leaf(Kind kind, std::string name) { return std::make_shared<Index>(Index{kind, 0, std::move(name), nullptr, nullptr}); }
+
+IndexExpr binary(Kind kind, IndexExpr a, IndexExpr b) {
+  const auto x = constant_value(a), y = constant_value(b);
+  const bool divides = kind == Kind::floor_div || kind == Kind::mod;
+  if (x && y && !(divides && *y == 0)) return constant(apply(kind, *x, *y));
+  return std::make_shared<Index>(Index{kind, 0, {}, std::move(a), std::move(b)});
+}
+
+// A linear combination: coefficient per atom (keyed by its text), and a constant under the empty key.
+using Linear = std::map<std::string, int64_t>;
+
+Linear linear(const IndexExpr& e);
+
+std::string canonical_text(const IndexExpr& e) {
+  std::string text;
+  for (const auto& [atom, coefficient] : linear(e)) text += std::to_string(coefficient) + "*[" + atom + "]";
+  return text;
+}
+
+Linear combine(Linear a, const Linear& b, int64_t factor) {
+  for (const auto& [atom, coefficient] : b)
+    if ((a[atom] += factor * coefficient) == 0) a.erase(atom);
+  return a;
+}
+
+Linear linear(const IndexExpr& e) {
+  switch (e->kind) {
+    case Kind::constant: return e->value == 0 ? Linear{} : Linear{{"", e->value}};
+    case Kind::name:
+    case Kind::span_begin:
+    case Kind::span_size:
+    case Kind::span_index: return {{to_text(e), 1}};
+    case Kind::add: return combine(linear(e->a), linear(e->b), 1);
+    case Kind::sub: return combine(linear(e->a), linear(e->b), -1);
+    case Kind::mul: {
+      const auto x = constant_value(e->a), y = constant_value(e->b);
+      if (x) return *x == 0 ? Linear{} : combine({}, linear(e->b), *x);
+      if (y) return *y == 0 ? Linear{} : combine({}, linear(e->a), *y);
+      [[fallthrough]];
+    }
+    default: {
+      std::string a = canonical_text(e->a), b = canonical_text(e->b);
+      const bool commutes = e->kind == Kind::mul || e->kind == Kind::min || e->kind == Kind::max;
+      if (commutes && b < a) std::swap(a, b);
+      return {{std::to_string(static_cast<int>(e->kind)) + "(" + a + "," + b + ")", 1}};
+    }
+  }
+}
+
+int precedence(Kind kind) {
+  switch (kind) {
+    case Kind::add:
+    case Kind::sub: return 1;
+    case Kind::mul:
+    case Kind::floor_div:
+    case Kind::mod: return 2;
+    default: return 3;
+  }
+}
+
+std::string text_in(const IndexExpr& e, int least) {
+  const std::string text = to_text(e);
+  const bool negative = e->kind == Kind::constant && e->value < 0;
+  return precedence(e->kind) < least || (negative && least > 1) ? "(" + text + ")" : text;
+}
+
+}  // namespace
+
+IndexExpr constant(int64_t value) { return std::make_shared<Index>(Index{Kind::constant, value, {}, nullptr, nullptr}); }
+IndexExpr named(std::string name) { return leaf(Kind::name, std::move(name)); }
+IndexExpr span_begin(std::string span) { return leaf(Kind::span_begin, std::move(span)); }
+IndexExpr span_size(std::string span) { return leaf(Kind::span_size, std::move(span)); }
+IndexExpr span_index(std::string span) { return leaf(Kind::span_index, std::move(span)); }
+
+IndexExpr add(IndexExpr a, IndexExpr b) {
+  if (constant_value(a) == 0) return b;
+  if (constant_value(b) == 0) return a;
+  return binary(Kind::add, std::move(a), std::move(b));
+}
+IndexExpr sub(IndexExpr a, IndexExpr b) {
+  if (constant_value(b) == 0) return a;
+  return binary(Kind::sub, std::move(a), std::move(b));
+}
+IndexExpr mul(IndexExpr a, IndexExpr b) {
+  if (constant_value(a) == 1) return b;
+  if (constant_value(b) == 1) return a;
+  if (constant_value(a) == 0 || constant_value(b) == 0) return constant(0);
+  return binary(Kind::mul, std::move(a), std::move(b));
+}
+IndexExpr floor_div(IndexExpr a, IndexExpr b) {
+  if (constant_value(b) == 1) return a;
+  return binary(Kind::floor_div, std::move(a), std::move(b));
+}
+IndexExpr ceil_div(IndexExpr a, IndexExpr b) { return floor_div(add(std::move(a), sub(b, constant(1))), b); }
+IndexExpr mod(IndexExpr a, IndexExpr b) {
+  if (constant_value(b) == 1) return constant(0);
+  return binary(Kind::mod, std::move(a), std::move(b));
+}
+IndexExpr min(IndexExpr a, IndexExpr b) { return same(a, b) ? a : binary(Kind::min, std::move(a), std::move(b)); }
+IndexExpr max(IndexExpr a, IndexExpr b) { return same(a, b) ? a : binary(Kind::max, std::move(a), std::move(b)); }
+
+std::optional<int64_t> constant_value(const IndexExpr& e) {
+  return e->kind == Kind::constant ? std::optional<int64_t>(e->value) : std::nullopt;
+}
+
+bool same(const IndexExpr& a, const IndexExpr& b) { return a == b || linear(a) == linear(b); }
+
+int64_t evaluate(const IndexExpr& e, const std::function<int64_t(const Index&)>& leaf_value) {
+  switch (e->kind) {
+    case Kind::constant: return e->value;
+    case Kind::name:
+    case Kind::span_begin:
+    case Kind::span_size:
+    case Kind::span_index: return leaf_value(*e);
+    default: return apply(e->kind, evaluate(e->a, leaf_value), evaluate(e->b, leaf_value));
+  }
+}
+
+IndexExpr substitute(const IndexExpr& e, const std::function<std::optional<IndexExpr>(const Index&)>& leaf) {
+  switch (e->kind) {
+    case Kind::constant: return e;
+    case Kind::name:
+    case Kind::span_begin:
+    case Kind::span_size:
+    case Kind::span_index: return leaf(*e).value_or(e);
+    default: break;
+  }
+  IndexExpr a = substitute(e->a, leaf), b = substitute(e->b, leaf);
+  if (a == e->a && b == e->b) return e;
+  switch (e->kind) {
+    case Kind::add: return add(a, b);
+    case Kind::sub: return sub(a, b);
+    case Kind::mul: return mul(a, b);
+    case Kind::floor_div: return floor_div(a, b);
+    case Kind::mod: return mod(a, b);
+    case Kind::min: return min(a, b);
+    default: return max(a, b);
+  }
+}
+
+std::set<std::string> names_in(const IndexExpr& e) {
+  std::set<std::string> names;
+  substitute(e, [&](const Index& leaf) {
+    names.insert(leaf.name);
+    return std::optional<IndexExpr>();
+  });
+  return names;
+}
+
+std::string to_text(const IndexExpr& e) {
+  switch (e->kind) {
+    case Kind::constant: return std::to_string(e->value);
+    case Kind::name: return e->name;
+    case Kind::span_begin: return e->name + ".begin";
+    case Kind::span_size: return e->name + ".size";
+    case Kind::span_index: return e->name + ".index";
+    case Kind::add: return text_in(e->a, 1) + " + " + text_in(e->b, 2);
+    case Kind::sub: return text_in(e->a, 1) + " - " + text_in(e->b, 2);
+    case Kind::mul: return text_in(e->a, 2) + " * " + text_in(e->b, 3);
+    case Kind::floor_div: return text_in(e->a, 2) + " // " + text_in(e->b, 3);
+    case Kind::mod: return text_in(e->a, 2) + " % " + text_in(e->b, 3);
+    case Kind::min: return "min(" + to_text(e->a) + ", " + to_text(e->b) + ")";
+    case Kind::max: return "max(" + to_text(e->a) + ", " + to_text(e->b) + ")";
+  }
+  throw InternalError("unknown index kind");
+}
+
+}  // namespace imbrex::ir
