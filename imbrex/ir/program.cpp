@@ -1,0 +1,402 @@
+#include "imbrex/ir/program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <span>
+
+namespace imbrex::ir {
+namespace {
+
+struct OpName {
+  Op op;
+  const char* name;
+};
+constexpr OpName kOps[] = {
+    {Op::variable, "variable"},     {Op::load, "load"},
+    {Op::constant, "full"},         {Op::index, "int32"},
+    {Op::iota, "iota"},             {Op::cast, "cast"},
+    {Op::neg, "neg"},               {Op::abs, "abs"},
+    {Op::recip, "recip"},           {Op::sqrt, "sqrt"},
+    {Op::rsqrt, "rsqrt"},           {Op::exp, "exp"},
+    {Op::log, "log"},               {Op::add, "add"},
+    {Op::sub, "sub"},               {Op::mul, "mul"},
+    {Op::div, "div"},               {Op::min, "min"},
+    {Op::max, "max"},               {Op::eq, "eq"},
+    {Op::ne, "ne"},                 {Op::lt, "lt"},
+    {Op::le, "le"},                 {Op::gt, "gt"},
+    {Op::ge, "ge"},                 {Op::select, "select"},
+    {Op::row_sum, "row_sum"},       {Op::row_max, "row_max"},
+    {Op::row_min, "row_min"},       {Op::col_sum, "col_sum"},
+    {Op::col_max, "col_max"},       {Op::col_min, "col_min"},
+    {Op::row_sum_acc, "row_sum_acc"}, {Op::col_sum_acc, "col_sum_acc"},
+    {Op::matmul, "matmul"},         {Op::matmul_acc, "matmul_acc"},
+    {Op::reshape, "reshape"},       {Op::transpose, "transpose"},
+    {Op::concat_rows, "concat_rows"}, {Op::concat_columns, "concat_columns"},
+    {Op::even, "even"},             {Op::odd, "odd"},
+    {Op::interleave, "interleave"}, {Op::gather, "gather"},
+};
+
+constexpr const char* kCastModes[] = {"exact", "rint", "round", "floor", "ceil", "trunc"};
+constexpr const char* kRoles[] = {"input", "output", "inout", "temporary"};
+constexpr const char* kCompares[] = {"<", "<=", "==", "!=", ">=", ">"};
+
+std::string shape_text(const IndexExpr& rows, const IndexExpr& columns) {
+  return fmt::format("[{}, {}]", to_text(rows), to_text(columns));
+}
+std::string describe(const ExprPtr& e) { return fmt::format("{} {}", name_of(e->dtype), shape_text(e->rows, e->columns)); }
+
+[[noreturn]] void fail(const Written& written, const char* id, std::string message, std::string hint) {
+  throw UserError(Diagnostic{id, written.where, std::move(message), std::move(hint), {}});
+}
+
+std::shared_ptr<Expr> node(Op op, DType dtype, IndexExpr rows, IndexExpr columns, std::vector<ExprPtr> args, const Written& written) {
+  auto e = std::make_shared<Expr>();
+  e->op = op;
+  e->dtype = dtype;
+  e->rows = std::move(rows);
+  e->columns = std::move(columns);
+  e->args = std::move(args);
+  e->origin = written.origin;
+  return e;
+}
+
+bool is_arithmetic(DType dtype) { return dtype == DType::f32 || dtype == DType::int32; }
+
+void require_dtype(Op op, const ExprPtr& x, std::initializer_list<DType> allowed, const Written& written) {
+  if (std::find(allowed.begin(), allowed.end(), x->dtype) != allowed.end()) return;
+  std::string names;
+  for (DType dtype : allowed) names += (names.empty() ? "" : " or ") + std::string(name_of(dtype));
+  const char* wanted = name_of(*allowed.begin());
+  fail(written, "dtype-mismatch", fmt::format("{} takes {}, and got {}", name_of(op), names, describe(x)),
+       fmt::format("cast the operand first: cast(x, {}{})", wanted, is_exact_cast(x->dtype, *allowed.begin()) ? "" : ", rint"));
+}
+
+// One axis of an elementwise operation: equal extents, or one of them 1.
+IndexExpr broadcast_axis(const IndexExpr& a, const IndexExpr& b, bool& ok) {
+  if (same(a, b) || is_one(b)) return a;
+  if (is_one(a)) return b;
+  ok = false;
+  return a;
+}
+
+// `[m, 1]` and `[1, n]` against `[m, n]`, `[1, 1]` against anything. `[m, 1]` against `[1, n]` is refused: neither is the result.
+TileShape broadcast(Op op, const ExprPtr& a, const ExprPtr& b, const Written& written) {
+  bool ok = true;
+  TileShape result{broadcast_axis(a->rows, b->rows, ok), broadcast_axis(a->columns, b->columns, ok)};
+  const auto is_result = [&](const ExprPtr& e) { return same(e->rows, result.rows) && same(e->columns, result.columns); };
+  if (!ok || (!is_result(a) && !is_result(b)))
+    fail(written, "broadcast", fmt::format("{} of {} and {}: the shapes do not fit", name_of(op), describe(a), describe(b)),
+         "only [m, 1] and [1, n] broadcast against [m, n], and a single number against anything; make the shapes equal, or load "
+         "both through the same spans");
+  return result;
+}
+
+ExprPtr make_elementwise_pair(Op op, DType result, ExprPtr a, ExprPtr b, const Written& written) {
+  if (a->dtype != b->dtype)
+    fail(written, "dtype-mismatch", fmt::format("{} of {} and {}: the types differ", name_of(op), describe(a), describe(b)),
+         fmt::format("cast one of them, for example cast(x, {}{})", name_of(a->dtype), is_exact_cast(b->dtype, a->dtype) ? "" : ", rint"));
+  const TileShape shape = broadcast(op, a, b, written);
+  return node(op, result, shape.rows, shape.columns, {std::move(a), std::move(b)}, written);
+}
+
+ExprPtr make_accumulating_sum(Op op, ExprPtr acc, ExprPtr x, const Written& written) {
+  const bool over_row = op == Op::row_sum_acc;
+  require_dtype(op, x, {DType::f32, DType::int32}, written);
+  if (acc->dtype != x->dtype)
+    fail(written, "dtype-mismatch", fmt::format("{} continues a {} sum with {}", name_of(op), name_of(acc->dtype), describe(x)),
+         "make the accumulator of the type that is summed");
+  const IndexExpr rows = over_row ? x->rows : constant(1), columns = over_row ? constant(1) : x->columns;
+  if (!same(acc->rows, rows) || !same(acc->columns, columns))
+    fail(written, "shape-mismatch",
+         fmt::format("{} of {} needs an accumulator {}, and got {}", name_of(op), describe(x), shape_text(rows, columns), describe(acc)),
+         fmt::format("make it zeros({}, {})", name_of(x->dtype), shape_text(rows, columns)));
+  return node(op, x->dtype, rows, columns, {std::move(acc), std::move(x)}, written);
+}
+
+// int32 for int8 or uint8 by int8, f32 for bf16 by bf16 and f32 by f32.
+DType product_dtype(const ExprPtr& a, const ExprPtr& b, const Written& written) {
+  const bool integers = (a->dtype == DType::int8 || a->dtype == DType::uint8) && b->dtype == DType::int8;
+  const bool floats = a->dtype == b->dtype && (a->dtype == DType::bf16 || a->dtype == DType::f32);
+  if (!integers && !floats)
+    fail(written, "dtype-mismatch", fmt::format("matmul of {} and {}", describe(a), describe(b)),
+         "matmul multiplies bf16 by bf16, f32 by f32 (to f32), int8 by int8 or uint8 by int8 (to int32); cast the operands");
+  return integers ? DType::int32 : DType::f32;
+}
+
+ExprPtr make_product(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written) {
+  const DType dtype = product_dtype(a, b, written);
+  const IndexExpr rows = transpose_a ? a->columns : a->rows, inner = transpose_a ? a->rows : a->columns;
+  const IndexExpr inner_b = transpose_b ? b->columns : b->rows, columns = transpose_b ? b->rows : b->columns;
+  if (!same(inner, inner_b))
+    fail(written, "shape-mismatch",
+         fmt::format("matmul of {}{} and {}{}: the inner extents {} and {} differ", describe(a), transpose_a ? " transposed" : "",
+                     describe(b), transpose_b ? " transposed" : "", to_text(inner), to_text(inner_b)),
+         "take both slices with the same span of k");
+  if (acc && (acc->dtype != dtype || !same(acc->rows, rows) || !same(acc->columns, columns)))
+    fail(written, "shape-mismatch",
+         fmt::format("matmul_acc adds {} {} to {}", name_of(dtype), shape_text(rows, columns), describe(acc)),
+         fmt::format("make the accumulator zeros({}, {})", name_of(dtype), shape_text(rows, columns)));
+  const Op op = acc ? Op::matmul_acc : Op::matmul;
+  std::vector<ExprPtr> args;
+  if (acc) args.push_back(std::move(acc));
+  args.push_back(std::move(a));
+  args.push_back(std::move(b));
+  auto e = node(op, dtype, rows, columns, std::move(args), written);
+  e->transpose_a = transpose_a;
+  e->transpose_b = transpose_b;
+  return e;
+}
+
+ExprPtr make_half(Op op, ExprPtr x, const Written& written) {
+  const auto n = constant_value(x->columns);
+  if (!n || *n % 2 != 0)
+    fail(written, "shape-mismatch", fmt::format("{} of {}: the number of columns must be a constant, and even", name_of(op), describe(x)),
+         "slice the columns with constants");
+  return node(op, x->dtype, x->rows, constant(*n / 2), {std::move(x)}, written);
+}
+
+}  // namespace
+
+const Annotation* find(const Annotations& annotations, const std::string& name) {
+  for (const Annotation& annotation : annotations)
+    if (annotation.name == name) return &annotation;
+  return nullptr;
+}
+
+const char* name_of(CastMode mode) { return kCastModes[static_cast<size_t>(mode)]; }
+const char* name_of(Role role) { return kRoles[static_cast<size_t>(role)]; }
+const char* text_of(Compare compare) { return kCompares[static_cast<size_t>(compare)]; }
+
+const char* name_of(Op op) {
+  for (const OpName& row : kOps)
+    if (row.op == op) return row.name;
+  throw InternalError("an operation without a name");
+}
+std::optional<Op> op_named(const std::string& name) {
+  for (const OpName& row : kOps)
+    if (name == row.name) return row.op;
+  return std::nullopt;
+}
+
+bool is_exact_cast(DType from, DType to) {
+  if (from == to) return true;
+  switch (from) {
+    case DType::int8: return to != DType::uint8 && to != DType::boolean;    // eight bits fit the precision of bf16 and f16
+    case DType::uint8: return to != DType::int8 && to != DType::boolean;
+    case DType::bf16:
+    case DType::f16: return to == DType::f32;
+    case DType::boolean: return true;
+    default: return false;
+  }
+}
+
+bool is_one(const IndexExpr& e) { return constant_value(e) == 1; }
+
+TileShape shape_of_slice(const std::vector<Axis>& slice, const Written& written) {
+  std::vector<IndexExpr> extents;
+  for (const Axis& axis : slice)
+    if (axis.kind != Axis::Kind::point) extents.push_back(axis.size);
+  if (extents.size() > 2)
+    fail(written, "slice-rank", fmt::format("a slice with {} extents: a tile has two, rows and columns", extents.size()),
+         "give an index for the other axes, or take the slice of a view that merges them");
+  if (extents.empty()) return {constant(1), constant(1)};
+  if (extents.size() == 1) return {constant(1), extents[0]};
+  return {extents[0], extents[1]};
+}
+
+ExprPtr make_variable(std::string name, DType dtype, IndexExpr rows, IndexExpr columns, const Written& written) {
+  auto e = node(Op::variable, dtype, std::move(rows), std::move(columns), {}, written);
+  e->name = std::move(name);
+  return e;
+}
+
+ExprPtr make_load(const std::string& tensor, DType dtype, std::vector<Axis> slice, const Written& written) {
+  const TileShape shape = shape_of_slice(slice, written);
+  auto e = node(Op::load, dtype, shape.rows, shape.columns, {}, written);
+  e->name = tensor;
+  e->slice = std::move(slice);
+  return e;
+}
+
+ExprPtr make_constant(DType dtype, IndexExpr rows, IndexExpr columns, double value, const Written& written) {
+  if (dtype == DType::int32 || dtype == DType::int8 || dtype == DType::uint8) {
+    const double least = dtype == DType::int32 ? -2147483648.0 : dtype == DType::int8 ? -128 : 0;
+    const double most = dtype == DType::int32 ? 2147483647.0 : dtype == DType::int8 ? 127 : 255;
+    if (!(value >= least && value <= most) || value != std::floor(value))
+      fail(written, "constant-range", fmt::format("{} is not a value of {}", value, name_of(dtype)),
+           fmt::format("give an integer from {} to {}", least, most));
+  } else if (dtype == DType::f32) {
+    value = static_cast<double>(static_cast<float>(value));
+  } else {
+    fail(written, "dtype-mismatch", fmt::format("a constant of type {}", name_of(dtype)), "make it f32 and cast it");
+  }
+  auto e = node(Op::constant, dtype, std::move(rows), std::move(columns), {}, written);
+  e->value = value;
+  return e;
+}
+
+ExprPtr make_scalar(DType dtype, double value, const Written& written) {
+  return make_constant(dtype, constant(1), constant(1), value, written);
+}
+
+ExprPtr make_index(IndexExpr index, const Written& written) {
+  auto e = node(Op::index, DType::int32, constant(1), constant(1), {}, written);
+  e->index = std::move(index);
+  return e;
+}
+
+ExprPtr make_iota(IndexExpr columns, IndexExpr begin, const Written& written) {
+  auto e = node(Op::iota, DType::int32, constant(1), std::move(columns), {}, written);
+  e->index = std::move(begin);
+  return e;
+}
+
+ExprPtr make_cast(ExprPtr x, DType to, CastMode mode, const Written& written) {
+  if (to == DType::boolean && x->dtype != DType::boolean)
+    fail(written, "cast-mode", fmt::format("a cast from {} to bool", name_of(x->dtype)), "compare instead: x != 0");
+  if (mode == CastMode::exact && !is_exact_cast(x->dtype, to))
+    fail(written, "cast-mode", fmt::format("the cast from {} to {} rounds, and its mode is missing", name_of(x->dtype), name_of(to)),
+         fmt::format("cast(x, {}, rint), or round, floor, ceil, trunc", name_of(to)));
+  if (is_exact_cast(x->dtype, to)) mode = CastMode::exact;
+  auto e = node(Op::cast, to, x->rows, x->columns, {x}, written);
+  e->mode = mode;
+  return e;
+}
+
+ExprPtr make_unary(Op op, ExprPtr x, const Written& written) {
+  const IndexExpr rows = x->rows, columns = x->columns;
+  switch (op) {
+    case Op::recip:
+    case Op::sqrt:
+    case Op::rsqrt:
+    case Op::exp:
+    case Op::log:
+      require_dtype(op, x, {DType::f32}, written);
+      return node(op, x->dtype, rows, columns, {x}, written);
+    case Op::neg:
+    case Op::abs:
+      require_dtype(op, x, {DType::f32, DType::int32}, written);
+      return node(op, x->dtype, rows, columns, {x}, written);
+    case Op::row_sum:
+    case Op::row_max:
+    case Op::row_min:
+      require_dtype(op, x, {DType::f32, DType::int32}, written);
+      return node(op, x->dtype, rows, constant(1), {x}, written);
+    case Op::col_sum:
+    case Op::col_max:
+    case Op::col_min:
+      require_dtype(op, x, {DType::f32, DType::int32}, written);
+      return node(op, x->dtype, constant(1), columns, {x}, written);
+    case Op::transpose: return node(op, x->dtype, columns, rows, {x}, written);
+    case Op::even:
+    case Op::odd: return make_half(op, std::move(x), written);
+    default: throw InternalError(fmt::format("{} is not unary", name_of(op)));
+  }
+}
+
+ExprPtr make_binary(Op op, ExprPtr a, ExprPtr b, const Written& written) {
+  switch (op) {
+    case Op::div:
+      require_dtype(op, a, {DType::f32}, written);
+      return make_elementwise_pair(op, a->dtype, a, b, written);
+    case Op::add:
+    case Op::sub:
+    case Op::mul:
+    case Op::min:
+    case Op::max:
+      require_dtype(op, a, {DType::f32, DType::int32}, written);
+      return make_elementwise_pair(op, a->dtype, a, b, written);
+    case Op::eq:
+    case Op::ne:
+    case Op::lt:
+    case Op::le:
+    case Op::gt:
+    case Op::ge:
+      require_dtype(op, a, {DType::f32, DType::int32}, written);
+      return make_elementwise_pair(op, DType::boolean, a, b, written);
+    case Op::row_sum_acc:
+    case Op::col_sum_acc: return make_accumulating_sum(op, std::move(a), std::move(b), written);
+    case Op::interleave:
+      if (a->dtype != b->dtype || !same(a->rows, b->rows) || !same(a->columns, b->columns))
+        fail(written, "shape-mismatch", fmt::format("interleave of {} and {}: they must be alike", describe(a), describe(b)),
+             "give the even and the odd columns with the same shape and type");
+      return node(op, a->dtype, a->rows, mul(constant(2), a->columns), {a, b}, written);
+    case Op::gather:
+      require_dtype(op, b, {DType::int32}, written);
+      if (!same(a->rows, b->rows))
+        fail(written, "shape-mismatch", fmt::format("gather from {} by {}: the numbers of rows differ", describe(a), describe(b)),
+             "give one row of column indices for each row");
+      return node(op, a->dtype, b->rows, b->columns, {a, b}, written);
+    default: throw InternalError(fmt::format("{} is not binary", name_of(op)));
+  }
+}
+
+ExprPtr make_select(ExprPtr condition, ExprPtr a, ExprPtr b, const Written& written) {
+  require_dtype(Op::select, condition, {DType::boolean}, written);
+  if (a->dtype != b->dtype)
+    fail(written, "dtype-mismatch", fmt::format("select between {} and {}: the types differ", describe(a), describe(b)),
+         "cast one of them");
+  // The result has the shape that the choices broadcast to, the condition included.
+  const TileShape choices = broadcast(Op::select, a, b, written);
+  const ExprPtr chosen = node(Op::select, a->dtype, choices.rows, choices.columns, {}, written);
+  const TileShape shape = broadcast(Op::select, chosen, condition, written);
+  return node(Op::select, a->dtype, shape.rows, shape.columns, {std::move(condition), std::move(a), std::move(b)}, written);
+}
+
+ExprPtr make_matmul(ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written) {
+  return make_product(nullptr, std::move(a), std::move(b), transpose_a, transpose_b, written);
+}
+
+ExprPtr make_matmul_acc(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written) {
+  return make_product(std::move(acc), std::move(a), std::move(b), transpose_a, transpose_b, written);
+}
+
+ExprPtr make_reshape(ExprPtr x, IndexExpr rows, IndexExpr columns, const Written& written) {
+  if (!same(mul(x->rows, x->columns), mul(rows, columns)))
+    fail(written, "shape-mismatch",
+         fmt::format("reshape of {} to {}: the numbers of elements are not the same", describe(x), shape_text(rows, columns)),
+         "keep rows * columns");
+  return node(Op::reshape, x->dtype, std::move(rows), std::move(columns), {std::move(x)}, written);
+}
+
+ExprPtr make_concat(Op op, std::vector<ExprPtr> parts, const Written& written) {
+  require(op == Op::concat_rows || op == Op::concat_columns, "make_concat makes concat_rows or concat_columns");
+  if (parts.size() < 2)
+    fail(written, "shape-mismatch", fmt::format("{} of {} tiles", name_of(op), parts.size()), "give two tiles or more");
+  const bool by_rows = op == Op::concat_rows;
+  IndexExpr sum = constant(0);
+  for (const ExprPtr& part : parts) {
+    const bool fits = by_rows ? same(part->columns, parts[0]->columns) : same(part->rows, parts[0]->rows);
+    if (part->dtype != parts[0]->dtype || !fits)
+      fail(written, "shape-mismatch", fmt::format("{} of {} and {}", name_of(op), describe(parts[0]), describe(part)),
+           by_rows ? "give tiles of one type with equal numbers of columns" : "give tiles of one type with equal numbers of rows");
+    sum = add(sum, by_rows ? part->rows : part->columns);
+  }
+  const ExprPtr first = parts[0];
+  return node(op, first->dtype, by_rows ? sum : first->rows, by_rows ? first->columns : sum, std::move(parts), written);
+}
+
+ExprPtr with_args(const Expr& e, std::vector<ExprPtr> args) {
+  const Written written{{}, e.origin};
+  switch (e.op) {
+    case Op::variable:
+    case Op::load:
+    case Op::constant:
+    case Op::index:
+    case Op::iota: return std::make_shared<Expr>(e);
+    case Op::cast: return make_cast(args[0], e.dtype, e.mode, written);
+    case Op::select: return make_select(args[0], args[1], args[2], written);
+    case Op::matmul: return make_matmul(args[0], args[1], e.transpose_a, e.transpose_b, written);
+    case Op::matmul_acc: return make_matmul_acc(args[0], args[1], args[2], e.transpose_a, e.transpose_b, written);
+    case Op::reshape: return make_reshape(args[0], e.rows, e.columns, written);
+    case Op::concat_rows:
+    case Op::concat_columns: return make_concat(e.op, std::move(args), written);
+    default: return args.size() == 1 ? make_unary(e.op, args[0], written) : make_binary(e.op, args[0], args[1], written);
+  }
+}
+
+}  // namespace imbrex::ir
