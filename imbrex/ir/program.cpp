@@ -64,8 +64,6 @@ std::shared_ptr<Expr> node(Op op, DType dtype, IndexExpr rows, IndexExpr columns
   return e;
 }
 
-bool is_arithmetic(DType dtype) { return dtype == DType::f32 || dtype == DType::int32; }
-
 void require_dtype(Op op, const ExprPtr& x, std::initializer_list<DType> allowed, const Written& written) {
   if (std::find(allowed.begin(), allowed.end(), x->dtype) != allowed.end()) return;
   std::string names;
