@@ -1,0 +1,65 @@
+# Shared by ./run and ./test: installs what is missing, and runs a step with its name and its seconds.
+
+say() { printf 'imbrex: %s\n' "$*"; }
+
+# is_there command|header NAME
+is_there() {
+  case $1 in
+    command) command -v "$2" > /dev/null ;;
+    header) command -v g++ > /dev/null && printf '#include <%s>\n' "$2" | g++ -std=c++20 -x c++ -M - > /dev/null 2>&1 ;;
+  esac
+}
+
+# install_missing run|test: on Debian as root, installs the packages of packages.txt that are missing; otherwise says what is
+# missing and how to install it, and ends with status 1.
+install_missing() {
+  local purpose=$1 needed_for package kind name
+  local missing=() missing_names=()
+  while read -r needed_for package kind name; do
+    case $needed_for in '' | '#'*) continue ;; test) [ "$purpose" = test ] || continue ;; esac
+    is_there "$kind" "$name" || { missing+=("$package"); missing_names+=("$name"); }
+  done < scripts/packages.txt
+  [ ${#missing[@]} -eq 0 ] && return 0
+  if [ "$(id -u)" -eq 0 ] && [ -e /etc/debian_version ] && command -v apt-get > /dev/null; then
+    step "install ${missing[*]}" apt_get_install "${missing[@]}"
+    return 0
+  fi
+  say "missing: ${missing_names[*]}" >&2
+  if [ -e /etc/debian_version ]; then
+    say "install them with: sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+  else
+    say "install them with this system's package manager; on Debian they are: apt-get install -y ${missing[*]}" >&2
+  fi
+  exit 1
+}
+
+apt_get_install() {
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update && apt-get install -y --no-install-recommends "$@"
+}
+
+# step NAME COMMAND...: on a terminal the command's output is seen as it comes, elsewhere only if it fails.
+step() {
+  local name=$1 log status=0 begin=${EPOCHREALTIME/[.,]/}
+  shift
+  say "$name ..."
+  if [ -t 1 ]; then
+    "$@" || status=$?
+  else
+    log=$(mktemp)
+    "$@" > "$log" 2>&1 || { status=$?; cat "$log"; }
+    rm -f "$log"
+  fi
+  local milliseconds=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
+  say "$name: $([ $status -eq 0 ] && echo done || echo "failed with status $status") after $((milliseconds / 1000)).$((milliseconds % 1000 / 100)) s"
+  [ $status -eq 0 ] || exit "$status"
+}
+
+# build PRESET [TARGET...]: configures and builds a preset of CMakePresets.json, with Ninja where there is one.
+build() {
+  local preset=$1
+  shift
+  if [ -z "${CMAKE_GENERATOR:-}" ] && command -v ninja > /dev/null; then export CMAKE_GENERATOR=Ninja; fi
+  step "configure $preset" cmake --preset "$preset"
+  step "build $preset" cmake --build --preset "$preset" --parallel "$(nproc)" ${1:+--target "$@"}
+}
