@@ -46,6 +46,9 @@ std::string render(const Diagnostic& d) {
 UserError::UserError(std::vector<Diagnostic> diagnostics)
     : std::runtime_error(join(diagnostics)), diagnostics_(std::move(diagnostics)) {}
 
+UserError::UserError(std::string id, std::string message, std::string hint)
+    : UserError(Diagnostic{std::move(id), SourceLine{}, std::move(message), std::move(hint), {}, false}) {}
+
 InternalError::InternalError(const std::string& invariant)
     : std::logic_error("internal error: " + invariant + " (this is a defect of Imbrex; please report it)") {}
 

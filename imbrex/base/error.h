@@ -38,6 +38,8 @@ class UserError : public std::runtime_error {
  public:
   explicit UserError(std::vector<Diagnostic> diagnostics);
   explicit UserError(Diagnostic diagnostic) : UserError(std::vector<Diagnostic>{std::move(diagnostic)}) {}
+  // Of something that stands on no source line: a file, an option, an argument.
+  UserError(std::string id, std::string message, std::string hint);
   const std::vector<Diagnostic>& diagnostics() const { return diagnostics_; }
 
  private:
