@@ -1,0 +1,39 @@
+// Kernels ahead of time: C++ files for each instruction set, a dispatcher that chooses at run time, and a C header.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "imbrex/ir/program.h"
+#include "imbrex/target/isa.h"
+
+namespace imbrex::runtime {
+
+struct AotKernel {
+  ir::Program program;
+  std::string symbol;       // the C function's name
+  std::string description;  // one line for the header, such as "deepseek_v4/qkv_proj_rope, preset flash, variant fused"
+};
+
+struct AotRequest {
+  std::vector<AotKernel> kernels;
+  std::vector<target::Isa> isas;        // in any order; the best that the machine runs is chosen
+  std::string header = "kernels.h";     // its path below <directory>/include
+  std::filesystem::path directory;
+};
+
+// Writes, each file only if its text changes:
+//   include/<header>                  the C header: for each kernel its function, the numbers of its tensors and dimensions
+//   include/imbrex/runtime/abi.h      what that header includes
+//   source/<symbol>_<isa>.cpp         the kernel for one instruction set, to be compiled with the flags in
+//   source/<symbol>_<isa>.flags       a file for the compiler's command line: @<file>
+//   source/<symbol>.cpp               the dispatcher
+//   source/imbrex/...                 the headers that those include; -I source
+// Returns the source files. UserError: a symbol that is no C identifier, no kernel, no instruction set, files that cannot be written.
+std::vector<std::filesystem::path> write_ahead_of_time(const AotRequest& request);
+
+// "deepseek_v4/qkv_proj_rope" -> "deepseek_v4_qkv_proj_rope"; CMake's function makes the same.
+std::string c_identifier(const std::string& name);
+
+}  // namespace imbrex::runtime

@@ -1,0 +1,79 @@
+// The cache of compiled kernels: a directory of entries, each a directory named by the SHA-256 of everything that decides its
+// content. Many processes use it at once, without locks:
+//
+//   <root>/<64 hex digits>/kernel.cpp kernel.so manifest    an entry; `manifest` has size and SHA-256 of the other two
+//   <root>/failed-<64 hex digits>/                          source and messages of a compilation that failed
+//   <root>/compilers/<64 hex digits>                        what a compiler said for --version
+//   <root>/tmp-*/                                           being made, or left by a process that was killed
+//
+// An entry is made in a private directory, flushed to disk, and renamed into place, so that it is there completely or not at all.
+// What does not match its manifest is a miss, and is replaced. The least recently used entries go when the cache exceeds its size.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imbrex/base/error.h"
+
+namespace imbrex::runtime {
+
+struct CacheOptions {
+  std::filesystem::path directory;        // empty: default_cache_directory()
+  uint64_t most_bytes = uint64_t{1} << 30;
+};
+
+// $IMBREX_CACHE, else $XDG_CACHE_HOME/imbrex, else ~/.cache/imbrex; empty if none of these is set.
+std::filesystem::path default_cache_directory();
+
+struct CacheEntry {
+  std::string key;
+  std::filesystem::path directory;
+  uint64_t bytes = 0;
+  std::filesystem::file_time_type last_used;
+  std::string kernel;    // the kernel's name, from the first line of its source
+  bool intact = false;   // set by verify() only
+};
+
+class Cache {
+ public:
+  explicit Cache(const CacheOptions& options = {});
+
+  const std::filesystem::path& root() const { return root_; }
+  // Why nothing can be stored here; empty if it can. Creates the directory.
+  const std::string& unwritable_because() const { return unwritable_because_; }
+
+  // The entry's directory if it is there and intact; marks it as used.
+  std::optional<std::filesystem::path> find(const std::string& key) const;
+  // A new private directory inside the root.
+  std::filesystem::path make_private_directory() const;
+  // Turns a private directory that holds kernel.cpp and kernel.so into the entry. Where another process was first, that one's
+  // entry stays, and if it is intact it is the result. Empty if neither could be had: the private directory is then still there.
+  std::optional<std::filesystem::path> publish(const std::filesystem::path& private_directory, const std::string& key) const;
+  // Moves a private directory to failed-<key> and says where it is now.
+  std::filesystem::path keep_failed(const std::filesystem::path& private_directory, const std::string& key) const;
+
+  // For `imbrex cache`. Entries are sorted by last use, latest first.
+  std::vector<CacheEntry> list() const;
+  // The same with `intact` set. Removes what is not intact if `remove_damaged`.
+  std::vector<CacheEntry> verify(bool remove_damaged) const;
+  // Removes everything that this class made, and nothing else. Returns the bytes.
+  uint64_t clear() const;
+
+ private:
+  void evict() const;
+  bool remove_entry(const std::filesystem::path& directory) const;
+
+  std::filesystem::path root_;
+  uint64_t most_bytes_;
+  std::string unwritable_because_;
+};
+
+// True if the directory holds a complete entry whose files match its manifest.
+bool is_intact(const std::filesystem::path& entry);
+// Writes <directory>/manifest and flushes it, the files it names, and the directory to disk.
+void seal(const std::filesystem::path& directory);
+
+}  // namespace imbrex::runtime

@@ -1,0 +1,74 @@
+// Runs one function on several threads at once, SPMD: each worker gets its number `ith` of `nth` and a barrier that joins all of
+// them. Work is split by the function, statically; there are no queues. Idle workers spin for some tens of microseconds, which
+// covers the gaps between the phases and calls of one model, then sleep in the kernel.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <type_traits>
+
+namespace imbrex::runtime {
+
+// Joins `count` threads, any number of times. What a thread wrote before wait() is seen by all after it.
+class Barrier {
+ public:
+  explicit Barrier(int count = 1) { reset(count); }
+  void wait();
+  // The form that imbrex_call wants: `barrier` is a Barrier*.
+  static void wait_on(void* barrier) { static_cast<Barrier*>(barrier)->wait(); }
+  // While no thread waits.
+  void reset(int count);
+
+ private:
+  uint32_t count_ = 1;
+  int spins_ = 0;
+  alignas(64) std::atomic<uint32_t> arrived_{0};
+  alignas(64) std::atomic<uint32_t> generation_{0};
+};
+
+class Executor {
+ public:
+  // Starts threads - 1 threads; the caller of run() is worker 0.
+  explicit Executor(int threads = available_processors());
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  int threads() const { return threads_; }
+
+  // Calls function(user, ith, nth, barrier) for each ith in [0, nth), all at once, and returns when all have returned. Needs
+  // 1 <= nth <= threads(). The function must not throw and must not call run() of the same executor; calls from several threads
+  // take turns. A forked child has no workers: it needs an executor of its own.
+  using Function = void (*)(void* user, int ith, int nth, Barrier& barrier);
+  void run(int nth, Function function, void* user);
+
+  template <class F>
+  void run(int nth, F&& f) {
+    using Callable = std::remove_reference_t<F>;
+    run(nth, [](void* user, int ith, int n, Barrier& barrier) { (*static_cast<Callable*>(user))(ith, n, barrier); },
+        const_cast<void*>(static_cast<const void*>(std::addressof(f))));
+  }
+
+  // The processors that this process may run on.
+  static int available_processors();
+  // One for the process, made at first use, with a worker for each of them.
+  static Executor& shared();
+
+ private:
+  struct Worker;
+  void work(int ith);
+
+  int threads_;
+  std::unique_ptr<Worker[]> workers_;  // [0] is unused: it is the caller
+  std::mutex one_run_;
+  Barrier barrier_;
+  // The run in progress: written before a worker's ticket, read by that worker after it.
+  Function function_ = nullptr;
+  void* user_ = nullptr;
+  int nth_ = 0;
+  alignas(64) std::atomic<uint32_t> running_{0};  // workers that have not returned
+};
+
+}  // namespace imbrex::runtime
