@@ -1,0 +1,273 @@
+#include "imbrex/kernels/reference/qkv_proj_rope.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <thread>
+
+#include "imbrex/base/error.h"
+
+namespace imbrex::kernels::reference {
+namespace {
+
+constexpr double u = 0x1p-24;
+constexpr double second_order = 1.01;
+constexpr int64_t head_dim = 512, rope_dim = 64, plain_dim = head_dim - rope_dim;
+
+template <class F>
+void in_parallel(int64_t count, F&& part) {
+  std::atomic<int64_t> next = 0;
+  const auto work = [&] {
+    for (int64_t i = next++; i < count; i = next++) part(i);
+  };
+  std::vector<std::thread> threads;
+  const int64_t others = std::min<int64_t>(count, std::max(1u, std::thread::hardware_concurrency())) - 1;
+  for (int64_t i = 0; i < others; ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+}
+
+double bf16_value(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+
+std::vector<double> values_of(const Array& array) {
+  std::vector<double> values(static_cast<size_t>(array.size()));
+  for (size_t i = 0; i < values.size(); ++i) switch (array.dtype) {
+      case DType::f32: values[i] = array.as<float>()[i]; break;
+      case DType::bf16: values[i] = bf16_value(array.as<uint16_t>()[i]); break;
+      case DType::int8: values[i] = array.as<int8_t>()[i]; break;
+      default: throw InternalError("the front's tensors are f32, bf16 or int8");
+    }
+  return values;
+}
+
+Estimate zeros(int64_t rows, int64_t columns) {
+  const auto size = static_cast<size_t>(rows * columns);
+  return {rows, columns, std::vector<double>(size), std::vector<double>(size)};
+}
+
+// How many f32 additions one element goes through in a row sum of n: its lane's, then the six folds.
+double additions(int64_t n) { return static_cast<double>((n + 63) / 64) + 6; }
+
+// value *= 1 / sqrt(mean(value^2) + eps) and then gamma if there is one, on one row whose elements have errors already.
+void normalize_row(double* value, double* error, int64_t n, const double* gamma, double eps) {
+  double sum = 0, sum_error = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    sum += value[i] * value[i];
+    sum_error += 2 * std::fabs(value[i]) * error[i] + error[i] * error[i];
+  }
+  // All terms are positive, so every addition of a path costs at most u; squaring, the factor 1/n (itself rounded) and adding eps
+  // cost one each, or two. The square root halves a relative error; it and the division round once each.
+  const double relative_of_sum = (sum > 0 ? sum_error / sum : 0) + (1 + additions(n) + 2 + 1) * u;
+  const double relative_of_inverse = relative_of_sum / 2 + 2 * u;
+  const double inverse = 1 / std::sqrt(sum / static_cast<double>(n) + eps);
+  for (int64_t i = 0; i < n; ++i) {
+    const double factor = inverse * (gamma ? gamma[i] : 1);
+    value[i] *= factor;
+    error[i] = second_order * (error[i] * std::fabs(factor) + std::fabs(value[i]) * (relative_of_inverse + 2 * u));
+  }
+}
+
+// Rows [begin, end) of n . w. The kernel's sum runs over k in pairs, the odd element first, with one rounding after each product
+// is added, so that its error is at most u times the sum of the magnitudes of all partial sums (a running error bound).
+void multiply_rows(const double* n, const uint16_t* w, Estimate& out, int64_t depth, int64_t begin, int64_t end) {
+  constexpr int64_t column_tile = 256;
+  std::vector<double> row(column_tile);
+  for (int64_t first = 0; first < out.columns; first += column_tile) {
+    const int64_t columns = std::min(column_tile, out.columns - first);
+    for (int64_t step = 0; step < depth; ++step) {
+      const int64_t k = (step ^ 1) < depth ? step ^ 1 : step;
+      for (int64_t c = 0; c < columns; ++c) row[static_cast<size_t>(c)] = bf16_value(w[k * out.columns + first + c]);
+      for (int64_t t = begin; t < end; ++t) {
+        const double factor = n[t * depth + k];
+        const double* const weights = row.data();
+        double* const value = out.value.data() + t * out.columns + first;
+        double* const error = out.error.data() + t * out.columns + first;
+        for (int64_t c = 0; c < columns; ++c) {
+          value[c] += factor * weights[c];
+          error[c] += std::fabs(value[c]);
+        }
+      }
+    }
+  }
+  for (int64_t i = begin * out.columns; i < end * out.columns; ++i) out.error[static_cast<size_t>(i)] *= u;
+}
+
+// The exact integers qr . wq_b of one head, [T, 512].
+std::vector<int32_t> head_products(const Array& qr, const Array& wq_b, int64_t head) {
+  const int64_t tokens = qr.shape[0], depth = qr.shape[1], columns = wq_b.shape[1];
+  std::vector<int16_t> activations(static_cast<size_t>(tokens * depth)), weights(static_cast<size_t>(head_dim * depth));
+  std::copy_n(qr.as<int8_t>(), tokens * depth, activations.begin());
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t c = 0; c < head_dim; ++c)
+      weights[static_cast<size_t>(c * depth + k)] = wq_b.as<int8_t>()[k * columns + head * head_dim + c];
+
+  constexpr int64_t column_tile = 8;  // rows of weights that stay in the nearest cache
+  std::vector<int32_t> products(static_cast<size_t>(tokens * head_dim));
+  for (int64_t first = 0; first < head_dim; first += column_tile)
+    for (int64_t t = 0; t < tokens; ++t)
+      for (int64_t c = first; c < first + column_tile; ++c) {
+        const int16_t* const a = activations.data() + t * depth;
+        const int16_t* const b = weights.data() + c * depth;
+        int32_t sum = 0;
+        for (int64_t k = 0; k < depth; ++k) sum += a[k] * b[k];
+        products[static_cast<size_t>(t * head_dim + c)] = sum;
+      }
+  return products;
+}
+
+// One row of one head, or of kv.
+void rotate(double* value, double* error, const double* cosine, const double* sine) {
+  for (int64_t i = 0; i < rope_dim / 2; ++i) {
+    const int64_t even = plain_dim + 2 * i, odd = even + 1;
+    const double e = value[even], o = value[odd], c = cosine[i], s = sine[i], ee = error[even], oe = error[odd];
+    value[even] = e * c - o * s;
+    value[odd] = e * s + o * c;
+    // Each product rounds once, their sum once more.
+    error[even] = second_order * (ee * std::fabs(c) + oe * std::fabs(s) + 2 * u * (std::fabs(e * c) + std::fabs(o * s)));
+    error[odd] = second_order * (ee * std::fabs(s) + oe * std::fabs(c) + 2 * u * (std::fabs(e * s) + std::fabs(o * c)));
+  }
+}
+
+Array as_bf16(const Estimate& e) { return rounded(e, DType::bf16, {e.rows, e.columns}); }
+
+void normalize_rows(Estimate& e, const std::vector<double>& gamma, double eps) {
+  in_parallel(e.rows, [&](int64_t t) {
+    normalize_row(e.value.data() + t * e.columns, e.error.data() + t * e.columns, e.columns, gamma.data(), eps);
+  });
+}
+
+Estimate product(const std::vector<double>& n, const Array& w, int64_t rows) {
+  Estimate out = zeros(rows, w.shape[1]);
+  constexpr int64_t row_block = 16;
+  in_parallel((rows + row_block - 1) / row_block, [&](int64_t block) {
+    multiply_rows(n.data(), w.as<uint16_t>(), out, w.shape[0], block * row_block, std::min(rows, (block + 1) * row_block));
+  });
+  return out;
+}
+
+Estimate latent_of(const std::vector<double>& n, int64_t rows, const Array& w, const Array& gamma, double eps) {
+  Estimate out = product(n, w, rows);
+  normalize_rows(out, values_of(gamma), eps);
+  return out;
+}
+
+}  // namespace
+
+Estimate attention_norm(const Array& x, const Array& norm_w, double eps) {
+  Estimate out = zeros(x.shape[0], x.shape[1]);
+  out.value = values_of(x);
+  normalize_rows(out, values_of(norm_w), eps);
+  return out;
+}
+
+Estimate latent(const Array& n, const Array& w, const Array& gamma, double eps) {
+  return latent_of(values_of(n), n.shape[0], w, gamma, eps);
+}
+
+void rotate_tail(Estimate& heads, const Array& rope_cos, const Array& rope_sin) {
+  const std::vector<double> cosine = values_of(rope_cos), sine = values_of(rope_sin);
+  for (int64_t t = 0; t < heads.rows; ++t)
+    for (int64_t first = 0; first < heads.columns; first += head_dim)
+      rotate(heads.value.data() + t * heads.columns + first, heads.error.data() + t * heads.columns + first,
+             cosine.data() + t * rope_dim, sine.data() + t * rope_dim);
+}
+
+Quantized quantize(const Array& r) {
+  const int64_t rows = r.shape[0], columns = r.shape[1];
+  const std::vector<double> values = values_of(r);
+  Quantized out{zeros(rows, 1), zeros(rows, columns)};
+  for (int64_t t = 0; t < rows; ++t) {
+    double largest = 1e-4f;
+    for (int64_t c = 0; c < columns; ++c) largest = std::max(largest, std::fabs(values[static_cast<size_t>(t * columns + c)]));
+    // 127 / amax rounds once, 1 / that once more; r * quant once more than quant.
+    out.scale.value[static_cast<size_t>(t)] = largest / 127;
+    out.scale.error[static_cast<size_t>(t)] = second_order * 2 * u * largest / 127;
+    for (int64_t i = t * columns; i < (t + 1) * columns; ++i) {
+      out.value.value[static_cast<size_t>(i)] = values[static_cast<size_t>(i)] * 127 / largest;
+      out.value.error[static_cast<size_t>(i)] = second_order * 2 * u * std::fabs(out.value.value[static_cast<size_t>(i)]);
+    }
+  }
+  return out;
+}
+
+Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, const Array& wq_b_scale, const Array& rope_cos,
+                     const Array& rope_sin, double eps) {
+  const int64_t tokens = qr.shape[0], columns = wq_b.shape[1];
+  const std::vector<double> row_scale = values_of(qr_scale), column_scale = values_of(wq_b_scale);
+  Estimate out = zeros(tokens, columns);
+  in_parallel(columns / head_dim, [&](int64_t head) {
+    const std::vector<int32_t> products = head_products(qr, wq_b, head);
+    for (int64_t t = 0; t < tokens; ++t) {
+      double* const value = out.value.data() + t * columns + head * head_dim;
+      double* const error = out.error.data() + t * columns + head * head_dim;
+      for (int64_t c = 0; c < head_dim; ++c) {
+        value[c] = products[static_cast<size_t>(t * head_dim + c)] * row_scale[static_cast<size_t>(t)] *
+                   column_scale[static_cast<size_t>(head * head_dim + c)];
+        error[c] = 3 * u * std::fabs(value[c]);  // to f32, times one scale, times the other
+      }
+      normalize_row(value, error, head_dim, nullptr, eps);
+    }
+  });
+  rotate_tail(out, rope_cos, rope_sin);
+  return out;
+}
+
+std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps) {
+  const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
+  const int64_t tokens = in("x").shape[0], heads = in("wq_b").shape[1] / head_dim;
+  const Array n = as_bf16(attention_norm(in("x"), in("norm_w"), eps));
+  const Quantized quantized = quantize(as_bf16(latent(n, in("wq_a"), in("gamma_cq"), eps)));
+  Estimate kv = latent(n, in("wkv"), in("gamma_ckv"), eps);
+  rotate_tail(kv, in("rope_cos"), in("rope_sin"));
+
+  std::map<std::string, Array> out;
+  out["qr"] = rounded(quantized.value, DType::int8, {tokens, in("wq_a").shape[1]});
+  out["qr_scale"] = rounded(quantized.scale, DType::f32, {tokens, 1});
+  out["q"] = rounded(query_heads(out["qr"], out["qr_scale"], in("wq_b"), in("wq_b_scale"), in("rope_cos"), in("rope_sin"), eps),
+                     DType::bf16, {tokens, heads, head_dim});
+  out["kv"] = rounded(kv, DType::bf16, {tokens, head_dim});
+  return out;
+}
+
+Unquantized qkv_proj_rope_unquantized(const std::map<std::string, Array>& inputs, double eps) {
+  const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
+  const int64_t tokens = in("x").shape[0], depth = in("wq_b").shape[0], columns = in("wq_b").shape[1];
+  const Estimate n = attention_norm(in("x"), in("norm_w"), eps);
+  const Estimate r = latent_of(n.value, tokens, in("wq_a"), in("gamma_cq"), eps);
+  Unquantized out{zeros(tokens, columns), latent_of(n.value, tokens, in("wkv"), in("gamma_ckv"), eps)};
+
+  const std::vector<double> scale = values_of(in("wq_b_scale"));
+  in_parallel(columns / head_dim, [&](int64_t head) {
+    for (int64_t t = 0; t < tokens; ++t) {
+      double* const value = out.q.value.data() + t * columns + head * head_dim;
+      for (int64_t k = 0; k < depth; ++k) {
+        const int8_t* const weights = in("wq_b").as<int8_t>() + k * columns + head * head_dim;
+        for (int64_t c = 0; c < head_dim; ++c) value[c] += r.value[static_cast<size_t>(t * depth + k)] * weights[c];
+      }
+      for (int64_t c = 0; c < head_dim; ++c) value[c] *= scale[static_cast<size_t>(head * head_dim + c)];
+      normalize_row(value, out.q.error.data() + t * columns + head * head_dim, head_dim, nullptr, eps);
+    }
+  });
+  rotate_tail(out.q, in("rope_cos"), in("rope_sin"));
+  rotate_tail(out.kv, in("rope_cos"), in("rope_sin"));
+  return out;
+}
+
+Array rounded(const Estimate& estimate, DType dtype, std::vector<int64_t> shape) {
+  Array array = Array::zeros(dtype, std::move(shape));
+  for (size_t i = 0; i < estimate.value.size(); ++i) {
+    const double value = estimate.value[i];
+    if (dtype == DType::f32) array.as<float>()[i] = static_cast<float>(value);
+    if (dtype == DType::int8) array.as<int8_t>()[i] = static_cast<int8_t>(std::clamp(std::nearbyint(value), -128.0, 127.0));
+    if (dtype == DType::bf16) {
+      // Eight significant bits, rounded in double, so that there is no second rounding.
+      const int exponent = value == 0 ? 0 : std::max(std::ilogb(value), -126);
+      const auto exact = static_cast<float>(std::ldexp(std::nearbyint(std::ldexp(value, 7 - exponent)), exponent - 7));
+      array.as<uint16_t>()[i] = static_cast<uint16_t>(std::bit_cast<uint32_t>(exact) >> 16);
+    }
+  }
+  return array;
+}
+
+}  // namespace imbrex::kernels::reference

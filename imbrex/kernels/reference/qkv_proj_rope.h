@@ -1,0 +1,56 @@
+// deepseek_v4/qkv_proj_rope in plain loops and double precision, written from the operator's definition alone.
+//
+// Each stage takes the inputs of that stage, so that a kernel's stage can be compared on the very inputs that the kernel used
+// there, and returns values before their last rounding together with how far the f32 arithmetic of docs/semantics.md can be from
+// them. The error is a worst case, to first order, times 1.01 for the rest; u = 2^-24 is one f32 rounding.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "imbrex/base/array.h"
+
+namespace imbrex::kernels::reference {
+
+// Row-major [rows, columns].
+struct Estimate {
+  int64_t rows = 0, columns = 0;
+  std::vector<double> value, error;  // before the last rounding; the largest |f32 result - value|
+};
+
+// (x * inv) * norm_w; to be rounded to bf16.                  x bf16 [T, D], norm_w f32 or bf16 [D]
+Estimate attention_norm(const Array& x, const Array& norm_w, double eps);
+
+// ((n . w) * inv) * gamma; to be rounded to bf16.              n bf16 [T, D], w bf16 [D, N], gamma bf16 [N]
+Estimate latent(const Array& n, const Array& w, const Array& gamma, double eps);
+
+// The last 64 of each 512 columns rotated in pairs (2i, 2i+1) by the angle of (row, i), the others as they are.
+void rotate_tail(Estimate& heads, const Array& rope_cos, const Array& rope_sin);
+
+// One row's scale, and r / scale; to be rounded to an integer. r bf16 [T, Q]
+struct Quantized {
+  Estimate scale, value;
+};
+Quantized quantize(const Array& r);
+
+// Dequantized, normalized per head, rotated; to be rounded to bf16.
+// qr int8 [T, Q], qr_scale f32 [T, 1], wq_b int8 [Q, H*512], wq_b_scale f32, H*512 in all.   Result [T, H*512].
+Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, const Array& wq_b_scale, const Array& rope_cos,
+                     const Array& rope_sin, double eps);
+
+// All of it with every rounding point of the definition: q bf16 [T, H, 512], kv bf16 [T, 512], qr int8 [T, Q], qr_scale f32 [T,
+// 1].
+std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps);
+
+// The same operator without any rounding or quantization: what the rounding points cost is measured against this.
+struct Unquantized {
+  Estimate q, kv;
+};
+Unquantized qkv_proj_rope_unquantized(const std::map<std::string, Array>& inputs, double eps);
+
+// Rounds to the nearest value of the type, halves to even.
+Array rounded(const Estimate& estimate, DType dtype, std::vector<int64_t> shape);
+
+}  // namespace imbrex::kernels::reference

@@ -1,0 +1,37 @@
+// Elements of arrays as doubles, and back with one rounding to nearest even.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "imbrex/base/array.h"
+
+namespace imbrex::tools {
+
+inline float float_of_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+
+// Finite values only.
+inline uint16_t bf16_of_float(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+double value_at(const Array& array, int64_t index);
+// Integers are rounded and saturated.
+void set_value_at(Array& array, int64_t index, double value);
+
+// The gap between neighbouring bf16 numbers at `magnitude`; at a power of two, the wider one above it.
+inline double bf16_spacing(double magnitude) {
+  if (magnitude == 0) return std::ldexp(1.0, -133);
+  return std::ldexp(1.0, std::max(std::ilogb(magnitude), -126) - 7);
+}
+
+// How many representable numbers lie from `actual` to `expected`, both of the same type; -1 where exactly one of them is a NaN.
+int64_t distance_in_ulps(const Array& actual, const Array& expected, int64_t index);
+
+// The position of a flat index, "[3,0,17]".
+std::string position_text(int64_t index, const std::vector<int64_t>& shape);
+
+}  // namespace imbrex::tools
