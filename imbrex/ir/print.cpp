@@ -1,0 +1,276 @@
+#include "imbrex/ir/print.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <cmath>
+#include <map>
+
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::ir {
+namespace {
+
+std::string join(const std::vector<IndexExpr>& list) {
+  std::string text;
+  for (const IndexExpr& e : list) text += (text.empty() ? "" : ", ") + to_text(e);
+  return text;
+}
+
+bool is_name(const std::string& text) {
+  if (text.empty() || std::isdigit(static_cast<unsigned char>(text[0]))) return false;
+  for (unsigned char c : text)
+    if (c >= 0x80 || (!std::isalnum(c) && c != '_')) return false;
+  return true;
+}
+
+std::string text_of(const Annotation::Value& value) {
+  if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
+  const auto& text = std::get<std::string>(value);
+  return is_name(text) ? text : quoted(text);
+}
+
+std::string text_of(const Annotations& annotations) {
+  std::string text;
+  for (const Annotation& annotation : annotations) {
+    text += " @" + annotation.name;
+    if (annotation.values.empty()) continue;
+    text += "(";
+    for (size_t i = 0; i < annotation.values.size(); ++i) text += (i ? ", " : "") + text_of(annotation.values[i]);
+    text += ")";
+  }
+  return text;
+}
+
+// The shortest decimal that reads back as the same float; always recognisable as a float.
+std::string text_of_float(double value) {
+  if (std::isnan(value)) return "nan";
+  std::string text = fmt::format("{}", static_cast<float>(value));
+  if (std::isfinite(value) && text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string text_of_constant(const Expr& e) {
+  const bool is_float = e.dtype == DType::f32;
+  const std::string number = is_float ? text_of_float(e.value) : std::to_string(static_cast<int64_t>(e.value));
+  const bool plain = is_one(e.rows) && is_one(e.columns) && (e.dtype == DType::int32 || (is_float && std::isfinite(e.value)));
+  return plain ? number : fmt::format("full({}, [{}, {}], {})", name_of(e.dtype), to_text(e.rows), to_text(e.columns), number);
+}
+
+// The index after the last iteration. Where the extent was written as `end - begin`, that end.
+IndexExpr end_of(const Loop& loop) {
+  const auto equals_begin = [&](const IndexExpr& e) { return to_text(e) == to_text(loop.begin); };
+  const IndexExpr& extent = loop.extent;
+  const bool difference = extent->kind == Index::Kind::sub && equals_begin(extent->b);
+  const bool sum_inside = difference && extent->a->kind == Index::Kind::add && equals_begin(extent->a->a);
+  return difference && !sum_inside && !equals_begin(extent->a) ? extent->a : add(loop.begin, extent);
+}
+
+class Printer {
+ public:
+  void program(const Program& p);
+  void statement(const Statement& s);
+  std::string expression(const ExprPtr& e) const { return expression(e, kSum); }
+  std::string take() { return std::move(text_); }
+
+ private:
+  enum Precedence { kSum = 1, kProduct = 2, kUnary = 3, kPrimary = 4 };
+
+  void line(const std::string& text) { text_ += std::string(2 * static_cast<size_t>(depth_), ' ') + text + "\n"; }
+  void block(const Block& body);
+  void tensor_declared(const std::string& name, const std::vector<IndexExpr>& shape) { shapes_[name] = shape; }
+  std::string type(const Tensor& t) const { return fmt::format("{}: {}[{}]", t.name, name_of(t.dtype), join(t.shape)); }
+  std::string slice(const std::string& tensor, const std::vector<Axis>& axes) const;
+  std::string axis(const Axis& axis, const IndexExpr& extent) const;
+  std::string loop_head(const Loop& loop) const;
+  std::string expression(const ExprPtr& e, int least) const;
+  std::string infix(const Expr& e, const char* symbol, int precedence, int least) const;
+  std::string negation(const Expr& e) const;
+  std::string call(const Expr& e) const;
+
+  void node(const CreateTensor& x, const std::string& tail);
+  void node(const View& x, const std::string& tail);
+  void node(const Assign& x, const std::string& tail) {
+    line(fmt::format("{}{} = {}{}", x.declares ? "let " : "", x.name, expression(x.value), tail));
+  }
+  void node(const Store& x, const std::string& tail) {
+    line(fmt::format("{} = {}{}", slice(x.tensor, x.slice), expression(x.value), tail));
+  }
+  void node(const ReadIndex& x, const std::string& tail) {
+    line(fmt::format("read {} = {}[{}]{}", x.name, x.tensor, join(x.position), tail));
+  }
+  void node(const Loop& x, const std::string& tail);
+  void node(const At& x, const std::string& tail);
+  void node(const If& x, const std::string& tail);
+  void node(const Tap& x, const std::string& tail) { line(fmt::format("tap {} {}{}", quoted(x.name), expression(x.value), tail)); }
+  void node(const Assume& x, const std::string& tail) { line("assume " + print(x.condition) + tail); }
+  void node(const AssumeDistinct& x, const std::string& tail) { line("assume_distinct " + x.tile + tail); }
+
+  std::string text_;
+  int depth_ = 0;
+  std::map<std::string, std::vector<IndexExpr>> shapes_;
+};
+
+void Printer::program(const Program& p) {
+  line("imbrex 1");
+  line(fmt::format("kernel {}{} {{", quoted(p.name), text_of(p.annotations)));
+  ++depth_;
+  for (const Dim& dim : p.dims)
+    line(fmt::format("dim {}{}{}", dim.name, dim.typical ? fmt::format(" typical {}", dim.typical) : "",
+                     dim.max ? fmt::format(" max {}", *dim.max) : ""));
+  for (const Tensor& tensor : p.tensors) {
+    line(fmt::format("{} {}{}", name_of(tensor.role), type(tensor), text_of(tensor.annotations)));
+    tensor_declared(tensor.name, tensor.shape);
+  }
+  if (!p.body.empty()) text_ += "\n";
+  for (const Statement& s : p.body) statement(s);
+  --depth_;
+  line("}");
+}
+
+void Printer::statement(const Statement& s) {
+  std::visit([&](const auto& x) { node(x, text_of(s.annotations)); }, s.node);
+}
+
+void Printer::block(const Block& body) {
+  ++depth_;
+  for (const Statement& s : body) statement(s);
+  --depth_;
+}
+
+void Printer::node(const CreateTensor& x, const std::string& tail) {
+  line("create " + type(x.tensor) + tail);
+  tensor_declared(x.tensor.name, x.tensor.shape);
+}
+
+void Printer::node(const View& x, const std::string& tail) {
+  line(fmt::format("view {} = {}: [{}]{}", x.name, x.base, join(x.shape), tail));
+  tensor_declared(x.name, x.shape);
+}
+
+void Printer::node(const Loop& x, const std::string& tail) {
+  line(loop_head(x) + tail + " {");
+  block(x.body);
+  line("}");
+}
+
+void Printer::node(const At& x, const std::string& tail) {
+  line("at " + quoted(x.name) + tail + " {");
+  block(x.body);
+  line("}");
+}
+
+void Printer::node(const If& x, const std::string& tail) {
+  line("if " + print(x.condition) + tail + " {");
+  block(x.then_block);
+  if (!x.else_block.empty()) {
+    line("} else {");
+    block(x.else_block);
+  }
+  line("}");
+}
+
+std::string Printer::loop_head(const Loop& loop) const {
+  std::string text = loop.kind == Loop::Kind::parallel ? "parallel" : "range";
+  if (loop.kind == Loop::Kind::pipeline) text = fmt::format("pipeline({})", loop.stages);
+  text += " " + loop.variable + " in ";
+  if (loop.tile == 0) return text + to_text(loop.begin) + " .. " + to_text(end_of(loop));
+  return text + fmt::format("tiles({}, {})", loop.of_span.empty() ? to_text(loop.extent) : loop.of_span, loop.tile);
+}
+
+std::string Printer::slice(const std::string& tensor, const std::vector<Axis>& axes) const {
+  const auto shape = shapes_.find(tensor);
+  std::string text;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const bool known = shape != shapes_.end() && i < shape->second.size();
+    text += (i ? ", " : "") + axis(axes[i], known ? shape->second[i] : nullptr);
+  }
+  return tensor + "[" + text + "]";
+}
+
+std::string Printer::axis(const Axis& axis, const IndexExpr& extent) const {
+  using Kind = Index::Kind;
+  if (axis.kind == Axis::Kind::by) return "by " + axis.tile;
+  if (axis.kind == Axis::Kind::point) return to_text(axis.begin);
+  if (axis.begin->kind == Kind::span_begin && axis.size->kind == Kind::span_size && axis.begin->name == axis.size->name)
+    return axis.begin->name;
+  if (extent && constant_value(axis.begin) == 0 && to_text(axis.size) == to_text(extent)) return ":";
+  return to_text(axis.begin) + " +: " + to_text(axis.size);
+}
+
+std::string Printer::expression(const ExprPtr& e, int least) const {
+  switch (e->op) {
+    case Op::variable: return e->name;
+    case Op::load: return slice(e->name, e->slice);
+    case Op::constant: return text_of_constant(*e);
+    case Op::add: return infix(*e, "+", kSum, least);
+    case Op::sub: return infix(*e, "-", kSum, least);
+    case Op::mul: return infix(*e, "*", kProduct, least);
+    case Op::div: return infix(*e, "/", kProduct, least);
+    case Op::neg: return negation(*e);
+    default: return call(*e);
+  }
+}
+
+std::string Printer::infix(const Expr& e, const char* symbol, int precedence, int least) const {
+  const std::string text =
+      fmt::format("{} {} {}", expression(e.args[0], precedence), symbol, expression(e.args[1], precedence + 1));
+  return precedence < least ? "(" + text + ")" : text;
+}
+
+// `-0.5` is the constant; the negation of a constant keeps its parentheses.
+std::string Printer::negation(const Expr& e) const {
+  const std::string text = expression(e.args[0], kUnary);
+  return e.args[0]->op == Op::constant ? "-(" + text + ")" : "-" + text;
+}
+
+std::string Printer::call(const Expr& e) const {
+  std::string text;
+  for (const ExprPtr& arg : e.args) text += (text.empty() ? "" : ", ") + expression(arg, kSum);
+  if (e.op == Op::index) text = to_text(e.index);
+  if (e.op == Op::iota) text = to_text(e.columns) + (constant_value(e.index) == 0 ? "" : ", " + to_text(e.index));
+  if (e.op == Op::cast) text += fmt::format(", {}", name_of(e.dtype));
+  if (e.op == Op::cast && e.mode != CastMode::exact) text += fmt::format(", {}", name_of(e.mode));
+  if (e.op == Op::reshape) text += fmt::format(", [{}, {}]", to_text(e.rows), to_text(e.columns));
+  if (e.transpose_a) text += ", transpose_a";
+  if (e.transpose_b) text += ", transpose_b";
+  return fmt::format("{}({})", name_of(e.op), text);
+}
+
+}  // namespace
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (unsigned char c : text) {
+    if (c == '"' || c == '\\')
+      result += {'\\', static_cast<char>(c)};
+    else if (c < 0x20)
+      result += fmt::format("\\x{:02x}", c);
+    else
+      result += static_cast<char>(c);
+  }
+  return result + "\"";
+}
+
+std::string print(const Condition& condition) {
+  std::string text;
+  for (const Comparison& c : condition)
+    text += fmt::format("{}{} {} {}", text.empty() ? "" : " and ", to_text(c.left), text_of(c.compare), to_text(c.right));
+  return text;
+}
+
+std::string print(const Program& program) {
+  Printer printer;
+  printer.program(program);
+  return printer.take();
+}
+
+std::string print(const Statement& statement) {
+  Printer printer;
+  printer.statement(statement);
+  return printer.take();
+}
+
+std::string print(const ExprPtr& e) { return Printer().expression(e); }
+
+}  // namespace imbrex::ir

@@ -1,0 +1,20 @@
+// The text of a program, in the grammar of program.h: one statement a line, the fewest parentheses. parse(print(p)) equals p for
+// every verified program, and printing that again gives the same text.
+#pragma once
+
+#include <string>
+
+#include "imbrex/ir/program.h"
+
+namespace imbrex::ir {
+
+std::string print(const Program& program);
+// A statement with what is inside it. Without its program, a whole axis prints as `0 +: extent` instead of `:`.
+std::string print(const Statement& statement);
+std::string print(const ExprPtr& e);
+std::string print(const Condition& condition);
+
+// A string in quotes, as the grammar's STRING.
+std::string quoted(const std::string& text);
+
+}  // namespace imbrex::ir
