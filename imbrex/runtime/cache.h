@@ -42,12 +42,9 @@ class Cache {
   explicit Cache(const CacheOptions& options = {});
 
   const std::filesystem::path& root() const { return root_; }
-  // Why nothing can be stored here; empty if it can. Creates the directory.
-  const std::string& unwritable_because() const { return unwritable_because_; }
-
   // The entry's directory if it is there and intact; marks it as used.
   std::optional<std::filesystem::path> find(const std::string& key) const;
-  // A new private directory inside the root.
+  // A new private directory inside the root. Throws std::filesystem::filesystem_error where nothing can be written there.
   std::filesystem::path make_private_directory() const;
   // Turns a private directory that holds kernel.cpp and kernel.so into the entry. Where another process was first, that one's
   // entry stays, and if it is intact it is the result. Empty if neither could be had: the private directory is then still there.
@@ -59,16 +56,15 @@ class Cache {
   std::vector<CacheEntry> list() const;
   // The same with `intact` set. Removes what is not intact if `remove_damaged`.
   std::vector<CacheEntry> verify(bool remove_damaged) const;
-  // Removes everything that this class made, and nothing else. Returns the bytes.
+  // Removes everything that this class made, but not what other processes are making right now. Returns the bytes.
   uint64_t clear() const;
 
  private:
-  void evict() const;
-  bool remove_entry(const std::filesystem::path& directory) const;
+  void evict(const std::string& kept_key) const;
+  bool remove_directory(const std::filesystem::path& directory) const;
 
   std::filesystem::path root_;
   uint64_t most_bytes_;
-  std::string unwritable_because_;
 };
 
 // True if the directory holds a complete entry whose files match its manifest.

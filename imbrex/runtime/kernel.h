@@ -51,6 +51,7 @@ class CompiledKernel {
  private:
   friend CompiledKernel compile(const ir::Program&, const CompileOptions&);
   struct Code {
+    explicit Code(Module loaded) : module(std::move(loaded)) {}
     Module module;
     const imbrex_kernel* table = nullptr;
     std::vector<std::optional<int64_t>> dim_max;
@@ -102,7 +103,8 @@ class Call {
 
   // Checks everything that is bound. Each way to be wrong is a UserError; without one, the kernel touches bound memory only.
   void check();
-  const std::vector<int64_t>& dims();
+  // The dimensions, from what is bound so far. UserError where they disagree or one is not known.
+  const std::vector<int64_t>& infer_dims();
   size_t workspace_bytes(int nth);
 
   // Runs on an executor, with workspace of this call. nth 0: all its threads.
@@ -124,18 +126,16 @@ class Call {
     TensorView view;
     const void* packed = nullptr;
     Buffer owned;
-    bool is_bound() const { return view.data != nullptr || packed != nullptr || given; }
-    bool given = false;
+    bool is_bound() const { return view.data != nullptr || packed != nullptr; }
   };
-  int index_of(const std::string& tensor) const;
-  void infer_dims();
-  void fill_table();
+  size_t index_of(const std::string& tensor) const;
+  void check_all_bound() const;
+  void check_overlaps() const;
 
   CompiledKernel kernel_;
   std::vector<Bound> bound_;
   std::vector<std::optional<int64_t>> given_dims_;
   std::vector<int64_t> dims_;
-  std::vector<std::vector<int64_t>> strides_;
   std::vector<imbrex_tensor> tensors_;
   Buffer workspace_;
   bool checked_ = false, poison_ = false;

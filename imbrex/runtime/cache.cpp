@@ -1,0 +1,215 @@
+#include "imbrex/runtime/cache.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+#include "imbrex/ir/hash.h"
+#include "imbrex/runtime/file.h"
+
+namespace imbrex::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSealed[] = {"kernel.cpp", "kernel.so"};
+constexpr const char* kManifest = "manifest";
+constexpr const char* kFailed = "failed-";
+constexpr const char* kPrivate = "tmp-";
+// No compilation takes this long: an older private directory belongs to a process that was killed.
+constexpr auto kAbandonedAfter = std::chrono::hours(1);
+
+bool is_key(const std::string& name) {
+  return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+bool starts_with(const std::string& text, const std::string& prefix) { return text.rfind(prefix, 0) == 0; }
+
+std::string manifest_of(const fs::path& directory) {
+  std::string text;
+  for (const char* name : kSealed) {
+    const std::optional<std::string> bytes = read_file(directory / name);
+    if (!bytes || bytes->empty()) return "";
+    text += fmt::format("{} {} {}\n", ir::sha256_hex(*bytes), bytes->size(), name);
+  }
+  return text;
+}
+
+uint64_t bytes_in(const fs::path& directory) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator file(directory, error), end; !error && file != end; file.increment(error)) {
+    std::error_code gone;  // another process may be removing it
+    if (const uintmax_t size = file->is_regular_file(gone) ? file->file_size(gone) : 0; !gone) bytes += size;
+  }
+  return bytes;
+}
+
+std::vector<fs::path> children_of(const fs::path& directory) {
+  std::vector<fs::path> children;
+  std::error_code error;
+  for (fs::directory_iterator child(directory, error), end; !error && child != end; child.increment(error))
+    children.push_back(child->path());
+  return children;
+}
+
+// The kernel's name from the comment that generated code starts with: "// kernel NAME ...".
+std::string kernel_name(const fs::path& entry) {
+  const std::string source = read_file(entry / "kernel.cpp").value_or("");
+  const std::string line = source.substr(0, source.find('\n'));
+  return starts_with(line, "// ") ? line.substr(3) : line;
+}
+
+bool is_abandoned(const fs::path& directory) {
+  std::error_code error;
+  const auto changed = fs::last_write_time(directory, error);
+  return !error && changed < fs::file_time_type::clock::now() - kAbandonedAfter;
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+fs::path default_cache_directory() {
+  if (const std::string own = variable("IMBREX_CACHE"); !own.empty()) return own;
+  if (const std::string xdg = variable("XDG_CACHE_HOME"); starts_with(xdg, "/")) return fs::path(xdg) / "imbrex";
+  if (const std::string home = variable("HOME"); !home.empty()) return fs::path(home) / ".cache" / "imbrex";
+  return {};
+}
+
+bool is_intact(const fs::path& entry) {
+  const std::optional<std::string> manifest = read_file(entry / kManifest);
+  return manifest && !manifest->empty() && *manifest == manifest_of(entry);
+}
+
+void seal(const fs::path& directory) {
+  write_file(directory / kManifest, manifest_of(directory));
+  for (const char* name : kSealed) flush_to_disk(directory / name);
+  flush_to_disk(directory / kManifest);
+  flush_to_disk(directory);
+}
+
+Cache::Cache(const CacheOptions& options)
+    : root_(options.directory.empty() ? default_cache_directory() : options.directory), most_bytes_(options.most_bytes) {
+  std::error_code error;
+  if (!root_.empty()) root_ = fs::absolute(root_, error);
+}
+
+std::optional<fs::path> Cache::find(const std::string& key) const {
+  if (root_.empty()) return {};
+  const fs::path entry = root_ / key;
+  if (!is_intact(entry)) return {};
+  std::error_code read_only;  // then nobody evicts either
+  fs::last_write_time(entry / kManifest, fs::file_time_type::clock::now(), read_only);
+  return entry;
+}
+
+fs::path Cache::make_private_directory() const {
+  if (root_.empty())
+    throw fs::filesystem_error("none of IMBREX_CACHE, XDG_CACHE_HOME and HOME is set",
+                               std::make_error_code(std::errc::no_such_file_or_directory));
+  fs::create_directories(root_);
+  return make_unique_directory(root_, kPrivate);
+}
+
+std::optional<fs::path> Cache::publish(const fs::path& private_directory, const std::string& key) const {
+  const fs::path entry = root_ / key;
+  // Twice and more only if others put damaged entries into place while this runs.
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    if (std::rename(private_directory.c_str(), entry.c_str()) == 0) {
+      flush_to_disk(root_);
+      evict(key);
+      return entry;
+    }
+    if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR) return {};
+    if (is_intact(entry)) {
+      std::error_code ignored;
+      fs::remove_all(private_directory, ignored);
+      return entry;
+    }
+    remove_directory(entry);
+  }
+  return {};
+}
+
+fs::path Cache::keep_failed(const fs::path& private_directory, const std::string& key) const {
+  const fs::path failed = root_ / (kFailed + key);
+  remove_directory(failed);
+  std::error_code error;
+  fs::rename(private_directory, failed, error);
+  return error ? private_directory : failed;
+}
+
+// Renamed first, so that no other process ever sees a part of an entry.
+bool Cache::remove_directory(const fs::path& directory) const {
+  std::error_code error;
+  try {
+    const fs::path hidden = make_unique_directory(root_, kPrivate);
+    fs::rename(directory, hidden / "removed", error);
+    std::error_code ignored;
+    fs::remove_all(hidden, ignored);
+  } catch (const fs::filesystem_error& e) {
+    error = e.code();
+  }
+  return !error;
+}
+
+std::vector<CacheEntry> Cache::list() const {
+  std::vector<CacheEntry> entries;
+  for (const fs::path& child : children_of(root_)) {
+    const std::string key = child.filename();
+    if (!is_key(key)) continue;
+    CacheEntry entry{key, child, bytes_in(child), {}, kernel_name(child), false};
+    std::error_code error;
+    entry.last_used = fs::last_write_time(child / kManifest, error);
+    if (error) entry.last_used = fs::file_time_type::min();
+    entries.push_back(std::move(entry));
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const CacheEntry& a, const CacheEntry& b) { return std::tie(b.last_used, b.key) < std::tie(a.last_used, a.key); });
+  return entries;
+}
+
+std::vector<CacheEntry> Cache::verify(bool remove_damaged) const {
+  std::vector<CacheEntry> entries = list();
+  for (CacheEntry& entry : entries) {
+    entry.intact = is_intact(entry.directory);
+    if (!entry.intact && remove_damaged) remove_directory(entry.directory);
+  }
+  return entries;
+}
+
+uint64_t Cache::clear() const {
+  uint64_t bytes = 0;
+  for (const fs::path& child : children_of(root_)) {
+    const std::string name = child.filename();
+    const bool ours = is_key(name) || name == "compilers" || (starts_with(name, kPrivate) && is_abandoned(child)) ||
+                      (starts_with(name, kFailed) && is_key(name.substr(std::string(kFailed).size())));
+    if (!ours) continue;
+    const uint64_t size = bytes_in(child);
+    if (remove_directory(child)) bytes += size;
+  }
+  return bytes;
+}
+
+void Cache::evict(const std::string& kept_key) const {
+  for (const fs::path& child : children_of(root_)) {
+    const std::string name = child.filename();
+    if ((starts_with(name, kPrivate) || starts_with(name, kFailed)) && is_abandoned(child)) remove_directory(child);
+  }
+  uint64_t total = 0;
+  for (const CacheEntry& entry : list()) {
+    total += entry.bytes;
+    if (total > most_bytes_ && entry.key != kept_key) remove_directory(entry.directory);
+  }
+}
+
+}  // namespace imbrex::runtime

@@ -1,0 +1,20 @@
+// Which C++ compiler compiles generated code, and what it calls itself.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace imbrex::runtime {
+
+struct Compiler {
+  std::vector<std::string> command;  // the program's full path, then arguments given with it ("ccache g++", "g++ -m64")
+  std::string version;               // what the command says for --version
+};
+
+// `wanted`, else $IMBREX_CXX, else $CXX, else the first of c++, g++ and clang++ in $PATH. Asking a compiler for its version takes
+// tens of milliseconds, so the answer is kept in `directory` (which need not exist, nor be writable) for as long as the program
+// file's path, size, time, inode and device are the same. UserError: no such compiler, or one that does not say its version.
+Compiler find_compiler(const std::string& wanted, const std::filesystem::path& directory);
+
+}  // namespace imbrex::runtime

@@ -1,0 +1,63 @@
+#include "imbrex/runtime/file.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+
+namespace imbrex::runtime {
+
+namespace fs = std::filesystem;
+
+std::optional<std::string> read_file(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return {};
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  if (!file || (file.peek() != std::ifstream::traits_type::eof() && !(bytes << file.rdbuf()))) return {};
+  return std::move(bytes).str();
+}
+
+void write_file(const fs::path& path, const std::string& bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file) throw fs::filesystem_error("cannot write", path, std::error_code(errno != 0 ? errno : EIO, std::generic_category()));
+}
+
+bool replace_file(const fs::path& path, const std::string& bytes) {
+  std::string beside = path.string() + ".XXXXXX";
+  const int descriptor = mkstemp(beside.data());
+  if (descriptor < 0) return false;
+  close(descriptor);
+  std::error_code error;
+  try {
+    write_file(beside, bytes);
+    fs::rename(beside, path, error);
+  } catch (const fs::filesystem_error& e) {
+    error = e.code();
+  }
+  if (!error) return true;
+  std::error_code ignored;
+  fs::remove(beside, ignored);
+  return false;
+}
+
+void flush_to_disk(const fs::path& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  fsync(descriptor);
+  close(descriptor);
+}
+
+fs::path make_unique_directory(const fs::path& parent, const std::string& prefix) {
+  std::string path = (parent / (prefix + "XXXXXX")).string();
+  if (mkdtemp(path.data()) == nullptr)
+    throw fs::filesystem_error("cannot make a directory in", parent, std::error_code(errno, std::generic_category()));
+  return path;
+}
+
+}  // namespace imbrex::runtime

@@ -1,0 +1,208 @@
+#include "imbrex/runtime/jit.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <utility>
+
+#include "imbrex/ir/hash.h"
+#include "imbrex/runtime/compiler.h"
+#include "imbrex/runtime/file.h"
+#include "imbrex/runtime/process.h"
+
+namespace imbrex::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+UserError user_error(const char* id, std::string message, std::string hint) {
+  return UserError(Diagnostic{id, {}, std::move(message), std::move(hint), {}, false});
+}
+
+std::vector<std::string> all_flags(const JitOptions& options) {
+  std::vector<std::string> flags = {"-std=c++20", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti",
+                                    "-ffp-contract=off", "-fno-math-errno", "-Wl,--as-needed"};
+  if (const std::string sanitizers = IMBREX_SANITIZE; !sanitizers.empty()) {
+    flags.push_back("-fsanitize=" + sanitizers);
+    flags.insert(flags.end(), {"-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1"});
+  }
+  flags.insert(flags.end(), options.flags.begin(), options.flags.end());
+  return flags;
+}
+
+// Parts with their lengths, so that no two lists of parts make the same text.
+void append(std::string& text, const std::string& part) { text += fmt::format("{}:", part.size()) + part + "\n"; }
+
+std::string key_of(const std::string& source, const Compiler& compiler, const std::vector<std::string>& flags) {
+  std::string text;
+  append(text, "imbrex " IMBREX_VERSION);
+  append(text, source);
+  for (const EmbeddedHeader& header : embedded_headers()) {
+    append(text, header.path);
+    append(text, header.text);
+  }
+  for (const std::string& word : compiler.command) append(text, word);
+  append(text, compiler.version);
+  for (const std::string& flag : flags) append(text, flag);
+  // What changes a compiler's result without being seen in its command.
+  for (const char* name : {"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX"}) {
+    const char* value = std::getenv(name);
+    append(text, value == nullptr ? "" : value);
+  }
+  return ir::sha256_hex(text);
+}
+
+ProcessResult compile_in(const fs::path& directory, const Compiler& compiler, const std::vector<std::string>& flags,
+                         const char* source, const char* output) {
+  std::vector<std::string> command = compiler.command;
+  command.insert(command.end(), flags.begin(), flags.end());
+  command.insert(command.end(), {"-I.", source, "-o", output});
+  return run_process(command, directory);
+}
+
+// exit_status is -1 where the status was lost; the output tells then.
+bool succeeded(const ProcessResult& result, const fs::path& output) {
+  std::error_code error;
+  return result.started && result.signal == 0 && result.exit_status <= 0 && fs::file_size(output, error) > 0 && !error;
+}
+
+std::string first_lines(const std::string& text, int count) {
+  size_t end = 0;
+  for (int line = 0; line < count && end != std::string::npos; ++line) end = text.find('\n', end == 0 ? 0 : end + 1);
+  return text.substr(0, end);
+}
+
+[[noreturn]] void report_failure(const ProcessResult& result, const Compiler& compiler, const std::vector<std::string>& flags,
+                                 const fs::path& directory, const fs::path& kept) {
+  write_file(directory / "empty.cpp", "\n");
+  const ProcessResult probe = compile_in(directory, compiler, flags, "empty.cpp", "empty.so");
+  const bool works = succeeded(probe, directory / "empty.so");
+  std::error_code ignored;
+  fs::remove(directory / "empty.cpp", ignored);
+  fs::remove(directory / "empty.so", ignored);
+  if (!works)
+    throw user_error("compiler-unusable",
+                     fmt::format("the C++ compiler `{}` does not compile even an empty file with the flags that kernels need; it says:\n{}",
+                                 compiler.command[0], first_lines(probe.output, 20)),
+                     "another compiler, such as g++ 12 or clang 14 and later: IMBREX_CXX=/path/to/g++");
+  if (result.signal != 0 || result.output.find("Killed signal") != std::string::npos)
+    throw user_error("compiler-killed",
+                     fmt::format("the C++ compiler `{}` was killed while it compiled {}", compiler.command[0], kept.string()),
+                     "again with more free memory");
+  throw InternalError(fmt::format("the C++ compiler `{}` refuses generated code, which is kept in {}; it says:\n{}\n",
+                                  compiler.command[0], kept.string(), first_lines(result.output, 20)));
+}
+
+// A directory to compile in: inside the cache, or, with one warning, a temporary one.
+fs::path make_directory(const Cache& cache, std::vector<Diagnostic>& warnings) {
+  std::string why;
+  try {
+    return cache.make_private_directory();
+  } catch (const fs::filesystem_error& error) {
+    why = error.what();
+  }
+  warnings.push_back({"cache-unwritable", {}, fmt::format("compiled kernels are not kept: {}", why),
+                      "a directory that can be written: IMBREX_CACHE=/path/to/directory", {}, true});
+  try {
+    return make_unique_directory(fs::temp_directory_path(), "imbrex-");
+  } catch (const fs::filesystem_error& error) {
+    throw user_error("no-temporary-directory", fmt::format("there is no place to compile a kernel in: {}, and {}", why, error.what()),
+                     "a directory that can be written: IMBREX_CACHE=/path/to/directory, or TMPDIR");
+  }
+}
+
+}  // namespace
+
+void write_embedded_headers(const fs::path& directory) {
+  for (const EmbeddedHeader& header : embedded_headers()) {
+    fs::create_directories((directory / header.path).parent_path());
+    write_file(directory / header.path, header.text);
+  }
+}
+
+Module::Module(Module&& other) noexcept
+    : from_cache(other.from_cache),
+      seconds(other.seconds),
+      source(std::move(other.source)),
+      library(std::move(other.library)),
+      warnings(std::move(other.warnings)),
+      handle_(std::exchange(other.handle_, nullptr)),
+      private_directory_(std::exchange(other.private_directory_, {})) {}
+
+Module::~Module() {
+  if (handle_ != nullptr) dlclose(handle_);
+  std::error_code ignored;
+  if (!private_directory_.empty()) fs::remove_all(private_directory_, ignored);
+}
+
+void* Module::symbol(const std::string& name) const {
+  void* address = handle_ == nullptr ? nullptr : dlsym(handle_, name.c_str());
+  if (address == nullptr) throw InternalError(fmt::format("{} exports no {}", library.string(), name));
+  return address;
+}
+
+void Module::load(const fs::path& directory) {
+  source = directory / "kernel.cpp";
+  library = directory / "kernel.so";
+  handle_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
+Module load_or_compile(const std::string& source, const JitOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
+  const Cache cache(options.cache);
+  const Compiler compiler = find_compiler(options.compiler, cache.root().empty() ? fs::path() : cache.root() / "compilers");
+  const std::vector<std::string> flags = all_flags(options);
+  const std::string key = key_of(source, compiler, flags);
+
+  Module module;
+  if (const std::optional<fs::path> entry = cache.find(key)) {
+    module.load(*entry);
+    if (module.handle_ != nullptr) {  // or somebody emptied the cache since
+      module.from_cache = true;
+      module.seconds = seconds();
+      return module;
+    }
+  }
+
+  const fs::path directory = make_directory(cache, module.warnings);
+  module.private_directory_ = directory;
+  try {
+    write_embedded_headers(directory);
+    write_file(directory / "kernel.cpp", source);
+    const ProcessResult result = compile_in(directory, compiler, flags, "kernel.cpp", "kernel.so");
+    if (!succeeded(result, directory / "kernel.so")) {
+      write_file(directory / "messages.txt", result.output);
+      const bool in_cache = module.warnings.empty();
+      const fs::path kept = in_cache ? cache.keep_failed(directory, key) : directory;
+      module.private_directory_.clear();
+      report_failure(result, compiler, flags, kept, kept / "kernel.cpp");
+    }
+    // Loaded before it is published: what others do to the cache does not matter from here on.
+    module.load(directory);
+    if (module.handle_ == nullptr)
+      throw user_error("cannot-load", fmt::format("a compiled kernel cannot be loaded: {}", dlerror()),
+                       "a directory on a file system that allows programs: IMBREX_CACHE=/path/to/directory");
+    if (module.warnings.empty()) {
+      seal(directory);
+      if (const std::optional<fs::path> entry = cache.publish(directory, key)) {
+        module.private_directory_.clear();
+        module.source = *entry / "kernel.cpp";
+        module.library = *entry / "kernel.so";
+      }
+    }
+  } catch (const fs::filesystem_error& error) {
+    if (module.handle_ == nullptr)
+      throw user_error("cache-unwritable", fmt::format("a kernel cannot be compiled: {}", error.what()),
+                       "a directory with free space that can be written: IMBREX_CACHE=/path/to/directory");
+    module.warnings.push_back({"cache-unwritable", {}, fmt::format("a compiled kernel is not kept: {}", error.what()),
+                               "a directory with free space: IMBREX_CACHE=/path/to/directory", {}, true});
+  }
+  module.seconds = seconds();
+  return module;
+}
+
+}  // namespace imbrex::runtime

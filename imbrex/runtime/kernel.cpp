@@ -1,0 +1,97 @@
+#include "imbrex/runtime/kernel.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "imbrex/ir/verify.h"
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::runtime {
+namespace {
+
+[[noreturn]] void fail(const char* id, std::string message, std::string hint) {
+  throw UserError(Diagnostic{id, {}, std::move(message), std::move(hint), {}, false});
+}
+
+std::string names_of(const std::vector<target::Isa>& isas) {
+  std::string text;
+  for (const target::Isa isa : isas) text += (text.empty() ? "" : ", ") + std::string(target::name_of(isa));
+  return text;
+}
+
+std::string text_of(const ir::Condition& condition) {
+  std::string text;
+  for (const ir::Comparison& comparison : condition)
+    text += fmt::format("{}{} {} {}", text.empty() ? "" : " and ", ir::to_text(comparison.left), ir::text_of(comparison.compare),
+                        ir::to_text(comparison.right));
+  return text;
+}
+
+// In the order in which generated code numbers them: that of the text.
+std::vector<std::string> assumptions_of(const ir::Program& program) {
+  std::vector<std::string> texts;
+  ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
+    if (const auto* assume = std::get_if<ir::Assume>(&statement.node)) texts.push_back(text_of(assume->condition));
+    if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&statement.node)) texts.push_back("the elements of " + distinct->tile + " differ");
+    return true;
+  });
+  return texts;
+}
+
+const imbrex_kernel* table_of(const Module& module, const std::string& symbol) {
+  const auto function = reinterpret_cast<const imbrex_kernel* (*)()>(module.symbol(symbol));
+  const imbrex_kernel* table = function();
+  require(table != nullptr && table->abi_version == IMBREX_ABI_VERSION, "compiled code is of this version of abi.h");
+  return table;
+}
+
+}  // namespace
+
+target::Isa choose_isa(std::optional<target::Isa> wanted) {
+  const std::vector<target::Isa> supported = target::supported_isas();
+  if (!wanted) {
+    const char* name = std::getenv("IMBREX_ISA");
+    if (name == nullptr || *name == 0) return target::best_isa();
+    wanted = target::isa_named(name);
+    if (!wanted)
+      fail("unknown-isa", fmt::format("IMBREX_ISA is `{}`, which is no instruction set that code is generated for", name),
+           "one of " + names_of(supported));
+  }
+  for (const target::Isa isa : supported)
+    if (isa == *wanted) return isa;
+  fail("unsupported-isa", fmt::format("this machine does not run code for {}", target::name_of(*wanted)), "one of " + names_of(supported));
+}
+
+CompiledKernel CompiledKernel::from_source(const std::string& source, const std::string& symbol, const JitOptions& options) {
+  auto code = std::make_shared<Code>(load_or_compile(source, options));
+  code->table = table_of(code->module, symbol);
+  CompiledKernel kernel;
+  kernel.code_ = std::move(code);
+  return kernel;
+}
+
+CompiledKernel compile(const ir::Program& program, const CompileOptions& options) {
+  const target::Isa isa = choose_isa(options.isa);
+  ir::verify_or_throw(program);
+  codegen::Options generating;
+  generating.isa = isa;
+  generating.taps = options.taps;
+  codegen::Generated generated = codegen::generate(program, generating);
+
+  JitOptions jit;
+  jit.cache = options.cache;
+  jit.flags = target::compiler_flags(isa);
+  jit.flags.insert(jit.flags.end(), options.flags.begin(), options.flags.end());
+  auto code = std::make_shared<CompiledKernel::Code>(load_or_compile(generated.source, jit));
+  code->table = table_of(code->module, "imbrex_kernel_" + codegen::symbol_of(program));
+  for (const ir::Dim& dim : program.dims) code->dim_max.push_back(dim.max);
+  code->assumptions = assumptions_of(program);
+  code->remarks = std::move(generated.remarks);
+  CompiledKernel kernel;
+  kernel.code_ = std::move(code);
+  return kernel;
+}
+
+}  // namespace imbrex::runtime

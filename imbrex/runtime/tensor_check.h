@@ -1,0 +1,46 @@
+// What must hold of memory that is bound to a kernel, so that the kernel touches that memory and nothing else. Each function
+// throws a UserError that names the tensor.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imbrex/runtime/kernel.h"
+
+namespace imbrex::runtime {
+
+DType dtype_of(imbrex_dtype dtype);
+
+// The view with its strides written out. Checks all that can be said of one tensor alone: there is memory, it is aligned for its
+// type, it may be written if the kernel does, type and shape are what the kernel wants (for any dimensions), the strides
+// reach no element twice if the kernel writes, and no size overflows. `any_strides`: the source of a packed weight.
+TensorView checked_view(const imbrex_kernel& kernel, size_t tensor, TensorView view, bool any_strides);
+
+// "bf16 [T, 4096]"
+std::string wanted_text(const imbrex_kernel& kernel, size_t tensor);
+
+// Collects the value of each dimension from shapes, and says where two tensors disagree.
+class DimInference {
+ public:
+  explicit DimInference(const imbrex_kernel& kernel)
+      : kernel_(kernel), values_(static_cast<size_t>(kernel.dim_count)), sources_(static_cast<size_t>(kernel.dim_count)) {}
+  void add(size_t tensor, const std::vector<int64_t>& shape);
+  void add(size_t dim, int64_t value);  // given by hand
+  // All values; `maxima` is empty or has one for each dimension.
+  std::vector<int64_t> finish(const std::vector<std::optional<int64_t>>& maxima) const;
+
+ private:
+  void set(size_t dim, int64_t value, const std::string& source);
+  const imbrex_kernel& kernel_;
+  std::vector<std::optional<int64_t>> values_;
+  std::vector<std::string> sources_;
+};
+
+// The bytes from the first to after the last element of a checked view.
+size_t extent_bytes(const TensorView& view);
+// True if the two views, checked, have a byte in common. Rows of one width in turn ([T, 512] beside [T, 64] in one matrix) do not;
+// of more intricate patterns whose ranges meet, this says that they do.
+bool may_overlap(const TensorView& a, const TensorView& b);
+
+}  // namespace imbrex::runtime
