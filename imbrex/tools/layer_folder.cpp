@@ -18,8 +18,8 @@ std::string path_in(const std::string& folder, const std::string& what) {
   return (std::filesystem::path(folder) / (what + ".safetensors")).string();
 }
 
-[[noreturn]] void mismatch(const std::string& path, const std::string& tensor, const std::string& expected,
-                           const std::string& found) {
+[[noreturn]] void report_mismatch(const std::string& path, const std::string& tensor, const std::string& expected,
+                                  const std::string& found) {
   throw UserError("tensor-mismatch", fmt::format("tensor '{}' in '{}' must be {}, found {}", tensor, path, expected, found),
                   "give every tensor the type and shape that `imbrex show NAME` prints; sizes must agree with x, wq_a and wq_b");
 }
@@ -44,7 +44,8 @@ Tensors read_tensors(const std::string& path, const std::vector<TensorShape>& wa
     const std::string found = to_text(array.dtype, array.shape);
     if (array.dtype == DType::bf16 && want.dtype == DType::f32) array = widened(array);
     if (same_but_for_last_axis_split(array.shape, want.shape)) array.shape = want.shape;
-    if (array.dtype != want.dtype || array.shape != want.shape) mismatch(path, want.name, to_text(want.dtype, want.shape), found);
+    if (array.dtype != want.dtype || array.shape != want.shape)
+      report_mismatch(path, want.name, to_text(want.dtype, want.shape), found);
     tensors.emplace(want.name, std::move(array));
   }
   return tensors;
@@ -55,7 +56,7 @@ std::vector<int64_t> matrix_shape(const checkpoint::SafetensorsFile& file, const
   if (found == file.tensors().end()) file.read(name);  // throws, naming those that are there
   const std::vector<int64_t>& shape = found->second.shape;
   if (shape.size() != 2 || shape[0] < 1 || shape[1] < 1)
-    mismatch(file.path(), name, "a matrix without empty axes", fmt::format("[{}]", fmt::join(shape, ", ")));
+    report_mismatch(file.path(), name, "a matrix without empty axes", fmt::format("[{}]", fmt::join(shape, ", ")));
   return shape;
 }
 
@@ -65,7 +66,7 @@ FrontSizes front_sizes_in(const std::string& folder) {
   const checkpoint::SafetensorsFile file(path_in(folder, "inputs"));
   const std::vector<int64_t> x = matrix_shape(file, "x"), wq_a = matrix_shape(file, "wq_a"), wq_b = matrix_shape(file, "wq_b");
   if (wq_b[1] % head_dim != 0)
-    mismatch(file.path(), "wq_b", fmt::format("[Q, H*{}]", head_dim), fmt::format("[{}]", fmt::join(wq_b, ", ")));
+    report_mismatch(file.path(), "wq_b", fmt::format("[Q, H*{}]", head_dim), fmt::format("[{}]", fmt::join(wq_b, ", ")));
   return {x[0], x[1], wq_b[1] / head_dim, wq_a[1]};
 }
 

@@ -1,0 +1,162 @@
+#include "imbrex/tools/plain_front.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "imbrex/tools/numbers.h"
+
+// Compiled for several machines, chosen at run time, as -march=native would be for one.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+#define IMBREX_FOR_SEVERAL_MACHINES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define IMBREX_FOR_SEVERAL_MACHINES
+#endif
+
+namespace imbrex::tools {
+namespace {
+
+constexpr int64_t head_dim = 512, rope_dim = 64, column_block = 64;
+
+// out[0 .. 64) = row . w[:, 64 columns from w], w row-major of `columns`.
+IMBREX_FOR_SEVERAL_MACHINES
+void multiply_block(const float* row, const uint16_t* w, int64_t depth, int64_t columns, float* out) {
+  float sums[column_block] = {};
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t c = 0; c < column_block; ++c) sums[c] += row[k] * float_of_bf16(w[k * columns + c]);
+  for (int64_t c = 0; c < column_block; ++c) out[c] = sums[c];
+}
+
+IMBREX_FOR_SEVERAL_MACHINES
+int32_t dot(const int8_t* a, const int8_t* b, int64_t depth) {
+  int32_t sum = 0;
+  for (int64_t k = 0; k < depth; ++k) sum += a[k] * b[k];
+  return sum;
+}
+
+float inverse_root_mean_square(const float* values, int64_t n, float eps) {
+  float sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += values[i] * values[i];
+  return 1 / std::sqrt(sum / static_cast<float>(n) + eps);
+}
+
+void store_rotated(const float* values, const Array& cosine, const Array& sine, int64_t token, uint16_t* out) {
+  for (int64_t c = 0; c < head_dim - rope_dim; ++c) out[c] = bf16_of_float(values[c]);
+  for (int64_t i = 0; i < rope_dim / 2; ++i) {
+    const int64_t c = head_dim - rope_dim + 2 * i;
+    const auto cos_i = static_cast<float>(value_at(cosine, token * rope_dim + i));
+    const auto sin_i = static_cast<float>(value_at(sine, token * rope_dim + i));
+    out[c] = bf16_of_float(values[c] * cos_i - values[c + 1] * sin_i);
+    out[c + 1] = bf16_of_float(values[c] * sin_i + values[c + 1] * cos_i);
+  }
+}
+
+// The share [begin, end) of `count` things of one worker.
+struct Share {
+  int64_t begin, end;
+  Share(int64_t count, int ith, int nth) : begin(count * ith / nth), end(count * (ith + 1) / nth) {}
+};
+
+}  // namespace
+
+PlainFront::PlainFront(const std::map<std::string, Array>& inputs, float eps)
+    : inputs_(inputs),
+      eps_(eps),
+      tokens_(inputs.at("x").shape[0]),
+      hidden_(inputs.at("x").shape[1]),
+      q_lora_(inputs.at("wq_a").shape[1]),
+      columns_(inputs.at("wq_b").shape[1]),
+      wq_b_(static_cast<size_t>(q_lora_ * columns_)),
+      normed_(static_cast<size_t>(tokens_ * hidden_)),
+      latent_(static_cast<size_t>(tokens_ * (q_lora_ + head_dim))) {
+  for (int64_t i = 0; i < hidden_; ++i) norm_w_.push_back(static_cast<float>(value_at(inputs.at("norm_w"), i)));
+  const auto* wq_b = inputs.at("wq_b").as<int8_t>();
+  for (int64_t k = 0; k < q_lora_; ++k)
+    for (int64_t c = 0; c < columns_; ++c) wq_b_[static_cast<size_t>(c * q_lora_ + k)] = wq_b[k * columns_ + c];
+  outputs_["q"] = Array::zeros(DType::bf16, {tokens_, columns_ / head_dim, head_dim});
+  outputs_["kv"] = Array::zeros(DType::bf16, {tokens_, head_dim});
+  outputs_["qr"] = Array::zeros(DType::int8, {tokens_, q_lora_});
+  outputs_["qr_scale"] = Array::zeros(DType::f32, {tokens_, 1});
+}
+
+double PlainFront::run(runtime::Executor& executor, int threads) {
+  const auto begin = std::chrono::steady_clock::now();
+  executor.run(threads, [&](int ith, int nth, runtime::Barrier& barrier) {
+    normalize(Share(tokens_, ith, nth).begin, Share(tokens_, ith, nth).end);
+    barrier.wait();
+    project(ith, nth);
+    barrier.wait();
+    finish_latents(Share(tokens_, ith, nth).begin, Share(tokens_, ith, nth).end);
+    barrier.wait();
+    const Share heads(columns_ / head_dim, ith, nth);
+    for (int64_t head = heads.begin; head < heads.end; ++head) query_head(head);
+  });
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+void PlainFront::normalize(int64_t begin, int64_t end) {
+  const auto* x = inputs_.at("x").as<uint16_t>();
+  for (int64_t t = begin; t < end; ++t) {
+    float* const row = normed_.data() + t * hidden_;
+    for (int64_t d = 0; d < hidden_; ++d) row[d] = float_of_bf16(x[t * hidden_ + d]);
+    const float inverse = inverse_root_mean_square(row, hidden_, eps_);
+    for (int64_t d = 0; d < hidden_; ++d)
+      row[d] = float_of_bf16(bf16_of_float(row[d] * inverse * norm_w_[static_cast<size_t>(d)]));
+  }
+}
+
+// n . wq_a and n . wkv beside each other.
+void PlainFront::project(int ith, int nth) {
+  const int64_t width = q_lora_ + head_dim;
+  const Share blocks(width / column_block, ith, nth);
+  for (int64_t block = blocks.begin; block < blocks.end; ++block) {
+    const int64_t column = block * column_block;
+    const bool is_query = column < q_lora_;
+    const uint16_t* const w =
+        is_query ? inputs_.at("wq_a").as<uint16_t>() + column : inputs_.at("wkv").as<uint16_t>() + column - q_lora_;
+    for (int64_t t = 0; t < tokens_; ++t)
+      multiply_block(normed_.data() + t * hidden_, w, hidden_, is_query ? q_lora_ : head_dim,
+                     latent_.data() + t * width + column);
+  }
+}
+
+void PlainFront::finish_latents(int64_t begin, int64_t end) {
+  for (int64_t t = begin; t < end; ++t) {
+    float* const r = latent_.data() + t * (q_lora_ + head_dim);
+    float* const kv = r + q_lora_;
+    const float inverse = inverse_root_mean_square(r, q_lora_, eps_);
+    float largest = 1e-4f;
+    for (int64_t i = 0; i < q_lora_; ++i) {
+      r[i] = float_of_bf16(bf16_of_float(r[i] * inverse * float_of_bf16(inputs_.at("gamma_cq").as<uint16_t>()[i])));
+      largest = std::max(largest, std::fabs(r[i]));
+    }
+    const float quant = 127 / largest;
+    outputs_.at("qr_scale").as<float>()[t] = 1 / quant;
+    for (int64_t i = 0; i < q_lora_; ++i)
+      outputs_.at("qr").as<int8_t>()[t * q_lora_ + i] = static_cast<int8_t>(std::nearbyint(r[i] * quant));
+
+    const float inverse_kv = inverse_root_mean_square(kv, head_dim, eps_);
+    for (int64_t i = 0; i < head_dim; ++i) kv[i] *= inverse_kv * float_of_bf16(inputs_.at("gamma_ckv").as<uint16_t>()[i]);
+    store_rotated(kv, inputs_.at("rope_cos"), inputs_.at("rope_sin"), t, outputs_.at("kv").as<uint16_t>() + t * head_dim);
+  }
+}
+
+void PlainFront::query_head(int64_t head) {
+  const auto* scales = inputs_.at("wq_b_scale").as<float>() + head * head_dim;
+  float values[head_dim];
+  for (int64_t t = 0; t < tokens_; ++t) {
+    const float row_scale = outputs_.at("qr_scale").as<float>()[t];
+    for (int64_t c = 0; c < head_dim; ++c) {
+      const int32_t sum =
+          dot(outputs_.at("qr").as<int8_t>() + t * q_lora_, wq_b_.data() + (head * head_dim + c) * q_lora_, q_lora_);
+      values[c] = static_cast<float>(sum) * row_scale * scales[c];
+    }
+    const float inverse = inverse_root_mean_square(values, head_dim, eps_);
+    for (float& value : values) value *= inverse;
+    store_rotated(values, inputs_.at("rope_cos"), inputs_.at("rope_sin"), t,
+                  outputs_.at("q").as<uint16_t>() + t * columns_ + head * head_dim);
+  }
+}
+
+}  // namespace imbrex::tools
