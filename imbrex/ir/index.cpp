@@ -13,6 +13,7 @@ using Kind = Index::Kind;
 
 int64_t floor_divide(int64_t a, int64_t b) {
   require(b != 0, "index division by zero");
+  if (b == -1) return static_cast<int64_t>(0 - static_cast<uint64_t>(a));  // the least integer has no positive counterpart
   const int64_t q = a / b;
   return q - ((a % b != 0) && ((a < 0) != (b < 0)));
 }
@@ -53,7 +54,7 @@ std::string canonical_text(const IndexExpr& e) {
 
 Linear combine(Linear a, const Linear& b, int64_t factor) {
   for (const auto& [atom, coefficient] : b)
-    if ((a[atom] += factor * coefficient) == 0) a.erase(atom);
+    if ((a[atom] = apply(Kind::add, a[atom], apply(Kind::mul, factor, coefficient))) == 0) a.erase(atom);
   return a;
 }
 

@@ -102,7 +102,9 @@ class Printer {
   void node(const Loop& x, const std::string& tail);
   void node(const At& x, const std::string& tail);
   void node(const If& x, const std::string& tail);
-  void node(const Tap& x, const std::string& tail) { line(fmt::format("tap {} {}{}", quoted(x.name), expression(x.value), tail)); }
+  void node(const Tap& x, const std::string& tail) {
+    line(fmt::format("tap {} {}{}", quoted(x.name), expression(x.value), tail));
+  }
   void node(const Assume& x, const std::string& tail) { line("assume " + print(x.condition) + tail); }
   void node(const AssumeDistinct& x, const std::string& tail) { line("assume_distinct " + x.tile + tail); }
 

@@ -36,6 +36,7 @@ constexpr OpName kOps[] = {
     {Op::matmul, "matmul"},         {Op::matmul_acc, "matmul_acc"},
     {Op::reshape, "reshape"},       {Op::transpose, "transpose"},
     {Op::concat_rows, "concat_rows"}, {Op::concat_columns, "concat_columns"},
+    {Op::columns, "columns"},
     {Op::even, "even"},             {Op::odd, "odd"},
     {Op::interleave, "interleave"}, {Op::gather, "gather"},
 };
@@ -361,6 +362,17 @@ ExprPtr make_reshape(ExprPtr x, IndexExpr rows, IndexExpr columns, const Written
   return node(Op::reshape, x->dtype, std::move(rows), std::move(columns), {std::move(x)}, written);
 }
 
+ExprPtr make_columns(ExprPtr x, IndexExpr begin, IndexExpr size, const Written& written) {
+  const auto b = constant_value(begin), n = constant_value(size), all = constant_value(x->columns);
+  if (!b || !n || !all || *b < 0 || *n < 1 || *b + *n > *all)
+    fail(written, "shape-mismatch",
+         fmt::format("columns {} +: {} of {}: they are not constants inside its columns", to_text(begin), to_text(size), describe(x)),
+         "give constants with 0 <= begin and begin + size <= the number of columns");
+  auto e = node(Op::columns, x->dtype, x->rows, std::move(size), {x}, written);
+  e->index = std::move(begin);
+  return e;
+}
+
 ExprPtr make_concat(Op op, std::vector<ExprPtr> parts, const Written& written) {
   require(op == Op::concat_rows || op == Op::concat_columns, "make_concat makes concat_rows or concat_columns");
   if (parts.size() < 2)
@@ -391,6 +403,7 @@ ExprPtr with_args(const Expr& e, std::vector<ExprPtr> args) {
     case Op::matmul: return make_matmul(args[0], args[1], e.transpose_a, e.transpose_b, written);
     case Op::matmul_acc: return make_matmul_acc(args[0], args[1], args[2], e.transpose_a, e.transpose_b, written);
     case Op::reshape: return make_reshape(args[0], e.rows, e.columns, written);
+    case Op::columns: return make_columns(args[0], e.index, e.columns, written);
     case Op::concat_rows:
     case Op::concat_columns: return make_concat(e.op, std::move(args), written);
     default: return args.size() == 1 ? make_unary(e.op, args[0], written) : make_binary(e.op, args[0], args[1], written);

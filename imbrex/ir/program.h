@@ -99,6 +99,7 @@ enum class Op : uint8_t {
   reshape,                                       // row-major to another [m, n]: text `reshape(x, [m, n])`
   transpose,
   concat_rows, concat_columns,                   // two or more tiles below, beside each other
+  columns,                                       // size columns from `index` on: text `columns(x, begin, size)`
   even, odd,                                     // columns 0, 2, ... / 1, 3, ... of a tile with an even number of columns
   interleave,                                    // (e, o): the inverse of even and odd
   gather,                                        // (x, i): out[r, c] = x[r, i[r, c]], i int32
@@ -117,7 +118,7 @@ struct Expr {
   std::string name;            // variable, load
   std::vector<Axis> slice;     // load
   double value = 0;            // constant (int32 and f32 values are exact in double)
-  IndexExpr index;             // index, iota
+  IndexExpr index;             // index, iota, columns
   CastMode mode = CastMode::exact;
   bool transpose_a = false, transpose_b = false;
   int origin = -1;
@@ -217,6 +218,8 @@ ExprPtr make_select(ExprPtr condition, ExprPtr a, ExprPtr b, const Written& writ
 ExprPtr make_matmul(ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written = {});
 ExprPtr make_matmul_acc(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written = {});
 ExprPtr make_reshape(ExprPtr x, IndexExpr rows, IndexExpr columns, const Written& written = {});
+// Constants only: columns `begin` to `begin + size` of a tile whose number of columns is a constant.
+ExprPtr make_columns(ExprPtr x, IndexExpr begin, IndexExpr size, const Written& written = {});
 ExprPtr make_concat(Op op, std::vector<ExprPtr> parts, const Written& written = {});
 // The same node over other arguments, dtype and shape inferred again. For passes.
 ExprPtr with_args(const Expr& e, std::vector<ExprPtr> args);

@@ -164,7 +164,8 @@ ExprPtr rewrite(const ExprPtr& e, const std::function<ExprPtr(const ExprPtr&)>& 
   return change(changed ? with_args(*e, std::move(args)) : e);
 }
 
-// Shapes are substituted node by node, not inferred again: a substitution may make extents equal or constant, and keeps both valid.
+// Shapes are substituted node by node, not inferred again: a substitution may make extents equal or constant, and keeps both
+// valid.
 ExprPtr substitute(const ExprPtr& e, const Leaf& leaf) {
   auto result = std::make_shared<Expr>(*e);
   for (ExprPtr& arg : result->args) arg = substitute(arg, leaf);
@@ -231,10 +232,12 @@ bool equal(const Block& a, const Block& b) {
 }
 
 bool equal(const Program& a, const Program& b) {
-  if (a.name != b.name || a.annotations != b.annotations || a.dims.size() != b.dims.size() || a.tensors.size() != b.tensors.size())
+  if (a.name != b.name || a.annotations != b.annotations || a.dims.size() != b.dims.size() ||
+      a.tensors.size() != b.tensors.size())
     return false;
   for (size_t i = 0; i < a.dims.size(); ++i)
-    if (a.dims[i].name != b.dims[i].name || a.dims[i].typical != b.dims[i].typical || a.dims[i].max != b.dims[i].max) return false;
+    if (a.dims[i].name != b.dims[i].name || a.dims[i].typical != b.dims[i].typical || a.dims[i].max != b.dims[i].max)
+      return false;
   for (size_t i = 0; i < a.tensors.size(); ++i)
     if (!alike(a.tensors[i], b.tensors[i])) return false;
   return equal(a.body, b.body);
