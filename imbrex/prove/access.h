@@ -1,0 +1,80 @@
+// What a program touches: one walk lists every load and store with the loops, conditions and assumptions around it. Plain data; the
+// sets of elements are made from it in relation.h.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "imbrex/ir/program.h"
+
+namespace imbrex::prove {
+
+// What numbers the executions of a statement: a loop around it, or an index read from data before it.
+struct Binder {
+  std::string name;               // of the loop's variable, or of the index
+  const ir::Loop* loop = nullptr;  // null for an index read from data
+  int origin = -1;
+};
+
+// A condition under which a statement runs: an `if` (or its `else`: `holds` false), or an `assume` before it.
+struct Guard {
+  const ir::Condition* condition;
+  bool holds = true;
+  bool assumed = false;
+};
+
+// A tensor in memory. One that is created inside loops is another tensor in each iteration: `depth` binders number its instances.
+struct Memory {
+  const ir::Tensor* tensor;
+  size_t depth = 0;
+  int origin = -1;
+  std::string scope;
+};
+
+struct Access {
+  bool writes = false;
+  const Memory* memory = nullptr;   // views are looked through
+  std::string name;                 // as written, which may be a view
+  std::vector<ir::IndexExpr> shape;  // of that name
+  std::vector<ir::Axis> slice;
+  int origin = -1;
+  size_t order = 0;                 // accesses are numbered in program order; a statement's loads come before its store
+  std::vector<Binder> binders;      // outermost first
+  std::vector<Guard> guards;
+  std::string scope;                // the innermost `at`
+};
+
+// A `gather` in a tile: which columns it may pick, checked like an access.
+struct TileGather {
+  const ir::Expr* gather;
+  int origin = -1;
+  std::vector<Binder> binders;
+  std::vector<Guard> guards;
+};
+
+struct ParallelLoop {
+  const ir::Loop* loop;
+  size_t depth;   // the position of its variable among the binders of the accesses inside
+  int origin = -1;
+};
+
+struct Accesses {
+  std::map<std::string, const ir::Loop*> loops;   // by variable
+  std::map<std::string, Memory> memories;         // by name, views not included
+  std::deque<Access> all;                         // in program order
+  std::vector<TileGather> gathers;
+  std::vector<ParallelLoop> parallel_loops;
+  std::vector<Guard> assumptions;                 // every `assume`, in program order
+  std::vector<Guard> of_dimensions;               // those about dimensions alone that always run: they restrict the whole program
+  std::map<std::string, const ir::Expr*> tiles;   // the value by which each tile variable is declared
+  std::vector<std::string> distinct;              // tile variables declared distinct
+};
+
+Accesses accesses_of(const ir::Program& program);
+
+// "q[t, h, :]" for messages, as the author wrote it.
+std::string text_of_access(const std::string& name, const std::vector<ir::Axis>& slice, const std::vector<ir::IndexExpr>& shape);
+
+}  // namespace imbrex::prove

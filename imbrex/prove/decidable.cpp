@@ -1,0 +1,58 @@
+#include "imbrex/prove/decidable.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace imbrex::prove {
+namespace {
+
+// The author's form of an expression over iteration numbers: a tiled loop's number is `t.index`.
+std::string author_text(const Subject& subject, const ir::IndexExpr& e) {
+  return ir::to_text(ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<ir::IndexExpr> {
+    const auto loop = subject.accesses.loops.find(leaf.name);
+    if (leaf.kind != ir::Index::Kind::name || loop == subject.accesses.loops.end() || loop->second->tile == 0) return std::nullopt;
+    return ir::span_index(leaf.name);
+  }));
+}
+
+std::string obstacle(const std::string& text, const ir::IndexExpr& culprit) {
+  switch (culprit->kind) {
+    case ir::Index::Kind::mul: return fmt::format("`{}` multiplies two numbers that are both unknown", text);
+    case ir::Index::Kind::floor_div:
+    case ir::Index::Kind::mod: return fmt::format("`{}` divides by something that is not a positive constant", text);
+    default: return fmt::format("`{}` is not known as an index", text);
+  }
+}
+
+}  // namespace
+
+Diagnostic undecidable(const Subject& subject, const Access& access, const ir::IndexExpr& culprit) {
+  const std::string text = author_text(subject, culprit);
+  return {"undecidable", subject.where(access.origin),
+          fmt::format("which elements {} touches cannot be decided: {}", text_of_access(access.name, access.slice, access.shape),
+                      obstacle(text, culprit)),
+          "use spans of a constant size, tiles(EXTENT, 16); or give the loop a constant number of iterations (at most 256); or read the "
+          "offset into an index, `read i = ...`, and say `assume` where it lies",
+          {},
+          false};
+}
+
+Findings find_undecidable(Subject& subject) {
+  Findings findings;
+  std::set<std::string> reported;
+  for (const Access& access : subject.accesses.all) {
+    ++findings.examined;
+    try {
+      subject.sets.push_back(subject.relations.of(access));
+    } catch (const NotAffine& problem) {
+      subject.sets.push_back(std::nullopt);
+      subject.undecided.insert(access.memory->tensor->name);
+      Diagnostic diagnostic = undecidable(subject, access, problem.culprit);
+      if (reported.insert(render(diagnostic)).second) findings.diagnostics.push_back(std::move(diagnostic));
+    }
+  }
+  return findings;
+}
+
+}  // namespace imbrex::prove

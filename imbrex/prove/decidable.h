@@ -1,0 +1,13 @@
+// Puts every access in affine terms. One that cannot be is an error ("undecidable") that names the part that stands in the way and
+// what would make it decidable; the other checks pass its tensor over.
+#pragma once
+
+#include "imbrex/prove/subject.h"
+
+namespace imbrex::prove {
+
+Findings find_undecidable(Subject& subject);
+// The diagnostic for an access that cannot be decided because of `culprit`.
+Diagnostic undecidable(const Subject& subject, const Access& access, const ir::IndexExpr& culprit);
+
+}  // namespace imbrex::prove

@@ -1,0 +1,94 @@
+#include "imbrex/prove/prove.h"
+
+#include <fmt/format.h>
+#include <isl/ctx.h>
+#include <isl/options.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "imbrex/ir/hash.h"
+#include "imbrex/prove/bounds.h"
+#include "imbrex/prove/coverage.h"
+#include "imbrex/prove/decidable.h"
+#include "imbrex/prove/races.h"
+
+namespace imbrex::prove {
+namespace {
+
+struct FreeContext {
+  void operator()(isl_ctx* ctx) const { isl_ctx_free(ctx); }
+};
+using Context = std::unique_ptr<isl_ctx, FreeContext>;
+
+Context make_context(const Options& options) {
+  Context ctx(isl_ctx_alloc());
+  isl_options_set_on_error(ctx.get(), ISL_ON_ERROR_CONTINUE);  // the C++ interface throws
+  isl_ctx_set_max_operations(ctx.get(), options.operations_per_check);
+  return ctx;
+}
+
+// Runs one check within its budget and writes its line of the report.
+template <class Function>
+void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std::string& unit, const Function& function) {
+  isl_ctx_reset_operations(ctx);
+  const auto start = std::chrono::steady_clock::now();
+  Findings findings;
+  try {
+    findings = function();
+  } catch (const isl::exception_quota&) {
+    findings.diagnostics.push_back({"undecided-budget", SourceLine{},
+                                    fmt::format("the check of {} of {} did not finish within its budget", name, report.program),
+                                    "simplify the index arithmetic, or give the check a larger budget", {}, false});
+  }
+  Check check{name, findings.examined, unit, 0, 0};
+  check.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  for (Diagnostic& diagnostic : findings.diagnostics) {
+    check.errors += diagnostic.is_warning ? 0 : 1;
+    report.diagnostics.push_back(std::move(diagnostic));
+  }
+  report.checks.push_back(std::move(check));
+}
+
+std::string text_of(const ir::Condition& condition) {
+  std::string text;
+  for (const ir::Comparison& c : condition)
+    text += fmt::format("{}{} {} {}", text.empty() ? "" : " and ", ir::to_text(c.left), ir::text_of(c.compare), ir::to_text(c.right));
+  return text;
+}
+
+}  // namespace
+
+Report prove(const ir::Program& program, const Options& options) {
+  Report report;
+  report.program = program.name;
+  report.target = options.target;
+  report.hash = ir::content_hash(program);
+  const Accesses accesses = accesses_of(program);
+  for (const Guard& guard : accesses.assumptions) report.assumptions.push_back(text_of(*guard.condition));
+  for (const std::string& tile : accesses.distinct) report.assumptions.push_back("the elements of " + tile + " differ");
+
+  const Context ctx = make_context(options);
+  const Relations relations(ctx.get(), program, accesses);
+  Subject subject{program, accesses, relations, {}, {}};
+  run_check(report, ctx.get(), "accesses", "accesses", [&] { return find_undecidable(subject); });
+  if (subject.sets.size() == accesses.all.size()) {
+    run_check(report, ctx.get(), "bounds", "accesses", [&] { return check_bounds(subject); });
+    run_check(report, ctx.get(), "coverage", "outputs", [&] { return check_outputs_written(subject); });
+    run_check(report, ctx.get(), "initialisation", "reads", [&] { return check_initialised(subject); });
+    run_check(report, ctx.get(), "independence", "pairs", [&] { return check_races(subject); });
+    run_check(report, ctx.get(), "overwriting", "stores", [&] { return check_overwritten(subject); });
+  }
+  report.proven = std::all_of(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& d) { return d.is_warning; });
+  return report;
+}
+
+void prove_or_throw(const ir::Program& program, const Options& options) {
+  std::vector<Diagnostic> errors = prove(program, options).diagnostics;
+  std::erase_if(errors, [](const Diagnostic& d) { return d.is_warning; });
+  if (!errors.empty()) throw UserError(std::move(errors));
+}
+
+
+}  // namespace imbrex::prove

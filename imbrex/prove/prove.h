@@ -1,0 +1,74 @@
+// What holds of a program for every value of its dimensions: every access is inside its tensor, every output is written, nothing is
+// read before it is written, `parallel` iterations are independent, and (on NPU targets) tiles fit the on-chip memories. What cannot
+// be decided is an error too. docs/proofs.md says what each check decides and how.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imbrex/ir/program.h"
+
+namespace imbrex::prove {
+
+struct Options {
+  std::string target = "host";               // a name of target/machines.h
+  std::map<std::string, int64_t> dims;       // values for capacity and traffic; dimensions left out stay open
+  uint64_t operations_per_check = 50000000;  // isl's count of elementary steps; a check that needs more is an error
+};
+
+struct Check {
+  std::string name;          // "bounds", "coverage", ...
+  size_t examined = 0;       // accesses, tensors or pairs, as `unit` says
+  std::string unit;
+  size_t errors = 0;
+  double milliseconds = 0;
+};
+
+// One memory of the target in one scope.
+struct MemoryUse {
+  std::string memory;
+  std::string high_water;     // bytes by lifetime, an expression over dimensions
+  std::string without_reuse;  // bytes if no two tiles shared memory
+  std::optional<int64_t> high_water_bytes, without_reuse_bytes;  // for the given dimensions
+  int64_t capacity_bytes = 0;
+  std::optional<int64_t> largest;  // with one dimension open in this expression: its largest value that fits
+  std::string largest_of;          // that dimension
+};
+
+// One scope: what it moves and computes in one run of the kernel. Expressions over dimensions, and values where they are given.
+struct Amount {
+  std::string expression;
+  std::optional<int64_t> value;
+};
+struct ScopeRow {
+  std::string name;
+  SourceLine where;
+  Amount tasks, bytes_read, bytes_written, operations, exchanges;
+  std::optional<double> operations_per_byte;
+  std::vector<MemoryUse> memories;
+};
+
+struct Report {
+  std::string program, hash, target;
+  bool proven = false;                   // no diagnostic but warnings
+  std::vector<Check> checks;
+  std::vector<Diagnostic> diagnostics;
+  std::vector<std::string> assumptions;  // with their lines; checked at run time
+  std::vector<ScopeRow> scopes;
+
+  std::string text() const;
+  std::string json() const;
+};
+
+Report prove(const ir::Program& program, const Options& options = {});
+// Throws UserError with all errors of the report unless the program is proven.
+void prove_or_throw(const ir::Program& program, const Options& options = {});
+
+// The dependence graph of scopes as DOT: an edge from a scope to each later one that reads what it wrote (or writes what it read or
+// wrote), labelled with the kind, the tensor and the bytes.
+std::string dependence_graph(const ir::Program& program, const Options& options = {});
+
+}  // namespace imbrex::prove

@@ -1,0 +1,96 @@
+#include "imbrex/prove/races.h"
+
+#include <fmt/format.h>
+#include <isl/set.h>
+
+#include <algorithm>
+
+namespace imbrex::prove {
+namespace {
+
+bool is_inside(const Access& access, const ParallelLoop& loop) {
+  return access.binders.size() > loop.depth && access.binders[loop.depth].loop == loop.loop;
+}
+
+// Over [binders of a, binders of b, elements]: executions in different iterations of the loop, but the same of those around it, that
+// touch one element.
+isl::set collisions(const Subject& subject, const Access& a, const Access& b, size_t depth) {
+  const size_t n = a.binders.size();
+  isl::set pairs = side_by_side(subject.may(a), n, subject.may(b), b.binders.size());
+  for (size_t d = 0; d < depth; ++d) pairs = equal_coordinates(pairs, d, n + d);
+  isl::set result = less_coordinate(pairs, depth, n + depth);
+  if (&a != &b) result = result.unite(less_coordinate(pairs, n + depth, depth));
+  return result;
+}
+
+// A tensor of the kernel's own that only this loop uses could as well be created inside it.
+bool could_be_private(const Subject& subject, const Memory& memory, const ParallelLoop& loop) {
+  if (memory.tensor->role != ir::Role::temporary) return false;
+  return std::all_of(subject.accesses.all.begin(), subject.accesses.all.end(),
+                     [&](const Access& access) { return access.memory != &memory || is_inside(access, loop); });
+}
+
+std::string hint_for(const Subject& subject, const Access& a, const Access& b, const ParallelLoop& loop) {
+  const std::string& name = a.memory->tensor->name;
+  const std::string& variable = loop.loop->variable;
+  const auto by_tile = [](const Access& access) {
+    return std::find_if(access.slice.begin(), access.slice.end(), [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
+  };
+  for (const Access* access : {&a, &b})
+    if (by_tile(*access) != access->slice.end())
+      return fmt::format("if the indices never repeat, load all of them before the loop, `let all = ...[:]`, and say `assume_distinct all`; "
+                         "or make the loop over {} a `range`", variable);
+  if (could_be_private(subject, *a.memory, loop))
+    return fmt::format("create {} inside the loop over {}: it is then private to the iteration", name, variable);
+  if (a.memory->tensor->role == ir::Role::temporary)
+    return fmt::format("give {} an axis that {} indexes, or make the loop over {} a `range`", name, variable, variable);
+  return fmt::format("let each iteration of {} write its own part of {}, or make the loop a `range`", variable, name);
+}
+
+Diagnostic conflict(const Subject& subject, const Access& a, const Access& b, const ParallelLoop& loop, const isl::set& bad) {
+  const Witness at = smallest(subject.program, bad);
+  const Access &first = a.writes ? a : b, &second = a.writes ? b : a;
+  const size_t first_base = a.writes ? 0 : a.binders.size(), second_base = a.writes ? a.binders.size() : 0;
+  const std::string variable = loop.loop->variable + (loop.loop->tile > 0 ? ".index" : "");
+  const int64_t i = at.coordinates[first_base + loop.depth], j = at.coordinates[second_base + loop.depth];
+  const std::string element = element_text(a.memory->tensor->name, at.coordinates, a.binders.size() + b.binders.size());
+  const std::string when = when_text(subject.program, bad);
+  const std::string what = second.writes ? fmt::format("iterations {0}={1} and {0}={2} of `parallel {3}` both write {4}", variable,
+                                                       std::min(i, j), std::max(i, j), loop.loop->variable, element)
+                                         : fmt::format("iteration {0}={1} of `parallel {3}` writes {4}, which iteration {0}={2} reads",
+                                                       variable, i, j, loop.loop->variable, element);
+  Diagnostic diagnostic{"parallel-conflict", subject.where(first.origin), what + (when.empty() ? "" : ": " + when),
+                        hint_for(subject, a, b, loop), {}, false};
+  const auto note = [&](const Access& access, int64_t iteration) {
+    diagnostic.notes.push_back({subject.where(access.origin),
+                                fmt::format("{} {} it in iteration {}={}", text_of_access(access.name, access.slice, access.shape),
+                                            access.writes ? "writes" : "reads", variable, iteration)});
+  };
+  note(first, i);
+  note(second, j);
+  return diagnostic;
+}
+
+}  // namespace
+
+Findings check_races(const Subject& subject) {
+  Findings findings;
+  const std::deque<Access>& all = subject.accesses.all;
+  for (const ParallelLoop& loop : subject.accesses.parallel_loops) {
+    std::set<const Memory*> reported;  // one message for each tensor and loop
+    for (size_t i = 0; i < all.size(); ++i)
+      for (size_t j = i; j < all.size(); ++j) {
+        const Access &a = all[i], &b = all[j];
+        if (a.memory != b.memory || !(a.writes || b.writes) || !is_inside(a, loop) || !is_inside(b, loop)) continue;
+        if (a.memory->depth > loop.depth || !subject.decided(*a.memory) || reported.count(a.memory)) continue;
+        ++findings.examined;
+        const isl::set bad = collisions(subject, a, b, loop.depth);
+        if (bad.is_empty()) continue;
+        findings.diagnostics.push_back(conflict(subject, a, b, loop, bad));
+        reported.insert(a.memory);
+      }
+  }
+  return findings;
+}
+
+}  // namespace imbrex::prove

@@ -1,0 +1,333 @@
+#include "imbrex/prove/relation.h"
+
+#include <isl/constraint.h>
+#include <isl/set.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+namespace imbrex::prove {
+namespace {
+
+using ir::IndexExpr;
+
+std::vector<std::string> names_of(const std::vector<Binder>& binders) {
+  std::vector<std::string> names;
+  for (const Binder& binder : binders) names.push_back(binder.name);
+  return names;
+}
+
+// Coordinates of elements: names that no author can write.
+std::string element(size_t axis) { return "." + std::to_string(axis); }
+std::string view_element(size_t axis) { return ".view" + std::to_string(axis); }
+
+unsigned u(size_t n) { return static_cast<unsigned>(n); }
+
+isl::set project_out(isl::set set, size_t first, size_t count) {
+  return isl::manage(isl_set_project_out(set.release(), isl_dim_set, u(first), u(count)));
+}
+
+// Views: row-major positions under both shapes are equal. Equal leading and trailing extents are matched axis by axis first, so that
+// symbolic extents need no product.
+isl::set same_position(const Frame& frame, const std::vector<IndexExpr>& view, const std::vector<IndexExpr>& base) {
+  size_t front = 0, back = 0;
+  const size_t fewest = std::min(view.size(), base.size());
+  isl::set result = frame.universe();
+  const auto equal_axis = [&](size_t v, size_t b) {
+    result = result.intersect(frame.equal(ir::named(view_element(v)), ir::named(element(b))));
+  };
+  while (front < fewest && ir::same(view[front], base[front])) equal_axis(front, front), ++front;
+  while (back < fewest - front && ir::same(view[view.size() - 1 - back], base[base.size() - 1 - back])) {
+    equal_axis(view.size() - 1 - back, base.size() - 1 - back);
+    ++back;
+  }
+  const auto position = [&](const std::vector<IndexExpr>& shape, const auto& name) {
+    IndexExpr sum = ir::constant(0), stride = ir::constant(1);
+    for (size_t k = shape.size() - back; k-- > front;) {
+      sum = ir::add(sum, ir::mul(ir::named(name(k)), stride));
+      stride = ir::mul(stride, shape[k]);
+    }
+    return sum;
+  };
+  if (front + back < std::max(view.size(), base.size()))
+    result = result.intersect(frame.equal(position(view, view_element), position(base, element)));
+  for (size_t k = front; k + back < base.size(); ++k)
+    result = result.intersect(frame.between(ir::constant(0), ir::named(element(k)), base[k]));
+  return result;
+}
+
+bool mentions(const ir::Comparison& comparison, const std::set<std::string>& names) {
+  for (const IndexExpr& side : {comparison.left, comparison.right})
+    for (const std::string& name : ir::names_in(side))
+      if (names.count(name)) return true;
+  return false;
+}
+
+std::set<std::string> unknowns_of(const Access& access) {
+  std::set<std::string> names;
+  for (const Binder& binder : access.binders)
+    if (!binder.loop) names.insert(binder.name);
+  return names;
+}
+
+bool depends_on_data(const Access& access) {
+  const std::set<std::string> unknowns = unknowns_of(access);
+  if (unknowns.empty()) return false;
+  for (const Guard& guard : access.guards)
+    for (const ir::Comparison& comparison : *guard.condition)
+      if (!guard.assumed && mentions(comparison, unknowns)) return true;
+  for (const ir::Axis& axis : access.slice)
+    if (axis.kind != ir::Axis::Kind::by && mentions({axis.begin, ir::Compare::le, axis.size}, unknowns)) return true;
+  return false;
+}
+
+ir::Comparison with_name(const ir::Comparison& c, const std::string& from, const std::string& to) {
+  const auto rename = [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
+    if (leaf.kind == ir::Index::Kind::name && leaf.name == from) return ir::named(to);
+    return std::nullopt;
+  };
+  return {ir::substitute(c.left, rename), c.compare, ir::substitute(c.right, rename)};
+}
+
+// What the program assumes of the elements of an index tile, said of the coordinate `name`.
+isl::set assumed_of_tile(const Frame& frame, const Access& access, const std::string& tile, const std::string& name) {
+  isl::set result = frame.universe();
+  for (const Guard& guard : access.guards)
+    for (const ir::Comparison& comparison : *guard.condition)
+      if (guard.assumed && mentions(comparison, {tile})) result = result.intersect(frame.holds(with_name(comparison, tile, name)));
+  return result;
+}
+
+}  // namespace
+
+isl::set Relations::executions(const Frame& frame, const Access& access, const Fixed& fixed, bool data_dependent_guards) const {
+  isl::set result = frame.universe();
+  const std::set<std::string> unknowns = unknowns_of(access);
+  for (const Binder& binder : access.binders) {
+    const IndexExpr name = ir::named(binder.name);
+    const auto known = fixed.find(binder.name);
+    if (known != fixed.end()) result = result.intersect(frame.equal(name, ir::constant(known->second)));
+    if (!binder.loop) {
+      result = result.intersect(frame.between(ir::constant(std::numeric_limits<int32_t>::min()), name, ir::constant(int64_t{1} << 31)));
+    } else if (binder.loop->tile > 0) {
+      result = result.intersect(frame.less_equal(ir::constant(0), name, fixed))
+                   .intersect(frame.less(ir::mul(name, ir::constant(binder.loop->tile)), binder.loop->extent, fixed));
+    } else {
+      const IndexExpr& begin = binder.loop->begin;
+      result = result.intersect(frame.between(begin, name, ir::add(begin, binder.loop->extent), fixed));
+    }
+  }
+  std::set<std::string> known_names;
+  for (const Binder& binder : access.binders) known_names.insert(binder.name);
+  for (const ir::Dim& dim : program_.dims) known_names.insert(dim.name);
+  for (const Guard& guard : access.guards) {
+    isl::set holds = frame.universe();
+    bool used = false;
+    for (const ir::Comparison& comparison : *guard.condition) {
+      std::set<std::string> names = ir::names_in(comparison.left), right = ir::names_in(comparison.right);
+      names.merge(right);
+      // An assumption about the elements of a tile is used where the tile is.
+      if (guard.assumed && !std::includes(known_names.begin(), known_names.end(), names.begin(), names.end())) continue;
+      if (!guard.assumed && !data_dependent_guards && mentions(comparison, unknowns)) continue;
+      holds = holds.intersect(frame.holds(comparison, fixed));
+      used = true;
+    }
+    if (used) result = guard.holds ? result.intersect(holds) : result.subtract(holds);
+  }
+  return result;
+}
+
+isl::set Relations::expanded(const Access& access, const std::function<isl::set(const Fixed&)>& build) const {
+  std::vector<std::pair<std::string, const ir::Loop*>> loops;
+  const auto combinations = [&] {
+    std::vector<Fixed> all{{}};
+    for (const auto& [name, loop] : loops) {
+      std::vector<Fixed> next;
+      const int64_t first = loop->tile > 0 ? 0 : *ir::constant_value(loop->begin);
+      for (const Fixed& fixed : all)
+        // A loop that never runs still gives the (empty) set its coordinates.
+        for (int64_t i = 0; i < std::max<int64_t>(1, *constant_trips(*loop)); ++i) {
+          next.push_back(fixed);
+          next.back()[name] = first + i;
+        }
+      all = std::move(next);
+    }
+    return all;
+  };
+  for (;;) {
+    try {
+      std::optional<isl::set> result;
+      for (const Fixed& fixed : combinations()) {
+        isl::set part = build(fixed);
+        result = result ? result->unite(part) : part;
+      }
+      return result->coalesce();
+    } catch (const NotAffine& problem) {
+      // Expand one more of the loops whose numbers stand in the product; if there is none, give up.
+      const std::set<std::string> names = ir::names_in(problem.culprit);
+      int64_t trips = 1;
+      for (const auto& [name, loop] : loops) trips *= std::max<int64_t>(1, *constant_trips(*loop));
+      const auto candidate = std::find_if(access.binders.begin(), access.binders.end(), [&](const Binder& binder) {
+        const bool expanded_already = std::any_of(loops.begin(), loops.end(), [&](const auto& l) { return l.first == binder.name; });
+        return binder.loop && names.count(binder.name) && !expanded_already && constant_trips(*binder.loop) &&
+               (binder.loop->tile > 0 || ir::constant_value(binder.loop->begin)) &&
+               trips * *constant_trips(*binder.loop) <= most_expanded;
+      });
+      if (candidate == access.binders.end()) throw;
+      loops.emplace_back(candidate->name, candidate->loop);
+    }
+  }
+}
+
+Relation Relations::of(const Access& access) const {
+  const bool is_view = access.name != access.memory->tensor->name;
+  const std::vector<IndexExpr>& base_shape = access.memory->tensor->shape;
+  const size_t binders = access.binders.size(), written_axes = access.slice.size(), axes = base_shape.size();
+  std::vector<std::string> coordinates = names_of(access.binders);
+  for (size_t k = 0; is_view && k < written_axes; ++k) coordinates.push_back(view_element(k));
+  for (size_t k = 0; k < axes; ++k) coordinates.push_back(element(k));
+  const Frame frame(ctx_, program_, accesses_.loops, coordinates);
+  const auto name_of_axis = [&](size_t k) { return is_view ? view_element(k) : element(k); };
+
+  const auto through_view = [&](isl::set set) {
+    if (!is_view) return set;
+    return project_out(set.intersect(same_position(frame, access.shape, base_shape)), binders, written_axes);
+  };
+  bool by_data = false;
+  const auto sliced = [&](const Fixed& fixed) {
+    isl::set set = executions(frame, access, fixed, true);
+    for (size_t k = 0; k < written_axes; ++k) {
+      const ir::Axis& axis = access.slice[k];
+      const IndexExpr e = ir::named(name_of_axis(k));
+      if (axis.kind == ir::Axis::Kind::by) {
+        by_data = true;
+        set = set.intersect(frame.between(ir::constant(0), e, access.shape[k], fixed))
+                  .intersect(assumed_of_tile(frame, access, axis.tile, name_of_axis(k)));
+      } else if (axis.kind == ir::Axis::Kind::point) {
+        set = set.intersect(frame.equal(e, axis.begin, fixed));
+      } else {
+        set = set.intersect(frame.between(axis.begin, e, ir::add(axis.begin, axis.size), fixed));
+      }
+    }
+    return through_view(set);
+  };
+  const isl::set may = expanded(access, sliced);
+  if (by_data) return {may, may.subtract(may)};
+  if (!depends_on_data(access)) return {may, may};
+
+  // Touched whatever the data is: no value of the indices, allowed by the assumptions, leaves the element out.
+  const isl::set all = expanded(access, [&](const Fixed& fixed) {
+    isl::set set = executions(frame, access, fixed, false);
+    return is_view ? project_out(set, binders, written_axes) : set;
+  });
+  isl::set sometimes_not = all.subtract(may);
+  for (size_t d = 0; d < binders; ++d) {
+    if (access.binders[d].loop) continue;
+    sometimes_not = project_out(sometimes_not, d, 1);
+    sometimes_not = isl::manage(isl_set_insert_dims(sometimes_not.release(), isl_dim_set, u(d), 1));
+  }
+  return {may, may.subtract(sometimes_not)};
+}
+
+isl::set Relations::outside(const Access& access, size_t axis) const {
+  std::vector<std::string> coordinates = names_of(access.binders);
+  const bool by = access.slice[axis].kind == ir::Axis::Kind::by;
+  if (by) coordinates.push_back(element(axis));
+  const Frame frame(ctx_, program_, accesses_.loops, coordinates);
+  return expanded(access, [&](const Fixed& fixed) {
+    isl::set set = executions(frame, access, fixed, true);
+    for (const ir::Axis& other : access.slice)
+      if (other.kind == ir::Axis::Kind::range) set = set.intersect(frame.less_equal(ir::constant(1), other.size, fixed));
+    const ir::Axis& checked = access.slice[axis];
+    const IndexExpr begin = by ? ir::named(element(axis)) : checked.begin;
+    const IndexExpr end = ir::add(begin, by ? ir::constant(1) : checked.size);
+    if (by) set = set.intersect(assumed_of_tile(frame, access, checked.tile, element(axis)))
+                      .intersect(frame.between(ir::constant(std::numeric_limits<int32_t>::min()), begin, ir::constant(int64_t{1} << 31)));
+    return set.intersect(frame.less(begin, ir::constant(0), fixed).unite(frame.less(access.shape[axis], end, fixed)));
+  });
+}
+
+isl::set Relations::elements(const Memory& memory) const {
+  std::vector<std::string> coordinates;
+  for (size_t k = 0; k < memory.tensor->shape.size(); ++k) coordinates.push_back(element(k));
+  const Frame frame(ctx_, program_, accesses_.loops, coordinates);
+  isl::set set = frame.universe();
+  for (size_t k = 0; k < coordinates.size(); ++k)
+    set = set.intersect(frame.between(ir::constant(0), ir::named(element(k)), memory.tensor->shape[k]));
+  for (const Guard& guard : accesses_.of_dimensions)
+    for (const ir::Comparison& comparison : *guard.condition) {
+      std::set<std::string> names = ir::names_in(comparison.left), right = ir::names_in(comparison.right);
+      names.merge(right);
+      const bool of_dimensions = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+        return std::any_of(program_.dims.begin(), program_.dims.end(), [&](const ir::Dim& dim) { return dim.name == name; });
+      });
+      if (of_dimensions) set = set.intersect(frame.holds(comparison));
+    }
+  return set;
+}
+
+// ---- program order ------------------------------------------------------------------------------------------------------------
+
+size_t common_binders(const Access& a, const Access& b) {
+  size_t n = 0;
+  while (n < a.binders.size() && n < b.binders.size() && a.binders[n].name == b.binders[n].name) ++n;
+  return n;
+}
+
+isl::set side_by_side(const isl::set& a_set, size_t a, const isl::set& b_set, size_t b) {
+  isl_set* left = isl_set_insert_dims(a_set.copy(), isl_dim_set, u(a), u(b));
+  isl_set* right = isl_set_insert_dims(b_set.copy(), isl_dim_set, 0, u(a));
+  return isl::manage(isl_set_intersect(left, right));
+}
+
+isl::set equal_coordinates(const isl::set& set, size_t first, size_t second) {
+  return isl::manage(isl_set_equate(set.copy(), isl_dim_set, static_cast<int>(first), isl_dim_set, static_cast<int>(second)));
+}
+
+isl::set less_coordinate(const isl::set& set, size_t first, size_t second) {
+  isl_constraint* less = isl_constraint_alloc_inequality(isl_local_space_from_space(isl_set_get_space(set.get())));
+  less = isl_constraint_set_coefficient_si(less, isl_dim_set, static_cast<int>(first), -1);
+  less = isl_constraint_set_coefficient_si(less, isl_dim_set, static_cast<int>(second), 1);
+  return isl::manage(isl_set_add_constraint(set.copy(), isl_constraint_set_constant_si(less, -1)));
+}
+
+namespace {
+
+enum class Order { before, after };
+
+// The part of `subject` for which some execution of `other`, before or after it, touches the same element. Each loop that carries
+// the order is one case; those nearest in time come first.
+isl::set ordered(const isl::set& subject_set, const Access& subject, const isl::set& other_set, const Access& other, Order order) {
+  const size_t a = subject.binders.size(), b = other.binders.size();
+  const size_t common = common_binders(subject, other), instance = subject.memory->depth;
+  isl::set pairs = side_by_side(subject_set, a, other_set, b);
+  isl::set result = subject_set.subtract(subject_set);
+  for (size_t d = 0; d <= common; ++d) {
+    const bool same_iteration = d == common;
+    if (same_iteration) {
+      const bool holds = order == Order::before ? other.order < subject.order : other.order > subject.order;
+      if (holds) result = result.unite(project_out(pairs, a, b));
+      break;
+    }
+    if (d >= instance && subject.binders[d].loop) {
+      const size_t first = order == Order::before ? a + d : d, second = order == Order::before ? d : a + d;
+      const isl::set carried = less_coordinate(pairs, first, second);
+      if (!carried.is_empty()) result = result.unite(project_out(carried, a, b));
+    }
+    pairs = equal_coordinates(pairs, d, a + d);
+  }
+  return result.coalesce();
+}
+
+}  // namespace
+
+isl::set preceded(const isl::set& later_set, const Access& later, const isl::set& earlier_set, const Access& earlier) {
+  return ordered(later_set, later, earlier_set, earlier, Order::before);
+}
+
+isl::set followed(const isl::set& earlier_set, const Access& earlier, const isl::set& later_set, const Access& later) {
+  return ordered(earlier_set, earlier, later_set, later, Order::after);
+}
+
+}  // namespace imbrex::prove

@@ -1,0 +1,57 @@
+// The set of elements that each access touches, in each of its executions. Private to prove/.
+#pragma once
+
+#include <isl/cpp.h>
+
+#include <functional>
+
+#include "imbrex/prove/access.h"
+#include "imbrex/prove/affine.h"
+
+namespace imbrex::prove {
+
+// Sets over [one coordinate per binder, one per axis of the memory's shape].
+struct Relation {
+  isl::set may;   // touched for some value of the indices read from data
+  isl::set must;  // touched whatever they are
+};
+
+class Relations {
+ public:
+  Relations(isl_ctx* ctx, const ir::Program& program, const Accesses& accesses)
+      : ctx_(ctx), program_(program), accesses_(accesses) {}
+
+  // Throws NotAffine where the access cannot be put in affine terms even with its loops of a constant number of iterations (at most
+  // `most_expanded` combinations) expanded.
+  Relation of(const Access& access) const;
+  // Over [binders]: the executions in which the non-empty slice, as written, leaves its tensor's extent on an axis.
+  isl::set outside(const Access& access, size_t axis) const;
+  // Over [one coordinate per axis]: the tensor's elements, for the dimensions that the program's assumptions allow.
+  isl::set elements(const Memory& memory) const;
+
+  static constexpr int64_t most_expanded = 256;
+
+ private:
+  // Calls `build` with each combination of iterations of the loops that have to be expanded, and unites the results.
+  isl::set expanded(const Access& access, const std::function<isl::set(const Fixed&)>& build) const;
+  isl::set executions(const Frame& frame, const Access& access, const Fixed& fixed, bool data_dependent_guards) const;
+
+  isl_ctx* ctx_;
+  const ir::Program& program_;
+  const Accesses& accesses_;
+};
+
+// The number of binders that two accesses share.
+size_t common_binders(const Access& a, const Access& b);
+// Over [binders of a, binders of b, elements]: both execute and touch the same position of a tensor.
+isl::set side_by_side(const isl::set& a_set, size_t a_binders, const isl::set& b_set, size_t b_binders);
+// The points at which two coordinates are equal; at which the first is less than the second.
+isl::set equal_coordinates(const isl::set& set, size_t first, size_t second);
+isl::set less_coordinate(const isl::set& set, size_t first, size_t second);
+// Over [binders of `later`, elements]: the part of `later` for which some execution of `earlier`, before it in program order, touches
+// the same element of the same tensor.
+isl::set preceded(const isl::set& later_set, const Access& later, const isl::set& earlier_set, const Access& earlier);
+// The part of `earlier` after which some execution of `later` touches the same element.
+isl::set followed(const isl::set& earlier_set, const Access& earlier, const isl::set& later_set, const Access& later);
+
+}  // namespace imbrex::prove
