@@ -265,6 +265,12 @@ ExprPtr Parser::call_with_tiles(Op op, const Written& written) {
     IndexExpr columns = index();
     expect("]");
     result = make_reshape(args[0], rows, columns, written);
+  } else if (op == Op::columns) {
+    expect(",");
+    IndexExpr begin = index();
+    expect(",");
+    IndexExpr size = index();
+    result = make_columns(args[0], begin, size, written);
   } else if (product) {
     bool transpose_a = false, transpose_b = false;
     while (accept(",")) {

@@ -216,7 +216,7 @@ bool equal(const ExprPtr& a, const ExprPtr& b) {
   if (a->op != b->op || a->dtype != b->dtype || a->name != b->name || a->mode != b->mode || a->args.size() != b->args.size() ||
       a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b || !alike_value(a->value, b->value))
     return false;
-  const bool shape_is_written = a->op == Op::constant || a->op == Op::reshape;
+  const bool shape_is_written = a->op == Op::constant || a->op == Op::reshape || a->op == Op::columns;
   if (shape_is_written && !(alike(a->rows, b->rows) && alike(a->columns, b->columns))) return false;
   if (!alike(a->index, b->index) || !alike(a->slice, b->slice)) return false;
   for (size_t i = 0; i < a->args.size(); ++i)
