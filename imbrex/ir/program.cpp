@@ -113,7 +113,7 @@ ExprPtr make_accumulating_sum(Op op, ExprPtr acc, ExprPtr x, const Written& writ
     fail(written, "shape-mismatch",
          fmt::format("{} of {} needs an accumulator {}, and got {}", name_of(op), describe(x), shape_text(rows, columns), describe(acc)),
          fmt::format("make it zeros({}, {})", name_of(x->dtype), shape_text(rows, columns)));
-  return node(op, x->dtype, rows, columns, {std::move(acc), std::move(x)}, written);
+  return node(op, x->dtype, rows, columns, {acc, x}, written);
 }
 
 // int32 for int8 or uint8 by int8, f32 for bf16 by bf16 and f32 by f32.
@@ -155,7 +155,7 @@ ExprPtr make_half(Op op, ExprPtr x, const Written& written) {
   if (!n || *n % 2 != 0)
     fail(written, "shape-mismatch", fmt::format("{} of {}: the number of columns must be a constant, and even", name_of(op), describe(x)),
          "slice the columns with constants");
-  return node(op, x->dtype, x->rows, constant(*n / 2), {std::move(x)}, written);
+  return node(op, x->dtype, x->rows, constant(*n / 2), {x}, written);
 }
 
 }  // namespace
@@ -343,7 +343,7 @@ ExprPtr make_select(ExprPtr condition, ExprPtr a, ExprPtr b, const Written& writ
   const TileShape choices = broadcast(Op::select, a, b, written);
   const ExprPtr chosen = node(Op::select, a->dtype, choices.rows, choices.columns, {}, written);
   const TileShape shape = broadcast(Op::select, chosen, condition, written);
-  return node(Op::select, a->dtype, shape.rows, shape.columns, {std::move(condition), std::move(a), std::move(b)}, written);
+  return node(Op::select, a->dtype, shape.rows, shape.columns, {condition, a, b}, written);
 }
 
 ExprPtr make_matmul(ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written) {
@@ -359,7 +359,7 @@ ExprPtr make_reshape(ExprPtr x, IndexExpr rows, IndexExpr columns, const Written
     fail(written, "shape-mismatch",
          fmt::format("reshape of {} to {}: the numbers of elements are not the same", describe(x), shape_text(rows, columns)),
          "keep rows * columns");
-  return node(Op::reshape, x->dtype, std::move(rows), std::move(columns), {std::move(x)}, written);
+  return node(Op::reshape, x->dtype, rows, columns, {x}, written);
 }
 
 ExprPtr make_columns(ExprPtr x, IndexExpr begin, IndexExpr size, const Written& written) {
