@@ -99,7 +99,7 @@ ExprPtr make_elementwise_pair(Op op, DType result, ExprPtr a, ExprPtr b, const W
     fail(written, "dtype-mismatch", fmt::format("{} of {} and {}: the types differ", name_of(op), describe(a), describe(b)),
          fmt::format("cast one of them, for example cast(x, {}{})", name_of(a->dtype), is_exact_cast(b->dtype, a->dtype) ? "" : ", rint"));
   const TileShape shape = broadcast(op, a, b, written);
-  return node(op, result, shape.rows, shape.columns, {std::move(a), std::move(b)}, written);
+  return node(op, result, shape.rows, shape.columns, {a, b}, written);
 }
 
 ExprPtr make_accumulating_sum(Op op, ExprPtr acc, ExprPtr x, const Written& written) {
