@@ -1,0 +1,254 @@
+// Tensors, slices and tiles: the data of a kernel, and what can be computed with it.
+//
+// Tensor  named, typed, shaped global memory.
+// Slice   x(t, d): part of a tensor. Used as a value it is loaded; assigned to, it is stored to. It cannot be kept.
+// Tile    a value on chip, a matrix [rows, columns]. Axes given as a single index are dropped from a slice: [1, n] is left of one
+//         axis, [m, n] of two.
+//
+// Every operation is recorded in the kernel being built, with the author's line. `Tile v = ...` names a value; a temporary used at
+// once becomes part of the expression that uses it. `Tile b = a` is a new tile with the same value. `v = ...` and `v += ...` give
+// the variable v another value, also for later iterations of the `range` or `pipeline` around; an outer tile cannot be changed
+// inside a `parallel` ("rebind-in-parallel").
+//
+// Expressions mean the same whichever operand the C++ compiler evaluates first. Only functions that themselves record statements
+// (stores, loops) should not be called twice in one expression.
+//
+// Rules that all operations share, each a UserError at the author's line:
+//   shapes     elementwise operations take equal shapes; [m, 1] and [1, n] broadcast against [m, n], a number against anything
+//              ("broadcast"); other operations say what they need ("shape-mismatch")
+//   types      arithmetic is on f32 and int32, both operands of one type ("dtype-mismatch"); a whole number written in C++ takes
+//              the type of the other operand
+//   lifetime   a tile lives until the loop body or scope that made it ends ("tile-out-of-scope"), in its own kernel
+//              ("other-kernel")
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "imbrex/language/index.h"
+
+namespace imbrex {
+
+inline constexpr DType f32 = DType::f32, bf16 = DType::bf16, f16 = DType::f16, int8 = DType::int8, uint8 = DType::uint8,
+                       int32 = DType::int32;
+
+namespace recording {
+class Recorder;
+struct Variable;
+struct TensorEntry;
+// An operand: an expression, or a temporary tile that nobody else can name.
+struct Value {
+  ir::ExprPtr expr;
+  std::shared_ptr<Variable> temporary;
+  std::source_location where;
+  bool is_number = false, is_whole = false;  // a C++ number, written without a fraction
+};
+}  // namespace recording
+
+class Slice;
+class Operand;
+
+class Tile {
+ public:
+  Tile(const Tile& other, std::source_location where = std::source_location::current());
+  Tile(Tile&& other) noexcept = default;
+  Tile(Slice&& slice, std::source_location where = std::source_location::current());  // a load
+  // Rebinding. C++ does not tell an assignment its line: the line recorded is that of the value's last operation.
+  Tile& operator=(const Tile& other);
+  Tile& operator=(Tile&& other);
+  Tile& operator=(Operand value);
+  // `sum += row_sum(x)` continues the sum that `sum` holds as one reduction over all chunks, likewise col_sum, and matmul becomes
+  // matmul_acc. Everything else, `a = a + row_sum(x)` included, is an addition.
+  Tile& operator+=(Operand value);
+  Tile& operator-=(Operand value);
+  Tile& operator*=(Operand value);
+  Tile& operator/=(Operand value);
+
+  // The name in the printed program; without it one is derived from the operation.
+  Tile named(std::string name) &&;
+
+  DType dtype() const;
+  Index rows() const;
+  Index columns() const;
+
+ private:
+  friend class recording::Recorder;
+  friend class Operand;
+  explicit Tile(std::shared_ptr<recording::Variable> variable) : variable_(std::move(variable)) {}
+  void rebind(recording::Value value);
+  std::shared_ptr<recording::Variable> variable_;
+};
+
+// Rows listed in an int32 tile: x(by(rows), all).
+struct ByTile {
+  std::shared_ptr<recording::Variable> rows;
+};
+ByTile by(const Tile& rows);
+
+// One axis of a slice: a span, `all`, an index, or by(tile).
+class AxisArgument {
+ public:
+  AxisArgument(const Span& span, std::source_location where = std::source_location::current());
+  AxisArgument(All, std::source_location where = std::source_location::current());
+  AxisArgument(const Index& index, std::source_location where = std::source_location::current());
+  template <std::integral I>
+  AxisArgument(I index, std::source_location where = std::source_location::current()) : AxisArgument(Index(index), where) {}
+  AxisArgument(const ByTile& by, std::source_location where = std::source_location::current());
+
+ private:
+  friend class recording::Recorder;
+  ir::Axis axis_;
+  bool whole_ = false;
+  std::shared_ptr<recording::Variable> by_;
+  std::source_location where_;
+};
+
+class Tensor {
+ public:
+  // One argument for each axis ("slice-rank").
+  [[nodiscard]] Slice operator()(AxisArgument a) const;
+  [[nodiscard]] Slice operator()(AxisArgument a, AxisArgument b) const;
+  [[nodiscard]] Slice operator()(AxisArgument a, AxisArgument b, AxisArgument c) const;
+  [[nodiscard]] Slice operator()(AxisArgument a, AxisArgument b, AxisArgument c, AxisArgument d) const;
+
+  const std::string& name() const;
+  DType dtype() const;
+  Int rank() const;
+  Index extent(Int axis) const;  // 0 <= axis < rank
+
+ private:
+  friend class recording::Recorder;
+  Slice slice(const std::vector<AxisArgument>& arguments) const;
+  explicit Tensor(std::shared_ptr<const recording::TensorEntry> entry) : entry_(std::move(entry)) {}
+  std::shared_ptr<const recording::TensorEntry> entry_;
+};
+
+// Part of a tensor, for the expression in which it is written. Loads and stores work on temporaries alone: after
+// `auto s = x(t, d);` the line that uses `s` does not compile. Keep the values instead: `Tile s = x(t, d);`.
+class Slice {
+ public:
+  Slice(const Slice&) = delete;
+  // Stores. The shape and type are the slice's ("shape-mismatch", "dtype-mismatch"); [1, 1] does not spread.
+  void operator=(Operand value) &&;
+  void operator=(Slice&& other) &&;
+
+ private:
+  friend class recording::Recorder;
+  friend class Tensor;
+  friend class Operand;
+  Slice(std::shared_ptr<const recording::TensorEntry> tensor, std::vector<ir::Axis> axes, std::source_location where)
+      : tensor_(std::move(tensor)), axes_(std::move(axes)), where_(where) {}
+  std::shared_ptr<const recording::TensorEntry> tensor_;
+  std::vector<ir::Axis> axes_;
+  std::source_location where_;
+};
+
+// What an operation takes: a tile, a slice (loaded), a number, or an Index (as an int32 [1, 1]). Notes the author's line.
+class Operand {
+ public:
+  Operand(const Tile& tile, std::source_location where = std::source_location::current());
+  Operand(Tile&& tile, std::source_location where = std::source_location::current());
+  Operand(Slice&& slice, std::source_location where = std::source_location::current());
+  Operand(const Index& index, std::source_location where = std::source_location::current());
+  template <std::floating_point F>
+  Operand(F number, std::source_location where = std::source_location::current()) : Operand(Number{double(number), false}, where) {}
+  template <std::integral I>
+  Operand(I number, std::source_location where = std::source_location::current()) : Operand(Number{double(number), true}, where) {}
+
+ private:
+  friend class recording::Recorder;
+  struct Number {
+    double value;
+    bool whole;
+  };
+  Operand(Number number, std::source_location where);
+  recording::Value value_;
+};
+
+// ---- making tiles -------------------------------------------------------------------------------------------------------------
+
+// One extent of a tile: a number, an Index, or as many as a span has.
+struct Extent {
+  Index size;
+  Extent(const Span& span) : size(span.size) {}
+  Extent(const Index& index) : size(index) {}
+  template <std::integral I>
+  Extent(I number) : size(number) {}
+};
+struct Shape {
+  Extent rows, columns;
+};
+// Every element is `value`. f32, or int32, int8, uint8 with a value of the type ("constant-range").
+Tile full(DType dtype, Shape shape, double value, std::source_location where = std::source_location::current());
+Tile zeros(DType dtype, Shape shape, std::source_location where = std::source_location::current());
+// int32 [1, n]: begin, begin + 1, ...
+Tile iota(Extent n, Index begin = 0, std::source_location where = std::source_location::current());
+
+// ---- elementwise --------------------------------------------------------------------------------------------------------------
+
+// The modes of a cast: cast(x, bf16, rint). They are functions, never called, so that they stand beside those of <cmath>.
+struct CastModeTag {};
+ir::CastMode rint(CastModeTag);   // half to even
+ir::CastMode round(CastModeTag);  // half away from zero
+ir::CastMode floor(CastModeTag);
+ir::CastMode ceil(CastModeTag);
+ir::CastMode trunc(CastModeTag);
+using Rounding = ir::CastMode (*)(CastModeTag);
+// Saturates to integers, NaN to 0. The mode may be left out only where no value changes ("cast-mode").
+Tile cast(Operand x, DType to);
+Tile cast(Operand x, DType to, Rounding mode);
+
+Tile operator+(Operand a, Operand b);
+Tile operator-(Operand a, Operand b);
+Tile operator*(Operand a, Operand b);
+Tile operator/(Operand a, Operand b);  // f32
+Tile operator-(Operand x);
+Tile min(Operand a, Operand b);  // NaN if either is
+Tile max(Operand a, Operand b);
+Tile abs(Operand x);
+Tile recip(Operand x);  // 1 / x
+Tile sqrt(Operand x);
+Tile rsqrt(Operand x);  // 1 / sqrt(x), two roundings
+Tile exp(Operand x);
+Tile log(Operand x);
+
+Tile operator==(Operand a, Operand b);  // bool tiles, for select
+Tile operator!=(Operand a, Operand b);
+Tile operator<(Operand a, Operand b);
+Tile operator<=(Operand a, Operand b);
+Tile operator>(Operand a, Operand b);
+Tile operator>=(Operand a, Operand b);
+Tile select(Operand condition, Operand a, Operand b);  // a where the condition holds, else b
+
+// ---- reductions: f32 or int32, over the columns of each row ([m, n] -> [m, 1]) or the rows of each column ([1, n]) ------------
+
+Tile row_sum(Operand x);
+Tile row_max(Operand x);
+Tile row_min(Operand x);
+Tile col_sum(Operand x);
+Tile col_max(Operand x);
+Tile col_min(Operand x);
+
+// ---- matrix products: bf16 x bf16 and f32 x f32 -> f32, int8 x int8 and uint8 x int8 -> int32 ----------------------------------
+
+struct Transposed {
+  bool a = false, b = false;
+};
+Tile matmul(Operand a, Operand b, Transposed transposed = {});                    // [m, k] [k, n] -> [m, n]
+Tile matmul_acc(Operand acc, Operand a, Operand b, Transposed transposed = {});   // acc + a b, k continued
+
+// ---- moving elements ----------------------------------------------------------------------------------------------------------
+
+Tile reshape(Operand x, Shape shape);  // row-major
+Tile transpose(Operand x);
+Tile concat_rows(Operand above, Operand below);
+Tile concat_columns(Operand left, Operand right);
+Tile even(Operand x);                          // columns 0, 2, ...; the number of columns is a constant and even
+Tile odd(Operand x);                           // columns 1, 3, ...
+Tile interleave(Operand even, Operand odd);    // the inverse of even and odd
+Tile gather(Operand x, Operand columns);       // out[r, c] = x[r, columns[r, c]], columns int32
+
+}  // namespace imbrex
