@@ -1,0 +1,52 @@
+// imbrex aot: writes kernels as C++ sources with a C header, to be compiled ahead of time.
+#include <fmt/format.h>
+
+#include "imbrex/base/error.h"
+#include "imbrex/runtime/aot.h"
+#include "imbrex/tools/commands.h"
+#include "imbrex/tools/subject.h"
+
+namespace imbrex::tools {
+namespace {
+
+struct AotOptions {
+  SubjectOptions subject;
+  std::vector<std::string> isas = {"scalar", "avx2", "avx512"};
+  std::string output, header = "kernels.h", symbol;
+};
+
+int write(const AotOptions& options) {
+  runtime::AotRequest request;
+  for (const std::string& name : options.isas) {
+    const auto isa = target::isa_named(name);
+    if (!isa)
+      throw UserError("unknown-isa", fmt::format("there is no instruction set '{}'; expected scalar, avx2 or avx512", name),
+                      "--isa scalar,avx2,avx512");
+    request.isas.push_back(*isa);
+  }
+  const Subject subject = subject_of(options.subject);
+  std::string description = subject.name;
+  if (!subject.preset.empty()) description += ", preset " + subject.preset;
+  if (!subject.variant.empty()) description += ", variant " + subject.variant;
+  request.kernels.push_back(
+      {subject.program, options.symbol.empty() ? runtime::c_identifier(subject.name) : options.symbol, description});
+  request.header = options.header;
+  request.directory = options.output;
+  for (const auto& file : runtime::write_ahead_of_time(request)) fmt::print("{}\n", file.string());
+  return 0;
+}
+
+}  // namespace
+
+void add_aot(CLI::App& app, int& status) {
+  auto* command = app.add_subcommand("aot", "Writes a kernel as C++ sources and a C header; prints the sources");
+  auto o = std::make_shared<AotOptions>();
+  o->subject.add_to(*command);
+  command->add_option("-o,--output", o->output, "Folder to write to")->required();
+  command->add_option("--isa", o->isas, "Instruction sets, the best of which is chosen at run time")->delimiter(',');
+  command->add_option("--header", o->header, "Name of the C header below OUTPUT/include (default kernels.h)");
+  command->add_option("--symbol", o->symbol, "The C function's name (default: from the kernel's)");
+  command->callback([o, &status] { status = write(*o); });
+}
+
+}  // namespace imbrex::tools

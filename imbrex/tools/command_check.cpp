@@ -1,0 +1,61 @@
+// imbrex check and imbrex graph: what is proven of a kernel.
+#include <fmt/format.h>
+
+#include "imbrex/prove/prove.h"
+#include "imbrex/tools/commands.h"
+#include "imbrex/tools/subject.h"
+
+namespace imbrex::tools {
+namespace {
+
+struct CheckOptions {
+  SubjectOptions subject;
+  std::string target = "host";
+  std::optional<int64_t> tokens;
+  bool json = false;
+
+  void add_to(CLI::App& command) {
+    subject.add_to(command);
+    command.add_option("--target", target, "host, a2a3 or a5")->check(CLI::IsMember({"host", "a2a3", "a5"}));
+    command.add_option("--tokens", tokens, "Tokens T, for bytes and capacities in numbers");
+  }
+
+  prove::Options prove_options(const ir::Program& program) const {
+    prove::Options options;
+    options.target = target;
+    if (tokens) options.dims = dims_of(program, {{"T", *tokens}});
+    return options;
+  }
+};
+
+int check(const CheckOptions& options) {
+  const Subject subject = subject_of(options.subject);
+  const prove::Report report = prove::prove(subject.program, options.prove_options(subject.program));
+  fmt::print("{}\n", options.json ? report.json() : report.text());
+  return report.proven ? 0 : 1;
+}
+
+int graph(const CheckOptions& options) {
+  const Subject subject = subject_of(options.subject);
+  fmt::print("{}", prove::dependence_graph(subject.program, options.prove_options(subject.program)));
+  return 0;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, int& status) {
+  auto* command = app.add_subcommand("check", "Proves a kernel for every size, or shows where it fails");
+  auto o = std::make_shared<CheckOptions>();
+  o->add_to(*command);
+  command->add_flag("--json", o->json, "JSON instead of the report");
+  command->callback([o, &status] { status = check(*o); });
+}
+
+void add_graph(CLI::App& app, int& status) {
+  auto* command = app.add_subcommand("graph", "Prints which scope depends on which, for Graphviz");
+  auto o = std::make_shared<CheckOptions>();
+  o->add_to(*command);
+  command->callback([o, &status] { status = graph(*o); });
+}
+
+}  // namespace imbrex::tools

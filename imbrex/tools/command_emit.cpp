@@ -1,0 +1,58 @@
+// imbrex emit: prints the C++ that a kernel becomes.
+#include <fmt/format.h>
+
+#include "imbrex/base/error.h"
+#include "imbrex/codegen/generate.h"
+#include "imbrex/ir/verify.h"
+#include "imbrex/target/isa.h"
+#include "imbrex/tools/commands.h"
+#include "imbrex/tools/subject.h"
+
+namespace imbrex::tools {
+namespace {
+
+struct EmitOptions {
+  SubjectOptions subject;
+  std::string isa;
+  bool why = false, taps = false;
+};
+
+// Code for an instruction set that this machine lacks can be looked at, if not run.
+target::Isa isa_to_emit(const std::string& name) {
+  if (name.empty()) return target::best_isa();
+  if (const auto isa = target::isa_named(name)) return *isa;
+  throw UserError("unknown-isa", fmt::format("there is no instruction set '{}'; expected scalar, avx2 or avx512", name),
+                  "--isa avx2");
+}
+
+void print_remark(const codegen::Remark& remark) {
+  if (remark.where.line > 0) fmt::print("{}:{}: ", remark.where.file, remark.where.line);
+  fmt::print("{}\n", remark.message);
+}
+
+int emit(const EmitOptions& options) {
+  const target::Isa isa = isa_to_emit(options.isa);
+  const Subject subject = subject_of(options.subject);
+  const codegen::Generated generated = codegen::generate(subject.program, {.isa = isa, .taps = options.taps});
+  if (!options.why) {
+    fmt::print("{}", generated.source);
+    return 0;
+  }
+  for (const codegen::Remark& remark : generated.remarks) print_remark(remark);
+  if (generated.remarks.empty()) fmt::print("everything in this kernel has its fast form\n");
+  return 0;
+}
+
+}  // namespace
+
+void add_emit(CLI::App& app, int& status) {
+  auto* command = app.add_subcommand("emit", "Prints the C++ generated for a kernel");
+  auto o = std::make_shared<EmitOptions>();
+  o->subject.add_to(*command);
+  command->add_option("--isa", o->isa, "Instruction set: scalar, avx2 or avx512 (default: the best of this machine)");
+  command->add_flag("--why", o->why, "Instead of the code, what has no fast form in it, and why");
+  command->add_flag("--taps", o->taps, "With the calls that tap(name, tile) makes");
+  command->callback([o, &status] { status = emit(*o); });
+}
+
+}  // namespace imbrex::tools

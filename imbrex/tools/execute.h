@@ -1,0 +1,43 @@
+// Runs a program once or many times, on this machine or in the interpreter.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imbrex/ir/program.h"
+#include "imbrex/runtime/kernel.h"
+#include "imbrex/target/isa.h"
+#include "imbrex/tools/layer_folder.h"
+
+namespace imbrex::tools {
+
+struct HostOptions {
+  target::Isa isa = target::Isa::scalar;
+  int threads = 1;
+  int warm_up = 1, repeat = 1;  // runs before those that are timed, and those
+};
+
+struct HostRun {
+  Tensors outputs;              // of the first run
+  bool same_bits = true;        // of all runs
+  std::vector<double> seconds;  // of each timed run
+};
+
+// Binds the inputs, runs, and times. Outputs are filled with NaN patterns before the first run and the workspace before that one,
+// so that what was not written shows. `outputs` gives their shapes.
+HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
+                    const std::vector<TensorShape>& outputs, const HostOptions& options, runtime::Executor& executor);
+
+// The outputs, and the seconds that it took.
+Tensors run_in_interpreter(const ir::Program& program, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
+                           double& seconds);
+
+// "host" and "avx512" and the like, as the command line gives them. UserError "unknown-isa", "isa-not-supported".
+target::Isa isa_of(const std::string& name);
+// The threads to use: `wanted`, or all processors for 0. UserError "thread-count" below 0 or above 1024.
+int threads_of(int64_t wanted);
+
+}  // namespace imbrex::tools

@@ -1,0 +1,154 @@
+#include "imbrex/tools/report.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "imbrex/tools/numbers.h"
+
+namespace imbrex::tools {
+namespace {
+
+using nlohmann::json;
+
+std::string sizes_text(const RunReport& report) {
+  if (report.batch > 0) return fmt::format("B={} S={} (T={})", report.batch, report.sequence, report.dims.at("T"));
+  std::vector<std::string> parts;
+  for (const auto& [name, value] : report.dims) parts.push_back(fmt::format("{}={}", name, value));
+  return fmt::format("{}", fmt::join(parts, " "));
+}
+
+bool passes(const RunReport& report, const OutputResult& output) {
+  return output.pass() && (!report.front || report.front->first_bad_stage(output.name) == nullptr);
+}
+
+std::string worst_text(const Tally& tally, const std::vector<int64_t>& shape) {
+  if (tally.elements == 0) return "nothing to compare";
+  return fmt::format("worst {:.3g} at {}, {} outside", tally.worst_difference, position_text(tally.worst_index, shape),
+                     tally.outside);
+}
+
+std::string type_text(const OutputResult& output) {
+  return fmt::format("{} [{}]", name_of(output.dtype), fmt::join(output.shape, ","));
+}
+
+void print_output(const RunReport& report, const OutputResult& output, bool verbose) {
+  fmt::print("{:<10}{}  {:<20}  {}", output.name, passes(report, output) ? "PASS" : "FAIL", type_text(output),
+             worst_text(output.tally, output.shape));
+  if (!output.pass() && output.allowed_share > 0)
+    fmt::print(" of {}, {:.1f} % may be", output.tally.elements, 100 * output.allowed_share);
+  fmt::print("\n");
+  if (verbose) fmt::print("{:<10}ulps  {}\n", "", output.ulps.text());
+  const StageResult* bad = report.front ? report.front->first_bad_stage(output.name) : nullptr;
+  if (bad != nullptr)
+    fmt::print("{:<10}first bad stage: {}, in {}: {}\n", "", bad->stage, bad->tensor, worst_text(bad->tally, bad->shape));
+}
+
+void print_stages(const FrontReport& front) {
+  fmt::print("stages    on the kernel's own inputs of each, against worst-case bounds of f32 arithmetic\n");
+  for (const StageResult& stage : front.stages)
+    fmt::print("  {:<10}{}  {:<14} worst {:.2f} of its bound at {}, {} of {} outside\n", stage.stage,
+               stage.pass() ? "PASS" : "FAIL", stage.tensor, std::max(0.0, stage.tally.worst_ratio),
+               position_text(stage.tally.worst_index, stage.shape), stage.tally.outside, stage.tally.elements);
+  fmt::print("rounding  q {:.2f} %, kv {:.2f} % from unquantized mathematics (root mean square, over {} tokens)\n",
+             100 * front.unquantized_q, 100 * front.unquantized_kv, front.unquantized_tokens);
+}
+
+void print_times(const RunReport& report) {
+  std::vector<std::string> compile;
+  if (report.compile_cold_seconds) compile.push_back(fmt::format("{:.1f} s cold", *report.compile_cold_seconds));
+  if (report.compile_cached_seconds) compile.push_back(fmt::format("{:.1f} ms cached", 1e3 * *report.compile_cached_seconds));
+  if (!compile.empty()) fmt::print("compile   {}\n", fmt::join(compile, ", "));
+  if (report.seconds.empty()) return;
+  const double time = median(report.seconds);
+  const auto [least, most] = std::minmax_element(report.seconds.begin(), report.seconds.end());
+  fmt::print("time      {:.3f} ms median ({:.3f} - {:.3f} of {}), {:.1f} GB/s", 1e3 * time, 1e3 * *least, 1e3 * *most,
+             report.seconds.size(), report.bytes / time / 1e9);
+  if (report.operations > 0) fmt::print(", {:.0f} GOP/s", report.operations / time / 1e9);
+  fmt::print("\n");
+}
+
+json json_of(const Tally& tally, const std::vector<int64_t>& shape) {
+  // A difference from a NaN or an infinity has no number in JSON.
+  const auto number = [](double value) { return std::isfinite(value) ? json(value) : json(fmt::format("{}", value)); };
+  return {{"elements", tally.elements},
+          {"outside", tally.outside},
+          {"worst", number(tally.worst_difference)},
+          {"worst_of_bound", number(tally.worst_ratio)},
+          {"worst_at", position_text(tally.worst_index, shape)}};
+}
+
+}  // namespace
+
+bool RunReport::pass() const {
+  return bits_differ.empty() && (!front || front->pass()) &&
+         std::all_of(outputs.begin(), outputs.end(), [](const OutputResult& output) { return output.pass(); });
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const size_t half = values.size() / 2;
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(half), values.end());
+  if (values.size() % 2 == 1) return values[half];
+  return (values[half] + *std::max_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(half))) / 2;
+}
+
+void print_screen(const RunReport& report, bool verbose) {
+  std::vector<std::string> title = {report.kernel};
+  if (!report.preset.empty()) title.push_back(report.preset);
+  if (!report.variant.empty()) title.push_back(report.variant);
+  const std::string sizes = sizes_text(report);
+  if (!sizes.empty()) title.push_back(sizes);
+  title.push_back(report.backend == "interpreter"
+                      ? "interpreter"
+                      : fmt::format("{}, {} thread{}", report.isa_description, report.threads, report.threads == 1 ? "" : "s"));
+  fmt::print("{}\n", fmt::join(title, "  "));
+  for (const OutputResult& output : report.outputs) print_output(report, output, verbose);
+  if (verbose && report.front) print_stages(*report.front);
+  if (!report.bits.empty()) fmt::print("bits      equal {}\n", report.bits);
+  if (!report.bits_differ.empty()) fmt::print("bits      FAIL: they differ {}\n", report.bits_differ);
+  print_times(report);
+}
+
+std::string json_of(const RunReport& report) {
+  json out = {{"kernel", report.kernel},
+              {"variant", report.variant},
+              {"preset", report.preset},
+              {"dims", report.dims},
+              {"backend", report.backend},
+              {"seed", report.seed},
+              {"compared_with", report.compared_with},
+              {"pass", report.pass()}};
+  if (report.backend == "host") out["isa"] = report.isa, out["threads"] = report.threads;
+  out["outputs"] = json::array();
+  for (const OutputResult& output : report.outputs) {
+    json entry = json_of(output.tally, output.shape);
+    entry.update(
+        {{"name", output.name}, {"dtype", name_of(output.dtype)}, {"shape", output.shape}, {"pass", passes(report, output)}});
+    entry["ulps"] = output.ulps.how_many;
+    out["outputs"].push_back(entry);
+  }
+  if (report.front) {
+    out["stages"] = json::array();
+    for (const StageResult& stage : report.front->stages) {
+      json entry = json_of(stage.tally, stage.shape);
+      entry.update({{"stage", stage.stage}, {"tensor", stage.tensor}, {"pass", stage.pass()}});
+      out["stages"].push_back(entry);
+    }
+    out["error_of_rounding"] = {{"q", report.front->unquantized_q}, {"kv", report.front->unquantized_kv}};
+  }
+  if (report.compile_cold_seconds) out["compile_cold_s"] = *report.compile_cold_seconds;
+  if (report.compile_cached_seconds) out["compile_cached_ms"] = 1e3 * *report.compile_cached_seconds;
+  if (!report.seconds.empty()) {
+    const auto [least, most] = std::minmax_element(report.seconds.begin(), report.seconds.end());
+    const double time = median(report.seconds);
+    out["time_ms"] = {{"median", 1e3 * time}, {"min", 1e3 * *least}, {"max", 1e3 * *most}, {"runs", report.seconds.size()}};
+    out["gb_per_s"] = report.bytes / time / 1e9;
+    if (report.operations > 0) out["gop_per_s"] = report.operations / time / 1e9;
+  }
+  return out.dump(2);
+}
+
+}  // namespace imbrex::tools

@@ -1,0 +1,36 @@
+// What `imbrex run` found out, as a screen and as JSON.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imbrex/tools/front_check.h"
+
+namespace imbrex::tools {
+
+struct RunReport {
+  std::string kernel, variant, preset, backend, isa, isa_description;
+  std::map<std::string, int64_t> dims;
+  int64_t batch = 0, sequence = 0;  // 0: given as tokens, or the kernel has none
+  int threads = 1;
+  uint64_t seed = 0;
+  std::string compared_with;  // "the reference", "the interpreter", "expected.safetensors"
+  std::vector<OutputResult> outputs;
+  std::optional<FrontReport> front;  // its outputs are those above
+  std::string bits;                  // what the outputs' bits were found equal to; empty: nothing
+  std::string bits_differ;           // what they were not equal to; empty: all were
+  std::optional<double> compile_cold_seconds, compile_cached_seconds;
+  std::vector<double> seconds;       // of each timed run
+  double bytes = 0, operations = 0;  // of one run; operations 0: not counted
+  bool pass() const;
+};
+
+void print_screen(const RunReport& report, bool verbose);
+std::string json_of(const RunReport& report);
+
+double median(std::vector<double> values);
+
+}  // namespace imbrex::tools

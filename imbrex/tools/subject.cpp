@@ -1,0 +1,109 @@
+#include "imbrex/tools/subject.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "imbrex/base/error.h"
+#include "imbrex/ir/parse.h"
+#include "imbrex/ir/verify.h"
+
+namespace imbrex::tools {
+namespace {
+
+constexpr int64_t largest_dimension = INT32_MAX;
+
+bool is_tile_file(const std::string& name) { return std::filesystem::path(name).extension() == ".tile"; }
+
+Subject subject_from_file(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error))
+    throw UserError("file-unreadable", fmt::format("cannot read '{}': there is no such file", path), "the path of a .tile file");
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (file.bad()) throw UserError("file-unreadable", fmt::format("cannot read '{}'", path), "a file that you may read");
+  Subject subject;
+  subject.name = path;
+  subject.program = ir::parse(text, path);
+  ir::verify_or_throw(subject.program);
+  return subject;
+}
+
+// "NAME=VALUE" as a pair.
+std::pair<std::string, int64_t> setting_of(const std::string& text, const char* option) {
+  const size_t equals = text.find('=');
+  int64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto bad = [&] {
+    throw UserError("dimension-value", fmt::format("{} '{}': expected NAME=INTEGER", option, text),
+                    fmt::format("{} T=16", option));
+  };
+  if (equals == std::string::npos || equals == 0) bad();
+  const auto parsed = std::from_chars(text.data() + equals + 1, end, value);
+  if (parsed.ec != std::errc() || parsed.ptr != end) bad();
+  return {text.substr(0, equals), value};
+}
+
+int64_t physical_bytes() { return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE); }
+
+}  // namespace
+
+std::map<std::string, int64_t> settings_of(const std::vector<std::string>& texts, const char* option) {
+  std::map<std::string, int64_t> settings;
+  for (const std::string& text : texts)
+    settings.insert_or_assign(setting_of(text, option).first, setting_of(text, option).second);
+  return settings;
+}
+
+std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::map<std::string, int64_t>& given) {
+  std::map<std::string, int64_t> dims;
+  std::vector<std::string> names;
+  for (const ir::Dim& dim : program.dims) {
+    names.push_back(dim.name);
+    const auto found = given.find(dim.name);
+    const int64_t value = found != given.end() ? found->second : dim.typical > 0 ? dim.typical : 1;
+    const int64_t most = std::min(largest_dimension, dim.max.value_or(largest_dimension));
+    if (value < 1 || value > most)
+      throw UserError("dimension-value",
+                      fmt::format("dimension {} = {} of '{}': expected 1 to {}", dim.name, value, program.name, most),
+                      fmt::format("{} = {}", dim.name, dim.typical > 0 ? dim.typical : 1));
+    dims.emplace(dim.name, value);
+  }
+  for (const auto& [name, value] : given)
+    if (!dims.count(name))
+      throw UserError("dimension-value",
+                      fmt::format("'{}' has no dimension {}; it has: {}", program.name, name, fmt::join(names, ", ")),
+                      names.empty() ? "no sizes" : fmt::format("a value for {}", names.front()));
+  return dims;
+}
+
+std::vector<TensorShape> shapes_of(const ir::Program& program, const std::map<std::string, int64_t>& dims,
+                                   const std::vector<ir::Role>& roles) {
+  std::vector<TensorShape> shapes;
+  int64_t bytes = 0;
+  for (const ir::Tensor& tensor : program.tensors) {
+    TensorShape shape{tensor.name, tensor.dtype, {}};
+    int64_t tensor_bytes = bytes_of(tensor.dtype);
+    bool fits = true;
+    for (const ir::IndexExpr& extent : tensor.shape) {
+      shape.shape.push_back(ir::evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
+      fits = fits && !__builtin_mul_overflow(tensor_bytes, shape.shape.back(), &tensor_bytes);
+    }
+    fits = fits && !__builtin_add_overflow(bytes, tensor_bytes, &bytes) && bytes < physical_bytes();
+    if (!fits)
+      throw UserError("out-of-memory",
+                      fmt::format("the tensors of '{}' do not fit into the {} MiB of this machine's memory: '{}' is [{}]",
+                                  program.name, physical_bytes() >> 20, tensor.name, fmt::join(shape.shape, ", ")),
+                      "smaller dimensions");
+    if (std::find(roles.begin(), roles.end(), tensor.role) != roles.end()) shapes.push_back(std::move(shape));
+  }
+  return shapes;
+}
+
+}  // namespace imbrex::tools
