@@ -265,6 +265,11 @@ ExprPtr Parser::call_with_tiles(Op op, const Written& written) {
     IndexExpr columns = index();
     expect("]");
     result = make_reshape(args[0], rows, columns, written);
+  } else if (op == Op::repeat_rows) {
+    expect(",");
+    const auto times = constant_value(index());
+    if (!times) fail_expected("a constant number of times");
+    result = make_repeat_rows(args[0], *times, written);
   } else if (op == Op::columns) {
     expect(",");
     IndexExpr begin = index();

@@ -36,7 +36,7 @@ constexpr OpName kOps[] = {
     {Op::matmul, "matmul"},         {Op::matmul_acc, "matmul_acc"},
     {Op::reshape, "reshape"},       {Op::transpose, "transpose"},
     {Op::concat_rows, "concat_rows"}, {Op::concat_columns, "concat_columns"},
-    {Op::columns, "columns"},
+    {Op::columns, "columns"},       {Op::repeat_rows, "repeat_rows"},
     {Op::even, "even"},             {Op::odd, "odd"},
     {Op::interleave, "interleave"}, {Op::gather, "gather"},
 };
@@ -373,6 +373,14 @@ ExprPtr make_columns(ExprPtr x, IndexExpr begin, IndexExpr size, const Written& 
   return e;
 }
 
+ExprPtr make_repeat_rows(ExprPtr x, int64_t times, const Written& written) {
+  if (times < 1)
+    fail(written, "shape-mismatch", fmt::format("repeat_rows of {}, {} times", describe(x), times), "repeat once or more");
+  auto e = node(Op::repeat_rows, x->dtype, mul(constant(times), x->rows), x->columns, {x}, written);
+  e->index = constant(times);
+  return e;
+}
+
 ExprPtr make_concat(Op op, std::vector<ExprPtr> parts, const Written& written) {
   require(op == Op::concat_rows || op == Op::concat_columns, "make_concat makes concat_rows or concat_columns");
   if (parts.size() < 2)
@@ -403,6 +411,7 @@ ExprPtr with_args(const Expr& e, std::vector<ExprPtr> args) {
     case Op::matmul: return make_matmul(args[0], args[1], e.transpose_a, e.transpose_b, written);
     case Op::matmul_acc: return make_matmul_acc(args[0], args[1], args[2], e.transpose_a, e.transpose_b, written);
     case Op::reshape: return make_reshape(args[0], e.rows, e.columns, written);
+    case Op::repeat_rows: return make_repeat_rows(args[0], *constant_value(e.index), written);
     case Op::columns: return make_columns(args[0], e.index, e.columns, written);
     case Op::concat_rows:
     case Op::concat_columns: return make_concat(e.op, std::move(args), written);

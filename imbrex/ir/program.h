@@ -98,6 +98,7 @@ enum class Op : uint8_t {
   matmul, matmul_acc,                            // (a, b), (acc, a, b); transpose_a, transpose_b: text `matmul(a, b, transpose_b)`
   reshape,                                       // row-major to another [m, n]: text `reshape(x, [m, n])`
   transpose,
+  repeat_rows,                                   // each row `index` times, one below the other: text `repeat_rows(x, n)`
   concat_rows, concat_columns,                   // two or more tiles below, beside each other
   columns,                                       // size columns from `index` on: text `columns(x, begin, size)`
   even, odd,                                     // columns 0, 2, ... / 1, 3, ... of a tile with an even number of columns
@@ -118,7 +119,7 @@ struct Expr {
   std::string name;            // variable, load
   std::vector<Axis> slice;     // load
   double value = 0;            // constant (int32 and f32 values are exact in double)
-  IndexExpr index;             // index, iota, columns
+  IndexExpr index;             // index, iota, columns, repeat_rows
   CastMode mode = CastMode::exact;
   bool transpose_a = false, transpose_b = false;
   int origin = -1;
@@ -220,6 +221,7 @@ ExprPtr make_matmul_acc(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, boo
 ExprPtr make_reshape(ExprPtr x, IndexExpr rows, IndexExpr columns, const Written& written = {});
 // Constants only: columns `begin` to `begin + size` of a tile whose number of columns is a constant.
 ExprPtr make_columns(ExprPtr x, IndexExpr begin, IndexExpr size, const Written& written = {});
+ExprPtr make_repeat_rows(ExprPtr x, int64_t times, const Written& written = {});
 ExprPtr make_concat(Op op, std::vector<ExprPtr> parts, const Written& written = {});
 // The same node over other arguments, dtype and shape inferred again. For passes.
 ExprPtr with_args(const Expr& e, std::vector<ExprPtr> args);

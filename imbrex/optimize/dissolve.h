@@ -1,0 +1,48 @@
+// Dissolves a program into what its outputs are, element by element (terms.h): loops, chunks, tiles, scopes, staging tensors and
+// views are gone; what remains is the same for every way of writing the same arithmetic.
+//
+// Requires:   a program that verifies and that the prover passes (coverage: what is read was written; no races), after the
+//             as-written passes (chunked sums and products are whole).
+// Guarantees: every output element's term means exactly, to the bit, what the program computes for it.
+// Destroys:   nothing; the program is not changed.
+// Why here:   scheduling starts from definitions, not from somebody's loops.
+//
+// What does not dissolve (carried values, conditions on iterations, data-dependent places) is said with its reason and line.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "imbrex/optimize/terms.h"
+
+namespace imbrex::optimize {
+
+// A part of an output: along axis d the elements least[d] + step[d] * i, 0 <= i < count[d]; `term` is over these i as i0, i1, ...
+struct OutputPiece {
+  std::vector<ir::IndexExpr> least, count;
+  std::vector<int64_t> step;
+  TermId term = kNoTerm;
+};
+
+struct Output {
+  std::string tensor;
+  std::vector<OutputPiece> pieces;  // in ascending order of their places
+};
+
+struct Dissolved {
+  Terms terms;
+  std::vector<Output> outputs;
+  std::vector<int> definitions;            // those that the outputs need, each after those that it needs
+  // One line for each definition and piece, definitions named d0, d1, ... in the order above. Equal programs have equal text.
+  std::string text() const;
+};
+
+struct NotDissolved {
+  SourceLine where;
+  std::string reason;
+};
+
+std::variant<Dissolved, NotDissolved> dissolve(const ir::Program& program);
+
+}  // namespace imbrex::optimize

@@ -1,0 +1,76 @@
+#include "imbrex/optimize/extents.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "imbrex/optimize/tile_terms.h"
+
+namespace imbrex::optimize {
+namespace {
+
+using ir::IndexExpr;
+
+class ExtentInference {
+ public:
+  explicit ExtentInference(Dissolved& dissolved) : d_(dissolved) {}
+
+  std::map<int, std::vector<IndexExpr>> run() {
+    for (const Output& output : d_.outputs) {
+      for (const OutputPiece& piece : output.pieces) {
+        names_.clear();
+        for (size_t i = 0; i < piece.count.size(); ++i) declare(fmt::format("i{}", i), piece.count[i]);
+        walk(piece.term);
+      }
+    }
+    // Users come before what they use.
+    for (auto id = d_.definitions.rbegin(); id != d_.definitions.rend(); ++id) {
+      const Definition definition = d_.terms.definition(*id);
+      names_.clear();
+      for (int a = 0; a < definition.axes; ++a) declare(fmt::format("a{}", a), extents_[*id].at(static_cast<size_t>(a)));
+      declare("k", definition.extent);
+      for (TermId part : definition.body) walk(part);
+    }
+    return std::move(extents_);
+  }
+
+ private:
+  void declare(const std::string& name, const IndexExpr& extent) {
+    names_[name] = extent;
+    const auto n = ir::constant_value(extent);
+    d_.terms.ranges[name] = {0, n ? std::optional(*n - 1) : std::nullopt};
+  }
+
+  void walk(TermId id) {
+    const Term term = d_.terms.at(id);
+    for (TermId arg : term.args) walk(arg);
+    if (term.kind != Term::Kind::reference) return;
+    std::vector<IndexExpr>& extents = extents_[term.definition];
+    extents.resize(term.indices.size());
+    for (size_t a = 0; a < extents.size(); ++a) {
+      const IndexExpr used = extent_of(term.indices[a]);
+      const auto now = ir::constant_value(used);
+      const auto before = extents[a] ? ir::constant_value(extents[a]) : std::nullopt;
+      if (!extents[a] || (now && before && *now > *before)) extents[a] = used;
+      else if (!(now && before) && !ir::same(extents[a], used)) throw NotWritable{"an axis that is used over unlike ranges"};
+    }
+  }
+
+  IndexExpr extent_of(const IndexExpr& e) {
+    if (const auto found = names_.find(ir::to_text(e)); found != names_.end()) return found->second;
+    const Range range = range_of(e, d_.terms.ranges);
+    if (!range.most) throw NotWritable{fmt::format("no extent is known for {}", ir::to_text(e))};
+    return ir::constant(*range.most + 1);
+  }
+
+  Dissolved& d_;
+  std::map<std::string, IndexExpr> names_;
+  std::map<int, std::vector<IndexExpr>> extents_;
+};
+
+}  // namespace
+
+std::map<int, std::vector<IndexExpr>> infer_extents(Dissolved& dissolved) { return ExtentInference(dissolved).run(); }
+
+}  // namespace imbrex::optimize

@@ -1,0 +1,39 @@
+// Schedules definitions (dissolve.h) for a machine: a tile program again, the one that the author should have written.
+//
+// Requires:   what dissolve() gives.
+// Guarantees: a verified program with the same inputs and outputs; each output element has the same term, so the same bits.
+// Why here:   it alone decides loops, tiles, phases and what is kept in memory; code generation only follows.
+//
+// The form of a schedule: contractions are anchors. A contraction whose consumers reduce only over windows of its columns (a head)
+// runs window by window, and everything up to the outputs happens while the window is on chip. Any other contraction is stored, and
+// cuts a phase, because its consumers need whole rows while its own parallelism is over columns. Chains over rows run a block of rows
+// at a time. Contractions of one phase that do not depend on each other share it without a barrier.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "imbrex/optimize/dissolve.h"
+
+namespace imbrex::optimize {
+
+// What the scheduler knows of a machine.
+struct Machine {
+  int cores = 2;
+  int64_t l1_bytes = 32 << 10, l2_bytes = 1 << 20;  // of one core
+};
+
+// A choice and its reason, for `imbrex explain`.
+struct Choice {
+  std::string subject, decision, reason;
+};
+
+struct Scheduled {
+  ir::Program program;
+  std::vector<Choice> choices;
+};
+
+std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine);
+
+}  // namespace imbrex::optimize

@@ -1,0 +1,226 @@
+#include "imbrex/optimize/scope_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace imbrex::optimize {
+namespace {
+
+using ir::IndexExpr;
+using ir::Op;
+using Kind = Term::Kind;
+
+std::optional<Op> row_operation(Reduction reduction) {
+  switch (reduction) {
+    case Reduction::row_sum: return Op::row_sum;
+    case Reduction::max: return Op::row_max;
+    case Reduction::min: return Op::row_min;
+    default: return std::nullopt;
+  }
+}
+
+}  // namespace
+
+ScopeWriter::ScopeWriter(Terms& terms, std::string rows, std::vector<Known> known, std::function<std::string(const std::string&)> unique)
+    : terms_(terms), writer_(terms, rows, std::move(known)), rows_(std::move(rows)), unique_(std::move(unique)) {}
+
+void ScopeWriter::set_columns(const IndexExpr& columns) {
+  const auto n = ir::constant_value(columns);
+  terms_.ranges[kColumnName] = {0, n ? std::optional(*n - 1) : std::nullopt};
+  terms_.ranges[kRowName] = {0, std::nullopt};
+}
+
+void ScopeWriter::hold(const std::string& name, TermId term, const IndexExpr& columns, ir::ExprPtr value) {
+  set_columns(columns);
+  block_.push_back(writer_.let(unique_(name), term, columns, std::move(value)));
+}
+
+void ScopeWriter::add(const std::string& tensor, DType, const OutputPiece& piece, const std::vector<std::string>& coordinates) {
+  Root root{tensor, kNoTerm, ir::constant(1), {}, -1, 1};
+  Substitution by;
+  for (size_t d = 0; d < coordinates.size(); ++d) {
+    const std::string name = fmt::format("i{}", d);
+    if (coordinates[d] == kRowName) {
+      if (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1) throw NotWritable{fmt::format("a part of the rows of {}", tensor)};
+      root.slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_), ir::span_size(rows_), {}});
+    } else if (coordinates[d] == kColumnName) {
+      root.column_axis = static_cast<int>(d);
+      root.step = piece.step[d];
+      root.columns = piece.count[d];
+      root.slice.push_back({ir::Axis::Kind::range, piece.least[d], piece.count[d], {}});
+    } else {
+      const IndexExpr at = coordinates[d].empty() ? ir::constant(0) : ir::named(coordinates[d]);
+      root.slice.push_back({ir::Axis::Kind::point, ir::add(piece.least[d], at), ir::constant(1), {}});
+    }
+    by[name] = coordinates[d].empty() ? ir::constant(0) : ir::named(coordinates[d]);
+  }
+  set_columns(root.columns);
+  root.term = terms_.substitute(piece.term, by);
+  roots_.push_back(std::move(root));
+}
+
+ir::Block ScopeWriter::finish() {
+  for (size_t i = 0; i < roots_.size(); ++i) prepare(roots_[i].term, roots_[i].columns, roots_[i].tensor);
+  share_between_stores();
+  for (size_t i = 0; i < roots_.size(); ++i)
+    if (roots_[i].term != kNoTerm) store(i);
+  return std::move(block_);
+}
+
+// Reductions that a term needs become tiles before it, and what does not vary along columns is computed once for each row.
+void ScopeWriter::prepare(TermId term, const IndexExpr& columns, const std::string& base) {
+  std::vector<TermId> references;
+  set_columns(columns);
+  writer_.for_each_unknown(term, [&](TermId id) {
+    if (terms_.at(id).kind == Kind::reference) references.push_back(id);
+    return true;
+  });
+  for (TermId id : references)
+    if (!writer_.is_known(id)) reduce(id, base);
+  set_columns(columns);
+  if (!writer_.depends_on(term, kColumnName)) return;
+  std::vector<TermId> of_rows;
+  writer_.for_each_unknown(term, [&](TermId id) {
+    if (writer_.depends_on(id, kColumnName)) return true;
+    if (operations(id) > 0 && writer_.depends_on(id, kRowName)) of_rows.push_back(id);
+    return false;
+  });
+  for (TermId id : of_rows)
+    if (!writer_.is_known(id)) let(row_name(id, base), id, ir::constant(1));
+}
+
+void ScopeWriter::reduce(TermId reference, const std::string& base) {
+  const Term use = terms_.at(reference);
+  const Definition definition = terms_.definition(use.definition);
+  const auto operation = row_operation(definition.reduction);
+  if (!operation) throw NotWritable{fmt::format("{} needs a {} that no tile of its scope holds", base, name_of(definition.reduction))};
+  if (writer_.depends_on(reference, kColumnName)) throw NotWritable{fmt::format("{} needs a sum for each of its columns", base)};
+  set_columns(definition.extent);
+  Substitution by{{"k", ir::named(kColumnName)}};
+  for (size_t a = 0; a < use.indices.size(); ++a) by[fmt::format("a{}", a)] = use.indices[a];
+  const TermId body = terms_.substitute(definition.body[0], by);
+  prepare(body, definition.extent, base);
+  share_with_stores(body, definition.extent, base);
+  set_columns(definition.extent);
+  const char* suffix = definition.reduction == Reduction::row_sum ? "_sum" : definition.reduction == Reduction::max ? "_max" : "_min";
+  const ir::ExprPtr value = ir::make_unary(*operation, writer_.write(body, definition.extent));
+  block_.push_back(writer_.let(unique_(base + suffix), reference, ir::constant(1), value));
+}
+
+// The largest part of a reduction's body that a store needs too is computed once, as a tile that both take.
+void ScopeWriter::share_with_stores(TermId body, const IndexExpr& columns, const std::string& base) {
+  std::vector<TermId> shared;
+  writer_.for_each_unknown(body, [&](TermId id) {
+    if (operations(id) < 2 || !writer_.depends_on(id, kColumnName)) return false;
+    for (const Root& root : roots_) {
+      bool found = false;
+      writer_.for_each_unknown(root.term, [&](TermId part) {
+        const auto at = match(terms_, id, part, {kRowName, kColumnName});
+        found = found || (at && at->contains(kRowName) && ir::to_text(at->at(kRowName)) == kRowName);
+        return !found;
+      });
+      if (!found) continue;
+      shared.push_back(id);
+      return false;
+    }
+    return true;
+  });
+  for (TermId id : shared)
+    if (!writer_.is_known(id)) {
+      set_columns(columns);
+      let(base + "_value", id, columns);
+    }
+}
+
+// Equal parts of stores over equal columns are computed once.
+void ScopeWriter::share_between_stores() {
+  for (size_t i = 0; i < roots_.size(); ++i) {
+    std::vector<TermId> shared;
+    set_columns(roots_[i].columns);
+    writer_.for_each_unknown(roots_[i].term, [&](TermId id) {
+      int uses = 0;
+      for (const Root& other : roots_)
+        if (ir::same(other.columns, roots_[i].columns)) uses += occurrences(id, other.term);
+      if (operations(id) == 0 || id == roots_[i].term || uses < 2) return true;
+      shared.push_back(id);
+      return false;
+    });
+    for (TermId id : shared)
+      if (!writer_.is_known(id)) let(shared_name(id, roots_[i].tensor), id, roots_[i].columns);
+  }
+}
+
+void ScopeWriter::store(size_t i) {
+  Root& root = roots_[i];
+  set_columns(root.columns);
+  ir::ExprPtr value = writer_.write(root.term, root.columns);
+  std::vector<ir::Axis> slice = root.slice;
+  if (root.step == 2) {
+    // Every second column, and its partner the columns between: interleaved they are one store.
+    ir::Axis& columns = slice[static_cast<size_t>(root.column_axis)];
+    const auto partner = std::find_if(roots_.begin() + static_cast<std::ptrdiff_t>(i) + 1, roots_.end(), [&](const Root& other) {
+      if (other.term == kNoTerm || other.tensor != root.tensor || other.step != 2 || !ir::same(other.columns, root.columns)) return false;
+      const IndexExpr apart = ir::sub(other.slice[static_cast<size_t>(root.column_axis)].begin, columns.begin);
+      return ir::constant_value(simplify(apart, terms_.ranges)) == 1;
+    });
+    if (partner == roots_.end()) throw NotWritable{fmt::format("every second column of {} without the others", root.tensor)};
+    value = ir::make_binary(Op::interleave, value, writer_.write(partner->term, root.columns));
+    partner->term = kNoTerm;
+    columns.size = simplify(ir::mul(ir::constant(2), root.columns), terms_.ranges);
+  } else if (root.step != 1) {
+    throw NotWritable{fmt::format("columns of {} in steps of {}", root.tensor, root.step)};
+  }
+  // A value that does not vary along the rows or columns it fills is spread over them.
+  const ir::TileShape shape = ir::shape_of_slice(slice);
+  if (!ir::same(value->rows, shape.rows) || !ir::same(value->columns, shape.columns)) {
+    if (value->dtype != DType::f32 && value->dtype != DType::int32) throw NotWritable{fmt::format("{} is [{}, {}], stored as [{}, {}]", root.tensor, ir::to_text(value->rows), ir::to_text(value->columns),
+                                    ir::to_text(shape.rows), ir::to_text(shape.columns))};
+    value = ir::make_binary(Op::max, value, ir::make_constant(value->dtype, shape.rows, shape.columns, value->dtype == DType::f32 ? -INFINITY : INT32_MIN));
+  }
+  block_.push_back({ir::Store{root.tensor, std::move(slice), std::move(value)}, {}, -1});
+  root.term = kNoTerm;
+}
+
+void ScopeWriter::let(const std::string& name, TermId term, const IndexExpr& columns) {
+  ir::ExprPtr value = writer_.write(term, columns);
+  block_.push_back(writer_.let(unique_(name), term, columns, std::move(value)));
+}
+
+// Arithmetic only: casts and loads are as cheap again as a tile that holds them.
+int ScopeWriter::operations(TermId id) const {
+  const Term& term = terms_.at(id);
+  int count = term.kind == Kind::operation && term.op != Op::cast;
+  for (TermId arg : term.args) count += operations(arg);
+  return count;
+}
+
+int ScopeWriter::occurrences(TermId wanted, TermId in) const {
+  if (in == kNoTerm) return 0;
+  if (in == wanted) return 1;
+  int count = 0;
+  for (TermId arg : terms_.at(in).args) count += occurrences(wanted, arg);
+  return count;
+}
+
+std::string ScopeWriter::row_name(TermId id, const std::string& base) const {
+  const Term& term = terms_.at(id);
+  const bool is_inverse = term.op == Op::rsqrt || term.op == Op::recip || (term.op == Op::div && terms_.at(term.args[1]).op == Op::sqrt);
+  return base + (term.kind == Kind::operation && is_inverse ? "_inv" : "_scale");
+}
+
+// Even or odd columns say so; anything else is a value.
+std::string ScopeWriter::shared_name(TermId id, const std::string& base) const {
+  const Term& term = terms_.at(id);
+  for (const IndexExpr& index : term.indices) {
+    const Linear sum = linear(index, terms_.ranges);
+    const auto column = sum.parts.find(kColumnName);
+    if (column != sum.parts.end() && column->second.coefficient == 2) return base + (sum.constant % 2 ? "_odd" : "_even");
+  }
+  for (TermId arg : term.args)
+    if (const std::string name = shared_name(arg, base); name != base + "_value") return name;
+  return base + "_value";
+}
+
+}  // namespace imbrex::optimize

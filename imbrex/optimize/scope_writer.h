@@ -1,0 +1,56 @@
+// Writes the body of one scope: the tiles that several values share, the reductions over rows, and the stores.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "imbrex/optimize/dissolve.h"
+#include "imbrex/optimize/tile_terms.h"
+
+namespace imbrex::optimize {
+
+class ScopeWriter {
+ public:
+  // `rows` is the span of the surrounding loop over rows; `unique` makes a name that the program does not have yet.
+  ScopeWriter(Terms& terms, std::string rows, std::vector<Known> known, std::function<std::string(const std::string&)> unique);
+
+  // A tile that the scope begins with.
+  void hold(const std::string& name, TermId term, const ir::IndexExpr& columns, ir::ExprPtr value);
+  // A part of a tensor to store. `coordinates` says what each coordinate of the piece is here: kRowName, kColumnName, a loop
+  // variable, or "" for a single place.
+  void add(const std::string& tensor, DType dtype, const OutputPiece& piece, const std::vector<std::string>& coordinates);
+  // The statements. Throws NotWritable.
+  ir::Block finish();
+
+ private:
+  struct Root {
+    std::string tensor;
+    TermId term;
+    ir::IndexExpr columns;
+    std::vector<ir::Axis> slice;
+    int column_axis = -1;
+    int64_t step = 1;
+  };
+
+  void prepare(TermId term, const ir::IndexExpr& columns, const std::string& base);
+  void reduce(TermId reference, const std::string& base);
+  void share_with_stores(TermId body, const ir::IndexExpr& columns, const std::string& base);
+  void share_between_stores();
+  void store(size_t root);
+  int operations(TermId term) const;
+  int occurrences(TermId term, TermId in) const;
+  std::string row_name(TermId term, const std::string& base) const;
+  std::string shared_name(TermId term, const std::string& base) const;
+  void let(const std::string& name, TermId term, const ir::IndexExpr& columns);
+  void set_columns(const ir::IndexExpr& columns);
+
+  Terms& terms_;
+  TileWriter writer_;
+  std::string rows_;
+  std::function<std::string(const std::string&)> unique_;
+  std::vector<Root> roots_;
+  ir::Block block_;
+};
+
+}  // namespace imbrex::optimize

@@ -1,0 +1,308 @@
+#include "imbrex/optimize/terms.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <tuple>
+
+namespace imbrex::optimize {
+namespace {
+
+using ir::IndexExpr;
+using ir::Op;
+using Kind = Term::Kind;
+
+bool commutes(Op op) { return op == Op::add || op == Op::mul || op == Op::min || op == Op::max || op == Op::eq || op == Op::ne; }
+
+// FNV-1a. It only orders operands and abbreviates texts in print; equality is decided on whole keys.
+std::string digest(const std::string& text) {
+  uint64_t hash = 14695981039346656037u;
+  for (unsigned char c : text) hash = (hash ^ c) * 1099511628211u;
+  return fmt::format("{:016x}", hash);
+}
+
+std::string joined(const std::vector<IndexExpr>& indices) {
+  std::string text;
+  for (const IndexExpr& index : indices) text += (text.empty() ? "" : ", ") + ir::to_text(index);
+  return text;
+}
+
+IndexExpr substituted(const IndexExpr& e, const Substitution& by, const Ranges& ranges) {
+  return simplify(ir::substitute(e,
+                                 [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
+                                   const auto found = by.find(ir::to_text(std::make_shared<ir::Index>(leaf)));
+                                   return found == by.end() ? std::nullopt : std::optional(found->second);
+                                 }),
+                  ranges);
+}
+
+bool mentions(const IndexExpr& e, const std::string& name) { return ir::names_in(e).contains(name); }
+
+// f32 -> bf16 -> f32 -> bf16: the second rounding finds a value that is already one, and changes nothing.
+bool rounds_nothing(const Term& inner, DType to) {
+  return inner.kind == Kind::operation && inner.op == Op::cast && ir::is_exact_cast(to, inner.dtype);
+}
+
+}  // namespace
+
+const char* name_of(Reduction reduction) {
+  constexpr const char* kNames[] = {"row_sum", "col_sum", "max", "min", "dot_int8", "dot_uint8_int8", "dot_bf16", "dot_f32"};
+  return kNames[static_cast<size_t>(reduction)];
+}
+
+TermId Terms::intern(Term term) {
+  std::string key = fmt::format("{}:{}:{}:{}:{}:{}:{}:{}", static_cast<int>(term.kind), name_of(term.dtype), term.value, term.tensor,
+                                term.definition, ir::name_of(term.op), ir::name_of(term.mode), term.modulus);
+  std::string skeleton = fmt::format("{}:{}:{}:{}:{}:{}:{}:{}", static_cast<int>(term.kind), name_of(term.dtype), term.value, term.tensor,
+                                     term.definition < 0 ? "" : digest(definition(term.definition).key), ir::name_of(term.op),
+                                     ir::name_of(term.mode), term.modulus);
+  for (const IndexExpr& index : term.indices) key += ";" + ir::to_text(index);
+  for (const IndexExpr& limit : term.limits) key += "|" + ir::to_text(limit);
+  for (TermId arg : term.args) {
+    key += fmt::format(",{}", arg);
+    skeleton += "," + skeletons_[static_cast<size_t>(arg)];
+  }
+  const auto [entry, is_new] = by_key_.try_emplace(key, static_cast<TermId>(terms_.size()));
+  if (is_new) {
+    terms_.push_back(std::move(term));
+    keys_.push_back(std::move(key));
+    skeletons_.push_back(digest(skeleton));
+  }
+  return entry->second;
+}
+
+TermId Terms::order_and_intern(Term term) {
+  if (commutes(term.op) && term.args.size() == 2) {
+    // Constants last, as one writes them.
+    const auto rank = [&](TermId id) { return std::tuple(at(id).kind == Kind::constant, skeleton(id), text(id)); };
+    if (term.args[0] != term.args[1] && rank(term.args[1]) < rank(term.args[0])) std::swap(term.args[0], term.args[1]);
+  }
+  return intern(std::move(term));
+}
+
+TermId Terms::constant(DType dtype, double value) {
+  Term term;
+  term.dtype = dtype;
+  term.value = value;
+  return intern(std::move(term));
+}
+
+TermId Terms::index(IndexExpr e) {
+  Term term;
+  term.kind = Kind::index;
+  term.dtype = DType::int32;
+  term.indices = {simplify(e, ranges)};
+  return intern(std::move(term));
+}
+
+TermId Terms::access(std::string tensor, DType dtype, std::vector<IndexExpr> indices) {
+  Term term;
+  term.kind = Kind::access;
+  term.dtype = dtype;
+  term.tensor = std::move(tensor);
+  for (IndexExpr& e : indices) term.indices.push_back(simplify(e, ranges));
+  return intern(std::move(term));
+}
+
+TermId Terms::reference(int id, std::vector<IndexExpr> indices) {
+  Term term;
+  term.kind = Kind::reference;
+  term.dtype = definition(id).dtype;
+  term.definition = id;
+  for (IndexExpr& e : indices) term.indices.push_back(simplify(e, ranges));
+  return intern(std::move(term));
+}
+
+TermId Terms::operation(Op op, DType dtype, std::vector<TermId> args, ir::CastMode mode) {
+  if (op == Op::cast) {
+    const Term& inner = at(args[0]);
+    if (inner.dtype == dtype) return args[0];
+    // A cast that loses nothing, undone: bf16 -> f32 -> bf16.
+    if (inner.kind == Kind::operation && inner.op == Op::cast && at(inner.args[0]).dtype == dtype && ir::is_exact_cast(dtype, inner.dtype))
+      return inner.args[0];
+    // Two exact widenings are one.
+    if (inner.kind == Kind::operation && inner.op == Op::cast && ir::is_exact_cast(at(inner.args[0]).dtype, inner.dtype) &&
+        ir::is_exact_cast(inner.dtype, dtype))
+      return operation(op, dtype, {inner.args[0]}, ir::CastMode::exact);
+    if (rounds_nothing(inner, dtype) && at(inner.args[0]).dtype == dtype) return inner.args[0];
+  }
+  Term term;
+  term.kind = Kind::operation;
+  term.op = op;
+  term.dtype = dtype;
+  term.args = std::move(args);
+  term.mode = mode;
+  return order_and_intern(std::move(term));
+}
+
+TermId Terms::residues(IndexExpr of, std::vector<TermId> cases) {
+  const int64_t modulus = static_cast<int64_t>(cases.size());
+  of = simplify(of, ranges);
+  if (const auto chosen = ir::constant_value(simplify(ir::mod(of, ir::constant(modulus)), ranges)))
+    return cases[static_cast<size_t>(*chosen)];
+  Term term;
+  term.kind = Kind::choice;
+  term.dtype = at(cases[0]).dtype;
+  term.indices = {of};
+  term.modulus = modulus;
+  term.args = std::move(cases);
+  return intern(std::move(term));
+}
+
+TermId Terms::intervals(IndexExpr of, std::vector<IndexExpr> limits, std::vector<TermId> cases) {
+  of = simplify(of, ranges);
+  for (IndexExpr& limit : limits) limit = simplify(limit, ranges);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const Range above = range_of(ir::sub(of, limits[i]), ranges), below = range_of(ir::sub(of, limits[i + 1]), ranges);
+    if (above.least && *above.least >= 0 && below.most && *below.most < 0) return cases[i];
+  }
+  Term term;
+  term.kind = Kind::choice;
+  term.dtype = at(cases[0]).dtype;
+  term.indices = {of};
+  term.limits = std::move(limits);
+  term.args = std::move(cases);
+  return intern(std::move(term));
+}
+
+TermId Terms::substitute(TermId id, const Substitution& by) {
+  std::map<TermId, TermId> done;
+  const std::function<TermId(TermId)> walk = [&](TermId at_id) -> TermId {
+    if (const auto found = done.find(at_id); found != done.end()) return found->second;
+    Term term = at(at_id);  // a copy: interning below may move the storage
+    for (IndexExpr& e : term.indices) e = substituted(e, by, ranges);
+    for (IndexExpr& e : term.limits) e = substituted(e, by, ranges);
+    TermId result;
+    if (term.kind == Kind::choice) {
+      // Decide the choice first: only the case that is taken need make sense.
+      std::vector<TermId> cases = term.args;
+      if (term.modulus > 0) {
+        const auto chosen = ir::constant_value(simplify(ir::mod(term.indices[0], ir::constant(term.modulus)), ranges));
+        if (chosen) return done[at_id] = walk(cases[static_cast<size_t>(*chosen)]);
+      }
+      for (TermId& arg : cases) arg = walk(arg);
+      result = term.modulus > 0 ? residues(term.indices[0], std::move(cases)) : intervals(term.indices[0], term.limits, std::move(cases));
+    } else {
+      for (TermId& arg : term.args) arg = walk(arg);
+      result = term.kind == Kind::operation ? operation(term.op, term.dtype, term.args, term.mode) : intern(std::move(term));
+    }
+    return done[at_id] = result;
+  };
+  return walk(id);
+}
+
+void Terms::collect_names(TermId id, std::map<std::string, bool>& names) const {
+  const Term& term = at(id);
+  const auto add = [&](const IndexExpr& e) {
+    ir::substitute(e, [&](const ir::Index& leaf) {
+      names[ir::to_text(std::make_shared<ir::Index>(leaf))] = true;
+      return std::optional<IndexExpr>();
+    });
+  };
+  for (const IndexExpr& e : term.indices) add(e);
+  for (const IndexExpr& e : term.limits) add(e);
+  for (TermId arg : term.args) collect_names(arg, names);
+}
+
+std::string Terms::definition_name(int id) const { return "#" + digest(definition(id).key).substr(0, 6); }
+
+std::string Terms::text(TermId id) const {
+  const Term& term = at(id);
+  std::string args;
+  for (TermId arg : term.args) args += (args.empty() ? "" : ", ") + text(arg);
+  switch (term.kind) {
+    case Kind::constant: return fmt::format("{}", term.value);
+    case Kind::index: return fmt::format("int32({})", joined(term.indices));
+    case Kind::access: return fmt::format("{}[{}]", term.tensor, joined(term.indices));
+    case Kind::reference: return fmt::format("{}({})", definition_name(term.definition), joined(term.indices));
+    case Kind::choice:
+      return term.modulus > 0 ? fmt::format("by_residue({} % {}: {})", joined(term.indices), term.modulus, args)
+                              : fmt::format("by_interval({} in {}: {})", joined(term.indices), joined(term.limits), args);
+    case Kind::operation:
+      if (term.op == Op::cast)
+        return fmt::format("cast({}, {}{})", args, name_of(term.dtype),
+                           term.mode == ir::CastMode::exact ? "" : fmt::format(", {}", ir::name_of(term.mode)));
+      return fmt::format("{}({})", ir::name_of(term.op), args);
+  }
+  throw InternalError("unknown term kind");
+}
+
+namespace {
+
+// Turns what does not depend on k in a reduction's indices into numbered axes, in the order of first appearance.
+class AxisAbstraction {
+ public:
+  AxisAbstraction(const std::string& k, const Ranges& ranges) : k_(k), ranges_(ranges) {}
+
+  std::vector<IndexExpr> arguments;  // what each axis stands for at this use
+  bool possible = true;
+
+  IndexExpr operator()(const IndexExpr& e) {
+    const Linear sum = linear(e, ranges_);
+    Linear of_k, rest;
+    rest.constant = sum.constant;
+    for (const auto& [key, part] : sum.parts) {
+      if (!mentions(part.atom, k_)) {
+        rest.parts[key] = part;
+        continue;
+      }
+      if (ir::names_in(part.atom).size() > 1) possible = false;
+      of_k.parts[key] = part;
+    }
+    if (rest.parts.empty()) return renamed(to_index(sum));
+    if (of_k.parts.empty()) return axis_for(to_index(rest));
+    // k takes part: the rest is a multiple g * axis and a constant, so that 512 * h + k and 512 * (8 * h) + k share their form.
+    int64_t g = 0;
+    for (const auto& [key, part] : rest.parts) g = std::gcd(g, part.coefficient);
+    Linear quotient;
+    for (const auto& [key, part] : rest.parts) quotient.parts[key] = {part.coefficient / g, part.atom};
+    const IndexExpr axis = axis_for(to_index(quotient));
+    of_k.constant = rest.constant;
+    return simplify(ir::add(ir::mul(ir::constant(g), axis), renamed(to_index(of_k))), ranges_);
+  }
+
+ private:
+  IndexExpr renamed(const IndexExpr& e) const {
+    return ir::substitute(e, [&](const ir::Index& leaf) { return leaf.name == k_ ? std::optional(ir::named("k")) : std::nullopt; });
+  }
+
+  IndexExpr axis_for(const IndexExpr& argument) {
+    const std::string text = ir::to_text(argument);
+    for (size_t i = 0; i < arguments.size(); ++i)
+      if (ir::to_text(arguments[i]) == text) return ir::named(fmt::format("a{}", i));
+    arguments.push_back(argument);
+    return ir::named(fmt::format("a{}", arguments.size() - 1));
+  }
+
+  std::string k_;
+  const Ranges& ranges_;
+};
+
+}  // namespace
+
+TermId Terms::reduce(Reduction reduction, DType dtype, IndexExpr extent, const std::string& k, std::vector<TermId> body) {
+  AxisAbstraction abstraction(k, ranges);
+  std::map<TermId, TermId> done;
+  const std::function<TermId(TermId)> abstract = [&](TermId id) -> TermId {
+    if (const auto found = done.find(id); found != done.end()) return found->second;
+    Term term = at(id);
+    for (IndexExpr& e : term.indices) e = abstraction(e);
+    for (IndexExpr& e : term.limits) e = abstraction(e);
+    for (TermId& arg : term.args) arg = abstract(arg);
+    return done[id] = intern(std::move(term));
+  };
+  for (TermId& part : body) part = abstract(part);
+  if (!abstraction.possible) return kNoTerm;
+
+  Definition definition{reduction, dtype, simplify(extent, ranges), body, static_cast<int>(abstraction.arguments.size()), {}};
+  definition.key = fmt::format("{} k < {}:", name_of(reduction), ir::to_text(definition.extent));
+  for (TermId part : body) definition.key += " " + text(part);
+  const auto [entry, is_new] = definition_by_key_.try_emplace(definition.key, static_cast<int>(definitions_.size()));
+  if (is_new) definitions_.push_back(definition);
+
+  return reference(entry->second, std::move(abstraction.arguments));
+}
+
+}  // namespace imbrex::optimize

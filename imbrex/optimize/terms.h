@@ -1,0 +1,98 @@
+// What a program computes, element by element, with loops, tiles and intermediate tensors gone.
+//
+//   term       := constant | tensor "[" index... "]" | definition "(" index... ")" | operation over terms | pieces
+//   definition := reduction over k in [0, extent) of a term over the definition's axes a0, a1, ... and k
+//
+// Only inputs, outputs and reductions have names. Terms are hash-consed: equal terms have equal ids, whatever loops, chunks, views
+// and staging tensors they were written through. A closed list of rewrites applies while terms are made, each exact to the bit:
+// operands of commutative operations are ordered, casts that lose nothing fold, f32 -> bf16 -> f32 -> bf16 rounds once.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "imbrex/ir/program.h"
+#include "imbrex/optimize/affine.h"
+
+namespace imbrex::optimize {
+
+using TermId = int;
+constexpr TermId kNoTerm = -1;
+
+struct Term {
+  enum class Kind { constant, index, access, reference, operation, choice };
+  Kind kind = Kind::constant;
+  DType dtype = DType::f32;
+  double value = 0;                   // constant
+  std::string tensor;                 // access
+  int definition = -1;                // reference
+  std::vector<ir::IndexExpr> indices; // access, reference; index: the one expression; choice: the selecting expression
+  ir::Op op = ir::Op::add;            // operation
+  ir::CastMode mode = ir::CastMode::exact;
+  std::vector<TermId> args;           // operation; choice: one for each case
+  // choice: with modulus > 0, args[i] where indices[0] % modulus == i; else args[i] where limits[i] <= indices[0] < limits[i + 1].
+  int64_t modulus = 0;
+  std::vector<ir::IndexExpr> limits;
+};
+
+// How a reduction combines its elements; each name fixes the order (docs/semantics.md).
+enum class Reduction { row_sum, col_sum, max, min, dot_int8, dot_uint8_int8, dot_bf16, dot_f32 };
+const char* name_of(Reduction reduction);
+
+struct Definition {
+  Reduction reduction;
+  DType dtype;
+  ir::IndexExpr extent;               // of k
+  std::vector<TermId> body;           // one term, or the two factors of a dot product; over names a0, a1, ... and k
+  int axes = 0;
+  std::string key;                    // canonical text; equal for equal definitions
+};
+
+// One part of an output or of a temporary while it dissolves: the elements with least[d] <= coordinate d < most[d].
+struct Piece {
+  std::vector<ir::IndexExpr> least, most;
+  TermId term = kNoTerm;              // over coordinates i0, i1, ...
+};
+
+using Substitution = std::map<std::string, ir::IndexExpr>;  // by leaf text: "t.begin", "h", "i0"
+
+class Terms {
+ public:
+  Ranges ranges;                      // of every name that occurs in indices
+
+  TermId constant(DType dtype, double value);
+  TermId index(ir::IndexExpr e);      // an index as an int32 value
+  TermId access(std::string tensor, DType dtype, std::vector<ir::IndexExpr> indices);
+  TermId operation(ir::Op op, DType dtype, std::vector<TermId> args, ir::CastMode mode = ir::CastMode::exact);
+  TermId residues(ir::IndexExpr of, std::vector<TermId> cases);
+  TermId intervals(ir::IndexExpr of, std::vector<ir::IndexExpr> limits, std::vector<TermId> cases);
+  // The reduction over `k` (a name in the body's indices). Free index expressions become the definition's axes; the result is a
+  // reference to it. kNoTerm if k is entangled with other names in a division or remainder.
+  TermId reduce(Reduction reduction, DType dtype, ir::IndexExpr extent, const std::string& k, std::vector<TermId> body);
+
+  TermId reference(int definition, std::vector<ir::IndexExpr> indices);
+
+  TermId substitute(TermId term, const Substitution& by);
+  const Term& at(TermId id) const { return terms_.at(static_cast<size_t>(id)); }
+  const Definition& definition(int id) const { return definitions_.at(static_cast<size_t>(id)); }
+  // A name that depends on what is computed alone: "#" and six digits.
+  std::string definition_name(int id) const;
+  // Every leaf name that occurs in indices, as text.
+  void collect_names(TermId term, std::map<std::string, bool>& names) const;
+  // The text without indices' names, for ordering; and the whole text, for people and tests.
+  const std::string& skeleton(TermId id) const { return skeletons_.at(static_cast<size_t>(id)); }
+  std::string text(TermId id) const;
+
+ private:
+  TermId intern(Term term);
+  TermId order_and_intern(Term term);
+
+  std::vector<Term> terms_;
+  std::vector<std::string> keys_, skeletons_;
+  std::map<std::string, TermId> by_key_;
+  std::vector<Definition> definitions_;
+  std::map<std::string, int> definition_by_key_;
+};
+
+}  // namespace imbrex::optimize

@@ -1,0 +1,210 @@
+#include "imbrex/optimize/tile_terms.h"
+
+#include <fmt/format.h>
+
+namespace imbrex::optimize {
+namespace {
+
+using ir::IndexExpr;
+using ir::Op;
+using Kind = Term::Kind;
+
+std::string text(const IndexExpr& e) { return ir::to_text(e); }
+
+bool mentions(const IndexExpr& e, const std::string& name) { return ir::names_in(e).contains(name); }
+
+// pattern == target for one index: an unknown with a unit or dividing coefficient is solved, everything else must be equal.
+bool match_index(const IndexExpr& pattern, const IndexExpr& target, const std::set<std::string>& unknown, Substitution& solved,
+                 const Ranges& ranges) {
+  const IndexExpr known = simplify(ir::substitute(pattern,
+                                                  [&](const ir::Index& leaf) {
+                                                    const auto found = solved.find(leaf.name);
+                                                    return found == solved.end() ? std::nullopt : std::optional(found->second);
+                                                  }),
+                                   ranges);
+  Linear rest = linear(known, ranges);
+  for (auto part = rest.parts.begin(); part != rest.parts.end(); ++part) {
+    if (!unknown.contains(part->first) || solved.contains(part->first)) continue;
+    const std::string name = part->first;
+    const int64_t factor = part->second.coefficient;
+    rest.parts.erase(part);
+    const Linear value = linear(ir::sub(target, to_index(rest)), ranges);
+    Linear quotient;
+    if (value.constant % factor != 0) return false;
+    quotient.constant = value.constant / factor;
+    for (const auto& [key, term] : value.parts) {
+      if (term.coefficient % factor != 0) return false;
+      quotient.parts[key] = {term.coefficient / factor, term.atom};
+    }
+    solved[name] = to_index(quotient);
+    return true;
+  }
+  return text(known) == text(simplify(target, ranges));
+}
+
+bool match_terms(Terms& terms, TermId pattern_id, TermId target_id, const std::set<std::string>& unknown, Substitution& solved) {
+  const Term &pattern = terms.at(pattern_id), &target = terms.at(target_id);
+  if (terms.skeleton(pattern_id) != terms.skeleton(target_id)) return false;
+  if (pattern.kind != target.kind || pattern.args.size() != target.args.size() || pattern.indices.size() != target.indices.size() ||
+      pattern.limits.size() != target.limits.size())
+    return false;
+  for (size_t i = 0; i < pattern.indices.size(); ++i)
+    if (!match_index(pattern.indices[i], target.indices[i], unknown, solved, terms.ranges)) return false;
+  for (size_t i = 0; i < pattern.limits.size(); ++i)
+    if (!match_index(pattern.limits[i], target.limits[i], unknown, solved, terms.ranges)) return false;
+  for (size_t i = 0; i < pattern.args.size(); ++i)
+    if (!match_terms(terms, pattern.args[i], target.args[i], unknown, solved)) return false;
+  return true;
+}
+
+}  // namespace
+
+std::optional<Substitution> match(Terms& terms, TermId pattern, TermId target, const std::set<std::string>& unknown) {
+  Substitution solved;
+  if (!match_terms(terms, pattern, target, unknown, solved)) return std::nullopt;
+  return solved;
+}
+
+TileWriter::TileWriter(Terms& terms, std::string rows, std::vector<Known> known)
+    : terms_(terms), rows_(std::move(rows)), known_(std::move(known)) {}
+
+bool TileWriter::depends_on(TermId term, const std::string& name) const {
+  std::map<std::string, bool> names;
+  terms_.collect_names(term, names);
+  return names.contains(name);
+}
+
+std::optional<TileWriter::Found> TileWriter::find_known(TermId term) {
+  for (const Known& known : known_) {
+    std::set<std::string> unknown{kRowName, kColumnName};
+    if (known.is_tensor) {
+      unknown.clear();
+      for (size_t d = 0; d < known.shape.size(); ++d) unknown.insert(fmt::format("i{}", d));
+    }
+    auto at = match(terms_, known.pattern, term, unknown);
+    if (!at) continue;
+    if (known.is_tensor) {
+      for (size_t d = 0; d < known.shape.size(); ++d)
+        if (!at->contains(fmt::format("i{}", d))) (*at)[fmt::format("i{}", d)] = ir::constant(0);
+      return Found{&known, *at};
+    }
+    // A tile holds this scope's rows only.
+    const auto row = at->find(kRowName);
+    if (row == at->end() || text(row->second) == kRowName) return Found{&known, *at};
+  }
+  return std::nullopt;
+}
+
+void TileWriter::for_each_unknown(TermId term, const std::function<bool(TermId)>& visit) {
+  if (is_known(term) || !visit(term)) return;
+  const std::vector<TermId> args = terms_.at(term).args;
+  for (TermId arg : args) for_each_unknown(arg, visit);
+}
+
+// One slice, and even or odd columns of it where the columns go in steps of two.
+ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, const std::vector<IndexExpr>& at, const IndexExpr& columns) {
+  std::vector<ir::Axis> slice;
+  std::optional<Op> half;
+  int row_axis = -1, column_axis = -1;
+  for (size_t d = 0; d < at.size(); ++d) {
+    Linear sum = linear(at[d], terms_.ranges);
+    if (const auto row = sum.parts.find(kRowName); row != sum.parts.end()) {
+      if (sum.parts.size() != 1 || sum.constant != 0 || row->second.coefficient != 1 || row_axis >= 0)
+        throw NotWritable{fmt::format("{} is read at row {}", tensor, text(at[d]))};
+      row_axis = static_cast<int>(d);
+      slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_), ir::span_size(rows_), {}});
+      continue;
+    }
+    const auto column = sum.parts.find(kColumnName);
+    if (column == sum.parts.end()) {
+      if (mentions(at[d], kRowName) || mentions(at[d], kColumnName))
+        throw NotWritable{fmt::format("{} is read at {}", tensor, text(at[d]))};
+      slice.push_back({ir::Axis::Kind::point, at[d], ir::constant(1), {}});
+      continue;
+    }
+    const int64_t step = column->second.coefficient;
+    if (step < 1 || step > 2 || column_axis >= 0) throw NotWritable{fmt::format("{} is read at column {}", tensor, text(at[d]))};
+    column_axis = static_cast<int>(d);
+    sum.parts.erase(column);
+    IndexExpr begin = to_index(sum), size = columns;
+    if (step == 2) {
+      const bool is_odd = (sum.constant % 2 + 2) % 2 == 1;
+      half = is_odd ? Op::odd : Op::even;
+      begin = simplify(ir::sub(begin, ir::constant(is_odd ? 1 : 0)), terms_.ranges);
+      size = simplify(ir::mul(ir::constant(2), columns), terms_.ranges);
+    }
+    slice.push_back({ir::Axis::Kind::range, begin, size, {}});
+  }
+  // A column of rows, [t, 1]: one more axis stays, as a range of one.
+  bool stand = row_axis >= 0 && column_axis < 0;
+  if (stand && row_axis + 1 < static_cast<int>(at.size())) {
+    slice.back().kind = ir::Axis::Kind::range;
+    stand = false;
+  }
+  ir::ExprPtr e = ir::make_load(tensor, dtype, std::move(slice));
+  if (half) e = ir::make_unary(*half, e);
+  if (stand || (row_axis >= 0 && column_axis >= 0 && column_axis < row_axis)) e = ir::make_unary(Op::transpose, e);
+  return e;
+}
+
+ir::ExprPtr TileWriter::write_known(const Found& found, const IndexExpr& columns) {
+  const Known& known = *found.known;
+  if (known.is_tensor) {
+    std::vector<IndexExpr> at;
+    for (size_t d = 0; d < known.shape.size(); ++d) at.push_back(found.at.at(fmt::format("i{}", d)));
+    return write_access(known.name, known.dtype, at, columns);
+  }
+  const ir::ExprPtr tile =
+      ir::make_variable(known.name, known.dtype, depends_on(known.pattern, kRowName) ? ir::span_size(rows_) : ir::constant(1), known.columns);
+  const auto column = found.at.find(kColumnName);
+  if (column == found.at.end() || (text(column->second) == kColumnName && ir::same(columns, known.columns))) return tile;
+  Linear begin = linear(column->second, terms_.ranges);
+  int64_t step = 0;
+  if (const auto part = begin.parts.find(kColumnName); part != begin.parts.end()) {
+    step = part->second.coefficient;
+    begin.parts.erase(part);
+  }
+  if (!begin.parts.empty() || step > 2) throw NotWritable{fmt::format("columns {} of {}", text(column->second), known.name)};
+  if (step < 2) return ir::make_columns(tile, ir::constant(begin.constant), step == 0 ? ir::constant(1) : columns);
+  const int64_t is_odd = begin.constant % 2;
+  const ir::ExprPtr pairs =
+      ir::make_columns(tile, ir::constant(begin.constant - is_odd), simplify(ir::mul(ir::constant(2), columns), terms_.ranges));
+  return ir::make_unary(is_odd ? Op::odd : Op::even, pairs);
+}
+
+ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
+  if (const auto found = find_known(id)) return write_known(*found, columns);
+  const Term term = terms_.at(id);
+  switch (term.kind) {
+    case Kind::constant: return ir::make_scalar(term.dtype, term.value);
+    case Kind::access: return write_access(term.tensor, term.dtype, term.indices, columns);
+    case Kind::index: {
+      Linear sum = linear(term.indices[0], terms_.ranges);
+      const auto column = sum.parts.find(kColumnName);
+      if (column != sum.parts.end() && column->second.coefficient == 1 && !mentions(term.indices[0], kRowName)) {
+        sum.parts.erase(column);
+        return ir::make_iota(columns, to_index(sum));
+      }
+      if (mentions(term.indices[0], kRowName) || mentions(term.indices[0], kColumnName)) throw NotWritable{"an index as a value"};
+      return ir::make_index(term.indices[0]);
+    }
+    case Kind::operation: {
+      std::vector<ir::ExprPtr> args;
+      for (TermId arg : term.args) args.push_back(write(arg, columns));
+      if (term.op == Op::cast) return ir::make_cast(args[0], term.dtype, term.mode);
+      if (term.op == Op::select) return ir::make_select(args[0], args[1], args[2]);
+      return args.size() == 1 ? ir::make_unary(term.op, args[0]) : ir::make_binary(term.op, args[0], args[1]);
+    }
+    case Kind::reference: throw NotWritable{"a sum over places that no tile of this scope holds"};
+    case Kind::choice: throw NotWritable{"a choice by place inside a value"};
+  }
+  throw InternalError("unknown term kind");
+}
+
+ir::Statement TileWriter::let(const std::string& name, TermId term, const IndexExpr& columns, ir::ExprPtr value) {
+  const bool wide = depends_on(term, kColumnName);
+  known_.push_back({term, false, name, value->dtype, {}, wide ? columns : ir::constant(1)});
+  return {ir::Assign{name, std::move(value), true}, {}, -1};
+}
+
+}  // namespace imbrex::optimize

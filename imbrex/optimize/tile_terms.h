@@ -1,0 +1,66 @@
+// Writes terms back as tile expressions: the element-by-element meaning of a stored value becomes loads, operations and named tiles
+// over a span of rows and a run of columns.
+//
+// In the terms handled here the name `row` is the element's row, 0 <= row < T, in the span of rows that the surrounding loop gives,
+// and `col` counts the columns of the tile, from 0. Everything else in indices is a loop variable.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "imbrex/optimize/terms.h"
+
+namespace imbrex::optimize {
+
+inline const std::string kRowName = "row", kColumnName = "col";
+
+// Solves pattern == target for the names in `unknown`; the values are over the target's names.
+std::optional<Substitution> match(Terms& terms, TermId pattern, TermId target, const std::set<std::string>& unknown);
+
+// A value that exists already: a tensor in memory, or a tile variable of the scope.
+struct Known {
+  TermId pattern = kNoTerm;               // a tensor: over i0, i1, ...; a tile: over row, col
+  bool is_tensor = false;
+  std::string name;
+  DType dtype = DType::f32;
+  std::vector<ir::IndexExpr> shape;       // a tensor's
+  ir::IndexExpr columns;                  // a tile's
+};
+
+// Why a value cannot be written as a tile expression.
+struct NotWritable {
+  std::string reason;
+};
+
+class TileWriter {
+ public:
+  // `rows` is the span variable of the surrounding loop over rows.
+  TileWriter(Terms& terms, std::string rows, std::vector<Known> known);
+
+  // A tile of `columns` columns (1 where the term does not depend on col). Throws NotWritable.
+  ir::ExprPtr write(TermId term, const ir::IndexExpr& columns);
+  // `let name = ...` for this term; later uses of it, or of its columns, take the tile.
+  ir::Statement let(const std::string& name, TermId term, const ir::IndexExpr& columns, ir::ExprPtr value);
+  // The subterms of `term` that no known value gives, parents first; `visit` returns false to leave out what is below.
+  void for_each_unknown(TermId term, const std::function<bool(TermId)>& visit);
+  bool is_known(TermId term) { return find_known(term).has_value(); }
+  bool depends_on(TermId term, const std::string& name) const;
+
+ private:
+  struct Found {
+    const Known* known;
+    Substitution at;
+  };
+  std::optional<Found> find_known(TermId term);
+  ir::ExprPtr write_access(const std::string& tensor, DType dtype, const std::vector<ir::IndexExpr>& at, const ir::IndexExpr& columns);
+  ir::ExprPtr write_known(const Found& found, const ir::IndexExpr& columns);
+
+  Terms& terms_;
+  std::string rows_;
+  std::vector<Known> known_;
+};
+
+}  // namespace imbrex::optimize
