@@ -29,7 +29,8 @@ struct Contraction {
   DType weight_dtype = DType::f32;
   bool weight_transposed = false;
   IndexExpr row_extent, column_extent, inner;
-  int64_t window = 0;             // > 0: local, in windows of so many columns
+  bool local = false;             // used up where it is computed, in windows of columns:
+  int64_t window = 0;             // so many at a time, or 0: tiles of any columns
   std::string operand;            // tensor that holds the row operand
   std::string stored;             // tensor that holds the result; empty if local
   int level = 0;
@@ -147,8 +148,13 @@ class Scheduler {
       });
       const auto n = ir::constant_value(c.column_extent);
       const std::string subject = fmt::format("product with {}", c.weight);
+      if (!reduced && is_elementwise(c)) {
+        c.local = true;
+        result_.choices.push_back({subject, "on chip in tiles of its columns", "what follows needs nothing but the element itself"});
+        continue;
+      }
       if (!n || !reduced || windows.size() != 1 || *windows.begin() <= 0 || *n % *windows.begin() != 0) {
-        result_.choices.push_back({subject, "stored", reduced ? "its rows are reduced over unlike parts" : "nothing reduces its columns"});
+        result_.choices.push_back({subject, "stored", reduced ? "its rows are reduced over unlike parts" : "its columns are used at other places"});
         continue;
       }
       const int64_t window = *windows.begin(), count = *n / window;
@@ -159,10 +165,36 @@ class Scheduler {
                                                window, count, machine_.cores)});
         continue;
       }
+      c.local = true;
       c.window = window;
       result_.choices.push_back({subject, fmt::format("on chip in {} windows of {} columns", count, window),
                                  "each window's rows are reduced, scaled and stored where they were computed"});
     }
+  }
+
+  // Every use is by one output, at that output's own column.
+  bool is_elementwise(const Contraction& c) {
+    for (int id : d_.definitions)
+      for (TermId part : terms().definition(id).body)
+        if (needs(part, c.definition)) return false;
+    std::set<std::string> users;
+    for (const Output& output : d_.outputs) {
+      for (const OutputPiece& piece : output.pieces) {
+        if (!needs(piece.term, c.definition)) continue;
+        users.insert(output.tensor);
+        const size_t last = piece.step.size() - 1;
+        const std::vector<IndexExpr>& shape = tensor_named(output.tensor).shape;
+        if (output.pieces.size() != 1 || shape.size() != 2 || piece.step[last] != 1) return false;
+        if (!uses_at(piece.term, c.definition, fmt::format("i{}", last))) return false;
+      }
+    }
+    return users.size() == 1;
+  }
+
+  bool uses_at(TermId id, int definition, const std::string& column) {
+    const Term& term = terms().at(id);
+    if (term.kind == Kind::reference && term.definition == definition && ir::to_text(term.indices.back()) != column) return false;
+    return std::all_of(term.args.begin(), term.args.end(), [&](TermId arg) { return uses_at(arg, definition, column); });
   }
 
   // ---- levels: which phase ------------------------------------------------------------------------------------------------------
@@ -172,7 +204,7 @@ class Scheduler {
     int level = 0;
     for (TermId arg : term.args) level = std::max(level, level_of(arg));
     if (term.kind != Kind::reference) return level;
-    if (const Contraction* c = contraction_of(term.definition)) return std::max(level, c->window > 0 ? c->level : c->level + 1);
+    if (const Contraction* c = contraction_of(term.definition)) return std::max(level, c->local ? c->level : c->level + 1);
     for (TermId part : terms().definition(term.definition).body) level = std::max(level, level_of(part));
     return level;
   }
@@ -205,7 +237,7 @@ class Scheduler {
       }
     }
     for (Contraction& c : contractions_)
-      if (c.window == 0) c.stored = unique_name(consumer_of(c.definition) + "_proj");
+      if (!c.local) c.stored = unique_name(consumer_of(c.definition) + "_proj");
   }
 
   const ir::Tensor& tensor_named(const std::string& name) const {
@@ -242,7 +274,7 @@ class Scheduler {
     for (TermId arg : term.args) local = std::max(local, local_of(arg));
     if (term.kind != Kind::reference) return local;
     for (size_t i = 0; i < contractions_.size(); ++i)
-      if (contractions_[i].definition == term.definition) return contractions_[i].window > 0 ? static_cast<int>(i) : local;
+      if (contractions_[i].definition == term.definition) return contractions_[i].local ? static_cast<int>(i) : local;
     const std::vector<TermId> body = terms().definition(term.definition).body;
     for (TermId part : body) local = std::max(local, local_of(part));
     return local;
@@ -298,7 +330,7 @@ class Scheduler {
       if (target.level == level && target.local < 0) row_targets.push_back(&target);
     if (!row_targets.empty()) write_rows(level, row_targets);
     for (const Contraction& c : contractions_)
-      if (c.level == level && c.window == 0) write_stored(c);
+      if (c.level == level && !c.local) write_stored(c);
     for (size_t i = 0; i < contractions_.size(); ++i) {
       std::vector<const Target*> local;
       for (const Target& target : targets_)
@@ -326,7 +358,7 @@ class Scheduler {
       for (const Target* target : together) {
         for (const OutputPiece& piece : target->pieces) {
           if (!ir::same(target->shape[0], row_extent)) refuse(fmt::format("{} has other rows than {}", target->name, targets[0]->name));
-          scope.add(target->name, target->dtype, piece, row_coordinates(*target, piece));
+          scope.add(target->name, piece, row_coordinates(*target, piece));
         }
       }
       rows.body.push_back({ir::At{together[0]->name, scope.finish()}, {}, -1});
@@ -384,19 +416,23 @@ class Scheduler {
   }
 
   void write_local(int level, const Contraction& c, const std::vector<const Target*>& targets) {
-    const std::string h = unique_name("h"), t = unique_name("t");
-    const int64_t count = *ir::constant_value(c.column_extent) / c.window;
-    ir::Loop windows = loop(ir::Loop::Kind::parallel, h, ir::constant(count), 0);
+    const std::string w = unique_name(c.window > 0 ? "h" : "n"), t = unique_name("t");
+    const int64_t count = c.window > 0 ? *ir::constant_value(c.column_extent) / c.window : 0;
+    ir::Loop windows = loop(ir::Loop::Kind::parallel, w, c.window > 0 ? ir::constant(count) : c.column_extent, c.window > 0 ? 0 : column_block(c));
     ir::Loop rows = loop(ir::Loop::Kind::range, t, c.row_extent, row_tile(c));
-    terms().ranges[h] = {0, count - 1};
+    if (c.window > 0) terms().ranges[w] = {0, count - 1};
 
     ScopeWriter scope(terms(), t, known_before(level, nullptr), [&](const std::string& name) { return unique_name(name); });
-    const IndexExpr begin = ir::mul(ir::constant(c.window), ir::named(h)), size = ir::constant(c.window);
-    terms().ranges[kColumnName] = {0, c.window - 1};
-    const TermId held = terms().reference(c.definition, {ir::named(kRowName), ir::add(begin, ir::named(kColumnName))});
-    scope.hold(targets[0]->name + "_acc", held, size, product(c, t, {ir::Axis::Kind::range, begin, size, {}}));
-    for (const Target* target : targets)
-      for (const OutputPiece& piece : target->pieces) scope.add(target->name, target->dtype, piece, window_coordinates(c, *target, piece, h));
+    const ir::Axis columns = c.window > 0 ? ir::Axis{ir::Axis::Kind::range, ir::mul(ir::constant(c.window), ir::named(w)), ir::constant(c.window), {}} : span(w);
+    terms().ranges[kColumnName] = counter(columns.size);
+    const TermId held = terms().reference(c.definition, {ir::named(kRowName), ir::add(columns.begin, ir::named(kColumnName))});
+    scope.hold(targets[0]->name + "_acc", held, columns.size, product(c, t, columns));
+    for (const Target* target : targets) {
+      for (const OutputPiece& piece : target->pieces) {
+        if (c.window > 0) scope.add(target->name, piece, window_coordinates(c, *target, piece, w));
+        else scope.add(target->name, piece, row_coordinates(*target, piece), columns);
+      }
+    }
     rows.body.push_back({ir::At{targets[0]->name, scope.finish()}, {}, -1});
     windows.body.push_back({std::move(rows), {}, -1});
     result_.program.body.push_back({std::move(windows), {}, -1});

@@ -37,7 +37,8 @@ void ScopeWriter::hold(const std::string& name, TermId term, const IndexExpr& co
   block_.push_back(writer_.let(unique_(name), term, columns, std::move(value)));
 }
 
-void ScopeWriter::add(const std::string& tensor, DType, const OutputPiece& piece, const std::vector<std::string>& coordinates) {
+void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const std::vector<std::string>& coordinates,
+                      const std::optional<ir::Axis>& tile) {
   Root root{tensor, kNoTerm, ir::constant(1), {}, -1, 1};
   Substitution by;
   for (size_t d = 0; d < coordinates.size(); ++d) {
@@ -48,13 +49,14 @@ void ScopeWriter::add(const std::string& tensor, DType, const OutputPiece& piece
     } else if (coordinates[d] == kColumnName) {
       root.column_axis = static_cast<int>(d);
       root.step = piece.step[d];
-      root.columns = piece.count[d];
-      root.slice.push_back({ir::Axis::Kind::range, piece.least[d], piece.count[d], {}});
+      root.columns = tile ? tile->size : piece.count[d];
+      root.slice.push_back({ir::Axis::Kind::range, tile ? tile->begin : piece.least[d], root.columns, {}});
     } else {
       const IndexExpr at = coordinates[d].empty() ? ir::constant(0) : ir::named(coordinates[d]);
       root.slice.push_back({ir::Axis::Kind::point, ir::add(piece.least[d], at), ir::constant(1), {}});
     }
     by[name] = coordinates[d].empty() ? ir::constant(0) : ir::named(coordinates[d]);
+    if (tile && coordinates[d] == kColumnName) by[name] = ir::add(tile->begin, ir::named(kColumnName));
   }
   set_columns(root.columns);
   root.term = terms_.substitute(piece.term, by);

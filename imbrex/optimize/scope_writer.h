@@ -18,8 +18,9 @@ class ScopeWriter {
   // A tile that the scope begins with.
   void hold(const std::string& name, TermId term, const ir::IndexExpr& columns, ir::ExprPtr value);
   // A part of a tensor to store. `coordinates` says what each coordinate of the piece is here: kRowName, kColumnName, a loop
-  // variable, or "" for a single place.
-  void add(const std::string& tensor, DType dtype, const OutputPiece& piece, const std::vector<std::string>& coordinates);
+  // variable, or "" for a single place. `tile`: the columns are only these of the piece's (which then are whole).
+  void add(const std::string& tensor, const OutputPiece& piece, const std::vector<std::string>& coordinates,
+           const std::optional<ir::Axis>& tile = {});
   // The statements. Throws NotWritable.
   ir::Block finish();
 
