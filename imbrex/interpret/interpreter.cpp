@@ -1,0 +1,577 @@
+#include "imbrex/interpret/interpreter.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "imbrex/interpret/operations.h"
+#include "imbrex/interpret/scalar.h"
+#include "imbrex/interpret/storage.h"
+#include "imbrex/ir/print.h"
+
+namespace imbrex::interpret {
+namespace {
+
+using ir::Op;
+using TilePtr = std::shared_ptr<const Tile>;
+
+constexpr int64_t kMaxElements = int64_t{1} << 31;  // of one tile or tensor: more is a mistake, not a test
+
+// Elements of an array into a tile and back: `tile[k] = array[offset(k)]`, for k in row-major order of the tile.
+template <class Stored, class Value, class Offset, class Convert>
+void copy_in(std::vector<Value>& out, const Array& array, Offset offset, Convert convert) {
+  const Stored* in = array.as<Stored>();
+  for (size_t k = 0; k < out.size(); ++k) out[k] = convert(in[offset(k)]);
+}
+template <class Stored, class Value, class Offset, class Convert>
+void copy_out(Array& array, const std::vector<Value>& in, Offset offset, Convert convert) {
+  Stored* out = array.as<Stored>();
+  for (size_t k = 0; k < in.size(); ++k) out[offset(k)] = static_cast<Stored>(convert(in[k]));
+}
+constexpr auto kSame = [](auto value) { return value; };
+
+template <class Offset>
+void copy_in(Tile& tile, const Array& array, Offset offset) {
+  switch (tile.dtype) {
+    case DType::f32: return copy_in<float>(tile.f, array, offset, kSame);
+    case DType::bf16: return copy_in<uint16_t>(tile.f, array, offset, bf16_value);
+    case DType::f16: return copy_in<uint16_t>(tile.f, array, offset, f16_value);
+    case DType::int8: return copy_in<int8_t>(tile.i, array, offset, kSame);
+    case DType::uint8: return copy_in<uint8_t>(tile.i, array, offset, kSame);
+    case DType::int32: return copy_in<int32_t>(tile.i, array, offset, kSame);
+    case DType::boolean: return copy_in<uint8_t>(tile.i, array, offset, [](uint8_t byte) { return byte != 0; });
+  }
+}
+template <class Offset>
+void copy_out(Array& array, const Tile& tile, Offset offset) {
+  switch (tile.dtype) {
+    case DType::f32: return copy_out<float>(array, tile.f, offset, kSame);
+    case DType::bf16: return copy_out<uint16_t>(array, tile.f, offset, bf16_bits);
+    case DType::f16: return copy_out<uint16_t>(array, tile.f, offset, f16_bits);
+    case DType::int8: return copy_out<int8_t>(array, tile.i, offset, kSame);
+    case DType::uint8:
+    case DType::boolean: return copy_out<uint8_t>(array, tile.i, offset, kSame);
+    case DType::int32: return copy_out<int32_t>(array, tile.i, offset, kSame);
+  }
+}
+
+// The elements of a tensor that a slice names: the tile's element [r, c] is the tensor's element rows[r] + columns[c].
+struct Elements {
+  int64_t row_count = 1, column_count = 1;
+  std::vector<int64_t> rows, columns;  // empty if the slice is
+  size_t at(size_t k) const { return static_cast<size_t>(rows[k / columns.size()] + columns[k % columns.size()]); }
+  size_t size() const { return rows.size() * columns.size(); }
+};
+
+bool holds(int64_t a, ir::Compare compare, int64_t b) {
+  switch (compare) {
+    case ir::Compare::lt: return a < b;
+    case ir::Compare::le: return a <= b;
+    case ir::Compare::eq: return a == b;
+    case ir::Compare::ne: return a != b;
+    case ir::Compare::ge: return a >= b;
+    case ir::Compare::gt: return a > b;
+  }
+  throw InternalError("unknown comparison");
+}
+
+class Machine {
+ public:
+  Machine(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
+          const Options& options);
+  void run();
+
+ private:
+  // A named integer, or a span. An integer is its own begin.
+  struct IndexValue {
+    int64_t begin = 0, size = 0, index = 0;
+  };
+
+  void bind(const ir::Tensor& tensor, std::map<std::string, Array>& tensors);
+  void execute(const ir::Block& block);
+  void execute(const ir::CreateTensor& create);
+  void execute(const ir::View& view);
+  void execute(const ir::Assign& assign);
+  void execute(const ir::Store& store);
+  void execute(const ir::ReadIndex& read);
+  void execute(const ir::Loop& loop);
+  void execute(const ir::At& at) { execute(at.body); }
+  void execute(const ir::If& branch) { execute(holds_now(branch.condition) ? branch.then_block : branch.else_block); }
+  void execute(const ir::Tap& tap);
+  void execute(const ir::Assume& assume);
+  void execute(const ir::AssumeDistinct& assume);
+
+  int64_t index(const ir::IndexExpr& e) const;
+  bool holds_now(const ir::Condition& condition) const;
+  int64_t checked_size(int64_t rows, int64_t columns) const;
+  std::vector<int64_t> shape(const std::vector<ir::IndexExpr>& extents) const;
+
+  TilePtr evaluate(const ir::ExprPtr& e);
+  Tile compute(const ir::Expr& e);
+  Tile load(const ir::Expr& e);
+  Tile product(const ir::Expr& e, const Tile* acc, const Tile& a, const Tile& b);
+  Tile gather_checked(const Tile& x, const Tile& positions);
+
+  Elements resolve(const std::string& name, const std::vector<ir::Axis>& slice) const;
+  const View& view(const std::string& name) const;
+  void note_read(const std::string& name, size_t element);
+  void note_write(const std::string& name, size_t element);
+  void refuse_conflict(const std::string& name, size_t element, const Access& earlier, const char* did, const char* does) const;
+  void require_complete(const Storage& storage) const;
+  std::string element_text(const std::string& name, size_t element) const;
+  [[noreturn]] void fault(const char* id, std::string message, std::string hint, std::vector<Diagnostic::Note> notes = {}) const;
+
+  const ir::Program& program_;
+  const Options& options_;
+  std::map<std::string, IndexValue> indices_;
+  std::map<std::string, TilePtr> variables_;
+  std::map<std::string, View> views_;
+  std::vector<int64_t> loop_numbers_;  // of the enclosing loops' iterations
+  Iterations iterations_;
+  int origin_ = -1;  // of what is being executed
+};
+
+// ---- arguments ---------------------------------------------------------------------------------------------------------------
+
+Machine::Machine(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
+                 const Options& options)
+    : program_(program), options_(options) {
+  for (const ir::Dim& dim : program.dims) {
+    const auto given = dims.find(dim.name);
+    if (given == dims.end())
+      throw UserError("dim-missing", fmt::format("dimension `{}` of kernel `{}` has no value", dim.name, program.name), "give one, at least 1");
+    if (given->second < 1 || (dim.max && given->second > *dim.max))
+      throw UserError("dim-range", fmt::format("dimension `{}` of kernel `{}` is {}", dim.name, program.name, given->second),
+                      dim.max ? fmt::format("a value from 1 to {}", *dim.max) : "a value of at least 1");
+    indices_[dim.name].begin = given->second;
+  }
+  for (const ir::Tensor& tensor : program.tensors) bind(tensor, tensors);
+}
+
+void Machine::bind(const ir::Tensor& tensor, std::map<std::string, Array>& tensors) {
+  const std::vector<int64_t> extents = shape(tensor.shape);
+  const std::string wanted = to_text(tensor.dtype, extents);
+  if (tensor.role == ir::Role::output) {
+    tensors[tensor.name] = Array::zeros(tensor.dtype, extents);
+  } else {
+    const auto given = tensors.find(tensor.name);
+    if (given == tensors.end())
+      throw UserError("tensor-missing", fmt::format("{} `{}` of kernel `{}` is not given", name_of(tensor.role), tensor.name, program_.name),
+                      fmt::format("give an array {}", wanted));
+    const Array& array = given->second;
+    if (array.dtype != tensor.dtype || array.shape != extents ||
+        array.bytes.size() != static_cast<size_t>(array.size() * bytes_of(array.dtype)))
+      throw UserError("tensor-shape", fmt::format("{} `{}` of kernel `{}` is {}", name_of(tensor.role), tensor.name, program_.name,
+                                                  to_text(array.dtype, array.shape)),
+                      fmt::format("give an array {}", wanted));
+  }
+  auto storage = std::make_shared<Storage>();
+  storage->declared = &tensor;
+  storage->array = &tensors[tensor.name];
+  storage->has_values = tensor.role != ir::Role::output;
+  storage->watch(options_.checked);
+  views_[tensor.name] = {std::move(storage), extents};
+}
+
+void Machine::run() {
+  execute(program_.body);
+  if (!options_.checked) return;
+  for (const ir::Tensor& tensor : program_.tensors)
+    if (tensor.role == ir::Role::output) require_complete(*view(tensor.name).storage);
+}
+
+// ---- statements ----------------------------------------------------------------------------------------------------------------
+
+void Machine::execute(const ir::Block& block) {
+  for (const ir::Statement& statement : block) {
+    origin_ = statement.origin;
+    std::visit([this](const auto& node) { execute(node); }, statement.node);
+  }
+}
+
+void Machine::execute(const ir::CreateTensor& create) {
+  auto storage = std::make_shared<Storage>();
+  const std::vector<int64_t> extents = shape(create.tensor.shape);
+  storage->declared = &create.tensor;
+  storage->own = Array::zeros(create.tensor.dtype, extents);
+  storage->array = &storage->own;
+  storage->watch(options_.checked);
+  views_[create.tensor.name] = {std::move(storage), extents};
+}
+
+void Machine::execute(const ir::View& reshaped) {
+  const View& base = view(reshaped.base);
+  View result{base.storage, shape(reshaped.shape)};
+  int64_t elements = 1;
+  for (int64_t extent : result.shape) elements *= extent;
+  if (elements != base.storage->array->size())
+    fault("out-of-bounds",
+          fmt::format("view `{}` [{}] of `{}` [{}] has another number of elements", reshaped.name, fmt::join(result.shape, ", "),
+                      reshaped.base, fmt::join(base.shape, ", ")),
+          "give a view the same number of elements for every value of the dimensions");
+  views_[reshaped.name] = std::move(result);
+}
+
+void Machine::execute(const ir::Assign& assign) { variables_[assign.name] = evaluate(assign.value); }
+
+void Machine::execute(const ir::Store& store) {
+  const int origin = origin_;
+  const TilePtr value = evaluate(store.value);
+  origin_ = origin;
+  const Elements elements = resolve(store.tensor, store.slice);
+  require(elements.row_count == value->rows && elements.column_count == value->columns, "a store's value has its slice's shape");
+  require(value->dtype == view(store.tensor).storage->declared->dtype, "a store's value has its tensor's type");
+  if (options_.checked)
+    for (size_t k = 0; k < elements.size(); ++k) note_write(store.tensor, elements.at(k));
+  copy_out(*view(store.tensor).storage->array, *value, [&](size_t k) { return elements.at(k); });
+}
+
+void Machine::execute(const ir::ReadIndex& read) {
+  std::vector<ir::Axis> slice;
+  for (const ir::IndexExpr& position : read.position) slice.push_back({ir::Axis::Kind::point, position, ir::constant(1), {}});
+  const Elements element = resolve(read.tensor, slice);
+  if (options_.checked) note_read(read.tensor, element.at(0));
+  const Array& array = *view(read.tensor).storage->array;
+  require(array.dtype == DType::int32, "an index is read from an int32 tensor");
+  indices_[read.name].begin = array.as<int32_t>()[element.at(0)];
+}
+
+void Machine::execute(const ir::Loop& loop) {
+  const int origin = origin_;
+  const bool tiled = loop.tile > 0;
+  const int64_t begin = index(loop.begin), extent = std::max<int64_t>(index(loop.extent), 0), step = tiled ? loop.tile : 1;
+  const int64_t execution = iterations_.begin_loop();
+  loop_numbers_.push_back(0);
+  for (int64_t number = 0; number * step < extent; ++number) {
+    loop_numbers_.back() = number;
+    indices_[loop.variable] = {begin + number * step, std::min(step, extent - number * step), number};
+    const bool parallel = loop.kind == ir::Loop::Kind::parallel;
+    if (parallel) iterations_.enter(loop, origin, execution, tiled ? number : begin + number);
+    execute(loop.body);
+    if (parallel) iterations_.leave();
+  }
+  loop_numbers_.pop_back();
+}
+
+void Machine::execute(const ir::Tap& tap) {
+  const TilePtr value = evaluate(tap.value);
+  if (!options_.tap) return;
+  Array shown = Array::zeros(value->dtype, {value->rows, value->columns});
+  copy_out(shown, *value, [](size_t k) { return k; });
+  options_.tap(tap.name, loop_numbers_, shown);
+}
+
+void Machine::execute(const ir::Assume& assume) {
+  for (const ir::Comparison& comparison : assume.condition) {
+    const int64_t left = index(comparison.left), right = index(comparison.right);
+    if (!holds(left, comparison.compare, right))
+      fault("assumption-failed",
+            fmt::format("assume({}) does not hold: {} {} {} is false", ir::print(assume.condition), left, ir::text_of(comparison.compare), right),
+            "give inputs for which it holds, or handle the other case with an `if`");
+  }
+}
+
+void Machine::execute(const ir::AssumeDistinct& assume) {
+  const Tile& tile = *variables_.at(assume.tile);
+  std::map<int32_t, size_t> seen;
+  for (size_t k = 0; k < tile.i.size(); ++k) {
+    const auto [first, fresh] = seen.emplace(tile.i[k], k);
+    if (!fresh)
+      fault("assumption-failed",
+            fmt::format("assume_distinct({}) does not hold: elements {} and {} are both {}", assume.tile, first->second, k, tile.i[k]),
+            "give inputs in which they differ");
+  }
+}
+
+// ---- index expressions ---------------------------------------------------------------------------------------------------------
+
+int64_t Machine::index(const ir::IndexExpr& e) const {
+  using Kind = ir::Index::Kind;
+  if ((e->kind == Kind::floor_div || e->kind == Kind::mod) && index(e->b) == 0)
+    fault("index-division", fmt::format("{} divides by zero", ir::to_text(e)), "divide by a positive constant");
+  return ir::evaluate(e, [this](const ir::Index& leaf) {
+    const auto value = indices_.find(leaf.name);
+    require(value != indices_.end(), "an index name has a value");
+    switch (leaf.kind) {
+      case Kind::span_size: return value->second.size;
+      case Kind::span_index: return value->second.index;
+      default: return value->second.begin;
+    }
+  });
+}
+
+bool Machine::holds_now(const ir::Condition& condition) const {
+  return std::all_of(condition.begin(), condition.end(),
+                     [this](const ir::Comparison& c) { return holds(index(c.left), c.compare, index(c.right)); });
+}
+
+std::vector<int64_t> Machine::shape(const std::vector<ir::IndexExpr>& extents) const {
+  std::vector<int64_t> values;
+  int64_t elements = 1;
+  for (const ir::IndexExpr& extent : extents) {
+    values.push_back(std::max<int64_t>(index(extent), 0));
+    elements = checked_size(elements, values.back());
+  }
+  return values;
+}
+
+// rows * columns, if that is a number of elements that anyone could mean.
+int64_t Machine::checked_size(int64_t rows, int64_t columns) const {
+  if (rows > 0 && columns > kMaxElements / rows)
+    fault("tile-too-large", fmt::format("{} x {} elements", rows, columns), "the interpreter holds 2^31 elements in a tile or tensor");
+  return rows * columns;
+}
+
+// ---- expressions ---------------------------------------------------------------------------------------------------------------
+
+TilePtr Machine::evaluate(const ir::ExprPtr& e) {
+  if (e->op == Op::variable) return variables_.at(e->name);
+  return std::make_shared<const Tile>(compute(*e));
+}
+
+Tile Machine::compute(const ir::Expr& e) {
+  std::vector<TilePtr> args;
+  for (const ir::ExprPtr& arg : e.args) args.push_back(evaluate(arg));
+  if (e.origin >= 0) origin_ = e.origin;
+  // Which operand gives the result its rows, and its columns: one that is not broadcast by its type.
+  const auto broadcast = [&] {
+    Broadcast shape{1, 1};
+    for (size_t k = 0; k < args.size(); ++k) {
+      if (!ir::is_one(e.args[k]->rows)) shape.rows = args[k]->rows;
+      if (!ir::is_one(e.args[k]->columns)) shape.columns = args[k]->columns;
+    }
+    return shape;
+  };
+  const auto tiles = [&] {
+    std::vector<Tile> parts;
+    for (const TilePtr& arg : args) parts.push_back(*arg);
+    return parts;
+  };
+  switch (e.op) {
+    case Op::load: return load(e);
+    case Op::constant: {
+      const int64_t rows = std::max<int64_t>(index(e.rows), 0), columns = std::max<int64_t>(index(e.columns), 0);
+      checked_size(rows, columns);
+      Tile out = make_tile(e.dtype, rows, columns);
+      std::fill(out.f.begin(), out.f.end(), static_cast<float>(e.value));
+      std::fill(out.i.begin(), out.i.end(), is_float(e.dtype) ? 0 : static_cast<int32_t>(e.value));
+      return out;
+    }
+    case Op::index: {
+      Tile out = make_tile(DType::int32, 1, 1);
+      out.i[0] = static_cast<int32_t>(index(e.index));
+      return out;
+    }
+    case Op::iota: {
+      Tile out = make_tile(DType::int32, 1, checked_size(1, std::max<int64_t>(index(e.columns), 0)));
+      const int32_t begin = static_cast<int32_t>(index(e.index));
+      for (size_t k = 0; k < out.i.size(); ++k) out.i[k] = wrapping_add(begin, static_cast<int32_t>(k));
+      return out;
+    }
+    case Op::cast: return cast(*args[0], e.dtype, e.mode);
+    case Op::neg:
+    case Op::abs:
+    case Op::recip:
+    case Op::sqrt:
+    case Op::rsqrt:
+    case Op::exp:
+    case Op::log: return unary(e.op, *args[0]);
+    case Op::add:
+    case Op::sub:
+    case Op::mul:
+    case Op::div:
+    case Op::min:
+    case Op::max: return arithmetic(e.op, *args[0], *args[1], broadcast());
+    case Op::eq:
+    case Op::ne:
+    case Op::lt:
+    case Op::le:
+    case Op::gt:
+    case Op::ge: return compare(e.op, *args[0], *args[1], broadcast());
+    case Op::select: return select(*args[0], *args[1], *args[2], broadcast());
+    case Op::row_sum: return row_sum(nullptr, *args[0]);
+    case Op::row_sum_acc: return row_sum(args[0].get(), *args[1]);
+    case Op::col_sum: return col_sum(nullptr, *args[0]);
+    case Op::col_sum_acc: return col_sum(args[0].get(), *args[1]);
+    case Op::row_max:
+    case Op::row_min: return row_extreme(e.op == Op::row_max, *args[0]);
+    case Op::col_max:
+    case Op::col_min: return col_extreme(e.op == Op::col_max, *args[0]);
+    case Op::matmul: return product(e, nullptr, *args[0], *args[1]);
+    case Op::matmul_acc: return product(e, args[0].get(), *args[1], *args[2]);
+    case Op::reshape: return reshape(*args[0], std::max<int64_t>(index(e.rows), 0), std::max<int64_t>(index(e.columns), 0));
+    case Op::transpose: return transpose(*args[0]);
+    case Op::concat_rows: return concat_rows(tiles());
+    case Op::concat_columns: return concat_columns(tiles());
+    case Op::even: return every_second_column(*args[0], 0);
+    case Op::odd: return every_second_column(*args[0], 1);
+    case Op::columns: return columns(*args[0], index(e.index), index(e.columns));
+    case Op::repeat_rows: {
+      const int64_t times = index(e.index);
+      checked_size(checked_size(args[0]->rows, times), args[0]->columns);
+      return repeat_rows(*args[0], times);
+    }
+    case Op::interleave: return interleave(*args[0], *args[1]);
+    case Op::gather: return gather_checked(*args[0], *args[1]);
+    case Op::variable: break;
+  }
+  throw InternalError("unknown operation");
+}
+
+Tile Machine::load(const ir::Expr& e) {
+  const Elements elements = resolve(e.name, e.slice);
+  const Array& array = *view(e.name).storage->array;
+  Tile out = make_tile(array.dtype, elements.row_count, elements.column_count);
+  if (options_.checked)
+    for (size_t k = 0; k < elements.size(); ++k) note_read(e.name, elements.at(k));
+  copy_in(out, array, [&](size_t k) { return elements.at(k); });
+  return out;
+}
+
+Tile Machine::product(const ir::Expr& e, const Tile* acc, const Tile& a, const Tile& b) {
+  if (acc && a.dtype == DType::bf16 && acc->count % 2 != 0)
+    fault("odd-chunk", fmt::format("matmul_acc continues a bf16 product after {} elements of k, an odd number", acc->count),
+          "bf16 products are summed in pairs: let every chunk of k but the last have an even number of elements");
+  const Tile left = e.transpose_a ? transpose(a) : a, right = e.transpose_b ? transpose(b) : b;
+  checked_size(left.rows, right.columns);
+  return matmul(acc, left, right);
+}
+
+Tile Machine::gather_checked(const Tile& x, const Tile& positions) {
+  for (int32_t position : positions.i)
+    if (position < 0 || position >= x.columns)
+      fault("out-of-bounds", fmt::format("gather of column {} from a tile of {} columns", position, x.columns),
+            "take the indices from 0 to the number of columns less one");
+  return gather(x, positions);
+}
+
+// ---- memory --------------------------------------------------------------------------------------------------------------------
+
+const View& Machine::view(const std::string& name) const {
+  const auto found = views_.find(name);
+  require(found != views_.end(), "a tensor is created before its use");
+  return found->second;
+}
+
+Elements Machine::resolve(const std::string& name, const std::vector<ir::Axis>& slice) const {
+  const View& tensor = view(name);
+  require(slice.size() == tensor.shape.size(), "a slice has an axis for each of its tensor's");
+  // The indices along each axis, before any is checked: nothing is touched if one axis is empty.
+  Elements result;
+  std::vector<int64_t> begins, counts;
+  std::vector<const Tile*> lists;
+  bool empty = false;
+  size_t extents = 0;
+  for (const ir::Axis& axis : slice) {
+    const bool listed = axis.kind == ir::Axis::Kind::by;
+    lists.push_back(listed ? variables_.at(axis.tile).get() : nullptr);
+    begins.push_back(listed ? 0 : index(axis.begin));
+    counts.push_back(listed                               ? static_cast<int64_t>(lists.back()->i.size())
+                     : axis.kind == ir::Axis::Kind::point ? 1
+                                                          : std::max<int64_t>(index(axis.size), 0));
+    empty = empty || counts.back() == 0;
+    if (axis.kind == ir::Axis::Kind::point) continue;
+    if (extents++ == 0) {
+      result.column_count = counts.back();
+    } else {
+      result.row_count = result.column_count;
+      result.column_count = counts.back();
+    }
+  }
+  if (empty) return result;
+
+  std::vector<std::vector<int64_t>> offsets;  // of the axes that are not points, the last axis first
+  int64_t base = 0, stride = 1;
+  for (size_t d = slice.size(); d-- > 0; stride *= tensor.shape[d]) {
+    const int64_t extent = tensor.shape[d];
+    const auto refuse = [&](int64_t position) {
+      fault("out-of-bounds", fmt::format("index {} of axis {} is outside `{}` [{}]", position, d, name, fmt::join(tensor.shape, ", ")),
+            "bound the loop by the tensor's extent, or slice with spans of tiles(...)");
+    };
+    if (!lists[d] && (begins[d] < 0 || begins[d] >= extent)) refuse(begins[d]);
+    if (!lists[d] && counts[d] > extent - begins[d]) refuse(extent);
+    std::vector<int64_t> along;
+    for (int64_t k = 0; k < counts[d]; ++k) {
+      const int64_t position = lists[d] ? lists[d]->i[static_cast<size_t>(k)] : begins[d] + k;
+      if (position < 0 || position >= extent) refuse(position);
+      along.push_back(position * stride);
+    }
+    if (slice[d].kind == ir::Axis::Kind::point)
+      base += along[0];
+    else
+      offsets.push_back(std::move(along));
+  }
+  require(offsets.size() <= 2, "a slice has at most two extents");
+  result.columns = offsets.empty() ? std::vector<int64_t>{0} : offsets[0];
+  result.rows = offsets.size() < 2 ? std::vector<int64_t>{0} : offsets[1];
+  for (int64_t& row : result.rows) row += base;
+  return result;
+}
+
+std::string Machine::element_text(const std::string& name, size_t element) const {
+  std::vector<int64_t> position;
+  int64_t rest = static_cast<int64_t>(element);
+  const std::vector<int64_t>& extents = view(name).shape;
+  for (size_t d = extents.size(); d-- > 0; rest /= extents[d]) position.insert(position.begin(), rest % extents[d]);
+  const std::string& base = view(name).storage->declared->name;
+  return fmt::format("`{}[{}]`{}", name, fmt::join(position, ", "), base == name ? "" : fmt::format(" (a view of `{}`)", base));
+}
+
+void Machine::note_read(const std::string& name, size_t element) {
+  Storage& storage = *view(name).storage;
+  const Access& write = storage.writes[element];
+  if (write.iteration == Access::kNever && !storage.has_values)
+    fault("uninitialised-read", fmt::format("{} is read, and nothing was written there", element_text(name, element)),
+          "write the element before it is read, or start the tensor with zeros",
+          {{program_.where(storage.declared->origin), fmt::format("`{}` is declared here", storage.declared->name)}});
+  refuse_conflict(name, element, write, "writes", "reads");
+  Access& read = storage.reads[element];
+  if (read.iteration == Access::kNever || !iterations_.concurrent(read.iteration).loop) read = {iterations_.current(), origin_};
+}
+
+void Machine::note_write(const std::string& name, size_t element) {
+  Storage& storage = *view(name).storage;
+  refuse_conflict(name, element, storage.writes[element], "writes", "writes");
+  refuse_conflict(name, element, storage.reads[element], "reads", "writes");
+  storage.writes[element] = {iterations_.current(), origin_};
+}
+
+void Machine::refuse_conflict(const std::string& name, size_t element, const Access& earlier, const char* did, const char* does) const {
+  if (earlier.iteration == Access::kNever || earlier.iteration == iterations_.current()) return;
+  const Iterations::Pair pair = iterations_.concurrent(earlier.iteration);
+  if (!pair.loop) return;
+  const std::string variable = pair.loop->variable + (pair.loop->tile > 0 ? ".index" : "");
+  fault("parallel-conflict",
+        fmt::format("two iterations of the parallel loop over `{}` touch {}: {} = {} {} it, {} = {} {} it", pair.loop->variable,
+                    element_text(name, element), variable, pair.earlier, did, variable, pair.current, does),
+        "create the tensor inside the loop, so that each iteration has its own, or write disjoint slices; or make the loop a range",
+        {{program_.where(earlier.origin), fmt::format("{} = {} {} it here", variable, pair.earlier, did)},
+         {program_.where(pair.origin), "the loop"}});
+}
+
+void Machine::require_complete(const Storage& storage) const {
+  const auto missing = std::find_if(storage.writes.begin(), storage.writes.end(),
+                                    [](const Access& write) { return write.iteration == Access::kNever; });
+  if (missing == storage.writes.end()) return;
+  const ir::Tensor& tensor = *storage.declared;
+  const size_t element = static_cast<size_t>(missing - storage.writes.begin());
+  throw Fault(Diagnostic{"output-not-written", program_.where(tensor.origin),
+                         fmt::format("nothing wrote {} of output `{}`", element_text(tensor.name, element), tensor.name),
+                         "cover the whole output; tiles(...) loses no tail", {}, false});
+}
+
+void Machine::fault(const char* id, std::string message, std::string hint, std::vector<Diagnostic::Note> notes) const {
+  throw Fault(Diagnostic{id, program_.where(origin_), std::move(message), std::move(hint), std::move(notes), false});
+}
+
+}  // namespace
+
+void run(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
+         const Options& options) {
+  Machine(program, dims, tensors, options).run();
+}
+
+}  // namespace imbrex::interpret

@@ -1,0 +1,39 @@
+// What a tile program means. The interpreter is the definition of the language: it runs a program from top to bottom, `parallel`
+// loops in order, on the numbers that docs/semantics.md describes. It shares no code with the code generator.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "imbrex/base/array.h"
+#include "imbrex/ir/program.h"
+
+namespace imbrex::interpret {
+
+// A program that broke its word on these inputs: an access outside a tensor, an assumption that does not hold, ...
+class Fault : public UserError {
+ public:
+  using UserError::UserError;
+};
+
+struct Options {
+  // Also watches what a correct program never does, at several times the cost: reading an element that nobody wrote, leaving an
+  // element of an output unwritten, and touching an element in two iterations of a `parallel` loop of which at least one writes.
+  bool checked = false;
+  // Called for each `tap`; `indices` are the iteration numbers (from 0) of the enclosing loops, outermost first.
+  std::function<void(const std::string& tap, const std::vector<int64_t>& indices, const Array& tile)> tap;
+};
+
+// Runs a verified program. `dims` has a value for each dimension, `tensors` an array of the declared type and shape for each input
+// and inout. Outputs are put into `tensors`; inouts are changed in place.
+//
+// Throws UserError if an argument is missing or does not fit, and Fault with one of the ids out-of-bounds, assumption-failed,
+// odd-chunk, tile-too-large, index-division, and in checked mode uninitialised-read, output-not-written, parallel-conflict.
+// After a throw the outputs and inouts hold what was written until then.
+void run(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
+         const Options& options = {});
+
+}  // namespace imbrex::interpret

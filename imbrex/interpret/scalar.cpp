@@ -1,0 +1,173 @@
+#include "imbrex/interpret/scalar.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace imbrex::interpret {
+namespace {
+
+using ir::CastMode;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+// A binary floating-point format: significand bits with the leading one, and the exponents of the least subnormal and of the
+// first power of two that is too large.
+struct Format {
+  int precision, least_exponent, overflow_exponent;
+};
+Format format_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return {24, -149, 128};
+    case DType::bf16: return {8, -133, 128};
+    case DType::f16: return {11, -24, 16};
+    default: throw InternalError("not a floating-point type");
+  }
+}
+
+double round_to_integer(double x, CastMode mode) {
+  switch (mode) {
+    case CastMode::exact:
+    case CastMode::rint: return std::nearbyint(x);
+    case CastMode::round: return std::round(x);
+    case CastMode::floor: return std::floor(x);
+    case CastMode::ceil: return std::ceil(x);
+    case CastMode::trunc: return std::trunc(x);
+  }
+  throw InternalError("unknown cast mode");
+}
+
+// What a finite value becomes whose rounded magnitude is too large for the format.
+double overflowed(bool negative, const Format& format, CastMode mode) {
+  const bool to_infinity = mode == CastMode::exact || mode == CastMode::rint || mode == CastMode::round ||
+                           (mode == CastMode::floor && negative) || (mode == CastMode::ceil && !negative);
+  const double largest = std::ldexp(1.0, format.overflow_exponent) - std::ldexp(1.0, format.overflow_exponent - format.precision);
+  const double magnitude = to_infinity ? static_cast<double>(kInfinity) : largest;
+  return negative ? -magnitude : magnitude;
+}
+
+float power_of_two(int exponent) { return std::ldexp(1.0f, exponent); }
+
+}  // namespace
+
+float minimum(float a, float b) {
+  if (std::isnan(a) || std::isnan(b)) return kNaN;
+  if (a == b) return std::signbit(a) ? a : b;
+  return a < b ? a : b;
+}
+
+float maximum(float a, float b) {
+  if (std::isnan(a) || std::isnan(b)) return kNaN;
+  if (a == b) return std::signbit(a) ? b : a;
+  return a > b ? a : b;
+}
+
+float exponential(float x) {
+  if (std::isnan(x)) return kNaN;
+  x = minimum(maximum(x, -104.0f), 89.0f);
+  const float n = std::nearbyint(x * 1.44269504f);
+  const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  for (const float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f}) p = p * r + c;
+  const float y = (p * (r * r) + r) + 1.0f;
+  const int half = static_cast<int>(std::floor(n / 2));
+  return (y * power_of_two(half)) * power_of_two(static_cast<int>(n) - half);
+}
+
+float logarithm(float x) {
+  if (std::isnan(x) || x < 0) return kNaN;
+  if (x == 0) return -kInfinity;
+  if (x == kInfinity) return kInfinity;
+  int exponent = 0;
+  float m = std::frexp(x, &exponent);  // in [0.5, 1), exact for subnormals too
+  if (m < 0.707106781186547524f) {
+    m = m * 2;
+    exponent -= 1;
+  }
+  const float e = static_cast<float>(exponent);
+  const float f = m - 1;
+  const float z = f * f;
+  float p = 7.0376836292e-2f;
+  for (const float c : {-1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f, -1.6668057665e-1f,
+                        2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f})
+    p = p * f + c;
+  float y = (p * f) * z;
+  y = y + e * -2.12194440e-4f;
+  y = y - 0.5f * z;
+  return (f + y) + e * 0.693359375f;
+}
+
+int32_t wrapping_add(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
+int32_t wrapping_sub(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) - static_cast<uint32_t>(b)); }
+int32_t wrapping_mul(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b)); }
+
+int32_t saturate(int32_t x, DType to) {
+  switch (to) {
+    case DType::int8: return std::clamp(x, -128, 127);
+    case DType::uint8: return std::clamp(x, 0, 255);
+    default: return x;
+  }
+}
+
+int32_t to_integer(float x, DType to, CastMode mode) {
+  if (std::isnan(x)) return 0;
+  const double rounded = round_to_integer(x, mode);
+  return saturate(static_cast<int32_t>(std::clamp(rounded, -2147483648.0, 2147483647.0)), to);
+}
+
+float to_float(double x, DType to, CastMode mode) {
+  if (std::isnan(x)) return kNaN;
+  if (std::isinf(x) || x == 0) return static_cast<float>(x);
+  const Format format = format_of(to);
+  // The spacing of the format's values around x.
+  const int spacing = std::max(std::ilogb(x) - (format.precision - 1), format.least_exponent);
+  double rounded = std::ldexp(round_to_integer(std::ldexp(x, -spacing), mode), spacing);
+  if (std::fabs(rounded) >= std::ldexp(1.0, format.overflow_exponent)) rounded = overflowed(x < 0, format, mode);
+  return static_cast<float>(rounded);
+}
+
+float bf16_value(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+
+uint16_t bf16_bits(float value) {
+  if (std::isnan(value)) return 0x7fc0;
+  return static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16);
+}
+
+float f16_value(uint16_t bits) {
+  const int exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  float magnitude = 0;
+  if (exponent == 31)
+    magnitude = fraction == 0 ? kInfinity : kNaN;
+  else if (exponent == 0)
+    magnitude = std::ldexp(static_cast<float>(fraction), -24);
+  else
+    magnitude = std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+  return (bits & 0x8000) ? -magnitude : magnitude;
+}
+
+uint16_t f16_bits(float value) {
+  if (std::isnan(value)) return 0x7e00;
+  const uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  const float magnitude = std::fabs(value);
+  if (magnitude == kInfinity) return sign | 0x7c00;
+  if (magnitude < power_of_two(-14)) return sign | static_cast<uint16_t>(std::ldexp(magnitude, 24));
+  const int exponent = std::ilogb(magnitude);
+  const int significand = static_cast<int>(std::ldexp(magnitude, 10 - exponent));  // in [1024, 2048)
+  return sign | static_cast<uint16_t>(((exponent + 15) << 10) + (significand - 1024));
+}
+
+float flush_subnormal(float x) {
+  return std::fabs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0f, x) : x;
+}
+
+float accumulate_bf16(float acc, float a, float b) {
+  const float sum = std::fma(a, b, acc);
+  if (!(std::fabs(sum) <= std::numeric_limits<float>::min())) return sum;
+  // So near zero the sum is exact in double. What rounds to 24 bits of 2^-126 or more is not tiny.
+  const double exact = static_cast<double>(a) * static_cast<double>(b) + static_cast<double>(acc);
+  return std::fabs(exact) < 0x1p-126 - 0x1p-151 ? std::copysign(0.0f, sum) : sum;
+}
+
+}  // namespace imbrex::interpret

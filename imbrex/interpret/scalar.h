@@ -1,0 +1,37 @@
+// One function for each rule of docs/semantics.md about single numbers. No loops over tiles here, and no cleverness.
+#pragma once
+
+#include <cstdint>
+
+#include "imbrex/ir/program.h"
+
+namespace imbrex::interpret {
+
+// ---- f32 and int32 --------------------------------------------------------------------------------------------------------
+float minimum(float a, float b);  // NaN if either is, -0 below +0
+float maximum(float a, float b);
+float exponential(float x);
+float logarithm(float x);
+int32_t wrapping_add(int32_t a, int32_t b);
+int32_t wrapping_sub(int32_t a, int32_t b);
+int32_t wrapping_mul(int32_t a, int32_t b);
+
+// ---- casts ----------------------------------------------------------------------------------------------------------------
+// To an integer in the mode, then saturated to int8, uint8 or int32; NaN gives 0.
+int32_t to_integer(float x, DType to, ir::CastMode mode);
+int32_t saturate(int32_t x, DType to);
+// To f32, bf16 or f16 with one rounding in the mode. Exact sources: every f32 and every int32 is a double.
+float to_float(double x, DType to, ir::CastMode mode);
+
+// ---- storage: bf16 and f16 as the 16 bits in memory, as the f32 of the same value elsewhere ----------------------------------
+float bf16_value(uint16_t bits);
+uint16_t bf16_bits(float value);  // `value` is a bf16 value or NaN
+float f16_value(uint16_t bits);
+uint16_t f16_bits(float value);   // `value` is an f16 value or NaN
+
+// ---- products of bf16 -----------------------------------------------------------------------------------------------------
+float flush_subnormal(float x);   // a subnormal becomes the zero of its sign
+// One accumulation, a tiny result flushed: `acc`, `a`, `b` are not subnormal, the result neither.
+float accumulate_bf16(float acc, float a, float b);
+
+}  // namespace imbrex::interpret
