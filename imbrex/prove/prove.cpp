@@ -10,9 +10,12 @@
 
 #include "imbrex/ir/hash.h"
 #include "imbrex/prove/bounds.h"
+#include "imbrex/prove/capacity.h"
 #include "imbrex/prove/coverage.h"
 #include "imbrex/prove/decidable.h"
+#include "imbrex/prove/order.h"
 #include "imbrex/prove/races.h"
+#include "imbrex/prove/traffic.h"
 
 namespace imbrex::prove {
 namespace {
@@ -80,6 +83,8 @@ Report prove(const ir::Program& program, const Options& options) {
     run_check(report, ctx.get(), "independence", "pairs", [&] { return check_races(subject); });
     run_check(report, ctx.get(), "overwriting", "stores", [&] { return check_overwritten(subject); });
   }
+  run_check(report, ctx.get(), "capacity", "scopes", [&] { return check_capacity(program, accesses, options, report.scopes); });
+  measure_traffic(program, options, report.scopes);
   report.proven = std::all_of(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& d) { return d.is_warning; });
   return report;
 }
@@ -90,5 +95,13 @@ void prove_or_throw(const ir::Program& program, const Options& options) {
   if (!errors.empty()) throw UserError(std::move(errors));
 }
 
+std::string dependence_graph(const ir::Program& program, const Options& options) {
+  const Accesses accesses = accesses_of(program);
+  const Context ctx = make_context(options);
+  const Relations relations(ctx.get(), program, accesses);
+  Subject subject{program, accesses, relations, {}, {}};
+  find_undecidable(subject);
+  return graph_of_scopes(subject);
+}
 
 }  // namespace imbrex::prove

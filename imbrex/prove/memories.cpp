@@ -1,0 +1,30 @@
+#include "imbrex/prove/memories.h"
+
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::prove {
+
+bool is_cube_operand(const ir::Expr& e, size_t argument) {
+  return e.op == ir::Op::matmul || (e.op == ir::Op::matmul_acc && argument > 0);
+}
+
+CubeTiles::CubeTiles(const ir::Program& program) {
+  ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
+    if (const auto* assign = std::get_if<ir::Assign>(&statement.node)) {
+      const ir::Op op = assign->value->op;
+      if (op == ir::Op::matmul || op == ir::Op::matmul_acc) results_.insert(assign->name);
+      if (op == ir::Op::load) loaded_.insert(assign->name);
+    }
+    ir::for_each_expr(statement, [&](const ir::Expr& e) {
+      for (size_t i = 0; i < e.args.size(); ++i)
+        if (is_cube_operand(e, i) && e.args[i]->op == ir::Op::variable) factors_.insert(e.args[i]->name);
+    });
+    return true;
+  });
+}
+
+bool CubeTiles::holds(const ir::Expr& e) const {
+  return e.op == ir::Op::matmul || e.op == ir::Op::matmul_acc || (e.op == ir::Op::variable && results_.count(e.name));
+}
+
+}  // namespace imbrex::prove

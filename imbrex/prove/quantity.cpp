@@ -1,0 +1,139 @@
+#include "imbrex/prove/quantity.h"
+
+#include <fmt/format.h>
+
+namespace imbrex::prove {
+namespace {
+
+using Kind = ir::Index::Kind;
+
+bool mentions(const ir::IndexExpr& e, const std::string& name) { return ir::names_in(e).count(name) > 0; }
+
+}  // namespace
+
+ir::IndexExpr trips(const ir::Loop& loop) {
+  return loop.tile > 0 ? ir::ceil_div(loop.extent, ir::constant(loop.tile)) : ir::max(loop.extent, ir::constant(0));
+}
+
+void Quantity::add_term(const Factors& factors, int64_t coefficient) {
+  std::string key;
+  for (const auto& [text, factor] : factors)
+    for (int power = 0; power < factor.second; ++power) key += (key.empty() ? "" : "*") + text;
+  Term& term = terms_.try_emplace(key, Term{factors, 0}).first->second;
+  if ((term.coefficient += coefficient) == 0) terms_.erase(key);
+}
+
+Quantity Quantity::of(const ir::IndexExpr& e) {
+  if (const auto value = ir::constant_value(e)) return Quantity(*value);
+  switch (e->kind) {
+    case Kind::add: return of(e->a) + of(e->b);
+    case Kind::sub: return of(e->a) + of(e->b) * Quantity(-1);
+    case Kind::mul: return of(e->a) * of(e->b);
+    default: break;
+  }
+  std::string text = ir::to_text(e);
+  // (T + 15) // 16, as everyone reads it.
+  if (e->kind == Kind::floor_div && e->a->kind == Kind::add && ir::constant_value(e->b) &&
+      ir::constant_value(e->a->b) == *ir::constant_value(e->b) - 1)
+    text = fmt::format("ceil({}/{})", ir::to_text(e->a->a), ir::to_text(e->b));
+  Quantity result;
+  result.add_term({{text, {e, 1}}}, 1);
+  return result;
+}
+
+Quantity Quantity::operator+(const Quantity& other) const {
+  Quantity result = *this;
+  for (const auto& [key, term] : other.terms_) result.add_term(term.factors, term.coefficient);
+  result.at_most_ |= other.at_most_;
+  return result;
+}
+
+Quantity Quantity::operator*(const Quantity& other) const {
+  Quantity result;
+  for (const auto& [key, a] : terms_)
+    for (const auto& [other_key, b] : other.terms_) {
+      Factors factors = a.factors;
+      for (const auto& [text, factor] : b.factors) {
+        auto& merged = factors.try_emplace(text, factor.first, 0).first->second;
+        merged.second += factor.second;
+      }
+      result.add_term(factors, a.coefficient * b.coefficient);
+    }
+  result.at_most_ = at_most_ || other.at_most_;
+  return result;
+}
+
+Quantity Quantity::summed_over(const ir::Loop& loop) const {
+  const Quantity count = of(trips(loop)), extent = of(loop.extent);
+  Quantity result;
+  result.at_most_ = at_most_;
+  for (const auto& [key, term] : terms_) {
+    Quantity rest(term.coefficient);
+    int power = 0;
+    for (const auto& [text, factor] : term.factors) {
+      const auto& [e, exponent] = factor;
+      if (e->kind == Kind::span_size && e->name == loop.variable) {
+        power = exponent;
+        continue;
+      }
+      ir::IndexExpr bounded = e;
+      if (mentions(e, loop.variable)) {  // a size computed from the span: that of a full one is the largest
+        bounded = ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<ir::IndexExpr> {
+          if (leaf.name != loop.variable) return std::nullopt;
+          return leaf.kind == Kind::span_size ? ir::min(ir::constant(loop.tile), loop.extent) : loop.begin;
+        });
+        result.at_most_ = true;
+      }
+      for (int i = 0; i < exponent; ++i) rest = rest * of(bounded);
+    }
+    if (power == 0) {
+      result = result + rest * count;
+    } else if (power == 1) {
+      result = result + rest * extent;
+    } else {  // full spans and the last one apart
+      const ir::IndexExpr tile = ir::constant(loop.tile);
+      Quantity full = of(ir::floor_div(loop.extent, tile)), last(1);
+      for (int i = 0; i < power; ++i) full = full * Quantity(loop.tile), last = last * of(ir::mod(loop.extent, tile));
+      result = result + rest * (full + last);
+    }
+  }
+  return result;
+}
+
+std::optional<int64_t> Quantity::at(const DimValues& dims) const {
+  int64_t sum = 0;
+  for (const auto& [key, term] : terms_) {
+    int64_t product = term.coefficient;
+    for (const auto& [text, factor] : term.factors) {
+      for (const std::string& name : ir::names_in(factor.first))
+        if (!dims.count(name)) return std::nullopt;
+      const int64_t value = ir::evaluate(factor.first, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
+      for (int i = 0; i < factor.second; ++i) product *= value;
+    }
+    sum += product;
+  }
+  return sum;
+}
+
+std::string Quantity::text() const {
+  std::string text;
+  const auto append = [&](const std::string& key, int64_t coefficient) {
+    const int64_t size = coefficient < 0 ? -coefficient : coefficient;
+    if (!text.empty()) text += coefficient < 0 ? " - " : " + ";
+    else if (coefficient < 0) text += "-";
+    text += key.empty() ? std::to_string(size) : size == 1 ? key : fmt::format("{}*{}", size, key);
+  };
+  for (const auto& [key, term] : terms_)
+    if (!key.empty()) append(key, term.coefficient);
+  const auto constant = terms_.find("");
+  if (constant != terms_.end()) append("", constant->second.coefficient);
+  return (at_most_ ? "at most " : "") + (text.empty() ? "0" : text);
+}
+
+std::string bytes_text(int64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  if (bytes < int64_t{1024} * 1024) return fmt::format("{:.4g} KiB", static_cast<double>(bytes) / 1024);
+  return fmt::format("{:.4g} MiB", static_cast<double>(bytes) / (1024 * 1024));
+}
+
+}  // namespace imbrex::prove

@@ -1,0 +1,50 @@
+// Counts that depend on dimensions: sums of products of index expressions, printed with like terms together ("10240*T + 4096") and
+// evaluated for given dimensions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imbrex/ir/program.h"
+
+namespace imbrex::prove {
+
+using DimValues = std::map<std::string, int64_t>;
+
+class Quantity {
+ public:
+  Quantity() = default;
+  Quantity(int64_t value) { add_term({}, value); }
+  // Over dimensions and spans. Sums and products are multiplied out; what else there is stays whole.
+  static Quantity of(const ir::IndexExpr& e);
+
+  Quantity operator+(const Quantity& other) const;
+  Quantity operator*(const Quantity& other) const;
+
+  // The sum over all iterations of a tiled or integer loop on whose variable only `t.size` of tiled loops is used: a span's sizes add up
+  // to the loop's extent.
+  Quantity summed_over(const ir::Loop& loop) const;
+
+  // None if a dimension without a value occurs.
+  std::optional<int64_t> at(const DimValues& dims) const;
+  std::string text() const;
+  bool is_at_most() const { return at_most_; }
+  void mark_at_most() { at_most_ = true; }
+
+ private:
+  using Factors = std::map<std::string, std::pair<ir::IndexExpr, int>>;  // by text, with powers
+  struct Term { Factors factors; int64_t coefficient; };
+  void add_term(const Factors& factors, int64_t coefficient);
+
+  std::map<std::string, Term> terms_;  // by the factors' text
+  bool at_most_ = false;               // an upper bound, not exact
+};
+
+// The number of iterations.
+ir::IndexExpr trips(const ir::Loop& loop);
+std::string bytes_text(int64_t bytes);  // "12.5 KiB"
+
+}  // namespace imbrex::prove

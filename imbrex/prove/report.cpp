@@ -1,0 +1,107 @@
+// The report as text and as JSON.
+#include <fmt/format.h>
+
+#include "imbrex/prove/prove.h"
+#include "imbrex/prove/quantity.h"
+
+namespace imbrex::prove {
+namespace {
+
+std::string json_text(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += std::string("\\") + c;
+    else if (c == '\n') result += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20) result += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    else result += c;
+  }
+  return result + "\"";
+}
+
+template <class Items, class Function>
+std::string json_list(const Items& items, const Function& of) {
+  std::string text;
+  for (const auto& item : items) text += (text.empty() ? "" : ",") + of(item);
+  return "[" + text + "]";
+}
+
+std::string json_number(const std::optional<int64_t>& value) { return value ? std::to_string(*value) : "null"; }
+
+std::string json_amount(const Amount& amount) {
+  return fmt::format("{{\"expression\":{},\"value\":{}}}", json_text(amount.expression), json_number(amount.value));
+}
+
+std::string json_of(const SourceLine& where) { return fmt::format("\"file\":{},\"line\":{}", json_text(where.file), where.line); }
+
+std::string json_of(const Diagnostic& d) {
+  return fmt::format("{{\"id\":{},{},\"message\":{},\"hint\":{},\"warning\":{},\"notes\":{}}}", json_text(d.id), json_of(d.where),
+                     json_text(d.message), json_text(d.hint), d.is_warning, json_list(d.notes, [](const Diagnostic::Note& note) {
+                       return fmt::format("{{{},\"message\":{}}}", json_of(note.where), json_text(note.message));
+                     }));
+}
+
+std::string json_of(const MemoryUse& m) {
+  return fmt::format("{{\"memory\":{},\"high_water\":{},\"high_water_bytes\":{},\"without_reuse\":{},\"without_reuse_bytes\":{},"
+                     "\"capacity_bytes\":{},\"largest\":{},\"largest_of\":{}}}",
+                     json_text(m.memory), json_text(m.high_water), json_number(m.high_water_bytes), json_text(m.without_reuse),
+                     json_number(m.without_reuse_bytes), m.capacity_bytes, json_number(m.largest), json_text(m.largest_of));
+}
+
+std::string json_of(const ScopeRow& row) {
+  return fmt::format("{{\"name\":{},{},\"tasks\":{},\"bytes_read\":{},\"bytes_written\":{},\"operations\":{},\"exchanges\":{},"
+                     "\"operations_per_byte\":{},\"memories\":{}}}",
+                     json_text(row.name), json_of(row.where), json_amount(row.tasks), json_amount(row.bytes_read),
+                     json_amount(row.bytes_written), json_amount(row.operations), json_amount(row.exchanges),
+                     row.operations_per_byte ? fmt::format("{:.6g}", *row.operations_per_byte) : "null",
+                     json_list(row.memories, [](const MemoryUse& m) { return json_of(m); }));
+}
+
+std::string shown(const Amount& amount) {
+  return amount.value && std::to_string(*amount.value) != amount.expression ? fmt::format("{} = {}", amount.expression, *amount.value)
+                                                                            : amount.expression;
+}
+
+std::string memory_line(const MemoryUse& m) {
+  const auto bytes = [](const std::optional<int64_t>& value, const std::string& expression) {
+    return value ? bytes_text(*value) : expression + " B";
+  };
+  return fmt::format("    {:<6} {} of {}; without reuse {}{}\n", m.memory, bytes(m.high_water_bytes, m.high_water),
+                     bytes_text(m.capacity_bytes), bytes(m.without_reuse_bytes, m.without_reuse),
+                     m.largest ? fmt::format("; fits up to {}={}", m.largest_of, *m.largest) : "");
+}
+
+}  // namespace
+
+std::string Report::text() const {
+  std::string text;
+  for (const Diagnostic& diagnostic : diagnostics) text += render(diagnostic) + "\n";
+  text += fmt::format("{}: {}\n", program, proven ? "proven" : "refused");
+  for (const Check& check : checks)
+    text += fmt::format("  {:<15} {:>5} {:<9} {:<10} {:>8.2f} ms\n", check.name, check.examined, check.unit,
+                        check.errors == 0 ? "ok" : fmt::format("{} error{}", check.errors, check.errors == 1 ? "" : "s"), check.milliseconds);
+  if (!assumptions.empty()) text += "assumptions, checked at run time:\n";
+  for (const std::string& assumption : assumptions) text += "  " + assumption + "\n";
+  if (!scopes.empty()) text += fmt::format("scopes on {}:\n", target);
+  for (const ScopeRow& row : scopes) {
+    text += fmt::format("  {}: tasks {}; reads {} B, writes {} B; operations {}", row.name, shown(row.tasks), shown(row.bytes_read),
+                        shown(row.bytes_written), shown(row.operations));
+    if (row.operations_per_byte) text += fmt::format("; {:.3g} operations per byte", *row.operations_per_byte);
+    if (row.exchanges.expression != "0") text += fmt::format("; cube and vector exchange {} B", shown(row.exchanges));
+    text += "\n";
+    for (const MemoryUse& memory : row.memories) text += memory_line(memory);
+  }
+  return text;
+}
+
+std::string Report::json() const {
+  return fmt::format(
+      "{{\"program\":{},\"hash\":{},\"target\":{},\"proven\":{},\"checks\":{},\"diagnostics\":{},\"assumptions\":{},\"scopes\":{}}}\n",
+      json_text(program), json_text(hash), json_text(target), proven, json_list(checks, [](const Check& c) {
+        return fmt::format("{{\"name\":{},\"examined\":{},\"unit\":{},\"errors\":{},\"milliseconds\":{:.3f}}}", json_text(c.name),
+                           c.examined, json_text(c.unit), c.errors, c.milliseconds);
+      }),
+      json_list(diagnostics, [](const Diagnostic& d) { return json_of(d); }), json_list(assumptions, json_text),
+      json_list(scopes, [](const ScopeRow& row) { return json_of(row); }));
+}
+
+}  // namespace imbrex::prove

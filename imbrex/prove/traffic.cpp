@@ -1,0 +1,198 @@
+#include "imbrex/prove/traffic.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "imbrex/ir/visit.h"
+#include "imbrex/prove/affine.h"
+#include "imbrex/prove/memories.h"
+#include "imbrex/prove/quantity.h"
+#include "imbrex/target/machines.h"
+
+namespace imbrex::prove {
+namespace {
+
+using ir::IndexExpr;
+using LoopStack = std::vector<const ir::Loop*>;
+struct Test { const ir::Condition* condition; bool holds; };
+
+// Whether a condition holds, where constants decide it.
+std::optional<bool> decided(const ir::Condition& condition, const LoopsByName& loops, const Fixed& fixed) {
+  bool all = true;
+  for (const ir::Comparison& c : condition) {
+    const auto a = ir::constant_value(resolve(c.left, loops, fixed)), b = ir::constant_value(resolve(c.right, loops, fixed));
+    if (!a || !b) return std::nullopt;
+    const bool holds = c.compare == ir::Compare::lt   ? *a < *b
+                       : c.compare == ir::Compare::le ? *a <= *b
+                       : c.compare == ir::Compare::eq ? *a == *b
+                       : c.compare == ir::Compare::ne ? *a != *b
+                       : c.compare == ir::Compare::ge ? *a >= *b
+                                                      : *a > *b;
+    all = all && holds;
+  }
+  return all;
+}
+
+// The sum of `amount` over all executions under these loops and tests. Loops whose iterations differ (a test or a size names them) are
+// gone through one by one where their number is a constant.
+Quantity total(const LoopStack& loops, size_t depth, const std::vector<Test>& tests, const IndexExpr& amount, const LoopsByName& by_name,
+               Fixed& fixed) {
+  if (depth == loops.size()) {
+    bool exact = true;
+    for (const Test& test : tests) {
+      const auto holds = decided(*test.condition, by_name, fixed);
+      if (holds && *holds != test.holds) return Quantity();
+      exact = exact && holds;
+    }
+    Quantity result = Quantity::of(ir::substitute(amount, [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
+      if (!fixed.count(leaf.name)) return std::nullopt;
+      return resolve(std::make_shared<ir::Index>(leaf), by_name, fixed);
+    }));
+    if (!exact) result.mark_at_most();
+    return result;
+  }
+  const ir::Loop& loop = *loops[depth];
+  bool differs = false;
+  const auto look = [&](const IndexExpr& e) {
+    ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
+      if (leaf.name == loop.variable && leaf.kind != ir::Index::Kind::span_size) differs = true;
+      return std::nullopt;
+    });
+  };
+  look(amount);
+  for (const Test& test : tests)
+    for (const ir::Comparison& c : *test.condition) look(c.left), look(c.right);
+  const auto count = constant_trips(loop);
+  const bool from_constant = loop.tile > 0 || ir::constant_value(loop.begin);
+  if (!differs || !count || *count > 256 || !from_constant)
+    return total(loops, depth + 1, tests, amount, by_name, fixed).summed_over(loop);
+  Quantity sum;
+  for (int64_t i = 0; i < *count; ++i) {
+    fixed[loop.variable] = i + (loop.tile > 0 ? 0 : *ir::constant_value(loop.begin));
+    sum = sum + total(loops, depth + 1, tests, amount, by_name, fixed);
+  }
+  fixed.erase(loop.variable);
+  return sum;
+}
+
+IndexExpr elements(const ir::Expr& e) { return ir::mul(e.rows, e.columns); }
+
+IndexExpr operations(const ir::Expr& e) {
+  switch (e.op) {
+    case ir::Op::matmul:
+    case ir::Op::matmul_acc: {
+      const ir::Expr& a = *e.args[e.op == ir::Op::matmul ? 0 : 1];
+      return ir::mul(ir::mul(ir::constant(2), elements(e)), e.transpose_a ? a.rows : a.columns);
+    }
+    case ir::Op::row_sum: case ir::Op::row_max: case ir::Op::row_min:
+    case ir::Op::col_sum: case ir::Op::col_max: case ir::Op::col_min: return elements(*e.args[0]);
+    case ir::Op::row_sum_acc: case ir::Op::col_sum_acc: return elements(*e.args[1]);
+    case ir::Op::variable: case ir::Op::load: case ir::Op::constant: case ir::Op::index: case ir::Op::iota: case ir::Op::reshape:
+    case ir::Op::transpose: case ir::Op::concat_rows: case ir::Op::concat_columns: case ir::Op::even: case ir::Op::odd:
+    case ir::Op::interleave: case ir::Op::gather: return ir::constant(0);
+    default: return elements(e);
+  }
+}
+
+struct Measure {
+  const ir::Program& program;
+  struct Sums { Quantity tasks, read, written, operations, exchanges; SourceLine where; };
+  std::vector<std::string> order;
+  std::map<std::string, Sums> sums;
+  LoopsByName by_name;
+  LoopStack loops;
+  std::vector<Test> tests;
+  std::string scope = kOutsideScopes;
+  CubeTiles cube;
+
+  Sums& here() {
+    if (!sums.count(scope)) order.push_back(scope);
+    return sums[scope];
+  }
+  Quantity times(const IndexExpr& amount) const {
+    Fixed fixed;
+    return total(loops, 0, tests, amount, by_name, fixed);
+  }
+  void count(Quantity& sum, const IndexExpr& amount) const { sum = sum + times(amount); }
+
+  void expressions(const ir::Statement& statement) {
+    ir::for_each_expr(statement, [&](const ir::Expr& e) {
+      const IndexExpr bytes = ir::mul(elements(e), ir::constant(bytes_of(e.dtype)));
+      if (e.op == ir::Op::load) count(here().read, bytes);
+      const IndexExpr work = operations(e);
+      if (ir::constant_value(work) != 0) count(here().operations, work);
+      // A tile that one kind of unit makes and the other takes.
+      for (size_t i = 0; i < e.args.size(); ++i) {
+        const ir::Expr& arg = *e.args[i];
+        const bool taken_by_cube = is_cube_operand(e, i), made_by_cube = cube.holds(arg);
+        const bool accumulates = e.op == ir::Op::matmul_acc && i == 0;
+        const bool loaded = arg.op == ir::Op::load || arg.op == ir::Op::constant || (arg.op == ir::Op::variable && cube.is_loaded(arg.name));
+        if (accumulates || loaded || taken_by_cube == made_by_cube) continue;
+        count(here().exchanges, ir::mul(ir::constant(2), ir::mul(elements(arg), ir::constant(bytes_of(arg.dtype)))));
+      }
+    });
+  }
+
+  void block(const ir::Block& statements) {
+    for (const ir::Statement& statement : statements) {
+      expressions(statement);
+      if (const auto* store = std::get_if<ir::Store>(&statement.node)) {
+        count(here().written, ir::mul(elements(*store->value), ir::constant(bytes_of(store->value->dtype))));
+      } else if (const auto* read = std::get_if<ir::ReadIndex>(&statement.node)) {
+        (void)read;
+        count(here().read, ir::constant(bytes_of(DType::int32)));
+      } else if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) {
+        by_name[loop->variable] = loop;
+        loops.push_back(loop);
+        block(loop->body);
+        loops.pop_back();
+      } else if (const auto* branch = std::get_if<ir::If>(&statement.node)) {
+        tests.push_back({&branch->condition, true});
+        block(branch->then_block);
+        tests.back().holds = false;
+        block(branch->else_block);
+        tests.pop_back();
+      } else if (const auto* at = std::get_if<ir::At>(&statement.node)) {
+        const std::string outer = scope;
+        scope = at->name;
+        Sums& row = here();
+        count(row.tasks, ir::constant(1));
+        row.where = program.where(statement.origin);
+        block(at->body);
+        scope = outer;
+      }
+    }
+  }
+};
+
+}  // namespace
+
+ScopeRow& row_named(std::vector<ScopeRow>& scopes, const std::string& name, const SourceLine& where) {
+  const auto found = std::find_if(scopes.begin(), scopes.end(), [&](const ScopeRow& row) { return row.name == name; });
+  if (found != scopes.end()) return *found;
+  scopes.push_back({});
+  scopes.back().name = name;
+  scopes.back().where = where;
+  return scopes.back();
+}
+
+void measure_traffic(const ir::Program& program, const Options& options, std::vector<ScopeRow>& scopes) {
+  Measure measure{program, {}, {}, {}, {}, {}, kOutsideScopes, CubeTiles(program)};
+  measure.block(program.body);
+  const target::Machine* machine = target::machine_named(options.target);
+  for (const std::string& name : measure.order) {
+    const auto& sums = measure.sums.at(name);
+    ScopeRow& row = row_named(scopes, name, sums.where);
+    const auto amount = [&](const Quantity& quantity) { return Amount{quantity.text(), quantity.at(options.dims)}; };
+    row.tasks = amount(name == kOutsideScopes ? Quantity(1) : sums.tasks);
+    row.bytes_read = amount(sums.read);
+    row.bytes_written = amount(sums.written);
+    row.operations = amount(sums.operations);
+    row.exchanges = amount(machine && machine->exchanges_through_gm ? sums.exchanges : Quantity());
+    if (row.operations.value && row.bytes_read.value && row.bytes_written.value && *row.bytes_read.value + *row.bytes_written.value > 0)
+      row.operations_per_byte = static_cast<double>(*row.operations.value) / static_cast<double>(*row.bytes_read.value + *row.bytes_written.value);
+  }
+}
+
+}  // namespace imbrex::prove
