@@ -1,0 +1,350 @@
+#include "imbrex/codegen/blocks.h"
+
+#include <fmt/format.h>
+
+#include "imbrex/codegen/row_loops.h"
+#include "imbrex/codegen/row_values.h"
+#include "imbrex/codegen/split.h"
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::codegen {
+namespace {
+
+using ir::Expr;
+using ir::ExprPtr;
+using ir::Op;
+using ir::Statement;
+
+const std::string& data_of(const Lowering& lowering, const ExprPtr& variable) {
+  const std::string& data = lowering.symbols.variables.at(variable->name).data;
+  require(!data.empty(), "a tile is used before it has memory");
+  return data;
+}
+
+// col_sum, col_max, col_min, col_sum_acc: rows ascend outside, columns are vectors.
+void write_column_reduction(Lowering& lowering, const ir::Assign& assign, Writer& out) {
+  const Expr& e = *assign.value;
+  Symbols& symbols = lowering.symbols;
+  const VariableSymbol& result = symbols.variables.at(assign.name);
+  const ExprPtr& operand = e.args.back();
+  const bool is_f32 = e.dtype == ir::DType::f32;
+  const std::string extent = symbols.text(e.columns), suffix = storage_suffix(e.dtype);
+  std::string identity = is_f32 ? "0.0f" : "0";
+  if (e.op == Op::col_max) identity = is_f32 ? "-__builtin_inff()" : "INT32_MIN";
+  if (e.op == Op::col_min) identity = is_f32 ? "__builtin_inff()" : "INT32_MAX";
+  const std::string function = e.op == Op::col_max ? "max" : e.op == Op::col_min ? "min" : "add";
+  if (e.op != Op::col_sum_acc)
+    out.line(fmt::format("for (int64_t c = 0; c < {}; ++c) {}[c] = {};", extent, result.data, identity));
+  else if (e.args[0]->name != assign.name)
+    out.line(fmt::format("for (int64_t c = 0; c < {}; ++c) {}[c] = {}[c];", extent, result.data, data_of(lowering, e.args[0])));
+
+  const std::string row = symbols.names.fresh("row");
+  RowValues values(lowering, ir::is_one(operand->rows), ir::is_one(operand->rows) ? "0" : row);
+  Writer begin(out.depth() + 1), loop(out.depth() + 1);
+  values.row_begin = values.before_loop = &begin;
+  if (ir::is_one(operand->columns)) {
+    loop.line(fmt::format("{0}[0] = {1}({0}[0], {2});", result.data, function, values.text(operand, Place{})));
+  } else {
+    loop.open(fmt::format("for (int64_t c = 0; c < {}; c += 16)", extent));
+    loop.line(fmt::format("const int n = static_cast<int>(smaller(16, {} - c));", extent));
+    const std::string x = values.text(operand, Place{true, "c", "n"});
+    loop.line(fmt::format("store_{0}({1} + c, {2}(load_{0}({1} + c, n), {3}), n);", suffix, result.data, function, x));
+    loop.close();
+  }
+  out.open(fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row, symbols.text(operand->rows)));
+  out.append(begin);
+  out.append(loop);
+  out.close();
+}
+
+void copy_rows(const Lowering& lowering, const ExprPtr& from, const std::string& to, Writer& out) {
+  out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", data_of(lowering, from), lowering.symbols.text(from->columns), to,
+                       lowering.symbols.text(from->columns), lowering.symbols.text(from->rows), lowering.symbols.text(from->columns)));
+}
+
+// Moves whole tiles: transpose, reshape, concat_rows.
+void write_move(Lowering& lowering, const ir::Assign& assign, Writer& out) {
+  const Expr& e = *assign.value;
+  const std::string& to = lowering.symbols.variables.at(assign.name).data;
+  if (e.op == Op::transpose) {
+    const ExprPtr& x = e.args[0];
+    const std::string rows = lowering.symbols.text(x->rows), columns = lowering.symbols.text(x->columns);
+    out.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", data_of(lowering, x), columns, to, rows, rows, columns));
+    return;
+  }
+  ir::IndexExpr offset = ir::constant(0);
+  for (const ExprPtr& part : e.args) {
+    const std::string at = ir::constant_value(offset) == 0 ? to : to + " + " + lowering.symbols.text(offset);
+    copy_rows(lowering, part, at, out);
+    offset = ir::add(offset, ir::mul(part->rows, part->columns));
+  }
+}
+
+// The element [r, c] of a slice, one axis at a time: `by` axes look their index up.
+std::string element_offset(const Lowering& lowering, const std::string& tensor, const std::vector<ir::Axis>& slice) {
+  const TensorSymbol& symbol = lowering.symbols.tensors.at(tensor);
+  int extents = 0, seen = 0;
+  for (const ir::Axis& axis : slice) extents += axis.kind != ir::Axis::Kind::point;
+  std::string text;
+  for (size_t i = 0; i < slice.size(); ++i) {
+    const ir::Axis& axis = slice[i];
+    std::string index;
+    if (axis.kind == ir::Axis::Kind::point) {
+      index = lowering.symbols.text(axis.begin);
+    } else {
+      const std::string loop = extents == 2 && seen++ == 0 ? "r" : "c";
+      index = axis.kind == ir::Axis::Kind::by
+                  ? fmt::format("checked_index(call, {}, {}[{}], {})", lowering.implicit_check(),
+                                lowering.symbols.variables.at(axis.tile).data, loop, lowering.symbols.text(symbol.shape[i]))
+                  : lowering.symbols.text(axis.begin) + " + " + loop;
+    }
+    text += (text.empty() ? "" : " + ") + ("(" + index + ") * ") + symbol.strides[i];
+  }
+  return text.empty() ? "0" : text;
+}
+
+std::string bad_element_test(const Lowering& lowering, const std::string& tensor, const std::vector<ir::Axis>& slice) {
+  int extents = 0, seen = 0;
+  for (const ir::Axis& axis : slice) extents += axis.kind != ir::Axis::Kind::point;
+  std::string text;
+  for (size_t i = 0; i < slice.size(); ++i) {
+    if (slice[i].kind == ir::Axis::Kind::point) continue;
+    const std::string loop = extents == 2 && seen++ == 0 ? "r" : "c";
+    if (slice[i].kind != ir::Axis::Kind::by) continue;
+    text += fmt::format("{}!row_exists(call, {}, {}[{}], {})", text.empty() ? "" : " || ", lowering.implicit_check(),
+                        lowering.symbols.variables.at(slice[i].tile).data, loop,
+                        lowering.symbols.text(lowering.symbols.tensors.at(tensor).shape[i]));
+  }
+  return text;
+}
+
+// Element by element, between a tile and a slice whose columns are not neighbours in memory.
+void write_copy(Lowering& lowering, const std::string& tensor, const std::vector<ir::Axis>& slice, const std::string& tile, bool loads,
+                const ir::IndexExpr& rows, const ir::IndexExpr& columns, int origin, Writer& out) {
+  const Symbols& symbols = lowering.symbols;
+  lowering.remark(origin, fmt::format("{} of '{}' element by element: the columns of this slice are not neighbours in memory",
+                                      loads ? "a load" : "a store", tensor));
+  out.open(fmt::format("for (int64_t r = 0; r < {}; ++r)", symbols.text(rows)));
+  out.open(fmt::format("for (int64_t c = 0; c < {}; ++c)", symbols.text(columns)));
+  const std::string element = fmt::format("{}[{}]", symbols.tensors.at(tensor).data, element_offset(lowering, tensor, slice));
+  const std::string in_tile = fmt::format("{}[r * {} + c]", tile, symbols.operand(columns));
+  const std::string skip = loads ? "" : bad_element_test(lowering, tensor, slice);
+  if (!skip.empty()) out.line("if (" + skip + ") continue;");
+  out.line(loads ? in_tile + " = " + element + ";" : element + " = " + in_tile + ";");
+  out.close();
+  out.close();
+}
+
+void write_tap(Lowering& lowering, const ir::Tap& tap, Writer& out) {
+  if (!lowering.options.taps) return;
+  const VariableSymbol& variable = lowering.symbols.variables.at(tap.value->name);
+  const std::map<ir::DType, const char*> dtypes = {{ir::DType::f32, "IMBREX_F32"},     {ir::DType::bf16, "IMBREX_BF16"},
+                                                   {ir::DType::f16, "IMBREX_F16"},     {ir::DType::int8, "IMBREX_INT8"},
+                                                   {ir::DType::uint8, "IMBREX_UINT8"}, {ir::DType::boolean, "IMBREX_UINT8"},
+                                                   {ir::DType::int32, "IMBREX_INT32"}};
+  out.open("if (call->tap)");
+  std::string numbers;
+  for (const std::string& each : lowering.loop_numbers) numbers += (numbers.empty() ? "" : ", ") + each;
+  out.line(fmt::format("const int64_t indices[] = {{{}}};", numbers.empty() ? "0" : numbers));
+  out.line(fmt::format("call->tap(call->tap_user, \"{}\", {}, {}, {}, {}, indices, {});", tap.name, dtypes.at(variable.dtype), variable.data,
+                       lowering.symbols.text(variable.rows), lowering.symbols.text(variable.columns), lowering.loop_numbers.size()));
+  out.close();
+}
+
+}  // namespace
+
+void write_index_read(Lowering& lowering, const ir::ReadIndex& read, Writer& out) {
+  const TensorSymbol& symbol = lowering.symbols.tensors.at(read.tensor);
+  std::string offset;
+  for (size_t i = 0; i < read.position.size(); ++i) {
+    const std::string index = fmt::format("checked_index(call, {}, {}, {})", lowering.implicit_check(),
+                                          lowering.symbols.text(read.position[i]), lowering.symbols.text(symbol.shape[i]));
+    offset += (offset.empty() ? "" : " + ") + index + (symbol.strides[i] == "1" ? "" : " * " + symbol.strides[i]);
+  }
+  const std::string name = lowering.symbols.names.fresh(read.name);
+  lowering.symbols.reads[read.name] = name;
+  out.line(fmt::format("const int64_t {} = {}[{}];", name, symbol.data, offset.empty() ? "0" : offset));
+}
+
+void write_assume(Lowering& lowering, const ir::Assume& assume, Writer& out) {
+  ++lowering.assume_count;
+  out.line(fmt::format("if (!({})) fail_assumption(call, {});", lowering.condition(assume.condition), lowering.assume_count));
+}
+
+void create_tensor(Lowering& lowering, const ir::CreateTensor& create, Writer& out, bool shared, int origin) {
+  TensorSymbol& symbol = lowering.symbols.tensors.at(create.tensor.name);
+  ir::IndexExpr elements = ir::constant(1);
+  symbol.strides.assign(symbol.shape.size(), "1");
+  for (size_t i = symbol.shape.size(); i-- > 0;) {
+    symbol.strides[i] = ir::constant_value(elements) || elements->kind == ir::Index::Kind::name ? lowering.symbols.text(elements)
+                                                                                                 : "(" + lowering.symbols.text(elements) + ")";
+    elements = ir::mul(symbol.shape[i], elements);
+  }
+  symbol.data = lowering.take(out, shared, memory_type(symbol.dtype), memory_bytes(symbol.dtype), elements, symbol.name, origin);
+}
+
+// Axes are matched from the last one in groups of equal products. Within a group the view's axes step by the stride of the group's
+// last axis; where a group merges several axes of the base, those must be dense, which is checked when the kernel starts.
+void bind_view(Lowering& lowering, const ir::View& view, int) {
+  TensorSymbol& symbol = lowering.symbols.tensors.at(view.name);
+  const TensorSymbol& base = lowering.symbols.tensors.at(view.base);
+  symbol.data = base.data;
+  symbol.strides.assign(symbol.shape.size(), "1");
+  size_t v = symbol.shape.size(), b = base.shape.size();
+  while (v > 0) {
+    const size_t view_end = v, base_end = b;
+    ir::IndexExpr of_view = symbol.shape[--v], of_base = b > 0 ? base.shape[--b] : ir::constant(1);
+    while (!ir::same(of_view, of_base) && (v > 0 || b > 0)) {
+      const auto x = ir::constant_value(of_view), y = ir::constant_value(of_base);
+      const bool view_is_less = x && (!y || *x < *y);
+      if (v > 0 && (view_is_less || b == 0)) of_view = ir::mul(symbol.shape[--v], of_view);
+      else if (b > 0) of_base = ir::mul(base.shape[--b], of_base);
+      else of_view = ir::mul(symbol.shape[--v], of_view);
+    }
+    const std::string unit = base_end > 0 ? base.strides[base_end - 1] : "1";
+    ir::IndexExpr inside = ir::constant(1);
+    for (size_t axis = view_end; axis-- > v;) {
+      const std::string step = lowering.symbols.operand(inside);
+      symbol.strides[axis] = step == "1" ? unit : unit == "1" ? (inside->kind == ir::Index::Kind::mul ? "(" + step + ")" : step)
+                                                              : "(" + step + " * " + unit + ")";
+      inside = ir::mul(symbol.shape[axis], inside);
+    }
+    if (base.argument < 0) continue;
+    for (size_t axis = b; axis + 1 < base_end; ++axis)
+      lowering.layout_checks.push_back(fmt::format("{} == {} * {}", base.strides[axis], lowering.symbols.operand(base.shape[axis + 1]),
+                                                   base.strides[axis + 1]));
+  }
+}
+
+size_t write_steps(Lowering& lowering, std::span<const Statement> statements, const Target& target) {
+  const Statement& s = statements.front();
+  const std::string check = lowering.slice_check(s);
+  const auto guarded = [&](auto write) {
+    if (check.empty()) return write(target.work);
+    Writer inside(target.work.depth() + 1);  // apart, so that the memory of what is assigned is declared before the branch
+    write(inside);
+    target.work.open("if (" + check + ")");
+    target.work.append(inside);
+    target.work.reopen("} else {");
+    target.work.line(fmt::format("fail_assumption(call, {});", lowering.implicit_check()));
+    target.work.close();
+  };
+  if (row_step(s)) {
+    size_t count = 0;
+    const RowGroup group = row_group(statements, lowering.symbols, count);
+    guarded([&](Writer& out) { write_row_group(lowering, group, target.declarations, out, target.shared); });
+    return count;
+  }
+  if (const auto* assign = std::get_if<ir::Assign>(&s.node)) {
+    lowering.place(target.declarations, target.shared, lowering.symbols.variables.at(assign->name), s.origin);
+    guarded([&](Writer& out) {
+      const Expr& e = *assign->value;
+      if (e.op == Op::matmul || e.op == Op::matmul_acc) write_matmul(lowering, *assign, s.origin, out);
+      else if (is_column_reduction(e.op)) write_column_reduction(lowering, *assign, out);
+      else if (e.op == Op::load)
+        write_copy(lowering, e.name, e.slice, lowering.symbols.variables.at(assign->name).data, true, e.rows, e.columns, s.origin, out);
+      else write_move(lowering, *assign, out);
+    });
+  } else if (const auto* store = std::get_if<ir::Store>(&s.node)) {
+    guarded([&](Writer& out) {
+      write_copy(lowering, store->tensor, store->slice, data_of(lowering, store->value), false, store->value->rows,
+                 store->value->columns, s.origin, out);
+    });
+  } else if (const auto* tap = std::get_if<ir::Tap>(&s.node)) {
+    write_tap(lowering, *tap, target.work);
+  } else if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&s.node)) {
+    const VariableSymbol& variable = lowering.symbols.variables.at(distinct->tile);
+    target.work.line(fmt::format("if (!all_distinct({}, {})) fail_assumption(call, {});", variable.data,
+                                 lowering.symbols.text(ir::mul(variable.rows, variable.columns)), lowering.implicit_check()));
+  } else {
+    throw InternalError("a statement that is not one step");
+  }
+  return 1;
+}
+
+void open_loop(Lowering& lowering, const ir::Loop& loop, Writer& out) {
+  Symbols& symbols = lowering.symbols;
+  LoopSymbol& symbol = symbols.loops.at(loop.variable);
+  const std::string end = symbols.text(ir::add(loop.begin, loop.extent));
+  if (loop.tile == 0) {
+    symbol.begin_text = symbols.names.fresh(loop.variable);
+    out.open(fmt::format("for (int64_t {0} = {1}; {0} < {2}; ++{0})", symbol.begin_text, symbols.text(loop.begin), end));
+    lowering.loop_numbers.push_back(ir::constant_value(loop.begin) == 0 ? symbol.begin_text
+                                                                        : symbol.begin_text + " - " + symbols.operand(loop.begin));
+    return;
+  }
+  symbol.begin_text = symbols.names.fresh(loop.variable + "_begin");
+  out.open(fmt::format("for (int64_t {0} = {1}; {0} < {2}; {0} += {3})", symbol.begin_text, symbols.text(loop.begin), end, loop.tile));
+  const auto extent = ir::constant_value(loop.extent);
+  if (extent && *extent % loop.tile == 0) {
+    symbol.size_text = std::to_string(loop.tile);
+  } else {
+    symbol.size_text = symbols.names.fresh(loop.variable + "_size");
+    out.line(fmt::format("const int64_t {} = smaller({}, {} - {});", symbol.size_text, loop.tile, end, symbol.begin_text));
+  }
+  const std::string offset = ir::constant_value(loop.begin) == 0 ? symbol.begin_text
+                                                                 : "(" + symbol.begin_text + " - " + symbols.operand(loop.begin) + ")";
+  symbol.index_text = fmt::format("({} / {})", offset, loop.tile);
+  lowering.loop_numbers.push_back(symbol.index_text);
+}
+
+namespace {
+
+// Names are bound while they are written, so that a nested block's memory is given back where the block ends.
+void write_scoped(Lowering& lowering, const ir::Block& block, Writer& out) {
+  lowering.scratch.open();
+  Writer body(out.depth());
+  write_block(lowering, block, body);
+  const bool took = lowering.scratch.took();
+  std::string mark;
+  if (took) {
+    mark = lowering.symbols.names.fresh("before");
+    out.line(fmt::format("const Scratch {} = scratch;", mark));
+  }
+  out.append(body);
+  if (took) out.line(fmt::format("scratch = {};", mark));
+  lowering.scratch.close();
+}
+
+}  // namespace
+
+void write_block(Lowering& lowering, const ir::Block& block, Writer& out) {
+  const std::span<const Statement> statements(block);
+  for (size_t i = 0; i < statements.size();) {
+    const Statement& s = statements[i];
+    if (const auto* loop = std::get_if<ir::Loop>(&s.node)) {
+      open_loop(lowering, *loop, out);
+      write_scoped(lowering, loop->body, out);
+      lowering.loop_numbers.pop_back();
+      out.close();
+    } else if (const auto* at = std::get_if<ir::At>(&s.node)) {
+      out.line("// " + at->name);
+      const std::string begin = lowering.symbols.names.fresh(at->name + "_started");
+      out.line(fmt::format("const uint64_t {} = trace_begin(call);", begin));
+      write_block(lowering, at->body, out);
+      out.line(fmt::format("trace_end(call, \"{}\", {});", at->name, begin));
+    } else if (const auto* branch = std::get_if<ir::If>(&s.node)) {
+      out.open("if (" + lowering.condition(branch->condition) + ")");
+      write_scoped(lowering, branch->then_block, out);
+      if (!branch->else_block.empty()) {
+        out.reopen("} else {");
+        write_scoped(lowering, branch->else_block, out);
+      }
+      out.close();
+    } else if (const auto* create = std::get_if<ir::CreateTensor>(&s.node)) {
+      create_tensor(lowering, *create, out, false, s.origin);
+    } else if (const auto* view = std::get_if<ir::View>(&s.node)) {
+      bind_view(lowering, *view, s.origin);
+    } else if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) {
+      write_index_read(lowering, *read, out);
+    } else if (const auto* assume = std::get_if<ir::Assume>(&s.node)) {
+      write_assume(lowering, *assume, out);
+    } else {
+      i += write_steps(lowering, statements.subspan(i), Target{out, out, false});
+      continue;
+    }
+    ++i;
+  }
+}
+
+}  // namespace imbrex::codegen

@@ -1,0 +1,144 @@
+// Matrix products: calls of the target's packed, register-blocked drivers. Weights that no statement writes are packed once, ahead
+// of all runs; other right-hand sides are packed into the worker's memory first.
+#include <fmt/format.h>
+
+#include "imbrex/codegen/blocks.h"
+#include "imbrex/codegen/row_loops.h"
+#include "imbrex/codegen/split.h"
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::codegen {
+namespace {
+
+using ir::DType;
+using ir::Expr;
+using ir::ExprPtr;
+using ir::Op;
+using ir::Statement;
+
+constexpr int64_t kBlockColumns = 16;
+
+// A tile in memory: a pointer and the steps between rows and between columns.
+struct Operand {
+  std::string pointer, row_stride, column_stride;
+};
+
+Operand operand_of(const Lowering& lowering, const ExprPtr& e) {
+  if (e->op == Op::variable) {
+    const VariableSymbol& variable = lowering.symbols.variables.at(e->name);
+    return {variable.data, lowering.symbols.text(e->columns), "1"};
+  }
+  const SliceAddress address = address_of(lowering, e->name, e->slice);
+  return {address.pointer, address.row_stride.empty() ? "0" : address.row_stride, address.column_stride};
+}
+
+// The two axes of a slice of a matrix, or nothing if it has another form.
+struct MatrixSlice { const ir::Axis *rows, *columns; };
+std::optional<MatrixSlice> matrix_slice(const std::vector<ir::Axis>& slice) {
+  if (slice.size() != 2) return std::nullopt;
+  for (const ir::Axis& axis : slice)
+    if (axis.kind != ir::Axis::Kind::range) return std::nullopt;
+  return MatrixSlice{&slice[0], &slice[1]};
+}
+
+const char* packed_suffix(DType dtype) { return dtype == DType::f32 ? "f32" : dtype == DType::bf16 ? "bf16" : "i8"; }
+
+// Why a tensor cannot be packed ahead, seen from one of its uses; "" if it can.
+std::string obstacle(const Symbols& symbols, const TensorSymbol& tensor, const Expr& load, bool transposed) {
+  const auto axes = matrix_slice(load.slice);
+  if (!axes) return "its slice is not a plain matrix";
+  const ir::Axis& inner = transposed ? *axes->columns : *axes->rows;
+  const ir::Axis& outer = transposed ? *axes->rows : *axes->columns;
+  const ir::IndexExpr& whole = tensor.shape[transposed ? 1 : 0];
+  if (ir::constant_value(inner.begin) != 0 || !ir::same(inner.size, whole)) return "this product takes only a part of its inner axis";
+  if (!symbols.is_multiple(outer.begin, kBlockColumns)) return "its columns do not begin at a multiple of 16";
+  return {};
+}
+
+}  // namespace
+
+void plan_packing(Lowering& lowering) {
+  Symbols& symbols = lowering.symbols;
+  std::map<std::string, std::string> refused;  // why, by tensor
+  std::map<std::string, int> uses, as_weights, origins;
+  const auto is_candidate = [&](const TensorSymbol& t) {
+    return t.argument >= 0 && t.name == t.storage && !t.written && t.shape.size() == 2 && ir::constant_value(t.shape[0]) &&
+           ir::constant_value(t.shape[1]);
+  };
+  ir::for_each_statement(lowering.program.body, [&](const Statement& s) {
+    if (const auto* view = std::get_if<ir::View>(&s.node)) refused[view->base] = "a view shares its memory";
+    if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) ++uses[read->tensor];
+    ir::for_each_expr(s, [&](const Expr& e) {
+      if (e.op == Op::load) ++uses[e.name];
+      if (e.op != Op::matmul && e.op != Op::matmul_acc) return;
+      const Expr& weights = *e.args.back();
+      if (weights.op != Op::load) return;
+      const TensorSymbol& tensor = symbols.tensors.at(weights.name);
+      if (!is_candidate(tensor)) return;
+      ++as_weights[tensor.name];
+      origins[tensor.name] = s.origin;
+      const std::string why = obstacle(symbols, tensor, weights, e.transpose_b);
+      if (!why.empty()) refused.try_emplace(tensor.name, why);
+      const Packing packing{*ir::constant_value(tensor.shape[e.transpose_b ? 1 : 0]),
+                            *ir::constant_value(tensor.shape[e.transpose_b ? 0 : 1]), e.transpose_b, tensor.dtype};
+      const auto [found, is_new] = lowering.packed.try_emplace(tensor.name, packing);
+      if (!is_new && found->second.transposed != e.transpose_b) refused.try_emplace(tensor.name, "products take it both ways around");
+    });
+    return true;
+  });
+  for (const auto& [name, count] : as_weights) {
+    if (uses[name] != count) refused.try_emplace(name, "it is read outside of matrix products too");
+    const auto why = refused.find(name);
+    if (why == refused.end()) continue;
+    lowering.packed.erase(name);
+    lowering.remark(origins[name], fmt::format("'{}' is packed anew for each product, not once ahead: {}", name, why->second));
+  }
+}
+
+void write_matmul(Lowering& lowering, const ir::Assign& assign, int origin, Writer& out) {
+  const Expr& e = *assign.value;
+  Symbols& symbols = lowering.symbols;
+  const bool continues = e.op == Op::matmul_acc;
+  const ExprPtr &a = e.args[continues ? 1 : 0], &b = e.args[continues ? 2 : 1];
+  const std::string result = symbols.variables.at(assign.name).data, columns = symbols.text(e.columns), rows = symbols.text(e.rows);
+  const ir::IndexExpr inner_extent = e.transpose_a ? a->rows : a->columns;
+  const std::string inner = symbols.text(inner_extent);
+  if (continues && e.args[0]->name != assign.name)
+    out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", symbols.variables.at(e.args[0]->name).data, columns, result, columns,
+                         rows, columns));
+
+  Operand left = operand_of(lowering, a);
+  if (e.transpose_a) {
+    const std::string copy = lowering.take(out, false, memory_type(a->dtype), memory_bytes(a->dtype), ir::mul(a->rows, a->columns),
+                                           assign.name + "_left", origin);
+    out.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", left.pointer, left.row_stride, copy, symbols.text(a->rows),
+                         symbols.text(a->rows), symbols.text(a->columns)));
+    left = {copy, inner, "1"};
+  }
+
+  std::string panel, first_block = "0";
+  const auto packed = b->op == Op::load ? lowering.packed.find(b->name) : lowering.packed.end();
+  if (packed != lowering.packed.end()) {
+    panel = symbols.tensors.at(b->name).data;
+    const ir::IndexExpr& begin = b->slice[e.transpose_b ? 0 : 1].begin;
+    const auto constant = ir::constant_value(begin);
+    first_block = constant ? std::to_string(*constant / kBlockColumns) : symbols.operand(begin) + " / 16";
+  } else {
+    const Operand right = operand_of(lowering, b);
+    const int64_t bytes = b->dtype == DType::f32 ? 4 : b->dtype == DType::bf16 ? 2 : 1;
+    // Columns are padded to blocks of 16, and the inner axis to groups of four bytes.
+    const auto bound = ir::mul(ir::mul(ir::ceil_div(ir::max(e.columns, ir::constant(1)), ir::constant(16)), ir::constant(16)),
+                               ir::mul(ir::ceil_div(ir::max(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(1)), ir::constant(4)),
+                                       ir::constant(4)));
+    panel = lowering.take(out, false, "char", 1, bound, assign.name + "_panel", origin);
+    const std::string k_stride = e.transpose_b ? right.column_stride : right.row_stride;
+    const std::string n_stride = e.transpose_b ? right.row_stride : right.column_stride;
+    out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, 16));", packed_suffix(b->dtype), right.pointer, k_stride,
+                         n_stride, inner, columns, panel, columns));
+  }
+  const std::string suffix = a->dtype == DType::uint8 ? "u8i8" : packed_suffix(b->dtype);
+  out.line(fmt::format("matmul_{}({}, {}, {}, {}, {}, {}, {}, {}, {}, {});", suffix, left.pointer, left.row_stride, panel, first_block,
+                       result, columns, rows, columns, inner, continues ? "true" : "false"));
+}
+
+}  // namespace imbrex::codegen

@@ -1,0 +1,246 @@
+#include "imbrex/codegen/generate.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+
+#include "imbrex/codegen/blocks.h"
+#include "imbrex/codegen/split.h"
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::codegen {
+namespace {
+
+const char* abi_dtype(ir::DType dtype) {
+  switch (dtype) {
+    case ir::DType::f32: return "IMBREX_F32";
+    case ir::DType::bf16: return "IMBREX_BF16";
+    case ir::DType::f16: return "IMBREX_F16";
+    case ir::DType::int8: return "IMBREX_INT8";
+    case ir::DType::uint8: return "IMBREX_UINT8";
+    case ir::DType::int32: return "IMBREX_INT32";
+    case ir::DType::boolean: return "IMBREX_UINT8";
+  }
+  throw InternalError("a type without an ABI name");
+}
+
+const char* abi_role(ir::Role role) {
+  return role == ir::Role::input ? "IMBREX_INPUT" : role == ir::Role::output ? "IMBREX_OUTPUT" : "IMBREX_INOUT";
+}
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (char each : text) result += each == '"' || each == '\\' ? std::string("\\") + each : std::string(1, each);
+  return result + "\"";
+}
+
+// `constant * dims[dim]`, the only form that the ABI has.
+std::string abi_extent(const ir::Program& program, const ir::Tensor& tensor, const ir::IndexExpr& e) {
+  if (const auto value = ir::constant_value(e)) return fmt::format("{{{}, -1}}", *value);
+  for (size_t i = 0; i < program.dims.size(); ++i) {
+    const ir::IndexExpr dim = ir::named(program.dims[i].name);
+    if (ir::same(e, dim)) return fmt::format("{{1, {}}}", i);
+    if (e->kind != ir::Index::Kind::mul) continue;
+    const auto a = ir::constant_value(e->a), b = ir::constant_value(e->b);
+    const auto factor = a ? a : b;
+    if (factor && ir::same(e, ir::mul(ir::constant(*factor), dim))) return fmt::format("{{{}, {}}}", *factor, i);
+  }
+  throw UserError(Diagnostic{"tensor-extent", program.where(tensor.origin),
+                             fmt::format("tensor '{}' has the extent {}: an argument's extent is a constant, or a constant times one "
+                                         "dimension",
+                                         tensor.name, ir::to_text(e)),
+                             "declare a dimension of its own for it", {}});
+}
+
+bool mentions(const std::string& text, const std::string& name) {
+  const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+    const size_t end = at + name.size();
+    if ((at == 0 || !is_part(text[at - 1])) && (end == text.size() || !is_part(text[end]))) return true;
+  }
+  return false;
+}
+
+class KernelWriter {
+ public:
+  KernelWriter(const ir::Program& program, const Options& options)
+      : split_(split(program)), lowering_(split_, options), symbol_(symbol_of(program)) {}
+
+  std::string write() {
+    bind_arguments();
+    plan_packing(lowering_);
+    ir::for_each_statement(split_.body, [&](const ir::Statement& s) {
+      lowering_.assume_total += std::holds_alternative<ir::Assume>(s.node);
+      return true;
+    });
+    Writer body(1);
+    write_kernel_body(lowering_, body);
+    Writer out;
+    out.line("namespace {");
+    out.line("namespace " + symbol_ + "_kernel {");
+    out.line("using namespace imbrex::isa;");
+    write_sizes(out);
+    write_pack(out);
+    write_run(body, out);
+    write_tables(out);
+    out.line("");
+    out.line("}  // namespace " + symbol_ + "_kernel");
+    out.line("}  // namespace");
+    out.line("");
+    out.line(fmt::format("extern \"C\" const imbrex_kernel* imbrex_kernel_{0}(void) {{ return &{0}_kernel::kernel; }}", symbol_));
+    return out.text();
+  }
+
+  const std::vector<Remark>& remarks() const { return lowering_.remarks; }
+
+ private:
+  void bind_arguments() {
+    for (const ir::Tensor& tensor : split_.tensors) {
+      TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor.name);
+      for (size_t axis = 0; axis < symbol.shape.size(); ++axis) {
+        const bool last = axis + 1 == symbol.shape.size();
+        std::string stem = symbol.data + "_stride";
+        if (symbol.shape.size() > 2) stem += "_" + std::to_string(axis);
+        symbol.strides.push_back(last ? "1" : lowering_.symbols.names.fresh(stem));
+      }
+    }
+  }
+
+  void write_dims(const std::string& text, const char* from, Writer& out) const {
+    for (size_t i = 0; i < split_.dims.size(); ++i) {
+      const std::string& name = lowering_.symbols.dims.at(split_.dims[i].name);
+      if (mentions(text, name)) out.line(fmt::format("const int64_t {} = {}dims[{}];", name, from, i));
+    }
+  }
+
+  void write_size(const char* name, const char* comment, const ir::IndexExpr& bytes, Writer& out) const {
+    const std::string text = lowering_.symbols.text(bytes);
+    out.line("");
+    out.line(std::string("// ") + comment);
+    out.open(fmt::format("int64_t {}([[maybe_unused]] const int64_t* dims)", name));
+    write_dims(text, "", out);
+    out.line("return " + text + ";");
+    out.close();
+  }
+
+  void write_sizes(Writer& out) const {
+    write_size("shared_bytes", "Bytes of the memory that all workers see.", lowering_.shared.most(), out);
+    write_size("worker_bytes", "Bytes of each worker's own memory.", lowering_.scratch.most(), out);
+    out.line("");
+    out.open("size_t workspace_bytes(const int64_t* dims, int32_t nth)");
+    out.line("return static_cast<size_t>(shared_bytes(dims) + nth * worker_bytes(dims));");
+    out.close();
+  }
+
+  void write_pack(Writer& out) const {
+    if (lowering_.packed.empty()) return;
+    out.line("");
+    out.open("void pack(int32_t index, const void* source, const int64_t* strides, void* packed, int32_t ith, int32_t nth)");
+    for (const auto& [name, packing] : lowering_.packed) {
+      const TensorSymbol& symbol = lowering_.symbols.tensors.at(name);
+      const char* suffix = packing.dtype == ir::DType::f32 ? "f32" : packing.dtype == ir::DType::bf16 ? "bf16" : "i8";
+      out.open(fmt::format("if (index == {})", symbol.argument));
+      out.line(fmt::format("constexpr int64_t kInner = {}, kColumns = {};  // of {}", packing.inner, packing.columns, name));
+      out.line("const Part blocks = part_of(tiles_of(kColumns, 16), ith, nth);");
+      out.line(fmt::format("pack_{}(static_cast<const {}*>(source), strides[{}], strides[{}], kInner, kColumns, packed, blocks.begin, "
+                           "blocks.end);",
+                           suffix, memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
+      out.close();
+    }
+    out.close();
+  }
+
+  void write_run(const Writer& body, Writer& out) const {
+    std::string text = body.text();
+    for (const std::string& check : lowering_.layout_checks) text += check;
+    out.line("");
+    out.open("void run(const imbrex_call* call)");
+    out.line("const FloatMode float_mode;");
+    write_dims(text, "call->", out);
+    for (const ir::Tensor& tensor : split_.tensors) {
+      const TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor.name);
+      if (mentions(text, symbol.data)) {
+        const std::string type = std::string(symbol.written ? "" : "const ") + memory_type(symbol.dtype);
+        out.line(fmt::format("{0}* const {1} = static_cast<{0}*>(call->tensors[{2}].data);", type, symbol.data, symbol.argument));
+      }
+      for (size_t axis = 0; axis + 1 < symbol.strides.size(); ++axis)
+        if (mentions(text, symbol.strides[axis]))
+          out.line(fmt::format("const int64_t {} = call->tensors[{}].strides[{}];", symbol.strides[axis], symbol.argument, axis));
+    }
+    for (const std::string& check : lowering_.layout_checks)
+      out.line(fmt::format("if (!({})) return fail_assumption(call, {});", check, lowering_.implicit_check() + 1));
+    if (mentions(text, "shared")) out.line("Scratch shared{static_cast<char*>(call->workspace)};");
+    if (mentions(text, "scratch"))
+      out.line("Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * worker_bytes(call->dims)};");
+    out.append(body);
+    out.close();
+  }
+
+  size_t packed_bytes(const Packing& packing) const {
+    const int64_t columns = (packing.columns + 15) / 16 * 16;
+    return static_cast<size_t>(columns * ((packing.inner * memory_bytes(packing.dtype) + 3) / 4 * 4));
+  }
+
+  void write_tables(Writer& out) const {
+    out.line("");
+    if (!split_.dims.empty()) {
+      std::string names;
+      for (const ir::Dim& dim : split_.dims) names += (names.empty() ? "" : ", ") + quoted(dim.name);
+      out.line("constexpr const char* kDimNames[] = {" + names + "};");
+    }
+    for (size_t i = 0; i < split_.tensors.size(); ++i) {
+      const ir::Tensor& tensor = split_.tensors[i];
+      std::string extents;
+      for (const ir::IndexExpr& extent : tensor.shape) extents += (extents.empty() ? "" : ", ") + abi_extent(split_, tensor, extent);
+      if (!extents.empty()) out.line(fmt::format("constexpr imbrex_extent kShape{}[] = {{{}}};  // {}", i, extents, tensor.name));
+    }
+    if (!split_.tensors.empty()) {
+      out.line("constexpr imbrex_tensor_info kTensors[] = {");
+      for (size_t i = 0; i < split_.tensors.size(); ++i) {
+        const ir::Tensor& tensor = split_.tensors[i];
+        const auto packed = lowering_.packed.find(tensor.name);
+        out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}}},", quoted(tensor.name), abi_dtype(tensor.dtype), abi_role(tensor.role),
+                             tensor.shape.size(), tensor.shape.empty() ? "nullptr" : fmt::format("kShape{}", i),
+                             packed == lowering_.packed.end() ? 0 : packed_bytes(packed->second)));
+      }
+      out.line("};");
+    }
+    out.line("constexpr imbrex_kernel kernel = {");
+    out.line(fmt::format("    IMBREX_ABI_VERSION, {}, {},", quoted(split_.name), quoted(target::name_of(lowering_.options.isa))));
+    out.line(fmt::format("    {}, {}, {}, {},", split_.dims.size(), split_.dims.empty() ? "nullptr" : "kDimNames", split_.tensors.size(),
+                         split_.tensors.empty() ? "nullptr" : "kTensors"));
+    out.line(fmt::format("    workspace_bytes, {}, run}};", lowering_.packed.empty() ? "nullptr" : "pack"));
+  }
+
+  ir::Program split_;
+  Lowering lowering_;
+  std::string symbol_;
+};
+
+}  // namespace
+
+std::string symbol_of(const ir::Program& program) {
+  std::string symbol;
+  for (char each : program.name) symbol += std::isalnum(static_cast<unsigned char>(each)) ? each : '_';
+  return symbol;
+}
+
+Generated generate_many(std::span<const ir::Program> programs, const Options& options) {
+  Generated result;
+  Writer head;
+  head.line("// Written by Imbrex.");
+  head.line(fmt::format("#include \"imbrex/target/isa/{}.h\"", target::name_of(options.isa)));
+  head.line("#include \"imbrex/codegen/kernel_support.h\"");
+  head.line("#include \"imbrex/runtime/abi.h\"");
+  result.source = head.text();
+  for (const ir::Program& program : programs) {
+    KernelWriter kernel(program, options);
+    result.source += "\n" + kernel.write();
+    result.remarks.insert(result.remarks.end(), kernel.remarks().begin(), kernel.remarks().end());
+  }
+  return result;
+}
+
+Generated generate(const ir::Program& program, const Options& options) { return generate_many(std::span(&program, 1), options); }
+
+}  // namespace imbrex::codegen

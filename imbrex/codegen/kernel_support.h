@@ -1,0 +1,139 @@
+// What generated kernels need besides vectors: division of work, scratch memory, floating-point mode, checks of data-dependent
+// accesses, traces. Included after the header of the instruction set, into one translation unit; everything has internal linkage.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include "imbrex/runtime/abi.h"
+
+namespace imbrex::isa {
+namespace {
+
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+inline int64_t floor_div(int64_t a, int64_t b) {
+  const int64_t q = a / b;
+  return q - ((a % b != 0) && ((a < 0) != (b < 0)));
+}
+inline int64_t floor_mod(int64_t a, int64_t b) { return a - floor_div(a, b) * b; }
+inline int64_t tiles_of(int64_t extent, int64_t tile) { return extent <= 0 ? 0 : (extent + tile - 1) / tile; }
+
+// The contiguous block of `tasks` that worker `ith` of `nth` does; blocks differ by at most one task.
+struct Part { int64_t begin, end; };
+inline Part part_of(int64_t tasks, int64_t ith, int64_t nth) {
+  tasks = larger(tasks, 0);
+  const int64_t each = tasks / nth, more = tasks % nth;
+  const int64_t begin = ith * each + smaller(ith, more);
+  return {begin, begin + each + (ith < more ? 1 : 0)};
+}
+
+// A bump pointer over the caller's workspace. Copying one at the begin of a block gives the block's buffers back at its end.
+struct Scratch {
+  char* next;
+  template <class T>
+  T* take(int64_t count) {
+    T* const begin = reinterpret_cast<T*>(next);
+    next += (larger(count, 0) * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
+    return begin;
+  }
+};
+
+// Round to nearest even with subnormals kept, whatever the calling thread runs with; restored at the end.
+class FloatMode {
+ public:
+  FloatMode() : caller_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
+  ~FloatMode() { _mm_setcsr(caller_); }
+  FloatMode(const FloatMode&) = delete;
+  FloatMode& operator=(const FloatMode&) = delete;
+
+ private:
+  unsigned caller_;
+};
+
+inline void wait_for_all(const imbrex_call* call) {
+  if (call->nth > 1) call->barrier(call->barrier_user);
+}
+
+inline uint64_t nanoseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
+}
+inline uint64_t trace_begin(const imbrex_call* call) { return call->trace ? nanoseconds() : 0; }
+inline void trace_end(const imbrex_call* call, const char* name, uint64_t begin) {
+  if (call->trace) call->trace(call->trace_user, call->ith, name, begin, nanoseconds());
+}
+
+// Several workers may find a broken assumption at once; any one of their numbers will do.
+inline void fail_assumption(const imbrex_call* call, int32_t number) {
+  if (call->failed_assumption) __atomic_store_n(call->failed_assumption, number, __ATOMIC_RELAXED);
+}
+// An index from data, kept inside [0, extent).
+inline int64_t checked_index(const imbrex_call* call, int32_t number, int64_t index, int64_t extent) {
+  if (index >= 0 && index < extent) return index;
+  fail_assumption(call, number);
+  return 0;
+}
+inline bool row_exists(const imbrex_call* call, int32_t number, int64_t row, int64_t rows) {
+  if (row >= 0 && row < rows) return true;
+  fail_assumption(call, number);
+  return false;
+}
+inline bool all_distinct(const int32_t* elements, int64_t count) {
+  for (int64_t i = 1; i < count; ++i)
+    for (int64_t j = 0; j < i; ++j)
+      if (elements[i] == elements[j]) return false;
+  return true;
+}
+
+inline int smaller_int(int a, int b) { return a < b ? a : b; }
+inline vm broadcast_m(bool value) { return ne(broadcast_i(value ? 1 : 0), broadcast_i(0)); }
+
+// The first n lanes of v, `rest` in the others.
+inline vf keep(vf v, int n, float rest = 0.0f) { return select(lt(iota_i(0), broadcast_i(n)), v, broadcast(rest)); }
+inline vi keep(vi v, int n, int32_t rest = 0) { return select(lt(iota_i(0), broadcast_i(n)), v, broadcast_i(rest)); }
+
+// Adds 16 columns of a row, which begin at `position` of the summed axis, to the 64 lanes of a sum kept in memory.
+inline void add_to_lanes(float* lanes, int64_t position, vf v, int n = 16) {
+  const int64_t first = floor_mod(position, 64);
+  if (first % 16 == 0) {
+    store_f32(lanes + first, add(load_f32(lanes + first), keep(v, n)));
+    return;
+  }
+  float values[16];
+  store_f32(values, v);
+  for (int64_t i = 0; i < n; ++i) lanes[(first + i) % 64] += values[i];
+}
+inline float fold_lanes(const float* from) {
+  float lanes[64];
+  memcpy(lanes, from, sizeof lanes);
+  for (int width = 32; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  return lanes[0];
+}
+
+// Columns by index: element i is row[columns[i]], each index checked.
+template <class T>
+struct Gathered { T elements[16]; };
+template <class T>
+inline Gathered<T> gather_columns(const imbrex_call* call, int32_t number, const T* row, int64_t extent, vi columns, int n = 16) {
+  int32_t index[16];
+  store_i32(index, columns);
+  Gathered<T> result = {};
+  for (int i = 0; i < n && extent > 0; ++i) result.elements[i] = row[checked_index(call, number, index[i], extent)];
+  return result;
+}
+
+// Copies a tile element by element: for layouts without a vector form.
+template <class T>
+inline void copy_tile(const T* from, int64_t from_row, int64_t from_column, T* to, int64_t to_row, int64_t to_column, int64_t rows,
+                      int64_t columns) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) to[r * to_row + c * to_column] = from[r * from_row + c * from_column];
+}
+
+}  // namespace
+}  // namespace imbrex::isa

@@ -1,0 +1,84 @@
+#include "imbrex/codegen/lowering.h"
+
+#include <fmt/format.h>
+
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::codegen {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+// At least zero, unless that is plain.
+ir::IndexExpr at_least_zero(const ir::IndexExpr& e) {
+  if (const auto value = ir::constant_value(e)) return ir::constant(std::max<int64_t>(*value, 0));
+  return ir::max(ir::constant(0), e);
+}
+
+ir::IndexExpr aligned(const ir::IndexExpr& bytes) {
+  const auto line = ir::constant(kAlignment);
+  return ir::mul(ir::ceil_div(bytes, line), line);
+}
+
+}  // namespace
+
+void Arena::take(const ir::IndexExpr& bytes) { blocks_.back().taken = ir::add(blocks_.back().taken, bytes); }
+
+void Arena::close() {
+  const Block inner = blocks_.back();
+  blocks_.pop_back();
+  blocks_.back().inside = ir::max(blocks_.back().inside, ir::add(inner.taken, inner.inside));
+}
+
+std::string Lowering::take(Writer& out, bool from_shared, const char* type, int64_t element_bytes, const ir::IndexExpr& elements,
+                           const std::string& stem, int origin) {
+  const auto bound = symbols.upper(elements);
+  if (!bound)
+    throw UserError(Diagnostic{"unbounded-tile", program.where(origin),
+                               fmt::format("{} has {} elements, which no dimension bounds", stem, ir::to_text(elements)),
+                               "bound the index that was read from data: assume(n <= ...)", {}});
+  (from_shared ? shared : scratch).take(aligned(ir::mul(at_least_zero(*bound), ir::constant(element_bytes))));
+  const std::string name = symbols.names.fresh(stem);
+  out.line(fmt::format("{0}* const {1} = {2}.take<{0}>({3});", type, name, from_shared ? "shared" : "scratch", symbols.text(elements)));
+  return name;
+}
+
+void Lowering::place(Writer& out, bool in_shared, VariableSymbol& variable, int origin) {
+  if (!variable.data.empty()) return;
+  if (!variable.accumulator) {
+    variable.data = take(out, in_shared, memory_type(variable.dtype), memory_bytes(variable.dtype),
+                         ir::mul(variable.rows, variable.columns), variable.name, origin);
+    return;
+  }
+  variable.data = take(out, in_shared, "float", 4, ir::mul(variable.rows, ir::constant(64)), variable.name + "_lanes", origin);
+  variable.position = symbols.names.fresh(variable.name + "_position");
+  out.line("int64_t " + variable.position + " = 0;");
+}
+
+std::string Lowering::condition(const ir::Condition& condition) const {
+  std::string text;
+  for (const ir::Comparison& each : condition)
+    text += (text.empty() ? "" : " && ") + symbols.text(each.left) + " " + ir::text_of(each.compare) + " " + symbols.text(each.right);
+  return text.empty() ? "true" : text;
+}
+
+std::string Lowering::slice_check(const ir::Statement& statement) const {
+  std::string text;
+  const auto check = [&](const std::string& tensor, const std::vector<ir::Axis>& slice) {
+    for (size_t i = 0; i < slice.size(); ++i) {
+      const ir::Axis& axis = slice[i];
+      if (axis.kind == ir::Axis::Kind::by) continue;
+      if (!symbols.depends_on_data(axis.begin) && !symbols.depends_on_data(axis.size)) continue;
+      const ir::IndexExpr end = ir::add(axis.begin, axis.size);
+      text += fmt::format("{}{} >= 0 && {} <= {}", text.empty() ? "" : " && ", symbols.text(axis.begin), symbols.text(end),
+                          symbols.text(symbols.tensors.at(tensor).shape[i]));
+    }
+  };
+  ir::for_each_expr(statement, [&](const ir::Expr& e) {
+    if (e.op == ir::Op::load) check(e.name, e.slice);
+  });
+  if (const auto* store = std::get_if<ir::Store>(&statement.node)) check(store->tensor, store->slice);
+  return text;
+}
+
+}  // namespace imbrex::codegen

@@ -1,0 +1,62 @@
+// The state that lowers one kernel: what its names stand for, the memory it takes, what could not be made fast.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "imbrex/codegen/generate.h"
+#include "imbrex/codegen/symbols.h"
+#include "imbrex/codegen/writer.h"
+#include "imbrex/ir/program.h"
+
+namespace imbrex::codegen {
+
+// The most bytes that a bump pointer has given out, as blocks open and close.
+class Arena {
+ public:
+  void open() { blocks_.push_back({ir::constant(0), ir::constant(0)}); }
+  void close();                                // what the block took is free again
+  void take(const ir::IndexExpr& bytes);
+  bool took() const { return ir::constant_value(blocks_.back().taken) != 0; }
+  ir::IndexExpr most() const { return ir::add(blocks_.front().taken, blocks_.front().inside); }
+
+ private:
+  struct Block { ir::IndexExpr taken, inside; };
+  std::vector<Block> blocks_{{ir::constant(0), ir::constant(0)}};
+};
+
+// How a tensor is packed for contractions, once, ahead of all runs.
+struct Packing {
+  int64_t inner = 0, columns = 0;
+  bool transposed = false;                     // the tensor is [columns, inner]
+  ir::DType dtype = ir::DType::f32;
+};
+
+struct Lowering {
+  Lowering(const ir::Program& split_program, const Options& chosen) : program(split_program), options(chosen), symbols(program) {}
+
+  const ir::Program& program;
+  const Options& options;
+  Symbols symbols;
+  Arena scratch, shared;                       // of one worker; of all of them
+  std::map<std::string, Packing> packed;       // by tensor
+  std::vector<Remark> remarks;
+  std::vector<std::string> layout_checks;     // conditions on strides that views rely on
+  std::vector<std::string> loop_numbers;       // C++ text of the enclosing loops' iteration numbers, for taps
+  int assume_count = 0;                        // explicit ones met so far
+  int assume_total = 0;
+
+  // Writes `T* const name = <arena>.take<T>(elements);` and counts it. Returns the name.
+  std::string take(Writer& out, bool from_shared, const char* type, int64_t element_bytes, const ir::IndexExpr& elements,
+                   const std::string& stem, int origin);
+  // Gives a variable its memory: a full tile, or for an accumulator 64 lanes per row and its position.
+  void place(Writer& out, bool in_shared, VariableSymbol& variable, int origin);
+  int implicit_check() const { return 1 + assume_total; }
+  std::string condition(const ir::Condition& condition) const;
+  // "" or the condition under which the data-dependent slices of a statement lie inside their tensors.
+  std::string slice_check(const ir::Statement& statement) const;
+  void remark(int origin, std::string message) { remarks.push_back({program.where(origin), std::move(message)}); }
+};
+
+}  // namespace imbrex::codegen

@@ -1,0 +1,229 @@
+#include "imbrex/codegen/row_groups.h"
+
+#include <algorithm>
+#include <set>
+
+#include "imbrex/codegen/split.h"
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::codegen {
+namespace {
+
+using ir::Axis;
+using ir::Expr;
+using ir::IndexExpr;
+using ir::Op;
+using ir::Statement;
+
+// Where a step touches tensors and variables.
+struct Access {
+  std::string tensor;
+  const std::vector<Axis>* slice;
+  bool across_columns;  // read by even, odd or gather: not at the loop's own column
+};
+struct Touches {
+  std::vector<Access> loads, stores;
+  std::set<std::string> reads, reads_across, writes;  // variables; reads_across: not at the loop's own column
+  std::set<std::string> row_indices;                  // variables that list rows
+  bool is_checked = false;                            // some slice depends on data: stands alone
+};
+
+Touches touches_of(const RowStep& step, const Symbols& symbols) {
+  Touches t;
+  const auto note_slice = [&](const std::vector<Axis>& slice) {
+    for (const Axis& axis : slice) {
+      if (axis.kind == Axis::Kind::by) t.row_indices.insert(axis.tile);
+      else if (symbols.depends_on_data(axis.begin) || symbols.depends_on_data(axis.size)) t.is_checked = true;
+    }
+  };
+  std::set<const Expr*> across;
+  ir::for_each_expr(step.value, [&](const Expr& e) {
+    if (e.op == Op::even || e.op == Op::odd || e.op == Op::gather) across.insert(e.args[0].get());
+    if (e.op == Op::variable) (across.contains(&e) ? t.reads_across : t.reads).insert(e.name);
+    if (e.op != Op::load) return;
+    t.loads.push_back({e.name, &e.slice, across.contains(&e)});
+    note_slice(e.slice);
+  });
+  if (const auto* store = std::get_if<ir::Store>(&step.statement->node)) {
+    t.stores.push_back({store->tensor, &store->slice, false});
+    note_slice(store->slice);
+    for (const Axis& axis : store->slice) t.is_checked = t.is_checked || axis.kind == Axis::Kind::by;
+  } else {
+    t.writes.insert(std::get<ir::Assign>(step.statement->node).name);
+  }
+  return t;
+}
+
+// How two slices of one tensor's memory meet.
+enum class Meeting { apart, same_element, same_row, anyhow };
+
+bool equal_axis(const Axis& a, const Axis& b) {
+  return a.kind == b.kind && a.kind != Axis::Kind::by && ir::same(a.begin, b.begin) && ir::same(a.size, b.size);
+}
+
+bool lies_before(const Axis& a, const Axis& b) {
+  const IndexExpr end = ir::add(a.begin, a.size);
+  if (ir::same(end, b.begin)) return true;
+  const auto x = ir::constant_value(end), y = ir::constant_value(b.begin);
+  return x && y && *x <= *y;
+}
+
+Meeting meeting(const Access& a, const Access& b, const Symbols& symbols) {
+  if (symbols.tensors.at(a.tensor).storage != symbols.tensors.at(b.tensor).storage) return Meeting::apart;
+  if (a.tensor != b.tensor) return Meeting::anyhow;
+  bool all_equal = true, leading_equal = true;
+  int extents = 0;
+  for (size_t i = 0; i < a.slice->size(); ++i) {
+    const Axis &x = (*a.slice)[i], &y = (*b.slice)[i];
+    if (x.kind == Axis::Kind::by || y.kind == Axis::Kind::by) return Meeting::anyhow;
+    if (lies_before(x, y) || lies_before(y, x)) return Meeting::apart;
+    const bool equal = equal_axis(x, y);
+    all_equal = all_equal && equal;
+    if (i + 1 < a.slice->size()) leading_equal = leading_equal && equal;
+    if (x.kind != Axis::Kind::point) ++extents;
+  }
+  const bool both_neighbouring = has_neighbouring_columns(*a.slice) && has_neighbouring_columns(*b.slice);
+  if (!both_neighbouring) return Meeting::anyhow;
+  if (all_equal && !a.across_columns && !b.across_columns) return Meeting::same_element;
+  return leading_equal && (extents == 2 || (*a.slice).size() == 1) ? Meeting::same_row : Meeting::anyhow;
+}
+
+bool intersects(const std::set<std::string>& a, const std::set<std::string>& b) {
+  return std::any_of(a.begin(), a.end(), [&](const std::string& each) { return b.contains(each); });
+}
+
+// The loosest meeting between what one writes and the other touches.
+Meeting worst_meeting(const Touches& a, const Touches& b, const Symbols& symbols) {
+  Meeting worst = Meeting::apart;
+  const auto meet = [&](const std::vector<Access>& xs, const std::vector<Access>& ys) {
+    for (const Access& x : xs)
+      for (const Access& y : ys) worst = std::max(worst, meeting(x, y, symbols));
+  };
+  meet(a.stores, b.stores);
+  meet(a.stores, b.loads);
+  meet(a.loads, b.stores);
+  return worst;
+}
+
+class Grouping {
+ public:
+  Grouping(RowGroup& group, const Symbols& symbols) : group_(group), symbols_(symbols) {}
+
+  bool accepts(const RowStep& step, const Touches& t) const {
+    if (group_.segments.empty()) return true;
+    if (!ir::same(step.rows, group_.rows) || t.is_checked || touched_.front().is_checked) return false;
+    if (ir::is_one(group_.rows)) return accepts_in_one_row(t);
+    for (const Touches& earlier : touched_) {
+      if (worst_meeting(earlier, t, symbols_) == Meeting::anyhow) return false;
+      if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
+      for (const std::string& name : t.writes) {
+        // Loops of this group read a row of it while the next rows are still to come.
+        if (!ir::same(symbols_.variables.at(name).rows, group_.rows)) return false;
+        if (symbols_.variables.at(name).accumulator && (earlier.writes.contains(name))) return false;
+      }
+    }
+    return true;
+  }
+
+  // With a single row, segments simply follow each other; a sum continued twice needs its position moved in between.
+  bool accepts_in_one_row(const Touches& t) const {
+    for (const Touches& earlier : touched_) {
+      if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
+      for (const std::string& name : t.writes)
+        if (symbols_.variables.at(name).accumulator && earlier.writes.contains(name)) return false;
+    }
+    return true;
+  }
+
+  void add(const RowStep& step, Touches t) {
+    if (group_.segments.empty()) group_.rows = step.rows;
+    if (!joins_last_segment(step, t)) {
+      group_.segments.push_back({});
+      first_of_segment_ = touched_.size();
+    }
+    group_.segments.back().steps.push_back(step);
+    touched_.push_back(std::move(t));
+  }
+
+ private:
+  bool joins_last_segment(const RowStep& step, const Touches& t) const {
+    if (group_.segments.empty() || group_.segments.back().is_single() || ir::is_one(step.columns)) return false;
+    if (step.kind == RowStep::Kind::concat) return false;
+    const Segment& last = group_.segments.back();
+    if (!ir::same(step.columns, last.steps.front().columns)) return false;
+    for (size_t i = 0; i < last.steps.size(); ++i) {
+      const RowStep& earlier = last.steps[i];
+      const Touches& before = touched_[first_of_segment_ + i];
+      if (earlier.kind == RowStep::Kind::concat) return false;
+      if (worst_meeting(before, t, symbols_) > Meeting::same_element) return false;
+      if (intersects(before.writes, t.reads_across) || intersects(t.writes, before.reads_across)) return false;
+      const bool finished_later = earlier.kind != RowStep::Kind::elementwise || step.kind != RowStep::Kind::elementwise;
+      if (finished_later && (intersects(before.writes, t.reads) || intersects(before.writes, t.writes))) {
+        // Only a value of this very column may be used within the loop that makes it.
+        if (earlier.kind != RowStep::Kind::elementwise || intersects(before.writes, t.writes)) return false;
+      }
+      if (finished_later && intersects(t.writes, before.reads)) return false;
+    }
+    return true;
+  }
+
+  RowGroup& group_;
+  const Symbols& symbols_;
+  std::vector<Touches> touched_;
+  size_t first_of_segment_ = 0;
+};
+
+}  // namespace
+
+std::optional<RowStep> row_step(const Statement& statement) {
+  RowStep step;
+  step.statement = &statement;
+  if (const auto* store = std::get_if<ir::Store>(&statement.node)) {
+    if (!has_neighbouring_columns(store->slice)) return std::nullopt;
+    step.value = store->value;
+  } else if (const auto* assign = std::get_if<ir::Assign>(&statement.node)) {
+    step.value = assign->value;
+  } else {
+    return std::nullopt;
+  }
+  const Expr& e = *step.value;
+  step.rows = e.rows;
+  step.columns = e.columns;
+  switch (e.op) {
+    case Op::matmul:
+    case Op::matmul_acc:
+    case Op::transpose:
+    case Op::reshape:
+    case Op::concat_rows: return std::nullopt;
+    case Op::load:
+      if (!has_neighbouring_columns(e.slice)) return std::nullopt;
+      break;
+    case Op::interleave:
+      step.kind = RowStep::Kind::interleave;
+      step.columns = e.args[0]->columns;
+      break;
+    case Op::concat_columns: step.kind = RowStep::Kind::concat; break;
+    default: break;
+  }
+  if (is_column_reduction(e.op)) return std::nullopt;
+  if (is_row_reduction(e.op)) {
+    step.kind = RowStep::Kind::row_reduction;
+    step.columns = e.args.back()->columns;
+  }
+  return step;
+}
+
+RowGroup row_group(std::span<const Statement> statements, const Symbols& symbols, size_t& count) {
+  RowGroup group;
+  Grouping grouping(group, symbols);
+  for (count = 0; count < statements.size(); ++count) {
+    const auto step = row_step(statements[count]);
+    if (!step) break;
+    Touches touches = touches_of(*step, symbols);
+    if (!grouping.accepts(*step, touches)) break;
+    grouping.add(*step, std::move(touches));
+  }
+  return group;
+}
+
+}  // namespace imbrex::codegen

@@ -1,0 +1,28 @@
+// Writes row groups: `for row { passes over columns }` with values in registers, and nothing larger than a row in between.
+#pragma once
+
+#include "imbrex/codegen/lowering.h"
+#include "imbrex/codegen/row_groups.h"
+
+namespace imbrex::codegen {
+
+// Pointer to the element at the begin of a slice, and the step from one row of the tile to the next ("" for one row).
+struct SliceAddress {
+  std::string pointer;      // C++ expression
+  std::string row_stride;
+  std::string column_stride;
+};
+SliceAddress address_of(const Lowering& lowering, const std::string& tensor, const std::vector<ir::Axis>& slice);
+
+// Memory that outlives the group goes to `declarations`, with `shared` from the memory that all workers see.
+void write_row_group(Lowering& lowering, const RowGroup& group, Writer& declarations, Writer& work, bool shared);
+
+// `max`, `round_bf16_rint`, ... : the function of the instruction set's header for an elementwise node.
+std::string function_of(const ir::Expr& e);
+const char* storage_suffix(ir::DType dtype);   // "f32" in load_f32
+// "vf", "vi", "vm": registers that hold 16 elements; "float", "int32_t", "bool" hold one.
+const char* register_type(ir::DType dtype);
+const char* scalar_type(ir::DType dtype);
+std::string number_text(const ir::Expr& constant);
+
+}  // namespace imbrex::codegen

@@ -1,0 +1,171 @@
+#include "imbrex/codegen/row_values.h"
+
+#include <fmt/format.h>
+
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::codegen {
+namespace {
+
+using ir::Axis;
+using ir::DType;
+using ir::ExprPtr;
+using ir::Op;
+
+bool is_float(DType dtype) { return std::string(scalar_type(dtype)) == "float"; }
+
+std::string plus(const std::string& pointer, const std::string& offset) {
+  return offset == "0" || offset.empty() ? pointer : pointer + " + " + offset;
+}
+
+std::string product(const std::string& factor, const std::string& stride) { return stride == "1" ? factor : factor + " * " + stride; }
+
+bool is_atom(const std::string& text) { return text.find(' ') == std::string::npos; }
+
+}  // namespace
+
+SliceAddress address_of(const Lowering& lowering, const std::string& tensor, const std::vector<Axis>& slice) {
+  const TensorSymbol& symbol = lowering.symbols.tensors.at(tensor);
+  SliceAddress result{symbol.data, "", "1"};
+  std::vector<std::string> strides;
+  for (size_t i = 0; i < slice.size(); ++i) {
+    const Axis& axis = slice[i];
+    if (axis.kind != Axis::Kind::point) strides.push_back(symbol.strides[i]);
+    if (axis.kind == Axis::Kind::by || ir::constant_value(axis.begin) == 0) continue;
+    const std::string begin = symbol.strides[i] == "1" ? lowering.symbols.text(axis.begin) : lowering.symbols.operand(axis.begin);
+    result.pointer += " + " + product(begin, symbol.strides[i]);
+  }
+  if (strides.size() == 2) result.row_stride = strides[0];
+  if (!strides.empty()) result.column_stride = strides.back();
+  return result;
+}
+
+std::string RowValues::define_pointer(const std::string& key, const std::string& stem, const std::string& type,
+                                      const std::string& value) {
+  const auto found = pointers_.find(key);
+  if (found != pointers_.end()) return found->second;
+  const std::string name = lowering_.symbols.names.fresh(stem);
+  row_begin->line(fmt::format("{}* const {} = {};", type, name, value));
+  return pointers_[key] = name;
+}
+
+std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>& slice) {
+  const TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor);
+  const SliceAddress address = address_of(lowering_, tensor, slice);
+  std::string value = address.pointer, key = tensor;
+  for (size_t i = 0; i < slice.size(); ++i) {
+    const Axis& axis = slice[i];
+    key += ";" + (axis.kind == Axis::Kind::by ? axis.tile : ir::to_text(axis.begin)) + (axis.kind == Axis::Kind::point ? "." : ":");
+    if (axis.kind != Axis::Kind::by) continue;
+    const VariableSymbol& index = lowering_.symbols.variables.at(axis.tile);
+    const std::string row = one_row_ ? "0" : row_;
+    value += fmt::format(" + checked_index(call, {}, {}[{}], {}) * {}", lowering_.implicit_check(), index.data, row,
+                         lowering_.symbols.text(symbol.shape[i]), symbol.strides[i]);
+  }
+  const bool moves = !one_row_ && !address.row_stride.empty() && !ir::is_one(ir::shape_of_slice(slice).rows);
+  const bool by_rows = slice.size() >= 1 && std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
+  if (moves && !by_rows) value += " + " + product(row_, address.row_stride);
+  if (is_atom(value)) return value;
+  const std::string type = (symbol.written || symbol.argument < 0 ? "" : "const ") + std::string(memory_type(symbol.dtype));
+  return define_pointer(key + (moves ? "r" : ""), tensor + "_row", type, value);
+}
+
+std::string RowValues::row_of_variable(const std::string& name) {
+  if (const auto buffer = row_buffers.find(name); buffer != row_buffers.end()) return buffer->second;
+  const VariableSymbol& variable = lowering_.symbols.variables.at(name);
+  require(!variable.data.empty(), "a tile variable is read before it has memory");
+  const bool moves = !one_row_ && !ir::is_one(variable.rows);
+  const std::string type = variable.accumulator ? "float" : memory_type(variable.dtype);
+  if (!moves) return variable.data;
+  const std::string width = variable.accumulator ? "64" : lowering_.symbols.operand(variable.columns);
+  return define_pointer("variable " + name, name + "_row", type, plus(variable.data, product(row_, width)));
+}
+
+std::string RowValues::load(DType dtype, const std::string& pointer, const Place& place) const {
+  if (!place.vector) return fmt::format("load_{}_s({})", storage_suffix(dtype), pointer);
+  const std::string count = place.count.empty() ? "" : ", " + place.count;
+  return fmt::format("load_{}({}{})", storage_suffix(dtype), plus(pointer, place.column), count);
+}
+
+std::string RowValues::store(DType dtype, const std::string& pointer, const std::string& value, const Place& place) const {
+  if (!place.vector) return fmt::format("store_{}_s({}, {});", storage_suffix(dtype), pointer, value);
+  const std::string count = place.count.empty() ? "" : ", " + place.count;
+  return fmt::format("store_{}({}, {}{});", storage_suffix(dtype), plus(pointer, place.column), value, count);
+}
+
+std::string RowValues::leaf_pointer(const ExprPtr& leaf) {
+  return leaf->op == Op::variable ? row_of_variable(leaf->name) : row_of(leaf->name, leaf->slice);
+}
+
+// even(x), odd(x) of a tile in memory: 32 columns make 16.
+std::string RowValues::paired_columns(const ExprPtr& e, const Place& place) {
+  const std::string pointer = leaf_pointer(e->args[0]);
+  const DType dtype = e->dtype;
+  if (!place.vector) return load(dtype, e->op == Op::even ? pointer : pointer + " + 1", Place{});
+  const std::string wide = "2 * " + (is_atom(place.column) ? place.column : "(" + place.column + ")");
+  const std::string at = plus(pointer, place.column == "0" ? "0" : wide), name = ir::name_of(e->op), suffix = storage_suffix(dtype);
+  if (place.count.empty()) return fmt::format("{0}(load_{1}({2}), load_{1}({2} + 16))", name, suffix, at);
+  return fmt::format("{0}(load_{1}({2}, smaller_int(2 * {3}, 16)), {3} > 8 ? load_{1}({2} + 16, 2 * {3} - 16) : {4})", name, suffix, at,
+                     place.count, is_float(dtype) ? "broadcast(0.0f)" : "broadcast_i(0)");
+}
+
+std::string RowValues::gathered(const ExprPtr& e, const Place& place) {
+  const std::string pointer = leaf_pointer(e->args[0]), extent = lowering_.symbols.text(e->args[0]->columns);
+  const std::string index = text(e->args[1], place), check = std::to_string(lowering_.implicit_check());
+  if (!place.vector)
+    return load(e->dtype, fmt::format("{} + checked_index(call, {}, {}, {})", pointer, check, index, extent), place);
+  const std::string count = place.count.empty() ? "" : ", " + place.count;
+  return fmt::format("load_{}(gather_columns(call, {}, {}, {}, {}{}).elements)", storage_suffix(e->dtype), check, pointer, extent, index,
+                     count);
+}
+
+// A single value of this row in all lanes, named before the loop over columns.
+std::string RowValues::broadcast(const ExprPtr& e) {
+  const std::string value = single(e);
+  const char* function = is_float(e->dtype) ? "broadcast" : e->dtype == DType::boolean ? "broadcast_m" : "broadcast_i";
+  const std::string all = fmt::format("{}({})", function, value);
+  if (e->op == Op::constant) return all;
+  const auto found = hoisted_.find(all);
+  if (found != hoisted_.end()) return found->second;
+  const std::string stem = e->op == Op::variable ? e->name + "_all" : e->op == Op::load ? e->name + "_all" : "factor";
+  const std::string name = lowering_.symbols.names.fresh(stem);
+  before_loop->line(fmt::format("const {} {} = {};", register_type(e->dtype), name, all));
+  return hoisted_[all] = name;
+}
+
+std::string RowValues::text(const ExprPtr& e, const Place& place) {
+  if (place.vector && (ir::is_one(e->columns) || e->op == Op::index)) return broadcast(e);
+  switch (e->op) {
+    case Op::variable: {
+      if (const auto scalar = scalars.find(e->name); scalar != scalars.end()) return scalar->second;
+      if (const auto found = registers.find(e->name); found != registers.end()) return found->second;
+      const std::string pointer = row_of_variable(e->name);
+      if (lowering_.symbols.variables.at(e->name).accumulator) return "fold_lanes(" + pointer + ")";
+      return load(e->dtype, pointer, place);
+    }
+    case Op::load: return load(e->dtype, row_of(e->name, e->slice), place);
+    case Op::constant:
+      if (!place.vector) return number_text(*e);
+      return fmt::format("{}({})", is_float(e->dtype) ? "broadcast" : "broadcast_i", number_text(*e));
+    case Op::index: return "static_cast<int32_t>(" + lowering_.symbols.text(e->index) + ")";
+    case Op::iota: {
+      const std::string begin = lowering_.symbols.text(e->index);
+      if (!place.vector) return "static_cast<int32_t>(" + begin + ")";
+      return "iota_i(static_cast<int32_t>(" + (begin == "0" ? place.column : place.column == "0" ? begin : begin + " + " + place.column) + "))";
+    }
+    case Op::even:
+    case Op::odd: return paired_columns(e, place);
+    case Op::gather: return gathered(e, place);
+    default: break;
+  }
+  std::string arguments;
+  for (const ExprPtr& arg : e->args) arguments += (arguments.empty() ? "" : ", ") + text(arg, place);
+  const std::string function = function_of(*e);
+  const std::string value = function.empty() ? arguments : function + "(" + arguments + ")";
+  const bool narrows = e->op == Op::cast && (e->dtype == DType::int8 || e->dtype == DType::uint8) && e->args[0]->dtype != e->dtype &&
+                       e->args[0]->dtype != DType::boolean;
+  if (!narrows) return value;
+  return std::string(e->dtype == DType::int8 ? "saturate_i8(" : "saturate_u8(") + value + ")";
+}
+
+}  // namespace imbrex::codegen

@@ -1,0 +1,204 @@
+#include "imbrex/codegen/symbols.h"
+
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::codegen {
+namespace {
+
+using ir::Expr;
+using ir::IndexExpr;
+using ir::Op;
+using ir::Statement;
+using Kind = ir::Index::Kind;
+
+void count(Symbols& symbols, const Expr& e) {
+  if (e.op == Op::variable) ++symbols.variables.at(e.name).mentions;
+  for (const ir::Axis& axis : e.slice)
+    if (axis.kind == ir::Axis::Kind::by) ++symbols.variables.at(axis.tile).mentions;
+  if (e.op == Op::row_sum_acc && e.dtype == ir::DType::f32) symbols.variables.at(e.args[0]->name).accumulator = true;
+}
+
+void note_statement(Symbols& symbols, const Statement& s) {
+  if (const auto* create = std::get_if<ir::CreateTensor>(&s.node)) {
+    const ir::Tensor& t = create->tensor;
+    symbols.tensors[t.name] = {t.name, t.name, t.dtype, t.shape, -1, false, {}, {}};
+  } else if (const auto* view = std::get_if<ir::View>(&s.node)) {
+    const TensorSymbol& base = symbols.tensors.at(view->base);
+    symbols.tensors[view->name] = {view->name, base.storage, base.dtype, view->shape, base.argument, false, {}, {}};
+  } else if (const auto* assign = std::get_if<ir::Assign>(&s.node)) {
+    VariableSymbol& variable = symbols.variables[assign->name];
+    if (assign->declares) {
+      variable.name = assign->name;
+      variable.dtype = assign->value->dtype;
+      variable.rows = assign->value->rows;
+      variable.columns = assign->value->columns;
+    }
+    ++variable.mentions;
+    if (assign->value->op == Op::row_sum_acc && assign->value->dtype == ir::DType::f32) variable.accumulator = true;
+  } else if (const auto* store = std::get_if<ir::Store>(&s.node)) {
+    symbols.tensors.at(store->tensor).written = true;
+    for (const ir::Axis& axis : store->slice)
+      if (axis.kind == ir::Axis::Kind::by) ++symbols.variables.at(axis.tile).mentions;
+  } else if (const auto* loop = std::get_if<ir::Loop>(&s.node)) {
+    symbols.loops[loop->variable] = {loop->begin, loop->extent, loop->tile, {}, {}, {}};
+  } else if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&s.node)) {
+    ++symbols.variables.at(distinct->tile).mentions;
+  } else if (const auto* assume = std::get_if<ir::Assume>(&s.node)) {
+    for (const ir::Comparison& each : assume->condition) {
+      if (each.left->kind != Kind::name) continue;
+      if (each.compare == ir::Compare::lt) symbols.read_limits.try_emplace(each.left->name, each.right);
+      if (each.compare == ir::Compare::le) symbols.read_limits.try_emplace(each.left->name, ir::add(each.right, ir::constant(1)));
+    }
+  }
+}
+
+bool is_loose(const IndexExpr& e) {
+  return e->kind == Kind::add || e->kind == Kind::sub || (e->kind == Kind::constant && e->value < 0);
+}
+
+}  // namespace
+
+const char* memory_type(ir::DType dtype) {
+  switch (dtype) {
+    case ir::DType::f32: return "float";
+    case ir::DType::bf16:
+    case ir::DType::f16: return "uint16_t";
+    case ir::DType::int8: return "int8_t";
+    case ir::DType::int32: return "int32_t";
+    default: return "uint8_t";
+  }
+}
+
+int64_t memory_bytes(ir::DType dtype) { return dtype == ir::DType::boolean ? 1 : bytes_of(dtype); }
+
+Symbols::Symbols(const ir::Program& program) {
+  for (const ir::Dim& dim : program.dims) dims[dim.name] = names.fresh(dim.name);
+  for (size_t i = 0; i < program.tensors.size(); ++i) {
+    const ir::Tensor& t = program.tensors[i];
+    tensors[t.name] = {t.name, t.name, t.dtype, t.shape, static_cast<int>(i), false, names.fresh(t.name), {}};
+  }
+  ir::for_each_statement(program.body, [&](const Statement& s) { return note_statement(*this, s), true; });
+  ir::for_each_statement(program.body, [&](const Statement& s) {
+    ir::for_each_expr(s, [&](const Expr& e) { count(*this, e); });
+    return true;
+  });
+  for (auto& [name, tensor] : tensors)
+    if (tensor.written) tensors.at(tensor.storage).written = true;
+  for (auto& [name, tensor] : tensors) tensor.written = tensors.at(tensor.storage).written;
+}
+
+std::string Symbols::operand(const IndexExpr& e) const { return is_loose(e) ? "(" + text(e) + ")" : text(e); }
+
+std::string Symbols::text(const IndexExpr& e) const {
+  switch (e->kind) {
+    case Kind::constant: return std::to_string(e->value);
+    case Kind::name: {
+      if (const auto dim = dims.find(e->name); dim != dims.end()) return dim->second;
+      if (const auto read = reads.find(e->name); read != reads.end()) return read->second;
+      return loops.at(e->name).begin_text;
+    }
+    case Kind::span_begin: return loops.at(e->name).begin_text;
+    case Kind::span_size: return loops.at(e->name).size_text;
+    case Kind::span_index: return loops.at(e->name).index_text;
+    case Kind::add: return text(e->a) + " + " + (ir::constant_value(e->b).value_or(0) < 0 ? operand(e->b) : text(e->b));
+    case Kind::sub: return text(e->a) + " - " + operand(e->b);
+    case Kind::mul: return operand(e->a) + " * " + operand(e->b);
+    case Kind::floor_div: return "floor_div(" + text(e->a) + ", " + text(e->b) + ")";
+    case Kind::mod: return "floor_mod(" + text(e->a) + ", " + text(e->b) + ")";
+    case Kind::min: return "smaller(" + text(e->a) + ", " + text(e->b) + ")";
+    case Kind::max: return "larger(" + text(e->a) + ", " + text(e->b) + ")";
+  }
+  throw InternalError("an index expression of no kind");
+}
+
+// `up`: the upper bound, else the lower one.
+static std::optional<IndexExpr> bound(const Symbols& symbols, const IndexExpr& e, bool up) {
+  const auto of = [&](const IndexExpr& x, bool way) { return bound(symbols, x, way); };
+  const auto both = [&](bool way_a, bool way_b, auto make) -> std::optional<IndexExpr> {
+    const auto a = of(e->a, way_a), b = of(e->b, way_b);
+    if (!a || !b) return std::nullopt;
+    return make(*a, *b);
+  };
+  switch (e->kind) {
+    case Kind::constant: return e;
+    case Kind::name: {
+      if (symbols.dims.contains(e->name)) return e;
+      const auto loop = symbols.loops.find(e->name);
+      if (loop != symbols.loops.end()) {
+        if (!up) return of(loop->second.begin, false);
+        return of(ir::sub(ir::add(loop->second.begin, loop->second.extent), ir::constant(1)), true);
+      }
+      const auto limit = symbols.read_limits.find(e->name);
+      if (up && limit != symbols.read_limits.end()) return of(ir::sub(limit->second, ir::constant(1)), true);
+      return std::nullopt;
+    }
+    case Kind::span_begin: {
+      const LoopSymbol& loop = symbols.loops.at(e->name);
+      return of(up ? ir::add(loop.begin, loop.extent) : loop.begin, up);
+    }
+    case Kind::span_size: {
+      const LoopSymbol& loop = symbols.loops.at(e->name);
+      if (!up) return ir::constant(0);
+      const auto extent = of(loop.extent, true);
+      if (!extent) return ir::constant(loop.tile);
+      const auto value = ir::constant_value(*extent);
+      return value ? ir::constant(std::min(*value, loop.tile)) : ir::constant(loop.tile);
+    }
+    case Kind::span_index: {
+      const LoopSymbol& loop = symbols.loops.at(e->name);
+      if (!up) return ir::constant(0);
+      return of(ir::floor_div(loop.extent, ir::constant(loop.tile)), true);
+    }
+    case Kind::add: return both(up, up, [](auto a, auto b) { return ir::add(a, b); });
+    case Kind::sub: return both(up, !up, [](auto a, auto b) { return ir::sub(a, b); });
+    case Kind::mul: {
+      const auto x = ir::constant_value(e->a), y = ir::constant_value(e->b);
+      return both(x || !y || *y >= 0 ? (y && *y < 0 ? !up : up) : !up, x && *x < 0 ? !up : up,
+                  [](auto a, auto b) { return ir::mul(a, b); });
+    }
+    case Kind::floor_div: return both(up, !up, [](auto a, auto b) { return ir::floor_div(a, b); });
+    case Kind::mod: {
+      if (!up) return ir::constant(0);
+      const auto b = of(e->b, true);
+      return b ? std::optional(ir::sub(*b, ir::constant(1))) : std::nullopt;
+    }
+    case Kind::min:
+    case Kind::max: {
+      const auto a = of(e->a, up), b = of(e->b, up);
+      const bool one_is_enough = (e->kind == Kind::min) == up;
+      if (a && b) return e->kind == Kind::min ? ir::min(*a, *b) : ir::max(*a, *b);
+      return one_is_enough ? (a ? a : b) : std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<IndexExpr> Symbols::upper(const IndexExpr& e) const { return bound(*this, e, true); }
+std::optional<IndexExpr> Symbols::lower(const IndexExpr& e) const { return bound(*this, e, false); }
+
+bool Symbols::is_multiple(const IndexExpr& e, int64_t of) const {
+  switch (e->kind) {
+    case Kind::constant: return e->value % of == 0;
+    case Kind::span_begin: {
+      const LoopSymbol& loop = loops.at(e->name);
+      return loop.tile % of == 0 && is_multiple(loop.begin, of);
+    }
+    case Kind::add:
+    case Kind::sub:
+    case Kind::min:
+    case Kind::max: return is_multiple(e->a, of) && is_multiple(e->b, of);
+    case Kind::mul: return is_multiple(e->a, of) || is_multiple(e->b, of);
+    default: return false;
+  }
+}
+
+bool Symbols::depends_on_data(const IndexExpr& e) const {
+  for (const std::string& name : ir::names_in(e))
+    if (!dims.contains(name)) {
+      const auto loop = loops.find(name);
+      if (loop == loops.end() || depends_on_data(loop->second.begin) || depends_on_data(loop->second.extent)) return true;
+    }
+  return false;
+}
+
+}  // namespace imbrex::codegen

@@ -1,0 +1,64 @@
+// What the names of one (split) program stand for, and how index expressions over them are written in C++.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imbrex/codegen/names.h"
+#include "imbrex/ir/program.h"
+
+namespace imbrex::codegen {
+
+const char* memory_type(ir::DType dtype);  // "float", "uint16_t", ...
+int64_t memory_bytes(ir::DType dtype);
+
+struct TensorSymbol {
+  std::string name, storage;         // storage: the tensor whose memory a view shares; else the name
+  ir::DType dtype;
+  std::vector<ir::IndexExpr> shape;
+  int argument = -1;                 // index into Program::tensors, -1 for a created tensor
+  bool written = false;              // by any store, through any view
+  std::string data;                  // C++ pointer
+  std::vector<std::string> strides;  // C++ text per axis, the last "1"
+};
+
+struct VariableSymbol {
+  std::string name;
+  ir::DType dtype;
+  ir::IndexExpr rows, columns;
+  bool accumulator = false;          // some row_sum_acc of f32 continues it: 64 lanes in memory for each row
+  int mentions = 0;                  // statements and expressions of the whole program that name it
+  std::string data;                  // C++ pointer to memory, empty until it has some
+  std::string position;              // accumulators: columns summed so far
+};
+
+struct LoopSymbol {
+  ir::IndexExpr begin, extent;
+  int64_t tile = 0;
+  std::string begin_text, size_text, index_text;  // integers: begin_text is the variable
+};
+
+struct Symbols {
+  explicit Symbols(const ir::Program& program);
+
+  std::map<std::string, TensorSymbol> tensors;
+  std::map<std::string, VariableSymbol> variables;
+  std::map<std::string, LoopSymbol> loops;
+  std::map<std::string, std::string> dims;   // C++ text
+  std::map<std::string, std::string> reads;  // indices read from data: C++ text
+  std::map<std::string, ir::IndexExpr> read_limits;  // the least upper bound that an `assume` gives, exclusive
+  Names names;
+
+  std::string text(const ir::IndexExpr& e) const;
+  // As an operand of * or after -, in parentheses where needed.
+  std::string operand(const ir::IndexExpr& e) const;
+  // A bound over dimensions alone that holds in every iteration; nothing if there is none.
+  std::optional<ir::IndexExpr> upper(const ir::IndexExpr& e) const;
+  std::optional<ir::IndexExpr> lower(const ir::IndexExpr& e) const;
+  bool is_multiple(const ir::IndexExpr& e, int64_t of) const;  // proven
+  bool depends_on_data(const ir::IndexExpr& e) const;
+};
+
+}  // namespace imbrex::codegen
