@@ -1,0 +1,177 @@
+#include "imbrex/ir/verify_accumulators.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+#include <utility>
+
+#include "imbrex/ir/print.h"
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::ir {
+namespace {
+
+bool continues_f32_sum(const Expr& e) { return e.op == Op::row_sum_acc && e.dtype == DType::f32; }
+
+bool is_zeros(const Expr& e) { return e.op == Op::constant && e.value == 0; }
+
+// What continuing a product means after its last chunk of k: `even` may go on; `ended` had, or may have had, an odd number of
+// elements; a span had the whole span, which is even but in the last iteration of the span's loop.
+struct Chunk {
+  enum class Kind : uint8_t { even, ended, span };
+  Kind kind = Kind::even;
+  std::string span;
+};
+
+class ProductCheck {
+ public:
+  ProductCheck(const Program& program, std::vector<Diagnostic>& findings) : program_(program), findings_(findings) {
+    for_each_statement(program.body, [&](const Statement& statement) {
+      if (const auto* loop = std::get_if<Loop>(&statement.node); loop && loop->tile > 0) spans_[loop->variable] = loop;
+      return true;
+    });
+  }
+  void block(const Block& body) {
+    for (const Statement& statement : body) visit(statement);
+  }
+
+ private:
+  void visit(const Statement& statement);
+  void join_iterations(const Loop& loop);
+  void loop(const Loop& loop);
+  Chunk chunk_of_extent(const IndexExpr& k) const;
+  Chunk chunk_after(const Expr& e) const;
+  void check(const Statement& statement, const Expr& e);
+
+  const Program& program_;
+  std::vector<Diagnostic>& findings_;
+  std::map<std::string, const Loop*> spans_;
+  std::map<std::string, Chunk> last_;  // per tile variable
+};
+
+bool is_bf16_product(const Expr& e) {
+  return (e.op == Op::matmul || e.op == Op::matmul_acc) && e.args.back()->dtype == DType::bf16;
+}
+
+IndexExpr inner_extent(const Expr& product) {
+  const Expr& b = *product.args.back();
+  return product.transpose_b ? b.columns : b.rows;
+}
+
+Chunk ProductCheck::chunk_of_extent(const IndexExpr& k) const {
+  if (const auto value = constant_value(k)) return {*value % 2 == 0 ? Chunk::Kind::even : Chunk::Kind::ended, {}};
+  if (k->kind == Index::Kind::mul)
+    for (const IndexExpr& factor : {k->a, k->b})
+      if (constant_value(factor).value_or(1) % 2 == 0) return {};
+  const auto span = k->kind == Index::Kind::span_size ? spans_.find(k->name) : spans_.end();
+  if (span == spans_.end()) return {Chunk::Kind::ended, {}};
+  const Loop& loop = *span->second;
+  const auto extent = constant_value(loop.extent);
+  if (loop.tile % 2 == 0 && extent && *extent % 2 == 0) return {};
+  if (loop.tile % 2 == 0) return {Chunk::Kind::span, k->name};
+  return {Chunk::Kind::ended, {}};
+}
+
+// Of the value of an expression: a product's own k, a variable's last one.
+Chunk ProductCheck::chunk_after(const Expr& e) const {
+  if (is_bf16_product(e)) return chunk_of_extent(inner_extent(e));
+  const auto found = e.op == Op::variable ? last_.find(e.name) : last_.end();
+  return found == last_.end() ? Chunk{} : found->second;
+}
+
+void ProductCheck::check(const Statement& statement, const Expr& e) {
+  if (e.op != Op::matmul_acc || !is_bf16_product(e) || chunk_after(*e.args[0]).kind == Chunk::Kind::even) return;
+  const std::string k = to_text(inner_extent(e));
+  findings_.push_back(
+      {"odd-chunk",
+       program_.where(e.origin >= 0 ? e.origin : statement.origin),
+       fmt::format("this matmul_acc continues {} behind a chunk of k that may have an odd number of elements (k here: {}); "
+                   "bf16 products are accumulated in pairs along k",
+                   print(e.args[0]), k),
+       "make every chunk of k but the last even: tiles(K, n) with an even n, or an even constant",
+       {},
+       false});
+}
+
+// What one iteration leaves stands before the next one.
+void ProductCheck::join_iterations(const Loop& loop) {
+  std::set<std::string> inside;
+  for_each_statement(loop.body, [&](const Statement& statement) {
+    if (const auto* inner = std::get_if<Loop>(&statement.node)) inside.insert(inner->variable);
+    const auto* assign = std::get_if<Assign>(&statement.node);
+    if (!assign || assign->declares || !is_bf16_product(*assign->value)) return true;
+    Chunk chunk = chunk_of_extent(inner_extent(*assign->value));
+    while (chunk.kind == Chunk::Kind::span && inside.contains(chunk.span)) chunk = chunk_of_extent(spans_.at(chunk.span)->extent);
+    const bool own = chunk.kind == Chunk::Kind::span && chunk.span == loop.variable;
+    if (chunk.kind != Chunk::Kind::even && !own) last_[assign->name] = {Chunk::Kind::ended, {}};
+    return true;
+  });
+}
+
+void ProductCheck::loop(const Loop& loop) {
+  join_iterations(loop);
+  block(loop.body);
+  for (auto& [name, chunk] : last_)
+    if (chunk.kind == Chunk::Kind::span && chunk.span == loop.variable) chunk = chunk_of_extent(loop.extent);
+}
+
+void ProductCheck::visit(const Statement& statement) {
+  for_each_expr(statement, [&](const Expr& e) { check(statement, e); });
+  if (const auto* assign = std::get_if<Assign>(&statement.node)) {
+    last_[assign->name] = chunk_after(*assign->value);
+  } else if (const auto* inner = std::get_if<Loop>(&statement.node)) {
+    loop(*inner);
+  } else if (const auto* at = std::get_if<At>(&statement.node)) {
+    block(at->body);
+  } else if (const auto* branch = std::get_if<If>(&statement.node)) {
+    const auto before = last_;
+    block(branch->then_block);
+    const auto after_then = std::exchange(last_, before);
+    block(branch->else_block);
+    for (const auto& [name, chunk] : after_then)
+      if (chunk.kind != Chunk::Kind::even && last_[name].kind != Chunk::Kind::ended) last_[name] = chunk;
+  }
+}
+
+}  // namespace
+
+void check_sums(const Program& program, std::vector<Diagnostic>& findings) {
+  std::set<std::string> accumulators;
+  const auto report = [&](const Statement& statement, std::string message, std::string hint) {
+    findings.push_back({"accumulator", program.where(statement.origin), std::move(message), std::move(hint), {}, false});
+  };
+  for_each_statement(program.body, [&](const Statement& statement) {
+    const auto* assign = std::get_if<Assign>(&statement.node);
+    for_each_expr(statement, [&](const Expr& e) {
+      if (!continues_f32_sum(e)) return;
+      const bool in_place = assign && !assign->declares && assign->value.get() == &e && e.args[0]->op == Op::variable &&
+                            e.args[0]->name == assign->name;
+      if (in_place)
+        accumulators.insert(assign->name);
+      else
+        report(statement, "a row_sum_acc may only continue the tile it is assigned to, s = row_sum_acc(s, x)",
+               "assign it to its accumulator first, and use the accumulator in the expression");
+    });
+    return true;
+  });
+  for_each_statement(program.body, [&](const Statement& statement) {
+    const auto* assign = std::get_if<Assign>(&statement.node);
+    if (!assign || !accumulators.contains(assign->name)) return true;
+    const Expr& value = *assign->value;
+    if (!is_zeros(value) && value.op != Op::row_sum && !continues_f32_sum(value))
+      report(
+          statement,
+          fmt::format(
+              "'{}' accumulates a row sum, and is assigned {} here; it may only be zeros, a row_sum, or continued by row_sum_acc",
+              assign->name, print(assign->value)),
+          fmt::format("use another tile for this value: let other = {}", print(assign->value)));
+    return true;
+  });
+}
+
+void check_products(const Program& program, std::vector<Diagnostic>& findings) {
+  ProductCheck(program, findings).block(program.body);
+}
+
+}  // namespace imbrex::ir
