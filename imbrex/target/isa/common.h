@@ -1,0 +1,18 @@
+// What is written once for all ISAs, over the vectors that the including header defined.
+#pragma once
+
+#include "imbrex/target/isa/math.h"
+#include "imbrex/target/isa/matmul.h"
+#include "imbrex/target/isa/packing.h"
+#include "imbrex/target/isa/reductions.h"
+
+namespace imbrex::isa {
+namespace {
+
+IMBREX_OP vf even(vf low, vf high) { return float_of_bits(even(bits_of(low), bits_of(high))); }
+IMBREX_OP vf odd(vf low, vf high) { return float_of_bits(odd(bits_of(low), bits_of(high))); }
+IMBREX_OP vf interleave_lo(vf e, vf o) { return float_of_bits(interleave_lo(bits_of(e), bits_of(o))); }
+IMBREX_OP vf interleave_hi(vf e, vf o) { return float_of_bits(interleave_hi(bits_of(e), bits_of(o))); }
+
+}  // namespace
+}  // namespace imbrex::isa
