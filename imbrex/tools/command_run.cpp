@@ -60,13 +60,13 @@ class Run {
     if (options_.tokens && (options_.batch || options_.sequence))
       throw UserError("dimension-value", "--tokens says the same as --batch times --seq; both were given", "one of them");
     if (!options_.replay.empty() && chosen.name == front_name) {
-      const FrontSizes sizes = front_sizes_in(options_.replay);
-      if (wants_tokens || !chosen.preset.empty() || chosen.sizes.count("hidden") || chosen.sizes.count("heads") ||
-          chosen.sizes.count("q_lora"))
+      if (wants_tokens || chosen.sizes.count("hidden") || chosen.sizes.count("heads") || chosen.sizes.count("q_lora"))
         throw UserError("dimension-value", "sizes were given, but a replay takes them from its tensors",
                         "--replay without sizes");
-      chosen.sizes.insert({{"hidden", sizes.hidden}, {"heads", sizes.heads}, {"q_lora", sizes.q_lora}});
-      given["T"] = sizes.tokens;
+      const FrontLayer layer = front_layer_in(options_.replay);
+      chosen.sizes.insert(layer.options.begin(), layer.options.end());
+      if (chosen.preset.empty()) chosen.preset = layer.preset;  // for eps
+      given["T"] = layer.tokens;
     } else if (options_.tokens) {
       given["T"] = *options_.tokens;
     } else if (wants_tokens || chosen.name == front_name) {
@@ -235,10 +235,14 @@ class Run {
   void save() {
     if (options_.save.empty()) return;
     progress_.say("saving");
-    write_tensors(options_.save, "inputs", inputs_);
+    const std::map<std::string, std::string> metadata = {{"kernel", report_.kernel},
+                                                         {"variant", report_.variant},
+                                                         {"preset", report_.preset},
+                                                         {"seed", std::to_string(options_.seed)}};
+    write_tensors(options_.save, "inputs", inputs_, metadata);
     const Tensors* expected = expected_ ? &*expected_ : report_.front ? &report_.front->expected : nullptr;
-    if (expected != nullptr) write_tensors(options_.save, "expected", *expected);
-    write_tensors(options_.save, "outputs", actual_);
+    if (expected != nullptr) write_tensors(options_.save, "expected", *expected, metadata);
+    write_tensors(options_.save, "outputs", actual_, metadata);
   }
 
   const RunOptions& options_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -11,6 +12,17 @@
 #include "imbrex/tools/numbers.h"
 
 namespace imbrex::tools {
+
+namespace {
+
+// The gap between neighbouring numbers of the type at a value.
+double gap_of(DType dtype, double value) {
+  const int bits = dtype == DType::bf16 ? 7 : dtype == DType::f16 ? 10 : dtype == DType::f32 ? 23 : 0;
+  if (bits == 0) return 1;
+  return value == 0 ? 0 : std::ldexp(1.0, std::ilogb(value) - bits);
+}
+
+}  // namespace
 
 void Tally::add(double actual, double expected, double bound, int64_t index) {
   ++elements;
@@ -61,6 +73,22 @@ OutputResult compare_bits(const std::string& name, const Array& actual, const Ar
       result.tally.add(a, e, 0, i);
     }
     result.ulps.add(same_bits ? 0 : distance_in_ulps(actual, expected, i));
+  }
+  return result;
+}
+
+OutputResult compare_values(const std::string& name, const Array& actual, const Array& expected) {
+  require(actual.dtype == expected.dtype && actual.shape == expected.shape, "compared arrays have one type and shape");
+  OutputResult result{name, actual.dtype, actual.shape, {}, {}, 0};
+  const int64_t columns = actual.shape.empty() ? 1 : std::max<int64_t>(1, actual.shape.back());
+  for (int64_t row = 0; row < actual.size(); row += columns) {
+    double largest = 0;
+    for (int64_t i = row; i < row + columns; ++i) largest = std::max(largest, std::fabs(value_at(expected, i)));
+    for (int64_t i = row; i < row + columns; ++i) {
+      const double value = value_at(expected, i);
+      result.tally.add(value_at(actual, i), value, gap_of(actual.dtype, value) + std::ldexp(largest, -12), i);
+      result.ulps.add(distance_in_ulps(actual, expected, i));
+    }
   }
   return result;
 }

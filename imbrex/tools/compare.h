@@ -45,4 +45,9 @@ struct OutputResult {
 // Every bit equal; two NaNs are equal.
 OutputResult compare_bits(const std::string& name, const Array& actual, const Array& expected);
 
+// Against values computed in double, for kernels that round their results once and work in f32 before: each element within one
+// gap of its type and 2^-12 of the largest value of its row, which is what 4096 f32 roundings of such values can add up to.
+// Integers are within 1: a value near a half may be rounded either way.
+OutputResult compare_values(const std::string& name, const Array& actual, const Array& expected);
+
 }  // namespace imbrex::tools

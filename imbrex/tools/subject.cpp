@@ -13,6 +13,7 @@
 #include "imbrex/base/error.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
+#include "imbrex/kernels/registry.h"
 
 namespace imbrex::tools {
 namespace {
@@ -59,6 +60,36 @@ std::map<std::string, int64_t> settings_of(const std::vector<std::string>& texts
   for (const std::string& text : texts)
     settings.insert_or_assign(setting_of(text, option).first, setting_of(text, option).second);
   return settings;
+}
+
+void SubjectOptions::add_to(CLI::App& command) {
+  command.add_option("name", name, "A registered kernel (imbrex list), or a .tile file")->required();
+  command.add_option("--variant", variant, "One of the kernel's variants (default: the first)");
+  command.add_option("--preset", preset, "One of the kernel's presets");
+  const auto size = [&](const char* flag, const char* option, const char* text) {
+    command.add_option_function<int64_t>(
+        flag, [this, option](int64_t value) { sizes.insert_or_assign(option, value); }, text);
+  };
+  size("--hidden", "hidden", "Columns of x");
+  size("--heads", "heads", "Query heads");
+  size("--q-lora", "q_lora", "Columns of the query latent");
+  size("--row-splits", "row_splits", "Parts into which the fused variant splits its rows");
+  command.add_option("--set", settings, "Any option of the kernel: NAME=INTEGER");
+}
+
+Subject subject_of(const SubjectOptions& options) {
+  if (is_tile_file(options.name)) {
+    if (!options.variant.empty() || !options.preset.empty() || !options.sizes.empty() || !options.settings.empty())
+      throw UserError("unknown-option", fmt::format("'{}' is a file: it has no variants, presets or options", options.name),
+                      "only dimensions, with --dim or --tokens");
+    return subject_from_file(options.name);
+  }
+  std::map<std::string, int64_t> chosen = options.sizes;
+  for (const auto& [name, value] : settings_of(options.settings, "--set")) chosen.insert_or_assign(name, value);
+  // The front's first preset is the small one of the tests; a person means the model.
+  const std::string preset = options.preset.empty() && options.name == front_name ? "flash" : options.preset;
+  kernels::Built built = kernels::build(options.name, options.variant, preset, chosen);
+  return {built.name, built.variant, built.preset, std::move(built.program), built.eps, std::move(built.reference)};
 }
 
 std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::map<std::string, int64_t>& given) {

@@ -1,0 +1,222 @@
+// Whatever is wrong with a command line or a file: a status that is not 0, one message that says what and what to try, nothing on
+// standard output, nothing half-written, no crash.
+#include <gtest/gtest.h>
+
+#include "imbrex/checkpoint/safetensors.h"
+#include "imbrex_command.h"
+
+namespace imbrex::tests {
+namespace {
+
+const std::string front = "deepseek_v4/qkv_proj_rope";
+const std::string run_demo = "run " + front + " --preset demo --tokens 2 --repeat 1 ";
+
+void expect_error(const CommandResult& result, const std::string& id, const std::string& text) {
+  EXPECT_EQ(result.status, 1) << result.out << result.err;
+  EXPECT_EQ(result.out, "");
+  EXPECT_NE(result.err.find("error [" + id + "]"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find(text), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("try: "), std::string::npos) << result.err;
+  EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(IMBREX_SOURCE_DIR) / "docs/diagnostics" / (id + ".md"))) << id;
+}
+
+TEST(BadInput, unknown_names) {
+  expect_error(imbrex_command("run nn/rms_nrom"), "unknown-kernel", "nn/rms_nrom");
+  expect_error(imbrex_command("show nothing"), "unknown-kernel", "nothing");
+  expect_error(imbrex_command("run " + front + " --preset huge"), "unknown-preset", "huge");
+  expect_error(imbrex_command("run " + front + " --variant plain2"), "unknown-variant", "plain2");
+  expect_error(imbrex_command(run_demo + "--isa sse9"), "unknown-isa", "sse9");
+  expect_error(imbrex_command("emit " + front + " --isa sse9"), "unknown-isa", "sse9");
+  expect_error(imbrex_command("run no/such.tile"), "file-unreadable", "no/such.tile");
+  expect_error(imbrex_command("run " + front + " --set depth=3"), "unknown-option", "depth");
+}
+
+TEST(BadInput, dimensions_that_cannot_be) {
+  for (const char* value : {"0", "-1", "9223372036854775807"}) {
+    expect_error(imbrex_command("run " + front + " --preset demo --tokens " + value), "dimension-value", value);
+    expect_error(imbrex_command("run " + front + " --preset demo --heads " + value), "dimension-value", value);
+    expect_error(imbrex_command("run " + front + " --preset demo --hidden " + value), "dimension-value", value);
+    expect_error(imbrex_command("run " + front + " --preset demo --q-lora " + value), "dimension-value", value);
+    expect_error(imbrex_command("run " + front + " --preset demo --row-splits " + value), "dimension-value", value);
+  }
+  expect_error(imbrex_command("run " + front + " --preset demo --batch 9223372036854775807 --seq 3"), "dimension-value",
+               "--batch");
+  expect_error(imbrex_command("run " + front + " --preset demo --batch 0"), "dimension-value", "--batch");
+  expect_error(imbrex_command("run " + front + " --preset demo --batch 1 --tokens 1"), "dimension-value", "both were given");
+  expect_error(imbrex_command("run " + front + " --preset flash --tokens 2000000000"), "out-of-memory", "memory");
+  expect_error(imbrex_command("run " + front + " --preset demo --dim U=3"), "dimension-value", "no dimension U");
+  expect_error(imbrex_command("run " + front + " --preset demo --dim T"), "dimension-value", "NAME=INTEGER");
+  expect_error(imbrex_command(run_demo + "--threads -1"), "thread-count", "-1");
+  expect_error(imbrex_command(run_demo + "--threads 100000"), "thread-count", "100000");
+}
+
+TEST(BadInput, command_lines_that_mean_nothing) {
+  for (const char* arguments : {"", "fly", "run", "run a b", "--batch 3", "cache", "cache burn", "run x --tokens many",
+                                "run x --backend gpu", "run x --repeat 0", "aot deepseek_v4/qkv_proj_rope"}) {
+    const CommandResult result = imbrex_command(arguments);
+    EXPECT_GT(result.status, 100) << arguments;
+    EXPECT_LT(result.status, 128) << arguments;
+    EXPECT_NE(result.err, "") << arguments;
+  }
+}
+
+// ---- replay folders
+// -------------------------------------------------------------------------------------------------------------
+
+// A folder that `run --save` made, which each test spoils in one way.
+class BadReplay : public testing::Test {
+ protected:
+  void SetUp() override {
+    const CommandResult saved = imbrex_command(run_demo + "--save '" + layer() + "'");
+    ASSERT_EQ(saved.status, 0) << saved.out << saved.err;
+    inputs_ = checkpoint::read_safetensors(file("inputs"));
+  }
+  std::string layer() const { return folder_.file("layer"); }
+  std::string file(const std::string& what) const { return layer() + "/" + what + ".safetensors"; }
+  CommandResult replay() const { return imbrex_command("run " + front + " --repeat 1 --replay '" + layer() + "'"); }
+  void write_inputs() const { checkpoint::write_safetensors(file("inputs"), inputs_); }
+
+  TemporaryFolder folder_;
+  std::map<std::string, Array> inputs_;
+};
+
+TEST_F(BadReplay, good_twin_passes) {
+  EXPECT_EQ(replay().status, 0) << replay().out << replay().err;
+  std::filesystem::remove(file("expected"));
+  EXPECT_EQ(replay().status, 0) << replay().out << replay().err;
+}
+
+TEST_F(BadReplay, missing_folder_and_file) {
+  expect_error(imbrex_command("run " + front + " --replay '" + folder_.file("none") + "'"), "file-unreadable", "none");
+  std::filesystem::remove(file("inputs"));
+  expect_error(replay(), "file-unreadable", "inputs.safetensors");
+}
+
+TEST_F(BadReplay, each_tensor_missing) {
+  for (const auto& [name, array] : std::map(inputs_)) {
+    inputs_.erase(name);
+    write_inputs();
+    expect_error(replay(), "tensor-missing", "'" + name + "'");
+    inputs_.emplace(name, array);
+  }
+}
+
+TEST_F(BadReplay, each_tensor_of_another_shape) {
+  for (const auto& [name, array] : std::map(inputs_)) {
+    inputs_[name].shape.push_back(1);
+    inputs_[name].shape.push_back(1);
+    write_inputs();
+    expect_error(replay(), "tensor-mismatch", "'" + name + "'");
+    inputs_[name] = array;
+  }
+}
+
+TEST_F(BadReplay, each_tensor_of_another_type) {
+  for (const auto& [name, array] : std::map(inputs_)) {
+    inputs_[name] = Array::zeros(DType::int32, array.shape);
+    write_inputs();
+    expect_error(replay(), "tensor-mismatch", "'" + name + "'");
+    inputs_[name] = array;
+  }
+}
+
+TEST_F(BadReplay, sizes_that_contradict_each_other) {
+  inputs_["wkv"] = Array::zeros(DType::bf16, {inputs_["x"].shape[1] + 1, 512});
+  write_inputs();
+  expect_error(replay(), "tensor-mismatch", "'wkv'");
+}
+
+TEST_F(BadReplay, no_tokens) {
+  inputs_["x"] = Array::zeros(DType::bf16, {0, inputs_["x"].shape[1]});
+  write_inputs();
+  expect_error(replay(), "tensor-mismatch", "'x'");
+}
+
+TEST_F(BadReplay, truncated_files) {
+  const std::string whole = read_text(file("inputs"));
+  for (const size_t size : {size_t{0}, size_t{7}, size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    write_text(file("inputs"), whole.substr(0, size));
+    expect_error(replay(), "safetensors-malformed", "inputs.safetensors");
+  }
+  write_text(file("inputs"), whole);
+  write_text(file("expected"), "short");
+  expect_error(replay(), "safetensors-malformed", "expected.safetensors");
+}
+
+TEST_F(BadReplay, wrong_expected_values_fail_but_are_no_error) {
+  auto expected = checkpoint::read_safetensors(file("expected"));
+  for (int64_t i = 0; i < expected["qr"].size(); i += 100) expected["qr"].as<int8_t>()[i] ^= 0x40;
+  checkpoint::write_safetensors(file("expected"), expected);
+  const CommandResult result = replay();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.out.find("qr        FAIL"), std::string::npos) << result.out << result.err;
+  EXPECT_NE(result.out.find("kv        PASS"), std::string::npos) << result.out;
+}
+
+// ---- files, caches, compilers
+// ---------------------------------------------------------------------------------------------------
+
+TEST(BadInput, save_where_nothing_can_be_written) {
+  const TemporaryFolder folder;
+  write_text(folder.file("taken"), "");
+  expect_error(imbrex_command(run_demo + "--save '" + folder.file("taken") + "'"), "file-unwritable", "taken");
+  EXPECT_EQ(read_text(folder.file("taken")), "");
+  EXPECT_EQ(folder.entries(), 1u);
+}
+
+TEST(BadInput, tile_files) {
+  const TemporaryFolder folder;
+  const CommandResult good = imbrex_command("show nn/rms_norm");
+  ASSERT_EQ(good.status, 0) << good.err;
+  write_text(folder.file("good.tile"), good.out);
+  EXPECT_EQ(imbrex_command("show '" + folder.file("good.tile") + "'").out, good.out);
+  write_text(folder.file("bad.tile"), good.out.substr(0, good.out.size() / 2));
+  const CommandResult bad = imbrex_command("run '" + folder.file("bad.tile") + "'");
+  EXPECT_EQ(bad.status, 1);
+  EXPECT_NE(bad.err.find("bad.tile:"), std::string::npos) << bad.err;
+  EXPECT_NE(bad.err.find("error ["), std::string::npos) << bad.err;
+}
+
+TEST(BadInput, a_cache_that_cannot_be_written_still_runs) {
+  const TemporaryFolder folder;
+  write_text(folder.file("file"), "");
+  const CommandResult result =
+      imbrex_command("run nn/rms_norm --repeat 1", fmt::format("IMBREX_CACHE='{}'", folder.file("file/below")));
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+  EXPECT_NE(result.err.find("warning ["), std::string::npos) << result.err;
+}
+
+TEST(BadInput, a_damaged_cache_entry_is_made_again) {
+  const TemporaryFolder folder;
+  const std::string environment = fmt::format("IMBREX_CACHE='{}'", folder.path());
+  ASSERT_EQ(imbrex_command("run nn/rms_norm --repeat 1", environment).status, 0);
+  int damaged = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path()))
+    if (entry.path().extension() == ".so") {
+      std::filesystem::permissions(entry.path(), std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
+      write_text(entry.path().string(), "not a library");
+      ++damaged;
+    }
+  ASSERT_GE(damaged, 1);
+  const CommandResult again = imbrex_command("run nn/rms_norm --repeat 1", environment);
+  EXPECT_EQ(again.status, 0) << again.out << again.err;
+  EXPECT_EQ(imbrex_command("cache verify", environment).status, 0);
+}
+
+TEST(BadInput, no_compiler) {
+  const TemporaryFolder folder;
+  const CommandResult result =
+      imbrex_command("run nn/rms_norm", fmt::format("IMBREX_CACHE='{}' IMBREX_CXX=/no/such/compiler", folder.path()));
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.err.find("/no/such/compiler"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("try: "), std::string::npos) << result.err;
+}
+
+TEST(BadInput, standard_output_that_is_full) {
+  const CommandResult result = run_command(fmt::format("'{}' list > /dev/full", IMBREX_COMMAND));
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.err.find("standard output"), std::string::npos) << result.err;
+}
+
+}  // namespace
+}  // namespace imbrex::tests
