@@ -9,8 +9,11 @@ Condition compare(const Index& a, ir::Compare how, const Index& b) { return {{{a
 
 Int checked_tile(Int n, const std::source_location& where) {
   if (n > 0) return n;
-  throw UserError(Diagnostic{"tile-size", {where.file_name(), static_cast<int>(where.line())},
-                             fmt::format("tiles of {} indices", n), "give a positive number of indices per tile", {}});
+  throw UserError(Diagnostic{"tile-size",
+                             {where.file_name(), static_cast<int>(where.line())},
+                             fmt::format("tiles of {} indices", n),
+                             "give a positive number of indices per tile",
+                             {}});
 }
 
 }  // namespace

@@ -5,10 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
-#if __has_include("imbrex/ir/verify.h")
 #include "imbrex/ir/verify.h"
-#define IMBREX_HAS_VERIFIER 1
-#endif
 #include "imbrex/language/recorder.h"
 
 namespace imbrex {
@@ -35,7 +32,8 @@ struct LoopHead {
   int stages = 0;
 };
 
-void tiled_loop(const LoopHead& head, const Tiles& domain, const SpanBody& body, const Pins& pins, const std::source_location& where) {
+void tiled_loop(const LoopHead& head, const Tiles& domain, const SpanBody& body, const Pins& pins,
+                const std::source_location& where) {
   Recorder& recorder = Recorder::current(where, "a loop");
   ir::Loop loop;
   loop.kind = head.kind;
@@ -47,7 +45,8 @@ void tiled_loop(const LoopHead& head, const Tiles& domain, const SpanBody& body,
   loop.begin = nested ? whole.begin.expr() : ir::constant(0);
   loop.extent = whole.size.expr();
   if (nested) loop.of_span = whole.begin.expr()->name;
-  loop.variable = recorder.claim_name(name_for(domain.name, nested ? ir::named(loop.of_span + "_part") : loop.extent, "s"), false, where);
+  loop.variable =
+      recorder.claim_name(name_for(domain.name, nested ? ir::named(loop.of_span + "_part") : loop.extent, "s"), false, where);
   const std::string& v = loop.variable;
   Index begin(ir::span_begin(v));
   const Span span{nested ? begin : whole.begin + begin, Index(ir::span_size(v)), Index(ir::span_index(v))};
@@ -55,7 +54,8 @@ void tiled_loop(const LoopHead& head, const Tiles& domain, const SpanBody& body,
   recorder.append({std::move(loop), pins.annotations, -1}, where);
 }
 
-void counted_loop(const LoopHead& head, const Range& domain, const IndexBody& body, const Pins& pins, const std::source_location& where) {
+void counted_loop(const LoopHead& head, const Range& domain, const IndexBody& body, const Pins& pins,
+                  const std::source_location& where) {
   Recorder& recorder = Recorder::current(where, "a loop");
   ir::Loop loop;
   loop.kind = head.kind;
@@ -69,22 +69,22 @@ void counted_loop(const LoopHead& head, const Range& domain, const IndexBody& bo
 
 LoopHead pipelined(Int stages, const std::source_location& where) {
   if (stages < 1 || stages > 1024)
-    recording::fail(where, "pipeline-stages", fmt::format("a pipeline of {} stages", stages), "give a number of stages from 1 to 1024");
+    recording::fail(where, "pipeline-stages", fmt::format("a pipeline of {} stages", stages),
+                    "give a number of stages from 1 to 1024");
   return {ir::Loop::Kind::pipeline, static_cast<int>(stages)};
 }
 
 }  // namespace
 
-// ---- kernels ----------------------------------------------------------------------------------------------------------------------
+// ---- kernels
+// ----------------------------------------------------------------------------------------------------------------------
 
 Kernel kernel(const std::string& name, const std::function<void(Builder&)>& body, std::source_location where) {
   Recorder recorder(name, where);
   Builder builder;
   body(builder);
   ir::Program program = recorder.finish();
-#ifdef IMBREX_HAS_VERIFIER
   ir::verify_or_throw(program);
-#endif
   return Kernel(std::move(program));
 }
 
@@ -121,7 +121,8 @@ Tensor view(const std::string& name, const Tensor& base, std::vector<Index> shap
   return Recorder::current(where, "view").view(name, base, shape, where);
 }
 
-// ---- loops and scopes -------------------------------------------------------------------------------------------------------------
+// ---- loops and scopes
+// -------------------------------------------------------------------------------------------------------------
 
 void parallel(const Tiles& domain, const SpanBody& body, const Pins& pins, std::source_location where) {
   tiled_loop({ir::Loop::Kind::parallel}, domain, body, pins, where);
@@ -155,18 +156,22 @@ void when(const Condition& condition, const Body& then, const Body& otherwise, s
   recorder.append({std::move(branch), {}, -1}, where);
 }
 
-// ---- data in control, assumptions, looking in -------------------------------------------------------------------------------------
+// ---- data in control, assumptions, looking in
+// -------------------------------------------------------------------------------------
 
 Index read(const Tensor& tensor, std::vector<Index> position, std::source_location where) {
   Recorder& recorder = Recorder::current(where, "read");
   const auto entry = Recorder::entry_of(tensor);
   recorder.check(*entry, where);
   if (tensor.dtype() != DType::int32)
-    recording::fail(where, "dtype-mismatch", fmt::format("an index is read from '{}', which is {}", tensor.name(), name_of(tensor.dtype())),
+    recording::fail(where, "dtype-mismatch",
+                    fmt::format("an index is read from '{}', which is {}", tensor.name(), name_of(tensor.dtype())),
                     "read indices from an int32 tensor");
   if (position.size() != entry->shape.size())
-    recording::fail(where, "slice-rank", fmt::format("one element of '{}' has {} indices; got {}", tensor.name(), entry->shape.size(), position.size()),
-                    "give one index for each axis");
+    recording::fail(
+        where, "slice-rank",
+        fmt::format("one element of '{}' has {} indices; got {}", tensor.name(), entry->shape.size(), position.size()),
+        "give one index for each axis");
   ir::ReadIndex node{recorder.claim_name(tensor.name() + "_at", false, where), tensor.name(), {}};
   for (const Index& index : position) node.position.push_back(index.expr());
   Index result(ir::named(node.name));

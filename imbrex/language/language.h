@@ -42,7 +42,7 @@ class Kernel {
 };
 
 struct DimOptions {
-  Int typical = 0;         // what plans are made for; 0: not said
+  Int typical = 0;              // what plans are made for; 0: not said
   std::optional<Int> max = {};  // calls with more are refused
 };
 

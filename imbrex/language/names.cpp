@@ -7,10 +7,24 @@ namespace imbrex::recording {
 namespace {
 
 // Words of the program text that are no operations or types.
-constexpr const char* kWords[] = {"imbrex",   "kernel", "dim",   "typical", "max",  "input",  "output",          "inout", "create", "view",
-                                  "let",      "read",   "at",    "if",      "else", "tap",    "assume",          "by",    "tiles",  "in",
-                                  "parallel", "range",  "and",   "pipeline", "min", "assume_distinct", "transpose_a", "transpose_b",
-                                  "rint",     "round",  "floor", "ceil",    "trunc", "inf",   "nan"};
+constexpr const char* kWords[] = {"imbrex",      "kernel",
+                                  "dim",         "typical",
+                                  "max",         "input",
+                                  "output",      "inout",
+                                  "create",      "view",
+                                  "let",         "read",
+                                  "at",          "if",
+                                  "else",        "tap",
+                                  "assume",      "by",
+                                  "tiles",       "in",
+                                  "parallel",    "range",
+                                  "and",         "pipeline",
+                                  "min",         "assume_distinct",
+                                  "transpose_a", "transpose_b",
+                                  "rint",        "round",
+                                  "floor",       "ceil",
+                                  "trunc",       "inf",
+                                  "nan"};
 
 // What the value of an operation is called where the author gives no name.
 const char* noun_of(ir::Op op) {
@@ -30,15 +44,31 @@ const char* noun_of(ir::Op op) {
     case Op::sub: return "difference";
     case Op::mul: return "product";
     case Op::div: return "quotient";
-    case Op::min: case Op::row_min: case Op::col_min: return "least";
-    case Op::max: case Op::row_max: case Op::col_max: return "largest";
-    case Op::eq: case Op::ne: case Op::lt: case Op::le: case Op::gt: case Op::ge: return "mask";
+    case Op::min:
+    case Op::row_min:
+    case Op::col_min: return "least";
+    case Op::max:
+    case Op::row_max:
+    case Op::col_max: return "largest";
+    case Op::eq:
+    case Op::ne:
+    case Op::lt:
+    case Op::le:
+    case Op::gt:
+    case Op::ge: return "mask";
     case Op::select: return "choice";
-    case Op::row_sum: case Op::col_sum: case Op::row_sum_acc: case Op::col_sum_acc: return "sum";
-    case Op::matmul: case Op::matmul_acc: return "acc";
+    case Op::row_sum:
+    case Op::col_sum:
+    case Op::row_sum_acc:
+    case Op::col_sum_acc: return "sum";
+    case Op::matmul:
+    case Op::matmul_acc: return "acc";
     case Op::reshape: return "reshaped";
     case Op::transpose: return "transposed";
-    case Op::concat_rows: case Op::concat_columns: return "joined";
+    case Op::concat_rows:
+    case Op::concat_columns: return "joined";
+    case Op::columns: return "part";
+    case Op::repeat_rows: return "repeated";
     case Op::even: return "evens";
     case Op::odd: return "odds";
     case Op::interleave: return "interleaved";
@@ -56,7 +86,8 @@ class Namer {
     each_assign(block, [&](const ir::Assign& assign) {
       if (assign.declares) return;
       const ir::Op op = assign.value->op;
-      if (op == ir::Op::row_sum_acc || op == ir::Op::col_sum_acc || op == ir::Op::matmul_acc) accumulators_[assign.name] = noun_of(op);
+      if (op == ir::Op::row_sum_acc || op == ir::Op::col_sum_acc || op == ir::Op::matmul_acc)
+        accumulators_[assign.name] = noun_of(op);
     });
   }
 
@@ -142,7 +173,8 @@ class Namer {
 
 }  // namespace
 
-void name_tiles(ir::Program& program, const std::map<std::string, std::shared_ptr<Variable>>& variables, std::set<std::string> taken) {
+void name_tiles(ir::Program& program, const std::map<std::string, std::shared_ptr<Variable>>& variables,
+                std::set<std::string> taken) {
   Namer namer(variables, std::move(taken));
   namer.find_accumulators(program.body);
   namer.rename(program.body);

@@ -59,7 +59,8 @@ ir::Written Recorder::written(const std::source_location& where) {
   return {line, static_cast<int>(origins.size()) - 1};
 }
 
-// ---- names and declarations -----------------------------------------------------------------------------------------------------
+// ---- names and declarations
+// -----------------------------------------------------------------------------------------------------
 
 std::string Recorder::claim_name(const std::string& wanted, bool exactly, const std::source_location& where) {
   if (!is_name(wanted))
@@ -69,7 +70,9 @@ std::string Recorder::claim_name(const std::string& wanted, bool exactly, const 
   for (int number = 2; names_.count(name); ++number) {
     if (exactly) {
       const SourceLine& first = names_[name];
-      throw UserError(Diagnostic{"duplicate-name", line_of(where), fmt::format("the name '{}' is taken", name),
+      throw UserError(Diagnostic{"duplicate-name",
+                                 line_of(where),
+                                 fmt::format("the name '{}' is taken", name),
                                  "choose another name; names are unique in a kernel, loop variables included",
                                  {{first, "taken here"}}});
     }
@@ -82,8 +85,8 @@ std::string Recorder::claim_name(const std::string& wanted, bool exactly, const 
 void Recorder::declare_dim(const std::string& name, Int typical, std::optional<Int> max, const std::source_location& where) {
   claim_name(name, true, where);
   if (typical < 0 || (max && *max < 1) || (max && typical > *max))
-    fail(where, "dimension-range", fmt::format("dimension {} with typical value {}{}", name, typical,
-                                               max ? fmt::format(" and maximum {}", *max) : ""),
+    fail(where, "dimension-range",
+         fmt::format("dimension {} with typical value {}{}", name, typical, max ? fmt::format(" and maximum {}", *max) : ""),
          "a dimension is at least 1, and its typical value at most its maximum");
   program_.dims.push_back({name, typical, max, written(where).origin});
 }
@@ -121,14 +124,15 @@ Tensor Recorder::view(const std::string& name, const Tensor& base, const std::ve
   }
   for (const ir::IndexExpr& extent : base.entry_->shape) base_elements = ir::mul(base_elements, extent);
   if (!ir::same(elements, base_elements))
-    fail(where, "view-shape", fmt::format("view '{}' has {} elements, and '{}' has {}", name, to_text(elements), base.name(),
-                                          to_text(base_elements)),
+    fail(where, "view-shape",
+         fmt::format("view '{}' has {} elements, and '{}' has {}", name, to_text(elements), base.name(), to_text(base_elements)),
          "give a shape with the same number of elements");
   append({ir::View{name, base.name(), entry->shape}, {}, -1}, where);
   return Tensor(entry);
 }
 
-// ---- values -----------------------------------------------------------------------------------------------------------------------
+// ---- values
+// -----------------------------------------------------------------------------------------------------------------------
 
 Tile Recorder::let(ir::ExprPtr value, const std::source_location& where) {
   auto variable = std::make_shared<Variable>();
@@ -160,8 +164,7 @@ void Recorder::settle_last_let() {
     const Variable *previous = variable_of(block[i - 1]), *last = variable_of(block[i]);
     const bool one_function = previous && std::strcmp(previous->where.file_name(), last->where.file_name()) == 0 &&
                               std::strcmp(previous->where.function_name(), last->where.function_name()) == 0;
-    if (!one_function || place(*previous) <= place(*last) ||
-        mentions(std::get<ir::Assign>(block[i].node).value, previous->name))
+    if (!one_function || place(*previous) <= place(*last) || mentions(std::get<ir::Assign>(block[i].node).value, previous->name))
       return;
     std::swap(block[i - 1], block[i]);
   }
@@ -205,23 +208,28 @@ ir::ExprPtr Recorder::filled(const Value& number, DType dtype, ir::IndexExpr row
   return ir::make_constant(dtype, std::move(rows), std::move(columns), value, written(number.where));
 }
 
-// ---- statements -------------------------------------------------------------------------------------------------------------------
+// ---- statements
+// -------------------------------------------------------------------------------------------------------------------
 
 void Recorder::rebind(const std::shared_ptr<Variable>& variable, ir::ExprPtr value, const std::source_location& where) {
   check(*variable, where);
   for (auto frame = frames_.rbegin(); frame->id != variable->frame; ++frame)
     if (frame->is_parallel)
-      throw UserError(Diagnostic{"rebind-in-parallel", line_of(where),
-                                 "a tile made outside of a parallel loop is given another value inside it: its iterations would depend on "
-                                 "each other",
-                                 "make the tile inside the loop, or make the loop a range",
-                                 {{line_of(variable->where), "the tile is made here"}}});
+      throw UserError(
+          Diagnostic{"rebind-in-parallel",
+                     line_of(where),
+                     "a tile made outside of a parallel loop is given another value inside it: its iterations would depend on "
+                     "each other",
+                     "make the tile inside the loop, or make the loop a range",
+                     {{line_of(variable->where), "the tile is made here"}}});
   if (value->dtype != variable->dtype || !ir::same(value->rows, variable->rows) || !ir::same(value->columns, variable->columns))
-    throw UserError(Diagnostic{value->dtype != variable->dtype ? "dtype-mismatch" : "shape-mismatch", line_of(where),
-                               fmt::format("a tile {} cannot take the value {}", describe(variable->dtype, variable->rows, variable->columns),
-                                           describe(value->dtype, value->rows, value->columns)),
-                               "a variable keeps its type and shape; make a new tile instead",
-                               {{line_of(variable->where), "the tile is made here"}}});
+    throw UserError(
+        Diagnostic{value->dtype != variable->dtype ? "dtype-mismatch" : "shape-mismatch",
+                   line_of(where),
+                   fmt::format("a tile {} cannot take the value {}", describe(variable->dtype, variable->rows, variable->columns),
+                               describe(value->dtype, value->rows, value->columns)),
+                   "a variable keeps its type and shape; make a new tile instead",
+                   {{line_of(variable->where), "the tile is made here"}}});
   variable->used = true;
   append({ir::Assign{variable->name, std::move(value), false}, {}, -1}, where);
 }
@@ -254,7 +262,8 @@ std::vector<ir::Axis> Recorder::axes(const TensorEntry& tensor, const std::vecto
   const std::source_location& where = arguments.front().where_;
   check(tensor, where);
   if (arguments.size() != tensor.shape.size())
-    fail(where, "slice-rank", fmt::format("a slice of '{}' with {} axes; the tensor has {}", tensor.name, arguments.size(), tensor.shape.size()),
+    fail(where, "slice-rank",
+         fmt::format("a slice of '{}' with {} axes; the tensor has {}", tensor.name, arguments.size(), tensor.shape.size()),
          "give one span, index or `all` for each axis");
   std::vector<ir::Axis> result;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -270,7 +279,8 @@ std::vector<ir::Axis> Recorder::axes(const TensorEntry& tensor, const std::vecto
   return result;
 }
 
-// ---- blocks and scope -------------------------------------------------------------------------------------------------------------
+// ---- blocks and scope
+// -------------------------------------------------------------------------------------------------------------
 
 void Recorder::open(bool is_parallel) { frames_.push_back({++frames_opened_, is_parallel, 0, {}}); }
 

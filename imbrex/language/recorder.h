@@ -20,10 +20,10 @@ struct Variable {
   std::string name, wanted_name;
   DType dtype = DType::f32;
   ir::IndexExpr rows, columns;
-  uint64_t frame = 0;     // the block it was made in
-  uint64_t effects = 0;   // what that block had done by then
-  bool used = false;      // named by a statement or expression, or changed
-  bool nested = false;    // became part of the expression that used it
+  uint64_t frame = 0;    // the block it was made in
+  uint64_t effects = 0;  // what that block had done by then
+  bool used = false;     // named by a statement or expression, or changed
+  bool nested = false;   // became part of the expression that used it
   std::source_location where;
 };
 
@@ -58,7 +58,7 @@ class Recorder {
 
   // Values.
   Tile let(ir::ExprPtr value, const std::source_location& where);
-  Value use(const Tile& tile, const std::source_location& where);   // by name
+  Value use(const Tile& tile, const std::source_location& where);  // by name
   Value load(const Slice& slice);
   // The operand's expression; a temporary that nothing came after moves out of its `let` into the expression that takes it.
   ir::ExprPtr take(const Value& value);
@@ -109,11 +109,12 @@ class Recorder {
   std::map<std::string, std::shared_ptr<Variable>> variables_;  // by provisional name
   std::map<std::string, SourceLine> names_;                     // taken, and where
   std::source_location last_where_;
-  Recorder* outer_;                                             // what this thread was recording before
+  Recorder* outer_;  // what this thread was recording before
 };
 
 // Gives the tile variables of a program their printed names: the wanted one, or one from the operation; unique.
-void name_tiles(ir::Program& program, const std::map<std::string, std::shared_ptr<Variable>>& variables, std::set<std::string> taken);
+void name_tiles(ir::Program& program, const std::map<std::string, std::shared_ptr<Variable>>& variables,
+                std::set<std::string> taken);
 // True for a name that the program's text can hold.
 bool is_name(const std::string& name);
 

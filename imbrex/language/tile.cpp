@@ -53,7 +53,8 @@ Tile concat(ir::Op op, Operand& a, Operand& b) {
 
 }  // namespace
 
-// ---- tiles ------------------------------------------------------------------------------------------------------------------------
+// ---- tiles
+// ------------------------------------------------------------------------------------------------------------------------
 
 Tile::Tile(const Tile& other, std::source_location where) {
   Recorder& recorder = Recorder::current(where, "a tile");
@@ -68,7 +69,8 @@ Tile::Tile(Slice&& slice, std::source_location where) {
 void Tile::rebind(Value value) {
   Recorder& recorder = ::imbrex::recorder(value, "a tile");
   if (!variable_) recording::fail(value.where, "tile-moved", "this tile was moved away", "use the tile that it was moved to");
-  ir::ExprPtr expr = value.is_number ? recorder.filled(value, variable_->dtype, variable_->rows, variable_->columns) : recorder.take(value);
+  ir::ExprPtr expr =
+      value.is_number ? recorder.filled(value, variable_->dtype, variable_->rows, variable_->columns) : recorder.take(value);
   recorder.rebind(variable_, std::move(expr), value.where);
 }
 
@@ -128,7 +130,8 @@ Index Tile::columns() const { return Index(variable_->columns); }
 
 ByTile by(const Tile& rows) { return {Recorder::variable_of(rows)}; }
 
-// ---- slices -----------------------------------------------------------------------------------------------------------------------
+// ---- slices
+// -----------------------------------------------------------------------------------------------------------------------
 
 AxisArgument::AxisArgument(const Span& span, std::source_location where)
     : axis_{ir::Axis::Kind::range, span.begin.expr(), span.size.expr(), {}}, where_(where) {}
@@ -168,7 +171,8 @@ void Slice::operator=(Slice&& other) && {
   recorder.store(*this, recorder.load(other));
 }
 
-// ---- operands ---------------------------------------------------------------------------------------------------------------------
+// ---- operands
+// ---------------------------------------------------------------------------------------------------------------------
 
 Operand::Operand(const Tile& tile, std::source_location where) : value_(Recorder::current(where, "a tile").use(tile, where)) {}
 Operand::Operand(Tile&& tile, std::source_location where) : value_{nullptr, tile.variable_, where} {
@@ -178,14 +182,17 @@ Operand::Operand(Slice&& slice, std::source_location where) : value_(Recorder::c
 Operand::Operand(const Index& index, std::source_location where)
     : value_{ir::make_index(index.expr(), Recorder::current(where, "an index").written(where)), nullptr, where} {}
 Operand::Operand(Number number, std::source_location where)
-    : value_{ir::make_scalar(number.whole ? DType::int32 : DType::f32, number.value, Recorder::current(where, "a number").written(where)),
+    : value_{ir::make_scalar(number.whole ? DType::int32 : DType::f32, number.value,
+                             Recorder::current(where, "a number").written(where)),
              nullptr, where, true, number.whole} {}
 
-// ---- operations -------------------------------------------------------------------------------------------------------------------
+// ---- operations
+// -------------------------------------------------------------------------------------------------------------------
 
 Tile full(DType dtype, Shape shape, double value, std::source_location where) {
   Recorder& recorder = Recorder::current(where, "full");
-  return recorder.let(ir::make_constant(dtype, shape.rows.size.expr(), shape.columns.size.expr(), value, recorder.written(where)), where);
+  return recorder.let(ir::make_constant(dtype, shape.rows.size.expr(), shape.columns.size.expr(), value, recorder.written(where)),
+                      where);
 }
 Tile zeros(DType dtype, Shape shape, std::source_location where) { return full(dtype, std::move(shape), 0, where); }
 Tile iota(Extent n, Index begin, std::source_location where) {
@@ -230,7 +237,8 @@ Tile select(Operand condition, Operand a, Operand b) {
   adapt(recorder, second, left);
   if (first.is_number) left = first.expr;
   if (second.is_number) right = second.expr;
-  return recorder.let(ir::make_select(std::move(by), std::move(left), std::move(right), recorder.written(chooser.where)), chooser.where);
+  return recorder.let(ir::make_select(std::move(by), std::move(left), std::move(right), recorder.written(chooser.where)),
+                      chooser.where);
 }
 
 Tile row_sum(Operand x) { return unary(ir::Op::row_sum, x); }
@@ -244,7 +252,8 @@ Tile matmul(Operand a, Operand b, Transposed transposed) {
   Value &left = Recorder::value_of(a), &right = Recorder::value_of(b);
   Recorder& recorder = ::imbrex::recorder(left, "matmul");
   ir::ExprPtr x = recorder.take(left), y = recorder.take(right);
-  return recorder.let(ir::make_matmul(std::move(x), std::move(y), transposed.a, transposed.b, recorder.written(left.where)), left.where);
+  return recorder.let(ir::make_matmul(std::move(x), std::move(y), transposed.a, transposed.b, recorder.written(left.where)),
+                      left.where);
 }
 
 Tile matmul_acc(Operand acc, Operand a, Operand b, Transposed transposed) {
@@ -266,6 +275,18 @@ Tile reshape(Operand x, Shape shape) {
 Tile transpose(Operand x) { return unary(ir::Op::transpose, x); }
 Tile concat_rows(Operand above, Operand below) { return concat(ir::Op::concat_rows, above, below); }
 Tile concat_columns(Operand left, Operand right) { return concat(ir::Op::concat_columns, left, right); }
+Tile columns(Operand x, Int begin, Int size) {
+  Value& value = Recorder::value_of(x);
+  Recorder& recorder = ::imbrex::recorder(value, "columns");
+  return recorder.let(
+      ir::make_columns(recorder.take(value), ir::constant(begin), ir::constant(size), recorder.written(value.where)),
+      value.where);
+}
+Tile repeat_rows(Operand x, Int times) {
+  Value& value = Recorder::value_of(x);
+  Recorder& recorder = ::imbrex::recorder(value, "repeat_rows");
+  return recorder.let(ir::make_repeat_rows(recorder.take(value), times, recorder.written(value.where)), value.where);
+}
 Tile even(Operand x) { return unary(ir::Op::even, x); }
 Tile odd(Operand x) { return unary(ir::Op::odd, x); }
 Tile interleave(Operand even, Operand odd) { return binary(ir::Op::interleave, even, odd); }

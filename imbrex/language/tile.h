@@ -5,10 +5,10 @@
 // Tile    a value on chip, a matrix [rows, columns]. Axes given as a single index are dropped from a slice: [1, n] is left of one
 //         axis, [m, n] of two.
 //
-// Every operation is recorded in the kernel being built, with the author's line. `Tile v = ...` names a value; a temporary used at
-// once becomes part of the expression that uses it. `Tile b = a` is a new tile with the same value. `v = ...` and `v += ...` give
-// the variable v another value, also for later iterations of the `range` or `pipeline` around; an outer tile cannot be changed
-// inside a `parallel` ("rebind-in-parallel").
+// Every operation is recorded in the kernel being built, with the author's line. `Tile v = ...` names a value; a temporary used
+// at once becomes part of the expression that uses it. `Tile b = a` is a new tile with the same value. `v = ...` and `v += ...`
+// give the variable v another value, also for later iterations of the `range` or `pipeline` around; an outer tile cannot be
+// changed inside a `parallel` ("rebind-in-parallel").
 //
 // Expressions mean the same whichever operand the C++ compiler evaluates first. Only functions that themselves record statements
 // (stores, loops) should not be called twice in one expression.
@@ -154,9 +154,11 @@ class Operand {
   Operand(Slice&& slice, std::source_location where = std::source_location::current());
   Operand(const Index& index, std::source_location where = std::source_location::current());
   template <std::floating_point F>
-  Operand(F number, std::source_location where = std::source_location::current()) : Operand(Number{double(number), false}, where) {}
+  Operand(F number, std::source_location where = std::source_location::current())
+      : Operand(Number{double(number), false}, where) {}
   template <std::integral I>
-  Operand(I number, std::source_location where = std::source_location::current()) : Operand(Number{double(number), true}, where) {}
+  Operand(I number, std::source_location where = std::source_location::current())
+      : Operand(Number{double(number), true}, where) {}
 
  private:
   friend class recording::Recorder;
@@ -232,13 +234,14 @@ Tile col_sum(Operand x);
 Tile col_max(Operand x);
 Tile col_min(Operand x);
 
-// ---- matrix products: bf16 x bf16 and f32 x f32 -> f32, int8 x int8 and uint8 x int8 -> int32 ----------------------------------
+// ---- matrix products: bf16 x bf16 and f32 x f32 -> f32, int8 x int8 and uint8 x int8 -> int32
+// ----------------------------------
 
 struct Transposed {
   bool a = false, b = false;
 };
-Tile matmul(Operand a, Operand b, Transposed transposed = {});                    // [m, k] [k, n] -> [m, n]
-Tile matmul_acc(Operand acc, Operand a, Operand b, Transposed transposed = {});   // acc + a b, k continued
+Tile matmul(Operand a, Operand b, Transposed transposed = {});                   // [m, k] [k, n] -> [m, n]
+Tile matmul_acc(Operand acc, Operand a, Operand b, Transposed transposed = {});  // acc + a b, k continued
 
 // ---- moving elements ----------------------------------------------------------------------------------------------------------
 
@@ -246,6 +249,8 @@ Tile reshape(Operand x, Shape shape);  // row-major
 Tile transpose(Operand x);
 Tile concat_rows(Operand above, Operand below);
 Tile concat_columns(Operand left, Operand right);
+Tile columns(Operand x, Int begin, Int size);  // size columns of a tile from begin on
+Tile repeat_rows(Operand x, Int times);        // each row so many times, one below the other: [m, n] -> [m * times, n]
 Tile even(Operand x);                          // columns 0, 2, ...; the number of columns is a constant and even
 Tile odd(Operand x);                           // columns 1, 3, ...
 Tile interleave(Operand even, Operand odd);    // the inverse of even and odd

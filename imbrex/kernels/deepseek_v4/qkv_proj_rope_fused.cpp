@@ -1,0 +1,178 @@
+// The fused variant: the norm, the latents' norms and the rotations each in one scope, matrix products as pipelined accumulation.
+#include "imbrex/kernels/deepseek_v4/parts.h"
+
+namespace imbrex::kernels::deepseek_v4 {
+namespace {
+
+constexpr Int row_tile = 16;         // rows of an elementwise scope
+constexpr Int matmul_row_tile = 64;  // rows that use one panel of weights while it is in cache
+constexpr Int latent_column_tile = 64, k_tile = 256;
+
+void attn_norm(const Front& f, const QkvProjRope& config, const Tensor& token_x_bf16) {
+  const Int D = config.hidden;
+  parallel(tiles(f.T, row_tile), [&](Span t) {
+    at("attn_norm", [&] {
+      Tile sum = zeros(f32, {t, 1}).named("x_sum");
+      range(tiles(D, k_tile).named("d"), [&](Span d) {
+        Tile v = cast(f.x(t, d), f32);
+        sum += row_sum(v * v);
+      });
+      Tile inv = inverse_rms(sum, D, config.eps).named("x_inv");
+      range(tiles(D, k_tile).named("d_apply"),
+            [&](Span d) { token_x_bf16(t, d) = cast(cast(f.x(t, d), f32) * inv * to_f32(f.norm_w(d)), bf16, rint); });
+    });
+  });
+}
+
+// out[:, n] = a . w[:, n] for each tile of columns: K runs through a pipeline of two stages; its first step starts the
+// accumulator.
+void matmul_columns(const std::string& scope, const Tensor& a, const Tensor& w, const Tensor& out, Int column_tile,
+                    const Dim& T) {
+  parallel(tiles(out.extent(1), column_tile).named("n"), [&](Span n) {
+    at(scope, [&] {
+      range(tiles(T, matmul_row_tile), [&](Span t) {
+        Tile acc = zeros(out.dtype(), {t, n});
+        pipeline(2, tiles(a.extent(1), k_tile).named("k"), [&](Span k) {
+          when(
+              k.index == 0, [&] { acc = matmul(a(t, k), w(k, n)); }, [&] { acc = matmul_acc(acc, a(t, k), w(k, n)); });
+        });
+        out(t, n) = acc;
+      });
+    });
+  });
+}
+
+void qr_rms(const Front& f, const QkvProjRope& config, const Tensor& qr_fp32, const Tensor& qr_bf16) {
+  const Int Q = config.q_lora;
+  parallel(tiles(f.T, row_tile), [&](Span t) {
+    at("qr_rms", [&] {
+      Tile sum = zeros(f32, {t, 1}).named("qr_sum");
+      range(tiles(Q, k_tile).named("c"), [&](Span c) {
+        Tile v = qr_fp32(t, c);
+        sum += row_sum(v * v);
+      });
+      Tile inv = inverse_rms(sum, Q, config.eps).named("qr_inv");
+      range(tiles(Q, k_tile).named("c_apply"),
+            [&](Span c) { qr_bf16(t, c) = cast(qr_fp32(t, c) * inv * cast(f.gamma_cq(c), f32), bf16, rint); });
+    });
+  });
+}
+
+void qr_quant(const Front& f, const QkvProjRope& config, const Tensor& qr_bf16) {
+  parallel(tiles(f.T, row_tile), [&](Span t) {
+    at("qr_quant", [&] {
+      Tile quant = (127.0f / row_magnitude(qr_bf16, t)).named("quant");
+      f.qr_scale(t, all) = 1.0f / quant;
+      range(tiles(config.q_lora, k_tile).named("c"),
+            [&](Span c) { f.qr(t, c) = cast(cast(cast(qr_bf16(t, c), f32) * quant, int32, rint), int8, rint); });
+    });
+  });
+}
+
+// A head's 512 columns at a time: the exact product stays in cache until it is dequantized.
+void qproj(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp32) {
+  parallel(tiles(config.heads * head_dim, head_dim).named("n"), [&](Span n) {
+    Tensor q_proj_int32 = create_tensor("q_proj_int32", int32, {f.T, head_dim});
+    at("qproj_matmul", [&] {
+      range(tiles(f.T, matmul_row_tile), [&](Span t) {
+        Tile acc = zeros(int32, {t, n});
+        pipeline(2, tiles(config.q_lora, k_tile).named("k"), [&](Span k) {
+          when(
+              k.index == 0, [&] { acc = matmul(f.qr(t, k), f.wq_b(k, n)); },
+              [&] { acc = matmul_acc(acc, f.qr(t, k), f.wq_b(k, n)); });
+        });
+        q_proj_int32(t, span(0, n.size)) = acc;
+      });
+    });
+    at("qproj_dequant", [&] {
+      range(tiles(f.T, row_tile),
+            [&](Span t) { q_proj_fp32(t, n) = dequantize(f, config, q_proj_int32(t, span(0, n.size)), t, n); });
+    });
+  });
+}
+
+// The rows of split s of `splits`, a tile at a time.
+void rows_of_split(const Dim& T, Int splits, const Index& s, const std::function<void(Span)>& body) {
+  const Index rows = ceil_div(T, splits);
+  range(tiles(between(s * rows, min((s + 1) * rows, T)), row_tile).named("t"), body);
+}
+
+void rope_reassemble(const std::string& scope, const Dim& T, const Tensor& even_bf16, const Tensor& odd_bf16,
+                     const Tensor& rope_fp32) {
+  at(scope, [&] {
+    range(tiles(T, row_tile),
+          [&](Span t) { rope_fp32(t, all) = interleave(cast(even_bf16(t, all), f32), cast(odd_bf16(t, all), f32)); });
+  });
+}
+
+void q_heads(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp32) {
+  parallel(Range(config.heads).named("h"), [&](Index h) {
+    Tensor q_rot_even_bf16 = create_tensor("q_rot_even_bf16", bf16, {f.T, even_columns});
+    Tensor q_rot_odd_bf16 = create_tensor("q_rot_odd_bf16", bf16, {f.T, even_columns});
+    Tensor q_rope_fp32 = create_tensor("q_rope_fp32", f32, {f.T, rope_dim});
+    at("q_head_rms_rope", [&] {
+      range(Range(config.row_splits).named("split"), [&](Index s) {
+        rows_of_split(f.T, config.row_splits, s, [&](Span t) {
+          Tile u = Tile(q_proj_fp32(t, span(h * head_dim, head_dim))).named("u");
+          Tile inv = inverse_rms(row_sum(u * u), head_dim, config.eps).named("q_inv");
+          f.q(t, h, span(0, nope_dim)) = cast(q_proj_fp32(t, span(h * head_dim, nope_dim)) * inv, bf16, rint);
+          Tile tail = (q_proj_fp32(t, span(h * head_dim + nope_dim, rope_dim)) * inv).named("q_tail");
+          const Pair rotated = rotate(f, t, tail);
+          q_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
+          q_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
+        });
+      });
+    });
+    rope_reassemble("q_rope_reassemble", f.T, q_rot_even_bf16, q_rot_odd_bf16, q_rope_fp32);
+    at("q_rope_write", [&] {
+      range(tiles(f.T, row_tile), [&](Span t) { f.q(t, h, span(nope_dim, rope_dim)) = cast(q_rope_fp32(t, all), bf16, rint); });
+    });
+  });
+}
+
+void kv_rms(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
+  Tensor kv_rot_even_bf16 = create_tensor("kv_rot_even_bf16", bf16, {f.T, even_columns});
+  Tensor kv_rot_odd_bf16 = create_tensor("kv_rot_odd_bf16", bf16, {f.T, even_columns});
+  Tensor kv_rope_fp32 = create_tensor("kv_rope_fp32", f32, {f.T, rope_dim});
+  const Span nope = span(0, nope_dim), tail_columns = span(nope_dim, rope_dim);
+  parallel(Range(config.row_splits).named("split"), [&](Index s) {
+    at("kv_rms", [&] {
+      rows_of_split(f.T, config.row_splits, s, [&](Span t) {
+        Tile v = Tile(kv_fp32(t, all)).named("kv_row");
+        Tile inv = inverse_rms(row_sum(v * v), head_dim, config.eps).named("kv_inv");
+        f.kv(t, nope) = cast(kv_fp32(t, nope) * inv * cast(f.gamma_ckv(nope), f32), bf16, rint);
+        Tile tail = (kv_fp32(t, tail_columns) * inv * cast(f.gamma_ckv(tail_columns), f32)).named("kv_tail");
+        const Pair rotated = rotate(f, t, tail);
+        kv_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
+        kv_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
+      });
+    });
+  });
+  rope_reassemble("kv_rope_reassemble", f.T, kv_rot_even_bf16, kv_rot_odd_bf16, kv_rope_fp32);
+  at("kv_rope_write",
+     [&] { range(tiles(f.T, row_tile), [&](Span t) { f.kv(t, tail_columns) = cast(kv_rope_fp32(t, all), bf16, rint); }); });
+}
+
+}  // namespace
+
+Kernel qkv_proj_rope_fused(const QkvProjRope& config) {
+  return kernel("qkv_proj_rope_fused", [&](Builder& k) {
+    const Front f = declare(k, config);
+    Tensor token_x_bf16 = create_tensor("token_x_bf16", bf16, {f.T, config.hidden});
+    Tensor qr_fp32 = create_tensor("qr_fp32", f32, {f.T, config.q_lora});
+    Tensor qr_bf16 = create_tensor("qr_bf16", bf16, {f.T, config.q_lora});
+    Tensor q_proj_fp32 = create_tensor("q_proj_fp32", f32, {f.T, config.heads * head_dim});
+    Tensor kv_fp32 = create_tensor("kv_fp32", f32, {f.T, head_dim});
+
+    attn_norm(f, config, token_x_bf16);
+    matmul_columns("qr_proj_matmul", token_x_bf16, f.wq_a, qr_fp32, latent_column_tile, f.T);
+    qr_rms(f, config, qr_fp32, qr_bf16);
+    qr_quant(f, config, qr_bf16);
+    qproj(f, config, q_proj_fp32);
+    q_heads(f, config, q_proj_fp32);
+    matmul_columns("kv_proj_matmul", token_x_bf16, f.wkv, kv_fp32, latent_column_tile, f.T);
+    kv_rms(f, config, kv_fp32);
+  });
+}
+
+}  // namespace imbrex::kernels::deepseek_v4
