@@ -22,10 +22,10 @@ int show(const ShowOptions& options) {
   }
   std::vector<optimize::Step> steps;
   const ir::Program lowered = optimize::as_written(subject.program, &steps);
-  for (const optimize::Step& step : steps)
-    if (options.passes)
-      fmt::print("# ---- {} {}\n{}\n", step.name, step.changed ? "" : "(unchanged)", step.changed ? step.text : "");
-  if (!options.passes) fmt::print("{}", ir::print(lowered));
+  if (options.passes)
+    for (const optimize::Step& step : steps) fmt::print("# {}\n{}\n", step.name, ir::print(step.program));
+  else
+    fmt::print("{}", ir::print(lowered));
   return 0;
 }
 
