@@ -1,0 +1,21 @@
+// The way a kernel is lowered as its author wrote it: tile program in, tile program out. Nothing here chooses; each step only
+// recognises what loops and names stand for, so that code generation sees whole operations.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "imbrex/ir/program.h"
+
+namespace imbrex::optimize {
+
+// A program as one pass left it; `name` is the phrase that `imbrex show` prints.
+struct Step {
+  std::string name;
+  ir::Program program;
+};
+
+// Requires: a verified program. Guarantees: a verified program of the same meaning, bit for bit. Each step is added to `trace`.
+ir::Program as_written(const ir::Program& program, std::vector<Step>* trace = nullptr);
+
+}  // namespace imbrex::optimize
