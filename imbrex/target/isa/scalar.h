@@ -1,0 +1,236 @@
+// Vectors of sixteen lanes for baseline x86-64: arrays, lane by lane. README.md in this folder lists every primitive.
+#pragma once
+
+#include "imbrex/target/isa/lane.h"
+
+namespace imbrex::isa {
+namespace {
+
+struct vf { float lane[16]; };
+struct vi { int32_t lane[16]; };
+struct vm { bool lane[16]; };
+
+template <> struct Lanes<vf> {
+  using Int = vi;
+  using Mask = vm;
+};
+
+// ---- making, bits, arithmetic, comparisons: the operation of isa/lane.h on each lane ------------------------------------------------
+
+#define IMBREX_EACH_LANE(R, expression)                  \
+  R r;                                                   \
+  for (int i = 0; i < 16; ++i) r.lane[i] = (expression); \
+  return r
+#define IMBREX_UNARY(name, R, T) \
+  inline R name(T x) { IMBREX_EACH_LANE(R, name(x.lane[i])); }
+#define IMBREX_BINARY(name, R, T) \
+  inline R name(T a, T b) { IMBREX_EACH_LANE(R, name(a.lane[i], b.lane[i])); }
+#define IMBREX_SHIFT(name) \
+  template <int n> inline vi name(vi x) { IMBREX_EACH_LANE(vi, name<n>(x.lane[i])); }
+#define IMBREX_SELECT(T) \
+  inline T select(vm condition, T a, T b) { IMBREX_EACH_LANE(T, select(condition.lane[i], a.lane[i], b.lane[i])); }
+
+inline vf broadcast(float value) { IMBREX_EACH_LANE(vf, value); }
+inline vi broadcast_i(int32_t value) { IMBREX_EACH_LANE(vi, value); }
+inline vi iota_i(int32_t first) { IMBREX_EACH_LANE(vi, add(first, i)); }
+template <> inline vf fill<vf>(float value) { return broadcast(value); }
+template <> inline vi fill_i<vi>(int32_t value) { return broadcast_i(value); }
+
+IMBREX_UNARY(bits_of, vi, vf)
+IMBREX_UNARY(float_of_bits, vf, vi)
+IMBREX_BINARY(bit_and, vi, vi)
+IMBREX_BINARY(bit_or, vi, vi)
+IMBREX_BINARY(bit_xor, vi, vi)
+IMBREX_SHIFT(shift_left)
+IMBREX_SHIFT(shift_right)
+IMBREX_SHIFT(shift_right_signed)
+
+IMBREX_BINARY(eq, vm, vf)
+IMBREX_BINARY(ne, vm, vf)
+IMBREX_BINARY(lt, vm, vf)
+IMBREX_BINARY(le, vm, vf)
+IMBREX_BINARY(gt, vm, vf)
+IMBREX_BINARY(ge, vm, vf)
+IMBREX_BINARY(eq, vm, vi)
+IMBREX_BINARY(ne, vm, vi)
+IMBREX_BINARY(lt, vm, vi)
+IMBREX_BINARY(le, vm, vi)
+IMBREX_BINARY(gt, vm, vi)
+IMBREX_BINARY(ge, vm, vi)
+IMBREX_SELECT(vf)
+IMBREX_SELECT(vi)
+IMBREX_SELECT(vm)
+
+IMBREX_BINARY(add, vf, vf)
+IMBREX_BINARY(sub, vf, vf)
+IMBREX_BINARY(mul, vf, vf)
+IMBREX_BINARY(div, vf, vf)
+IMBREX_BINARY(min, vf, vf)
+IMBREX_BINARY(max, vf, vf)
+IMBREX_UNARY(neg, vf, vf)
+IMBREX_UNARY(abs_, vf, vf)
+IMBREX_UNARY(sqrt_, vf, vf)
+IMBREX_BINARY(add, vi, vi)
+IMBREX_BINARY(sub, vi, vi)
+IMBREX_BINARY(mul, vi, vi)
+IMBREX_BINARY(min, vi, vi)
+IMBREX_BINARY(max, vi, vi)
+IMBREX_UNARY(neg, vi, vi)
+IMBREX_UNARY(abs_, vi, vi)
+
+IMBREX_UNARY(truncated, vi, vf)
+IMBREX_UNARY(nearest_float, vf, vi)
+IMBREX_UNARY(f32_of, vf, vm)
+IMBREX_UNARY(i32_of, vi, vm)
+IMBREX_UNARY(integral_rint, vf, vf)
+IMBREX_UNARY(integral_trunc, vf, vf)
+IMBREX_UNARY(integral_floor, vf, vf)
+IMBREX_UNARY(integral_ceil, vf, vf)
+
+// ---- loads and stores: 16 lanes, or the first n (loads put zeros in the others) -----------------------------------------------------
+
+#define IMBREX_MEMORY(name, T, bytes)                                                                                  \
+  inline T load_##name(const void* p, int n) {                                                                         \
+    T r = {};                                                                                                          \
+    for (int i = 0; i < n; ++i) r.lane[i] = load_##name##_s(static_cast<const char*>(p) + i * bytes);                  \
+    return r;                                                                                                          \
+  }                                                                                                                    \
+  inline T load_##name(const void* p) { IMBREX_EACH_LANE(T, load_##name##_s(static_cast<const char*>(p) + i * bytes)); } \
+  inline void store_##name(void* p, T x, int n) {                                                                      \
+    for (int i = 0; i < n; ++i) store_##name##_s(static_cast<char*>(p) + i * bytes, x.lane[i]);                        \
+  }                                                                                                                    \
+  inline void store_##name(void* p, T x) { store_##name(p, x, 16); }
+IMBREX_MEMORY(f32, vf, 4)
+IMBREX_MEMORY(bf16, vf, 2)
+IMBREX_MEMORY(f16, vf, 2)
+IMBREX_MEMORY(i32, vi, 4)
+IMBREX_MEMORY(i8, vi, 1)
+IMBREX_MEMORY(u8, vi, 1)
+IMBREX_MEMORY(mask, vm, 1)
+
+// ---- permutations of 32 consecutive columns -----------------------------------------------------------------------------------------
+
+inline vi even(vi low, vi high) { IMBREX_EACH_LANE(vi, i < 8 ? low.lane[2 * i] : high.lane[2 * i - 16]); }
+inline vi odd(vi low, vi high) { IMBREX_EACH_LANE(vi, i < 8 ? low.lane[2 * i + 1] : high.lane[2 * i - 15]); }
+inline vi interleave_lo(vi e, vi o) { IMBREX_EACH_LANE(vi, i % 2 == 0 ? e.lane[i / 2] : o.lane[i / 2]); }
+inline vi interleave_hi(vi e, vi o) { IMBREX_EACH_LANE(vi, i % 2 == 0 ? e.lane[8 + i / 2] : o.lane[8 + i / 2]); }
+
+#undef IMBREX_EACH_LANE
+#undef IMBREX_UNARY
+#undef IMBREX_BINARY
+#undef IMBREX_SHIFT
+#undef IMBREX_SELECT
+#undef IMBREX_MEMORY
+
+// ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------------
+
+constexpr int kFewRows = 4, kFewVectors = 1, kManyVectors = 1;
+constexpr int largest_rows(int) { return 1; }
+
+inline int32_t sum_of_bytes(const int8_t* a, int64_t n) {
+  int32_t sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += a[i];
+  return sum;
+}
+
+// acc + a * b for bf16 a and b, rounded once, with subnormal operands and tiny results as zero: what FMA does with DAZ and FTZ.
+// The product is exact in double and the sum there nearly so. Rounding that to float is right unless it lies on a tie to which the
+// addition in double rounded: then the rest of that addition decides.
+inline float multiply_add_bf16(float acc, float a, float b) {
+  constexpr float smallest = 0x1p-126f;
+  if (abs_(a) < smallest) a *= 0.0f;
+  if (abs_(b) < smallest) b *= 0.0f;
+  if (abs_(acc) < smallest) acc *= 0.0f;
+  const double product = static_cast<double>(a) * static_cast<double>(b), addend = static_cast<double>(acc);
+  double sum = product + addend;
+  int64_t bits;
+  memcpy(&bits, &sum, sizeof bits);
+  constexpr int64_t below_float = (int64_t{1} << 29) - 1, tie = int64_t{1} << 28;
+  if ((bits & below_float) == tie && sum - sum == 0.0) {
+    const double from_addend = sum - product;
+    const double rest = (product - (sum - from_addend)) + (addend - from_addend);
+    if (rest != 0.0) {
+      bits += (rest > 0.0) == (sum > 0.0) ? 1 : -1;
+      memcpy(&sum, &bits, sizeof sum);
+    }
+  }
+  // Tiny: below 2^-126 when rounded to 24 bits, hence below the tie between it and its predecessor there.
+  constexpr double first_not_tiny = 0x1p-126 - 0x1p-151;
+  if (sum < first_not_tiny && sum > -first_not_tiny) return static_cast<float>(sum * 0.0);
+  return static_cast<float>(sum);
+}
+
+struct AsItIs {};  // no floating-point mode to set
+
+// The sixteen columns of a group of B stay in memory.
+struct DotI8 {
+  using Element = int8_t;
+  using Result = int32_t;
+  using Accumulator = vi;
+  using Columns = const char*;
+  using Mode = AsItIs;
+  static constexpr bool weights_are_offset = true;
+  IMBREX_OP static Columns load(const char* packed) { return packed; }
+  IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
+    const uint8_t* const weights = reinterpret_cast<const uint8_t*>(b);
+    for (int i = 0; i < 16; ++i) {
+      for (int j = 0; j < 4; ++j) sum.lane[i] = add(sum.lane[i], load_i8_s(a + j) * weights[4 * i + j]);
+    }
+    return sum;
+  }
+};
+
+struct DotU8I8 {
+  using Element = uint8_t;
+  using Result = int32_t;
+  using Accumulator = vi;
+  using Columns = const char*;
+  using Mode = AsItIs;
+  static constexpr bool weights_are_offset = false;
+  IMBREX_OP static Columns load(const char* packed) { return packed; }
+  IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
+    const uint8_t* const weights = reinterpret_cast<const uint8_t*>(b);
+    for (int i = 0; i < 16; ++i) {
+      for (int j = 0; j < 4; ++j) sum.lane[i] = add(sum.lane[i], load_u8_s(a + j) * (weights[4 * i + j] - 128));
+    }
+    return sum;
+  }
+};
+
+struct DotBf16 {
+  using Element = uint16_t;
+  using Result = float;
+  using Accumulator = vf;
+  using Columns = const char*;
+  using Mode = AsItIs;
+  static constexpr bool weights_are_offset = false;
+  IMBREX_OP static Columns load(const char* packed) { return packed; }
+  IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
+    const float even_a = load_bf16_s(a), odd_a = load_bf16_s(a + 2);
+    for (int i = 0; i < 16; ++i) {
+      sum.lane[i] = multiply_add_bf16(sum.lane[i], odd_a, load_bf16_s(b + 4 * i + 2));
+      sum.lane[i] = multiply_add_bf16(sum.lane[i], even_a, load_bf16_s(b + 4 * i));
+    }
+    return sum;
+  }
+};
+
+struct DotF32 {
+  using Element = float;
+  using Result = float;
+  using Accumulator = vf;
+  using Columns = const char*;
+  using Mode = AsItIs;
+  static constexpr bool weights_are_offset = false;
+  IMBREX_OP static Columns load(const char* packed) { return packed; }
+  IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
+    const float element = load_f32_s(a);
+    for (int i = 0; i < 16; ++i) sum.lane[i] += element * load_f32_s(b + 4 * i);
+    return sum;
+  }
+};
+
+}  // namespace
+}  // namespace imbrex::isa
+
+#include "imbrex/target/isa/common.h"
