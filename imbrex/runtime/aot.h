@@ -18,8 +18,8 @@ struct AotKernel {
 
 struct AotRequest {
   std::vector<AotKernel> kernels;
-  std::vector<target::Isa> isas;        // in any order; the best that the machine runs is chosen
-  std::string header = "kernels.h";     // its path below <directory>/include
+  std::vector<target::Isa> isas;     // in any order; the best that the machine runs is chosen
+  std::string header = "kernels.h";  // its path below <directory>/include
   std::filesystem::path directory;
 };
 
@@ -30,7 +30,8 @@ struct AotRequest {
 //   source/<symbol>_<isa>.flags       a file for the compiler's command line: @<file>
 //   source/<symbol>.cpp               the dispatcher
 //   source/imbrex/...                 the headers that those include; -I source
-// Returns the source files. UserError: a symbol that is no C identifier, no kernel, no instruction set, files that cannot be written.
+// Returns the source files. UserError: a symbol that is no C identifier, no kernel, no instruction set, files that cannot be
+// written.
 std::vector<std::filesystem::path> write_ahead_of_time(const AotRequest& request);
 
 // "deepseek_v4/qkv_proj_rope" -> "deepseek_v4_qkv_proj_rope"; CMake's function makes the same.

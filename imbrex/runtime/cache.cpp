@@ -122,6 +122,8 @@ fs::path Cache::make_private_directory() const {
 
 std::optional<fs::path> Cache::publish(const fs::path& private_directory, const std::string& key) const {
   const fs::path entry = root_ / key;
+  std::error_code ignored;  // others may use what this user compiled, as far as the root lets them in
+  fs::permissions(private_directory, fs::perms::owner_all | fs::perms(0055), ignored);
   // Twice and more only if others put damaged entries into place while this runs.
   for (int attempt = 0; attempt < 4; ++attempt) {
     if (std::rename(private_directory.c_str(), entry.c_str()) == 0) {
@@ -131,7 +133,6 @@ std::optional<fs::path> Cache::publish(const fs::path& private_directory, const 
     }
     if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR) return {};
     if (is_intact(entry)) {
-      std::error_code ignored;
       fs::remove_all(private_directory, ignored);
       return entry;
     }

@@ -7,7 +7,8 @@
 //   <root>/tmp-*/                                           being made, or left by a process that was killed
 //
 // An entry is made in a private directory, flushed to disk, and renamed into place, so that it is there completely or not at all.
-// What does not match its manifest is a miss, and is replaced. The least recently used entries go when the cache exceeds its size.
+// What does not match its manifest is a miss, and is replaced. The least recently used entries go when the cache exceeds its
+// size.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@
 namespace imbrex::runtime {
 
 struct CacheOptions {
-  std::filesystem::path directory;        // empty: default_cache_directory()
+  std::filesystem::path directory;  // empty: default_cache_directory()
   uint64_t most_bytes = uint64_t{1} << 30;
 };
 
@@ -33,8 +34,8 @@ struct CacheEntry {
   std::filesystem::path directory;
   uint64_t bytes = 0;
   std::filesystem::file_time_type last_used;
-  std::string kernel;    // the kernel's name, from the first line of its source
-  bool intact = false;   // set by verify() only
+  std::string kernel;   // the kernel's name, from the first line of its source
+  bool intact = false;  // set by verify() only
 };
 
 class Cache {

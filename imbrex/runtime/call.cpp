@@ -11,7 +11,7 @@ namespace imbrex::runtime {
 namespace {
 
 [[noreturn]] void fail(const char* id, std::string message, std::string hint) {
-  throw UserError(Diagnostic{id, {}, std::move(message), std::move(hint), {}, false});
+  throw UserError(id, std::move(message), std::move(hint));
 }
 
 std::string names_of_tensors(const imbrex_kernel& table) {
@@ -24,13 +24,15 @@ void check_packed_memory(const imbrex_kernel& table, size_t tensor, const void* 
   const imbrex_tensor_info& info = table.tensors[tensor];
   if (info.packed_bytes == 0)
     fail("packed-size", fmt::format("kernel `{}` takes tensor `{}` as it is, not packed", table.name, info.name), "bind() it");
-  if (packed == nullptr) fail("tensor-null", fmt::format("the packed form of tensor `{}` is a null pointer", info.name), "its memory");
+  if (packed == nullptr)
+    fail("tensor-null", fmt::format("the packed form of tensor `{}` is a null pointer", info.name), "its memory");
   if (reinterpret_cast<uintptr_t>(packed) % kAlignment != 0)
-    fail("tensor-misaligned", fmt::format("the packed form of tensor `{}` is at {}, which is not a multiple of {}", info.name, packed,
-                                          kAlignment),
+    fail("tensor-misaligned",
+         fmt::format("the packed form of tensor `{}` is at {}, which is not a multiple of {}", info.name, packed, kAlignment),
          "aligned_alloc(64, ...)");
   if (bytes < info.packed_bytes)
-    fail("packed-size", fmt::format("the packed form of tensor `{}` takes {} bytes, but {} are given", info.name, info.packed_bytes, bytes),
+    fail("packed-size",
+         fmt::format("the packed form of tensor `{}` takes {} bytes, but {} are given", info.name, info.packed_bytes, bytes),
          fmt::format("packed_bytes(\"{}\")", info.name));
 }
 
@@ -39,7 +41,8 @@ void check_packed_memory(const imbrex_kernel& table, size_t tensor, const void* 
 TensorView TensorView::transposed() const {
   if (shape.size() != 2) fail("tensor-shape", fmt::format("{} has no two axes to exchange", to_text(dtype, shape)), "a matrix");
   const std::vector<int64_t> from = strides.empty() ? std::vector<int64_t>{shape[1], 1} : strides;
-  if (from.size() != 2) fail("tensor-strides", fmt::format("{} has {} strides", to_text(dtype, shape), from.size()), "two strides");
+  if (from.size() != 2)
+    fail("tensor-strides", fmt::format("{} has {} strides", to_text(dtype, shape), from.size()), "two strides");
   TensorView view = *this;
   view.shape = {shape[1], shape[0]};
   view.strides = {from[1], from[0]};
@@ -120,7 +123,8 @@ void Call::check_all_bound() const {
   const imbrex_kernel& table = kernel_.table();
   for (size_t i = 0; i < bound_.size(); ++i)
     if (!bound_[i].is_bound())
-      fail("tensor-missing", fmt::format("tensor `{}`, {}, of kernel `{}` is not bound", table.tensors[i].name, wanted_text(table, i), table.name),
+      fail("tensor-missing",
+           fmt::format("tensor `{}`, {}, of kernel `{}` is not bound", table.tensors[i].name, wanted_text(table, i), table.name),
            fmt::format("bind(\"{}\", ...)", table.tensors[i].name));
 }
 
@@ -131,14 +135,16 @@ void Call::check_overlaps() const {
     if (bound_[i].packed == nullptr) {
       views.push_back(bound_[i].view);
     } else {
-      views.push_back({const_cast<void*>(bound_[i].packed), DType::uint8, {static_cast<int64_t>(table.tensors[i].packed_bytes)}, {1}, false});
+      views.push_back(
+          {const_cast<void*>(bound_[i].packed), DType::uint8, {static_cast<int64_t>(table.tensors[i].packed_bytes)}, {1}, false});
     }
   }
   for (size_t i = 0; i < views.size(); ++i) {
     for (size_t j = 0; j < views.size(); ++j) {
       if (i == j || table.tensors[i].role == IMBREX_INPUT || !may_overlap(views[i], views[j])) continue;
-      fail("tensor-overlap", fmt::format("tensor `{}`, which kernel `{}` writes, shares memory with tensor `{}`", table.tensors[i].name,
-                                         table.name, table.tensors[j].name),
+      fail("tensor-overlap",
+           fmt::format("tensor `{}`, which kernel `{}` writes, shares memory with tensor `{}`", table.tensors[i].name, table.name,
+                       table.tensors[j].name),
            "memory of its own for each tensor that is written");
     }
   }
@@ -170,7 +176,8 @@ void Call::prepare(int nth) {
 
 void Call::run_as(int ith, int nth, void (*barrier)(void*), void* barrier_user, void* workspace) {
   require(checked_, "prepare() comes before run_as()");
-  require(ith >= 0 && ith < nth && (nth == 1 || barrier != nullptr), "a worker has a number below nth, and a barrier where it has company");
+  require(ith >= 0 && ith < nth && (nth == 1 || barrier != nullptr),
+          "a worker has a number below nth, and a barrier where it has company");
   imbrex_call call = {};
   call.dims = dims_.data();
   call.tensors = tensors_.data();
@@ -192,7 +199,8 @@ void Call::check_assumptions() const {
   const auto number = static_cast<size_t>(failed_assumption_);
   const std::vector<std::string>& texts = kernel_.assumptions();
   fail("assumption-failed",
-       fmt::format("kernel `{}` assumes {}, and with this call's data that does not hold; its outputs are not valid", kernel_.table().name,
+       fmt::format("kernel `{}` assumes {}, and with this call's data that does not hold; its outputs are not valid",
+                   kernel_.table().name,
                    number <= texts.size() ? "`" + texts[number - 1] + "`" : fmt::format("its condition number {}", number)),
        "data for which it holds, or a kernel without the assumption");
 }

@@ -50,8 +50,8 @@ std::vector<std::string> parse_command(const std::string& text) {
 }
 
 UserError no_compiler(const std::string& message) {
-  return UserError(Diagnostic{"no-compiler", {}, message,
-                              "install one (on Debian: apt-get install -y g++), or name one: IMBREX_CXX=/path/to/g++", {}, false});
+  return UserError("no-compiler", message,
+                   "install one (on Debian: apt-get install -y g++), or name one: IMBREX_CXX=/path/to/g++");
 }
 
 std::vector<std::string> find_command(const std::string& wanted) {
@@ -60,14 +60,18 @@ std::vector<std::string> find_command(const std::string& wanted) {
   for (const auto& [who, text] : named) {
     if (text.empty()) continue;
     std::vector<std::string> command = parse_command(text);
-    if (command.empty()) throw no_compiler(fmt::format("kernels are compiled when they are first used, by the C++ compiler `{}` "
-                                                       "that {} names, but there is no such program", text, who));
+    if (command.empty())
+      throw no_compiler(
+          fmt::format("kernels are compiled when they are first used, by the C++ compiler `{}` "
+                      "that {} names, but there is no such program",
+                      text, who));
     return command;
   }
   for (const char* name : {"c++", "g++", "clang++"})
     if (const fs::path path = in_path(name); !path.empty()) return {path};
-  throw no_compiler("kernels are compiled when they are first used, and no C++ compiler was found: there is no c++, g++ or "
-                    "clang++ in PATH");
+  throw no_compiler(
+      "kernels are compiled when they are first used, and no C++ compiler was found: there is no c++, g++ or "
+      "clang++ in PATH");
 }
 
 // What changes when a file is replaced.

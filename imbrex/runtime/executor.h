@@ -47,7 +47,8 @@ class Executor {
   template <class F>
   void run(int nth, F&& f) {
     using Callable = std::remove_reference_t<F>;
-    run(nth, [](void* user, int ith, int n, Barrier& barrier) { (*static_cast<Callable*>(user))(ith, n, barrier); },
+    run(
+        nth, [](void* user, int ith, int n, Barrier& barrier) { (*static_cast<Callable*>(user))(ith, n, barrier); },
         const_cast<void*>(static_cast<const void*>(std::addressof(f))));
   }
 

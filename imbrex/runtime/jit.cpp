@@ -18,13 +18,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
-UserError user_error(const char* id, std::string message, std::string hint) {
-  return UserError(Diagnostic{id, {}, std::move(message), std::move(hint), {}, false});
+Diagnostic not_kept(const std::string& why) {
+  Diagnostic warning;
+  warning.id = "cache-unwritable";
+  warning.message = "compiled kernels are not kept: " + why;
+  warning.hint = "a directory with free space that can be written: IMBREX_CACHE=/path/to/directory";
+  warning.is_warning = true;
+  return warning;
 }
 
 std::vector<std::string> all_flags(const JitOptions& options) {
-  std::vector<std::string> flags = {"-std=c++20", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti",
-                                    "-ffp-contract=off", "-fno-math-errno", "-Wl,--as-needed"};
+  std::vector<std::string> flags = {"-std=c++20",
+                                    "-O3",
+                                    "-fPIC",
+                                    "-shared",
+                                    "-fvisibility=hidden",
+                                    "-fno-exceptions",
+                                    "-fno-rtti",
+                                    "-ffp-contract=off",
+                                    "-fno-math-errno",
+                                    "-Wl,--as-needed"};
   if (const std::string sanitizers = IMBREX_SANITIZE; !sanitizers.empty()) {
     flags.push_back("-fsanitize=" + sanitizers);
     flags.insert(flags.end(), {"-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1"});
@@ -84,14 +97,15 @@ std::string first_lines(const std::string& text, int count) {
   fs::remove(directory / "empty.cpp", ignored);
   fs::remove(directory / "empty.so", ignored);
   if (!works)
-    throw user_error("compiler-unusable",
-                     fmt::format("the C++ compiler `{}` does not compile even an empty file with the flags that kernels need; it says:\n{}",
-                                 compiler.command[0], first_lines(probe.output, 20)),
-                     "another compiler, such as g++ 12 or clang 14 and later: IMBREX_CXX=/path/to/g++");
+    throw UserError(
+        "compiler-unusable",
+        fmt::format("the C++ compiler `{}` does not compile even an empty file with the flags that kernels need; it says:\n{}",
+                    compiler.command[0], first_lines(probe.output, 20)),
+        "another compiler, such as g++ 12 or clang 14 and later: IMBREX_CXX=/path/to/g++");
   if (result.signal != 0 || result.output.find("Killed signal") != std::string::npos)
-    throw user_error("compiler-killed",
-                     fmt::format("the C++ compiler `{}` was killed while it compiled {}", compiler.command[0], kept.string()),
-                     "again with more free memory");
+    throw UserError("compiler-killed",
+                    fmt::format("the C++ compiler `{}` was killed while it compiled {}", compiler.command[0], kept.string()),
+                    "again with more free memory");
   throw InternalError(fmt::format("the C++ compiler `{}` refuses generated code, which is kept in {}; it says:\n{}\n",
                                   compiler.command[0], kept.string(), first_lines(result.output, 20)));
 }
@@ -104,13 +118,13 @@ fs::path make_directory(const Cache& cache, std::vector<Diagnostic>& warnings) {
   } catch (const fs::filesystem_error& error) {
     why = error.what();
   }
-  warnings.push_back({"cache-unwritable", {}, fmt::format("compiled kernels are not kept: {}", why),
-                      "a directory that can be written: IMBREX_CACHE=/path/to/directory", {}, true});
+  warnings.push_back(not_kept(why));
   try {
     return make_unique_directory(fs::temp_directory_path(), "imbrex-");
   } catch (const fs::filesystem_error& error) {
-    throw user_error("no-temporary-directory", fmt::format("there is no place to compile a kernel in: {}, and {}", why, error.what()),
-                     "a directory that can be written: IMBREX_CACHE=/path/to/directory, or TMPDIR");
+    throw UserError("no-temporary-directory",
+                    fmt::format("there is no place to compile a kernel in: {}, and {}", why, error.what()),
+                    "a directory that can be written: IMBREX_CACHE=/path/to/directory, or TMPDIR");
   }
 }
 
@@ -184,8 +198,8 @@ Module load_or_compile(const std::string& source, const JitOptions& options) {
     // Loaded before it is published: what others do to the cache does not matter from here on.
     module.load(directory);
     if (module.handle_ == nullptr)
-      throw user_error("cannot-load", fmt::format("a compiled kernel cannot be loaded: {}", dlerror()),
-                       "a directory on a file system that allows programs: IMBREX_CACHE=/path/to/directory");
+      throw UserError("cannot-load", fmt::format("a compiled kernel cannot be loaded: {}", dlerror()),
+                      "a directory on a file system that allows programs: IMBREX_CACHE=/path/to/directory");
     if (module.warnings.empty()) {
       seal(directory);
       if (const std::optional<fs::path> entry = cache.publish(directory, key)) {
@@ -196,10 +210,9 @@ Module load_or_compile(const std::string& source, const JitOptions& options) {
     }
   } catch (const fs::filesystem_error& error) {
     if (module.handle_ == nullptr)
-      throw user_error("cache-unwritable", fmt::format("a kernel cannot be compiled: {}", error.what()),
-                       "a directory with free space that can be written: IMBREX_CACHE=/path/to/directory");
-    module.warnings.push_back({"cache-unwritable", {}, fmt::format("a compiled kernel is not kept: {}", error.what()),
-                               "a directory with free space: IMBREX_CACHE=/path/to/directory", {}, true});
+      throw UserError("cache-unwritable", fmt::format("a kernel cannot be compiled: {}", error.what()),
+                      "a directory with free space that can be written: IMBREX_CACHE=/path/to/directory");
+    module.warnings.push_back(not_kept(error.what()));
   }
   module.seconds = seconds();
   return module;

@@ -12,7 +12,7 @@ namespace imbrex::runtime {
 namespace {
 
 [[noreturn]] void fail(const char* id, std::string message, std::string hint) {
-  throw UserError(Diagnostic{id, {}, std::move(message), std::move(hint), {}, false});
+  throw UserError(id, std::move(message), std::move(hint));
 }
 
 std::string names_of(const std::vector<target::Isa>& isas) {
@@ -34,7 +34,8 @@ std::vector<std::string> assumptions_of(const ir::Program& program) {
   std::vector<std::string> texts;
   ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
     if (const auto* assume = std::get_if<ir::Assume>(&statement.node)) texts.push_back(text_of(assume->condition));
-    if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&statement.node)) texts.push_back("the elements of " + distinct->tile + " differ");
+    if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&statement.node))
+      texts.push_back("the elements of " + distinct->tile + " differ");
     return true;
   });
   return texts;
@@ -61,7 +62,8 @@ target::Isa choose_isa(std::optional<target::Isa> wanted) {
   }
   for (const target::Isa isa : supported)
     if (isa == *wanted) return isa;
-  fail("unsupported-isa", fmt::format("this machine does not run code for {}", target::name_of(*wanted)), "one of " + names_of(supported));
+  fail("unsupported-isa", fmt::format("this machine does not run code for {}", target::name_of(*wanted)),
+       "one of " + names_of(supported));
 }
 
 CompiledKernel CompiledKernel::from_source(const std::string& source, const std::string& symbol, const JitOptions& options) {

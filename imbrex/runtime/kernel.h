@@ -118,7 +118,8 @@ class Call {
 
   Call& trace(imbrex_trace_fn function, void* user);
   Call& on_tap(imbrex_tap_fn function, void* user);
-  // Fills the workspace with bytes that are NaN in every float type before each run(), so that reading what was not written shows.
+  // Fills the workspace with bytes that are NaN in every float type before each run(), so that reading what was not written
+  // shows.
   Call& poison_workspace(bool poison = true);
 
  private:

@@ -1,6 +1,7 @@
-# The headers that generated code includes are part of the library, so that they are found wherever it is installed.
+# The headers that generated code includes are part of the library, so that they are found wherever it is installed. They are a
+# target of their own so that compiling this room waits for no other.
 file(GLOB embedded_headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/imbrex/target/isa/*.h)
-list(APPEND embedded_headers imbrex/runtime/abi.h imbrex/runtime/dispatch.h)
+list(APPEND embedded_headers imbrex/codegen/kernel_support.h imbrex/runtime/abi.h imbrex/runtime/dispatch.h)
 list(SORT embedded_headers)
 list(TRANSFORM embedded_headers PREPEND ${PROJECT_SOURCE_DIR}/ OUTPUT_VARIABLE embedded_files)
 set(embedded_source ${CMAKE_CURRENT_BINARY_DIR}/embedded_headers.cpp)
@@ -11,5 +12,7 @@ add_custom_command(
   DEPENDS ${embedded_files} ${PROJECT_SOURCE_DIR}/cmake/EmbedHeaders.cmake
   COMMENT "Embedding the headers of generated code"
   VERBATIM)
-target_sources(imbrex_runtime PRIVATE ${embedded_source})
+add_library(imbrex_embedded_headers OBJECT ${embedded_source})
+target_include_directories(imbrex_embedded_headers PRIVATE ${PROJECT_SOURCE_DIR})
+target_sources(imbrex_runtime PRIVATE $<TARGET_OBJECTS:imbrex_embedded_headers>)
 target_compile_definitions(imbrex_runtime PRIVATE IMBREX_VERSION="${PROJECT_VERSION}" IMBREX_SANITIZE="${IMBREX_SANITIZE}")

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kMostOfADim = int64_t{1} << 40;
 
 [[noreturn]] void fail(const char* id, std::string message, std::string hint) {
-  throw UserError(Diagnostic{id, {}, std::move(message), std::move(hint), {}, false});
+  throw UserError(id, std::move(message), std::move(hint));
 }
 
 std::string shape_text(const std::vector<int64_t>& shape) {
@@ -44,7 +44,8 @@ std::optional<int64_t> span_of(const TensorView& view) {
   int64_t last = 0, bytes = 0;
   for (size_t axis = 0; axis < view.shape.size(); ++axis) {
     int64_t step = 0;
-    if (__builtin_mul_overflow(view.shape[axis] - 1, view.strides[axis], &step) || __builtin_add_overflow(last, step, &last)) return {};
+    if (__builtin_mul_overflow(view.shape[axis] - 1, view.strides[axis], &step) || __builtin_add_overflow(last, step, &last))
+      return {};
   }
   if (__builtin_add_overflow(last, int64_t{1}, &last) || __builtin_mul_overflow(last, bytes_of(view.dtype), &bytes)) return {};
   if (reinterpret_cast<uintptr_t>(view.data) > UINTPTR_MAX - static_cast<uintptr_t>(bytes)) return {};
@@ -74,12 +75,15 @@ bool reaches_each_once(const TensorView& view) {
 void check_strides(const imbrex_tensor_info& info, const TensorView& view, bool any_strides) {
   const std::string had = fmt::format("tensor `{}` of shape {} is bound with strides {}", info.name, shape_text(view.shape),
                                       shape_text(view.strides));
-  if (view.strides.size() != view.shape.size()) fail("tensor-strides", had + ": one for each axis is needed", "strides in elements, or none");
+  if (view.strides.size() != view.shape.size())
+    fail("tensor-strides", had + ": one for each axis is needed", "strides in elements, or none");
   for (const int64_t stride : view.strides)
-    if (stride < 0) fail("tensor-strides", had + ": strides are not negative", "the address of the first row, and rows in ascending order");
+    if (stride < 0)
+      fail("tensor-strides", had + ": strides are not negative", "the address of the first row, and rows in ascending order");
   if (!any_strides && !view.strides.empty() && view.strides.back() != 1 && view.shape.back() != 1)
     fail("tensor-strides", had + ": the elements of the last axis must lie side by side, stride 1", "a copy in row-major order");
-  if (!span_of(view)) fail("tensor-strides", had + ": its last element lies outside the address space", "strides in elements, not in bytes");
+  if (!span_of(view))
+    fail("tensor-strides", had + ": its last element lies outside the address space", "strides in elements, not in bytes");
   if (info.role != IMBREX_INPUT && !reaches_each_once(view))
     fail("tensor-strides", had + ": two of its elements would be one, and the kernel writes it",
          "strides at least as large as what the axes after them span");
@@ -109,29 +113,37 @@ std::string wanted_text(const imbrex_kernel& kernel, size_t tensor) {
 TensorView checked_view(const imbrex_kernel& kernel, size_t tensor, TensorView view, bool any_strides) {
   const imbrex_tensor_info& info = kernel.tensors[tensor];
   const std::string wanted = wanted_text(kernel, tensor);
-  if (view.data == nullptr) fail("tensor-null", fmt::format("tensor `{}`, {}, is bound to a null pointer", info.name, wanted), "its memory");
+  if (view.data == nullptr)
+    fail("tensor-null", fmt::format("tensor `{}`, {}, is bound to a null pointer", info.name, wanted), "its memory");
   if (view.dtype != dtype_of(info.dtype))
-    fail("tensor-dtype", fmt::format("tensor `{}` of kernel `{}` is {}, but it is bound to {}", info.name, kernel.name, wanted,
-                                     to_text(view.dtype, view.shape)),
+    fail("tensor-dtype",
+         fmt::format("tensor `{}` of kernel `{}` is {}, but it is bound to {}", info.name, kernel.name, wanted,
+                     to_text(view.dtype, view.shape)),
          fmt::format("elements of type {}", name_of(dtype_of(info.dtype))));
   if (!matches(info, view))
-    fail("tensor-shape", fmt::format("tensor `{}` of kernel `{}` is {}, but it is bound to {}", info.name, kernel.name, wanted,
-                                     to_text(view.dtype, view.shape)),
+    fail("tensor-shape",
+         fmt::format("tensor `{}` of kernel `{}` is {}, but it is bound to {}", info.name, kernel.name, wanted,
+                     to_text(view.dtype, view.shape)),
          any_strides ? "the shape above; a weight stored the other way round is TensorView::transposed()" : "the shape above");
   if (view.strides.empty()) {
     std::optional<std::vector<int64_t>> strides = dense_strides(view.shape);
-    if (!strides) fail("tensor-shape", fmt::format("tensor `{}` with shape {} has more elements than can be counted", info.name,
-                                                   shape_text(view.shape)), "a shape that fits into memory");
+    if (!strides)
+      fail("tensor-shape",
+           fmt::format("tensor `{}` with shape {} has more elements than can be counted", info.name, shape_text(view.shape)),
+           "a shape that fits into memory");
     view.strides = *std::move(strides);
   }
   check_strides(info, view, any_strides);
   if (reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(bytes_of(view.dtype)) != 0)
-    fail("tensor-misaligned", fmt::format("tensor `{}` is bound to address {}, which is not a multiple of the {} bytes of {}", info.name,
-                                          view.data, bytes_of(view.dtype), name_of(view.dtype)),
+    fail("tensor-misaligned",
+         fmt::format("tensor `{}` is bound to address {}, which is not a multiple of the {} bytes of {}", info.name, view.data,
+                     bytes_of(view.dtype), name_of(view.dtype)),
          "memory aligned for its elements");
   if (info.role != IMBREX_INPUT && !view.writable)
-    fail("tensor-read-only", fmt::format("tensor `{}` is written by kernel `{}`, but it is bound to memory that may only be read",
-                                         info.name, kernel.name), "memory that can be written");
+    fail("tensor-read-only",
+         fmt::format("tensor `{}` is written by kernel `{}`, but it is bound to memory that may only be read", info.name,
+                     kernel.name),
+         "memory that can be written");
   return view;
 }
 
@@ -141,8 +153,9 @@ void DimInference::set(size_t dim, int64_t value, const std::string& source) {
     fail("dim-range", fmt::format("dimension {} is {} ({}), but it must be between 1 and {}", name, value, source, kMostOfADim),
          "a size that is possible");
   if (values_[dim] && *values_[dim] != value)
-    fail("dim-conflict", fmt::format("dimension {} of kernel `{}` is {} ({}) and also {} ({})", name, kernel_.name, *values_[dim],
-                                     sources_[dim], value, source),
+    fail("dim-conflict",
+         fmt::format("dimension {} of kernel `{}` is {} ({}) and also {} ({})", name, kernel_.name, *values_[dim], sources_[dim],
+                     value, source),
          "tensors that agree");
   if (!values_[dim]) sources_[dim] = source;
   values_[dim] = value;
@@ -153,7 +166,8 @@ void DimInference::add(size_t tensor, const std::vector<int64_t>& shape) {
   for (size_t axis = 0; axis < shape.size(); ++axis) {
     const imbrex_extent& extent = info.shape[axis];
     if (extent.dim >= 0)
-      set(static_cast<size_t>(extent.dim), shape[axis] / extent.constant, fmt::format("tensor `{}` is {}", info.name, shape_text(shape)));
+      set(static_cast<size_t>(extent.dim), shape[axis] / extent.constant,
+          fmt::format("tensor `{}` is {}", info.name, shape_text(shape)));
   }
 }
 
@@ -167,8 +181,9 @@ std::vector<int64_t> DimInference::finish(const std::vector<std::optional<int64_
       fail("dim-missing", fmt::format("dimension {} of kernel `{}` follows from no tensor that is bound", name, kernel_.name),
            fmt::format("set_dim(\"{}\", ...)", name));
     if (dim < maxima.size() && maxima[dim] && *values_[dim] > *maxima[dim])
-      fail("dim-range", fmt::format("dimension {} is {} ({}), but kernel `{}` declares a maximum of {}", name, *values_[dim], sources_[dim],
-                                    kernel_.name, *maxima[dim]),
+      fail("dim-range",
+           fmt::format("dimension {} is {} ({}), but kernel `{}` declares a maximum of {}", name, *values_[dim], sources_[dim],
+                       kernel_.name, *maxima[dim]),
            "fewer at a time, or a kernel with a larger maximum");
     result.push_back(*values_[dim]);
   }

@@ -59,11 +59,16 @@ void TraceCollector::write_json(std::ostream& out, const char* process_name) con
   out << "{\"traceEvents\": [\n"
       << fmt::format(R"({{"ph": "M", "pid": 1, "name": "process_name", "args": {{"name": {}}}}})", json_string(process_name));
   for (size_t ith = 0; ith < workers_.size(); ++ith) {
-    out << fmt::format(",\n" R"({{"ph": "M", "pid": 1, "tid": {0}, "name": "thread_name", "args": {{"name": "worker {0}"}}}})", ith);
+    out << fmt::format(
+        ",\n"
+        R"({{"ph": "M", "pid": 1, "tid": {0}, "name": "thread_name", "args": {{"name": "worker {0}"}}}})",
+        ith);
     for (const Event& event : workers_[ith].events)
-      out << fmt::format(",\n" R"({{"ph": "X", "pid": 1, "tid": {}, "name": {}, "ts": {:.3f}, "dur": {:.3f}}})", ith, json_string(event.name),
-                         static_cast<double>(event.begin_ns - first) / 1e3,
-                         static_cast<double>(event.end_ns - event.begin_ns) / 1e3);
+      out << fmt::format(
+          ",\n"
+          R"({{"ph": "X", "pid": 1, "tid": {}, "name": {}, "ts": {:.3f}, "dur": {:.3f}}})",
+          ith, json_string(event.name), static_cast<double>(event.begin_ns - first) / 1e3,
+          static_cast<double>(event.end_ns - event.begin_ns) / 1e3);
   }
   out << "\n]}\n";
 }

@@ -12,7 +12,8 @@ class TraceCollector {
   // Room for `events` events of each worker; what does not fit is counted, not kept, so that recording never allocates.
   explicit TraceCollector(int workers, size_t events = 4096);
 
-  // The imbrex_trace_fn; `collector` is a TraceCollector*. Different workers may call it at once. `name` must outlive the collector.
+  // The imbrex_trace_fn; `collector` is a TraceCollector*. Different workers may call it at once. `name` must outlive the
+  // collector.
   static void record(void* collector, int ith, const char* name, uint64_t begin_ns, uint64_t end_ns);
 
   struct Event {
