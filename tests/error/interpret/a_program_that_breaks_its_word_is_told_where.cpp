@@ -1,0 +1,134 @@
+#include <gtest/gtest.h>
+
+#include "correct/interpret/run_text.h"
+
+namespace imbrex::test {
+namespace {
+
+// The one finding of a run; its id is "" where there was none.
+Diagnostic fault_of(const std::string& text, const std::map<std::string, int64_t>& dims, Tensors tensors, bool checked = true) {
+  try {
+    run_text(text, dims, std::move(tensors), {.checked = checked, .tap = {}});
+  } catch (const interpret::Fault& fault) {
+    return fault.diagnostics().at(0);
+  }
+  return {};
+}
+
+void expect_fault(const Diagnostic& fault, const std::string& id, int line, const std::vector<std::string>& words) {
+  EXPECT_EQ(fault.id, id) << fault.message;
+  EXPECT_EQ(fault.where.line, line) << fault.message;
+  for (const std::string& word : words) EXPECT_NE(fault.message.find(word), std::string::npos) << fault.message;
+}
+
+const std::string kCopy = "dim T\ninput x: f32[T, 2]\noutput y: f32[T, 2]\n";  // lines 3 to 5
+Tensors x_of(int64_t rows) { return {{"x", Array::zeros(DType::f32, {rows, 2})}}; }
+
+TEST(OutOfBounds, a_range_beyond_the_end_in_either_mode) {
+  const std::string text = kCopy + "range i in 0 .. (T + 3) // 4 {\ny[4 * i +: 4, :] = x[4 * i +: 4, :]\n}";
+  for (bool checked : {false, true}) {
+    expect_fault(fault_of(text, {{"T", 6}}, x_of(6), checked), "out-of-bounds", 7, {"index 6", "`x` [6, 2]"});
+    EXPECT_EQ(fault_of(text, {{"T", 8}}, x_of(8), checked).id, "");
+  }
+}
+
+TEST(OutOfBounds, a_negative_point_and_a_row_list) {
+  expect_fault(fault_of(kCopy + "y[:, :] = x[:, :]\ny[T - 2, :] = x[0, :]", {{"T", 1}}, x_of(1)), "out-of-bounds", 7, {"-1", "`y`"});
+  const std::string by = "input i: int32[1, 2]\ninput x: f32[3, 2]\noutput y: f32[2, 2]\nlet rows = i[:, :]\ny[:, :] = x[by rows, :]";
+  const Tensors tensors{{"x", Array::zeros(DType::f32, {3, 2})}, {"i", int32({1, 2}, {2, 3})}};
+  expect_fault(fault_of(by, {}, tensors, false), "out-of-bounds", 7, {"index 3", "axis 0", "`x`"});
+}
+
+TEST(OutOfBounds, an_empty_span_touches_nothing) {
+  EXPECT_EQ(fault_of(kCopy + "y[:, :] = x[:, :]\ny[T + 5 +: T - 9, :] = x[T + 5 +: T - 9, :]", {{"T", 3}}, x_of(3)).id, "");
+}
+
+TEST(OutOfBounds, a_gather_beyond_the_columns) {
+  const std::string text = "input x: f32[1, 2]\noutput y: f32[1, 2]\ny[:, :] = gather(x[:, :], iota(2, 1))";
+  expect_fault(fault_of(text, {}, {{"x", f32({1, 2}, {1, 2})}}, false), "out-of-bounds", 5, {"column 2", "2 columns"});
+}
+
+TEST(UninitialisedRead, of_a_temporary_and_of_an_output) {
+  const std::string temporary = kCopy + "create s: f32[T, 2]\ns[0, :] = x[0, :]\ny[:, :] = s[:, :]";
+  const Diagnostic fault = fault_of(temporary, {{"T", 2}}, x_of(2));
+  expect_fault(fault, "uninitialised-read", 8, {"`s[1, 0]`"});
+  ASSERT_EQ(fault.notes.size(), 1u);
+  EXPECT_EQ(fault.notes[0].where.line, 6);
+  EXPECT_EQ(fault_of(temporary, {{"T", 1}}, x_of(1)).id, "");
+  EXPECT_EQ(fault_of(temporary, {{"T", 2}}, x_of(2), false).id, "");
+  expect_fault(fault_of(kCopy + "y[:, :] = y[:, :]", {{"T", 1}}, x_of(1)), "uninitialised-read", 6, {"`y[0, 0]`"});
+}
+
+TEST(UninitialisedRead, a_tensor_created_in_a_loop_is_fresh_each_time) {
+  const std::string text = kCopy + "range i in 0 .. T {\ncreate s: f32[1, 2]\nif i < 1 {\ns[:, :] = x[i +: 1, :]\n}\ny[i, :] = s[0, :]\n}";
+  EXPECT_EQ(fault_of(text, {{"T", 1}}, x_of(1)).id, "");
+  expect_fault(fault_of(text, {{"T", 2}}, x_of(2)), "uninitialised-read", 11, {"`s[0, 0]`"});
+}
+
+TEST(OutputNotWritten, two_tiles_of_half_the_rows_miss_one_if_odd) {
+  const std::string text = kCopy + "range i in 0 .. 2 {\ny[i * (T // 2) +: T // 2, :] = x[i * (T // 2) +: T // 2, :]\n}";
+  EXPECT_EQ(fault_of(text, {{"T", 6}}, x_of(6)).id, "");
+  expect_fault(fault_of(text, {{"T", 7}}, x_of(7)), "output-not-written", 5, {"`y[6, 0]`"});
+  EXPECT_EQ(fault_of("dim T\ninout y: f32[T]\ny[0] = 1.0", {{"T", 3}}, {{"y", Array::zeros(DType::f32, {3})}}).id, "");
+}
+
+TEST(ParallelConflict, heads_that_share_a_scratch) {
+  const std::string body = "s[:, :] = x[:, :]\ny[h +: 1, :] = col_sum(s[:, :])\n}";
+  const std::string text = kCopy + "create s: f32[T, 2]\nparallel h in 0 .. T {\n" + body;
+  const Diagnostic fault = fault_of(text, {{"T", 3}}, x_of(3));
+  expect_fault(fault, "parallel-conflict", 8, {"`s[0, 0]`", "h = 0", "h = 1"});
+  ASSERT_EQ(fault.notes.size(), 2u);
+  EXPECT_EQ(fault.notes[0].where.line, 8);
+  EXPECT_EQ(fault.notes[1].where.line, 7);
+  EXPECT_EQ(fault_of(kCopy + "parallel h in 0 .. T {\ncreate s: f32[T, 2]\n" + body, {{"T", 3}}, x_of(3)).id, "");
+}
+
+TEST(ParallelConflict, through_a_view) {
+  const std::string text = kCopy + "view flat = y: [T * 2]\ny[:, :] = x[:, :]\nparallel h in 0 .. 2 {\ny[0, h] = 1.0\nflat[1] = 2.0\n}";
+  expect_fault(fault_of(text, {{"T", 1}}, x_of(1)), "parallel-conflict", 9, {"`y[0, 1]`", "h = 0", "h = 1"});
+}
+
+TEST(ParallelConflict, a_read_in_another_iteration_of_the_outer_loop) {
+  const std::string text = kCopy + "create s: f32[4]\nrange k in 0 .. 4 {\ns[k] = 0.0\n}\nparallel i in 0 .. 2 {\nrange r in 0 .. 2 {\n"
+                                   "parallel j in 0 .. 2 {\ns[2 * i + j] = s[2 * i + j + DELTA] + 1.0\n}\n}\n}\ny[:, :] = x[:, :]";
+  const auto with = [&](const std::string& delta) { return std::string(text).replace(text.find("DELTA"), 5, delta); };
+  EXPECT_EQ(fault_of(with("0"), {{"T", 1}}, x_of(1)).id, "");
+  expect_fault(fault_of(with("(1 - i) * (1 - j)"), {{"T", 1}}, x_of(1)), "parallel-conflict", 13, {"`s[1]`", "j = 0", "j = 1"});
+  expect_fault(fault_of(with("(1 - i) * j"), {{"T", 1}}, x_of(1)), "parallel-conflict", 13, {"`s[2]`", "i = 0", "i = 1"});
+}
+
+TEST(ParallelConflict, loops_one_after_the_other_are_ordered) {
+  const std::string text = kCopy + "parallel i in 0 .. T {\ny[i, :] = x[i, :]\n}\nparallel j in 0 .. T {\ny[T - 1 - j, :] = y[T - 1 - j, :] + 1.0\n}";
+  EXPECT_EQ(fault_of(text, {{"T", 5}}, x_of(5)).id, "");
+}
+
+TEST(Assumptions, are_checked_in_either_mode) {
+  for (bool checked : {false, true}) {
+    const std::string text = kCopy + "assume T <= 4\ny[:, :] = x[:, :]";
+    EXPECT_EQ(fault_of(text, {{"T", 4}}, x_of(4), checked).id, "");
+    expect_fault(fault_of(text, {{"T", 5}}, x_of(5), checked), "assumption-failed", 6, {"T <= 4", "5 <= 4"});
+    const std::string distinct = "input i: int32[1, 3]\noutput y: int32[1, 3]\nlet rows = i[:, :]\nassume_distinct rows\ny[:, :] = rows";
+    EXPECT_EQ(fault_of(distinct, {}, {{"i", int32({1, 3}, {7, 9, 8})}}, checked).id, "");
+    expect_fault(fault_of(distinct, {}, {{"i", int32({1, 3}, {7, 9, 7})}}, checked), "assumption-failed", 6, {"elements 0 and 2", "7"});
+  }
+}
+
+TEST(Arguments, that_are_missing_or_do_not_fit) {
+  const auto id_of = [](const std::map<std::string, int64_t>& dims, Tensors tensors) {
+    try {
+      run_text(kCopy + "y[:, :] = x[:, :]", dims, std::move(tensors));
+    } catch (const UserError& error) {
+      return error.diagnostics().at(0).id;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(id_of({}, x_of(2)), "dim-missing");
+  EXPECT_EQ(id_of({{"T", 0}}, x_of(0)), "dim-range");
+  EXPECT_EQ(id_of({{"T", 2}}, {}), "tensor-missing");
+  EXPECT_EQ(id_of({{"T", 2}}, x_of(3)), "tensor-shape");
+  EXPECT_EQ(id_of({{"T", 2}}, {{"x", Array::zeros(DType::int32, {2, 2})}}), "tensor-shape");
+  EXPECT_EQ(id_of({{"T", 2}}, x_of(2)), "");
+}
+
+}  // namespace
+}  // namespace imbrex::test
