@@ -1,0 +1,107 @@
+#include "imbrex/optimize/merge_peeled_first_step.h"
+
+#include "correct/optimize/same_bits.h"
+
+namespace imbrex::optimize {
+namespace {
+
+constexpr const char* kHead = R"(
+  dim T
+  input x: f32[T, 40]
+  input a: bf16[T, 40]
+  input b: bf16[40, 24]
+  output c: f32[T, 24]
+  output s: f32[T, 1]
+  s[:, :] = full(f32, [T, 1], 0.0)
+)";
+
+bool has_branch(const ir::Program& program) {
+  bool found = false;
+  ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
+    found = found || std::holds_alternative<ir::If>(statement.node);
+    return true;
+  });
+  return found;
+}
+
+void expect_merged(const std::string& body) {
+  const ir::Program before = checked(kHead + body), after = merge_peeled_first_step(before);
+  EXPECT_FALSE(has_branch(after)) << ir::print(after);
+  expect_same_bits(before, after);
+}
+
+void expect_untouched(const std::string& body) {
+  const ir::Program before = checked(kHead + body);
+  EXPECT_TRUE(ir::equal(before, merge_peeled_first_step(before))) << ir::print(merge_peeled_first_step(before));
+}
+
+TEST(MergePeeledFirstStep, OfAProductThatStartsAnywhere) {
+  expect_merged(R"(
+  let acc = full(f32, [T, 24], 5.0)
+  pipeline(2) k in tiles(40, 8) {
+    if k.index == 0 { acc = matmul(a[:, k], b[k, :]) } else { acc = matmul_acc(acc, a[:, k], b[k, :]) }
+  }
+  c[:, :] = acc)");
+}
+
+TEST(MergePeeledFirstStep, OfAProductAndASumTogether) {
+  expect_merged(R"(
+  let acc = full(f32, [T, 24], 0.0)
+  let sum = full(f32, [T, 1], 0.0)
+  range k in tiles(40, 8) {
+    if k.begin == 0 {
+      acc = matmul(a[:, k], b[k, :])
+      sum = row_sum(x[:, k])
+    } else {
+      acc = matmul_acc(acc, a[:, k], b[k, :])
+      sum = row_sum_acc(sum, x[:, k])
+    }
+  }
+  c[:, :] = acc
+  s[:, :] = sum)");
+}
+
+TEST(MergePeeledFirstStep, OfAnIntegerLoop) {
+  expect_merged(R"(
+  let acc = full(f32, [T, 24], 1.0)
+  range i in 1 .. 5 {
+    if i == 1 { acc = matmul(a[:, 8 * i +: 8], b[8 * i +: 8, :]) } else { acc = matmul_acc(acc, a[:, 8 * i +: 8], b[8 * i +: 8, :]) }
+  }
+  c[:, :] = acc)");
+}
+
+TEST(MergePeeledFirstStep, NotWhereTheLoopMayNotRun) {
+  expect_untouched(R"(
+  let acc = full(f32, [T, 24], 1.0)
+  range i in 1 .. T {
+    if i == 1 { acc = matmul(a[:, 0 +: 8], b[0 +: 8, :]) } else { acc = matmul_acc(acc, a[:, 0 +: 8], b[0 +: 8, :]) }
+  }
+  c[:, :] = acc)");
+}
+
+TEST(MergePeeledFirstStep, NotWhereTheStepsDiffer) {
+  expect_untouched(R"(
+  let acc = full(f32, [T, 24], 0.0)
+  range k in tiles(40, 8) {
+    if k.index == 0 { acc = matmul(a[:, 0 +: 8], b[0 +: 8, :]) } else { acc = matmul_acc(acc, a[:, k], b[k, :]) }
+  }
+  c[:, :] = acc)");
+  expect_untouched(R"(
+  let acc = full(f32, [T, 24], 0.0)
+  range k in tiles(40, 8) {
+    if k.index == 1 { acc = matmul(a[:, k], b[k, :]) } else { acc = matmul_acc(acc, a[:, k], b[k, :]) }
+  }
+  c[:, :] = acc)");
+}
+
+TEST(MergePeeledFirstStep, NotWhereTheOldValueIsReadFirst) {
+  expect_untouched(R"(
+  let acc = full(f32, [T, 24], 3.0)
+  range k in tiles(40, 8) {
+    c[:, :] = acc
+    if k.index == 0 { acc = matmul(a[:, k], b[k, :]) } else { acc = matmul_acc(acc, a[:, k], b[k, :]) }
+  })");
+}
+
+}  // namespace
+}  // namespace imbrex::optimize
