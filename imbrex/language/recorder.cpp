@@ -146,7 +146,10 @@ Tile Recorder::let(ir::ExprPtr value, const std::source_location& where) {
   variable->where = where;
   variables_[variable->name] = variable;
   const int origin = written(where).origin;
-  frames_.back().block.push_back({ir::Assign{variable->name, std::move(value), true}, {}, origin});
+  // In place: g++ 12 sees uninitialized members where a statement of this kind is moved in.
+  ir::Statement& statement = frames_.back().block.emplace_back();
+  statement.node = ir::Assign{variable->name, std::move(value), true};
+  statement.origin = origin;
   settle_last_let();
   return Tile(std::move(variable));
 }

@@ -20,6 +20,8 @@ ir::Program program(const std::string& variant, const Options& options, double e
   config.norm_w = options.at("norm_w_bf16") ? bf16 : f32;
   config.rope = options.at("rope_f32") ? f32 : bf16;
   config.scale_by_blocks = options.at("scale_by_blocks") != 0;
+  if (variant == "plain") return qkv_proj_rope_plain(config).program();
+  if (variant == "plain") return qkv_proj_rope_plain(config).program();
   return (variant == "fused" ? qkv_proj_rope_fused(config) : qkv_proj_rope_unfused(config)).program();
 }
 
@@ -30,7 +32,7 @@ Entry qkv_proj_rope_entry() {
   entry.name = "deepseek_v4/qkv_proj_rope";
   entry.description =
       "the front of DeepSeek-V4's attention: norm, low-rank int8 query projection, latent key/value row, rotation";
-  entry.variants = {"fused", "unfused"};
+  entry.variants = {"fused", "unfused", "plain"};
   entry.presets = {{"demo", "small, for tests and the interpreter", sizes(512, 4, 256), 1e-6},
                    {"flash", "DeepSeek-V4 Flash", sizes(4096, 64, 1024), 1e-6},
                    {"pro", "DeepSeek-V4 Pro", sizes(7168, 128, 1536), 1e-6},

@@ -32,5 +32,7 @@ inline constexpr Int head_dim = 512, rope_dim = 64, nope_dim = head_dim - rope_d
 Kernel qkv_proj_rope_unfused(const QkvProjRope& config);
 // Scopes merged by hand so that most intermediate values stay on chip.
 Kernel qkv_proj_rope_fused(const QkvProjRope& config);
+// Whole tensors, without loops or tiles.
+Kernel qkv_proj_rope_plain(const QkvProjRope& config);
 
 }  // namespace imbrex::kernels::deepseek_v4

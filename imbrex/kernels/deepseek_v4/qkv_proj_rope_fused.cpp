@@ -156,7 +156,7 @@ void kv_rms(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
 }  // namespace
 
 Kernel qkv_proj_rope_fused(const QkvProjRope& config) {
-  return kernel("qkv_proj_rope_fused", [&](Builder& k) {
+  return kernel("qkv_proj_rope", [&](Builder& k) {
     const Front f = declare(k, config);
     Tensor token_x_bf16 = create_tensor("token_x_bf16", bf16, {f.T, config.hidden});
     Tensor qr_fp32 = create_tensor("qr_fp32", f32, {f.T, config.q_lora});

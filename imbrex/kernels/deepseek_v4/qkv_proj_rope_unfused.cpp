@@ -131,7 +131,7 @@ void kv_rows(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
 }  // namespace
 
 Kernel qkv_proj_rope_unfused(const QkvProjRope& config) {
-  return kernel("qkv_proj_rope_unfused", [&](Builder& k) {
+  return kernel("qkv_proj_rope", [&](Builder& k) {
     const Front f = declare(k, config);
     const Int N = config.heads * head_dim;
     Tensor token_x_bf16 = create_tensor("token_x_bf16", bf16, {f.T, config.hidden});

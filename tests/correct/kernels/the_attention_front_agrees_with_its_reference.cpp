@@ -1,0 +1,77 @@
+// The interpreter runs the variants of deepseek_v4/qkv_proj_rope on hostile inputs: every stage within its derived bound on the
+// very inputs it used, outputs within the acceptance, and the same bits from every variant, split and batch.
+#include <gtest/gtest.h>
+
+#include "imbrex/tools/expose.h"
+#include "imbrex/tools/front_check.h"
+#include "tests/correct/kernels/interpret_kernel.h"
+
+namespace imbrex::test {
+namespace {
+
+constexpr const char* kFront = "deepseek_v4/qkv_proj_rope";
+constexpr const char* kOutputs[] = {"q", "kv", "qr", "qr_scale"};
+
+kernels::Tensors run(const std::string& variant, const kernels::Options& options, int64_t T) {
+  const ir::Program program = kernels::build(kFront, variant, "demo", options).program;
+  return interpreted(program, T, inputs_of(program, T, 7, true));
+}
+
+void expect_same_outputs(const kernels::Tensors& a, const kernels::Tensors& b) {
+  for (const char* name : kOutputs) EXPECT_EQ(a.at(name).bytes, b.at(name).bytes) << name;
+}
+
+void expect_accepted(const std::string& variant, const kernels::Options& options, int64_t T) {
+  const kernels::Built built = kernels::build(kFront, variant, "demo", options);
+  std::vector<std::string> exposed;
+  const ir::Program program = tools::with_temporaries_as_outputs(built.program, {"token_x_bf16", "qr_bf16"}, exposed);
+  const kernels::Tensors inputs = inputs_of(built.program, T, 7, true);
+  const kernels::Tensors all = interpreted(program, T, inputs, true);
+  const tools::FrontReport report = tools::check_front({inputs, all, nullptr, built.eps, false}, [](int64_t) {});
+  EXPECT_TRUE(report.pass()) << variant << " T=" << T;
+  EXPECT_EQ(report.stages.size(), 5u);
+  for (const tools::StageResult& stage : report.stages) EXPECT_TRUE(stage.pass()) << stage.stage << " T=" << T;
+}
+
+TEST(AttentionFront, IsAcceptedAtBoundarySizes) {
+  for (const char* variant : {"fused", "unfused"})
+    for (const int64_t T : {1, 2, 3, 15, 16, 17}) expect_accepted(variant, {}, T);
+}
+
+TEST(AttentionFront, IsAcceptedAcrossMatmulRowTiles) { expect_accepted("fused", {}, 65); }
+
+TEST(AttentionFront, TakesOtherTypesAndShapesOfItsParameters) {
+  for (const char* variant : {"fused", "unfused", "plain"})
+    expect_accepted(variant, {{"norm_w_bf16", 1}, {"rope_f32", 1}, {"scale_by_blocks", 1}}, 3);
+}
+
+TEST(AttentionFront, IsAcceptedWithSizesThatNoTileDivides) {
+  expect_accepted("fused", {{"hidden", 530}, {"heads", 3}, {"q_lora", 131}}, 5);
+}
+
+TEST(AttentionFront, VariantsGiveTheSameBits) {
+  for (const int64_t T : {1, 2, 17}) {
+    const kernels::Tensors fused = run("fused", {}, T);
+    expect_same_outputs(fused, run("unfused", {}, T));
+    expect_same_outputs(fused, run("plain", {}, T));
+  }
+}
+
+TEST(AttentionFront, RowSplitsLoseNoRow) {
+  for (const int64_t T : {1, 2, 3, 7, 17}) {
+    const kernels::Tensors expected = run("fused", {{"row_splits", 1}}, T);
+    for (const int64_t splits : {2, 3, 5, 64}) expect_same_outputs(expected, run("fused", {{"row_splits", splits}}, T));
+  }
+}
+
+TEST(AttentionFront, ARowAloneEqualsTheRowInABatch) {
+  const kernels::Tensors batch = run("fused", {}, 3);  // synthetic token t is the same in every batch
+  const kernels::Tensors alone = run("fused", {}, 1);
+  for (const char* name : kOutputs) {
+    const std::vector<std::byte>&whole = batch.at(name).bytes, &row = alone.at(name).bytes;
+    EXPECT_TRUE(std::equal(row.begin(), row.end(), whole.begin())) << name;
+  }
+}
+
+}  // namespace
+}  // namespace imbrex::test
