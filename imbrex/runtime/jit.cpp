@@ -32,7 +32,7 @@ std::vector<std::string> all_flags(const JitOptions& options) {
                                     "-O3",
                                     "-fPIC",
                                     "-shared",
-                                    "-fvisibility=hidden",
+                                    
                                     "-fno-exceptions",
                                     "-fno-rtti",
                                     "-ffp-contract=off",

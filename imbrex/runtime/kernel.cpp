@@ -7,6 +7,7 @@
 
 #include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/pipeline.h"
 
 namespace imbrex::runtime {
 namespace {
@@ -80,7 +81,7 @@ CompiledKernel compile(const ir::Program& program, const CompileOptions& options
   codegen::Options generating;
   generating.isa = isa;
   generating.taps = options.taps;
-  codegen::Generated generated = codegen::generate(program, generating);
+  codegen::Generated generated = codegen::generate(optimize::as_written(program), generating);
 
   JitOptions jit;
   jit.cache = options.cache;

@@ -1,0 +1,57 @@
+# imbrex_add_kernels(TARGET KERNEL NAME [PRESET P] [VARIANT V] [OPTIONS ...] [SYMBOL S] [ISAS ...] [HEADER H])
+#
+# Makes TARGET, a static library with kernel NAME compiled ahead of time for each of ISAS (default: avx512 avx2 scalar; the best that
+# the machine runs is chosen when it runs), and its C header: #include "H" (default: <SYMBOL>.h). SYMBOL, the C function, is by default NAME
+# with every other character as an underscore. OPTIONS are more options of `imbrex aot`. What links TARGET needs the C++ runtime and threads.
+function(imbrex_add_kernels target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "KERNEL;PRESET;VARIANT;SYMBOL;HEADER" "ISAS;OPTIONS")
+  if(NOT arg_KERNEL OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "imbrex_add_kernels(${target}): needs KERNEL NAME; does not know: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_SYMBOL)
+    string(MAKE_C_IDENTIFIER "${arg_KERNEL}" arg_SYMBOL)
+  endif()
+  if(NOT arg_HEADER)
+    set(arg_HEADER ${arg_SYMBOL}.h)
+  endif()
+  if(NOT arg_ISAS)
+    set(arg_ISAS avx512 avx2 scalar)
+  endif()
+  if(TARGET imbrex)
+    set(command imbrex)
+  elseif(TARGET imbrex::imbrex_command)
+    set(command imbrex::imbrex_command)
+  else()
+    message(FATAL_ERROR "imbrex_add_kernels(${target}): there is no `imbrex` command; find_package(imbrex) provides it")
+  endif()
+
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/${target})
+  set(sources ${folder}/source/${arg_SYMBOL}.cpp)
+  set(flag_files)
+  foreach(isa ${arg_ISAS})
+    set(stem ${folder}/source/${arg_SYMBOL}_${isa})
+    list(APPEND sources ${stem}.cpp)
+    list(APPEND flag_files ${stem}.flags)
+    # Only this file gets the flags of its instruction set; `imbrex aot` knows them.
+    set_source_files_properties(${stem}.cpp PROPERTIES COMPILE_OPTIONS "@${stem}.flags" OBJECT_DEPENDS ${stem}.flags)
+  endforeach()
+  set(arguments --output ${folder} --symbol ${arg_SYMBOL} --header ${arg_HEADER})
+  if(arg_PRESET)
+    list(APPEND arguments --preset ${arg_PRESET})
+  endif()
+  if(arg_VARIANT)
+    list(APPEND arguments --variant ${arg_VARIANT})
+  endif()
+  string(REPLACE ";" "," isas "${arg_ISAS}")
+  add_custom_command(
+    OUTPUT ${sources} ${flag_files} ${folder}/include/${arg_HEADER}
+    COMMAND ${command} aot ${arg_KERNEL} ${arguments} --isa ${isas} ${arg_OPTIONS}
+    COMMAND ${CMAKE_COMMAND} -E touch ${sources} ${flag_files}
+    DEPENDS ${command}
+    COMMENT "Writing ${arg_KERNEL} for ${isas}"
+    VERBATIM)
+  add_library(${target} STATIC ${sources} ${folder}/include/${arg_HEADER})
+  target_include_directories(${target} PRIVATE ${folder}/source PUBLIC ${folder}/include)
+  target_compile_features(${target} PRIVATE cxx_std_20)
+  target_compile_options(${target} PRIVATE -ffp-contract=off -O3)
+endfunction()

@@ -1,0 +1,144 @@
+#include "imbrex/runtime/aot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "imbrex/base/error.h"
+#include "imbrex/codegen/generate.h"
+#include "imbrex/ir/verify.h"
+#include "imbrex/optimize/pipeline.h"
+#include "imbrex/runtime/file.h"
+#include "imbrex/runtime/jit.h"
+
+namespace imbrex::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string upper(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+
+void write_if_changed(const fs::path& path, const std::string& text) {
+  if (read_file(path) == text) return;
+  fs::create_directories(path.parent_path());
+  if (!replace_file(path, text))
+    throw UserError("file-unwritable", fmt::format("{} cannot be written", path.string()), "another --output");
+}
+
+void check(const AotRequest& request) {
+  if (request.kernels.empty()) throw UserError("no-kernel", "there is no kernel to write", "the name of at least one kernel");
+  if (request.isas.empty())
+    throw UserError("unknown-isa", "there is no instruction set to write kernels for", "--isa scalar,avx2,avx512");
+  for (const AotKernel& kernel : request.kernels)
+    if (kernel.symbol.empty() || kernel.symbol != c_identifier(kernel.symbol))
+      throw UserError("bad-symbol", fmt::format("`{}` is not the name of a C function", kernel.symbol),
+                      "--symbol " + c_identifier(kernel.symbol.empty() ? "kernel" : kernel.symbol));
+}
+
+std::string table_function(const AotKernel& kernel, target::Isa isa) {
+  return fmt::format("{}_{}", kernel.symbol, target::name_of(isa));
+}
+
+// The generated file, under a name of its own for each instruction set.
+std::string kernel_source(const AotKernel& kernel, const ir::Program& lowered, target::Isa isa) {
+  codegen::Options options;
+  options.isa = isa;
+  return fmt::format("#define imbrex_kernel_{} {}\n", codegen::symbol_of(lowered), table_function(kernel, isa)) +
+         codegen::generate(lowered, options).source;
+}
+
+std::string dispatcher_source(const AotKernel& kernel, const std::vector<target::Isa>& isas) {
+  std::string text = fmt::format(
+      "// {}: chooses the instruction set at run time.\n#include \"imbrex/runtime/abi.h\"\n"
+      "#include \"imbrex/runtime/dispatch.h\"\n\nextern \"C\" {{\n",
+      kernel.description);
+  for (const target::Isa isa : isas) text += fmt::format("const imbrex_kernel* {}(void);\n", table_function(kernel, isa));
+  text += fmt::format(
+      "\nconst imbrex_kernel* {}(const char* isa) {{\n  int forced = 0;\n"
+      "  const int chosen = imbrex_choose_isa(isa, &forced);\n",
+      kernel.symbol);
+  for (const target::Isa isa : isas)
+    text += fmt::format("  if (chosen == {0} || (!forced && chosen > {0})) return {1}();\n", static_cast<int>(isa),
+                        table_function(kernel, isa));
+  return text + "  return nullptr;\n}\n}\n";
+}
+
+std::string enumeration(const AotKernel& kernel, const char* what, const std::vector<std::string>& names) {
+  std::string text = "enum {\n";
+  for (size_t i = 0; i < names.size(); ++i)
+    text += fmt::format("  {}_{}_{} = {},\n", upper(kernel.symbol), what, upper(c_identifier(names[i])), i);
+  return text + fmt::format("  {}_{}_COUNT = {}\n}};\n", upper(kernel.symbol), what, names.size());
+}
+
+std::string header_text(const AotRequest& request) {
+  const std::string guard = upper(c_identifier(request.header));
+  std::string text = fmt::format(
+      "/* Kernels compiled ahead of time. imbrex/runtime/abi.h says how a kernel is called.\n *\n"
+      " * Each function returns the kernel for the best instruction set that this processor and operating system run, or, if "
+      "`isa`\n"
+      " * (else the environment variable IMBREX_ISA) names one, for that: \"scalar\", \"avx2\", \"avx512\". NULL if it was not "
+      "built or\n"
+      " * cannot run here. */\n#ifndef {0}\n#define {0}\n\n#include \"imbrex/runtime/abi.h\"\n\n"
+      "#ifdef __cplusplus\nextern \"C\" {{\n#endif\n",
+      guard);
+  for (const AotKernel& kernel : request.kernels) {
+    std::vector<std::string> tensors, dims;
+    text += fmt::format("\n/* {}\n", kernel.description);
+    for (const ir::Tensor& tensor : kernel.program.tensors) {
+      std::string shape;
+      for (const ir::IndexExpr& extent : tensor.shape) shape += (shape.empty() ? "" : ", ") + ir::to_text(extent);
+      text += fmt::format(" *   {} {}: {} [{}]\n", ir::name_of(tensor.role), tensor.name, name_of(tensor.dtype), shape);
+      tensors.push_back(tensor.name);
+    }
+    for (const ir::Dim& dim : kernel.program.dims) dims.push_back(dim.name);
+    text += fmt::format(" */\nconst imbrex_kernel* {}(const char* isa);\n", kernel.symbol);
+    text += "/* Numbers of its tensors, as in imbrex_call.tensors, and of its dimensions, as in imbrex_call.dims. */\n";
+    text += enumeration(kernel, "TENSOR", tensors) + enumeration(kernel, "DIM", dims);
+  }
+  return text + "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
+}
+
+}  // namespace
+
+std::string c_identifier(const std::string& name) {
+  std::string text;
+  for (const char c : name) text += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return text.empty() || std::isdigit(static_cast<unsigned char>(text[0])) != 0 ? "_" + text : text;
+}
+
+std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
+  check(request);
+  std::vector<target::Isa> isas = request.isas;
+  std::sort(isas.rbegin(), isas.rend());  // the best first: the dispatcher asks in this order
+  isas.erase(std::unique(isas.begin(), isas.end()), isas.end());
+  const fs::path source = request.directory / "source", include = request.directory / "include";
+  std::vector<fs::path> sources;
+  for (const AotKernel& kernel : request.kernels) {
+    ir::verify_or_throw(kernel.program);
+    const ir::Program lowered = optimize::as_written(kernel.program);
+    for (const target::Isa isa : isas) {
+      const std::string stem = table_function(kernel, isa);
+      std::string flags = "-fno-exceptions -fno-rtti -fno-math-errno\n";
+      for (const std::string& flag : target::compiler_flags(isa)) flags += flag + "\n";
+      write_if_changed(source / (stem + ".flags"), flags);
+      sources.push_back(source / (stem + ".cpp"));
+      write_if_changed(sources.back(), kernel_source(kernel, lowered, isa));
+    }
+    sources.push_back(source / (kernel.symbol + ".cpp"));
+    write_if_changed(sources.back(), dispatcher_source(kernel, isas));
+  }
+  for (const EmbeddedHeader& header : embedded_headers()) {
+    write_if_changed(source / header.path, header.text);
+    if (std::string(header.path) == "imbrex/runtime/abi.h") write_if_changed(include / header.path, header.text);
+  }
+  write_if_changed(include / request.header, header_text(request));
+  return sources;
+} catch (const fs::filesystem_error& error) {
+  throw UserError("file-unwritable", fmt::format("kernels cannot be written: {}", error.what()), "another --output");
+}
+
+}  // namespace imbrex::runtime
