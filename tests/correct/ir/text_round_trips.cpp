@@ -45,8 +45,21 @@ Program storing(ExprPtr value) {
 }
 
 TEST(TextRoundTrips, OfNumbersToTheLastBit) {
-  const float floats[] = {0.0f, -0.0f, 1.0f, -1.0f, 0.1f, 1.0f / 3, 1e-45f, 3.4028234e38f, 1.17549435e-38f, 16777217.0f, 1e10f,
-                          -123456.789f, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), NAN};
+  const float floats[] = {0.0f,
+                          -0.0f,
+                          1.0f,
+                          -1.0f,
+                          0.1f,
+                          1.0f / 3,
+                          1e-45f,
+                          3.4028234e38f,
+                          1.17549435e-38f,
+                          16777217.0f,
+                          1e10f,
+                          -123456.789f,
+                          std::numeric_limits<float>::infinity(),
+                          -std::numeric_limits<float>::infinity(),
+                          NAN};
   for (float value : floats) expect_round_trip(storing(make_scalar(DType::f32, value)));
   for (double value : {0.0, -1.0, 7.0, 2147483647.0, -2147483648.0}) expect_round_trip(storing(make_scalar(DType::int32, value)));
   expect_round_trip(storing(make_constant(DType::int8, constant(1), constant(1), -128)));
@@ -67,9 +80,10 @@ TEST(TextRoundTrips, OfNestedOperators) {
 
 TEST(TextRoundTrips, OfIndexStructure) {
   const IndexExpr t = named("T"), one = constant(1), minus = constant(-2);
-  const IndexExpr all[] = {add(add(t, one), t), add(t, add(one, t)), sub(t, sub(t, one)), mul(sub(t, one), t), floor_div(mul(t, t), t),
-                           mul(t, floor_div(t, t)), mod(add(t, one), minus), sub(t, minus), mul(minus, t), min(t, max(one, sub(t, one))),
-                           sub(constant(0), t), constant(std::numeric_limits<int64_t>::min())};
+  const IndexExpr all[] = {add(add(t, one), t),           add(t, add(one, t)),     sub(t, sub(t, one)),
+                           mul(sub(t, one), t),           floor_div(mul(t, t), t), mul(t, floor_div(t, t)),
+                           mod(add(t, one), minus),       sub(t, minus),           mul(minus, t),
+                           min(t, max(one, sub(t, one))), sub(constant(0), t),     constant(std::numeric_limits<int64_t>::min())};
   for (const IndexExpr& index : all) {
     Program program = storing(make_index(index));
     program.dims.push_back({"T", 0, {}, -1});
@@ -81,8 +95,8 @@ TEST(TextRoundTrips, OfLoopBounds) {
   const IndexExpr t = named("T");
   const IndexExpr begins[] = {constant(0), constant(1), constant(-1), t, add(t, constant(1))};
   for (const IndexExpr& begin : begins) {
-    const IndexExpr extents[] = {constant(4), constant(0), t, sub(t, begin), sub(t, constant(1)), add(t, constant(3)),
-                                 sub(add(begin, t), begin)};
+    const IndexExpr extents[] = {
+        constant(4), constant(0), t, sub(t, begin), sub(t, constant(1)), add(t, constant(3)), sub(add(begin, t), begin)};
     for (const IndexExpr& extent : extents) {
       Program program = storing(make_scalar(DType::f32, 1));
       program.dims.push_back({"T", 0, {}, -1});
@@ -111,7 +125,8 @@ kernel "a \"quoted\" \\ name\x0a" {
     store[in, :] = min(by, let)
   }
 }
-)", "a.tile"));
+)",
+                          "a.tile"));
 }
 
 TEST(TextRoundTrips, AndOriginsAreLines) {
