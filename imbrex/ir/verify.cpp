@@ -145,7 +145,7 @@ void Verifier::tensor(const Tensor& t) {
   indices(t.shape);
   for (const IndexExpr& extent : t.shape)
     if (constant_value(extent).value_or(1) < 1)
-      report("tensor-shape", fmt::format("tensor '{}' has the shape {}", t.name, shape_text(t.shape)),
+      report("empty-tensor", fmt::format("tensor '{}' has the shape {}", t.name, shape_text(t.shape)),
              "make every extent 1 or more");
   declare(t.name, {Kind::tensor, t.dtype, t.shape, t.role, t.name, -1, 0, true});
 }

@@ -73,7 +73,7 @@ const Wrong kShapes[] = {
      "3 [out-of-scope] 't' is used outside the loop, scope or branch that made it"},
     {"ViewShape", Y "view v = y: [4, 3] v[0, 0] = 1.0",
      "3 [view-shape] the view 'v' [4, 3] of 'y' [4, 4]: the numbers of elements are not shown equal"},
-    {"TensorShape", Y "create s: f32[0] y[0, 0] = 1.0", "3 [tensor-shape] tensor 's' has the shape [0]"},
+    {"TensorShape", Y "create s: f32[0] y[0, 0] = 1.0", "3 [empty-tensor] tensor 's' has the shape [0]"},
     {"DimBounds", "dim T typical 5 max 4 " Y "y[0, 0] = 1.0", "3 [dim-bounds] dimension 'T' is typically 5 and at most 4"},
     {"Divisor", Y "y[3 // (1 - 1), 0] = 1.0", "3 [index-divisor] the divisor of 3 // 0 is not positive"},
     {"ByTile", Y "let r = 1.0 y[by r, :] = y[0 +: 1, :]",
