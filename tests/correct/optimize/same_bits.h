@@ -41,7 +41,8 @@ inline std::map<std::string, Array> run_with(const ir::Program& program, int64_t
   std::map<std::string, Array> tensors;
   for (const ir::Tensor& tensor : program.tensors) {
     std::vector<int64_t> shape;
-    for (const ir::IndexExpr& extent : tensor.shape) shape.push_back(ir::evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
+    for (const ir::IndexExpr& extent : tensor.shape)
+      shape.push_back(ir::evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
     if (tensor.role != ir::Role::output) tensors[tensor.name] = random_array(tensor.dtype, shape, random);
   }
   interpret::run(program, dims, tensors);
@@ -55,7 +56,8 @@ inline void expect_same_bits(const ir::Program& before, const ir::Program& after
   for (int64_t size : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31}) {
     const auto expected = run_with(before, size, 7 + static_cast<uint32_t>(size));
     const auto actual = run_with(after, size, 7 + static_cast<uint32_t>(size));
-    for (const auto& [name, array] : expected) EXPECT_EQ(array.bytes, actual.at(name).bytes) << name << ", size " << size << "\n" << ir::print(after);
+    for (const auto& [name, array] : expected)
+      EXPECT_EQ(array.bytes, actual.at(name).bytes) << name << ", size " << size << "\n" << ir::print(after);
   }
 }
 
