@@ -158,16 +158,4 @@ uint16_t f16_bits(float value) {
   return sign | static_cast<uint16_t>(((exponent + 15) << 10) + (significand - 1024));
 }
 
-float flush_subnormal(float x) {
-  return std::fabs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0f, x) : x;
-}
-
-float accumulate_bf16(float acc, float a, float b) {
-  const float sum = std::fma(a, b, acc);
-  if (!(std::fabs(sum) <= std::numeric_limits<float>::min())) return sum;
-  // So near zero the sum is exact in double. What rounds to 24 bits of 2^-126 or more is not tiny.
-  const double exact = static_cast<double>(a) * static_cast<double>(b) + static_cast<double>(acc);
-  return std::fabs(exact) < 0x1p-126 - 0x1p-151 ? std::copysign(0.0f, sum) : sum;
-}
-
 }  // namespace imbrex::interpret

@@ -1,7 +1,9 @@
 // One function for each rule of docs/semantics.md about single numbers. No loops over tiles here, and no cleverness.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "imbrex/ir/program.h"
 
@@ -30,8 +32,17 @@ float f16_value(uint16_t bits);
 uint16_t f16_bits(float value);   // `value` is an f16 value or NaN
 
 // ---- products of bf16 -----------------------------------------------------------------------------------------------------
-float flush_subnormal(float x);   // a subnormal becomes the zero of its sign
+// A subnormal becomes the zero of its sign.
+inline float flush_subnormal(float x) {
+  return std::fabs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0f, x) : x;
+}
 // One accumulation, a tiny result flushed: `acc`, `a`, `b` are not subnormal, the result neither.
-float accumulate_bf16(float acc, float a, float b);
+inline float accumulate_bf16(float acc, float a, float b) {
+  const float sum = std::fma(a, b, acc);
+  if (!(std::fabs(sum) <= std::numeric_limits<float>::min())) return sum;
+  // So near zero the sum is exact in double. What rounds to 24 bits of 2^-126 or more is not tiny.
+  const double exact = static_cast<double>(a) * static_cast<double>(b) + static_cast<double>(acc);
+  return std::fabs(exact) < 0x1p-126 - 0x1p-151 ? std::copysign(0.0f, sum) : sum;
+}
 
 }  // namespace imbrex::interpret
