@@ -237,9 +237,9 @@ IMBREX_OP vi interleave_hi(vi e, vi o) { return interleaved(e.high, o.high); }
 
 // ---- what the contractions are made of (isa/matmul.h) ---------------------------------------------------------------------------------
 
-// Of 16 registers, 8 hold a tile of C, and up to 4 a group of B spread over two operands.
-constexpr int kFewRows = 2, kFewVectors = 2, kManyVectors = 1;
-constexpr int largest_rows(int vectors) { return vectors == kFewVectors ? kFewRows : 4; }
+// Of 16 registers, 6 hold a tile of C and 4 a group of B; with a fourth row g++ 12 keeps part of it on the stack.
+constexpr int kFewRows = 1, kFewVectors = 2, kManyVectors = 1;
+constexpr int largest_rows(int vectors) { return vectors == kFewVectors ? kFewRows : 3; }
 
 inline int32_t sum_of_bytes(const int8_t* a, int64_t n) {
   const __m256i ones = _mm256_set1_epi16(1);
@@ -279,10 +279,10 @@ IMBREX_OP __m256i odd_unsigned(__m256i x) { return _mm256_srli_epi16(x, 8); }
 IMBREX_OP __m256i even_signed(__m256i x) { return _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8); }
 IMBREX_OP __m256i odd_signed(__m256i x) { return _mm256_srai_epi16(x, 8); }
 IMBREX_OP vi multiply_add_pairs(vi sum, PairsOfBytes b, __m256i even_a, __m256i odd_a) {
-  sum.low = _mm256_add_epi32(sum.low, _mm256_madd_epi16(b.even_low, even_a));
-  sum.high = _mm256_add_epi32(sum.high, _mm256_madd_epi16(b.even_high, even_a));
-  sum.low = _mm256_add_epi32(sum.low, _mm256_madd_epi16(b.odd_low, odd_a));
-  sum.high = _mm256_add_epi32(sum.high, _mm256_madd_epi16(b.odd_high, odd_a));
+  sum.low = _mm256_add_epi32(sum.low, _mm256_add_epi32(_mm256_madd_epi16(b.even_low, even_a), _mm256_madd_epi16(b.odd_low, odd_a)));
+  sum.high = _mm256_add_epi32(sum.high, _mm256_add_epi32(_mm256_madd_epi16(b.even_high, even_a), _mm256_madd_epi16(b.odd_high, odd_a)));
+  // g++ would move one row's products before another's additions and run out of registers.
+  __asm__("" : "+x"(sum.low), "+x"(sum.high));
   return sum;
 }
 

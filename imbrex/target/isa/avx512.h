@@ -1,7 +1,14 @@
 // Vectors of sixteen lanes for AVX-512 (F, BW, DQ, VL, VNNI, BF16). README.md in this folder lists every primitive.
 #pragma once
 
+// g++ 12 takes the undefined registers of its own intrinsics for forgotten variables (its bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 
 #include "imbrex/target/isa/lane.h"
 
@@ -182,7 +189,7 @@ namespace {
 // ---- what the contractions are made of (isa/matmul.h) ---------------------------------------------------------------------------------
 
 // Of 32 registers, up to 24 hold a tile of C. With few rows each accumulator waits for itself, so that more columns go at once.
-constexpr int kFewRows = 4, kFewVectors = 4, kManyVectors = 2;
+constexpr int kFewRows = 2, kFewVectors = 4, kManyVectors = 2;
 constexpr int largest_rows(int vectors) { return vectors == kFewVectors ? kFewRows : 12; }
 
 inline int32_t sum_of_bytes(const int8_t* a, int64_t n) {

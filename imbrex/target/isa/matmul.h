@@ -128,6 +128,7 @@ template <class Dot, int V> struct TileOf<Dot, 0, V> {
 };
 
 // With few rows each group of B is used few times, and memory is what limits: it is fetched this far ahead.
+constexpr int kPrefetchRows = 8;
 constexpr int64_t kPrefetchGroups = 24;
 
 template <class Dot, int R, int V> IMBREX_MICROKERNEL void microkernel(const Operands& o) {
@@ -141,7 +142,7 @@ template <class Dot, int R, int V> IMBREX_MICROKERNEL void microkernel(const Ope
   const char* const b_end = b + o.groups * kGroupBytes;
   const char* ahead = b + kPrefetchGroups * kGroupBytes;
   for (; b != b_end; a += 4, b += kGroupBytes) {
-    if constexpr (R <= kFewRows && V > 1) {
+    if constexpr (R <= kPrefetchRows && V > 1) {
       // At the end of these column blocks the next ones follow.
       ahead = ahead == b_end ? ahead + (V - 1) * block_bytes : ahead;
       for (int v = 0; v < V; ++v) __builtin_prefetch(ahead + v * block_bytes);

@@ -1,0 +1,67 @@
+// Every primitive of one ISA behind a function pointer. Each table is made in a source file compiled for its ISA; tests are not, so
+// that they run on any CPU and the code of one ISA never reaches another.
+#pragma once
+
+#include <stdint.h>
+
+namespace imbrex::isa_test {
+
+// Work on 16 lanes: `vector` with the vector primitive, `single` lane by lane with the primitive for single values.
+template <class In, class Out> struct Unary {
+  const char* name;
+  void (*vector)(const In* x, Out* result);
+  void (*single)(const In* x, Out* result);
+};
+template <class In, class Out> struct Binary {
+  const char* name;
+  void (*vector)(const In* a, const In* b, Out* result);
+  void (*single)(const In* a, const In* b, Out* result);
+};
+// Loads n lanes from `from` and stores n lanes to `to`; n = 0 means the primitives without n. `lanes` receives all 16 loaded.
+struct Memory {
+  const char* name;
+  int bytes;
+  void (*copy)(const void* from, void* to, int n, uint32_t* lanes);
+};
+template <class A, class C> struct Product {
+  int64_t (*packed_bytes)(int64_t k, int64_t n);
+  void (*matmul)(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows,
+                 int64_t columns, int64_t k, bool accumulate);
+};
+template <class B>
+using Pack = void (*)(const B* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t block_begin,
+                      int64_t block_end);
+
+struct Table {
+  const char* isa;
+  const Unary<float, float>* f32_unary;  // lists end with a null name
+  const Unary<float, int32_t>* f32_to_i32;
+  const Unary<int32_t, float>* i32_to_f32;
+  const Unary<int32_t, int32_t>* i32_unary;
+  const Binary<float, float>* f32_binary;
+  const Binary<int32_t, int32_t>* i32_binary;
+  const Binary<float, uint8_t>* f32_compare;
+  const Binary<int32_t, uint8_t>* i32_compare;
+  const Memory* memory;
+  // Of 32 columns: even, odd, then both interleaved again.
+  void (*halves)(const float* columns, float* even, float* odd, float* both);
+  void (*select)(const uint8_t* condition, const float* a, const float* b, float* result);
+  float (*row_sum)(const float* x, int64_t n);      // by add4 and add_at
+  float (*row_sum_any)(const float* x, int64_t n);  // by sum64_any, in chunks of 7
+  float (*reduce_max)(const float* x, int n);
+  float (*reduce_min)(const float* x, int n);
+  int32_t (*reduce_max_i)(const int32_t* x, int n);
+  int32_t (*reduce_min_i)(const int32_t* x, int n);
+  int32_t (*reduce_sum_i)(const int32_t* x);
+  Pack<int8_t> pack_i8;
+  Pack<uint16_t> pack_bf16;
+  Pack<float> pack_f32;
+  Product<int8_t, int32_t> i8;
+  Product<uint8_t, int32_t> u8i8;
+  Product<uint16_t, float> bf16;
+  Product<float, float> f32;
+};
+
+extern const Table scalar_table, avx2_table, avx512_table;
+
+}  // namespace imbrex::isa_test

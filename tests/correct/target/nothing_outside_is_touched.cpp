@@ -1,0 +1,99 @@
+// Loads and stores of the first n lanes, at the very end of a page whose successor may not be touched.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "correct/target/isa/table.h"
+#include "imbrex/target/isa.h"
+
+namespace imbrex::isa_test {
+namespace {
+
+// A page between two that fault.
+class GuardedPage {
+ public:
+  GuardedPage() : bytes_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
+    memory_ = static_cast<char*>(mmap(nullptr, 3 * bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT_EQ(mprotect(memory_ + bytes_, bytes_, PROT_READ | PROT_WRITE), 0);
+  }
+  ~GuardedPage() { munmap(memory_, 3 * bytes_); }
+  GuardedPage(const GuardedPage&) = delete;
+  GuardedPage& operator=(const GuardedPage&) = delete;
+  char* begin() const { return memory_ + bytes_; }
+  char* end() const { return memory_ + 2 * bytes_; }
+
+ private:
+  size_t bytes_;
+  char* memory_;
+};
+
+TEST(LoadsAndStores, TouchOnlyTheirLanes) {
+  std::vector<const Table*> tables = {&scalar_table};
+  for (const target::Isa isa : target::supported_isas()) {
+    if (isa == target::Isa::avx2) tables.push_back(&avx2_table);
+    if (isa == target::Isa::avx512) tables.push_back(&avx512_table);
+  }
+  const GuardedPage from, to;
+  for (const Table* table : tables) {
+    for (const Memory* memory = table->memory; memory->name; ++memory) {
+      for (int n = 0; n <= 16; ++n) {
+        const int bytes = (n == 0 ? 16 : n) * memory->bytes;
+        for (const bool at_end : {true, false}) {
+          char* const source = at_end ? from.end() - bytes : from.begin();
+          char* const target = at_end ? to.end() - bytes : to.begin();
+          for (int i = 0; i < bytes; ++i) source[i] = static_cast<char>(std::string(memory->name) == "mask" ? i % 3 == 1 : 17 + 5 * i);
+          std::memset(to.begin(), 99, static_cast<size_t>(to.end() - to.begin()));
+          uint32_t lanes[16];
+          memory->copy(source, target, n, lanes);
+          EXPECT_EQ(std::memcmp(source, target, static_cast<size_t>(bytes)), 0) << table->isa << " " << memory->name << " n = " << n;
+          for (const char* p = to.begin(); p != to.end(); ++p) {
+            if (p >= target && p < target + bytes) continue;
+            ASSERT_EQ(*p, 99) << table->isa << " " << memory->name << " n = " << n;
+          }
+          for (int i = n; n != 0 && i < 16; ++i) EXPECT_EQ(lanes[i], 0u) << table->isa << " " << memory->name << " n = " << n;
+        }
+      }
+    }
+  }
+}
+
+// What loads widen to and stores narrow from, for every value.
+TEST(LoadsAndStores, EveryHalfSurvives) {
+  for (const target::Isa isa : target::supported_isas()) {
+    const Table& table = isa == target::Isa::scalar ? scalar_table : isa == target::Isa::avx2 ? avx2_table : avx512_table;
+    for (const Memory* memory = table.memory; memory->name; ++memory) {
+      const std::string name = memory->name;
+      if (name != "bf16" && name != "f16") continue;
+      const uint32_t exponent = name == "bf16" ? 0x7f80 : 0x7c00;
+      for (uint32_t first = 0; first < 0x10000; first += 16) {
+        uint16_t x[16], y[16];
+        uint32_t lanes[16];
+        for (uint32_t i = 0; i < 16; ++i) x[i] = static_cast<uint16_t>(first + i);
+        memory->copy(x, y, 0, lanes);
+        for (uint32_t i = 0; i < 16; ++i) {
+          const bool is_nan = (x[i] & exponent) == exponent && (x[i] & ~exponent & 0x7fff) != 0;
+          if (is_nan) {
+            EXPECT_TRUE((y[i] & exponent) == exponent && (y[i] & ~exponent & 0x7fff) != 0) << table.isa << " " << name << " " << x[i];
+            continue;
+          }
+          EXPECT_EQ(x[i], y[i]) << table.isa << " " << name;
+          if (name == "f16") {
+            float value;
+            std::memcpy(&value, &lanes[i], sizeof value);
+            const int e = (x[i] >> 10) & 31, m = x[i] & 1023;
+            const double magnitude = e == 31 ? HUGE_VAL : e == 0 ? std::ldexp(m, -24) : std::ldexp(1024 + m, e - 25);
+            EXPECT_EQ(double{value}, x[i] & 0x8000 ? -magnitude : magnitude) << table.isa;
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace imbrex::isa_test
