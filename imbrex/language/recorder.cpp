@@ -85,7 +85,7 @@ std::string Recorder::claim_name(const std::string& wanted, bool exactly, const 
 void Recorder::declare_dim(const std::string& name, Int typical, std::optional<Int> max, const std::source_location& where) {
   claim_name(name, true, where);
   if (typical < 0 || (max && *max < 1) || (max && typical > *max))
-    fail(where, "dimension-range",
+    fail(where, "dim-bounds",
          fmt::format("dimension {} with typical value {}{}", name, typical, max ? fmt::format(" and maximum {}", *max) : ""),
          "a dimension is at least 1, and its typical value at most its maximum");
   program_.dims.push_back({name, typical, max, written(where).origin});
@@ -102,7 +102,7 @@ Tensor Recorder::declare_tensor(const std::string& name, DType dtype, const std:
     entry->shape.push_back(extent.expr());
     const auto n = ir::constant_value(extent.expr());
     if (n && *n < 1)
-      fail(where, "tensor-shape", fmt::format("tensor '{}' has an extent of {}", name, *n), "give extents of at least 1");
+      fail(where, "empty-tensor", fmt::format("tensor '{}' has an extent of {}", name, *n), "give extents of at least 1");
   }
   ir::Tensor tensor{name, dtype, entry->shape, role, {}, written(where).origin};
   if (role == ir::Role::temporary)
@@ -219,7 +219,7 @@ void Recorder::rebind(const std::shared_ptr<Variable>& variable, ir::ExprPtr val
   for (auto frame = frames_.rbegin(); frame->id != variable->frame; ++frame)
     if (frame->is_parallel)
       throw UserError(
-          Diagnostic{"rebind-in-parallel",
+          Diagnostic{"parallel-rebind",
                      line_of(where),
                      "a tile made outside of a parallel loop is given another value inside it: its iterations would depend on "
                      "each other",
@@ -227,7 +227,7 @@ void Recorder::rebind(const std::shared_ptr<Variable>& variable, ir::ExprPtr val
                      {{line_of(variable->where), "the tile is made here"}}});
   if (value->dtype != variable->dtype || !ir::same(value->rows, variable->rows) || !ir::same(value->columns, variable->columns))
     throw UserError(
-        Diagnostic{value->dtype != variable->dtype ? "dtype-mismatch" : "shape-mismatch",
+        Diagnostic{"rebind-shape",
                    line_of(where),
                    fmt::format("a tile {} cannot take the value {}", describe(variable->dtype, variable->rows, variable->columns),
                                describe(value->dtype, value->rows, value->columns)),
@@ -246,10 +246,10 @@ void Recorder::store(const Slice& slice, Value value) {
                                : take(value);
   const std::string kind = fmt::format("a store to '{}' {}", tensor.name, describe(tensor.dtype, shape.rows, shape.columns));
   if (expr->dtype != tensor.dtype)
-    fail(slice.where_, "dtype-mismatch", fmt::format("{} of {}", kind, describe(expr->dtype, expr->rows, expr->columns)),
+    fail(slice.where_, "store-dtype", fmt::format("{} of {}", kind, describe(expr->dtype, expr->rows, expr->columns)),
          fmt::format("cast(value, {}{})", name_of(tensor.dtype), ir::is_exact_cast(expr->dtype, tensor.dtype) ? "" : ", rint"));
   if (!ir::same(expr->rows, shape.rows) || !ir::same(expr->columns, shape.columns))
-    fail(slice.where_, "shape-mismatch", fmt::format("{} of {}", kind, describe(expr->dtype, expr->rows, expr->columns)),
+    fail(slice.where_, "store-shape", fmt::format("{} of {}", kind, describe(expr->dtype, expr->rows, expr->columns)),
          "store through a slice of the value's shape; nothing broadcasts in a store");
   append({ir::Store{tensor.name, slice.axes_, expr}, {}, -1}, slice.where_);
 }
@@ -306,7 +306,7 @@ void Recorder::check(const Variable& variable, const std::source_location& where
     throw UserError(Diagnostic{"tile-moved", line_of(where), "this tile was moved into another expression",
                                "leave out std::move where the tile is used again", made});
   if (!is_open(variable.frame))
-    throw UserError(Diagnostic{"tile-out-of-scope", line_of(where), "this tile ended with the loop body or scope that made it",
+    throw UserError(Diagnostic{"out-of-scope", line_of(where), "this tile ended with the loop body or scope that made it",
                                "make it before the loop or scope and give it its value inside, or go through a tensor", made});
 }
 
@@ -315,7 +315,7 @@ void Recorder::check(const TensorEntry& tensor, const std::source_location& wher
     fail(where, "other-kernel", fmt::format("tensor '{}' belongs to another kernel", tensor.name),
          "pass the kernel's own tensors to sub-kernels");
   if (!is_open(tensor.frame))
-    fail(where, "tensor-out-of-scope", fmt::format("tensor '{}' ended with the loop body or scope that created it", tensor.name),
+    fail(where, "out-of-scope", fmt::format("tensor '{}' ended with the loop body or scope that created it", tensor.name),
          "create it before the loop or scope");
 }
 

@@ -85,6 +85,7 @@ Tile& Tile::operator=(Tile&& other) {
   rebind({nullptr, other.variable_, other.variable_->where});
   return *this;
 }
+Tile& Tile::operator=(Slice&& slice) { return *this = Operand(std::move(slice), Recorder::where_of(slice)); }
 Tile& Tile::operator=(Operand value) {
   rebind(std::move(Recorder::value_of(value)));
   return *this;

@@ -8,7 +8,7 @@
 // Every operation is recorded in the kernel being built, with the author's line. `Tile v = ...` names a value; a temporary used
 // at once becomes part of the expression that uses it. `Tile b = a` is a new tile with the same value. `v = ...` and `v += ...`
 // give the variable v another value, also for later iterations of the `range` or `pipeline` around; an outer tile cannot be
-// changed inside a `parallel` ("rebind-in-parallel").
+// changed inside a `parallel` ("parallel-rebind").
 //
 // Expressions mean the same whichever operand the C++ compiler evaluates first. Only functions that themselves record statements
 // (stores, loops) should not be called twice in one expression.
@@ -18,7 +18,7 @@
 //              ("broadcast"); other operations say what they need ("shape-mismatch")
 //   types      arithmetic is on f32 and int32, both operands of one type ("dtype-mismatch"); a whole number written in C++ takes
 //              the type of the other operand
-//   lifetime   a tile lives until the loop body or scope that made it ends ("tile-out-of-scope"), in its own kernel
+//   lifetime   a tile lives until the loop body or scope that made it ends ("out-of-scope"), in its own kernel
 //              ("other-kernel")
 #pragma once
 
@@ -59,6 +59,7 @@ class Tile {
   // Rebinding. C++ does not tell an assignment its line: the line recorded is that of the value's last operation.
   Tile& operator=(const Tile& other);
   Tile& operator=(Tile&& other);
+  Tile& operator=(Slice&& slice);  // loads
   Tile& operator=(Operand value);
   // `sum += row_sum(x)` continues the sum that `sum` holds as one reduction over all chunks, likewise col_sum, and matmul becomes
   // matmul_acc. Everything else, `a = a + row_sum(x)` included, is an addition.
@@ -131,7 +132,7 @@ class Tensor {
 class Slice {
  public:
   Slice(const Slice&) = delete;
-  // Stores. The shape and type are the slice's ("shape-mismatch", "dtype-mismatch"); [1, 1] does not spread.
+  // Stores. The shape and type are the slice's ("store-shape", "store-dtype"); [1, 1] does not spread.
   void operator=(Operand value) &&;
   void operator=(Slice&& other) &&;
 
