@@ -31,7 +31,7 @@ void expect_accepted(const std::string& variant, const kernels::Options& options
   // q's acceptance allows 0.5 % of elements outside, and one integer of qr that double rounds the other way moves more than that
   // of a batch of few tokens; its stage below is judged without exception.
   for (const tools::OutputResult& output : report.outputs)
-    if (output.name != "q") EXPECT_TRUE(output.pass()) << output.name << " " << variant << " T=" << T;
+    EXPECT_TRUE(output.name == "q" || output.pass()) << output.name << " " << variant << " T=" << T;
   // All six where the kernel keeps what stages hand to each other in tensors.
   EXPECT_EQ(report.stages.size(), variant == "plain" ? 1u : 6u);
   for (const tools::StageResult& stage : report.stages) EXPECT_TRUE(stage.pass()) << stage.stage << " T=" << T;
