@@ -72,6 +72,13 @@ void write_move(Lowering& lowering, const ir::Assign& assign, Writer& out) {
     out.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", data_of(lowering, x), columns, to, rows, rows, columns));
     return;
   }
+  if (e.op == Op::repeat_rows) {
+    const std::string columns = lowering.symbols.operand(e.columns), times = lowering.symbols.operand(e.index);
+    out.open(fmt::format("for (int64_t r = 0; r < {}; ++r)", lowering.symbols.text(e.rows)));
+    out.line(fmt::format("copy_tile({0} + r / {1} * {2}, 0, 1, {3} + r * {2}, 0, 1, 1, {2});", data_of(lowering, e.args[0]), times, columns, to));
+    out.close();
+    return;
+  }
   ir::IndexExpr offset = ir::constant(0);
   for (const ExprPtr& part : e.args) {
     const std::string at = ir::constant_value(offset) == 0 ? to : to + " + " + lowering.symbols.text(offset);

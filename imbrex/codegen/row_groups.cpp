@@ -38,7 +38,7 @@ Touches touches_of(const RowStep& step, const Symbols& symbols) {
   };
   std::set<const Expr*> across;
   ir::for_each_expr(step.value, [&](const Expr& e) {
-    if (e.op == Op::even || e.op == Op::odd || e.op == Op::gather) across.insert(e.args[0].get());
+    if (reads_across_columns(e.op)) across.insert(e.args[0].get());
     if (e.op == Op::variable) (across.contains(&e) ? t.reads_across : t.reads).insert(e.name);
     if (e.op != Op::load) return;
     t.loads.push_back({e.name, &e.slice, across.contains(&e)});
@@ -194,6 +194,7 @@ std::optional<RowStep> row_step(const Statement& statement) {
     case Op::matmul_acc:
     case Op::transpose:
     case Op::reshape:
+    case Op::repeat_rows:
     case Op::concat_rows: return std::nullopt;
     case Op::load:
       if (!has_neighbouring_columns(e.slice)) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "imbrex/codegen/row_values.h"
+#include "imbrex/codegen/split.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::codegen {
@@ -71,7 +72,7 @@ class GroupWriter {
     for_each_step([&](const Segment& segment, const RowStep& step) {
       ir::for_each_expr(step.value, [&](const Expr& e) {
         if (e.op == Op::variable) ++mentions[e.name], segments[e.name].insert(&segment);
-        if (e.op == Op::even || e.op == Op::odd || e.op == Op::gather)
+        if (reads_across_columns(e.op))
           if (e.args[0]->op == Op::variable) in_memory.insert(e.args[0]->name);
       });
       const ir::Assign* assign = assign_of(step);

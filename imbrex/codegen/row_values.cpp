@@ -156,6 +156,7 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
     case Op::even:
     case Op::odd: return paired_columns(e, place);
     case Op::gather: return gathered(e, place);
+    case Op::columns: return load(e->dtype, plus(leaf_pointer(e->args[0]), lowering_.symbols.text(e->index)), place);
     default: break;
   }
   std::string arguments;

@@ -20,6 +20,7 @@ bool is_root_only(Op op) {
     case Op::matmul_acc:
     case Op::transpose:
     case Op::reshape:
+    case Op::repeat_rows:
     case Op::concat_rows:
     case Op::concat_columns:
     case Op::interleave: return true;
@@ -154,6 +155,7 @@ class Splitter {
         break;
       case Op::transpose:
       case Op::reshape:
+      case Op::repeat_rows:
       case Op::concat_rows:
         for (const ExprPtr& arg : e->args) args.push_back(variable_of(arg, ir::name_of(arg->op)));
         break;
@@ -169,7 +171,7 @@ class Splitter {
     if (e->op == Op::load && !has_neighbouring_columns(e->slice)) return hoist(e, e->name);
     if (e->args.empty()) return e;
     std::vector<ExprPtr> args;
-    if (e->op == Op::even || e->op == Op::odd) {
+    if (e->op == Op::even || e->op == Op::odd || e->op == Op::columns) {
       args = {in_memory(e->args[0])};
     } else if (e->op == Op::gather) {
       args = {in_memory(e->args[0]), elementwise(e->args[1])};
@@ -197,7 +199,7 @@ class Splitter {
     if (is_root_only(e->op)) return mentions(e, assign.name);
     bool crosses = false;
     ir::for_each_expr(e, [&](const Expr& node) {
-      if (node.op == Op::even || node.op == Op::odd || node.op == Op::gather)
+      if (reads_across_columns(node.op))
         crosses = crosses || mentions(node.args[0], assign.name);
       if (node.op == Op::load)
         for (const Axis& axis : node.slice) crosses = crosses || axis.tile == assign.name;
@@ -213,7 +215,7 @@ class Splitter {
     });
     bool crosses = false;
     ir::for_each_expr(store.value, [&](const Expr& node) {
-      if (node.op == Op::even || node.op == Op::odd || node.op == Op::gather)
+      if (reads_across_columns(node.op))
         crosses = crosses || (node.args[0]->op == Op::load && storage_of(node.args[0]->name) == storage_of(store.tensor));
     });
     return found || crosses;
@@ -243,6 +245,7 @@ bool has_neighbouring_columns(const std::vector<Axis>& slice) {
 bool is_row_reduction(Op op) {
   return op == Op::row_sum || op == Op::row_sum_acc || op == Op::row_max || op == Op::row_min;
 }
+bool reads_across_columns(Op op) { return op == Op::even || op == Op::odd || op == Op::columns || op == Op::gather; }
 bool is_column_reduction(Op op) {
   return op == Op::col_sum || op == Op::col_sum_acc || op == Op::col_max || op == Op::col_min;
 }

@@ -19,5 +19,7 @@ ir::Program split(const ir::Program& program);
 bool has_neighbouring_columns(const std::vector<ir::Axis>& slice);
 bool is_row_reduction(ir::Op op);  // row_sum, row_sum_acc, row_max, row_min
 bool is_column_reduction(ir::Op op);
+// even, odd, columns, gather: the first operand is in memory, and is read at other columns than those of the result.
+bool reads_across_columns(ir::Op op);
 
 }  // namespace imbrex::codegen

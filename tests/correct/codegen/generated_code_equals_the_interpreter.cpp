@@ -1,0 +1,244 @@
+// Every operation and statement, at sizes around the vector's length, on every instruction set of this CPU, by one to three workers.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "imbrex/ir/parse.h"
+#include "imbrex/ir/verify.h"
+#include "support/generated_code.h"
+
+namespace imbrex::test {
+namespace {
+
+struct Case {
+  const char* name;
+  const char* text;  // declarations and statements; the dimensions are N and M
+};
+
+constexpr Case kCases[] = {
+    {"arithmetic", R"(
+  input x: f32[N, M]
+  input z: f32[N, M]
+  output y: f32[N, M]
+  let a = x[:, :] + z[:, :] * 3.0
+  let b = min(a, x[:, :]) - max(neg(z[:, :]), abs(a)) / 1.5
+  y[:, :] = select(lt(b, a), sqrt(abs(b)) + recip(a), rsqrt(abs(z[:, :])) + exp(x[:, :]) - log(abs(b))))"},
+    {"casts", R"(
+  input x: f32[N, M]
+  output a: bf16[N, M]
+  output b: f16[N, M]
+  output c: int8[N, M]
+  output d: uint8[N, M]
+  output e: int32[N, M]
+  output f: f32[N, M]
+  a[:, :] = cast(x[:, :], bf16, rint)
+  b[:, :] = cast(x[:, :] * 100.0, f16, floor)
+  c[:, :] = cast(x[:, :] * 50.0, int8, round)
+  d[:, :] = cast(x[:, :] * 200.0, uint8, ceil)
+  e[:, :] = cast(x[:, :] * 1000000000.0, int32, trunc)
+  f[:, :] = cast(cast(x[:, :] * 30.0, int8, rint), f32) + cast(lt(x[:, :], 0.0), f32))"},
+    {"broadcasts", R"(
+  input x: f32[N, M]
+  input row: f32[M]
+  input column: f32[N, 1]
+  output y: f32[N, M]
+  y[:, :] = x[:, :] * row[:] + column[:, 0 +: 1] * 2.0)"},
+    {"row_reductions", R"(
+  input x: f32[N, M]
+  output s: f32[N, 1]
+  output y: f32[N, M]
+  let sum = row_sum(x[:, :] * x[:, :])
+  let most = row_max(x[:, :])
+  let least = row_min(exp(x[:, :]))
+  s[:, :] = sum + most
+  y[:, :] = (x[:, :] - most) * rsqrt(sum) + least)"},
+    {"integer_reductions", R"(
+  input x: int32[N, M]
+  output s: int32[N, 1]
+  output t: int32[1, M]
+  s[:, :] = row_sum(x[:, :]) + row_max(x[:, :]) * row_min(x[:, :])
+  t[:, :] = col_sum(x[:, :]) + col_max(x[:, :]) - col_min(x[:, :]))"},
+    {"chunked_sum", R"(
+  input x: f32[N, M]
+  output s: f32[N, 1]
+  let sum = full(f32, [N, 1], 0.0)
+  range d in tiles(M, 24) {
+    sum = row_sum_acc(sum, x[:, d])
+  }
+  s[:, :] = sqrt(sum))"},
+    {"column_sums", R"(
+  input x: f32[N, M]
+  output s: f32[1, M]
+  let sum = col_sum(x[:, :] * 0.5)
+  range n in tiles(N, 3) {
+    sum = col_sum_acc(sum, x[n, :])
+  }
+  s[:, :] = sum + col_max(x[:, :]) - col_min(abs(x[:, :])))"},
+    {"moves", R"(
+  input x: f32[N, M]
+  output y: f32[M, N]
+  output z: f32[N, M]
+  output w: f32[M, N]
+  y[:, :] = transpose(x[:, :]) + 1.0
+  z[:, :] = concat_rows(x[0 +: 1, :], x[1 +: N - 1, :])
+  w[:, :] = reshape(x[:, :], [M, N]))"},
+    {"columns", R"(
+  input x: f32[N, 40]
+  output y: f32[N, 40]
+  output z: f32[N, 40]
+  let v = x[:, :] * 2.0
+  let rotated = interleave(even(v) - odd(v), odd(v) + even(v))
+  y[:, :] = rotated
+  z[:, :] = concat_columns(x[:, 8 +: 32], columns(rotated, 0, 8)))"},
+    {"gathers", R"(
+  input x: f32[N, M]
+  input rows: int32[N, 1]
+  output y: f32[N, M]
+  output z: f32[N, M]
+  let i = rows[:, :]
+  y[:, :] = x[by i, :] * 2.0
+  z[:, :] = gather(x[:, :], full(int32, [N, M], 0) + rows[:, :]))"},
+    {"f32_product", R"(
+  input a: f32[N, M]
+  input b: f32[M, N]
+  output y: f32[N, N]
+  y[:, :] = matmul(a[:, :], b[:, :]) * 0.5)"},
+    {"int8_product", R"(
+  input a: int8[N, 70]
+  input b: int8[70, 96]
+  output y: f32[N, 96]
+  parallel n in tiles(N, 5) {
+    parallel h in tiles(96, 32) {
+      y[n, h] = cast(matmul(a[n, :], b[:, h]), f32, rint) * 0.5
+    }
+  })"},
+    {"bf16_product_transposed", R"(
+  input a: bf16[N, 40]
+  input b: bf16[48, 40]
+  output y: f32[N, 48]
+  parallel n in tiles(N, 7) {
+    y[n, :] = matmul(a[n, :], b[:, :], transpose_b)
+  })"},
+    {"chunked_product", R"(
+  input a: bf16[N, 40]
+  input b: bf16[40, 24]
+  output y: f32[N, 24]
+  let acc = full(f32, [N, 24], 0.0)
+  range k in tiles(40, 16) {
+    acc = matmul_acc(acc, a[:, k], b[k, :])
+  }
+  y[:, :] = acc)"},
+    {"phases", R"(
+  input x: f32[N, M]
+  output y: f32[N, M]
+  create t: f32[N, M]
+  let first = x[0 +: 1, :]
+  parallel n in tiles(N, 4) {
+    at "scale" {
+      create u: f32[4, M]
+      u[0 +: n.size, :] = x[n, :] * 2.0
+      t[n, :] = u[0 +: n.size, :] + first
+    }
+  }
+  range i in 0 .. 3 {
+    parallel m in tiles(M, 8) {
+      t[:, m] = t[:, m] * 1.5
+    }
+  }
+  parallel row in 0 .. N {
+    y[N - 1 - row, :] = t[row, :]
+  })"},
+    {"branches", R"(
+  input x: f32[N, M]
+  output y: f32[N, M]
+  parallel n in tiles(N, 4) {
+    let v = x[n, :]
+    if n.index == 0 and N > 2 {
+      v = v + 1.0
+    } else {
+      v = v * cast(iota(M), f32, rint)
+    }
+    y[n, :] = v
+  })"},
+    {"read", R"(
+  input x: f32[N, M]
+  input where: int32[1]
+  output y: f32[1, M]
+  read i = where[0]
+  assume i >= 0 and i < N
+  y[:, :] = x[i, :])"},
+    {"views", R"(
+  input x: f32[N, 48]
+  output y: f32[N, 48]
+  view heads = x: [N, 3, 16]
+  view out = y: [N, 3, 16]
+  parallel h in 0 .. 3 {
+    out[:, h, :] = heads[:, 2 - h, :] + 1.0
+  })"},
+    {"in_place", R"(
+  inout x: f32[N, M]
+  output y: f32[N, M]
+  x[:, :] = x[:, :] * 2.0
+  x[0 +: 1, :] = x[N - 1 +: 1, :] + x[0 +: 1, :]
+  y[:, :] = x[:, :])"},
+};
+
+std::mt19937 generator(7);
+
+Array random_array(DType dtype, const std::vector<int64_t>& shape) {
+  Array array = Array::zeros(dtype, shape);
+  for (int64_t i = 0; i < array.size(); ++i) {
+    const float value = std::ldexp(static_cast<float>(static_cast<int32_t>(generator())) / 2147483648.0f, static_cast<int>(generator() % 6));
+    uint32_t bits;
+    std::memcpy(&bits, &value, 4);
+    switch (dtype) {
+      case DType::f32: array.as<float>()[i] = value; break;
+      case DType::bf16: array.as<uint16_t>()[i] = static_cast<uint16_t>(bits >> 16); break;
+      case DType::int32: array.as<int32_t>()[i] = 0; break;
+      default: array.as<int8_t>()[i] = static_cast<int8_t>(generator()); break;
+    }
+  }
+  return array;
+}
+
+TEST(GeneratedCode, equals_the_interpreter) {
+  std::vector<ir::Program> programs;
+  for (const Case& each : kCases) {
+    std::string text = fmt::format("imbrex 1\nkernel \"{}\" {{\n  dim N\n  dim M\n{}\n}}\n", each.name, each.text);
+    try {
+      programs.push_back(ir::parse(text, std::string(each.name) + ".tile"));
+      ir::verify_or_throw(programs.back());
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << each.name << ": " << error.what();
+      if (!programs.empty() && programs.back().name == each.name) programs.pop_back();
+    }
+  }
+  for (const target::Isa isa : target::supported_isas()) {
+    const GeneratedCode code(programs, isa);
+    ASSERT_EQ(code.error(), "") << target::name_of(isa);
+    for (const ir::Program& program : programs) {
+      const imbrex_kernel* kernel = code.kernel(program);
+      ASSERT_NE(kernel, nullptr) << program.name;
+      for (const auto& [n, m] : {std::pair{1, 1}, {2, 15}, {3, 16}, {7, 17}, {16, 64}, {17, 65}, {4, 129}}) {
+        const Dims dims{{"N", n}, {"M", m}};
+        Tensors inputs;
+        for (const ir::Tensor& tensor : program.tensors) {
+          if (tensor.role == ir::Role::output) continue;
+          std::vector<int64_t> shape;
+          for (const auto& e : tensor.shape)
+            shape.push_back(ir::evaluate(e, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
+          inputs[tensor.name] = random_array(tensor.dtype, shape);
+        }
+        for (int threads = 1; threads <= 3; ++threads) {
+          const auto difference = difference_from_interpreter(program, kernel, dims, inputs, threads, threads == 2 ? 3 : 0);
+          EXPECT_FALSE(difference) << target::name_of(isa) << ", " << *difference;
+          if (difference) break;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace imbrex::test

@@ -1,0 +1,187 @@
+// Generated code, compiled and run: one shared object for many kernels, each run against the interpreter bit for bit.
+#pragma once
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <barrier>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "imbrex/base/array.h"
+#include "imbrex/codegen/generate.h"
+#include "imbrex/interpret/interpreter.h"
+#include "imbrex/ir/print.h"
+#include "imbrex/runtime/abi.h"
+#include "support/compare.h"
+#include "support/temporary_folder.h"
+
+namespace imbrex::test {
+
+class GeneratedCode {
+ public:
+  GeneratedCode(std::span<const ir::Program> programs, target::Isa isa) {
+    const codegen::Generated generated = codegen::generate_many(programs, {isa, false});
+    const std::string source = folder_.file("kernels.cpp"), library = folder_.file("kernels.so"), log = folder_.file("log");
+    std::ofstream(source) << generated.source;
+    const char* compiler = std::getenv("CXX");
+    std::string command = fmt::format("{} -std=c++20 -O1 -shared -fPIC -I{} {} -o {}", compiler ? compiler : "c++", IMBREX_SOURCE_DIR, source,
+                                      library);
+    for (const std::string& flag : target::compiler_flags(isa)) command += " " + flag;
+    if (std::system((command + " > " + log + " 2>&1").c_str()) != 0) {
+      std::ifstream in(log);
+      error_ = std::string(std::istreambuf_iterator<char>(in), {}).substr(0, 4000) + "\n" + generated.source.substr(0, 20000);
+      return;
+    }
+    handle_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!handle_) error_ = dlerror();
+  }
+  GeneratedCode(const GeneratedCode&) = delete;
+  GeneratedCode& operator=(const GeneratedCode&) = delete;
+  ~GeneratedCode() {
+    if (handle_) dlclose(handle_);
+  }
+
+  const std::string& error() const { return error_; }
+  const imbrex_kernel* kernel(const ir::Program& program) const {
+    const std::string name = "imbrex_kernel_" + codegen::symbol_of(program);
+    const auto get = reinterpret_cast<const imbrex_kernel* (*)()>(dlsym(handle_, name.c_str()));
+    return get ? get() : nullptr;
+  }
+
+ private:
+  tests::TemporaryFolder folder_;
+  void* handle_ = nullptr;
+  std::string error_;
+};
+
+// Memory between guard bytes, 64-byte aligned.
+class Guarded {
+ public:
+  explicit Guarded(size_t bytes, unsigned char fill = 0xa5)
+      : bytes_(bytes), memory_(static_cast<unsigned char*>(std::aligned_alloc(64, (bytes + 2 * kGuard + 63) / 64 * 64)), std::free) {
+    std::memset(memory_.get(), 0x5c, (bytes + 2 * kGuard + 63) / 64 * 64);
+    std::memset(data(), fill, bytes);
+  }
+  unsigned char* data() const { return memory_.get() + kGuard; }
+  bool is_intact() const {
+    for (size_t i = 0; i < kGuard; ++i)
+      if (memory_.get()[i] != 0x5c || memory_.get()[kGuard + bytes_ + i] != 0x5c) return false;
+    return true;
+  }
+
+ private:
+  static constexpr size_t kGuard = 256;
+  size_t bytes_;
+  std::unique_ptr<unsigned char, void (*)(void*)> memory_;
+};
+
+using Tensors = std::map<std::string, Array>;
+using Dims = std::map<std::string, int64_t>;
+
+// A tensor bound with `padding` more elements between the rows of its first axes than it needs.
+struct Bound {
+  Bound(const Array& array, int64_t padding) : strides(array.shape.size(), 1), memory(0) {
+    int64_t step = 1;
+    for (size_t axis = array.shape.size(); axis-- > 0;) {
+      strides[axis] = step;
+      step *= array.shape[axis];
+      if (axis + 1 == array.shape.size() && array.shape.size() > 1) step += padding;
+    }
+    memory = Guarded(static_cast<size_t>(std::max<int64_t>(step * bytes_of(array.dtype), 1)));
+  }
+  template <class Copy>
+  void for_each_row(const Array& array, Copy copy) const {
+    const int64_t columns = array.shape.empty() ? 1 : array.shape.back();
+    const int64_t bytes = bytes_of(array.dtype), rows = columns == 0 ? 0 : array.size() / columns;
+    const int64_t step = array.shape.size() > 1 ? strides[array.shape.size() - 2] : columns;
+    for (int64_t row = 0; row < rows; ++row) copy(memory.data() + row * step * bytes, row * columns * bytes, columns * bytes);
+  }
+  void put(const Array& array) const {
+    for_each_row(array, [&](unsigned char* at, int64_t offset, int64_t n) { std::memcpy(at, array.bytes.data() + offset, size_t(n)); });
+  }
+  void get(Array& array) const {
+    for_each_row(array, [&](unsigned char* at, int64_t offset, int64_t n) { std::memcpy(array.bytes.data() + offset, at, size_t(n)); });
+  }
+  std::vector<int64_t> strides;
+  Guarded memory;
+};
+
+struct RunResult {
+  Tensors tensors;
+  int32_t failed_assumption = 0;
+  std::string error;  // guard bytes that were overwritten
+};
+
+inline RunResult run_generated(const ir::Program& program, const imbrex_kernel* kernel, const Dims& dims, const Tensors& inputs,
+                               int threads, int64_t padding) {
+  RunResult result;
+  std::vector<int64_t> dim_values;
+  for (const ir::Dim& dim : program.dims) dim_values.push_back(dims.at(dim.name));
+  std::vector<std::unique_ptr<Bound>> bound;
+  std::vector<std::unique_ptr<Guarded>> packed;
+  std::vector<imbrex_tensor> tensors;
+  for (size_t i = 0; i < program.tensors.size(); ++i) {
+    const ir::Tensor& tensor = program.tensors[i];
+    std::vector<int64_t> shape;
+    for (const auto& extent : tensor.shape)
+      shape.push_back(ir::evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
+    Array array = tensor.role == ir::Role::output ? Array::zeros(tensor.dtype, shape) : inputs.at(tensor.name);
+    bound.push_back(std::make_unique<Bound>(array, padding));
+    if (tensor.role != ir::Role::output) bound.back()->put(array);
+    tensors.push_back({bound.back()->memory.data(), bound.back()->strides.data()});
+    if (kernel->tensors[i].packed_bytes > 0) {
+      packed.push_back(std::make_unique<Guarded>(kernel->tensors[i].packed_bytes));
+      for (int part = 0; part < 2; ++part)
+        kernel->pack(static_cast<int32_t>(i), tensors[i].data, tensors[i].strides, packed.back()->data(), part, 2);
+      tensors[i] = {packed.back()->data(), nullptr};
+    }
+    result.tensors[tensor.name] = std::move(array);
+  }
+  const Guarded workspace(kernel->workspace_bytes(dim_values.data(), threads), 0xff);  // poison: NaN, -1
+  std::barrier barrier(threads);
+  const auto wait = [](void* user) { static_cast<std::barrier<>*>(user)->arrive_and_wait(); };
+  const auto work = [&](int ith) {
+    const imbrex_call call{dim_values.data(), tensors.data(), workspace.data(), ith,     threads, wait, &barrier, nullptr, nullptr,
+                           nullptr,           nullptr,        &result.failed_assumption};
+    kernel->run(&call);
+  };
+  std::vector<std::thread> others;
+  for (int ith = 1; ith < threads; ++ith) others.emplace_back(work, ith);
+  work(0);
+  for (std::thread& each : others) each.join();
+  for (size_t i = 0; i < program.tensors.size(); ++i) {
+    bound[i]->get(result.tensors[program.tensors[i].name]);
+    if (!bound[i]->memory.is_intact()) result.error += "bytes around tensor '" + program.tensors[i].name + "' were overwritten; ";
+  }
+  for (const auto& each : packed)
+    if (!each->is_intact()) result.error += "bytes around a packed tensor were overwritten; ";
+  if (!workspace.is_intact()) result.error += "bytes around the workspace were overwritten; ";
+  return result;
+}
+
+// What differs from the interpreter, with the program's text; nothing if all is equal.
+inline std::optional<std::string> difference_from_interpreter(const ir::Program& program, const imbrex_kernel* kernel, const Dims& dims,
+                                                              const Tensors& inputs, int threads, int64_t padding) {
+  Tensors expected = inputs;
+  interpret::run(program, dims, expected);
+  const RunResult actual = run_generated(program, kernel, dims, inputs, threads, padding);
+  std::string found = actual.error;
+  for (const ir::Tensor& tensor : program.tensors) {
+    const auto difference = first_difference(actual.tensors.at(tensor.name), expected.at(tensor.name));
+    if (difference) found += fmt::format("{}{}; ", tensor.name, *difference);
+  }
+  if (found.empty()) return std::nullopt;
+  std::string sizes;
+  for (const auto& [name, value] : dims) sizes += fmt::format(" {}={}", name, value);
+  return fmt::format("{} threads, padding {},{}: {}\n{}", threads, padding, sizes, found, ir::print(program));
+}
+
+}  // namespace imbrex::test
