@@ -395,7 +395,7 @@ class GroupWriter {
     std::string value;
     if (is_f32_sum(step)) value = name + ".fold()";
     else if (e.op == Op::row_sum || e.op == Op::row_sum_acc) value = fmt::format("reduce_sum_i({})", name);
-    else value = fmt::format("{}({}, 16)", e.op == Op::row_max ? "reduce_max" : "reduce_min", name);
+    else value = fmt::format("{}{}({})", e.op == Op::row_max ? "reduce_max" : "reduce_min", e.dtype == DType::f32 ? "" : "_i", name);
     if (e.op == Op::row_sum_acc) value = fmt::format("add({}, {})", values_.text(e.args[0], Place{}), value);
     assign_single(*assign_of(step), value, out);
   }
