@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <set>
+
+#include "imbrex/ir/visit.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -106,27 +109,50 @@ class Dissolver {
   }
 
   // A sequential loop may read what an earlier iteration stored. Loads that find this iteration's own store are checked at the
-  // load; a tensor from outside that is loaded before it is stored in the body is refused here.
+  // load; a tensor from outside that is loaded before it is stored in the body is refused here, unless all its places in the body
+  // are this iteration's own.
   void refuse_carried_tensors(const ir::Loop& loop, int origin) {
     std::set<std::string> loaded_first, stored;
+    std::map<std::string, std::vector<std::pair<std::string, std::vector<ir::Axis>>>> places;
     const std::function<void(const ir::ExprPtr&)> loads = [&](const ir::ExprPtr& e) {
-      if (e->op == Op::load && !stored.contains(base_of(e->name))) loaded_first.insert(base_of(e->name));
+      if (e->op == Op::load) {
+        if (!stored.contains(base_of(e->name))) loaded_first.insert(base_of(e->name));
+        places[base_of(e->name)].push_back({e->name, e->slice});
+      }
       for (const ir::ExprPtr& arg : e->args) loads(arg);
     };
-    const std::function<void(const ir::Block&)> walk = [&](const ir::Block& block) {
-      for (const ir::Statement& s : block) {
-        if (const auto* assign = std::get_if<ir::Assign>(&s.node)) loads(assign->value);
-        if (const auto* store = std::get_if<ir::Store>(&s.node)) {
-          loads(store->value);
-          stored.insert(base_of(store->tensor));
-        }
-        if (const auto* inner = std::get_if<ir::Loop>(&s.node)) walk(inner->body);
-        if (const auto* scope = std::get_if<ir::At>(&s.node)) walk(scope->body);
+    ir::for_each_statement(loop.body, [&](const ir::Statement& s) {
+      if (const auto* assign = std::get_if<ir::Assign>(&s.node)) loads(assign->value);
+      if (const auto* store = std::get_if<ir::Store>(&s.node)) {
+        loads(store->value);
+        stored.insert(base_of(store->tensor));
+        places[base_of(store->tensor)].push_back({store->tensor, store->slice});
       }
-    };
-    walk(loop.body);
+      return true;
+    });
     for (const std::string& name : loaded_first)
-      if (stored.contains(name)) refuse(origin, fmt::format("iterations of {} read and store {}", loop.variable, name));
+      if (stored.contains(name) && !are_own_places(loop, places.at(name)))
+        refuse(origin, fmt::format("iterations of {} read and store {}", loop.variable, name));
+  }
+
+  // All under one name, and alike along an axis on which no two iterations meet.
+  bool are_own_places(const ir::Loop& loop, const std::vector<std::pair<std::string, std::vector<ir::Axis>>>& places) {
+    const auto& [name, first] = places[0];
+    for (size_t d = 0; d < first.size(); ++d) {
+      bool alike = true;
+      for (const auto& [other, slice] : places)
+        alike = alike && other == name && ir::same(slice[d].begin, first[d].begin) && ir::same(slice[d].size, first[d].size);
+      if (!alike) continue;
+      if (loop.tile > 0) {
+        if (ir::same(first[d].begin, ir::span_begin(loop.variable)) && ir::same(first[d].size, ir::span_size(loop.variable))) return true;
+        continue;
+      }
+      const Linear begin = linear(first[d].begin, ranges());
+      const auto part = begin.parts.find(loop.variable);
+      const auto size = ir::constant_value(first[d].size);
+      if (part != begin.parts.end() && size && *size <= std::abs(part->second.coefficient)) return true;
+    }
+    return false;
   }
 
   std::string base_of(std::string name) const {
@@ -321,10 +347,19 @@ class Dissolver {
       case Op::concat_columns: return evaluate_concat(e);
       case Op::row_sum_acc:
       case Op::col_sum_acc:
-      case Op::matmul_acc: refuse(e->origin, fmt::format("a {} continues a loop's value", ir::name_of(e->op)));
+      case Op::matmul_acc: return evaluate_continued(e);
       case Op::gather: refuse(e->origin, "a gather takes elements at places read from data");
       default: return evaluate_elementwise(e);
     }
+  }
+
+  // A sum that continues from zeros is the sum.
+  TermId evaluate_continued(const ir::ExprPtr& e) {
+    const Term& start = terms().at(evaluate(e->args[0]));
+    if (start.kind != Kind::constant || start.value != 0 || std::signbit(start.value))
+      refuse(e->origin, fmt::format("a {} continues a value that is not zero", ir::name_of(e->op)));
+    if (e->op == Op::matmul_acc) return evaluate(ir::make_matmul(e->args[1], e->args[2], e->transpose_a, e->transpose_b, {{}, e->origin}));
+    return evaluate(ir::make_unary(e->op == Op::row_sum_acc ? Op::row_sum : Op::col_sum, e->args[1], {{}, e->origin}));
   }
 
   // A term over an argument's coordinates, at other coordinates.

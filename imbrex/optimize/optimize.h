@@ -1,0 +1,24 @@
+// The optimizer, from top to bottom: as written, dissolved, scheduled.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "imbrex/optimize/schedule.h"
+
+namespace imbrex::optimize {
+
+struct Optimized {
+  ir::Program program;                    // verified; the program as written (lowered) where it could not be optimized
+  bool is_scheduled = false;
+  SourceLine where;                       // why not, where it is not
+  std::string reason;
+  std::vector<Choice> choices;
+  std::vector<ir::Tensor> dropped;        // temporaries of the original that no longer exist
+  int scopes_before = 0, scopes_after = 0;
+};
+
+// Requires: a verified program that the prover passes. Guarantees: the same bits in every output.
+Optimized optimize(const ir::Program& program, const Machine& machine = {});
+
+}  // namespace imbrex::optimize
