@@ -47,7 +47,10 @@ struct Walk {
 
   void visit(const ir::CreateTensor& node, const ir::Statement& s) { declare(node.tensor, s.origin); }
   void visit(const ir::View& node, const ir::Statement&) { tensors[node.name] = {tensors.at(node.base).memory, node.shape}; }
-  void visit(const ir::Assign& node, const ir::Statement&) { out.tiles.emplace(node.name, node.value.get()); }
+  void visit(const ir::Assign& node, const ir::Statement&) {
+    if (node.declares) out.tiles.emplace(node.name, node.value);
+    else out.rebound.insert(node.name);
+  }
   void visit(const ir::Store& node, const ir::Statement& s) { access(node.tensor, node.slice, true, s.origin); }
   void visit(const ir::Tap&, const ir::Statement&) {}
   void visit(const ir::AssumeDistinct& node, const ir::Statement&) { out.distinct.push_back(node.tile); }

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,7 +69,8 @@ struct Accesses {
   std::vector<ParallelLoop> parallel_loops;
   std::vector<Guard> assumptions;                 // every `assume`, in program order
   std::vector<Guard> of_dimensions;               // those about dimensions alone that always run: they restrict the whole program
-  std::map<std::string, const ir::Expr*> tiles;   // the value by which each tile variable is declared
+  std::map<std::string, ir::ExprPtr> tiles;       // the value by which each tile variable is declared
+  std::set<std::string> rebound;                  // tile variables that get other values later
   std::vector<std::string> distinct;              // tile variables declared distinct
 };
 

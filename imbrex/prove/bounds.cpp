@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "imbrex/ir/visit.h"
 
@@ -83,54 +84,54 @@ Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, co
 
 Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axis& axis, const ir::IndexExpr& extent,
                      const std::string& name) {
+  std::string hint;
+  if (axis.kind == ir::Axis::Kind::by)
+    hint = fmt::format("take the rows one by one: `read i = ...` from where {} is loaded, `assume 0 <= i and i < {}`, and `i` in place of `by {}`",
+                       axis.tile, ir::to_text(extent), axis.tile);
+  else if (axis.kind == ir::Axis::Kind::range && ir::constant_value(axis.size) != 1)
+    hint = fmt::format("say where the slice lies, before this line: `assume 0 <= {} and {} <= {}`", ir::to_text(axis.begin),
+                       ir::to_text(ir::add(axis.begin, axis.size)), ir::to_text(extent));
+  else
+    hint = fmt::format("say where it lies, before this line: `assume 0 <= {0} and {0} < {1}`", ir::to_text(axis.begin), ir::to_text(extent));
   return {"undecidable", subject.where(access.origin),
           fmt::format("whether {} stays inside {} depends on data: nothing is known about {}",
                       text_of_access(access.name, access.slice, access.shape), access.name, name),
-          axis.kind == ir::Axis::Kind::range && ir::constant_value(axis.size) != 1
-              ? fmt::format("say where the slice lies, before this line: `assume 0 <= {} and {} <= {}`", ir::to_text(axis.begin),
-                            ir::to_text(ir::add(axis.begin, axis.size)), ir::to_text(extent))
-              : fmt::format("say where it lies, before this line: `assume 0 <= {0} and {0} < {1}`",
-                            axis.kind == ir::Axis::Kind::by ? axis.tile : ir::to_text(axis.begin), ir::to_text(extent)),
+          hint,
           {},
           false};
 }
 
 // ---- gathers inside tiles -------------------------------------------------------------------------------------------------------
 
-struct Interval { int64_t least, greatest; };
+struct Interval {
+  int64_t least, greatest;
+  friend bool operator==(const Interval&, const Interval&) = default;
+};
+constexpr Interval kAnything{std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
 
-// The values of an int32 tile, where they follow from constants, iota and arithmetic.
-std::optional<Interval> interval_of(const Subject& subject, const ir::ExprPtr& e, int depth = 0) {
-  if (depth > 32) return std::nullopt;
-  const auto arg = [&](size_t i) { return interval_of(subject, e->args[i], depth + 1); };
+Interval both(Interval a, Interval b) { return {std::min(a.least, b.least), std::max(a.greatest, b.greatest)}; }
+// int32 arithmetic wraps: a result that may overflow can be anything.
+Interval unless_wrapped(Interval a) { return a.least < kAnything.least || a.greatest > kAnything.greatest ? kAnything : a; }
+
+// The values that an int32 tile may hold, from constants, iota and arithmetic. What is loaded or carried around a loop can be anything.
+Interval interval_of(const Subject& subject, const ir::ExprPtr& e) {
+  const auto arg = [&](size_t i) { return interval_of(subject, e->args[i]); };
   switch (e->op) {
-    case ir::Op::constant: return Interval{static_cast<int64_t>(e->value), static_cast<int64_t>(e->value)};
+    case ir::Op::constant: return {static_cast<int64_t>(e->value), static_cast<int64_t>(e->value)};
     case ir::Op::iota: {
       const auto begin = ir::constant_value(e->index), count = ir::constant_value(e->columns);
-      if (!begin || !count) return std::nullopt;
-      return Interval{*begin, *begin + *count - 1};
+      return begin && count ? Interval{*begin, *begin + *count - 1} : kAnything;
     }
     case ir::Op::variable: {
       const auto tile = subject.accesses.tiles.find(e->name);
-      if (tile == subject.accesses.tiles.end() || tile->second->op == ir::Op::variable) return std::nullopt;
-      return interval_of(subject, std::make_shared<ir::Expr>(*tile->second), depth + 1);
+      const bool once = tile != subject.accesses.tiles.end() && !subject.accesses.rebound.count(e->name);
+      return once ? interval_of(subject, tile->second) : kAnything;
     }
-    case ir::Op::min:
-    case ir::Op::max:
-    case ir::Op::add:
-    case ir::Op::sub: {
-      const auto a = arg(0), b = arg(1);
-      if (!a || !b) return std::nullopt;
-      if (e->op == ir::Op::add) return Interval{a->least + b->least, a->greatest + b->greatest};
-      if (e->op == ir::Op::sub) return Interval{a->least - b->greatest, a->greatest - b->least};
-      if (e->op == ir::Op::min) return Interval{std::min(a->least, b->least), std::min(a->greatest, b->greatest)};
-      return Interval{std::max(a->least, b->least), std::max(a->greatest, b->greatest)};
-    }
-    case ir::Op::select: {
-      const auto a = arg(1), b = arg(2);
-      if (!a || !b) return std::nullopt;
-      return Interval{std::min(a->least, b->least), std::max(a->greatest, b->greatest)};
-    }
+    case ir::Op::add: return unless_wrapped({arg(0).least + arg(1).least, arg(0).greatest + arg(1).greatest});
+    case ir::Op::sub: return unless_wrapped({arg(0).least - arg(1).greatest, arg(0).greatest - arg(1).least});
+    case ir::Op::min: return {std::min(arg(0).least, arg(1).least), std::min(arg(0).greatest, arg(1).greatest)};
+    case ir::Op::max: return {std::max(arg(0).least, arg(1).least), std::max(arg(0).greatest, arg(1).greatest)};
+    case ir::Op::select: return both(arg(1), arg(2));
     case ir::Op::reshape:
     case ir::Op::transpose:
     case ir::Op::even:
@@ -138,64 +139,32 @@ std::optional<Interval> interval_of(const Subject& subject, const ir::ExprPtr& e
     case ir::Op::interleave:
     case ir::Op::concat_rows:
     case ir::Op::concat_columns: {
-      std::optional<Interval> all = arg(0);
-      for (size_t i = 1; i < e->args.size() && all; ++i) {
-        const auto next = arg(i);
-        all = next ? std::optional(Interval{std::min(all->least, next->least), std::max(all->greatest, next->greatest)}) : std::nullopt;
-      }
+      Interval all = arg(0);
+      for (size_t i = 1; i < e->args.size(); ++i) all = both(all, arg(i));
       return all;
     }
-    default: return std::nullopt;
+    default: return kAnything;
   }
-}
-
-// The bounds that assumptions `c <= NAME`, `NAME < c` (constants) give an index tile.
-std::optional<Interval> assumed_interval(const std::vector<Guard>& guards, const std::string& name) {
-  std::optional<int64_t> least, greatest;
-  const auto at_least = [&](int64_t v) { least = std::max(least.value_or(v), v); };
-  const auto at_most = [&](int64_t v) { greatest = std::min(greatest.value_or(v), v); };
-  const auto is_name = [&](const ir::IndexExpr& e) { return e->kind == ir::Index::Kind::name && e->name == name; };
-  for (const Guard& guard : guards) {
-    if (!guard.assumed) continue;
-    for (const ir::Comparison& c : *guard.condition) {
-      const auto l = ir::constant_value(c.left), r = ir::constant_value(c.right);
-      const bool left = is_name(c.left) && r, right = is_name(c.right) && l;
-      if (left && c.compare == ir::Compare::lt) at_most(*r - 1);
-      if (left && c.compare == ir::Compare::le) at_most(*r);
-      if (left && c.compare == ir::Compare::gt) at_least(*r + 1);
-      if (left && c.compare == ir::Compare::ge) at_least(*r);
-      if (right && c.compare == ir::Compare::lt) at_least(*l + 1);
-      if (right && c.compare == ir::Compare::le) at_least(*l);
-      if (right && c.compare == ir::Compare::gt) at_most(*l - 1);
-      if (right && c.compare == ir::Compare::ge) at_most(*l);
-    }
-  }
-  if (!least || !greatest) return std::nullopt;
-  return Interval{*least, *greatest};
 }
 
 void check_gather(const Subject& subject, const TileGather& gather, Findings& findings) {
   const ir::ExprPtr& index = gather.gather->args[1];
   const auto columns = ir::constant_value(gather.gather->args[0]->columns);
-  const std::string name = index->op == ir::Op::variable ? index->name : "";
-  std::optional<Interval> values = interval_of(subject, index);
-  if (!values && !name.empty()) values = assumed_interval(gather.guards, name);
+  const Interval values = interval_of(subject, index);
   const std::string width = ir::to_text(gather.gather->args[0]->columns);
-  if (values && columns && values->least >= 0 && values->greatest < *columns) return;
-  if (values && columns) {
+  if (columns && values.least >= 0 && values.greatest < *columns) return;
+  if (columns && !(values == kAnything)) {
     findings.diagnostics.push_back({"out-of-bounds", subject.where(gather.origin),
-                                    fmt::format("gather picks columns {}..{} of a tile that has {}", values->least, values->greatest, width),
+                                    fmt::format("gather picks columns {}..{} of a tile that has {}", values.least, values.greatest, width),
                                     fmt::format("keep the indices in 0..{}", *columns - 1), {}, false});
     return;
   }
-  const std::string subject_name = name.empty() ? "i" : name;
-  findings.diagnostics.push_back(
-      {"undecidable", subject.where(gather.origin),
-       fmt::format("whether gather stays inside its tile of {} columns depends on data{}", width,
-                   name.empty() ? "" : fmt::format(": nothing is known about {}", name)),
-       fmt::format("{}say where the indices lie: `assume 0 <= {} and {} < {}`", name.empty() ? "name the index tile, `let i = ...`, and " : "",
-                   subject_name, subject_name, width),
-       {}, false});
+  const std::string name = index->op == ir::Op::variable ? index->name : "i";
+  findings.diagnostics.push_back({"undecidable", subject.where(gather.origin),
+                                  fmt::format("whether gather stays inside its tile of {} columns cannot be decided: its indices can be anything", width),
+                                  columns ? fmt::format("clamp them: `gather(..., min(max({}, 0), {}))`", name, *columns - 1)
+                                          : "gather from a tile with a constant number of columns",
+                                  {}, false});
 }
 
 }  // namespace

@@ -122,6 +122,8 @@ struct Tracker {
     const bool factor = cube.is_loaded(node.name) && cube.is_factor(node.name);
     std::optional<size_t> result = value(node.value, origin, factor);
     if (!node.declares) {
+      // A product goes into the accumulator that it replaces.
+      if (result && node.value->op == ir::Op::matmul && *result + 1 == scope.buffers.size()) scope.buffers.pop_back();
       use(node.name);
       return;
     }

@@ -79,7 +79,7 @@ struct Judge {
       int64_t tile = largest(loop->tile, [&](int64_t n) { return fits(scope, memory, dims, {{loop->variable, n}}); });
       if (tile == 0 || tile == loop->tile) continue;
       if (tile >= 16) tile -= tile % 16;  // rows come in sixteens on these machines
-      return fmt::format("take fewer rows at once: `{} in tiles({}, {})`", loop->variable,
+      return fmt::format("use a smaller tile: `{} in tiles({}, {})`", loop->variable,
                          loop->of_span.empty() ? ir::to_text(loop->extent) : loop->of_span, tile);
     }
     for (const ir::Dim& dim : program.dims) {

@@ -36,11 +36,14 @@ Context make_context(const Options& options) {
 template <class Function>
 void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std::string& unit, const Function& function) {
   isl_ctx_reset_operations(ctx);
+  isl_ctx_reset_error(ctx);
   const auto start = std::chrono::steady_clock::now();
   Findings findings;
   try {
     findings = function();
-  } catch (const isl::exception_quota&) {
+  } catch (const isl::exception& problem) {
+    // The C part answers with null pointers once the budget is spent; any other error is a defect here.
+    if (isl_ctx_last_error(ctx) != isl_error_quota) throw InternalError(std::string("isl: ") + problem.what());
     findings.diagnostics.push_back({"undecided-budget", SourceLine{},
                                     fmt::format("the check of {} of {} did not finish within its budget", name, report.program),
                                     "simplify the index arithmetic, or give the check a larger budget", {}, false});
