@@ -103,6 +103,11 @@ std::string RowValues::paired_columns(const ExprPtr& e, const Place& place) {
   const DType dtype = e->dtype;
   if (!place.vector) return load(dtype, e->op == Op::even ? pointer : pointer + " + 1", Place{});
   const std::string wide = "2 * " + (is_atom(place.column) ? place.column : "(" + place.column + ")");
+  if (dtype == DType::boolean) {  // masks have no lanes to move: bytes have
+    auto bytes = std::make_shared<ir::Expr>(*e);
+    bytes->dtype = DType::uint8;
+    return "ne(" + paired_columns(bytes, place) + ", broadcast_i(0))";
+  }
   const std::string at = plus(pointer, place.column == "0" ? "0" : wide), name = ir::name_of(e->op), suffix = storage_suffix(dtype);
   if (place.count.empty()) return fmt::format("{0}(load_{1}({2}), load_{1}({2} + 16))", name, suffix, at);
   return fmt::format("{0}(load_{1}({2}, smaller_int(2 * {3}, 16)), {3} > 8 ? load_{1}({2} + 16, 2 * {3} - 16) : {4})", name, suffix, at,
@@ -161,7 +166,9 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
   }
   std::string arguments;
   for (const ExprPtr& arg : e->args) arguments += (arguments.empty() ? "" : ", ") + text(arg, place);
-  const std::string function = function_of(*e);
+  std::string function = function_of(*e);
+  const bool rounds = e->op == Op::cast && e->args[0]->dtype != DType::boolean;
+  if (!place.vector && rounds && !function.empty()) function += "_s";  // the header's name of the cast of one value
   const std::string value = function.empty() ? arguments : function + "(" + arguments + ")";
   const bool narrows = e->op == Op::cast && (e->dtype == DType::int8 || e->dtype == DType::uint8) && e->args[0]->dtype != e->dtype &&
                        e->args[0]->dtype != DType::boolean;
