@@ -8,7 +8,7 @@
 //   -- says
 //   the whole message, word for word
 //
-// The kernel is refused with exactly this id and message; with the edit it passes. IMBREX_UPDATE_GOLDEN=1 rewrites the messages.
+// The kernel is refused with exactly this id and message, and faults so when it is run with the dimensions named; with the edit it passes. IMBREX_UPDATE_GOLDEN=1 rewrites the messages.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,6 +18,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "imbrex/interpret/interpreter.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/prove/prove.h"
@@ -97,6 +98,32 @@ std::string errors_of(const Report& report) {
   return text;
 }
 
+// What the interpreter's checked mode says of the kernel run with T rows of zeros; "" if nothing.
+std::string fault_of(const std::string& kernel, int64_t rows) {
+  const ir::Program program = ir::parse(kernel, "kernel.tile");
+  std::map<std::string, Array> tensors;
+  for (const ir::Tensor& tensor : program.tensors) {
+    if (tensor.role == ir::Role::output) continue;
+    std::vector<int64_t> shape;
+    for (const ir::IndexExpr& extent : tensor.shape) shape.push_back(ir::evaluate(extent, [&](const ir::Index&) { return rows; }));
+    tensors[tensor.name] = Array::zeros(tensor.dtype, shape);
+  }
+  interpret::Options options;
+  options.checked = true;
+  try {
+    interpret::run(program, {{"T", rows}}, tensors, options);
+  } catch (const UserError& error) {
+    return error.diagnostics().at(0).id;
+  }
+  return "";
+}
+
+// The smallest T that the message names.
+int64_t rows_in(const std::string& message) {
+  const size_t at = message.find(" T=");
+  return at == std::string::npos ? 1 : std::stoll(message.substr(at + 3));
+}
+
 void rewrite(const std::filesystem::path& path, const std::vector<Case>& cases) {
   std::ofstream file(path);
   for (const Case& c : cases) {
@@ -126,6 +153,11 @@ TEST_P(EverySeededDefect, IsNamedAndTheHintRepairsIt) {
       ir::verify_or_throw(ir::parse(edited(c), "kernel.tile"));
       const Report repaired = report_of(c, edited(c));
       EXPECT_TRUE(repaired.proven) << errors_of(repaired);
+      // The counterexample faults when it is run, the repaired kernel does not. (Zeros as indices are no counterexample.)
+      const bool runs = c.id != "over-capacity" && c.id != "undecidable" && c.kernel.find("read ") == std::string::npos;
+      if (runs) EXPECT_EQ(fault_of(c.kernel, rows_in(c.says)), c.id);
+      for (const int64_t rows : {1, 5, 129})
+        if (runs) EXPECT_EQ(fault_of(edited(c), rows), "") << "T=" << rows;
     } catch (const UserError& error) {
       ADD_FAILURE() << error.what();
     }
