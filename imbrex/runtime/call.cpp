@@ -201,7 +201,7 @@ void Call::check_assumptions() const {
   fail("assumption-failed",
        fmt::format("kernel `{}` assumes {}, and with this call's data that does not hold; its outputs are not valid",
                    kernel_.table().name,
-                   number <= texts.size() ? "`" + texts[number - 1] + "`" : fmt::format("its condition number {}", number)),
+                   number <= texts.size() ? texts[number - 1] : fmt::format("its condition number {}", number)),
        "data for which it holds, or a kernel without the assumption");
 }
 

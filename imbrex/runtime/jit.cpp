@@ -32,7 +32,6 @@ std::vector<std::string> all_flags(const JitOptions& options) {
                                     "-O3",
                                     "-fPIC",
                                     "-shared",
-                                    
                                     "-fno-exceptions",
                                     "-fno-rtti",
                                     "-ffp-contract=off",

@@ -5,9 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
-#include "imbrex/optimize/pipeline.h"
 
 namespace imbrex::runtime {
 namespace {
@@ -30,15 +28,18 @@ std::string text_of(const ir::Condition& condition) {
   return text;
 }
 
-// In the order in which generated code numbers them: that of the text.
+// As generated code numbers them: each `assume` in the order of the text, then all that data decides, then the layout that views need.
 std::vector<std::string> assumptions_of(const ir::Program& program) {
   std::vector<std::string> texts;
+  std::string from_data = "that indices read from data lie inside their tensors";
   ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
-    if (const auto* assume = std::get_if<ir::Assume>(&statement.node)) texts.push_back(text_of(assume->condition));
+    if (const auto* assume = std::get_if<ir::Assume>(&statement.node)) texts.push_back("`" + text_of(assume->condition) + "`");
     if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&statement.node))
-      texts.push_back("the elements of " + distinct->tile + " differ");
+      from_data += ", that the elements of `" + distinct->tile + "` differ";
     return true;
   });
+  texts.push_back(from_data);
+  texts.push_back("that a tensor which it views under another shape has no gaps between its rows");
   return texts;
 }
 
@@ -77,20 +78,21 @@ CompiledKernel CompiledKernel::from_source(const std::string& source, const std:
 
 CompiledKernel compile(const ir::Program& program, const CompileOptions& options) {
   const target::Isa isa = choose_isa(options.isa);
-  ir::verify_or_throw(program);
+  Lowered lowered = lower(program, {options.optimize, options.taps});
   codegen::Options generating;
   generating.isa = isa;
   generating.taps = options.taps;
-  codegen::Generated generated = codegen::generate(optimize::as_written(program), generating);
+  codegen::Generated generated = codegen::generate(lowered.program, generating);
 
   JitOptions jit;
   jit.cache = options.cache;
   jit.flags = target::compiler_flags(isa);
   jit.flags.insert(jit.flags.end(), options.flags.begin(), options.flags.end());
   auto code = std::make_shared<CompiledKernel::Code>(load_or_compile(generated.source, jit));
-  code->table = table_of(code->module, "imbrex_kernel_" + codegen::symbol_of(program));
+  code->table = table_of(code->module, "imbrex_kernel_" + codegen::symbol_of(lowered.program));
   for (const ir::Dim& dim : program.dims) code->dim_max.push_back(dim.max);
-  code->assumptions = assumptions_of(program);
+  code->assumptions = assumptions_of(lowered.program);
+  code->lowered = std::move(lowered);
   code->remarks = std::move(generated.remarks);
   CompiledKernel kernel;
   kernel.code_ = std::move(code);

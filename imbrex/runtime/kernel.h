@@ -24,6 +24,7 @@
 #include "imbrex/runtime/buffer.h"
 #include "imbrex/runtime/executor.h"
 #include "imbrex/runtime/jit.h"
+#include "imbrex/runtime/lower.h"
 #include "imbrex/target/isa.h"
 
 namespace imbrex::runtime {
@@ -31,6 +32,7 @@ namespace imbrex::runtime {
 struct CompileOptions {
   std::optional<target::Isa> isa;  // unset: $IMBREX_ISA, else the best that this machine runs
   bool taps = false;               // tap(name, tile) calls Call::on_tap
+  bool optimize = true;            // else code is generated from the loops as they are written
   CacheOptions cache;
   std::vector<std::string> flags;  // more flags for the compiler, such as sanitizers
 };
@@ -41,8 +43,10 @@ class CompiledKernel {
   const imbrex_kernel& table() const { return *code_->table; }
   const Module& module() const { return code_->module; }
   const std::vector<std::optional<int64_t>>& dim_max() const { return code_->dim_max; }
-  // The k-th `assume` of the program, as text.
+  // What imbrex_call::failed_assumption means: number k + 1 is text k.
   const std::vector<std::string>& assumptions() const { return code_->assumptions; }
+  // What code was generated from, and why that is as written where it is.
+  const Lowered& lowered() const { return code_->lowered; }
   const std::vector<codegen::Remark>& remarks() const { return code_->remarks; }
 
   // From source against abi.h that exports `symbol`; for tests and tools. `dim_max` is empty, or has one for each dimension.
@@ -56,6 +60,7 @@ class CompiledKernel {
     const imbrex_kernel* table = nullptr;
     std::vector<std::optional<int64_t>> dim_max;
     std::vector<std::string> assumptions;
+    Lowered lowered;
     std::vector<codegen::Remark> remarks;
   };
   std::shared_ptr<const Code> code_;

@@ -1,0 +1,27 @@
+// From what an author wrote to what code is generated from: verified, then optimized where that is possible.
+#pragma once
+
+#include <string>
+
+#include "imbrex/base/error.h"
+#include "imbrex/ir/program.h"
+
+namespace imbrex::runtime {
+
+struct LowerOptions {
+  bool optimize = true;
+  bool taps = false;  // tap(name, tile) will be called: then the tiles are those that the author wrote
+};
+
+struct Lowered {
+  ir::Program program;
+  bool is_optimized = false;
+  // Why it is as written, and what in the source made it so.
+  std::string reason;
+  SourceLine where;
+};
+
+// UserError where the program does not verify.
+Lowered lower(const ir::Program& program, const LowerOptions& options);
+
+}  // namespace imbrex::runtime
