@@ -46,7 +46,7 @@ Entry qkv_proj_rope_entry() {
                    {"rope_f32", "1: rope_cos and rope_sin are f32, else bf16", 0, 1, 1},
                    {"scale_by_blocks", "1: wq_b_scale is [H*4, 128], else [H*512]", 0, 1, 1}};
   entry.program = program;
-  entry.reference = reference::qkv_proj_rope;
+  entry.reference = [](const auto& inputs, double eps) { return reference::qkv_proj_rope(inputs, eps); };
   return entry;
 }
 

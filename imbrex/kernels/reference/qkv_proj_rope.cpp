@@ -213,18 +213,50 @@ Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, 
   return out;
 }
 
-std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps) {
+namespace {
+
+double bf16_of(double value) {
+  const Estimate one{1, 1, {value}, {0}};
+  return bf16_value(rounded(one, DType::bf16, {1, 1}).as<uint16_t>()[0]);
+}
+
+// qr with the integers of `settled` where r, being r.value give or take r.error, can round to them.
+Array settle(Array qr, const Estimate& r, const Array& settled) {
+  for (int64_t t = 0; t < r.rows; ++t) {
+    double least_amax = 1e-4f, most_amax = 1e-4f;
+    for (int64_t i = t * r.columns; i < (t + 1) * r.columns; ++i) {
+      const double magnitude = std::fabs(r.value[static_cast<size_t>(i)]), error = r.error[static_cast<size_t>(i)];
+      least_amax = std::max(least_amax, bf16_of(std::max(0.0, magnitude - error)));
+      most_amax = std::max(most_amax, bf16_of(magnitude + error));
+    }
+    for (int64_t i = t * r.columns; i < (t + 1) * r.columns; ++i) {
+      const double value = r.value[static_cast<size_t>(i)], error = r.error[static_cast<size_t>(i)];
+      const double low = bf16_of(value - error), high = bf16_of(value + error);
+      const double least = std::nearbyint(127 * low / (low < 0 ? least_amax : most_amax) * (low < 0 ? 1 + 4 * u : 1 - 4 * u));
+      const double most = std::nearbyint(127 * high / (high < 0 ? most_amax : least_amax) * (high < 0 ? 1 - 4 * u : 1 + 4 * u));
+      const int8_t wanted = settled.as<int8_t>()[i];
+      if (wanted >= least && wanted <= most) qr.as<int8_t>()[i] = wanted;
+    }
+  }
+  return qr;
+}
+
+}  // namespace
+
+std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps, const Array* settled) {
   const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
   const int64_t tokens = in("x").shape[0], heads = in("wq_b").shape[1] / head_dim;
   const Array n = as_bf16(attention_norm(in("x"), in("norm_w"), eps));
-  const Quantized quantized = quantize(as_bf16(latent(n, in("wq_a"), in("gamma_cq"), eps)));
+  const Estimate r = latent(n, in("wq_a"), in("gamma_cq"), eps);
+  const Quantized quantized = quantize(as_bf16(r));
   Estimate kv = latent(n, in("wkv"), in("gamma_ckv"), eps);
   rotate_tail(kv, in("rope_cos"), in("rope_sin"));
 
   std::map<std::string, Array> out;
   out["qr"] = rounded(quantized.value, DType::int8, {tokens, in("wq_a").shape[1]});
   out["qr_scale"] = rounded(quantized.scale, DType::f32, {tokens, 1});
-  out["q"] = rounded(query_heads(out["qr"], out["qr_scale"], in("wq_b"), in("wq_b_scale"), in("rope_cos"), in("rope_sin"), eps),
+  const Array qr = settled ? settle(out["qr"], r, *settled) : out["qr"];
+  out["q"] = rounded(query_heads(qr, out["qr_scale"], in("wq_b"), in("wq_b_scale"), in("rope_cos"), in("rope_sin"), eps),
                      DType::bf16, {tokens, heads, head_dim});
   out["kv"] = rounded(kv, DType::bf16, {tokens, head_dim});
   return out;
