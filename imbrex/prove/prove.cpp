@@ -42,8 +42,10 @@ void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std:
   try {
     findings = function();
   } catch (const isl::exception& problem) {
-    // The C part answers with null pointers once the budget is spent; any other error is a defect here.
-    if (isl_ctx_last_error(ctx) != isl_error_quota) throw InternalError(std::string("isl: ") + problem.what());
+    // A spent budget shows as an exception of its own from the C++ part, and as null pointers from the C part; any other error is a
+    // defect here.
+    const bool is_spent = dynamic_cast<const isl::exception_quota*>(&problem) || isl_ctx_last_error(ctx) == isl_error_quota;
+    if (!is_spent) throw InternalError(std::string("isl: ") + problem.what());
     findings.diagnostics.push_back({"undecided-budget", SourceLine{},
                                     fmt::format("the check of {} of {} did not finish within its budget", name, report.program),
                                     "simplify the index arithmetic, or give the check a larger budget", {}, false});

@@ -1,5 +1,6 @@
 #include "imbrex/prove/relation.h"
 
+#include <fmt/format.h>
 #include <isl/constraint.h>
 #include <isl/set.h>
 
@@ -101,7 +102,19 @@ isl::set assumed_of_tile(const Frame& frame, const Access& access, const std::st
 
 }  // namespace
 
-isl::set Relations::executions(const Frame& frame, const Access& access, const Fixed& fixed, bool data_dependent_guards) const {
+isl::set Relations::executions(const Access& access, size_t elements, const Fixed& fixed, bool data_dependent_guards) const {
+  std::string key = data_dependent_guards ? "all" : "known";
+  for (const Binder& binder : access.binders) key += " " + binder.name;
+  for (const Guard& guard : access.guards) key += fmt::format(" {}:{}", fmt::ptr(guard.condition), guard.holds);
+  for (const auto& [name, value] : fixed) key += fmt::format(" {}={}", name, value);
+  auto known = executions_.find(key);
+  if (known == executions_.end())
+    known = executions_.emplace(key, executions_of(access, fixed, data_dependent_guards)).first;
+  return isl::manage(isl_set_insert_dims(known->second.copy(), isl_dim_set, u(access.binders.size()), u(elements)));
+}
+
+isl::set Relations::executions_of(const Access& access, const Fixed& fixed, bool data_dependent_guards) const {
+  const Frame frame(ctx_, program_, accesses_.loops, names_of(access.binders));
   isl::set result = frame.universe();
   const std::set<std::string> unknowns = unknowns_of(access);
   for (const Binder& binder : access.binders) {
@@ -135,7 +148,7 @@ isl::set Relations::executions(const Frame& frame, const Access& access, const F
     }
     if (used) result = guard.holds ? result.intersect(holds) : result.subtract(holds);
   }
-  return result;
+  return result.coalesce();
 }
 
 isl::set Relations::expanded(const Access& access, const std::function<isl::set(const Fixed&)>& build) const {
@@ -196,7 +209,7 @@ Relation Relations::of(const Access& access) const {
   };
   bool by_data = false;
   const auto sliced = [&](const Fixed& fixed) {
-    isl::set set = executions(frame, access, fixed, true);
+    isl::set set = executions(access, coordinates.size() - binders, fixed, true);
     for (size_t k = 0; k < written_axes; ++k) {
       const ir::Axis& axis = access.slice[k];
       const IndexExpr e = ir::named(name_of_axis(k));
@@ -218,7 +231,7 @@ Relation Relations::of(const Access& access) const {
 
   // Touched whatever the data is: no value of the indices, allowed by the assumptions, leaves the element out.
   const isl::set all = expanded(access, [&](const Fixed& fixed) {
-    isl::set set = executions(frame, access, fixed, false);
+    isl::set set = executions(access, coordinates.size() - binders, fixed, false);
     return is_view ? project_out(set, binders, written_axes) : set;
   });
   isl::set sometimes_not = all.subtract(may);
@@ -230,13 +243,30 @@ Relation Relations::of(const Access& access) const {
   return {may, may.subtract(sometimes_not)};
 }
 
+namespace {
+
+// The slice is the whole axis, or a span of tiles that cover it: true for most accesses, and seen without a set.
+bool covers_by_form(const LoopsByName& loops, const ir::Axis& axis, const IndexExpr& extent) {
+  if (axis.kind != ir::Axis::Kind::range) return false;
+  if (ir::constant_value(axis.begin) == 0 && ir::same(axis.size, extent)) return true;
+  if (axis.begin->kind != ir::Index::Kind::span_begin || axis.size->kind != ir::Index::Kind::span_size ||
+      axis.begin->name != axis.size->name)
+    return false;
+  const auto loop = loops.find(axis.begin->name);
+  return loop != loops.end() && ir::constant_value(loop->second->begin) == 0 && ir::same(loop->second->extent, extent);
+}
+
+}  // namespace
+
 isl::set Relations::outside(const Access& access, size_t axis) const {
+  if (covers_by_form(accesses_.loops, access.slice[axis], access.shape[axis]))
+    return Frame(ctx_, program_, accesses_.loops, names_of(access.binders)).empty();
   std::vector<std::string> coordinates = names_of(access.binders);
   const bool by = access.slice[axis].kind == ir::Axis::Kind::by;
   if (by) coordinates.push_back(element(axis));
   const Frame frame(ctx_, program_, accesses_.loops, coordinates);
   return expanded(access, [&](const Fixed& fixed) {
-    isl::set set = executions(frame, access, fixed, true);
+    isl::set set = executions(access, by ? 1 : 0, fixed, true);
     for (const ir::Axis& other : access.slice)
       if (other.kind == ir::Axis::Kind::range) set = set.intersect(frame.less_equal(ir::constant(1), other.size, fixed));
     const ir::Axis& checked = access.slice[axis];

@@ -34,11 +34,14 @@ class Relations {
  private:
   // Calls `build` with each combination of iterations of the loops that have to be expanded, and unites the results.
   isl::set expanded(const Access& access, const std::function<isl::set(const Fixed&)>& build) const;
-  isl::set executions(const Frame& frame, const Access& access, const Fixed& fixed, bool data_dependent_guards) const;
+  // Over [binders, `elements` free coordinates]: when the access' statement runs.
+  isl::set executions(const Access& access, size_t elements, const Fixed& fixed, bool data_dependent_guards) const;
+  isl::set executions_of(const Access& access, const Fixed& fixed, bool data_dependent_guards) const;
 
   isl_ctx* ctx_;
   const ir::Program& program_;
   const Accesses& accesses_;
+  mutable std::map<std::string, isl::set> executions_;  // found before; statements of one block share them
 };
 
 // The number of binders that two accesses share.

@@ -8,7 +8,8 @@
 //   -- says
 //   the whole message, word for word
 //
-// The kernel is refused with exactly this id and message, and faults so when it is run with the dimensions named; with the edit it passes. IMBREX_UPDATE_GOLDEN=1 rewrites the messages.
+// The kernel is refused with exactly this id and message, and faults so when it is run with the dimensions named; with the edit it
+// passes. IMBREX_UPDATE_GOLDEN=1 rewrites the messages.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -147,7 +148,7 @@ TEST_P(EverySeededDefect, IsNamedAndTheHintRepairsIt) {
       const Report report = report_of(c, c.kernel);
       EXPECT_FALSE(report.proven);
       for (const Diagnostic& diagnostic : report.diagnostics)
-        if (!diagnostic.is_warning) EXPECT_EQ(diagnostic.id, c.id) << render(diagnostic);
+        if (!diagnostic.is_warning) { EXPECT_EQ(diagnostic.id, c.id) << render(diagnostic); }
       if (std::getenv("IMBREX_UPDATE_GOLDEN")) c.says = errors_of(report);
       EXPECT_EQ(c.says, errors_of(report));
       ir::verify_or_throw(ir::parse(edited(c), "kernel.tile"));
@@ -155,9 +156,9 @@ TEST_P(EverySeededDefect, IsNamedAndTheHintRepairsIt) {
       EXPECT_TRUE(repaired.proven) << errors_of(repaired);
       // The counterexample faults when it is run, the repaired kernel does not. (Zeros as indices are no counterexample.)
       const bool runs = c.id != "over-capacity" && c.id != "undecidable" && c.kernel.find("read ") == std::string::npos;
-      if (runs) EXPECT_EQ(fault_of(c.kernel, rows_in(c.says)), c.id);
-      for (const int64_t rows : {1, 5, 129})
-        if (runs) EXPECT_EQ(fault_of(edited(c), rows), "") << "T=" << rows;
+      if (!runs) continue;
+      EXPECT_EQ(fault_of(c.kernel, rows_in(c.says)), c.id);
+      for (const int64_t rows : {1, 5, 129}) EXPECT_EQ(fault_of(edited(c), rows), "") << "T=" << rows;
     } catch (const UserError& error) {
       ADD_FAILURE() << error.what();
     }
