@@ -14,7 +14,10 @@ struct Walk {
   std::vector<Binder> binders;
   std::vector<Guard> guards;
   std::string scope;
-  struct Named { std::string memory; std::vector<ir::IndexExpr> shape; };
+  struct Named {
+    std::string memory;
+    std::vector<ir::IndexExpr> shape;
+  };
   std::map<std::string, Named> tensors;  // by name, views included
 
   void declare(const ir::Tensor& tensor, int origin) {
@@ -24,7 +27,8 @@ struct Walk {
 
   void access(const std::string& name, const std::vector<ir::Axis>& slice, bool writes, int origin) {
     const Named& named = tensors.at(name);
-    out.all.push_back({writes, &out.memories.at(named.memory), name, named.shape, slice, origin, out.all.size(), binders, guards, scope});
+    out.all.push_back(
+        {writes, &out.memories.at(named.memory), name, named.shape, slice, origin, out.all.size(), binders, guards, scope});
   }
 
   void expressions(const ir::Statement& statement) {
@@ -48,16 +52,17 @@ struct Walk {
   void visit(const ir::CreateTensor& node, const ir::Statement& s) { declare(node.tensor, s.origin); }
   void visit(const ir::View& node, const ir::Statement&) { tensors[node.name] = {tensors.at(node.base).memory, node.shape}; }
   void visit(const ir::Assign& node, const ir::Statement&) {
-    if (node.declares) out.tiles.emplace(node.name, node.value);
-    else out.rebound.insert(node.name);
+    if (node.declares)
+      out.tiles.emplace(node.name, node.value);
+    else
+      out.rebound.insert(node.name);
   }
   void visit(const ir::Store& node, const ir::Statement& s) { access(node.tensor, node.slice, true, s.origin); }
   void visit(const ir::Tap&, const ir::Statement&) {}
   void visit(const ir::AssumeDistinct& node, const ir::Statement&) { out.distinct.push_back(node.tile); }
   void visit(const ir::ReadIndex& node, const ir::Statement& s) {
     std::vector<ir::Axis> slice;
-    for (const ir::IndexExpr& position : node.position)
-      slice.push_back({ir::Axis::Kind::point, position, ir::constant(1), {}});
+    for (const ir::IndexExpr& position : node.position) slice.push_back({ir::Axis::Kind::point, position, ir::constant(1), {}});
     access(node.tensor, slice, false, s.origin);
     binders.push_back({node.name, nullptr, s.origin});
   }

@@ -1,5 +1,5 @@
-// What a program touches: one walk lists every load and store with the loops, conditions and assumptions around it. Plain data; the
-// sets of elements are made from it in relation.h.
+// What a program touches: one walk lists every load and store with the loops, conditions and assumptions around it. Plain data;
+// the sets of elements are made from it in relation.h.
 #pragma once
 
 #include <deque>
@@ -14,7 +14,7 @@ namespace imbrex::prove {
 
 // What numbers the executions of a statement: a loop around it, or an index read from data before it.
 struct Binder {
-  std::string name;               // of the loop's variable, or of the index
+  std::string name;                // of the loop's variable, or of the index
   const ir::Loop* loop = nullptr;  // null for an index read from data
   int origin = -1;
 };
@@ -36,15 +36,15 @@ struct Memory {
 
 struct Access {
   bool writes = false;
-  const Memory* memory = nullptr;   // views are looked through
-  std::string name;                 // as written, which may be a view
+  const Memory* memory = nullptr;    // views are looked through
+  std::string name;                  // as written, which may be a view
   std::vector<ir::IndexExpr> shape;  // of that name
   std::vector<ir::Axis> slice;
   int origin = -1;
-  size_t order = 0;                 // accesses are numbered in program order; a statement's loads come before its store
-  std::vector<Binder> binders;      // outermost first
+  size_t order = 0;             // accesses are numbered in program order; a statement's loads come before its store
+  std::vector<Binder> binders;  // outermost first
   std::vector<Guard> guards;
-  std::string scope;                // the innermost `at`
+  std::string scope;  // the innermost `at`
 };
 
 // A `gather` in a tile: which columns it may pick, checked like an access.
@@ -57,21 +57,21 @@ struct TileGather {
 
 struct ParallelLoop {
   const ir::Loop* loop;
-  size_t depth;   // the position of its variable among the binders of the accesses inside
+  size_t depth;  // the position of its variable among the binders of the accesses inside
   int origin = -1;
 };
 
 struct Accesses {
-  std::map<std::string, const ir::Loop*> loops;   // by variable
-  std::map<std::string, Memory> memories;         // by name, views not included
-  std::deque<Access> all;                         // in program order
+  std::map<std::string, const ir::Loop*> loops;  // by variable
+  std::map<std::string, Memory> memories;        // by name, views not included
+  std::deque<Access> all;                        // in program order
   std::vector<TileGather> gathers;
   std::vector<ParallelLoop> parallel_loops;
-  std::vector<Guard> assumptions;                 // every `assume`, in program order
-  std::vector<Guard> of_dimensions;               // those about dimensions alone that always run: they restrict the whole program
-  std::map<std::string, ir::ExprPtr> tiles;       // the value by which each tile variable is declared
-  std::set<std::string> rebound;                  // tile variables that get other values later
-  std::vector<std::string> distinct;              // tile variables declared distinct
+  std::vector<Guard> assumptions;            // every `assume`, in program order
+  std::vector<Guard> of_dimensions;          // those about dimensions alone that always run: they restrict the whole program
+  std::map<std::string, ir::ExprPtr> tiles;  // the value by which each tile variable is declared
+  std::set<std::string> rebound;             // tile variables that get other values later
+  std::vector<std::string> distinct;         // tile variables declared distinct
 };
 
 Accesses accesses_of(const ir::Program& program);

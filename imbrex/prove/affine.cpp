@@ -14,8 +14,8 @@ using ir::Index;
 using ir::IndexExpr;
 using Kind = ir::Index::Kind;
 
-// If a `min` (or, with `kind` max, a `max`) stands in `e` where it only grows the value, `e` is the min of two expressions: with the
-// min replaced by its first and by its second operand. Returns whether there is one.
+// If a `min` (or, with `kind` max, a `max`) stands in `e` where it only grows the value, `e` is the min of two expressions: with
+// the min replaced by its first and by its second operand. Returns whether there is one.
 bool split(const IndexExpr& e, Kind kind, IndexExpr& first, IndexExpr& second) {
   if (e->kind == kind) {
     first = e->a, second = e->b;
@@ -88,9 +88,7 @@ isl::set Frame::universe() const {
 isl::set Frame::empty() const { return isl::manage(isl_set_empty(space_of(ctx_, *program_, coordinates_.size()).release())); }
 
 isl::pw_aff Frame::value(const IndexExpr& e) const {
-  const auto local = [&] {
-    return isl_local_space_from_space(space_of(ctx_, *program_, coordinates_.size()).release());
-  };
+  const auto local = [&] { return isl_local_space_from_space(space_of(ctx_, *program_, coordinates_.size()).release()); };
   const auto number = [&](int64_t v) { return isl_val_int_from_si(ctx_, v); };
   const auto variable = [&](isl_dim_type type, size_t position) {
     return isl::manage(isl_pw_aff_from_aff(isl_aff_var_on_domain(local(), type, static_cast<unsigned>(position))));
@@ -141,8 +139,7 @@ isl::set Frame::less(const IndexExpr& a, const IndexExpr& b, const Fixed& fixed)
 }
 
 isl::set Frame::equal(const IndexExpr& a, const IndexExpr& b, const Fixed& fixed) const {
-  return isl::manage(
-      isl_pw_aff_eq_set(value(resolve(a, *loops_, fixed)).release(), value(resolve(b, *loops_, fixed)).release()));
+  return isl::manage(isl_pw_aff_eq_set(value(resolve(a, *loops_, fixed)).release(), value(resolve(b, *loops_, fixed)).release()));
 }
 
 isl::set Frame::between(const IndexExpr& begin, const IndexExpr& e, const IndexExpr& end, const Fixed& fixed) const {

@@ -1,7 +1,7 @@
 // Index expressions as sets of integers. Private to prove/: nothing of isl appears in prove.h.
 //
-// A Frame is a coordinate system: the program's dimensions are parameters, and named coordinates (iteration numbers of loops, indices
-// read from data, element positions of tensors) are set dimensions. It turns comparisons of index expressions into sets.
+// A Frame is a coordinate system: the program's dimensions are parameters, and named coordinates (iteration numbers of loops,
+// indices read from data, element positions of tensors) are set dimensions. It turns comparisons of index expressions into sets.
 #pragma once
 
 #include <isl/cpp.h>
@@ -49,8 +49,8 @@ class Frame {
   std::vector<std::string> coordinates_;
 };
 
-// The expression over dimensions and coordinates alone: spans replaced by their loop's begin, tile and iteration number, which is the
-// coordinate of the loop's name; integer loop variables are coordinates themselves.
+// The expression over dimensions and coordinates alone: spans replaced by their loop's begin, tile and iteration number, which is
+// the coordinate of the loop's name; integer loop variables are coordinates themselves.
 ir::IndexExpr resolve(const ir::IndexExpr& e, const LoopsByName& loops, const Fixed& fixed = {});
 
 // The number of iterations if it is a constant.

@@ -28,7 +28,6 @@ bool is_assumed_about(const std::vector<Guard>& guards, const std::string& name)
   });
 }
 
-
 // The value of an expression at a point of [binders].
 int64_t value_at(const Subject& subject, const Access& access, const ir::IndexExpr& e, const Witness& at) {
   const ir::IndexExpr resolved = resolve(e, subject.accesses.loops);
@@ -68,17 +67,18 @@ Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, co
   const std::string comma = iteration.empty() || when.empty() ? "" : "; ";
   const bool constant_extent = ir::constant_value(access.shape[k]).has_value();
   Diagnostic diagnostic{
-      "out-of-bounds", subject.where(access.origin),
-      fmt::format("{} {} {} of {}, whose extent there is {}{}{}",
-                  text_of_access(access.name, access.slice, access.shape), access.writes ? "writes" : "reads",
-                  place_text(k, access.slice.size(), first < 0 ? first : last), access.name, ir::to_text(access.shape[k]),
-                  constant_extent ? "" : fmt::format(" = {}", extent),
+      "out-of-bounds",
+      subject.where(access.origin),
+      fmt::format("{} {} {} of {}, whose extent there is {}{}{}", text_of_access(access.name, access.slice, access.shape),
+                  access.writes ? "writes" : "reads", place_text(k, access.slice.size(), first < 0 ? first : last), access.name,
+                  ir::to_text(access.shape[k]), constant_extent ? "" : fmt::format(" = {}", extent),
                   when.empty() && iteration.empty() ? "" : fmt::format(": {}{}{}", when, comma, iteration)),
       by ? fmt::format("assume that it lies inside: `assume 0 <= {0} and {0} < {1}`", axis.tile, ir::to_text(access.shape[k]))
          : hint_for(axis, access.shape[k], first < 0),
       {},
       false};
-  diagnostic.notes.push_back({subject.where(access.memory->origin), fmt::format("{} is declared here", access.memory->tensor->name)});
+  diagnostic.notes.push_back(
+      {subject.where(access.memory->origin), fmt::format("{} is declared here", access.memory->tensor->name)});
   return diagnostic;
 }
 
@@ -86,14 +86,18 @@ Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axi
                      const std::string& name) {
   std::string hint;
   if (axis.kind == ir::Axis::Kind::by)
-    hint = fmt::format("take the rows one by one: `read i = ...` from where {} is loaded, `assume 0 <= i and i < {}`, and `i` in place of `by {}`",
-                       axis.tile, ir::to_text(extent), axis.tile);
+    hint = fmt::format(
+        "take the rows one by one: `read i = ...` from where {} is loaded, `assume 0 <= i and i < {}`, and `i` in place of `by "
+        "{}`",
+        axis.tile, ir::to_text(extent), axis.tile);
   else if (axis.kind == ir::Axis::Kind::range && ir::constant_value(axis.size) != 1)
     hint = fmt::format("say where the slice lies, before this line: `assume 0 <= {} and {} <= {}`", ir::to_text(axis.begin),
                        ir::to_text(ir::add(axis.begin, axis.size)), ir::to_text(extent));
   else
-    hint = fmt::format("say where it lies, before this line: `assume 0 <= {0} and {0} < {1}`", ir::to_text(axis.begin), ir::to_text(extent));
-  return {"undecidable", subject.where(access.origin),
+    hint = fmt::format("say where it lies, before this line: `assume 0 <= {0} and {0} < {1}`", ir::to_text(axis.begin),
+                       ir::to_text(extent));
+  return {"undecidable",
+          subject.where(access.origin),
           fmt::format("whether {} stays inside {} depends on data: nothing is known about {}",
                       text_of_access(access.name, access.slice, access.shape), access.name, name),
           hint,
@@ -101,7 +105,8 @@ Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axi
           false};
 }
 
-// ---- gathers inside tiles -------------------------------------------------------------------------------------------------------
+// ---- gathers inside tiles
+// -------------------------------------------------------------------------------------------------------
 
 struct Interval {
   int64_t least, greatest;
@@ -113,7 +118,8 @@ Interval both(Interval a, Interval b) { return {std::min(a.least, b.least), std:
 // int32 arithmetic wraps: a result that may overflow can be anything.
 Interval unless_wrapped(Interval a) { return a.least < kAnything.least || a.greatest > kAnything.greatest ? kAnything : a; }
 
-// The values that an int32 tile may hold, from constants, iota and arithmetic. What is loaded or carried around a loop can be anything.
+// The values that an int32 tile may hold, from constants, iota and arithmetic. What is loaded or carried around a loop can be
+// anything.
 Interval interval_of(const Subject& subject, const ir::ExprPtr& e) {
   const auto arg = [&](size_t i) { return interval_of(subject, e->args[i]); };
   switch (e->op) {
@@ -154,17 +160,24 @@ void check_gather(const Subject& subject, const TileGather& gather, Findings& fi
   const std::string width = ir::to_text(gather.gather->args[0]->columns);
   if (columns && values.least >= 0 && values.greatest < *columns) return;
   if (columns && !(values == kAnything)) {
-    findings.diagnostics.push_back({"out-of-bounds", subject.where(gather.origin),
-                                    fmt::format("gather picks columns {}..{} of a tile that has {}", values.least, values.greatest, width),
-                                    fmt::format("keep the indices in 0..{}", *columns - 1), {}, false});
+    findings.diagnostics.push_back(
+        {"out-of-bounds",
+         subject.where(gather.origin),
+         fmt::format("gather picks columns {}..{} of a tile that has {}", values.least, values.greatest, width),
+         fmt::format("keep the indices in 0..{}", *columns - 1),
+         {},
+         false});
     return;
   }
   const std::string name = index->op == ir::Op::variable ? index->name : "i";
-  findings.diagnostics.push_back({"undecidable", subject.where(gather.origin),
-                                  fmt::format("whether gather stays inside its tile of {} columns cannot be decided: its indices can be anything", width),
-                                  columns ? fmt::format("clamp them: `gather(..., min(max({}, 0), {}))`", name, *columns - 1)
-                                          : "gather from a tile with a constant number of columns",
-                                  {}, false});
+  findings.diagnostics.push_back(
+      {"undecidable",
+       subject.where(gather.origin),
+       fmt::format("whether gather stays inside its tile of {} columns cannot be decided: its indices can be anything", width),
+       columns ? fmt::format("clamp them: `gather(..., min(max({}, 0), {}))`", name, *columns - 1)
+               : "gather from a tile with a constant number of columns",
+       {},
+       false});
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace {
 using ir::IndexExpr;
 using target::MemoryKind;
 
-// The largest value over all iterations: spans are full, and what else depends on a loop is largest in its first or last iteration.
+// The largest value over all iterations: spans are full, and what else depends on a loop is largest in its first or last
+// iteration.
 IndexExpr worst(const IndexExpr& e, const LoopsByName& loops, const TileSizes& tiles) {
   const auto tile_of = [&](const ir::Loop& loop) {
     const auto other = tiles.find(loop.variable);
@@ -35,7 +36,8 @@ IndexExpr worst(const IndexExpr& e, const LoopsByName& loops, const TileSizes& t
       return ir::substitute(result, [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
         if (leaf.name != name) return std::nullopt;
         if (loop.tile == 0) return ir::add(loop.begin, number);
-        return leaf.kind == ir::Index::Kind::span_index ? number : ir::add(loop.begin, ir::mul(number, ir::constant(tile_of(loop))));
+        return leaf.kind == ir::Index::Kind::span_index ? number
+                                                        : ir::add(loop.begin, ir::mul(number, ir::constant(tile_of(loop))));
       });
     };
     const IndexExpr first = in_iteration(ir::constant(0)), last = in_iteration(ir::sub(trips(loop), ir::constant(1)));
@@ -48,9 +50,15 @@ struct Tracker {
   const target::Machine& machine;
   const CubeTiles& cube;
   ScopeBuffers& scope;
-  struct Variable { size_t buffer; size_t depth; };
+  struct Variable {
+    size_t buffer;
+    size_t depth;
+  };
   std::map<std::string, Variable> variables;
-  struct OpenLoop { int start; int64_t copies; };
+  struct OpenLoop {
+    int start;
+    int64_t copies;
+  };
   std::vector<OpenLoop> open;
 
   int64_t copies() const { return open.empty() ? 1 : open.back().copies; }
@@ -80,7 +88,8 @@ struct Tracker {
       use(e->name);
       return std::nullopt;
     }
-    if ((e->op == ir::Op::constant || e->op == ir::Op::index) && ir::is_one(e->rows) && ir::is_one(e->columns)) return std::nullopt;
+    if ((e->op == ir::Op::constant || e->op == ir::Op::index) && ir::is_one(e->rows) && ir::is_one(e->columns))
+      return std::nullopt;
     std::vector<std::optional<size_t>> args;
     for (size_t i = 0; i < e->args.size(); ++i) args.push_back(value(e->args[i], origin, is_cube_operand(*e, i)));
     ++scope.steps;
@@ -94,7 +103,8 @@ struct Tracker {
     if (in_place) return args[0];
     const bool product = e->op == ir::Op::matmul;
     const MemoryKind memory = product ? MemoryKind::acc : for_cube && e->op == ir::Op::load ? MemoryKind::mat : MemoryKind::vec;
-    const std::string name = e->op == ir::Op::load ? "the load of " + e->name : fmt::format("the result of {}", ir::name_of(e->op));
+    const std::string name =
+        e->op == ir::Op::load ? "the load of " + e->name : fmt::format("the result of {}", ir::name_of(e->op));
     return allocate(*e, memory, name, origin);
   }
 
@@ -103,7 +113,8 @@ struct Tracker {
     for (size_t i = 0; i < e.args.size(); ++i) {
       const ir::Expr& arg = *e.args[i];
       if (is_cube_operand(e, i)) {
-        const bool in_mat = arg.op == ir::Op::load || (arg.op == ir::Op::variable && cube.is_loaded(arg.name) && cube.is_factor(arg.name));
+        const bool in_mat =
+            arg.op == ir::Op::load || (arg.op == ir::Op::variable && cube.is_loaded(arg.name) && cube.is_factor(arg.name));
         if (!in_mat) allocate(arg, MemoryKind::mat, factor_name(arg), origin);
         const bool left = i == (e.op == ir::Op::matmul ? 0u : 1u);
         const size_t piece = allocate(arg, left ? MemoryKind::left : MemoryKind::right, factor_name(arg), origin);
@@ -127,8 +138,19 @@ struct Tracker {
       use(node.name);
       return;
     }
-    const bool accumulates = cube.holds(ir::Expr{ir::Op::variable, {}, node.value->dtype, nullptr, nullptr, node.name, {}, 0, nullptr,
-                                                 ir::CastMode::exact, false, false, -1});
+    const bool accumulates = cube.holds(ir::Expr{ir::Op::variable,
+                                                 {},
+                                                 node.value->dtype,
+                                                 nullptr,
+                                                 nullptr,
+                                                 node.name,
+                                                 {},
+                                                 0,
+                                                 nullptr,
+                                                 ir::CastMode::exact,
+                                                 false,
+                                                 false,
+                                                 -1});
     if (!result) result = allocate(*node.value, accumulates ? MemoryKind::acc : MemoryKind::vec, node.name, origin);
     if (accumulates) scope.buffers[*result].memory = MemoryKind::acc;
     scope.buffers[*result].name = node.name;

@@ -13,12 +13,12 @@ namespace imbrex::prove {
 using TileSizes = std::map<std::string, int64_t>;  // loops by variable: another tile size than the written one
 
 struct Buffer {
-  std::string name;        // the tile variable, or what the value is
+  std::string name;  // the tile variable, or what the value is
   target::MemoryKind memory = target::MemoryKind::vec;
   DType dtype = DType::f32;
   ir::IndexExpr rows, columns;
-  int64_t copies = 1;      // pipeline stages
-  int64_t most_bytes = 0;  // pieces that stream: no more than this at a time; 0 for no limit
+  int64_t copies = 1;       // pipeline stages
+  int64_t most_bytes = 0;   // pieces that stream: no more than this at a time; 0 for no limit
   int first = 0, last = 0;  // lifetime in steps of the scope, both included
   int origin = -1;
 

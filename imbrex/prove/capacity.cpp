@@ -19,7 +19,8 @@ struct Peak {
   int step = 0;
 };
 
-Peak peak_of(const ScopeBuffers& scope, target::MemoryKind kind, const LoopsByName& loops, const DimValues& dims, const TileSizes& tiles = {}) {
+Peak peak_of(const ScopeBuffers& scope, target::MemoryKind kind, const LoopsByName& loops, const DimValues& dims,
+             const TileSizes& tiles = {}) {
   std::map<int, int64_t> change;  // by step
   for (const Buffer& buffer : scope.buffers) {
     if (buffer.memory != kind) continue;
@@ -57,8 +58,8 @@ struct Judge {
   const ir::Program& program;
   const LoopsByName& loops;
   const Options& options;
-  DimValues dims;                    // every dimension: given, declared maximum, or typical value
-  std::vector<std::string> open;     // dimensions that are neither given nor have a maximum
+  DimValues dims;                 // every dimension: given, declared maximum, or typical value
+  std::vector<std::string> open;  // dimensions that are neither given nor have a maximum
 
   bool fits(const ScopeBuffers& scope, const OnChipMemory& memory, const DimValues& at, const TileSizes& tiles = {}) const {
     return peak_of(scope, memory.kind, loops, at, tiles).bytes <= memory.bytes;
@@ -97,16 +98,19 @@ struct Judge {
     std::stable_sort(live.begin(), live.end(), [&](const Buffer* a, const Buffer* b) { return bytes(a) > bytes(b); });
     std::string when;
     for (const auto& [name, value] : at) when += fmt::format("{}{}={}", when.empty() ? ": " : ", ", name, value);
-    Diagnostic diagnostic{"over-capacity", program.where(scope.origin),
-                          fmt::format("scope {} needs {} of {} at once; {} has {}{}", scope.name, bytes_text(peak.bytes), memory.name,
-                                      options.target, bytes_text(memory.bytes), when),
-                          hint(scope, memory), {}, false};
+    Diagnostic diagnostic{"over-capacity",
+                          program.where(scope.origin),
+                          fmt::format("scope {} needs {} of {} at once; {} has {}{}", scope.name, bytes_text(peak.bytes),
+                                      memory.name, options.target, bytes_text(memory.bytes), when),
+                          hint(scope, memory),
+                          {},
+                          false};
     for (size_t i = 0; i < live.size() && i < 3; ++i)
-      diagnostic.notes.push_back({program.where(live[i]->origin),
-                                  fmt::format("{}: {} [{}, {}]{}, {}", live[i]->name, name_of(live[i]->dtype), ir::to_text(live[i]->rows),
-                                              ir::to_text(live[i]->columns),
-                                              live[i]->copies > 1 ? fmt::format(" in {} copies", live[i]->copies) : "",
-                                              bytes_text(bytes(live[i])))});
+      diagnostic.notes.push_back(
+          {program.where(live[i]->origin),
+           fmt::format("{}: {} [{}, {}]{}, {}", live[i]->name, name_of(live[i]->dtype), ir::to_text(live[i]->rows),
+                       ir::to_text(live[i]->columns), live[i]->copies > 1 ? fmt::format(" in {} copies", live[i]->copies) : "",
+                       bytes_text(bytes(live[i])))});
     return diagnostic;
   }
 
@@ -129,7 +133,8 @@ struct Judge {
 
 }  // namespace
 
-Findings check_capacity(const ir::Program& program, const Accesses& accesses, const Options& options, std::vector<ScopeRow>& scopes) {
+Findings check_capacity(const ir::Program& program, const Accesses& accesses, const Options& options,
+                        std::vector<ScopeRow>& scopes) {
   Findings findings;
   const target::Machine* machine = target::machine_named(options.target);
   if (!machine)

@@ -1,6 +1,6 @@
-// On-chip memory: each scope's high-water mark in each memory of the target, by lifetime, against its capacity ("over-capacity"), and the
-// sum without reuse. docs/capacity.md has the model. Where a dimension is open, the row says up to which value of it the scope fits;
-// on the host capacities are advice, never errors.
+// On-chip memory: each scope's high-water mark in each memory of the target, by lifetime, against its capacity ("over-capacity"),
+// and the sum without reuse. docs/capacity.md has the model. Where a dimension is open, the row says up to which value of it the
+// scope fits; on the host capacities are advice, never errors.
 #pragma once
 
 #include "imbrex/prove/access.h"
@@ -8,6 +8,7 @@
 
 namespace imbrex::prove {
 
-Findings check_capacity(const ir::Program& program, const Accesses& accesses, const Options& options, std::vector<ScopeRow>& scopes);
+Findings check_capacity(const ir::Program& program, const Accesses& accesses, const Options& options,
+                        std::vector<ScopeRow>& scopes);
 
 }  // namespace imbrex::prove

@@ -15,15 +15,23 @@ std::string sentence(const std::string& condition, const std::string& when) {
   return (condition.empty() ? "" : " " + condition) + (when.empty() ? "" : ": " + when);
 }
 
-Diagnostic unwritten(const Subject& subject, const Memory& memory, const isl::set& missing, const isl::set& whole, const Access* last_store) {
+Diagnostic unwritten(const Subject& subject, const Memory& memory, const isl::set& missing, const isl::set& whole,
+                     const Access* last_store) {
   const ir::Tensor& tensor = *memory.tensor;
   if (!last_store)
-    return {"output-not-written", subject.where(memory.origin), fmt::format("{} is never written", tensor.name),
-            fmt::format("store to it, `{}[...] = ...`: giving a variable a value stores nothing", tensor.name), {}, false};
-  Diagnostic diagnostic{"output-not-written", subject.where(last_store->origin),
+    return {"output-not-written",
+            subject.where(memory.origin),
+            fmt::format("{} is never written", tensor.name),
+            fmt::format("store to it, `{}[...] = ...`: giving a variable a value stores nothing", tensor.name),
+            {},
+            false};
+  Diagnostic diagnostic{"output-not-written",
+                        subject.where(last_store->origin),
                         fmt::format("{} is never written{}", part_text(subject.program, missing, whole, tensor),
                                     sentence(condition_text(subject.program, missing), when_text(subject.program, missing))),
-                        "let `tiles(EXTENT, n)` make the spans: they cover the extent exactly, the last one possibly shorter", {}, false};
+                        "let `tiles(EXTENT, n)` make the spans: they cover the extent exactly, the last one possibly shorter",
+                        {},
+                        false};
   diagnostic.notes.push_back({subject.where(memory.origin), fmt::format("{} is declared here", tensor.name)});
   return diagnostic;
 }
@@ -37,7 +45,8 @@ Diagnostic uninitialised(const Subject& subject, const Access& read, const isl::
   const std::string iteration = iteration_text(read.binders, at.coordinates), when = when_text(subject.program, missing);
   const std::string& name = read.memory->tensor->name;
   Diagnostic diagnostic{
-      "uninitialised-read", subject.where(read.origin),
+      "uninitialised-read",
+      subject.where(read.origin),
       fmt::format("{} reads {}, which nothing has written by then{}{}{}", text_of_access(read.name, read.slice, read.shape),
                   element_text(name, at.coordinates, read.binders.size()), when.empty() && iteration.empty() ? "" : ": ", when,
                   iteration.empty() ? "" : (when.empty() ? "" : "; ") + iteration),
@@ -121,12 +130,15 @@ Findings check_overwritten(const Subject& subject) {
     if (lost.is_empty()) continue;
     const Witness at = smallest(subject.program, lost);
     const std::string when = when_text(subject.program, lost);
-    Diagnostic diagnostic{"overwritten-unread", subject.where(store.origin),
+    Diagnostic diagnostic{"overwritten-unread",
+                          subject.where(store.origin),
                           fmt::format("what {} writes to {} is overwritten before anything reads it{}",
                                       text_of_access(store.name, store.slice, store.shape),
                                       element_text(store.memory->tensor->name, at.coordinates, store.binders.size()),
                                       when.empty() ? "" : ": " + when),
-                          "drop the first store", {}, true};
+                          "drop the first store",
+                          {},
+                          true};
     diagnostic.notes.push_back({subject.where(by->origin), "overwritten here"});
     findings.diagnostics.push_back(std::move(diagnostic));
   }

@@ -11,7 +11,8 @@ namespace {
 std::string author_text(const Subject& subject, const ir::IndexExpr& e) {
   return ir::to_text(ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<ir::IndexExpr> {
     const auto loop = subject.accesses.loops.find(leaf.name);
-    if (leaf.kind != ir::Index::Kind::name || loop == subject.accesses.loops.end() || loop->second->tile == 0) return std::nullopt;
+    if (leaf.kind != ir::Index::Kind::name || loop == subject.accesses.loops.end() || loop->second->tile == 0)
+      return std::nullopt;
     return ir::span_index(leaf.name);
   }));
 }
@@ -29,10 +30,12 @@ std::string obstacle(const std::string& text, const ir::IndexExpr& culprit) {
 
 Diagnostic undecidable(const Subject& subject, const Access& access, const ir::IndexExpr& culprit) {
   const std::string text = author_text(subject, culprit);
-  return {"undecidable", subject.where(access.origin),
+  return {"undecidable",
+          subject.where(access.origin),
           fmt::format("which elements {} touches cannot be decided: {}", text_of_access(access.name, access.slice, access.shape),
                       obstacle(text, culprit)),
-          "use spans of a constant size, tiles(EXTENT, 16); or give the loop a constant number of iterations (at most 256); or read the "
+          "use spans of a constant size, tiles(EXTENT, 16); or give the loop a constant number of iterations (at most 256); or "
+          "read the "
           "offset into an index, `read i = ...`, and say `assume` where it lies",
           {},
           false};

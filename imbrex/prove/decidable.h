@@ -1,5 +1,5 @@
-// Puts every access in affine terms. One that cannot be is an error ("undecidable") that names the part that stands in the way and
-// what would make it decidable; the other checks pass its tensor over.
+// Puts every access in affine terms. One that cannot be is an error ("undecidable") that names the part that stands in the way
+// and what would make it decidable; the other checks pass its tensor over.
 #pragma once
 
 #include "imbrex/prove/subject.h"

@@ -1,4 +1,5 @@
-// Which on-chip memory a tile lives in: operands of matmul in Mat (their pieces in Left and Right), results in Acc, all else in Vec.
+// Which on-chip memory a tile lives in: operands of matmul in Mat (their pieces in Left and Right), results in Acc, all else in
+// Vec.
 #pragma once
 
 #include <map>

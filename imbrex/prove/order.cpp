@@ -44,7 +44,11 @@ std::string quoted(const std::string& text) {
 }  // namespace
 
 std::vector<Dependence> dependences(const Subject& subject) {
-  struct Found { Dependence dependence; const Memory* memory; isl::set part; };
+  struct Found {
+    Dependence dependence;
+    const Memory* memory;
+    isl::set part;
+  };
   std::vector<Found> found;
   const std::deque<Access>& all = subject.accesses.all;
   for (const Access& later : all)
@@ -58,10 +62,13 @@ std::vector<Dependence> dependences(const Subject& subject) {
                                          : Dependence::Kind::write_after_read;
       const isl::set elements = elements_of(part, later);
       const auto same = std::find_if(found.begin(), found.end(), [&](const Found& f) {
-        return f.dependence.from == scope_of(earlier) && f.dependence.to == scope_of(later) && f.dependence.kind == kind && f.memory == later.memory;
+        return f.dependence.from == scope_of(earlier) && f.dependence.to == scope_of(later) && f.dependence.kind == kind &&
+               f.memory == later.memory;
       });
-      if (same != found.end()) same->part = same->part.unite(elements);
-      else found.push_back({{scope_of(earlier), scope_of(later), kind, later.memory->tensor->name, ""}, later.memory, elements});
+      if (same != found.end())
+        same->part = same->part.unite(elements);
+      else
+        found.push_back({{scope_of(earlier), scope_of(later), kind, later.memory->tensor->name, ""}, later.memory, elements});
     }
   std::vector<Dependence> result;
   for (Found& f : found) {

@@ -42,13 +42,16 @@ void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std:
   try {
     findings = function();
   } catch (const isl::exception& problem) {
-    // A spent budget shows as an exception of its own from the C++ part, and as null pointers from the C part; any other error is a
-    // defect here.
+    // A spent budget shows as an exception of its own from the C++ part, and as null pointers from the C part; any other error is
+    // a defect here.
     const bool is_spent = dynamic_cast<const isl::exception_quota*>(&problem) || isl_ctx_last_error(ctx) == isl_error_quota;
     if (!is_spent) throw InternalError(std::string("isl: ") + problem.what());
-    findings.diagnostics.push_back({"undecided-budget", SourceLine{},
+    findings.diagnostics.push_back({"undecided-budget",
+                                    SourceLine{},
                                     fmt::format("the check of {} of {} did not finish within its budget", name, report.program),
-                                    "simplify the index arithmetic, or give the check a larger budget", {}, false});
+                                    "simplify the index arithmetic, or give the check a larger budget",
+                                    {},
+                                    false});
   }
   Check check{name, findings.examined, unit, 0, 0};
   check.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -62,7 +65,8 @@ void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std:
 std::string text_of(const ir::Condition& condition) {
   std::string text;
   for (const ir::Comparison& c : condition)
-    text += fmt::format("{}{} {} {}", text.empty() ? "" : " and ", ir::to_text(c.left), ir::text_of(c.compare), ir::to_text(c.right));
+    text +=
+        fmt::format("{}{} {} {}", text.empty() ? "" : " and ", ir::to_text(c.left), ir::text_of(c.compare), ir::to_text(c.right));
   return text;
 }
 
@@ -90,7 +94,8 @@ Report prove(const ir::Program& program, const Options& options) {
   }
   run_check(report, ctx.get(), "capacity", "scopes", [&] { return check_capacity(program, accesses, options, report.scopes); });
   measure_traffic(program, options, report.scopes);
-  report.proven = std::all_of(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& d) { return d.is_warning; });
+  report.proven =
+      std::all_of(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& d) { return d.is_warning; });
   return report;
 }
 

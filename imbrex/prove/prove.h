@@ -1,6 +1,6 @@
-// What holds of a program for every value of its dimensions: every access is inside its tensor, every output is written, nothing is
-// read before it is written, `parallel` iterations are independent, and (on NPU targets) tiles fit the on-chip memories. What cannot
-// be decided is an error too. docs/proofs.md says what each check decides and how.
+// What holds of a program for every value of its dimensions: every access is inside its tensor, every output is written, nothing
+// is read before it is written, `parallel` iterations are independent, and (on NPU targets) tiles fit the on-chip memories. What
+// cannot be decided is an error too. docs/proofs.md says what each check decides and how.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct Options {
 };
 
 struct Check {
-  std::string name;          // "bounds", "coverage", ...
-  size_t examined = 0;       // accesses, tensors or pairs, as `unit` says
+  std::string name;     // "bounds", "coverage", ...
+  size_t examined = 0;  // accesses, tensors or pairs, as `unit` says
   std::string unit;
   size_t errors = 0;
   double milliseconds = 0;
@@ -30,8 +30,8 @@ struct Check {
 // One memory of the target in one scope.
 struct MemoryUse {
   std::string memory;
-  std::string high_water;     // bytes by lifetime, an expression over dimensions
-  std::string without_reuse;  // bytes if no two tiles shared memory
+  std::string high_water;                                        // bytes by lifetime, an expression over dimensions
+  std::string without_reuse;                                     // bytes if no two tiles shared memory
   std::optional<int64_t> high_water_bytes, without_reuse_bytes;  // for the given dimensions
   int64_t capacity_bytes = 0;
   std::optional<int64_t> largest;  // with one dimension open in this expression: its largest value that fits
@@ -53,7 +53,7 @@ struct ScopeRow {
 
 struct Report {
   std::string program, hash, target;
-  bool proven = false;                   // no diagnostic but warnings
+  bool proven = false;  // no diagnostic but warnings
   std::vector<Check> checks;
   std::vector<Diagnostic> diagnostics;
   std::vector<std::string> assumptions;  // with their lines; checked at run time
@@ -67,8 +67,8 @@ Report prove(const ir::Program& program, const Options& options = {});
 // Throws UserError with all errors of the report unless the program is proven.
 void prove_or_throw(const ir::Program& program, const Options& options = {});
 
-// The dependence graph of scopes as DOT: an edge from a scope to each later one that reads what it wrote (or writes what it read or
-// wrote), labelled with the kind, the tensor and the bytes.
+// The dependence graph of scopes as DOT: an edge from a scope to each later one that reads what it wrote (or writes what it read
+// or wrote), labelled with the kind, the tensor and the bytes.
 std::string dependence_graph(const ir::Program& program, const Options& options = {});
 
 }  // namespace imbrex::prove

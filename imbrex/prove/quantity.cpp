@@ -119,8 +119,10 @@ std::string Quantity::text() const {
   std::string text;
   const auto append = [&](const std::string& key, int64_t coefficient) {
     const int64_t size = coefficient < 0 ? -coefficient : coefficient;
-    if (!text.empty()) text += coefficient < 0 ? " - " : " + ";
-    else if (coefficient < 0) text += "-";
+    if (!text.empty())
+      text += coefficient < 0 ? " - " : " + ";
+    else if (coefficient < 0)
+      text += "-";
     text += key.empty() ? std::to_string(size) : size == 1 ? key : fmt::format("{}*{}", size, key);
   };
   for (const auto& [key, term] : terms_)

@@ -1,5 +1,5 @@
-// Counts that depend on dimensions: sums of products of index expressions, printed with like terms together ("10240*T + 4096") and
-// evaluated for given dimensions.
+// Counts that depend on dimensions: sums of products of index expressions, printed with like terms together ("10240*T + 4096")
+// and evaluated for given dimensions.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ class Quantity {
   Quantity operator+(const Quantity& other) const;
   Quantity operator*(const Quantity& other) const;
 
-  // The sum over all iterations of a tiled or integer loop on whose variable only `t.size` of tiled loops is used: a span's sizes add up
-  // to the loop's extent.
+  // The sum over all iterations of a tiled or integer loop on whose variable only `t.size` of tiled loops is used: a span's sizes
+  // add up to the loop's extent.
   Quantity summed_over(const ir::Loop& loop) const;
 
   // None if a dimension without a value occurs.
@@ -36,7 +36,10 @@ class Quantity {
 
  private:
   using Factors = std::map<std::string, std::pair<ir::IndexExpr, int>>;  // by text, with powers
-  struct Term { Factors factors; int64_t coefficient; };
+  struct Term {
+    Factors factors;
+    int64_t coefficient;
+  };
   void add_term(const Factors& factors, int64_t coefficient);
 
   std::map<std::string, Term> terms_;  // by the factors' text

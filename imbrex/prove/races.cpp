@@ -12,24 +12,27 @@ bool is_inside(const Access& access, const ParallelLoop& loop) {
   return access.binders.size() > loop.depth && access.binders[loop.depth].loop == loop.loop;
 }
 
-// The tensor of indices that a tile is a part of, if those indices are declared distinct as a whole: a tile variable loaded from all of an
-// input of one axis, and named by `assume_distinct`.
+// The tensor of indices that a tile is a part of, if those indices are declared distinct as a whole: a tile variable loaded from
+// all of an input of one axis, and named by `assume_distinct`.
 const ir::Expr* part_of_distinct(const Subject& subject, const std::string& tile) {
   const auto load = subject.accesses.tiles.find(tile);
-  if (load == subject.accesses.tiles.end() || load->second->op != ir::Op::load || subject.accesses.rebound.count(tile) || load->second->slice.size() != 1) return nullptr;
+  if (load == subject.accesses.tiles.end() || load->second->op != ir::Op::load || subject.accesses.rebound.count(tile) ||
+      load->second->slice.size() != 1)
+    return nullptr;
   const auto memory = subject.accesses.memories.find(load->second->name);
   if (memory == subject.accesses.memories.end() || memory->second.tensor->role != ir::Role::input) return nullptr;
   for (const std::string& name : subject.accesses.distinct) {
     const auto whole = subject.accesses.tiles.find(name);
-    if (whole == subject.accesses.tiles.end() || whole->second->op != ir::Op::load || whole->second->name != load->second->name) continue;
+    if (whole == subject.accesses.tiles.end() || whole->second->op != ir::Op::load || whole->second->name != load->second->name)
+      continue;
     const ir::Axis& axis = whole->second->slice.at(0);
     if (ir::constant_value(axis.begin) == 0 && ir::same(axis.size, memory->second.tensor->shape.at(0))) return load->second.get();
   }
   return nullptr;
 }
 
-// An access by an index tile with the positions of the indices in place of their values: where the indices are distinct, two executions
-// touch one element exactly if they use one position.
+// An access by an index tile with the positions of the indices in place of their values: where the indices are distinct, two
+// executions touch one element exactly if they use one position.
 std::optional<Access> by_position(const Subject& subject, const Access& access) {
   Access result = access;
   bool replaced = false;
@@ -54,8 +57,8 @@ std::vector<std::string> index_tensors(const Subject& subject, const Access& acc
   return names;
 }
 
-// Over [binders of a, binders of b, elements]: executions in different iterations of the loop, but the same of those around it, that
-// touch one element.
+// Over [binders of a, binders of b, elements]: executions in different iterations of the loop, but the same of those around it,
+// that touch one element.
 isl::set collisions(const Subject& subject, const Access& a, const Access& b, size_t depth) {
   const size_t n = a.binders.size();
   isl::set first = subject.may(a), second = subject.may(b);
@@ -82,12 +85,15 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
   const std::string& name = a.memory->tensor->name;
   const std::string& variable = loop.loop->variable;
   const auto by_tile = [](const Access& access) {
-    return std::find_if(access.slice.begin(), access.slice.end(), [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
+    return std::find_if(access.slice.begin(), access.slice.end(),
+                        [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
   };
   for (const Access* access : {&a, &b})
     if (by_tile(*access) != access->slice.end())
-      return fmt::format("if the indices never repeat, load all of them before the loop, `let all = ...[:]`, and say `assume_distinct all`; "
-                         "or make the loop over {} a `range`", variable);
+      return fmt::format(
+          "if the indices never repeat, load all of them before the loop, `let all = ...[:]`, and say `assume_distinct all`; "
+          "or make the loop over {} a `range`",
+          variable);
   if (could_be_private(subject, *a.memory, loop))
     return fmt::format("create {} inside the loop over {}: it is then private to the iteration", name, variable);
   if (a.memory->tensor->role == ir::Role::temporary)
@@ -103,16 +109,22 @@ Diagnostic conflict(const Subject& subject, const Access& a, const Access& b, co
   const int64_t i = at.coordinates[first_base + loop.depth], j = at.coordinates[second_base + loop.depth];
   const std::string element = element_text(a.memory->tensor->name, at.coordinates, a.binders.size() + b.binders.size());
   const std::string when = when_text(subject.program, bad);
-  const std::string what = second.writes ? fmt::format("iterations {0}={1} and {0}={2} of `parallel {3}` both write {4}", variable,
-                                                       std::min(i, j), std::max(i, j), loop.loop->variable, element)
-                                         : fmt::format("iteration {0}={1} of `parallel {3}` writes {4}, which iteration {0}={2} reads",
-                                                       variable, i, j, loop.loop->variable, element);
-  Diagnostic diagnostic{"parallel-conflict", subject.where(first.origin), what + (when.empty() ? "" : ": " + when),
-                        hint_for(subject, a, b, loop), {}, false};
+  const std::string what = second.writes
+                               ? fmt::format("iterations {0}={1} and {0}={2} of `parallel {3}` both write {4}", variable,
+                                             std::min(i, j), std::max(i, j), loop.loop->variable, element)
+                               : fmt::format("iteration {0}={1} of `parallel {3}` writes {4}, which iteration {0}={2} reads",
+                                             variable, i, j, loop.loop->variable, element);
+  Diagnostic diagnostic{"parallel-conflict",
+                        subject.where(first.origin),
+                        what + (when.empty() ? "" : ": " + when),
+                        hint_for(subject, a, b, loop),
+                        {},
+                        false};
   const auto note = [&](const Access& access, int64_t iteration) {
-    diagnostic.notes.push_back({subject.where(access.origin),
-                                fmt::format("{} {} it in iteration {}={}", text_of_access(access.name, access.slice, access.shape),
-                                            access.writes ? "writes" : "reads", variable, iteration)});
+    diagnostic.notes.push_back(
+        {subject.where(access.origin),
+         fmt::format("{} {} it in iteration {}={}", text_of_access(access.name, access.slice, access.shape),
+                     access.writes ? "writes" : "reads", variable, iteration)});
   };
   note(first, i);
   note(second, j);

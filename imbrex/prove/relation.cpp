@@ -29,8 +29,8 @@ isl::set project_out(isl::set set, size_t first, size_t count) {
   return isl::manage(isl_set_project_out(set.release(), isl_dim_set, u(first), u(count)));
 }
 
-// Views: row-major positions under both shapes are equal. Equal leading and trailing extents are matched axis by axis first, so that
-// symbolic extents need no product.
+// Views: row-major positions under both shapes are equal. Equal leading and trailing extents are matched axis by axis first, so
+// that symbolic extents need no product.
 isl::set same_position(const Frame& frame, const std::vector<IndexExpr>& view, const std::vector<IndexExpr>& base) {
   size_t front = 0, back = 0;
   const size_t fewest = std::min(view.size(), base.size());
@@ -96,7 +96,8 @@ isl::set assumed_of_tile(const Frame& frame, const Access& access, const std::st
   isl::set result = frame.universe();
   for (const Guard& guard : access.guards)
     for (const ir::Comparison& comparison : *guard.condition)
-      if (guard.assumed && mentions(comparison, {tile})) result = result.intersect(frame.holds(with_name(comparison, tile, name)));
+      if (guard.assumed && mentions(comparison, {tile}))
+        result = result.intersect(frame.holds(with_name(comparison, tile, name)));
   return result;
 }
 
@@ -108,8 +109,7 @@ isl::set Relations::executions(const Access& access, size_t elements, const Fixe
   for (const Guard& guard : access.guards) key += fmt::format(" {}:{}", fmt::ptr(guard.condition), guard.holds);
   for (const auto& [name, value] : fixed) key += fmt::format(" {}={}", name, value);
   auto known = executions_.find(key);
-  if (known == executions_.end())
-    known = executions_.emplace(key, executions_of(access, fixed, data_dependent_guards)).first;
+  if (known == executions_.end()) known = executions_.emplace(key, executions_of(access, fixed, data_dependent_guards)).first;
   return isl::manage(isl_set_insert_dims(known->second.copy(), isl_dim_set, u(access.binders.size()), u(elements)));
 }
 
@@ -122,7 +122,8 @@ isl::set Relations::executions_of(const Access& access, const Fixed& fixed, bool
     const auto known = fixed.find(binder.name);
     if (known != fixed.end()) result = result.intersect(frame.equal(name, ir::constant(known->second)));
     if (!binder.loop) {
-      result = result.intersect(frame.between(ir::constant(std::numeric_limits<int32_t>::min()), name, ir::constant(int64_t{1} << 31)));
+      result = result.intersect(
+          frame.between(ir::constant(std::numeric_limits<int32_t>::min()), name, ir::constant(int64_t{1} << 31)));
     } else if (binder.loop->tile > 0) {
       result = result.intersect(frame.less_equal(ir::constant(0), name, fixed))
                    .intersect(frame.less(ir::mul(name, ir::constant(binder.loop->tile)), binder.loop->extent, fixed));
@@ -182,7 +183,8 @@ isl::set Relations::expanded(const Access& access, const std::function<isl::set(
       int64_t trips = 1;
       for (const auto& [name, loop] : loops) trips *= std::max<int64_t>(1, *constant_trips(*loop));
       const auto candidate = std::find_if(access.binders.begin(), access.binders.end(), [&](const Binder& binder) {
-        const bool expanded_already = std::any_of(loops.begin(), loops.end(), [&](const auto& l) { return l.first == binder.name; });
+        const bool expanded_already =
+            std::any_of(loops.begin(), loops.end(), [&](const auto& l) { return l.first == binder.name; });
         return binder.loop && names.count(binder.name) && !expanded_already && constant_trips(*binder.loop) &&
                (binder.loop->tile > 0 || ir::constant_value(binder.loop->begin)) &&
                trips * *constant_trips(*binder.loop) <= most_expanded;
@@ -272,8 +274,10 @@ isl::set Relations::outside(const Access& access, size_t axis) const {
     const ir::Axis& checked = access.slice[axis];
     const IndexExpr begin = by ? ir::named(element(axis)) : checked.begin;
     const IndexExpr end = ir::add(begin, by ? ir::constant(1) : checked.size);
-    if (by) set = set.intersect(assumed_of_tile(frame, access, checked.tile, element(axis)))
-                      .intersect(frame.between(ir::constant(std::numeric_limits<int32_t>::min()), begin, ir::constant(int64_t{1} << 31)));
+    if (by)
+      set =
+          set.intersect(assumed_of_tile(frame, access, checked.tile, element(axis)))
+              .intersect(frame.between(ir::constant(std::numeric_limits<int32_t>::min()), begin, ir::constant(int64_t{1} << 31)));
     return set.intersect(frame.less(begin, ir::constant(0), fixed).unite(frame.less(access.shape[axis], end, fixed)));
   });
 }
@@ -328,7 +332,8 @@ enum class Order { before, after };
 
 // The part of `subject` for which some execution of `other`, before or after it, touches the same element. Each loop that carries
 // the order is one case; those nearest in time come first.
-isl::set ordered(const isl::set& subject_set, const Access& subject, const isl::set& other_set, const Access& other, Order order) {
+isl::set ordered(const isl::set& subject_set, const Access& subject, const isl::set& other_set, const Access& other,
+                 Order order) {
   const size_t a = subject.binders.size(), b = other.binders.size();
   const size_t common = common_binders(subject, other), instance = subject.memory->depth;
   isl::set pairs = side_by_side(subject_set, a, other_set, b);

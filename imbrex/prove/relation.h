@@ -21,8 +21,8 @@ class Relations {
   Relations(isl_ctx* ctx, const ir::Program& program, const Accesses& accesses)
       : ctx_(ctx), program_(program), accesses_(accesses) {}
 
-  // Throws NotAffine where the access cannot be put in affine terms even with its loops of a constant number of iterations (at most
-  // `most_expanded` combinations) expanded.
+  // Throws NotAffine where the access cannot be put in affine terms even with its loops of a constant number of iterations (at
+  // most `most_expanded` combinations) expanded.
   Relation of(const Access& access) const;
   // Over [binders]: the executions in which the non-empty slice, as written, leaves its tensor's extent on an axis.
   isl::set outside(const Access& access, size_t axis) const;
@@ -51,8 +51,8 @@ isl::set side_by_side(const isl::set& a_set, size_t a_binders, const isl::set& b
 // The points at which two coordinates are equal; at which the first is less than the second.
 isl::set equal_coordinates(const isl::set& set, size_t first, size_t second);
 isl::set less_coordinate(const isl::set& set, size_t first, size_t second);
-// Over [binders of `later`, elements]: the part of `later` for which some execution of `earlier`, before it in program order, touches
-// the same element of the same tensor.
+// Over [binders of `later`, elements]: the part of `later` for which some execution of `earlier`, before it in program order,
+// touches the same element of the same tensor.
 isl::set preceded(const isl::set& later_set, const Access& later, const isl::set& earlier_set, const Access& earlier);
 // The part of `earlier` after which some execution of `later` touches the same element.
 isl::set followed(const isl::set& earlier_set, const Access& earlier, const isl::set& later_set, const Access& later);

@@ -10,10 +10,14 @@ namespace {
 std::string json_text(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
-    if (c == '"' || c == '\\') result += std::string("\\") + c;
-    else if (c == '\n') result += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20) result += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    else result += c;
+    if (c == '"' || c == '\\')
+      result += std::string("\\") + c;
+    else if (c == '\n')
+      result += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20)
+      result += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    else
+      result += c;
   }
   return result + "\"";
 }
@@ -41,24 +45,27 @@ std::string json_of(const Diagnostic& d) {
 }
 
 std::string json_of(const MemoryUse& m) {
-  return fmt::format("{{\"memory\":{},\"high_water\":{},\"high_water_bytes\":{},\"without_reuse\":{},\"without_reuse_bytes\":{},"
-                     "\"capacity_bytes\":{},\"largest\":{},\"largest_of\":{}}}",
-                     json_text(m.memory), json_text(m.high_water), json_number(m.high_water_bytes), json_text(m.without_reuse),
-                     json_number(m.without_reuse_bytes), m.capacity_bytes, json_number(m.largest), json_text(m.largest_of));
+  return fmt::format(
+      "{{\"memory\":{},\"high_water\":{},\"high_water_bytes\":{},\"without_reuse\":{},\"without_reuse_bytes\":{},"
+      "\"capacity_bytes\":{},\"largest\":{},\"largest_of\":{}}}",
+      json_text(m.memory), json_text(m.high_water), json_number(m.high_water_bytes), json_text(m.without_reuse),
+      json_number(m.without_reuse_bytes), m.capacity_bytes, json_number(m.largest), json_text(m.largest_of));
 }
 
 std::string json_of(const ScopeRow& row) {
-  return fmt::format("{{\"name\":{},{},\"tasks\":{},\"bytes_read\":{},\"bytes_written\":{},\"operations\":{},\"exchanges\":{},"
-                     "\"operations_per_byte\":{},\"memories\":{}}}",
-                     json_text(row.name), json_of(row.where), json_amount(row.tasks), json_amount(row.bytes_read),
-                     json_amount(row.bytes_written), json_amount(row.operations), json_amount(row.exchanges),
-                     row.operations_per_byte ? fmt::format("{:.6g}", *row.operations_per_byte) : "null",
-                     json_list(row.memories, [](const MemoryUse& m) { return json_of(m); }));
+  return fmt::format(
+      "{{\"name\":{},{},\"tasks\":{},\"bytes_read\":{},\"bytes_written\":{},\"operations\":{},\"exchanges\":{},"
+      "\"operations_per_byte\":{},\"memories\":{}}}",
+      json_text(row.name), json_of(row.where), json_amount(row.tasks), json_amount(row.bytes_read),
+      json_amount(row.bytes_written), json_amount(row.operations), json_amount(row.exchanges),
+      row.operations_per_byte ? fmt::format("{:.6g}", *row.operations_per_byte) : "null",
+      json_list(row.memories, [](const MemoryUse& m) { return json_of(m); }));
 }
 
 std::string shown(const Amount& amount) {
-  return amount.value && std::to_string(*amount.value) != amount.expression ? fmt::format("{} = {}", amount.expression, *amount.value)
-                                                                            : amount.expression;
+  return amount.value && std::to_string(*amount.value) != amount.expression
+             ? fmt::format("{} = {}", amount.expression, *amount.value)
+             : amount.expression;
 }
 
 std::string memory_line(const MemoryUse& m) {
@@ -78,13 +85,14 @@ std::string Report::text() const {
   text += fmt::format("{}: {}\n", program, proven ? "proven" : "refused");
   for (const Check& check : checks)
     text += fmt::format("  {:<15} {:>5} {:<9} {:<10} {:>8.2f} ms\n", check.name, check.examined, check.unit,
-                        check.errors == 0 ? "ok" : fmt::format("{} error{}", check.errors, check.errors == 1 ? "" : "s"), check.milliseconds);
+                        check.errors == 0 ? "ok" : fmt::format("{} error{}", check.errors, check.errors == 1 ? "" : "s"),
+                        check.milliseconds);
   if (!assumptions.empty()) text += "assumptions, checked at run time:\n";
   for (const std::string& assumption : assumptions) text += "  " + assumption + "\n";
   if (!scopes.empty()) text += fmt::format("scopes on {}:\n", target);
   for (const ScopeRow& row : scopes) {
-    text += fmt::format("  {}: tasks {}; reads {} B, writes {} B; operations {}", row.name, shown(row.tasks), shown(row.bytes_read),
-                        shown(row.bytes_written), shown(row.operations));
+    text += fmt::format("  {}: tasks {}; reads {} B, writes {} B; operations {}", row.name, shown(row.tasks),
+                        shown(row.bytes_read), shown(row.bytes_written), shown(row.operations));
     if (row.operations_per_byte) text += fmt::format("; {:.3g} operations per byte", *row.operations_per_byte);
     if (row.exchanges.expression != "0") text += fmt::format("; cube and vector exchange {} B", shown(row.exchanges));
     text += "\n";
@@ -95,11 +103,14 @@ std::string Report::text() const {
 
 std::string Report::json() const {
   return fmt::format(
-      "{{\"program\":{},\"hash\":{},\"target\":{},\"proven\":{},\"checks\":{},\"diagnostics\":{},\"assumptions\":{},\"scopes\":{}}}\n",
-      json_text(program), json_text(hash), json_text(target), proven, json_list(checks, [](const Check& c) {
-        return fmt::format("{{\"name\":{},\"examined\":{},\"unit\":{},\"errors\":{},\"milliseconds\":{:.3f}}}", json_text(c.name),
-                           c.examined, json_text(c.unit), c.errors, c.milliseconds);
-      }),
+      "{{\"program\":{},\"hash\":{},\"target\":{},\"proven\":{},\"checks\":{},\"diagnostics\":{},\"assumptions\":{},\"scopes\":{}"
+      "}}\n",
+      json_text(program), json_text(hash), json_text(target), proven,
+      json_list(checks,
+                [](const Check& c) {
+                  return fmt::format("{{\"name\":{},\"examined\":{},\"unit\":{},\"errors\":{},\"milliseconds\":{:.3f}}}",
+                                     json_text(c.name), c.examined, json_text(c.unit), c.errors, c.milliseconds);
+                }),
       json_list(diagnostics, [](const Diagnostic& d) { return json_of(d); }), json_list(assumptions, json_text),
       json_list(scopes, [](const ScopeRow& row) { return json_of(row); }));
 }

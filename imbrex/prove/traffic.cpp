@@ -15,7 +15,10 @@ namespace {
 
 using ir::IndexExpr;
 using LoopStack = std::vector<const ir::Loop*>;
-struct Test { const ir::Condition* condition; bool holds; };
+struct Test {
+  const ir::Condition* condition;
+  bool holds;
+};
 
 // Whether a condition holds, where constants decide it.
 std::optional<bool> decided(const ir::Condition& condition, const LoopsByName& loops, const Fixed& fixed) {
@@ -34,10 +37,10 @@ std::optional<bool> decided(const ir::Condition& condition, const LoopsByName& l
   return all;
 }
 
-// The sum of `amount` over all executions under these loops and tests. Loops whose iterations differ (a test or a size names them) are
-// gone through one by one where their number is a constant.
-Quantity total(const LoopStack& loops, size_t depth, const std::vector<Test>& tests, const IndexExpr& amount, const LoopsByName& by_name,
-               Fixed& fixed) {
+// The sum of `amount` over all executions under these loops and tests. Loops whose iterations differ (a test or a size names
+// them) are gone through one by one where their number is a constant.
+Quantity total(const LoopStack& loops, size_t depth, const std::vector<Test>& tests, const IndexExpr& amount,
+               const LoopsByName& by_name, Fixed& fixed) {
   if (depth == loops.size()) {
     bool exact = true;
     for (const Test& test : tests) {
@@ -85,19 +88,37 @@ IndexExpr operations(const ir::Expr& e) {
       const ir::Expr& a = *e.args[e.op == ir::Op::matmul ? 0 : 1];
       return ir::mul(ir::mul(ir::constant(2), elements(e)), e.transpose_a ? a.rows : a.columns);
     }
-    case ir::Op::row_sum: case ir::Op::row_max: case ir::Op::row_min:
-    case ir::Op::col_sum: case ir::Op::col_max: case ir::Op::col_min: return elements(*e.args[0]);
-    case ir::Op::row_sum_acc: case ir::Op::col_sum_acc: return elements(*e.args[1]);
-    case ir::Op::variable: case ir::Op::load: case ir::Op::constant: case ir::Op::index: case ir::Op::iota: case ir::Op::reshape:
-    case ir::Op::transpose: case ir::Op::concat_rows: case ir::Op::concat_columns: case ir::Op::even: case ir::Op::odd:
-    case ir::Op::interleave: case ir::Op::gather: return ir::constant(0);
+    case ir::Op::row_sum:
+    case ir::Op::row_max:
+    case ir::Op::row_min:
+    case ir::Op::col_sum:
+    case ir::Op::col_max:
+    case ir::Op::col_min: return elements(*e.args[0]);
+    case ir::Op::row_sum_acc:
+    case ir::Op::col_sum_acc: return elements(*e.args[1]);
+    case ir::Op::variable:
+    case ir::Op::load:
+    case ir::Op::constant:
+    case ir::Op::index:
+    case ir::Op::iota:
+    case ir::Op::reshape:
+    case ir::Op::transpose:
+    case ir::Op::concat_rows:
+    case ir::Op::concat_columns:
+    case ir::Op::even:
+    case ir::Op::odd:
+    case ir::Op::interleave:
+    case ir::Op::gather: return ir::constant(0);
     default: return elements(e);
   }
 }
 
 struct Measure {
   const ir::Program& program;
-  struct Sums { Quantity tasks, read, written, operations, exchanges; SourceLine where; };
+  struct Sums {
+    Quantity tasks, read, written, operations, exchanges;
+    SourceLine where;
+  };
   std::vector<std::string> order;
   std::map<std::string, Sums> sums;
   LoopsByName by_name;
@@ -127,7 +148,8 @@ struct Measure {
         const ir::Expr& arg = *e.args[i];
         const bool taken_by_cube = is_cube_operand(e, i), made_by_cube = cube.holds(arg);
         const bool accumulates = e.op == ir::Op::matmul_acc && i == 0;
-        const bool loaded = arg.op == ir::Op::load || arg.op == ir::Op::constant || (arg.op == ir::Op::variable && cube.is_loaded(arg.name));
+        const bool loaded =
+            arg.op == ir::Op::load || arg.op == ir::Op::constant || (arg.op == ir::Op::variable && cube.is_loaded(arg.name));
         if (accumulates || loaded || taken_by_cube == made_by_cube) continue;
         count(here().exchanges, ir::mul(ir::constant(2), ir::mul(elements(arg), ir::constant(bytes_of(arg.dtype)))));
       }
@@ -190,8 +212,10 @@ void measure_traffic(const ir::Program& program, const Options& options, std::ve
     row.bytes_written = amount(sums.written);
     row.operations = amount(sums.operations);
     row.exchanges = amount(machine && machine->exchanges_through_gm ? sums.exchanges : Quantity());
-    if (row.operations.value && row.bytes_read.value && row.bytes_written.value && *row.bytes_read.value + *row.bytes_written.value > 0)
-      row.operations_per_byte = static_cast<double>(*row.operations.value) / static_cast<double>(*row.bytes_read.value + *row.bytes_written.value);
+    if (row.operations.value && row.bytes_read.value && row.bytes_written.value &&
+        *row.bytes_read.value + *row.bytes_written.value > 0)
+      row.operations_per_byte =
+          static_cast<double>(*row.operations.value) / static_cast<double>(*row.bytes_read.value + *row.bytes_written.value);
   }
 }
 

@@ -1,6 +1,6 @@
-// What each scope moves and computes in one run of the kernel, as expressions over the dimensions: bytes read from and written to GM
-// (every load issued, cached or not), operations, executions of the scope (tasks), and on machines where cube and vector units exchange
-// tiles through GM, those bytes. Where a count depends on conditions that no constant decides, it is "at most".
+// What each scope moves and computes in one run of the kernel, as expressions over the dimensions: bytes read from and written to
+// GM (every load issued, cached or not), operations, executions of the scope (tasks), and on machines where cube and vector units
+// exchange tiles through GM, those bytes. Where a count depends on conditions that no constant decides, it is "at most".
 #pragma once
 
 #include "imbrex/prove/prove.h"

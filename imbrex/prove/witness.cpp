@@ -139,7 +139,8 @@ std::string condition_text(const ir::Program& program, const isl::set& set) {
   const std::string& name = program.dims[used[0]].name;
   const int64_t least = least_value(values_of_dim(dims, used[0])).value_or(1);
   const auto from = [&](const isl::set& s, int64_t first) {
-    return isl::manage(isl_set_lower_bound_val(s.copy(), isl_dim_param, u(used[0]), isl_val_int_from_si(isl_set_get_ctx(s.get()), first)));
+    return isl::manage(
+        isl_set_lower_bound_val(s.copy(), isl_dim_param, u(used[0]), isl_val_int_from_si(isl_set_get_ctx(s.get()), first)));
   };
   if (dims.is_equal(from(all, least))) return fmt::format("when {} >= {}", name, least);
   if (dims.is_equal(fix_dim(all, used[0], least))) return fmt::format("when {} = {}", name, least);
@@ -166,10 +167,12 @@ std::string iteration_text(const std::vector<Binder>& binders, const std::vector
 }
 
 std::string element_text(const std::string& tensor, const std::vector<int64_t>& coordinates, size_t first) {
-  return fmt::format("{}[{}]", tensor, fmt::join(coordinates.begin() + static_cast<std::ptrdiff_t>(first), coordinates.end(), ", "));
+  return fmt::format("{}[{}]", tensor,
+                     fmt::join(coordinates.begin() + static_cast<std::ptrdiff_t>(first), coordinates.end(), ", "));
 }
 
-// ---- parts of tensors -----------------------------------------------------------------------------------------------------------
+// ---- parts of tensors
+// -----------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -191,7 +194,8 @@ std::string positions_text(const ir::Program& program, const isl::set& positions
       if (program.dims[dim].name != extent->name) continue;
       const int64_t distance = at.dims[dim] - first;
       isl_aff* position = isl_aff_var_on_domain(isl_local_space_from_space(isl_set_get_space(positions.get())), isl_dim_set, 0);
-      isl_aff* from_end = isl_aff_var_on_domain(isl_local_space_from_space(isl_set_get_space(positions.get())), isl_dim_param, u(dim));
+      isl_aff* from_end =
+          isl_aff_var_on_domain(isl_local_space_from_space(isl_set_get_space(positions.get())), isl_dim_param, u(dim));
       from_end = isl_aff_add_constant_si(from_end, static_cast<int>(-distance));
       const isl::set exactly = isl::manage(isl_set_from_basic_set(isl_aff_eq_basic_set(position, from_end)));
       if (positions.is_subset(exactly)) return fmt::format("{}-{}", extent->name, distance);

@@ -17,7 +17,8 @@ Report report_of(const std::string& body, const Options& options = {}) {
 }
 
 std::string copy_rows(const std::string& loop, const std::string& rows) {
-  return "  input x: f32[T, 64]\n  output q: f32[T, 64]\n  parallel " + loop + " {\n    q[" + rows + ", :] = x[" + rows + ", :]\n  }";
+  return "  input x: f32[T, 64]\n  output q: f32[T, 64]\n  parallel " + loop + " {\n    q[" + rows + ", :] = x[" + rows +
+         ", :]\n  }";
 }
 
 TEST(GoodKernels, TilesOfEverySizeCoverEveryT) {
@@ -33,7 +34,8 @@ TEST(GoodKernels, CeilWithClampCoversEveryTInAnyNumberOfTiles) {
   int kernels = 0;
   for (int tiles = 1; tiles <= 16; ++tiles, ++kernels) {  // empty spans included: four tiles of T=5 are 2, 2, 1, 0 rows
     const std::string n = std::to_string(tiles), each = "((T + " + std::to_string(tiles - 1) + ") // " + n + ")";
-    const Report report = report_of(copy_rows("i in 0.." + n, "i * " + each + " +: min(T, (i + 1) * " + each + ") - i * " + each));
+    const Report report =
+        report_of(copy_rows("i in 0.." + n, "i * " + each + " +: min(T, (i + 1) * " + each + ") - i * " + each));
     EXPECT_TRUE(report.proven) << report.text();
   }
   std::cout << kernels << " good kernels, none refused\n";
@@ -42,9 +44,11 @@ TEST(GoodKernels, CeilWithClampCoversEveryTInAnyNumberOfTiles) {
 TEST(GoodKernels, ScratchInsideTheLoopOrIndexedByItIsPrivate) {
   const std::string begin = "  input x: f32[T, 512]\n  output q: f32[T, 512]\n";
   EXPECT_TRUE(report_of(begin + "  parallel h in 0..16 {\n create s: f32[T, 32]\n s[:, :] = x[:, h * 32 +: 32]\n"
-                                "q[:, h * 32 +: 32] = s[:, :]\n }").proven);
+                                "q[:, h * 32 +: 32] = s[:, :]\n }")
+                  .proven);
   EXPECT_TRUE(report_of(begin + "  create s: f32[16, T, 32]\n  parallel h in 0..16 {\n s[h, :, :] = x[:, h * 32 +: 32]\n"
-                                "q[:, h * 32 +: 32] = s[h, :, :]\n }").proven);
+                                "q[:, h * 32 +: 32] = s[h, :, :]\n }")
+                  .proven);
 }
 
 TEST(GoodKernels, AnAccumulatorFirstWrittenUnderAConditionIsInitialised) {
@@ -86,7 +90,8 @@ TEST(Traffic, IsExactAndAnExpressionInT) {
         y[t, d] = x[t, d] * 2.0
       }
     }
-  })", options);
+  })",
+                                  options);
   ASSERT_EQ(report.scopes.size(), 1u);
   EXPECT_EQ(report.scopes[0].tasks.expression, "ceil(T/16)");
   EXPECT_EQ(report.scopes[0].bytes_read.expression, "4096*T");
@@ -123,7 +128,8 @@ kernel "two" {
     y[:, :] = s[:, :]
   }
 }
-)", "kernel.tile");
+)",
+                                        "kernel.tile");
   EXPECT_NE(dependence_graph(program).find("\"first\" -> \"second\" [label=\"reads s: 256*T bytes\"]"), std::string::npos);
 }
 

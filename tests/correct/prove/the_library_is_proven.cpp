@@ -1,4 +1,5 @@
-// Every kernel of the library in every variant, preset and split of its rows, for every target, and what the optimizer makes of it.
+// Every kernel of the library in every variant, preset and split of its rows, for every target, and what the optimizer makes of
+// it.
 #include <gtest/gtest.h>
 
 #include <iostream>

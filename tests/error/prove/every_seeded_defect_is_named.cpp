@@ -8,8 +8,8 @@
 //   -- says
 //   the whole message, word for word
 //
-// The kernel is refused with exactly this id and message, and faults so when it is run with the dimensions named; with the edit it
-// passes. IMBREX_UPDATE_GOLDEN=1 rewrites the messages.
+// The kernel is refused with exactly this id and message, and faults so when it is run with the dimensions named; with the edit
+// it passes. IMBREX_UPDATE_GOLDEN=1 rewrites the messages.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -41,8 +41,10 @@ Case heading(const std::string& line) {
   words >> result.name >> result.id;
   result.name.pop_back();  // the colon
   while (words >> word) {
-    if (word == "on") words >> result.target;
-    else result.dims[word.substr(0, word.find('='))] = std::stoll(word.substr(word.find('=') + 1));
+    if (word == "on")
+      words >> result.target;
+    else
+      result.dims[word.substr(0, word.find('='))] = std::stoll(word.substr(word.find('=') + 1));
   }
   return result;
 }
@@ -106,7 +108,8 @@ std::string fault_of(const std::string& kernel, int64_t rows) {
   for (const ir::Tensor& tensor : program.tensors) {
     if (tensor.role == ir::Role::output) continue;
     std::vector<int64_t> shape;
-    for (const ir::IndexExpr& extent : tensor.shape) shape.push_back(ir::evaluate(extent, [&](const ir::Index&) { return rows; }));
+    for (const ir::IndexExpr& extent : tensor.shape)
+      shape.push_back(ir::evaluate(extent, [&](const ir::Index&) { return rows; }));
     tensors[tensor.name] = Array::zeros(tensor.dtype, shape);
   }
   interpret::Options options;
@@ -148,7 +151,9 @@ TEST_P(EverySeededDefect, IsNamedAndTheHintRepairsIt) {
       const Report report = report_of(c, c.kernel);
       EXPECT_FALSE(report.proven);
       for (const Diagnostic& diagnostic : report.diagnostics)
-        if (!diagnostic.is_warning) { EXPECT_EQ(diagnostic.id, c.id) << render(diagnostic); }
+        if (!diagnostic.is_warning) {
+          EXPECT_EQ(diagnostic.id, c.id) << render(diagnostic);
+        }
       if (std::getenv("IMBREX_UPDATE_GOLDEN")) c.says = errors_of(report);
       EXPECT_EQ(c.says, errors_of(report));
       ir::verify_or_throw(ir::parse(edited(c), "kernel.tile"));
@@ -168,7 +173,8 @@ TEST_P(EverySeededDefect, IsNamedAndTheHintRepairsIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(ByHand, EverySeededDefect,
-                         testing::Values("race", "lost_tail", "out_of_bounds", "unwritten", "uninitialised", "over_capacity", "undecidable"),
+                         testing::Values("race", "lost_tail", "out_of_bounds", "unwritten", "uninitialised", "over_capacity",
+                                         "undecidable"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
