@@ -261,8 +261,11 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
     write_tap(lowering, *tap, target.work);
   } else if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&s.node)) {
     const VariableSymbol& variable = lowering.symbols.variables.at(distinct->tile);
-    target.work.line(fmt::format("if (!all_distinct({}, {})) fail_assumption(call, {});", variable.data,
-                                 lowering.symbols.text(ir::mul(variable.rows, variable.columns)), lowering.implicit_check()));
+    const ir::IndexExpr count = ir::mul(variable.rows, variable.columns);
+    const std::string table = lowering.take(target.work, false, "int32_t", 4, ir::mul(ir::max(count, ir::constant(1)), ir::constant(4)),
+                                            distinct->tile + "_seen", s.origin);
+    target.work.line(fmt::format("if (!all_distinct({}, {}, {})) fail_assumption(call, {});", variable.data,
+                                 lowering.symbols.text(count), table, lowering.implicit_check()));
   } else {
     throw InternalError("a statement that is not one step");
   }

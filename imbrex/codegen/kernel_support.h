@@ -82,10 +82,18 @@ inline bool row_exists(const imbrex_call* call, int32_t number, int64_t row, int
   fail_assumption(call, number);
   return false;
 }
-inline bool all_distinct(const int32_t* elements, int64_t count) {
-  for (int64_t i = 1; i < count; ++i)
-    for (int64_t j = 0; j < i; ++j)
-      if (elements[i] == elements[j]) return false;
+// A table of four slots for each element; a slot holds an element's number, from 1 on. Nothing is compared twice but what collides.
+inline bool all_distinct(const int32_t* elements, int64_t count, int32_t* table) {
+  int bits = 1;
+  while ((int64_t{1} << bits) < 2 * count) ++bits;  // at most 4 * count
+  const int64_t last = (int64_t{1} << bits) - 1;
+  memset(table, 0, static_cast<size_t>(last + 1) * sizeof(int32_t));
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t slot = static_cast<int64_t>((static_cast<uint32_t>(elements[i]) * 0x9e3779b97f4a7c15u) >> (64 - bits));
+    for (; table[slot] != 0; slot = (slot + 1) & last)
+      if (elements[table[slot] - 1] == elements[i]) return false;
+    table[slot] = static_cast<int32_t>(i + 1);
+  }
   return true;
 }
 

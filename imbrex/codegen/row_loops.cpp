@@ -276,21 +276,27 @@ class GroupWriter {
 
   void interleave(const RowStep& step, const Place& place, Writer& out) {
     const Expr& e = *step.value;
-    const std::string stem = assign_of(step)->name, pointer = values_.row_of_variable(stem), type = register_type(e.dtype);
+    const std::string stem = assign_of(step)->name, pointer = values_.row_of_variable(stem);
+    const bool is_mask = e.dtype == DType::boolean;  // masks have no lanes to move: bytes have
+    const DType moved = is_mask ? DType::uint8 : e.dtype;
     const std::string first = register_name(step) + "_even", second = register_name(step) + "_odd";
-    out.line(fmt::format("const {} {} = {};", type, first, values_.text(e.args[0], place)));
-    out.line(fmt::format("const {} {} = {};", type, second, values_.text(e.args[1], place)));
+    const auto half = [&](const std::string& name, const ExprPtr& value) {
+      const std::string text = values_.text(value, place);
+      out.line(fmt::format("const {} {} = {};", register_type(moved), name, is_mask ? "i32_of(" + text + ")" : text));
+    };
+    half(first, e.args[0]);
+    half(second, e.args[1]);
     const std::string wide = place.column == "0" ? "0" : "2 * " + place.column;
     const std::string lo = fmt::format("interleave_lo({}, {})", first, second), hi = fmt::format("interleave_hi({}, {})", first, second);
     if (place.count.empty()) {
-      out.line(values_.store(e.dtype, pointer, lo, Place{true, wide, ""}));
-      out.line(values_.store(e.dtype, pointer, hi, Place{true, wide == "0" ? "16" : wide + " + 16", ""}));
+      out.line(values_.store(moved, pointer, lo, Place{true, wide, ""}));
+      out.line(values_.store(moved, pointer, hi, Place{true, wide == "0" ? "16" : wide + " + 16", ""}));
       return;
     }
-    out.line(values_.store(e.dtype, pointer, lo, Place{true, wide, fmt::format("smaller_int(2 * {}, 16)", place.count)}));
+    out.line(values_.store(moved, pointer, lo, Place{true, wide, fmt::format("smaller_int(2 * {}, 16)", place.count)}));
     const std::string rest = wide == "0" ? "16" : wide + " + 16";
     out.line(fmt::format("if ({} > 8) ", place.count) +
-             values_.store(e.dtype, pointer, hi, Place{true, rest, fmt::format("2 * {} - 16", place.count)}));
+             values_.store(moved, pointer, hi, Place{true, rest, fmt::format("2 * {} - 16", place.count)}));
   }
 
   void write_concat(const RowStep& step, Writer& out) {

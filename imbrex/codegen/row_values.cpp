@@ -58,7 +58,7 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
     key += ";" + (axis.kind == Axis::Kind::by ? axis.tile : ir::to_text(axis.begin)) + (axis.kind == Axis::Kind::point ? "." : ":");
     if (axis.kind != Axis::Kind::by) continue;
     const VariableSymbol& index = lowering_.symbols.variables.at(axis.tile);
-    const std::string row = one_row_ ? "0" : row_;
+    const std::string row = one_row_ || ir::is_one(axis.size) ? "0" : row_;
     value += fmt::format(" + checked_index(call, {}, {}[{}], {}) * {}", lowering_.implicit_check(), index.data, row,
                          lowering_.symbols.text(symbol.shape[i]), symbol.strides[i]);
   }

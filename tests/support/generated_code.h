@@ -27,13 +27,15 @@ namespace imbrex::test {
 
 class GeneratedCode {
  public:
-  GeneratedCode(std::span<const ir::Program> programs, target::Isa isa) {
-    const codegen::Generated generated = codegen::generate_many(programs, {isa, false});
+  // IMBREX_GENERATED_FLAGS adds flags, as for a sanitizer.
+  GeneratedCode(std::span<const ir::Program> programs, target::Isa isa, const char* optimization = "-O1", bool taps = false) {
+    const codegen::Generated generated = codegen::generate_many(programs, {isa, taps});
     const std::string source = folder_.file("kernels.cpp"), library = folder_.file("kernels.so"), log = folder_.file("log");
     std::ofstream(source) << generated.source;
     const char* compiler = std::getenv("CXX");
-    std::string command = fmt::format("{} -std=c++20 -O1 -shared -fPIC -I{} {} -o {}", compiler ? compiler : "c++", IMBREX_SOURCE_DIR, source,
-                                      library);
+    const char* more_flags = std::getenv("IMBREX_GENERATED_FLAGS");
+    std::string command = fmt::format("{} -std=c++20 -Wall -Wextra -Werror {} -shared -fPIC -I{} {} -o {} {}", compiler ? compiler : "c++",
+                                      optimization, IMBREX_SOURCE_DIR, source, library, more_flags ? more_flags : "");
     for (const std::string& flag : target::compiler_flags(isa)) command += " " + flag;
     if (std::system((command + " > " + log + " 2>&1").c_str()) != 0) {
       std::ifstream in(log);
@@ -167,13 +169,12 @@ inline RunResult run_generated(const ir::Program& program, const imbrex_kernel* 
   return result;
 }
 
-// What differs from the interpreter, with the program's text; nothing if all is equal.
-inline std::optional<std::string> difference_from_interpreter(const ir::Program& program, const imbrex_kernel* kernel, const Dims& dims,
-                                                              const Tensors& inputs, int threads, int64_t padding) {
-  Tensors expected = inputs;
-  interpret::run(program, dims, expected);
+// What a run of the kernel gives that is not expected, with the program's text; nothing if all is equal.
+inline std::optional<std::string> difference_between(const Tensors& expected, const ir::Program& program, const imbrex_kernel* kernel,
+                                                     const Dims& dims, const Tensors& inputs, int threads, int64_t padding) {
   const RunResult actual = run_generated(program, kernel, dims, inputs, threads, padding);
   std::string found = actual.error;
+  if (actual.failed_assumption) found += fmt::format("assumption {} failed; ", actual.failed_assumption);
   for (const ir::Tensor& tensor : program.tensors) {
     const auto difference = first_difference(actual.tensors.at(tensor.name), expected.at(tensor.name));
     if (difference) found += fmt::format("{}{}; ", tensor.name, *difference);
@@ -182,6 +183,14 @@ inline std::optional<std::string> difference_from_interpreter(const ir::Program&
   std::string sizes;
   for (const auto& [name, value] : dims) sizes += fmt::format(" {}={}", name, value);
   return fmt::format("{} threads, padding {},{}: {}\n{}", threads, padding, sizes, found, ir::print(program));
+}
+
+// The same against what the interpreter makes of the program.
+inline std::optional<std::string> difference_from_interpreter(const ir::Program& program, const imbrex_kernel* kernel, const Dims& dims,
+                                                              const Tensors& inputs, int threads, int64_t padding) {
+  Tensors expected = inputs;
+  interpret::run(program, dims, expected);
+  return difference_between(expected, program, kernel, dims, inputs, threads, padding);
 }
 
 }  // namespace imbrex::test
