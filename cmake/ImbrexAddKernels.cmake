@@ -17,21 +17,15 @@ function(imbrex_add_kernels target)
   if(NOT arg_ISAS)
     set(arg_ISAS avx512 avx2 scalar)
   endif()
-  if(TARGET imbrex)
-    set(command imbrex)
-  elseif(TARGET imbrex::imbrex_command)
-    set(command imbrex::imbrex_command)
-  else()
+  if(NOT TARGET imbrex::command)
     message(FATAL_ERROR "imbrex_add_kernels(${target}): there is no `imbrex` command; find_package(imbrex) provides it")
   endif()
 
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/${target})
-  set(sources ${folder}/source/${arg_SYMBOL}.cpp)
-  set(flag_files)
+  set(written ${folder}/source/${arg_SYMBOL}.cpp ${folder}/include/${arg_HEADER})
   foreach(isa ${arg_ISAS})
     set(stem ${folder}/source/${arg_SYMBOL}_${isa})
-    list(APPEND sources ${stem}.cpp)
-    list(APPEND flag_files ${stem}.flags)
+    list(APPEND written ${stem}.cpp ${stem}.flags)
     # Only this file gets the flags of its instruction set; `imbrex aot` knows them.
     set_source_files_properties(${stem}.cpp PROPERTIES COMPILE_OPTIONS "@${stem}.flags" OBJECT_DEPENDS ${stem}.flags)
   endforeach()
@@ -43,14 +37,18 @@ function(imbrex_add_kernels target)
     list(APPEND arguments --variant ${arg_VARIANT})
   endif()
   string(REPLACE ";" "," isas "${arg_ISAS}")
+  # A stamp, because the command leaves files alone whose text stays: what did not change is not compiled again.
   add_custom_command(
-    OUTPUT ${sources} ${flag_files} ${folder}/include/${arg_HEADER}
-    COMMAND ${command} aot ${arg_KERNEL} ${arguments} --isa ${isas} ${arg_OPTIONS}
-    COMMAND ${CMAKE_COMMAND} -E touch ${sources} ${flag_files}
-    DEPENDS ${command}
+    OUTPUT ${folder}/written
+    BYPRODUCTS ${written}
+    COMMAND imbrex::command aot ${arg_KERNEL} ${arguments} --isa ${isas} ${arg_OPTIONS}
+    COMMAND ${CMAKE_COMMAND} -E touch ${folder}/written
+    DEPENDS imbrex::command
     COMMENT "Writing ${arg_KERNEL} for ${isas}"
     VERBATIM)
-  add_library(${target} STATIC ${sources} ${folder}/include/${arg_HEADER})
+  add_custom_target(${target}_sources DEPENDS ${folder}/written)
+  add_library(${target} STATIC ${written})
+  add_dependencies(${target} ${target}_sources)
   target_include_directories(${target} PRIVATE ${folder}/source PUBLIC ${folder}/include)
   target_compile_features(${target} PRIVATE cxx_std_20)
   target_compile_options(${target} PRIVATE -ffp-contract=off -O3)

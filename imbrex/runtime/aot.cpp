@@ -7,10 +7,9 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/codegen/generate.h"
-#include "imbrex/ir/verify.h"
-#include "imbrex/optimize/pipeline.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/runtime/jit.h"
+#include "imbrex/runtime/lower.h"
 
 namespace imbrex::runtime {
 namespace {
@@ -74,31 +73,50 @@ std::string enumeration(const AotKernel& kernel, const char* what, const std::ve
   return text + fmt::format("  {}_{}_COUNT = {}\n}};\n", upper(kernel.symbol), what, names.size());
 }
 
+// One tensor's line of the comment: its role, type and shape.
+std::string tensor_line(const ir::Tensor& tensor) {
+  std::string shape;
+  for (const ir::IndexExpr& extent : tensor.shape) shape += (shape.empty() ? "" : ", ") + ir::to_text(extent);
+  return fmt::format(" *   {:<7}{:<12}{} [{}]\n", ir::name_of(tensor.role), tensor.name, name_of(tensor.dtype), shape);
+}
+
+std::string kernel_declaration(const AotKernel& kernel) {
+  std::vector<std::string> tensors, dims;
+  std::string text = fmt::format("\n/* {}\n", kernel.description);
+  for (const ir::Tensor& tensor : kernel.program.tensors) {
+    text += tensor_line(tensor);
+    tensors.push_back(tensor.name);
+  }
+  for (const ir::Dim& dim : kernel.program.dims) {
+    text += fmt::format(" *   dimension {}: {}\n", dim.name, dim.max ? fmt::format("1 to {}", *dim.max) : "1 or more");
+    dims.push_back(dim.name);
+  }
+  text += fmt::format(" */\nconst imbrex_kernel* {}(const char* isa);\n", kernel.symbol);
+  text += "/* Numbers of its tensors, as in imbrex_call.tensors, and of its dimensions, as in imbrex_call.dims. */\n";
+  return text + enumeration(kernel, "TENSOR", tensors) + enumeration(kernel, "DIM", dims);
+}
+
+constexpr const char* kHeaderComment = R"(/* Kernels compiled ahead of time. A call, in this order:
+ *
+ *   const imbrex_kernel* kernel = NAME(NULL);     once; NULL if this processor runs none that was built
+ *   kernel->tensors[i].packed_bytes               not 0: a weight that is packed once, into memory of yours of that many bytes,
+ *   kernel->pack(i, source, strides, ...)         aligned to 64; [in, out] or [out, in] differ by `strides` alone
+ *   kernel->workspace_bytes(dims, nth)            bytes of one workspace for nth threads, aligned to 64
+ *   imbrex_check_call(kernel, &call, ...)         when buffers or sizes change: says what is wrong with a call instead of crashing
+ *   kernel->run(&call)                            on each of nth threads, with its ith; allocates nothing
+ *
+ * Each function returns the kernel for the best instruction set that this processor and operating system run. `isa`, or else the
+ * environment variable IMBREX_ISA, forces one: "scalar", "avx2", "avx512"; NULL if it was not built or cannot run here. Results
+ * are the same bits for each instruction set and number of threads. imbrex/runtime/abi.h has the types. */
+)";
+
 std::string header_text(const AotRequest& request) {
   const std::string guard = upper(c_identifier(request.header));
-  std::string text = fmt::format(
-      "/* Kernels compiled ahead of time. imbrex/runtime/abi.h says how a kernel is called.\n *\n"
-      " * Each function returns the kernel for the best instruction set that this processor and operating system run, or, if "
-      "`isa`\n"
-      " * (else the environment variable IMBREX_ISA) names one, for that: \"scalar\", \"avx2\", \"avx512\". NULL if it was not "
-      "built or\n"
-      " * cannot run here. */\n#ifndef {0}\n#define {0}\n\n#include \"imbrex/runtime/abi.h\"\n\n"
-      "#ifdef __cplusplus\nextern \"C\" {{\n#endif\n",
-      guard);
-  for (const AotKernel& kernel : request.kernels) {
-    std::vector<std::string> tensors, dims;
-    text += fmt::format("\n/* {}\n", kernel.description);
-    for (const ir::Tensor& tensor : kernel.program.tensors) {
-      std::string shape;
-      for (const ir::IndexExpr& extent : tensor.shape) shape += (shape.empty() ? "" : ", ") + ir::to_text(extent);
-      text += fmt::format(" *   {} {}: {} [{}]\n", ir::name_of(tensor.role), tensor.name, name_of(tensor.dtype), shape);
-      tensors.push_back(tensor.name);
-    }
-    for (const ir::Dim& dim : kernel.program.dims) dims.push_back(dim.name);
-    text += fmt::format(" */\nconst imbrex_kernel* {}(const char* isa);\n", kernel.symbol);
-    text += "/* Numbers of its tensors, as in imbrex_call.tensors, and of its dimensions, as in imbrex_call.dims. */\n";
-    text += enumeration(kernel, "TENSOR", tensors) + enumeration(kernel, "DIM", dims);
-  }
+  std::string text = kHeaderComment;
+  text += fmt::format("#ifndef {0}\n#define {0}\n\n#include \"imbrex/runtime/abi.h\"\n#include \"imbrex/runtime/check_call.h\"\n",
+                      guard);
+  text += "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
+  for (const AotKernel& kernel : request.kernels) text += kernel_declaration(kernel);
   return text + "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
 }
 
@@ -118,8 +136,7 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
   const fs::path source = request.directory / "source", include = request.directory / "include";
   std::vector<fs::path> sources;
   for (const AotKernel& kernel : request.kernels) {
-    ir::verify_or_throw(kernel.program);
-    const ir::Program lowered = optimize::as_written(kernel.program);
+    const ir::Program lowered = lower(kernel.program, {kernel.optimize, false}).program;
     for (const target::Isa isa : isas) {
       const std::string stem = table_function(kernel, isa);
       std::string flags = "-fno-exceptions -fno-rtti -fno-math-errno\n";
@@ -133,7 +150,8 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
   }
   for (const EmbeddedHeader& header : embedded_headers()) {
     write_if_changed(source / header.path, header.text);
-    if (std::string(header.path) == "imbrex/runtime/abi.h") write_if_changed(include / header.path, header.text);
+    for (const char* used_by_callers : {"imbrex/runtime/abi.h", "imbrex/runtime/check_call.h"})
+      if (std::string(header.path) == used_by_callers) write_if_changed(include / header.path, header.text);
   }
   write_if_changed(include / request.header, header_text(request));
   return sources;

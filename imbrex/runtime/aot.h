@@ -14,6 +14,7 @@ struct AotKernel {
   ir::Program program;
   std::string symbol;       // the C function's name
   std::string description;  // one line for the header, such as "deepseek_v4/qkv_proj_rope, preset flash, variant fused"
+  bool optimize = true;
 };
 
 struct AotRequest {
@@ -25,7 +26,7 @@ struct AotRequest {
 
 // Writes, each file only if its text changes:
 //   include/<header>                  the C header: for each kernel its function, the numbers of its tensors and dimensions
-//   include/imbrex/runtime/abi.h      what that header includes
+//   include/imbrex/runtime/*.h        what that header includes
 //   source/<symbol>_<isa>.cpp         the kernel for one instruction set, to be compiled with the flags in
 //   source/<symbol>_<isa>.flags       a file for the compiler's command line: @<file>
 //   source/<symbol>.cpp               the dispatcher

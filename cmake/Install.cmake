@@ -1,0 +1,12 @@
+# What `cmake --install` puts in place, so that another project can say find_package(imbrex): the command, the libraries with their
+# headers, and imbrex_add_kernels(). Included last, by the top CMakeLists.txt.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/imbrex)
+install(DIRECTORY imbrex DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "tools" EXCLUDE)
+install(EXPORT imbrex_targets NAMESPACE imbrex:: DESTINATION ${package})
+configure_package_config_file(cmake/imbrexConfig.cmake.in ${PROJECT_BINARY_DIR}/imbrexConfig.cmake INSTALL_DESTINATION ${package})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/imbrexConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/imbrexConfig.cmake ${PROJECT_BINARY_DIR}/imbrexConfigVersion.cmake cmake/ImbrexAddKernels.cmake
+        DESTINATION ${package})

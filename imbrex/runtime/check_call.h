@@ -1,0 +1,139 @@
+/* Says what is wrong with a call before it runs, for callers of kernels compiled ahead of time. Plain C, internal linkage, no
+ * allocation. What passes here touches bound memory only, if each buffer is as large as its shape and strides say. */
+#ifndef IMBREX_RUNTIME_CHECK_CALL_H
+#define IMBREX_RUNTIME_CHECK_CALL_H
+
+#include <stdio.h>
+
+#include "imbrex/runtime/abi.h"
+
+typedef enum imbrex_status {
+  IMBREX_OK = 0,
+  IMBREX_NO_KERNEL,    /* the kernel is null, or made for another version of abi.h */
+  IMBREX_NULL_POINTER, /* a pointer that is needed is null */
+  IMBREX_BAD_DIM,      /* a dimension below 1, or one that makes a tensor larger than the address space */
+  IMBREX_BAD_STRIDE,   /* strides that make rows overlap, go backwards, or leave gaps between columns */
+  IMBREX_MISALIGNED,   /* a tensor not aligned to its elements; packed memory or workspace not to 64 bytes */
+  IMBREX_BAD_THREAD,   /* ith is not below nth, or several threads have no barrier */
+  IMBREX_NOT_PACKABLE  /* pack() of a tensor that the kernel takes as it is */
+} imbrex_status;
+
+/* What a check found: `text` (at most `size` bytes, may be null) gets one line that names the tensor and the numbers. */
+typedef struct imbrex_message {
+  char* text;
+  size_t size;
+} imbrex_message;
+
+static inline imbrex_status imbrex_say(imbrex_message message, imbrex_status status, const char* rule, const char* name,
+                                       long long number) {
+  if (message.text != NULL && message.size > 0) snprintf(message.text, message.size, rule, name, number);
+  return status;
+}
+
+static inline int imbrex_is_aligned(const void* pointer, size_t bytes) { return (uintptr_t)pointer % bytes == 0; }
+
+static inline size_t imbrex_element_bytes(imbrex_dtype dtype) {
+  if (dtype == IMBREX_F32 || dtype == IMBREX_INT32) return 4;
+  return dtype == IMBREX_BF16 || dtype == IMBREX_F16 ? 2 : 1;
+}
+
+/* The elements of one axis; 0 where that is no number. */
+static inline int64_t imbrex_extent_of(imbrex_extent extent, const int64_t* dims) {
+  if (extent.dim < 0) return extent.constant;
+  return dims[extent.dim] > INT64_MAX / extent.constant ? 0 : extent.constant * dims[extent.dim];
+}
+
+/* A tensor that is bound as it is: its strides, and that its last byte has an address. */
+static inline imbrex_status imbrex_check_layout(const imbrex_tensor_info* info, imbrex_tensor tensor, const int64_t* dims,
+                                                imbrex_message message) {
+  const int64_t element_bytes = (int64_t)imbrex_element_bytes(info->dtype);
+  const int64_t most = (int64_t)((PTRDIFF_MAX - 1) / element_bytes);
+  int64_t span = 1; /* elements from the first to after the last of the axes seen so far */
+  int32_t axis;
+  if (info->rank > 0 && tensor.strides == NULL)
+    return imbrex_say(message, IMBREX_NULL_POINTER, "the strides of tensor %s are null", info->name, 0);
+  for (axis = info->rank - 1; axis >= 0; --axis) {
+    const int64_t extent = imbrex_extent_of(info->shape[axis], dims), stride = tensor.strides[axis];
+    if (extent < 1) return imbrex_say(message, IMBREX_BAD_DIM, "tensor %s has an axis of %lld elements", info->name, extent);
+    if (extent > 1 && axis == info->rank - 1 && stride != 1)
+      return imbrex_say(message, IMBREX_BAD_STRIDE, "the last axis of tensor %s has stride %lld, not 1", info->name, stride);
+    if (extent > 1 && (stride < 0 || (stride < span && info->role != IMBREX_INPUT)))
+      return imbrex_say(message, IMBREX_BAD_STRIDE, "tensor %s has a stride of %lld, less than what it steps over", info->name,
+                        stride);
+    if (extent > 1 && stride > (most - span) / (extent - 1))
+      return imbrex_say(message, IMBREX_BAD_DIM, "tensor %s is larger than the address space, with a stride of %lld", info->name,
+                        stride);
+    if (extent > 1) span += (extent - 1) * stride;
+  }
+  if ((uintptr_t)tensor.data > UINTPTR_MAX - (uintptr_t)(span * element_bytes))
+    return imbrex_say(message, IMBREX_BAD_DIM, "tensor %s ends after the last address, with %lld elements", info->name, span);
+  return IMBREX_OK;
+}
+
+static inline imbrex_status imbrex_check_tensor(const imbrex_kernel* kernel, int32_t index, const imbrex_call* call,
+                                                imbrex_message message) {
+  const imbrex_tensor_info* info = &kernel->tensors[index];
+  const imbrex_tensor tensor = call->tensors[index];
+  const size_t alignment = info->packed_bytes > 0 ? 64 : imbrex_element_bytes(info->dtype);
+  if (tensor.data == NULL) return imbrex_say(message, IMBREX_NULL_POINTER, "tensor %s, number %lld, is null", info->name, index);
+  if (!imbrex_is_aligned(tensor.data, alignment))
+    return imbrex_say(message, IMBREX_MISALIGNED, "tensor %s is not aligned to %lld bytes", info->name, (long long)alignment);
+  return info->packed_bytes > 0 ? IMBREX_OK : imbrex_check_layout(info, tensor, call->dims, message);
+}
+
+/* Everything about a call that can be seen from it. */
+static inline imbrex_status imbrex_check_call(const imbrex_kernel* kernel, const imbrex_call* call, char* text, size_t size) {
+  const imbrex_message message = {text, size};
+  imbrex_status status;
+  int32_t i;
+  if (kernel == NULL || kernel->abi_version != IMBREX_ABI_VERSION)
+    return imbrex_say(message, IMBREX_NO_KERNEL, "%s for version %lld of imbrex/runtime/abi.h", "there is no kernel",
+                      IMBREX_ABI_VERSION);
+  if (call == NULL || (call->dims == NULL && kernel->dim_count > 0) || (call->tensors == NULL && kernel->tensor_count > 0))
+    return imbrex_say(message, IMBREX_NULL_POINTER, "the call of %s, its dims or its tensors are null", kernel->name, 0);
+  if (call->nth < 1 || call->ith < 0 || call->ith >= call->nth)
+    return imbrex_say(message, IMBREX_BAD_THREAD, "%s runs as thread ith = %lld, which is not below nth", kernel->name,
+                      call->ith);
+  if (call->nth > 1 && call->barrier == NULL)
+    return imbrex_say(message, IMBREX_BAD_THREAD, "%s runs on %lld threads without a barrier", kernel->name, call->nth);
+  for (i = 0; i < kernel->dim_count; ++i)
+    if (call->dims[i] < 1 || call->dims[i] > ((int64_t)1 << 40))
+      return imbrex_say(message, IMBREX_BAD_DIM, "dimension %s is %lld, which is not between 1 and 2^40", kernel->dim_names[i],
+                        call->dims[i]);
+  for (i = 0; i < kernel->tensor_count; ++i)
+    if ((status = imbrex_check_tensor(kernel, i, call, message)) != IMBREX_OK) return status;
+  if (kernel->workspace_bytes(call->dims, call->nth) > 0 && call->workspace == NULL)
+    return imbrex_say(message, IMBREX_NULL_POINTER, "%s needs a workspace for %lld threads", kernel->name, call->nth);
+  if (!imbrex_is_aligned(call->workspace, 64))
+    return imbrex_say(message, IMBREX_MISALIGNED, "the workspace of %s is not aligned to %lld bytes", kernel->name, 64);
+  return IMBREX_OK;
+}
+
+/* The same for kernel->pack(index, source, strides, packed, ith, nth). */
+static inline imbrex_status imbrex_check_pack(const imbrex_kernel* kernel, int32_t index, const void* source,
+                                              const int64_t* strides, const void* packed, int32_t ith, int32_t nth, char* text,
+                                              size_t size) {
+  const imbrex_message message = {text, size};
+  const imbrex_tensor_info* info;
+  if (kernel == NULL || kernel->abi_version != IMBREX_ABI_VERSION)
+    return imbrex_say(message, IMBREX_NO_KERNEL, "%s for version %lld of imbrex/runtime/abi.h", "there is no kernel",
+                      IMBREX_ABI_VERSION);
+  if (index < 0 || index >= kernel->tensor_count || kernel->tensors[index].packed_bytes == 0)
+    return imbrex_say(message, IMBREX_NOT_PACKABLE, "%s has no packed tensor of number %lld", kernel->name, index);
+  info = &kernel->tensors[index];
+  if (source == NULL || strides == NULL || packed == NULL)
+    return imbrex_say(message, IMBREX_NULL_POINTER, "the source of tensor %s, its strides or its packed memory are null",
+                      info->name, 0);
+  if (strides[0] < 0 || strides[1] < 0)
+    return imbrex_say(message, IMBREX_BAD_STRIDE, "tensor %s is packed with a negative stride, %lld", info->name,
+                      strides[0] < 0 ? strides[0] : strides[1]);
+  if (!imbrex_is_aligned(source, imbrex_element_bytes(info->dtype)) || !imbrex_is_aligned(packed, 64))
+    return imbrex_say(message, IMBREX_MISALIGNED, "tensor %s, or its packed memory to %lld bytes, is not aligned", info->name,
+                      64);
+  if (nth < 1 || ith < 0 || ith >= nth)
+    return imbrex_say(message, IMBREX_BAD_THREAD, "tensor %s is packed by thread ith = %lld, which is not below nth", info->name,
+                      ith);
+  return IMBREX_OK;
+}
+
+#endif

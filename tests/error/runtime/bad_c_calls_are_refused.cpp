@@ -1,0 +1,118 @@
+// imbrex_check_call and imbrex_check_pack on every way for a C caller to be wrong; each is one field away from a call that
+// passes.
+#include <gtest/gtest.h>
+
+#include "imbrex/runtime/check_call.h"
+
+namespace {
+
+constexpr imbrex_extent kRows[] = {{1, 0}, {8, -1}}, kWeight[] = {{8, -1}, {16, -1}}, kVector[] = {{8, -1}};
+constexpr imbrex_tensor_info kTensors[] = {{"x", IMBREX_BF16, IMBREX_INPUT, 2, kRows, 0},
+                                           {"w", IMBREX_INT8, IMBREX_INPUT, 2, kWeight, 128},
+                                           {"scale", IMBREX_F32, IMBREX_INPUT, 1, kVector, 0},
+                                           {"y", IMBREX_F32, IMBREX_OUTPUT, 2, kRows, 0}};
+constexpr const char* kDimNames[] = {"T"};
+size_t workspace_bytes(const int64_t*, int32_t nth) { return 64 * static_cast<size_t>(nth); }
+constexpr imbrex_kernel kKernel = {IMBREX_ABI_VERSION, "small",         "scalar", 1,      kDimNames, 4,
+                                   kTensors,           workspace_bytes, nullptr,  nullptr};
+
+// A call that passes, to be spoilt.
+struct Spoilt {
+  alignas(64) char memory[4][1024] = {};
+  int64_t dims[1] = {5};
+  int64_t x_strides[2] = {8, 1}, scale_strides[1] = {1}, y_strides[2] = {8, 1};
+  imbrex_tensor tensors[4] = {{memory[0], x_strides}, {memory[1], nullptr}, {memory[2], scale_strides}, {memory[3], y_strides}};
+  alignas(64) char workspace[256] = {};
+  imbrex_call call = {};
+  imbrex_kernel kernel = kKernel;
+  char text[200] = "untouched";
+
+  Spoilt() {
+    call.dims = dims;
+    call.tensors = tensors;
+    call.workspace = workspace;
+    call.nth = 2;
+    call.barrier = [](void*) {};
+  }
+  imbrex_status check() { return imbrex_check_call(&kernel, &call, text, sizeof text); }
+  void expect(imbrex_status status, const std::string& words) {
+    EXPECT_EQ(check(), status);
+    EXPECT_NE(std::string(text).find(words), std::string::npos) << text;
+    EXPECT_EQ(imbrex_check_call(&kernel, &call, nullptr, 0), status);
+    char little[4];
+    EXPECT_EQ(imbrex_check_call(&kernel, &call, little, sizeof little), status);
+    EXPECT_EQ(little[3], 0);
+  }
+};
+
+TEST(CheckCall, PassesAGoodCall) {
+  Spoilt good;
+  EXPECT_EQ(good.check(), IMBREX_OK) << good.text;
+  EXPECT_STREQ(good.text, "untouched");
+  good.x_strides[0] = 100;  // rows with gaps
+  EXPECT_EQ(good.check(), IMBREX_OK) << good.text;
+  good.x_strides[0] = 0;  // one row for all, which is only read
+  EXPECT_EQ(good.check(), IMBREX_OK) << good.text;
+  good.dims[0] = 1;
+  good.y_strides[0] = 0;  // of no account for a single row
+  good.call.nth = 1;
+  good.call.barrier = nullptr;
+  EXPECT_EQ(good.check(), IMBREX_OK) << good.text;
+}
+
+#define REFUSES(name, status, words, spoil)    \
+  TEST(CheckCall, name) {                      \
+    Spoilt s;                                  \
+    ASSERT_EQ(s.check(), IMBREX_OK) << s.text; \
+    spoil;                                     \
+    s.expect(status, words);                   \
+  }
+
+REFUSES(AnotherVersion, IMBREX_NO_KERNEL, "version 1", s.kernel.abi_version = 2)
+REFUSES(NoDims, IMBREX_NULL_POINTER, "small", s.call.dims = nullptr)
+REFUSES(NoTensors, IMBREX_NULL_POINTER, "small", s.call.tensors = nullptr)
+REFUSES(NoData, IMBREX_NULL_POINTER, "scale, number 2", s.tensors[2].data = nullptr)
+REFUSES(NoStrides, IMBREX_NULL_POINTER, "strides of tensor y", s.tensors[3].strides = nullptr)
+REFUSES(NoWorkspace, IMBREX_NULL_POINTER, "workspace for 2 threads", s.call.workspace = nullptr)
+REFUSES(DimZero, IMBREX_BAD_DIM, "T is 0", s.dims[0] = 0)
+REFUSES(DimNegative, IMBREX_BAD_DIM, "T is -7", s.dims[0] = -7)
+REFUSES(DimLargest, IMBREX_BAD_DIM, "T is 9223372036854775807", s.dims[0] = INT64_MAX)
+REFUSES(LastAxisStrided, IMBREX_BAD_STRIDE, "last axis of tensor x has stride 2", s.x_strides[1] = 2)
+REFUSES(StrideNegative, IMBREX_BAD_STRIDE, "x has a stride of -8", s.x_strides[0] = -8)
+REFUSES(OutputRowsOverlap, IMBREX_BAD_STRIDE, "y has a stride of 7", s.y_strides[0] = 7)
+REFUSES(TensorTooLarge, IMBREX_BAD_DIM, "x is larger than the address space", s.x_strides[0] = INT64_MAX / 4)
+REFUSES(TensorAfterTheEnd, IMBREX_BAD_DIM, "x ends after", s.tensors[0].data = reinterpret_cast<void*>(UINTPTR_MAX - 63))
+REFUSES(ElementsMisaligned, IMBREX_MISALIGNED, "scale is not aligned to 4", s.tensors[2].data = s.memory[2] + 2)
+REFUSES(PackedMisaligned, IMBREX_MISALIGNED, "w is not aligned to 64", s.tensors[1].data = s.memory[1] + 32)
+REFUSES(WorkspaceMisaligned, IMBREX_MISALIGNED, "workspace of small", s.call.workspace = s.workspace + 16)
+REFUSES(ThreadBeyond, IMBREX_BAD_THREAD, "ith = 2", s.call.ith = 2)
+REFUSES(ThreadNegative, IMBREX_BAD_THREAD, "ith = -1", s.call.ith = -1)
+REFUSES(NoThreads, IMBREX_BAD_THREAD, "small", s.call.nth = 0)
+REFUSES(NoBarrier, IMBREX_BAD_THREAD, "2 threads without a barrier", s.call.barrier = nullptr)
+
+TEST(CheckCall, RefusesNoKernelAndNoCall) {
+  Spoilt s;
+  EXPECT_EQ(imbrex_check_call(nullptr, &s.call, s.text, sizeof s.text), IMBREX_NO_KERNEL);
+  EXPECT_EQ(imbrex_check_call(&s.kernel, nullptr, s.text, sizeof s.text), IMBREX_NULL_POINTER);
+}
+
+TEST(CheckPack, RefusesWhatCannotBePacked) {
+  Spoilt s;
+  const int64_t strides[] = {1, 8}, backwards[] = {1, -8};
+  const auto check = [&](int32_t index, const void* source, const int64_t* steps, const void* packed, int32_t ith, int32_t nth) {
+    return imbrex_check_pack(&s.kernel, index, source, steps, packed, ith, nth, s.text, sizeof s.text);
+  };
+  const void *source = s.memory[0], *packed = s.memory[1];
+  EXPECT_EQ(check(1, source, strides, packed, 0, 1), IMBREX_OK) << s.text;
+  for (const int32_t index : {-1, 0, 2, 4}) EXPECT_EQ(check(index, source, strides, packed, 0, 1), IMBREX_NOT_PACKABLE) << index;
+  EXPECT_EQ(check(1, nullptr, strides, packed, 0, 1), IMBREX_NULL_POINTER);
+  EXPECT_EQ(check(1, source, nullptr, packed, 0, 1), IMBREX_NULL_POINTER);
+  EXPECT_EQ(check(1, source, strides, nullptr, 0, 1), IMBREX_NULL_POINTER);
+  EXPECT_EQ(check(1, source, backwards, packed, 0, 1), IMBREX_BAD_STRIDE);
+  EXPECT_EQ(check(1, source, strides, s.memory[1] + 1, 0, 1), IMBREX_MISALIGNED);
+  EXPECT_EQ(check(1, source, strides, packed, 1, 1), IMBREX_BAD_THREAD);
+  EXPECT_EQ(check(1, source, strides, packed, 0, 0), IMBREX_BAD_THREAD);
+  EXPECT_EQ(imbrex_check_pack(nullptr, 1, source, strides, packed, 0, 1, s.text, sizeof s.text), IMBREX_NO_KERNEL);
+}
+
+}  // namespace
