@@ -178,11 +178,28 @@ void write_assume(Lowering& lowering, const ir::Assume& assume, Writer& out) {
   out.line(fmt::format("if (!({})) fail_assumption(call, {});", lowering.condition(assume.condition), lowering.assume_count));
 }
 
+// Rows a multiple of this many bytes apart fall into few sets of the nearest cache, and push each other out of it.
+constexpr int64_t kCacheSetsBytes = 2048, kCacheLineBytes = 64;
+
+// A line between rows that would otherwise collide; views need dense rows.
+int64_t padding(const Lowering& lowering, const ir::Tensor& tensor) {
+  const auto columns = ir::constant_value(tensor.shape.back());
+  if (tensor.shape.size() < 2 || !columns || *columns * bytes_of(tensor.dtype) % kCacheSetsBytes != 0) return 0;
+  bool viewed = false;
+  ir::for_each_statement(lowering.program.body, [&](const Statement& s) {
+    const auto* view = std::get_if<ir::View>(&s.node);
+    viewed = viewed || (view && view->base == tensor.name);
+    return !viewed;
+  });
+  return viewed ? 0 : kCacheLineBytes / bytes_of(tensor.dtype);
+}
+
 void create_tensor(Lowering& lowering, const ir::CreateTensor& create, Writer& out, bool shared, int origin) {
   TensorSymbol& symbol = lowering.symbols.tensors.at(create.tensor.name);
   ir::IndexExpr elements = ir::constant(1);
   symbol.strides.assign(symbol.shape.size(), "1");
   for (size_t i = symbol.shape.size(); i-- > 0;) {
+    if (i + 2 == symbol.shape.size()) elements = ir::add(elements, ir::constant(padding(lowering, create.tensor)));
     symbol.strides[i] = ir::constant_value(elements) || elements->kind == ir::Index::Kind::name ? lowering.symbols.text(elements)
                                                                                                  : "(" + lowering.symbols.text(elements) + ")";
     elements = ir::mul(symbol.shape[i], elements);

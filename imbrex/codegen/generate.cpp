@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "imbrex/codegen/blocks.h"
+#include "imbrex/codegen/dead_values.h"
 #include "imbrex/codegen/split.h"
 #include "imbrex/ir/visit.h"
 
@@ -64,7 +65,7 @@ bool mentions(const std::string& text, const std::string& name) {
 class KernelWriter {
  public:
   KernelWriter(const ir::Program& program, const Options& options)
-      : split_(split(program)), lowering_(split_, options), symbol_(symbol_of(program)) {}
+      : split_(split(without_dead_values(program, options.taps))), lowering_(split_, options), symbol_(symbol_of(program)) {}
 
   std::string write() {
     bind_arguments();

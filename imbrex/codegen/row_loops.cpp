@@ -101,6 +101,24 @@ class GroupWriter {
     return values_.row_buffers.contains(name) || !symbols_.variables.at(name).data.empty();
   }
 
+  // The attribute of a value that is computed only for the checks of its accesses, or overwritten before anything reads it.
+  const char* unused(const RowStep& step) {
+    const std::string& name = assign_of(step)->name;
+    bool is_later = false, is_read = has_memory(name), is_gone = false;
+    for_each_step([&](const Segment&, const RowStep& other) {
+      if (is_later && !is_gone) {
+        ir::for_each_expr(*other.statement, [&](const Expr& e) {
+          is_read = is_read || (e.op == Op::variable && e.name == name);
+          for (const ir::Axis& axis : e.slice) is_read = is_read || axis.tile == name;
+        });
+        const ir::Assign* assign = assign_of(other);
+        is_gone = assign && assign->name == name;
+      }
+      is_later = is_later || other.statement == step.statement;
+    });
+    return is_read ? "" : "[[maybe_unused]] ";
+  }
+
   // ---- one element per row ----------------------------------------------------------------------------------------------------
 
   void write_singles(const Segment& segment, Writer& out) {
@@ -119,12 +137,13 @@ class GroupWriter {
         out.line(values_.store(e.dtype, pointer, first, Place{}));
         out.line(values_.store(e.dtype, pointer + " + 1", second, Place{}));
       } else {
-        assign_single(*assign_of(step), values_.text(step.value, Place{}), out);
+        assign_single(step, values_.text(step.value, Place{}), out);
       }
     }
   }
 
-  void assign_single(const ir::Assign& assign, const std::string& value, Writer& out) {
+  void assign_single(const RowStep& step, const std::string& value, Writer& out) {
+    const ir::Assign& assign = *assign_of(step);
     const VariableSymbol& variable = symbols_.variables.at(assign.name);
     if (variable.accumulator) {  // only zero starts a sum this way
       const std::string pointer = values_.row_of_variable(assign.name);
@@ -132,7 +151,7 @@ class GroupWriter {
       return;
     }
     const std::string name = symbols_.names.fresh(assign.name);
-    out.line(fmt::format("const {} {} = {};", scalar_type(variable.dtype), name, value));
+    out.line(fmt::format("{}const {} {} = {};", unused(step), scalar_type(variable.dtype), name, value));
     values_.scalars[assign.name] = name;
     if (has_memory(assign.name)) out.line(values_.store(variable.dtype, values_.row_of_variable(assign.name), name, Place{}));
   }
@@ -142,14 +161,13 @@ class GroupWriter {
     const Expr& e = *step.value;
     const std::string x = values_.text(e.args.back(), Place{});
     const bool is_f32 = e.dtype == DType::f32;
-    const ir::Assign& assign = *assign_of(step);
-    if (symbols_.variables.at(assign.name).accumulator) {
+    if (symbols_.variables.at(assign_of(step)->name).accumulator) {
       const std::string lanes = begin_lanes(step, out);
       out.line(fmt::format("{0}[floor_mod({1}, 64)] += {2};", lanes, position_of(step), x));
     } else if (e.op == Op::row_sum_acc) {
-      assign_single(assign, fmt::format("add({}, {})", values_.text(e.args[0], Place{}), x), out);
+      assign_single(step, fmt::format("add({}, {})", values_.text(e.args[0], Place{}), x), out);
     } else {
-      assign_single(assign, e.op == Op::row_sum ? (is_f32 ? fmt::format("add(0.0f, {})", x) : x) : x, out);
+      assign_single(step, e.op == Op::row_sum ? (is_f32 ? fmt::format("add(0.0f, {})", x) : x) : x, out);
     }
   }
 
@@ -269,7 +287,7 @@ class GroupWriter {
   void assign_columns(const RowStep& step, const Place& place, Writer& out) {
     const ir::Assign& assign = *assign_of(step);
     const std::string name = register_name(step);
-    out.line(fmt::format("const {} {} = {};", register_type(step.value->dtype), name, values_.text(step.value, place)));
+    out.line(fmt::format("{}const {} {} = {};", unused(step), register_type(step.value->dtype), name, values_.text(step.value, place)));
     values_.registers[assign.name] = name;
     if (has_memory(assign.name)) out.line(values_.store(step.value->dtype, values_.row_of_variable(assign.name), name, place));
   }
@@ -403,7 +421,7 @@ class GroupWriter {
     else if (e.op == Op::row_sum || e.op == Op::row_sum_acc) value = fmt::format("reduce_sum_i({})", name);
     else value = fmt::format("{}{}({})", e.op == Op::row_max ? "reduce_max" : "reduce_min", e.dtype == DType::f32 ? "" : "_i", name);
     if (e.op == Op::row_sum_acc) value = fmt::format("add({}, {})", values_.text(e.args[0], Place{}), value);
-    assign_single(*assign_of(step), value, out);
+    assign_single(step, value, out);
   }
 
   // How many columns each sum in memory has taken: the same for all rows.
