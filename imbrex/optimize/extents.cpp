@@ -20,7 +20,7 @@ class ExtentInference {
     for (const Output& output : d_.outputs) {
       for (const OutputPiece& piece : output.pieces) {
         names_.clear();
-        for (size_t i = 0; i < piece.count.size(); ++i) declare(fmt::format("i{}", i), piece.count[i]);
+        for (size_t i = 0; i < piece.count.size(); ++i) declare(coordinate_name(i), piece.count[i]);
         walk(piece.term);
       }
     }
@@ -28,8 +28,8 @@ class ExtentInference {
     for (auto id = d_.definitions.rbegin(); id != d_.definitions.rend(); ++id) {
       const Definition definition = d_.terms.definition(*id);
       names_.clear();
-      for (int a = 0; a < definition.axes; ++a) declare(fmt::format("a{}", a), extents_[*id].at(static_cast<size_t>(a)));
-      declare("k", definition.extent);
+      for (int a = 0; a < definition.axes; ++a) declare(axis_name(static_cast<size_t>(a)), extents_[*id].at(static_cast<size_t>(a)));
+      declare(kReducedName, definition.extent);
       for (TermId part : definition.body) walk(part);
     }
     return std::move(extents_);

@@ -55,6 +55,8 @@ class Scheduler {
     for (const auto& target : targets_) last = std::max(last, target.level);
     for (int level = 0; level <= last; ++level) write_level(level);
     create_temporaries();
+    for (auto assumption = d_.assumptions.rbegin(); assumption != d_.assumptions.rend(); ++assumption)
+      result_.program.body.insert(result_.program.body.begin(), {*assumption, {}, -1});
     return std::move(result_);
   }
 
@@ -86,17 +88,17 @@ class Scheduler {
       if (b.kind != Kind::access || b.indices.size() != 2 || definition.axes != 2)
         refuse("a product of matrices whose right side is computed");
       const std::string first = ir::to_text(b.indices[0]), second = ir::to_text(b.indices[1]);
-      c.weight_transposed = second == "k";
-      if ((c.weight_transposed ? first : first == "k" ? second : "") != "a1") refuse("a product with a right side that is not a matrix");
+      c.weight_transposed = second == kReducedName;
+      if ((c.weight_transposed ? first : first == kReducedName ? second : "") != axis_name(1)) refuse("a product with a right side that is not a matrix");
       c.weight = b.tensor;
       c.weight_dtype = b.dtype;
       c.row_extent = extents_.at(id)[0];
       c.column_extent = extents_.at(id)[1];
       for (const auto& [name, used] : names_of(definition.body[0]))
-        if (name == "a1") refuse("a product whose left side depends on the column");
-      terms().ranges["i0"] = {0, std::nullopt};
-      terms().ranges["i1"] = counter(c.inner);
-      c.rows = terms().substitute(definition.body[0], {{"a0", ir::named("i0")}, {"k", ir::named("i1")}});
+        if (name == axis_name(1)) refuse("a product whose left side depends on the column");
+      terms().ranges[coordinate_name(0)] = {0, std::nullopt};
+      terms().ranges[coordinate_name(1)] = counter(c.inner);
+      c.rows = terms().substitute(definition.body[0], {{axis_name(0), ir::named(coordinate_name(0))}, {kReducedName, ir::named(coordinate_name(1))}});
       contractions_.push_back(c);
     }
   }
@@ -142,7 +144,7 @@ class Scheduler {
       std::set<int64_t> windows;
       bool reduced = false;
       for_each_use(c.definition, [&](const IndexExpr& column, std::optional<IndexExpr> k_extent) {
-        if (!k_extent || !ir::names_in(column).contains("k")) return;
+        if (!k_extent || !ir::names_in(column).contains(kReducedName)) return;
         reduced = true;
         windows.insert(ir::constant_value(*k_extent).value_or(0));
       });
@@ -185,7 +187,7 @@ class Scheduler {
         const size_t last = piece.step.size() - 1;
         const std::vector<IndexExpr>& shape = tensor_named(output.tensor).shape;
         if (output.pieces.size() != 1 || shape.size() != 2 || piece.step[last] != 1) return false;
-        if (!uses_at(piece.term, c.definition, fmt::format("i{}", last))) return false;
+        if (!uses_at(piece.term, c.definition, coordinate_name(last))) return false;
       }
     }
     return users.size() == 1;
@@ -219,8 +221,8 @@ class Scheduler {
     }
     for (Contraction& c : contractions_) {
       const Term& rows = terms().at(c.rows);
-      if (rows.kind == Kind::access && rows.indices.size() == 2 && ir::to_text(rows.indices[0]) == "i0" &&
-          ir::to_text(rows.indices[1]) == "i1") {
+      if (rows.kind == Kind::access && rows.indices.size() == 2 && ir::to_text(rows.indices[0]) == coordinate_name(0) &&
+          ir::to_text(rows.indices[1]) == coordinate_name(1)) {
         c.operand = rows.tensor;
         c.level = 0;
       } else {
@@ -308,10 +310,10 @@ class Scheduler {
 
   // ---- what is in memory when a level runs ------------------------------------------------------------------------------------
 
-  std::vector<Known> known_before(int level, const Target* except) {
+  std::vector<Known> known_before(int level) {
     std::vector<Known> known;
     for (const Target& target : targets_)
-      if (&target != except && target.level < level && target.pieces.size() == 1)
+      if (target.level < level && target.pieces.size() == 1)
         known.push_back({target.pieces[0].term, true, target.name, target.dtype, target.shape, {}});
     for (const Contraction& c : contractions_) {
       if (c.stored.empty() || c.level >= level) continue;
@@ -320,7 +322,7 @@ class Scheduler {
     return known;
   }
 
-  TermId reference_to(const Contraction& c) { return terms().reference(c.definition, {ir::named("i0"), ir::named("i1")}); }
+  TermId reference_to(const Contraction& c) { return terms().reference(c.definition, {ir::named(coordinate_name(0)), ir::named(coordinate_name(1))}); }
 
   // ---- writing the phases -----------------------------------------------------------------------------------------------------
 
@@ -354,7 +356,7 @@ class Scheduler {
     const std::string t = unique_name("t");
     ir::Loop rows = loop(ir::Loop::Kind::parallel, t, row_extent, row_block());
     for (const std::vector<const Target*>& together : sharing(targets)) {
-      ScopeWriter scope(terms(), t, known_before(level, nullptr), [&](const std::string& name) { return unique_name(name); });
+      ScopeWriter scope(terms(), {t, row_extent}, known_before(level), [&](const std::string& name) { return unique_name(name); });
       for (const Target* target : together) {
         for (const OutputPiece& piece : target->pieces) {
           if (!ir::same(target->shape[0], row_extent)) refuse(fmt::format("{} has other rows than {}", target->name, targets[0]->name));
@@ -408,7 +410,6 @@ class Scheduler {
   }
 
   ir::ExprPtr product(const Contraction& c, const std::string& t, const ir::Axis& columns) {
-    
     ir::ExprPtr a = ir::make_load(c.operand, operand_dtype(c), {span(t), whole(c.inner)});
     std::vector<ir::Axis> slice{whole(c.inner), columns};
     if (c.weight_transposed) std::swap(slice[0], slice[1]);
@@ -422,7 +423,7 @@ class Scheduler {
     ir::Loop rows = loop(ir::Loop::Kind::range, t, c.row_extent, row_tile(c));
     if (c.window > 0) terms().ranges[w] = {0, count - 1};
 
-    ScopeWriter scope(terms(), t, known_before(level, nullptr), [&](const std::string& name) { return unique_name(name); });
+    ScopeWriter scope(terms(), {t, c.row_extent}, known_before(level), [&](const std::string& name) { return unique_name(name); });
     const ir::Axis columns = c.window > 0 ? ir::Axis{ir::Axis::Kind::range, ir::mul(ir::constant(c.window), ir::named(w)), ir::constant(c.window), {}} : span(w);
     terms().ranges[kColumnName] = counter(columns.size);
     const TermId held = terms().reference(c.definition, {ir::named(kRowName), ir::add(columns.begin, ir::named(kColumnName))});
@@ -448,7 +449,7 @@ class Scheduler {
         if (part.coefficient == c.window) counting = key;
     });
     for (size_t d = 1; d < target.shape.size(); ++d) {
-      const std::string name = fmt::format("i{}", d);
+      const std::string name = coordinate_name(d);
       names.push_back(name == counting ? h : d + 1 == target.shape.size() ? kColumnName : "");
       if (names.back().empty() && !ir::is_one(piece.count[d])) refuse(fmt::format("{} has an axis beside rows, windows and columns", target.name));
     }
@@ -503,7 +504,10 @@ std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Diss
   try {
     return Scheduler(original, std::move(dissolved), machine).run();
   } catch (const NotWritable& e) {
-    return NotDissolved{{}, e.reason};
+    return NotDissolved{{}, readable(e.reason)};
+  } catch (const UserError& e) {
+    // The makers of expressions refuse what has no form as a tile.
+    return NotDissolved{{}, fmt::format("no tile expression has this value: {}", e.diagnostics().at(0).message)};
   }
 }
 

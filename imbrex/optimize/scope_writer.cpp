@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <cmath>
 
 namespace imbrex::optimize {
 namespace {
@@ -23,7 +23,7 @@ std::optional<Op> row_operation(Reduction reduction) {
 
 }  // namespace
 
-ScopeWriter::ScopeWriter(Terms& terms, std::string rows, std::vector<Known> known, std::function<std::string(const std::string&)> unique)
+ScopeWriter::ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, std::function<std::string(const std::string&)> unique)
     : terms_(terms), writer_(terms, rows, std::move(known)), rows_(std::move(rows)), unique_(std::move(unique)) {}
 
 void ScopeWriter::set_columns(const IndexExpr& columns) {
@@ -42,10 +42,10 @@ void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const
   Root root{tensor, kNoTerm, ir::constant(1), {}, -1, 1};
   Substitution by;
   for (size_t d = 0; d < coordinates.size(); ++d) {
-    const std::string name = fmt::format("i{}", d);
+    const std::string name = coordinate_name(d);
     if (coordinates[d] == kRowName) {
       if (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1) throw NotWritable{fmt::format("a part of the rows of {}", tensor)};
-      root.slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_), ir::span_size(rows_), {}});
+      root.slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_.span), ir::span_size(rows_.span), {}});
     } else if (coordinates[d] == kColumnName) {
       root.column_axis = static_cast<int>(d);
       root.step = piece.step[d];
@@ -100,8 +100,8 @@ void ScopeWriter::reduce(TermId reference, const std::string& base) {
   if (!operation) throw NotWritable{fmt::format("{} needs a {} that no tile of its scope holds", base, name_of(definition.reduction))};
   if (writer_.depends_on(reference, kColumnName)) throw NotWritable{fmt::format("{} needs a sum for each of its columns", base)};
   set_columns(definition.extent);
-  Substitution by{{"k", ir::named(kColumnName)}};
-  for (size_t a = 0; a < use.indices.size(); ++a) by[fmt::format("a{}", a)] = use.indices[a];
+  Substitution by{{kReducedName, ir::named(kColumnName)}};
+  for (size_t a = 0; a < use.indices.size(); ++a) by[axis_name(a)] = use.indices[a];
   const TermId body = terms_.substitute(definition.body[0], by);
   prepare(body, definition.extent, base);
   share_with_stores(body, definition.extent, base);
@@ -177,9 +177,11 @@ void ScopeWriter::store(size_t i) {
   // A value that does not vary along the rows or columns it fills is spread over them.
   const ir::TileShape shape = ir::shape_of_slice(slice);
   if (!ir::same(value->rows, shape.rows) || !ir::same(value->columns, shape.columns)) {
-    if (value->dtype != DType::f32 && value->dtype != DType::int32) throw NotWritable{fmt::format("{} is [{}, {}], stored as [{}, {}]", root.tensor, ir::to_text(value->rows), ir::to_text(value->columns),
-                                    ir::to_text(shape.rows), ir::to_text(shape.columns))};
-    value = ir::make_binary(Op::max, value, ir::make_constant(value->dtype, shape.rows, shape.columns, value->dtype == DType::f32 ? -INFINITY : INT32_MIN));
+    if (value->dtype != DType::f32 && value->dtype != DType::int32)
+      throw NotWritable{fmt::format("{} is [{}, {}], stored as [{}, {}]", root.tensor, ir::to_text(value->rows),
+                                    ir::to_text(value->columns), ir::to_text(shape.rows), ir::to_text(shape.columns))};
+    const double least = value->dtype == DType::f32 ? -INFINITY : INT32_MIN;
+    value = ir::make_binary(Op::max, value, ir::make_constant(value->dtype, shape.rows, shape.columns, least));
   }
   block_.push_back({ir::Store{root.tensor, std::move(slice), std::move(value)}, {}, -1});
   root.term = kNoTerm;

@@ -12,8 +12,8 @@ namespace imbrex::optimize {
 
 class ScopeWriter {
  public:
-  // `rows` is the span of the surrounding loop over rows; `unique` makes a name that the program does not have yet.
-  ScopeWriter(Terms& terms, std::string rows, std::vector<Known> known, std::function<std::string(const std::string&)> unique);
+  // `unique` makes a name that the program does not have yet.
+  ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, std::function<std::string(const std::string&)> unique);
 
   // A tile that the scope begins with.
   void hold(const std::string& name, TermId term, const ir::IndexExpr& columns, ir::ExprPtr value);
@@ -48,7 +48,7 @@ class ScopeWriter {
 
   Terms& terms_;
   TileWriter writer_;
-  std::string rows_;
+  Rows rows_;
   std::function<std::string(const std::string&)> unique_;
   std::vector<Root> roots_;
   ir::Block block_;

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <functional>
 #include <numeric>
+#include <set>
 #include <tuple>
 
 namespace imbrex::optimize {
@@ -40,11 +42,6 @@ IndexExpr substituted(const IndexExpr& e, const Substitution& by, const Ranges& 
 
 bool mentions(const IndexExpr& e, const std::string& name) { return ir::names_in(e).contains(name); }
 
-// f32 -> bf16 -> f32 -> bf16: the second rounding finds a value that is already one, and changes nothing.
-bool rounds_nothing(const Term& inner, DType to) {
-  return inner.kind == Kind::operation && inner.op == Op::cast && ir::is_exact_cast(to, inner.dtype);
-}
-
 }  // namespace
 
 const char* name_of(Reduction reduction) {
@@ -52,33 +49,65 @@ const char* name_of(Reduction reduction) {
   return kNames[static_cast<size_t>(reduction)];
 }
 
+std::string coordinate_name(size_t axis) { return fmt::format(".i{}", axis); }
+std::string axis_name(size_t axis) { return fmt::format(".a{}", axis); }
+
+std::string readable(const std::string& text) {
+  std::string result;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool begins_name = text[i] == '.' && i + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[i + 1]));
+    if (!begins_name || (i > 0 && (std::isalnum(static_cast<unsigned char>(text[i - 1])) || text[i - 1] == '_'))) result += text[i];
+  }
+  return result;
+}
+
 TermId Terms::intern(Term term) {
-  std::string key = fmt::format("{}:{}:{}:{}:{}:{}:{}:{}", static_cast<int>(term.kind), name_of(term.dtype), term.value, term.tensor,
-                                term.definition, ir::name_of(term.op), ir::name_of(term.mode), term.modulus);
-  std::string skeleton = fmt::format("{}:{}:{}:{}:{}:{}:{}:{}", static_cast<int>(term.kind), name_of(term.dtype), term.value, term.tensor,
-                                     term.definition < 0 ? "" : digest(definition(term.definition).key), ir::name_of(term.op),
-                                     ir::name_of(term.mode), term.modulus);
-  for (const IndexExpr& index : term.indices) key += ";" + ir::to_text(index);
-  for (const IndexExpr& limit : term.limits) key += "|" + ir::to_text(limit);
+  const std::string node =
+      fmt::format("{}:{}:{}:{}:{}:{}:{}", static_cast<int>(term.kind), name_of(term.dtype), term.value, term.tensor,
+                  ir::name_of(term.op), ir::name_of(term.mode), term.modulus);
+  std::string indices;
+  for (const IndexExpr& index : term.indices) indices += ";" + ir::to_text(index);
+  for (const IndexExpr& limit : term.limits) indices += "|" + ir::to_text(limit);
+  std::string key = fmt::format("{}:{}{}", node, term.definition, indices);
+  for (TermId arg : term.args) key += fmt::format(",{}", arg);
+  const auto [entry, is_new] = by_key_.try_emplace(std::move(key), static_cast<TermId>(terms_.size()));
+  if (!is_new) return entry->second;
+
+  std::string skeleton = node + ":" + (term.definition < 0 ? "" : definition(term.definition).digest), whole = skeleton + indices;
+  int64_t nodes = 1;
+  if (term.definition >= 0)
+    for (TermId part : definition(term.definition).body) nodes += this->nodes(part);
   for (TermId arg : term.args) {
-    key += fmt::format(",{}", arg);
     skeleton += "," + skeletons_[static_cast<size_t>(arg)];
+    whole += "," + digests_[static_cast<size_t>(arg)];
+    nodes += this->nodes(arg);
   }
-  const auto [entry, is_new] = by_key_.try_emplace(key, static_cast<TermId>(terms_.size()));
-  if (is_new) {
-    terms_.push_back(std::move(term));
-    keys_.push_back(std::move(key));
-    skeletons_.push_back(digest(skeleton));
-  }
+  terms_.push_back(std::move(term));
+  skeletons_.push_back(digest(skeleton));
+  digests_.push_back(digest(whole));
+  nodes_.push_back(static_cast<int>(std::min<int64_t>(nodes, kManyNodes)));
   return entry->second;
 }
 
+// Constants last, as one writes them; then an order that depends on what the terms are alone.
+bool Terms::stands_before(TermId a, TermId b) const {
+  std::set<std::pair<TermId, TermId>> seen;
+  const std::function<int(TermId, TermId)> compare = [&](TermId x, TermId y) -> int {
+    if (x == y || !seen.insert({x, y}).second) return 0;
+    for (size_t i = 0; i < std::min(at(x).indices.size(), at(y).indices.size()); ++i)
+      if (const int order = ir::to_text(at(x).indices[i]).compare(ir::to_text(at(y).indices[i]))) return order;
+    for (size_t i = 0; i < std::min(at(x).args.size(), at(y).args.size()); ++i)
+      if (const int order = compare(at(x).args[i], at(y).args[i])) return order;
+    return 0;
+  };
+  const bool a_is_constant = at(a).kind == Kind::constant, b_is_constant = at(b).kind == Kind::constant;
+  if (a_is_constant != b_is_constant) return b_is_constant;
+  if (skeleton(a) != skeleton(b)) return skeleton(a) < skeleton(b);
+  return compare(a, b) < 0;
+}
+
 TermId Terms::order_and_intern(Term term) {
-  if (commutes(term.op) && term.args.size() == 2) {
-    // Constants last, as one writes them.
-    const auto rank = [&](TermId id) { return std::tuple(at(id).kind == Kind::constant, skeleton(id), text(id)); };
-    if (term.args[0] != term.args[1] && rank(term.args[1]) < rank(term.args[0])) std::swap(term.args[0], term.args[1]);
-  }
+  if (commutes(term.op) && term.args.size() == 2 && stands_before(term.args[1], term.args[0])) std::swap(term.args[0], term.args[1]);
   return intern(std::move(term));
 }
 
@@ -119,14 +148,13 @@ TermId Terms::operation(Op op, DType dtype, std::vector<TermId> args, ir::CastMo
   if (op == Op::cast) {
     const Term& inner = at(args[0]);
     if (inner.dtype == dtype) return args[0];
-    // A cast that loses nothing, undone: bf16 -> f32 -> bf16.
+    // A cast that loses nothing, undone: bf16 -> f32 -> bf16. So f32 -> bf16 -> f32 -> bf16 rounds once.
     if (inner.kind == Kind::operation && inner.op == Op::cast && at(inner.args[0]).dtype == dtype && ir::is_exact_cast(dtype, inner.dtype))
       return inner.args[0];
     // Two exact widenings are one.
     if (inner.kind == Kind::operation && inner.op == Op::cast && ir::is_exact_cast(at(inner.args[0]).dtype, inner.dtype) &&
         ir::is_exact_cast(inner.dtype, dtype))
       return operation(op, dtype, {inner.args[0]}, ir::CastMode::exact);
-    if (rounds_nothing(inner, dtype) && at(inner.args[0]).dtype == dtype) return inner.args[0];
   }
   Term term;
   term.kind = Kind::operation;
@@ -206,14 +234,14 @@ void Terms::collect_names(TermId id, std::map<std::string, bool>& names) const {
   for (TermId arg : term.args) collect_names(arg, names);
 }
 
-std::string Terms::definition_name(int id) const { return "#" + digest(definition(id).key).substr(0, 6); }
+std::string Terms::definition_name(int id) const { return "#" + definition(id).digest.substr(0, 6); }
 
 std::string Terms::text(TermId id) const {
   const Term& term = at(id);
   std::string args;
   for (TermId arg : term.args) args += (args.empty() ? "" : ", ") + text(arg);
   switch (term.kind) {
-    case Kind::constant: return fmt::format("{}", term.value);
+    case Kind::constant: return term.dtype == DType::f32 ? fmt::format("{}", term.value) : fmt::format("{}({})", name_of(term.dtype), term.value);
     case Kind::index: return fmt::format("int32({})", joined(term.indices));
     case Kind::access: return fmt::format("{}[{}]", term.tensor, joined(term.indices));
     case Kind::reference: return fmt::format("{}({})", definition_name(term.definition), joined(term.indices));
@@ -265,15 +293,15 @@ class AxisAbstraction {
 
  private:
   IndexExpr renamed(const IndexExpr& e) const {
-    return ir::substitute(e, [&](const ir::Index& leaf) { return leaf.name == k_ ? std::optional(ir::named("k")) : std::nullopt; });
+    return ir::substitute(e, [&](const ir::Index& leaf) { return leaf.name == k_ ? std::optional(ir::named(kReducedName)) : std::nullopt; });
   }
 
   IndexExpr axis_for(const IndexExpr& argument) {
     const std::string text = ir::to_text(argument);
     for (size_t i = 0; i < arguments.size(); ++i)
-      if (ir::to_text(arguments[i]) == text) return ir::named(fmt::format("a{}", i));
+      if (ir::to_text(arguments[i]) == text) return ir::named(axis_name(i));
     arguments.push_back(argument);
-    return ir::named(fmt::format("a{}", arguments.size() - 1));
+    return ir::named(axis_name(arguments.size() - 1));
   }
 
   std::string k_;
@@ -291,15 +319,20 @@ TermId Terms::reduce(Reduction reduction, DType dtype, IndexExpr extent, const s
     for (IndexExpr& e : term.indices) e = abstraction(e);
     for (IndexExpr& e : term.limits) e = abstraction(e);
     for (TermId& arg : term.args) arg = abstract(arg);
-    return done[id] = intern(std::move(term));
+    return done[id] = term.kind == Kind::operation ? order_and_intern(std::move(term)) : intern(std::move(term));
   };
   for (TermId& part : body) part = abstract(part);
   if (!abstraction.possible) return kNoTerm;
 
   Definition definition{reduction, dtype, simplify(extent, ranges), body, static_cast<int>(abstraction.arguments.size()), {}};
-  definition.key = fmt::format("{} k < {}:", name_of(reduction), ir::to_text(definition.extent));
-  for (TermId part : body) definition.key += " " + text(part);
-  const auto [entry, is_new] = definition_by_key_.try_emplace(definition.key, static_cast<int>(definitions_.size()));
+  // Terms are hash-consed: equal ids are equal bodies.
+  std::string key = fmt::format("{}:{}:{}", name_of(reduction), name_of(dtype), ir::to_text(definition.extent)), whole = key;
+  for (TermId part : body) {
+    key += fmt::format(",{}", part);
+    whole += "," + digests_[static_cast<size_t>(part)];
+  }
+  definition.digest = digest(whole);
+  const auto [entry, is_new] = definition_by_key_.try_emplace(std::move(key), static_cast<int>(definitions_.size()));
   if (is_new) definitions_.push_back(definition);
 
   return reference(entry->second, std::move(abstraction.arguments));

@@ -1,7 +1,7 @@
 // What a program computes, element by element, with loops, tiles and intermediate tensors gone.
 //
 //   term       := constant | tensor "[" index... "]" | definition "(" index... ")" | operation over terms | pieces
-//   definition := reduction over k in [0, extent) of a term over the definition's axes a0, a1, ... and k
+//   definition := reduction over k in [0, extent) of a term over the definition's axes and k
 //
 // Only inputs, outputs and reductions have names. Terms are hash-consed: equal terms have equal ids, whatever loops, chunks, views
 // and staging tensors they were written through. A closed list of rewrites applies while terms are made, each exact to the bit:
@@ -16,6 +16,14 @@
 #include "imbrex/optimize/affine.h"
 
 namespace imbrex::optimize {
+
+// Names in terms that no author can write: they begin with a dot. Coordinates of a tensor's element are .i0, .i1, ..., axes of a
+// definition .a0, .a1, ..., the axis that a definition reduces .k; dissolve() uses .r, .c and .n while it works.
+inline const std::string kReducedName = ".k";
+std::string coordinate_name(size_t axis);
+std::string axis_name(size_t axis);
+// For people: without the dots.
+std::string readable(const std::string& text);
 
 using TermId = int;
 constexpr TermId kNoTerm = -1;
@@ -44,18 +52,18 @@ struct Definition {
   Reduction reduction;
   DType dtype;
   ir::IndexExpr extent;               // of k
-  std::vector<TermId> body;           // one term, or the two factors of a dot product; over names a0, a1, ... and k
+  std::vector<TermId> body;           // one term, or the two factors of a dot product; over names .a0, .a1, ... and .k
   int axes = 0;
-  std::string key;                    // canonical text; equal for equal definitions
+  std::string digest;                 // of everything above; its name is made from it
 };
 
 // One part of an output or of a temporary while it dissolves: the elements with least[d] <= coordinate d < most[d].
 struct Piece {
   std::vector<ir::IndexExpr> least, most;
-  TermId term = kNoTerm;              // over coordinates i0, i1, ...
+  TermId term = kNoTerm;              // over coordinates .i0, .i1, ...
 };
 
-using Substitution = std::map<std::string, ir::IndexExpr>;  // by leaf text: "t.begin", "h", "i0"
+using Substitution = std::map<std::string, ir::IndexExpr>;  // by leaf text: "t.begin", "h", ".i0"
 
 class Terms {
  public:
@@ -80,16 +88,22 @@ class Terms {
   std::string definition_name(int id) const;
   // Every leaf name that occurs in indices, as text.
   void collect_names(TermId term, std::map<std::string, bool>& names) const;
-  // The text without indices' names, for ordering; and the whole text, for people and tests.
+  // Equal where two terms differ in indices at most. A digest: equality must be checked beyond.
   const std::string& skeleton(TermId id) const { return skeletons_.at(static_cast<size_t>(id)); }
+  // Nodes, definitions' included, with what is shared counted at every use. Saturates at kManyNodes.
+  int nodes(TermId id) const { return nodes_.at(static_cast<size_t>(id)); }
+  static constexpr int kManyNodes = 4000;
+  // For people and tests.
   std::string text(TermId id) const;
 
  private:
   TermId intern(Term term);
   TermId order_and_intern(Term term);
+  bool stands_before(TermId a, TermId b) const;
 
   std::vector<Term> terms_;
-  std::vector<std::string> keys_, skeletons_;
+  std::vector<std::string> skeletons_, digests_;
+  std::vector<int> nodes_;
   std::map<std::string, TermId> by_key_;
   std::vector<Definition> definitions_;
   std::map<std::string, int> definition_by_key_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace imbrex::optimize {
 namespace {
 
@@ -13,21 +15,26 @@ std::string text(const IndexExpr& e) { return ir::to_text(e); }
 
 bool mentions(const IndexExpr& e, const std::string& name) { return ir::names_in(e).contains(name); }
 
+// While they are solved, the pattern's own names differ from the target's.
+std::string unsolved(const std::string& name) { return "?" + name; }
+
 // pattern == target for one index: an unknown with a unit or dividing coefficient is solved, everything else must be equal.
 bool match_index(const IndexExpr& pattern, const IndexExpr& target, const std::set<std::string>& unknown, Substitution& solved,
                  const Ranges& ranges) {
-  const IndexExpr known = simplify(ir::substitute(pattern,
-                                                  [&](const ir::Index& leaf) {
-                                                    const auto found = solved.find(leaf.name);
-                                                    return found == solved.end() ? std::nullopt : std::optional(found->second);
-                                                  }),
-                                   ranges);
+  const IndexExpr known = ir::substitute(pattern, [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
+    if (!unknown.contains(leaf.name)) return std::nullopt;
+    const auto found = solved.find(leaf.name);
+    return found == solved.end() ? ir::named(unsolved(leaf.name)) : found->second;
+  });
   Linear rest = linear(known, ranges);
-  for (auto part = rest.parts.begin(); part != rest.parts.end(); ++part) {
-    if (!unknown.contains(part->first) || solved.contains(part->first)) continue;
-    const std::string name = part->first;
+  for (const std::string& name : unknown) {
+    const auto part = rest.parts.find(unsolved(name));
+    if (part == rest.parts.end()) continue;
     const int64_t factor = part->second.coefficient;
     rest.parts.erase(part);
+    for (const auto& [key, other] : rest.parts)
+      for (const std::string& open : unknown)
+        if (mentions(other.atom, unsolved(open))) return false;
     const Linear value = linear(ir::sub(target, to_index(rest)), ranges);
     Linear quotient;
     if (value.constant % factor != 0) return false;
@@ -39,15 +46,19 @@ bool match_index(const IndexExpr& pattern, const IndexExpr& target, const std::s
     solved[name] = to_index(quotient);
     return true;
   }
-  return text(known) == text(simplify(target, ranges));
+  return text(to_index(rest)) == text(simplify(target, ranges));
+}
+
+// Alike but for indices and arguments.
+bool same_node(const Term& a, const Term& b) {
+  return a.kind == b.kind && a.dtype == b.dtype && a.value == b.value && std::signbit(a.value) == std::signbit(b.value) &&
+         a.tensor == b.tensor && a.definition == b.definition && a.op == b.op && a.mode == b.mode && a.modulus == b.modulus &&
+         a.args.size() == b.args.size() && a.indices.size() == b.indices.size() && a.limits.size() == b.limits.size();
 }
 
 bool match_terms(Terms& terms, TermId pattern_id, TermId target_id, const std::set<std::string>& unknown, Substitution& solved) {
   const Term &pattern = terms.at(pattern_id), &target = terms.at(target_id);
-  if (terms.skeleton(pattern_id) != terms.skeleton(target_id)) return false;
-  if (pattern.kind != target.kind || pattern.args.size() != target.args.size() || pattern.indices.size() != target.indices.size() ||
-      pattern.limits.size() != target.limits.size())
-    return false;
+  if (terms.skeleton(pattern_id) != terms.skeleton(target_id) || !same_node(pattern, target)) return false;
   for (size_t i = 0; i < pattern.indices.size(); ++i)
     if (!match_index(pattern.indices[i], target.indices[i], unknown, solved, terms.ranges)) return false;
   for (size_t i = 0; i < pattern.limits.size(); ++i)
@@ -65,7 +76,7 @@ std::optional<Substitution> match(Terms& terms, TermId pattern, TermId target, c
   return solved;
 }
 
-TileWriter::TileWriter(Terms& terms, std::string rows, std::vector<Known> known)
+TileWriter::TileWriter(Terms& terms, Rows rows, std::vector<Known> known)
     : terms_(terms), rows_(std::move(rows)), known_(std::move(known)) {}
 
 bool TileWriter::depends_on(TermId term, const std::string& name) const {
@@ -74,23 +85,35 @@ bool TileWriter::depends_on(TermId term, const std::string& name) const {
   return names.contains(name);
 }
 
+// Whether 0 <= index < extent for every value of the names in it.
+bool TileWriter::is_inside(const IndexExpr& index, const IndexExpr& extent) const {
+  const Range low = range_of(index, terms_.ranges), high = range_of(ir::sub(index, extent), terms_.ranges);
+  return low.least && *low.least >= 0 && high.most && *high.most < 0;
+}
+
 std::optional<TileWriter::Found> TileWriter::find_known(TermId term) {
   for (const Known& known : known_) {
     std::set<std::string> unknown{kRowName, kColumnName};
     if (known.is_tensor) {
       unknown.clear();
-      for (size_t d = 0; d < known.shape.size(); ++d) unknown.insert(fmt::format("i{}", d));
+      for (size_t d = 0; d < known.shape.size(); ++d) unknown.insert(coordinate_name(d));
     }
     auto at = match(terms_, known.pattern, term, unknown);
     if (!at) continue;
     if (known.is_tensor) {
-      for (size_t d = 0; d < known.shape.size(); ++d)
-        if (!at->contains(fmt::format("i{}", d))) (*at)[fmt::format("i{}", d)] = ir::constant(0);
-      return Found{&known, *at};
+      bool inside = true;
+      for (size_t d = 0; d < known.shape.size(); ++d) {
+        const IndexExpr index = at->try_emplace(coordinate_name(d), ir::constant(0)).first->second;
+        inside = inside && ((text(index) == kRowName && ir::same(known.shape[d], rows_.extent)) || is_inside(index, known.shape[d]));
+      }
+      if (inside) return Found{&known, *at};
+      continue;
     }
     // A tile holds this scope's rows only.
-    const auto row = at->find(kRowName);
-    if (row == at->end() || text(row->second) == kRowName) return Found{&known, *at};
+    const auto row = at->find(kRowName), column = at->find(kColumnName);
+    const bool own_row = row == at->end() || text(row->second) == kRowName;
+    if (own_row && (column == at->end() || text(column->second) == kColumnName || is_inside(column->second, known.columns)))
+      return Found{&known, *at};
   }
   return std::nullopt;
 }
@@ -112,7 +135,7 @@ ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, con
       if (sum.parts.size() != 1 || sum.constant != 0 || row->second.coefficient != 1 || row_axis >= 0)
         throw NotWritable{fmt::format("{} is read at row {}", tensor, text(at[d]))};
       row_axis = static_cast<int>(d);
-      slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_), ir::span_size(rows_), {}});
+      slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_.span), ir::span_size(rows_.span), {}});
       continue;
     }
     const auto column = sum.parts.find(kColumnName);
@@ -151,11 +174,11 @@ ir::ExprPtr TileWriter::write_known(const Found& found, const IndexExpr& columns
   const Known& known = *found.known;
   if (known.is_tensor) {
     std::vector<IndexExpr> at;
-    for (size_t d = 0; d < known.shape.size(); ++d) at.push_back(found.at.at(fmt::format("i{}", d)));
+    for (size_t d = 0; d < known.shape.size(); ++d) at.push_back(found.at.at(coordinate_name(d)));
     return write_access(known.name, known.dtype, at, columns);
   }
   const ir::ExprPtr tile =
-      ir::make_variable(known.name, known.dtype, depends_on(known.pattern, kRowName) ? ir::span_size(rows_) : ir::constant(1), known.columns);
+      ir::make_variable(known.name, known.dtype, depends_on(known.pattern, kRowName) ? ir::span_size(rows_.span) : ir::constant(1), known.columns);
   const auto column = found.at.find(kColumnName);
   if (column == found.at.end() || (text(column->second) == kColumnName && ir::same(columns, known.columns))) return tile;
   Linear begin = linear(column->second, terms_.ranges);

@@ -1,8 +1,8 @@
 // Writes terms back as tile expressions: the element-by-element meaning of a stored value becomes loads, operations and named tiles
 // over a span of rows and a run of columns.
 //
-// In the terms handled here the name `row` is the element's row, 0 <= row < T, in the span of rows that the surrounding loop gives,
-// and `col` counts the columns of the tile, from 0. Everything else in indices is a loop variable.
+// In the terms handled here the name `.row` is the element's row, 0 <= row < T, in the span of rows that the surrounding loop gives,
+// and `.col` counts the columns of the tile, from 0. Everything else in indices is a loop variable.
 #pragma once
 
 #include <functional>
@@ -15,14 +15,14 @@
 
 namespace imbrex::optimize {
 
-inline const std::string kRowName = "row", kColumnName = "col";
+inline const std::string kRowName = ".row", kColumnName = ".col";
 
 // Solves pattern == target for the names in `unknown`; the values are over the target's names.
 std::optional<Substitution> match(Terms& terms, TermId pattern, TermId target, const std::set<std::string>& unknown);
 
 // A value that exists already: a tensor in memory, or a tile variable of the scope.
 struct Known {
-  TermId pattern = kNoTerm;               // a tensor: over i0, i1, ...; a tile: over row, col
+  TermId pattern = kNoTerm;               // a tensor: over .i0, .i1, ...; a tile: over .row, .col
   bool is_tensor = false;
   std::string name;
   DType dtype = DType::f32;
@@ -35,10 +35,15 @@ struct NotWritable {
   std::string reason;
 };
 
+// The surrounding loop over rows: its span variable, and how many rows there are in all.
+struct Rows {
+  std::string span;
+  ir::IndexExpr extent;
+};
+
 class TileWriter {
  public:
-  // `rows` is the span variable of the surrounding loop over rows.
-  TileWriter(Terms& terms, std::string rows, std::vector<Known> known);
+  TileWriter(Terms& terms, Rows rows, std::vector<Known> known);
 
   // A tile of `columns` columns (1 where the term does not depend on col). Throws NotWritable.
   ir::ExprPtr write(TermId term, const ir::IndexExpr& columns);
@@ -55,11 +60,12 @@ class TileWriter {
     Substitution at;
   };
   std::optional<Found> find_known(TermId term);
+  bool is_inside(const ir::IndexExpr& index, const ir::IndexExpr& extent) const;
   ir::ExprPtr write_access(const std::string& tensor, DType dtype, const std::vector<ir::IndexExpr>& at, const ir::IndexExpr& columns);
   ir::ExprPtr write_known(const Found& found, const ir::IndexExpr& columns);
 
   Terms& terms_;
-  std::string rows_;
+  Rows rows_;
   std::vector<Known> known_;
 };
 

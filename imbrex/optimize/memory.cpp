@@ -1,0 +1,383 @@
+#include "imbrex/optimize/memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::optimize {
+namespace {
+
+using ir::Axis;
+using ir::IndexExpr;
+using ir::Loop;
+
+bool mentions(const IndexExpr& e, const Loop& loop) { return ir::names_in(e).contains(loop.variable); }
+
+bool depends_on(const std::vector<Axis>& slice, const Loop& loop) {
+  return std::any_of(slice.begin(), slice.end(), [&](const Axis& a) { return mentions(a.begin, loop) || mentions(a.size, loop); });
+}
+
+bool is_span_of(const Axis& axis, const Loop& loop) {
+  return loop.tile > 0 && axis.kind == Axis::Kind::range && ir::same(axis.begin, ir::span_begin(loop.variable)) &&
+         ir::same(axis.size, ir::span_size(loop.variable));
+}
+
+bool same_axis(const Axis& a, const Axis& b) { return a.kind == b.kind && ir::same(a.begin, b.begin) && ir::same(a.size, b.size); }
+
+bool same_slice(const std::vector<Axis>& a, const std::vector<Axis>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_axis);
+}
+
+struct Access {
+  std::string name;
+  std::vector<Axis> slice;
+  bool is_store;
+};
+
+// Every access in a block, in no particular order.
+std::vector<Access> accesses_in(const ir::Block& block) {
+  std::vector<Access> accesses;
+  ir::for_each_statement(block, [&](const ir::Statement& statement) {
+    if (const auto* store = std::get_if<ir::Store>(&statement.node)) accesses.push_back({store->tensor, store->slice, true});
+    ir::for_each_expr(statement, [&](const ir::Expr& e) {
+      if (e.op == ir::Op::load) accesses.push_back({e.name, e.slice, false});
+    });
+    return true;
+  });
+  return accesses;
+}
+
+}  // namespace
+
+void refuse(int origin, std::string reason) { throw Refused{origin, std::move(reason)}; }
+
+bool same_value(const IndexExpr& a, const IndexExpr& b, const Ranges& ranges) {
+  return ir::constant_value(simplify(ir::sub(a, b), ranges)) == 0;
+}
+
+Range counter_range(const IndexExpr& extent, const Ranges& ranges) {
+  const Range range = range_of(extent, ranges);
+  return {0, range.most ? std::optional(*range.most - 1) : std::nullopt};
+}
+
+void Memory::declare(const ir::Tensor& tensor) {
+  if (tensor.role == ir::Role::inout) refuse(tensor.origin, fmt::format("{} is an inout", tensor.name));
+  tensors_[tensor.name] = {tensor, {}, loops.size()};
+}
+
+std::string Memory::base_of(std::string name) const {
+  for (auto view = views_.find(name); view != views_.end(); view = views_.find(name)) name = view->second.base;
+  return name;
+}
+
+std::vector<IndexExpr> Memory::shape_of(const std::string& name) const {
+  const auto view = views_.find(name);
+  return view == views_.end() ? tensors_.at(name).tensor.shape : view->second.shape;
+}
+
+// The same element's coordinates under another row-major shape.
+std::vector<IndexExpr> Memory::reshaped(const std::vector<IndexExpr>& at, const std::vector<IndexExpr>& from,
+                                        const std::vector<IndexExpr>& to) {
+  if (std::equal(from.begin(), from.end(), to.begin(), to.end(), [](const auto& a, const auto& b) { return ir::same(a, b); })) return at;
+  IndexExpr place = ir::constant(0);
+  for (size_t d = 0; d < from.size(); ++d) place = ir::add(ir::mul(place, from[d]), at[d]);
+  std::vector<IndexExpr> result(to.size());
+  for (size_t d = to.size(); d-- > 1;) {
+    result[d] = simplify(ir::mod(place, to[d]), terms_.ranges);
+    place = simplify(ir::floor_div(place, to[d]), terms_.ranges);
+  }
+  result[0] = simplify(place, terms_.ranges);
+  return result;
+}
+
+// ---- stores -------------------------------------------------------------------------------------------------------------------
+
+void Memory::store(const ir::Store& store, TermId value, int origin) {
+  TensorState& state = tensors_.at(base_of(store.tensor));
+  const std::vector<IndexExpr>& shape = state.tensor.shape;
+  std::vector<IndexExpr> coordinates;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    terms_.ranges[coordinate_name(d)] = counter_range(shape[d], terms_.ranges);
+    coordinates.push_back(ir::named(coordinate_name(d)));
+  }
+  // Under the name that is stored to, as functions of the tensor's own.
+  const std::vector<IndexExpr> at = reshaped(coordinates, shape, shape_of(store.tensor));
+
+  Substitution by;
+  const auto extents = std::count_if(store.slice.begin(), store.slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::range; });
+  int64_t seen = 0;
+  for (size_t d = 0; d < store.slice.size(); ++d) {
+    const Axis& axis = store.slice[d];
+    if (axis.kind == Axis::Kind::by) refuse(origin, fmt::format("{} is stored to at places read from data", store.tensor));
+    if (axis.kind == Axis::Kind::range) by[extents == 2 && seen++ == 0 ? kTileRow : kTileColumn] = ir::sub(at[d], axis.begin);
+  }
+  Written written;
+  written.name = store.tensor;
+  written.slice = store.slice;
+  written.loops.assign(loops.begin() + static_cast<std::ptrdiff_t>(state.loops_open), loops.end());
+  written.piece.term = eliminate_loops(terms_.substitute(value, by), store, at, written, origin);
+  place(written, state, origin);
+  add(state, std::move(written), origin);
+}
+
+// Integer loop variables leave the term: the coordinates say which iteration stored an element. Loops around the tensor's creation
+// are constants to it.
+TermId Memory::eliminate_loops(TermId term, const ir::Store& store, const std::vector<IndexExpr>& at, Written& written, int origin) {
+  for (auto loop = written.loops.rbegin(); loop != written.loops.rend(); ++loop) {
+    if ((*loop)->tile > 0) continue;
+    const auto iteration = iteration_of((*loop)->variable, store, at);
+    if (!iteration) continue;
+    written.iteration[*loop] = *iteration;
+    term = terms_.substitute(term, {{(*loop)->variable, *iteration}});
+  }
+  std::map<std::string, bool> names;
+  terms_.collect_names(term, names);
+  for (const Loop* loop : written.loops)
+    for (const auto& [name, used] : names)
+      if (name == loop->variable || name.starts_with(loop->variable + "."))
+        refuse(origin, fmt::format("what is stored to {} depends on the loop {} beyond the place", store.tensor, loop->variable));
+  return term;
+}
+
+// The loop variable h from a slice at `h + rest` (a point), or `m * h + rest +: size` with size <= m.
+std::optional<IndexExpr> Memory::iteration_of(const std::string& h, const ir::Store& store, const std::vector<IndexExpr>& at) {
+  for (size_t d = 0; d < store.slice.size(); ++d) {
+    const Axis& axis = store.slice[d];
+    Linear rest = linear(axis.begin, terms_.ranges);
+    const auto part = rest.parts.find(h);
+    if (part == rest.parts.end()) continue;
+    const int64_t m = part->second.coefficient;
+    rest.parts.erase(part);
+    const IndexExpr offset = ir::sub(at[d], to_index(rest));
+    if (ir::names_in(to_index(rest)).contains(h)) continue;
+    if (axis.kind == Axis::Kind::point && m == 1) return simplify(offset, terms_.ranges);
+    const auto size = ir::constant_value(simplify(axis.size, terms_.ranges));
+    if (m > 0 && size && *size <= m) return simplify(ir::floor_div(offset, ir::constant(m)), terms_.ranges);
+  }
+  return std::nullopt;
+}
+
+// The box that all iterations of the open loops store to together. Where it cannot be told along an axis it is the whole axis.
+void Memory::place(Written& written, const TensorState& state, int origin) {
+  const std::vector<IndexExpr> shape = shape_of(written.name);
+  const size_t rank = state.tensor.shape.size();
+  written.piece.least.assign(rank, ir::constant(0));
+  written.piece.most = state.tensor.shape;
+  written.fills_box = true;
+  std::set<const Loop*> counted;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    const Swept axis = swept(written.slice[d], shape[d], written.loops);
+    written.fills_box = written.fills_box && axis.exact;
+    // A loop that moves along two axes at once fills a diagonal, not a box.
+    for (const Loop* loop : axis.loops) written.fills_box = counted.insert(loop).second && written.fills_box;
+    if (same_value(axis.least, ir::constant(0), terms_.ranges) && same_value(axis.most, shape[d], terms_.ranges)) continue;
+    // A part of an axis: the axis must be one of the tensor's own.
+    const size_t from_end = shape.size() - d;
+    bool own = from_end <= rank;
+    for (size_t e = 1; own && e <= from_end; ++e) own = same_value(shape[shape.size() - e], state.tensor.shape[rank - e], terms_.ranges);
+    if (!own) refuse(origin, fmt::format("a part of the view {} is stored that is no part of {}'s axes", written.name, state.tensor.name));
+    written.piece.least[rank - from_end] = axis.least;
+    written.piece.most[rank - from_end] = axis.most;
+  }
+  // A loop beside the place must run for the store to happen at all.
+  for (const Loop* loop : written.loops) {
+    if (counted.contains(loop)) continue;
+    const Range trips = range_of(loop->extent, terms_.ranges);
+    written.fills_box = written.fills_box && trips.least && *trips.least >= 1;
+  }
+}
+
+Memory::Swept Memory::swept(const Axis& axis, const IndexExpr& extent, const std::vector<const Loop*>& inside) {
+  const Swept unknown{ir::constant(0), extent, {}, false};
+  Swept result;
+  Linear least = linear(axis.begin, terms_.ranges);
+  IndexExpr size = axis.kind == Axis::Kind::point ? ir::constant(1) : simplify(axis.size, terms_.ranges);
+  for (auto open = inside.rbegin(); open != inside.rend(); ++open) {
+    const Loop& loop = **open;
+    const auto part = least.parts.find(loop.tile > 0 ? loop.variable + ".begin" : loop.variable);
+    if (part == least.parts.end()) continue;
+    const int64_t m = part->second.coefficient;
+    const IndexExpr step = loop.tile > 0 ? ir::span_size(loop.variable) : ir::constant(m);
+    if ((loop.tile > 0 && m != 1) || !same_value(size, step, terms_.ranges)) return unknown;
+    least.parts.erase(part);
+    least = linear(ir::add(to_index(least), ir::mul(ir::constant(m), loop.begin)), terms_.ranges);
+    size = simplify(ir::mul(ir::constant(m), loop.extent), terms_.ranges);
+    result.loops.push_back(&loop);
+  }
+  result.least = to_index(least);
+  result.most = simplify(ir::add(result.least, size), terms_.ranges);
+  for (const Loop* loop : inside)
+    if (mentions(result.least, *loop) || mentions(result.most, *loop)) return unknown;
+  return result;
+}
+
+void Memory::add(TensorState& state, Written written, int origin) {
+  for (Written& old : state.pieces) {
+    bool apart = false;
+    for (size_t d = 0; d < state.tensor.shape.size(); ++d) {
+      const Range above = range_of(ir::sub(written.piece.least[d], old.piece.most[d]), terms_.ranges);
+      const Range below = range_of(ir::sub(old.piece.least[d], written.piece.most[d]), terms_.ranges);
+      apart = apart || (above.least && *above.least >= 0) || (below.least && *below.least >= 0);
+    }
+    if (apart) continue;
+    if (!replaces(old, written))
+      refuse(origin, fmt::format("parts of {} that are stored one after the other may overlap", state.tensor.name));
+    old = std::move(written);
+    return;
+  }
+  state.pieces.push_back(std::move(written));
+}
+
+// Whether every element of `old` has the value of `now` after both: that `now` stores at least there, and last.
+bool Memory::replaces(const Written& old, const Written& now) {
+  const bool alike = old.name == now.name && same_slice(old.slice, now.slice);
+  bool same_box = now.fills_box;
+  for (size_t d = 0; d < now.piece.least.size(); ++d)
+    same_box = same_box && same_value(old.piece.least[d], now.piece.least[d], terms_.ranges) &&
+               same_value(old.piece.most[d], now.piece.most[d], terms_.ranges);
+  if (!same_box && !(alike && old.loops == now.loops)) return false;
+  for (const Loop* loop : now.loops) {
+    const bool common = std::find(old.loops.begin(), old.loops.end(), loop) != old.loops.end();
+    if (!common || alike || loop->kind == Loop::Kind::parallel) continue;
+    if (!depends_on(now.slice, *loop)) {
+      // Each iteration stores all of the box again; for that the iteration's own inner loops fill it.
+      continue;
+    }
+    const auto before = old.iteration.find(loop), after = now.iteration.find(loop);
+    const bool same_iteration = before != old.iteration.end() && after != now.iteration.end() &&
+                                same_value(before->second, after->second, terms_.ranges);
+    bool same_span = false;
+    if (old.name == now.name)
+      for (size_t d = 0; d < now.slice.size(); ++d)
+        same_span = same_span || (is_span_of(old.slice[d], *loop) && is_span_of(now.slice[d], *loop));
+    if (!same_iteration && !same_span) return false;
+  }
+  return true;
+}
+
+// ---- loads --------------------------------------------------------------------------------------------------------------------
+
+TermId Memory::load(const ir::Expr& load) {
+  std::vector<IndexExpr> at;
+  const auto extents = std::count_if(load.slice.begin(), load.slice.end(), [](const Axis& a) { return a.kind != Axis::Kind::point; });
+  int64_t seen = 0;
+  for (const Axis& axis : load.slice) {
+    if (axis.kind == Axis::Kind::by) refuse(load.origin, fmt::format("{} is read at places read from data", load.name));
+    at.push_back(axis.kind == Axis::Kind::point ? axis.begin
+                                                : ir::add(axis.begin, ir::named(extents == 2 && seen++ == 0 ? kTileRow : kTileColumn)));
+  }
+  const TensorState& state = tensors_.at(base_of(load.name));
+  at = reshaped(at, shape_of(load.name), state.tensor.shape);
+  if (state.tensor.role == ir::Role::input) return terms_.access(state.tensor.name, state.tensor.dtype, at);
+  return load_written(state, at, load);
+}
+
+TermId Memory::load_written(const TensorState& state, const std::vector<IndexExpr>& at, const ir::Expr& load) {
+  Substitution by;
+  for (size_t d = 0; d < at.size(); ++d) by[coordinate_name(d)] = at[d];
+  std::vector<const Written*> found;
+  for (const Written& written : state.pieces)
+    if (may_meet(written, at)) found.push_back(&written);
+  if (found.empty()) refuse(load.origin, fmt::format("{} is read before a store that this iteration could see", load.name));
+  for (const Written* written : found) require_settled(*written, state, by, load);
+  if (found.size() == 1) return terms_.substitute(found[0]->piece.term, by);
+
+  // Several parts side by side along one axis: a choice by the coordinate there.
+  size_t axis = 0;
+  for (size_t d = 0; d < at.size(); ++d)
+    if (!same_value(found[0]->piece.least[d], found[1]->piece.least[d], terms_.ranges)) axis = d;
+  const auto begins = [&](const IndexExpr& place) {
+    return [&, place](const Written* w) { return same_value(w->piece.least[axis], place, terms_.ranges); };
+  };
+  auto first = std::find_if(found.begin(), found.end(), [&](const Written* w) {
+    return std::none_of(found.begin(), found.end(), [&](const Written* v) { return same_value(v->piece.most[axis], w->piece.least[axis], terms_.ranges); });
+  });
+  std::vector<IndexExpr> limits;
+  std::vector<TermId> cases;
+  for (auto next = first; next != found.end(); next = std::find_if(found.begin(), found.end(), begins(limits.back()))) {
+    if (cases.size() == found.size()) break;
+    if (limits.empty()) limits.push_back((*next)->piece.least[axis]);
+    limits.push_back((*next)->piece.most[axis]);
+    cases.push_back(terms_.substitute((*next)->piece.term, by));
+  }
+  if (cases.size() != found.size()) refuse(load.origin, fmt::format("the parts of {} that are read do not lie side by side", load.name));
+  return terms_.intervals(at[axis], std::move(limits), std::move(cases));
+}
+
+bool Memory::may_meet(const Written& written, const std::vector<IndexExpr>& at) {
+  for (size_t d = 0; d < at.size(); ++d) {
+    const Range above = range_of(ir::sub(at[d], written.piece.most[d]), terms_.ranges);
+    const Range below = range_of(ir::sub(at[d], written.piece.least[d]), terms_.ranges);
+    if ((above.least && *above.least >= 0) || (below.most && *below.most < 0)) return false;
+  }
+  return true;
+}
+
+// Loops do not come between a store and this load of it.
+void Memory::require_settled(const Written& written, const TensorState& state, const Substitution& at, const ir::Expr& load) {
+  for (size_t depth = state.loops_open; depth < loops.size(); ++depth) {
+    const Loop& loop = *loops[depth];
+    const bool stored_here = std::find(written.loops.begin(), written.loops.end(), &loop) != written.loops.end();
+    if (stored_here ? !is_own_store(written, loop, at, load)
+                    : loop.kind != Loop::Kind::parallel && !iterations_are_apart(loop, state.tensor.name))
+      refuse(load.origin, fmt::format("{} is read where another iteration of {} stores it", load.name, loop.variable));
+  }
+}
+
+// Whether all that this load takes of `written` was stored by the same iteration of `loop`.
+bool Memory::is_own_store(const Written& written, const Loop& loop, const Substitution& at, const ir::Expr& load) {
+  if (!depends_on(written.slice, loop)) return true;  // each iteration stores all of it
+  const bool same_name = written.name == load.name;
+  if (same_name && same_slice(written.slice, load.slice)) return true;
+  if (const auto stored = written.iteration.find(&loop); stored != written.iteration.end()) {
+    const IndexExpr iteration = ir::substitute(stored->second, [&](const ir::Index& leaf) {
+      const auto value = at.find(leaf.name);
+      return value == at.end() ? std::nullopt : std::optional(value->second);
+    });
+    return same_value(iteration, ir::named(loop.variable), terms_.ranges);
+  }
+  if (!same_name) return false;
+  for (size_t d = 0; d < load.slice.size(); ++d)
+    if (is_span_of(written.slice[d], loop) && is_span_of(load.slice[d], loop)) return true;
+  return false;
+}
+
+// Whether no iteration of the loop stores what another one accesses: all accesses are under one name and alike along an axis on
+// which no two iterations meet. Trivially so if the loop stores nothing there.
+bool Memory::iterations_are_apart(const Loop& loop, const std::string& base) {
+  std::vector<Access> accesses = accesses_in(loop.body);
+  std::erase_if(accesses, [&](const Access& a) { return base_of(a.name) != base; });
+  if (std::none_of(accesses.begin(), accesses.end(), [](const Access& a) { return a.is_store; })) return true;
+  std::set<std::string> inner;
+  ir::for_each_statement(loop.body, [&](const ir::Statement& s) {
+    if (const auto* nested = std::get_if<Loop>(&s.node)) inner.insert(nested->variable);
+    return true;
+  });
+  const Access& first = accesses[0];
+  for (const Access& access : accesses) {
+    if (access.name != first.name) return false;
+    for (const Axis& axis : access.slice)
+      if (axis.kind == Axis::Kind::by) return false;
+  }
+  for (size_t d = 0; d < first.slice.size(); ++d) {
+    if (!std::all_of(accesses.begin(), accesses.end(), [&](const Access& a) { return same_axis(a.slice[d], first.slice[d]); })) continue;
+    if (is_span_of(first.slice[d], loop)) return true;
+    if (loop.tile > 0) continue;
+    Linear begin = linear(first.slice[d].begin, terms_.ranges);
+    const auto part = begin.parts.find(loop.variable);
+    const auto size = ir::constant_value(first.slice[d].size);
+    if (part == begin.parts.end() || !size || *size > std::abs(part->second.coefficient)) continue;
+    begin.parts.erase(part);
+    // What is left is the same in every iteration.
+    std::set<std::string> rest = ir::names_in(to_index(begin));
+    if (!rest.contains(loop.variable) && std::none_of(rest.begin(), rest.end(), [&](const std::string& name) { return inner.contains(name); }))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace imbrex::optimize

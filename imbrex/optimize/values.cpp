@@ -1,0 +1,140 @@
+#include "imbrex/optimize/values.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace imbrex::optimize {
+namespace {
+
+using ir::IndexExpr;
+using ir::Op;
+using Kind = Term::Kind;
+
+// The coordinate that a reduction runs over, until it is a definition's own.
+const std::string kSummed = ".n";
+
+}  // namespace
+
+TermId Values::evaluate(const ir::ExprPtr& e) {
+  terms_.ranges[kTileRow] = counter_range(e->rows, terms_.ranges);
+  terms_.ranges[kTileColumn] = counter_range(e->columns, terms_.ranges);
+  switch (e->op) {
+    case Op::variable: return variables.at(e->name);
+    case Op::load: return memory_.load(*e);
+    case Op::constant: return terms_.constant(e->dtype, e->value);
+    case Op::index: return terms_.index(e->index);
+    case Op::iota: return terms_.index(ir::add(e->index, ir::named(kTileColumn)));
+    case Op::cast: return terms_.operation(Op::cast, e->dtype, {evaluate(e->args[0])}, e->mode);
+    case Op::row_sum:
+    case Op::row_max:
+    case Op::row_min:
+    case Op::col_sum:
+    case Op::col_max:
+    case Op::col_min: return evaluate_reduction(*e);
+    case Op::matmul: return evaluate_matmul(*e);
+    case Op::repeat_rows: return moved(e->args[0], ir::floor_div(ir::named(kTileRow), e->index), ir::named(kTileColumn), e);
+    case Op::columns: return moved(e->args[0], ir::named(kTileRow), ir::add(e->index, ir::named(kTileColumn)), e);
+    case Op::transpose: return moved(e->args[0], ir::named(kTileColumn), ir::named(kTileRow), e);
+    case Op::even: return moved(e->args[0], ir::named(kTileRow), ir::mul(ir::constant(2), ir::named(kTileColumn)), e);
+    case Op::odd: return moved(e->args[0], ir::named(kTileRow), ir::add(ir::mul(ir::constant(2), ir::named(kTileColumn)), ir::constant(1)), e);
+    case Op::interleave: {
+      const IndexExpr half = ir::floor_div(ir::named(kTileColumn), ir::constant(2));
+      const TermId even = moved(e->args[0], ir::named(kTileRow), half, e), odd = moved(e->args[1], ir::named(kTileRow), half, e);
+      return terms_.residues(ir::named(kTileColumn), {even, odd});
+    }
+    case Op::reshape: {
+      const IndexExpr place = ir::add(ir::mul(ir::named(kTileRow), e->columns), ir::named(kTileColumn));
+      return moved(e->args[0], ir::floor_div(place, e->args[0]->columns), ir::mod(place, e->args[0]->columns), e);
+    }
+    case Op::concat_rows:
+    case Op::concat_columns: return evaluate_concat(e);
+    case Op::row_sum_acc:
+    case Op::col_sum_acc:
+    case Op::matmul_acc: return evaluate_continued(e);
+    case Op::gather: refuse(e->origin, "a gather takes elements at places read from data");
+    default: return evaluate_elementwise(e);
+  }
+}
+
+// A sum that continues from zeros is the sum.
+TermId Values::evaluate_continued(const ir::ExprPtr& e) {
+  const Term& start = terms_.at(evaluate(e->args[0]));
+  if (start.kind != Kind::constant || start.value != 0 || std::signbit(start.value))
+    refuse(e->origin, fmt::format("a {} continues a value that is not zero", ir::name_of(e->op)));
+  if (e->op == Op::matmul_acc) return evaluate(ir::make_matmul(e->args[1], e->args[2], e->transpose_a, e->transpose_b, {{}, e->origin}));
+  return evaluate(ir::make_unary(e->op == Op::row_sum_acc ? Op::row_sum : Op::col_sum, e->args[1], {{}, e->origin}));
+}
+
+// A term over an argument's coordinates, at other coordinates.
+TermId Values::moved(const ir::ExprPtr& arg, const IndexExpr& row, const IndexExpr& column, const ir::ExprPtr& result) {
+  const TermId term = evaluate(arg);
+  terms_.ranges[kTileRow] = counter_range(result->rows, terms_.ranges);
+  terms_.ranges[kTileColumn] = counter_range(result->columns, terms_.ranges);
+  return terms_.substitute(term, {{kTileRow, row}, {kTileColumn, column}});
+}
+
+TermId Values::evaluate_elementwise(const ir::ExprPtr& e) {
+  std::vector<TermId> args;
+  for (const ir::ExprPtr& arg : e->args) {
+    const IndexExpr row = ir::is_one(arg->rows) ? ir::constant(0) : ir::named(kTileRow);
+    const IndexExpr column = ir::is_one(arg->columns) ? ir::constant(0) : ir::named(kTileColumn);
+    args.push_back(moved(arg, row, column, e));
+  }
+  return terms_.operation(e->op, e->dtype, std::move(args));
+}
+
+TermId Values::evaluate_concat(const ir::ExprPtr& e) {
+  const bool by_rows = e->op == Op::concat_rows;
+  std::vector<TermId> cases;
+  std::vector<IndexExpr> limits{ir::constant(0)};
+  for (const ir::ExprPtr& part : e->args) {
+    const IndexExpr row = by_rows ? ir::sub(ir::named(kTileRow), limits.back()) : ir::named(kTileRow);
+    const IndexExpr column = by_rows ? ir::named(kTileColumn) : ir::sub(ir::named(kTileColumn), limits.back());
+    cases.push_back(moved(part, row, column, e));
+    limits.push_back(ir::add(limits.back(), by_rows ? part->rows : part->columns));
+  }
+  return terms_.intervals(ir::named(by_rows ? kTileRow : kTileColumn), std::move(limits), std::move(cases));
+}
+
+TermId Values::reduced(Reduction reduction, const ir::Expr& e, const IndexExpr& extent, std::vector<TermId> body) {
+  // The number of elements is the same wherever the sum is used, so no loop may decide it.
+  for (const ir::Loop* loop : memory_.loops)
+    if (ir::names_in(simplify(extent, terms_.ranges)).contains(loop->variable))
+      refuse(e.origin, fmt::format("a {} is over a part that the loop {} chooses", ir::name_of(e.op), loop->variable));
+  const TermId term = terms_.reduce(reduction, e.dtype, extent, kSummed, std::move(body));
+  if (term == kNoTerm) refuse(e.origin, fmt::format("the places that a {} reads mix its axis with others", ir::name_of(e.op)));
+  return term;
+}
+
+TermId Values::evaluate_reduction(const ir::Expr& e) {
+  const bool over_row = e.op == Op::row_sum || e.op == Op::row_max || e.op == Op::row_min;
+  const ir::ExprPtr& arg = e.args[0];
+  const IndexExpr extent = over_row ? arg->columns : arg->rows;
+  const TermId body = evaluate(arg);
+  terms_.ranges[kSummed] = counter_range(extent, terms_.ranges);
+  const Substitution by = over_row ? Substitution{{kTileColumn, ir::named(kSummed)}} : Substitution{{kTileRow, ir::named(kSummed)}};
+  const Reduction reduction = e.op == Op::row_sum ? Reduction::row_sum
+                              : e.op == Op::col_sum ? Reduction::col_sum
+                              : (e.op == Op::row_max || e.op == Op::col_max) ? Reduction::max : Reduction::min;
+  return reduced(reduction, e, extent, {terms_.substitute(body, by)});
+}
+
+TermId Values::evaluate_matmul(const ir::Expr& e) {
+  const ir::ExprPtr &a = e.args[0], &b = e.args[1];
+  const IndexExpr extent = e.transpose_a ? a->rows : a->columns;
+  const TermId left = evaluate(a), right = evaluate(b);
+  terms_.ranges[kSummed] = counter_range(extent, terms_.ranges);
+  terms_.ranges[kTileRow] = counter_range(e.rows, terms_.ranges);
+  terms_.ranges[kTileColumn] = counter_range(e.columns, terms_.ranges);
+  const IndexExpr k = ir::named(kSummed), row = ir::named(kTileRow), column = ir::named(kTileColumn);
+  const TermId x = terms_.substitute(left, {{kTileRow, e.transpose_a ? k : row}, {kTileColumn, e.transpose_a ? row : k}});
+  const TermId y = terms_.substitute(right, {{kTileRow, e.transpose_b ? column : k}, {kTileColumn, e.transpose_b ? k : column}});
+  const Reduction reduction = a->dtype == DType::int8    ? Reduction::dot_int8
+                              : a->dtype == DType::uint8 ? Reduction::dot_uint8_int8
+                              : a->dtype == DType::bf16  ? Reduction::dot_bf16
+                                                         : Reduction::dot_f32;
+  return reduced(reduction, e, extent, {x, y});
+}
+
+}  // namespace imbrex::optimize

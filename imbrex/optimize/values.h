@@ -1,0 +1,34 @@
+// The value of a tile expression, element by element: a term over the row .r and the column .c of its tile.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "imbrex/optimize/memory.h"
+
+namespace imbrex::optimize {
+
+class Values {
+ public:
+  Values(Terms& terms, Memory& memory) : terms_(terms), memory_(memory) {}
+
+  std::map<std::string, TermId> variables;  // tile variables in scope
+
+  // Throws Refused.
+  TermId evaluate(const ir::ExprPtr& e);
+
+ private:
+  TermId evaluate_continued(const ir::ExprPtr& e);
+  TermId moved(const ir::ExprPtr& arg, const ir::IndexExpr& row, const ir::IndexExpr& column, const ir::ExprPtr& result);
+  TermId evaluate_elementwise(const ir::ExprPtr& e);
+  TermId evaluate_concat(const ir::ExprPtr& e);
+  TermId reduced(Reduction reduction, const ir::Expr& e, const ir::IndexExpr& extent, std::vector<TermId> body);
+  TermId evaluate_reduction(const ir::Expr& e);
+  TermId evaluate_matmul(const ir::Expr& e);
+
+  Terms& terms_;
+  Memory& memory_;
+};
+
+}  // namespace imbrex::optimize
