@@ -3,7 +3,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/codegen/generate.h"
-#include "imbrex/ir/verify.h"
+#include "imbrex/runtime/lower.h"
 #include "imbrex/target/isa.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/subject.h"
@@ -14,7 +14,7 @@ namespace {
 struct EmitOptions {
   SubjectOptions subject;
   std::string isa;
-  bool why = false, taps = false;
+  bool why = false, taps = false, as_written = false;
 };
 
 // Code for an instruction set that this machine lacks can be looked at, if not run.
@@ -33,11 +33,14 @@ void print_remark(const codegen::Remark& remark) {
 int emit(const EmitOptions& options) {
   const target::Isa isa = isa_to_emit(options.isa);
   const Subject subject = subject_of(options.subject);
-  const codegen::Generated generated = codegen::generate(subject.program, {.isa = isa, .taps = options.taps});
+  const runtime::Lowered lowered =
+      runtime::lower(subject.program, {.optimize = !options.as_written, .taps = options.taps, .prove = false, .cache = {}});
+  const codegen::Generated generated = codegen::generate(lowered.program, {.isa = isa, .taps = options.taps});
   if (!options.why) {
     fmt::print("{}", generated.source);
     return 0;
   }
+  if (!lowered.is_optimized) print_remark({lowered.where, "lowered as written: " + lowered.reason});
   for (const codegen::Remark& remark : generated.remarks) print_remark(remark);
   if (generated.remarks.empty()) fmt::print("everything in this kernel has its fast form\n");
   return 0;
@@ -50,6 +53,7 @@ void add_emit(CLI::App& app, int& status) {
   auto o = std::make_shared<EmitOptions>();
   o->subject.add_to(*command);
   command->add_option("--isa", o->isa, "Instruction set: scalar, avx2 or avx512 (default: the best of this machine)");
+  command->add_flag("--as-written", o->as_written, "The author's loops and tiles, not the optimized program's");
   command->add_flag("--why", o->why, "Instead of the code, what has no fast form in it, and why");
   command->add_flag("--taps", o->taps, "With the calls that tap(name, tile) makes");
   command->callback([o, &status] { status = emit(*o); });
