@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 
 #include "imbrex/base/error.h"
 #include "imbrex/codegen/generate.h"
@@ -66,10 +67,15 @@ std::string dispatcher_source(const AotKernel& kernel, const std::vector<target:
   return text + "  return nullptr;\n}\n}\n";
 }
 
+// Names that differ by case alone, and one called "count", get underscores.
 std::string enumeration(const AotKernel& kernel, const char* what, const std::vector<std::string>& names) {
+  std::set<std::string> taken = {"COUNT"};
   std::string text = "enum {\n";
-  for (size_t i = 0; i < names.size(); ++i)
-    text += fmt::format("  {}_{}_{} = {},\n", upper(kernel.symbol), what, upper(c_identifier(names[i])), i);
+  for (size_t i = 0; i < names.size(); ++i) {
+    std::string name = upper(c_identifier(names[i]));
+    while (!taken.insert(name).second) name += "_";
+    text += fmt::format("  {}_{}_{} = {},\n", upper(kernel.symbol), what, name, i);
+  }
   return text + fmt::format("  {}_{}_COUNT = {}\n}};\n", upper(kernel.symbol), what, names.size());
 }
 

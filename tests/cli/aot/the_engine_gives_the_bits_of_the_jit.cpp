@@ -1,0 +1,121 @@
+// examples/engine.c, a C program with its own threads and buffers on kernels compiled ahead of time, against the same kernel
+// compiled just in time; and what its library needs of the system.
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "imbrex/kernels/registry.h"
+#include "imbrex/runtime/kernel.h"
+#include "imbrex/tools/subject.h"
+#include "imbrex/tools/synthetic.h"
+#include "support/command.h"
+#include "support/compare.h"
+
+namespace imbrex::tests {
+namespace {
+
+using Tensors = std::map<std::string, Array>;
+
+void write_raw(const TemporaryFolder& folder, const std::string& name, const Array& array) {
+  std::ofstream(folder.file(name + ".bin"), std::ios::binary)
+      .write(reinterpret_cast<const char*>(array.bytes.data()), static_cast<std::streamsize>(array.bytes.size()));
+}
+
+// [in, out] as [out, in].
+Array turned(const Array& from) {
+  Array to = Array::zeros(from.dtype, {from.shape[1], from.shape[0]});
+  const auto bytes = static_cast<size_t>(bytes_of(from.dtype));
+  for (int64_t i = 0; i < from.size(); ++i) {
+    const int64_t target = i % from.shape[1] * from.shape[0] + i / from.shape[1];
+    std::copy_n(from.bytes.data() + static_cast<size_t>(i) * bytes, bytes, to.bytes.data() + static_cast<size_t>(target) * bytes);
+  }
+  return to;
+}
+
+struct Front {
+  explicit Front(int64_t tokens) : T(tokens) {
+    const ir::Program program = kernels::build("deepseek_v4/qkv_proj_rope", "", "demo", {}).program;
+    const Tensors inputs = tools::synthetic_layer(tools::shapes_of(program, {{"T", T}}, {ir::Role::input}), 11);
+    for (const auto& [name, array] : inputs) {
+      const bool is_weight = name == "wq_a" || name == "wq_b" || name == "wkv";
+      write_raw(folder, name, is_weight ? turned(array) : array);
+    }
+    runtime::CompileOptions options;
+    options.cache.directory = std::string(IMBREX_BINARY_DIR) + "/test-cache";
+    Tensors all = inputs;
+    runtime::run(runtime::compile(program, options), {}, all);
+    for (const char* name : {"q", "kv", "qr", "qr_scale"}) expected[name] = all.at(name);
+  }
+
+  void expect_engine(int threads, const std::string& isa, const std::string& emulator = "") const {
+    for (const auto& [name, array] : expected) std::filesystem::remove(folder.file(name + ".bin"));
+    const CommandResult result = run_command(fmt::format("{} {} '{}' '{}' {} {}", isa.empty() ? "" : "IMBREX_ISA=" + isa,
+                                                         emulator, IMBREX_ENGINE, folder.path(), T, threads));
+    ASSERT_EQ(result.status, 0) << result.err;
+    EXPECT_NE(result.out.find(isa), std::string::npos) << result.out;
+    for (const auto& [name, array] : expected) {
+      Array output = Array::zeros(array.dtype, array.shape);
+      const std::string bytes = read_text(folder.file(name + ".bin"));
+      ASSERT_EQ(bytes.size(), output.bytes.size()) << name;
+      std::memcpy(output.bytes.data(), bytes.data(), bytes.size());
+      const auto difference = test::first_difference(output, array);
+      EXPECT_FALSE(difference) << name << *difference << ", T=" << T << ", " << threads << " threads, " << isa;
+    }
+  }
+
+  int64_t T;
+  TemporaryFolder folder;
+  Tensors expected;
+};
+
+TEST(Engine, GivesTheBitsOfTheJit) {
+  for (const int64_t T : {1, 2, 15, 17, 65}) {
+    const Front front(T);
+    for (const target::Isa isa : target::supported_isas())
+      for (const int threads : {1, 2, 3}) front.expect_engine(threads, target::name_of(isa));
+    front.expect_engine(2, "");
+  }
+}
+
+TEST(Engine, RunsOnAProcessorWithoutAnyExtension) {
+  if (run_command("qemu-x86_64 --version").status != 0) GTEST_SKIP() << "no qemu-x86_64";
+  const Front front(3);
+  front.expect_engine(2, "", "qemu-x86_64 -cpu qemu64");
+  const CommandResult forced =
+      run_command(fmt::format("IMBREX_ISA=avx2 qemu-x86_64 -cpu qemu64 '{}' '{}' 3 1", IMBREX_ENGINE, front.folder.path()));
+  EXPECT_EQ(forced.status, 1) << forced.status;  // an error, not a signal
+  EXPECT_NE(forced.err.find("cannot run"), std::string::npos) << forced.err;
+}
+
+TEST(Engine, RefusesBadArguments) {
+  const TemporaryFolder empty;
+  for (const char* arguments : {"", "0 1", "3 0", "-1 1", "3 100000", "x y", "3 1"}) {
+    const CommandResult result = run_command(fmt::format("'{}' '{}' {}", IMBREX_ENGINE, empty.path(), arguments));
+    EXPECT_EQ(result.status, 1) << arguments;
+    EXPECT_NE(result.err.find("engine: "), std::string::npos) << arguments;
+  }
+}
+
+// Names that the library takes from elsewhere, and those that a linker could replace by another library's copy.
+TEST(AheadOfTimeLibrary, NeedsTheCLibraryAlone) {
+  const CommandResult names = run_command(fmt::format("nm -P '{}'", IMBREX_ENGINE_LIBRARY));
+  ASSERT_EQ(names.status, 0) << names.err;
+  std::istringstream lines(names.out);
+  int kernels = 0;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name, kind;
+    words >> name >> kind;
+    if (kind.empty() || kind.size() > 1) continue;
+    EXPECT_EQ(std::string("WVuwv").find(kind), std::string::npos) << line;  // shared inline functions
+    EXPECT_FALSE(kind == "U" && (name.starts_with("_Z") || name.starts_with("__cxa") || name.starts_with("__gxx"))) << line;
+    if (kind == "T") {
+      EXPECT_TRUE(name.starts_with("deepseek_v4_qkv_proj_rope")) << line;
+      ++kernels;
+    }
+  }
+  EXPECT_EQ(kernels, 4);  // the dispatcher and three instruction sets
+}
+
+}  // namespace
+}  // namespace imbrex::tests
