@@ -91,10 +91,10 @@ void qproj(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp32)
   });
 }
 
-// The rows of split s of `splits`, a tile at a time.
-void rows_of_split(const Dim& T, Int splits, const Index& s, const std::function<void(Span)>& body) {
+// The rows of split s of `splits`, all at once: how many rows fit on chip decides how many splits there must be.
+Span rows_of_split(const Dim& T, Int splits, const Index& s) {
   const Index rows = ceil_div(T, splits);
-  range(tiles(between(s * rows, min((s + 1) * rows, T)), row_tile).named("t"), body);
+  return between(s * rows, min((s + 1) * rows, T));
 }
 
 void rope_reassemble(const std::string& scope, const Dim& T, const Tensor& even_bf16, const Tensor& odd_bf16,
@@ -112,15 +112,14 @@ void q_heads(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp3
     Tensor q_rope_fp32 = create_tensor("q_rope_fp32", f32, {f.T, rope_dim});
     at("q_head_rms_rope", [&] {
       range(Range(config.row_splits).named("split"), [&](Index s) {
-        rows_of_split(f.T, config.row_splits, s, [&](Span t) {
-          Tile u = Tile(q_proj_fp32(t, span(h * head_dim, head_dim))).named("u");
-          Tile inv = inverse_rms(row_sum(u * u), head_dim, config.eps).named("q_inv");
-          f.q(t, h, span(0, nope_dim)) = cast(q_proj_fp32(t, span(h * head_dim, nope_dim)) * inv, bf16, rint);
-          Tile tail = (q_proj_fp32(t, span(h * head_dim + nope_dim, rope_dim)) * inv).named("q_tail");
-          const Pair rotated = rotate(f, t, tail);
-          q_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
-          q_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
-        });
+        const Span t = rows_of_split(f.T, config.row_splits, s);
+        Tile u = Tile(q_proj_fp32(t, span(h * head_dim, head_dim))).named("u");
+        Tile inv = inverse_rms(row_sum(u * u), head_dim, config.eps).named("q_inv");
+        f.q(t, h, span(0, nope_dim)) = cast(q_proj_fp32(t, span(h * head_dim, nope_dim)) * inv, bf16, rint);
+        Tile tail = (q_proj_fp32(t, span(h * head_dim + nope_dim, rope_dim)) * inv).named("q_tail");
+        const Pair rotated = rotate(f, t, tail);
+        q_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
+        q_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
       });
     });
     rope_reassemble("q_rope_reassemble", f.T, q_rot_even_bf16, q_rot_odd_bf16, q_rope_fp32);
@@ -137,15 +136,14 @@ void kv_rms(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
   const Span nope = span(0, nope_dim), tail_columns = span(nope_dim, rope_dim);
   parallel(Range(config.row_splits).named("split"), [&](Index s) {
     at("kv_rms", [&] {
-      rows_of_split(f.T, config.row_splits, s, [&](Span t) {
-        Tile v = Tile(kv_fp32(t, all)).named("kv_row");
-        Tile inv = inverse_rms(row_sum(v * v), head_dim, config.eps).named("kv_inv");
-        f.kv(t, nope) = cast(kv_fp32(t, nope) * inv * cast(f.gamma_ckv(nope), f32), bf16, rint);
-        Tile tail = (kv_fp32(t, tail_columns) * inv * cast(f.gamma_ckv(tail_columns), f32)).named("kv_tail");
-        const Pair rotated = rotate(f, t, tail);
-        kv_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
-        kv_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
-      });
+      const Span t = rows_of_split(f.T, config.row_splits, s);
+      Tile v = Tile(kv_fp32(t, all)).named("kv_row");
+      Tile inv = inverse_rms(row_sum(v * v), head_dim, config.eps).named("kv_inv");
+      f.kv(t, nope) = cast(kv_fp32(t, nope) * inv * cast(f.gamma_ckv(nope), f32), bf16, rint);
+      Tile tail = (kv_fp32(t, tail_columns) * inv * cast(f.gamma_ckv(tail_columns), f32)).named("kv_tail");
+      const Pair rotated = rotate(f, t, tail);
+      kv_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
+      kv_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
     });
   });
   rope_reassemble("kv_rope_reassemble", f.T, kv_rot_even_bf16, kv_rot_odd_bf16, kv_rope_fp32);
