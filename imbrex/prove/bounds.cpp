@@ -180,22 +180,27 @@ void check_gather(const Subject& subject, const TileGather& gather, Findings& fi
        false});
 }
 
+// What is wrong with the access, if anything. An access that is not affine has been reported as that.
+std::optional<Diagnostic> leaves_tensor(const Subject& subject, const Access& access) {
+  for (size_t k = 0; k < access.slice.size(); ++k) try {
+      const isl::set bad = subject.relations.outside(access, k);
+      if (bad.is_empty()) continue;
+      const std::string data = data_behind(access, access.slice[k]);
+      const bool open = !data.empty() && !is_assumed_about(access.guards, data);
+      return open ? unassumed(subject, access, access.slice[k], access.shape[k], data) : outside_of(subject, access, k, bad);
+    } catch (const NotAffine&) {
+      continue;
+    }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Findings check_bounds(const Subject& subject) {
   Findings findings;
   for (const Access& access : subject.accesses.all) {
-    if (!subject.sets[access.order]) continue;
     ++findings.examined;
-    for (size_t k = 0; k < access.slice.size(); ++k) {
-      const isl::set bad = subject.relations.outside(access, k);
-      if (bad.is_empty()) continue;
-      const std::string data = data_behind(access, access.slice[k]);
-      const bool open = !data.empty() && !is_assumed_about(access.guards, data);
-      findings.diagnostics.push_back(open ? unassumed(subject, access, access.slice[k], access.shape[k], data)
-                                          : outside_of(subject, access, k, bad));
-      break;
-    }
+    if (auto diagnostic = leaves_tensor(subject, access)) findings.diagnostics.push_back(std::move(*diagnostic));
   }
   for (const TileGather& gather : subject.accesses.gathers) {
     ++findings.examined;

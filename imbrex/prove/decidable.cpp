@@ -26,10 +26,35 @@ std::string obstacle(const std::string& text, const ir::IndexExpr& culprit) {
   }
 }
 
+std::string shape_text(const std::vector<ir::IndexExpr>& shape) {
+  std::string text;
+  for (const ir::IndexExpr& extent : shape) text += (text.empty() ? "" : ", ") + ir::to_text(extent);
+  return "[" + text + "]";
+}
+
+// The two shapes of one memory have no common axis of a constant size below the one that is unknown.
+Diagnostic of_view(const Subject& subject, const Access& access) {
+  const ir::Tensor& tensor = *access.memory->tensor;
+  return {
+      "undecidable",
+      subject.where(access.origin),
+      fmt::format(
+          "which elements of {} {} {} touches cannot be decided: rows of its view {} are as long as a number that is unknown",
+          tensor.name, shape_text(tensor.shape), text_of_access(access.name, access.slice, access.shape),
+          shape_text(access.shape)),
+      fmt::format("let the view keep the unknown axes of {}, first and in their order, and split or join those of constant size",
+                  tensor.name),
+      {},
+      false};
+}
+
 }  // namespace
 
 Diagnostic undecidable(const Subject& subject, const Access& access, const ir::IndexExpr& culprit) {
   const std::string text = author_text(subject, culprit);
+  const std::set<std::string> names = ir::names_in(culprit);
+  if (std::any_of(names.begin(), names.end(), [](const std::string& name) { return name.starts_with('.'); }))
+    return of_view(subject, access);
   return {"undecidable",
           subject.where(access.origin),
           fmt::format("which elements {} touches cannot be decided: {}", text_of_access(access.name, access.slice, access.shape),

@@ -105,6 +105,8 @@ void prove_or_throw(const ir::Program& program, const Options& options) {
   if (!errors.empty()) throw UserError(std::move(errors));
 }
 
+const char* revision() { return IMBREX_PROVER_REVISION; }
+
 std::string dependence_graph(const ir::Program& program, const Options& options) {
   const Accesses accesses = accesses_of(program);
   const Context ctx = make_context(options);

@@ -67,6 +67,9 @@ Report prove(const ir::Program& program, const Options& options = {});
 // Throws UserError with all errors of the report unless the program is proven.
 void prove_or_throw(const ir::Program& program, const Options& options = {});
 
+// Differs for provers that may come to different verdicts: a hash of this library's sources.
+const char* revision();
+
 // The dependence graph of scopes as DOT: an edge from a scope to each later one that reads what it wrote (or writes what it read
 // or wrote), labelled with the kind, the tensor and the bytes.
 std::string dependence_graph(const ir::Program& program, const Options& options = {});

@@ -28,7 +28,8 @@ std::string text_of(const ir::Condition& condition) {
   return text;
 }
 
-// As generated code numbers them: each `assume` in the order of the text, then all that data decides, then the layout that views need.
+// As generated code numbers them: each `assume` in the order of the text, then all that data decides, then the layout that views
+// need.
 std::vector<std::string> assumptions_of(const ir::Program& program) {
   std::vector<std::string> texts;
   std::string from_data = "that indices read from data lie inside their tensors";
@@ -78,7 +79,7 @@ CompiledKernel CompiledKernel::from_source(const std::string& source, const std:
 
 CompiledKernel compile(const ir::Program& program, const CompileOptions& options) {
   const target::Isa isa = choose_isa(options.isa);
-  Lowered lowered = lower(program, {options.optimize, options.taps});
+  Lowered lowered = lower(program, {options.optimize, options.taps, options.prove, options.cache});
   codegen::Options generating;
   generating.isa = isa;
   generating.taps = options.taps;

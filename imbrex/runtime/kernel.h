@@ -33,6 +33,7 @@ struct CompileOptions {
   std::optional<target::Isa> isa;  // unset: $IMBREX_ISA, else the best that this machine runs
   bool taps = false;               // tap(name, tile) calls Call::on_tap
   bool optimize = true;            // else code is generated from the loops as they are written
+  bool prove = true;               // else a kernel that races, loses rows or leaves its tensors may do so when it runs
   CacheOptions cache;
   std::vector<std::string> flags;  // more flags for the compiler, such as sanitizers
 };

@@ -5,12 +5,15 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/ir/program.h"
+#include "imbrex/runtime/proof.h"
 
 namespace imbrex::runtime {
 
 struct LowerOptions {
   bool optimize = true;
   bool taps = false;  // tap(name, tile) will be called: then the tiles are those that the author wrote
+  bool prove = true;
+  CacheOptions cache = {};  // where verdicts are kept
 };
 
 struct Lowered {
@@ -19,9 +22,10 @@ struct Lowered {
   // Why it is as written, and what in the source made it so.
   std::string reason;
   SourceLine where;
+  Proof proof;  // of what the author wrote; none if it was not asked for
 };
 
-// UserError where the program does not verify.
+// UserError where the program does not verify, or is not proven.
 Lowered lower(const ir::Program& program, const LowerOptions& options);
 
 }  // namespace imbrex::runtime

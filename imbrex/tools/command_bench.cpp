@@ -24,7 +24,7 @@ struct BenchOptions {
   std::string isa;
   int64_t threads = 0, rounds = 15;
   uint64_t seed = 1;
-  bool json = false, no_plain = false;
+  bool json = false, no_plain = false, unproven = false;
 };
 
 // Something that is run once a round and timed.
@@ -162,18 +162,21 @@ int bench(BenchOptions options) {
   const Subject subject = subject_of(options.subject);
   Progress progress;
   progress.say("compiling");
-  const runtime::CompiledKernel kernel = runtime::compile(subject.program, {.isa = isa, .taps = false, .cache = {}, .flags = {}});
+  const runtime::CompiledKernel kernel =
+      runtime::compile(subject.program, {.isa = isa, .prove = !options.unproven, .cache = {}, .flags = {}});
   runtime::Executor executor(threads);
 
   std::vector<std::map<std::string, int64_t>> sizes;
   for (int64_t tokens : options.tokens) sizes.push_back(dims_of(subject.program, {{"T", tokens}}));
   if (sizes.empty()) sizes.push_back(dims_of(subject.program, {}));
 
-  nlohmann::json out = {{"kernel", subject.name}, {"variant", subject.variant},  {"preset", subject.preset},
-                        {"threads", threads},     {"isa", target::name_of(isa)}, {"rounds", options.rounds}};
+  nlohmann::json out = {{"kernel", subject.name},     {"variant", subject.variant},  {"preset", subject.preset},
+                        {"threads", threads},         {"isa", target::name_of(isa)}, {"rounds", options.rounds},
+                        {"proven", !options.unproven}};
   if (!options.json)
     fmt::print("{}  {}  {}  {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset, subject.variant,
                target::description_of(isa), threads, options.rounds);
+  if (!options.json && options.unproven) fmt::print("proof: NONE, --unproven skipped it\n");
   for (const auto& dims : sizes) {
     Bench one(options, subject, kernel, executor, dims);
     one.measure(progress);
@@ -199,6 +202,7 @@ void add_bench(CLI::App& app, int& status) {
   command->add_option("--rounds", o->rounds, "Interleaved rounds (default 15)")->check(CLI::Range(1, 100000));
   command->add_option("--seed", o->seed, "Seed of the inputs (default 1)");
   command->add_flag("--no-plain", o->no_plain, "Without the plain loops, which take most of the time");
+  command->add_flag("--unproven", o->unproven, "Without the proof; says so in the output");
   command->add_flag("--json", o->json, "JSON instead of the table");
   command->callback([o, &status] { status = bench(*o); });
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "imbrex/base/error.h"
+#include "imbrex/runtime/proof.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/expose.h"
@@ -23,7 +24,7 @@ struct RunOptions {
   std::string backend = "host", isa, save, replay;
   int64_t threads = 0, repeat = 20;
   uint64_t seed = 1;
-  bool json = false, verbose = false;
+  bool json = false, verbose = false, unproven = false;
 };
 
 // Outputs larger than this are not compared with the interpreter unless nothing else can judge them: it is slow.
@@ -36,6 +37,7 @@ class Run {
 
   int operator()() {
     choose_subject();
+    prove();
     make_inputs();
     if (options_.backend == "host")
       run_on_this_machine();
@@ -93,6 +95,12 @@ class Run {
     return tokens;
   }
 
+  void prove() {
+    if (options_.unproven) return;
+    progress_.say("proving");
+    report_.proof = runtime::require_proof(subject_.program, {});
+  }
+
   void make_inputs() {
     const std::vector<TensorShape> wanted = shapes_of(subject_.program, dims_, {ir::Role::input, ir::Role::inout});
     progress_.say(options_.replay.empty() ? "making inputs" : "reading inputs");
@@ -124,7 +132,7 @@ class Run {
 
   runtime::CompiledKernel compiled(const ir::Program& program, target::Isa isa) {
     progress_.say("compiling");
-    return runtime::compile(program, {.isa = isa, .taps = false, .cache = {}, .flags = {}});
+    return runtime::compile(program, {.isa = isa, .prove = false, .cache = {}, .flags = {}});
   }
 
   void run_on_this_machine() {
@@ -273,6 +281,7 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--repeat", o->repeat, "Timed runs (default 20)")->check(CLI::Range(1, 1000000));
   command->add_option("--save", o->save, "Folder to write inputs, expected and outputs to");
   command->add_option("--replay", o->replay, "Folder to read inputs, and expected where it is there, from");
+  command->add_flag("--unproven", o->unproven, "Without the proof; says so in the output");
   command->add_flag("--json", o->json, "JSON instead of the screen");
   command->add_flag("--verbose", o->verbose, "Histograms of errors and every stage");
   command->callback([o, &status] { status = Run(*o)(); });

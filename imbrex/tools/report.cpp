@@ -56,6 +56,12 @@ void print_stages(const FrontReport& front) {
              100 * front.unquantized_q, 100 * front.unquantized_kv, front.unquantized_tokens);
 }
 
+std::string proof_text(const RunReport& report) {
+  if (!report.proof) return "NONE: --unproven skipped it; this kernel may race, lose rows or leave its tensors";
+  const std::string sizes = report.dims.empty() ? "for its one size" : "for every size";
+  return fmt::format("{}, {:.1f} ms{}", sizes, 1e3 * report.proof->seconds, report.proof->from_cache ? " cached" : "");
+}
+
 void print_times(const RunReport& report) {
   std::vector<std::string> compile;
   if (report.compile_cold_seconds) compile.push_back(fmt::format("{:.1f} s cold", *report.compile_cold_seconds));
@@ -109,6 +115,7 @@ void print_screen(const RunReport& report, bool verbose) {
   if (verbose && report.front) print_stages(*report.front);
   if (!report.bits.empty()) fmt::print("bits      equal {}\n", report.bits);
   if (!report.bits_differ.empty()) fmt::print("bits      FAIL: they differ {}\n", report.bits_differ);
+  fmt::print("proof     {}\n", proof_text(report));
   print_times(report);
 }
 
@@ -139,6 +146,8 @@ std::string json_of(const RunReport& report) {
     }
     out["error_of_rounding"] = {{"q", report.front->unquantized_q}, {"kv", report.front->unquantized_kv}};
   }
+  out["proven"] = report.proof.has_value();
+  if (report.proof) out["proof_ms"] = 1e3 * report.proof->seconds, out["proof_cached"] = report.proof->from_cache;
   if (report.compile_cold_seconds) out["compile_cold_s"] = *report.compile_cold_seconds;
   if (report.compile_cached_seconds) out["compile_cached_ms"] = 1e3 * *report.compile_cached_seconds;
   if (!report.seconds.empty()) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "imbrex/runtime/proof.h"
 #include "imbrex/tools/front_check.h"
 
 namespace imbrex::tools {
@@ -19,9 +20,10 @@ struct RunReport {
   uint64_t seed = 0;
   std::string compared_with;  // "the reference", "the interpreter", "expected.safetensors"
   std::vector<OutputResult> outputs;
-  std::optional<FrontReport> front;  // its outputs are those above
-  std::string bits;                  // what the outputs' bits were found equal to; empty: nothing
-  std::string bits_differ;           // what they were not equal to; empty: all were
+  std::optional<FrontReport> front;     // its outputs are those above
+  std::string bits;                     // what the outputs' bits were found equal to; empty: nothing
+  std::string bits_differ;              // what they were not equal to; empty: all were
+  std::optional<runtime::Proof> proof;  // none: it was not asked for
   std::optional<double> compile_cold_seconds, compile_cached_seconds;
   std::vector<double> seconds;       // of each timed run
   double bytes = 0, operations = 0;  // of one run; operations 0: not counted

@@ -1,18 +1,8 @@
-// Kernels with one defect each, in cases/*.cases. A case is
-//
-//   == NAME: ID [on TARGET T=N]
-//   the kernel
-//   -- try
-//   - a line of it                (one or more; together they are the hinted edit)
-//   + the line in its place       ("+" alone drops it)
-//   -- says
-//   the whole message, word for word
-//
-// The kernel is refused with exactly this id and message, and faults so when it is run with the dimensions named; with the edit
-// it passes. IMBREX_UPDATE_GOLDEN=1 rewrites the messages.
+// Kernels with one defect each, in cases/*.cases (support/defect_cases.h has their form). The kernel is refused with exactly this
+// id and message, and faults so when it is run with the dimensions named; with the edit it passes. IMBREX_UPDATE_GOLDEN=1
+// rewrites the messages.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -23,70 +13,14 @@
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/prove/prove.h"
+#include "support/defect_cases.h"
 
 namespace imbrex::prove {
 namespace {
 
-struct Case {
-  std::string name, id, target = "host", kernel, edit, says;
-  std::map<std::string, int64_t> dims;
-};
+using namespace tests;
 
-const std::filesystem::path kFolder = std::filesystem::path(IMBREX_SOURCE_DIR) / "tests/error/prove/cases";
-
-Case heading(const std::string& line) {
-  Case result;
-  std::istringstream words(line.substr(3));
-  std::string word;
-  words >> result.name >> result.id;
-  result.name.pop_back();  // the colon
-  while (words >> word) {
-    if (word == "on")
-      words >> result.target;
-    else
-      result.dims[word.substr(0, word.find('='))] = std::stoll(word.substr(word.find('=') + 1));
-  }
-  return result;
-}
-
-std::vector<Case> cases_of(const std::filesystem::path& path) {
-  std::vector<Case> cases;
-  std::ifstream file(path);
-  std::string* part = nullptr;
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("== ", 0) == 0) {
-      cases.push_back(heading(line));
-      part = &cases.back().kernel;
-    } else if (line == "-- try") {
-      part = &cases.back().edit;
-    } else if (line == "-- says") {
-      part = &cases.back().says;
-    } else if (part) {
-      *part += line + "\n";
-    }
-  }
-  return cases;
-}
-
-// The kernel with each "- line" replaced by the "+ line" after it. Indentation does not count.
-std::string edited(const Case& c) {
-  std::istringstream edits(c.edit);
-  std::string kernel = c.kernel, old_line, line;
-  while (std::getline(edits, line)) {
-    if (line.rfind("- ", 0) == 0) {
-      old_line = line.substr(2) + "\n";
-    } else if (line.rfind("+", 0) == 0) {
-      const size_t at = kernel.find(old_line);
-      EXPECT_NE(at, std::string::npos) << c.name << ": no such line: " << old_line;
-      if (at == std::string::npos) continue;
-      const std::string replacement = line.size() > 2 ? line.substr(2) + "\n" : "\n";
-      kernel.replace(at, old_line.size(), replacement);
-    }
-  }
-  return kernel;
-}
-
-Report report_of(const Case& c, const std::string& kernel) {
+Report report_of(const DefectCase& c, const std::string& kernel) {
   const ir::Program program = ir::parse(kernel, "kernel.tile");
   Options options;
   options.target = c.target;
@@ -128,9 +62,9 @@ int64_t rows_in(const std::string& message) {
   return at == std::string::npos ? 1 : std::stoll(message.substr(at + 3));
 }
 
-void rewrite(const std::filesystem::path& path, const std::vector<Case>& cases) {
+void rewrite(const std::filesystem::path& path, const std::vector<DefectCase>& cases) {
   std::ofstream file(path);
-  for (const Case& c : cases) {
+  for (const DefectCase& c : cases) {
     file << "== " << c.name << ": " << c.id;
     if (c.target != "host") file << " on " << c.target;
     for (const auto& [dim, value] : c.dims) file << " " << dim << "=" << value;
@@ -142,10 +76,10 @@ void rewrite(const std::filesystem::path& path, const std::vector<Case>& cases) 
 class EverySeededDefect : public testing::TestWithParam<const char*> {};
 
 TEST_P(EverySeededDefect, IsNamedAndTheHintRepairsIt) {
-  const std::filesystem::path path = kFolder / (std::string(GetParam()) + ".cases");
-  std::vector<Case> cases = cases_of(path);
+  const std::filesystem::path path = folder_of_cases() / (std::string(GetParam()) + ".cases");
+  std::vector<DefectCase> cases = cases_of(path);
   EXPECT_GE(cases.size(), 8u);
-  for (Case& c : cases) {
+  for (DefectCase& c : cases) {
     SCOPED_TRACE(c.name);
     try {
       const Report report = report_of(c, c.kernel);

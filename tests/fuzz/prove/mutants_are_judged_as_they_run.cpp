@@ -1,0 +1,201 @@
+// The prover against the interpreter's checked mode. Good kernels: the library, the repaired hand-made ones, random ones; none
+// may be refused. Each is then broken in one place. A mutant is harmful if it faults for one of several sizes, or for those that
+// the prover names; each harmful one must be refused with the fault's id and line, and no harmless one.
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <regex>
+
+#include "imbrex/interpret/interpreter.h"
+#include "imbrex/ir/parse.h"
+#include "imbrex/ir/print.h"
+#include "imbrex/ir/verify.h"
+#include "imbrex/ir/visit.h"
+#include "imbrex/kernels/registry.h"
+#include "imbrex/prove/prove.h"
+#include "random/mutate.h"
+#include "random/random_kernel.h"
+#include "support/defect_cases.h"
+
+namespace imbrex::prove {
+namespace {
+
+using namespace test;
+using Dims = std::map<std::string, int64_t>;
+
+constexpr uint64_t kRandomKernels = 330;
+constexpr size_t kMutantsOfEach = 5;
+constexpr size_t kMutantsOfFront = 30;
+
+struct GoodKernel {
+  std::string name;
+  ir::Program program;
+  std::vector<int64_t> sizes;  // of each dimension, to run mutants with
+  size_t mutants = 0;
+};
+
+bool is_decided_by_data(const ir::Program& program) {
+  const std::string text = ir::print(program);
+  return text.find("by ") != std::string::npos || text.find("gather(") != std::string::npos ||
+         text.find("read ") != std::string::npos;
+}
+
+void add_library(std::vector<GoodKernel>& kernels) {
+  for (const kernels::Entry& entry : kernels::registry())
+    for (const std::string& variant : entry.variants) {
+      const bool is_front = entry.variants.size() > 1;
+      kernels::Options options;
+      if (is_front) options = {{"hidden", 64}, {"heads", 1}, {"q_lora", 64}};
+      for (const kernels::OptionInfo& option : entry.options)
+        if (options.count(option.name)) options[option.name] = std::max(options[option.name], option.multiple_of);
+      kernels.push_back({entry.name + " " + variant,
+                         kernels::build(entry.name, variant, "", options).program,
+                         {1, 17},
+                         is_front ? kMutantsOfFront : kMutantsOfEach});
+    }
+}
+
+void add_repaired(std::vector<GoodKernel>& kernels) {
+  for (const auto& entry : std::filesystem::directory_iterator(tests::folder_of_cases()))
+    for (const tests::DefectCase& c : tests::cases_of(entry.path())) {
+      if (c.id == "over-capacity") continue;  // large, and good on the host
+      kernels.push_back({c.name, ir::parse(tests::edited(c), "kernel.tile"), {1, 2, 3, 5, 8, 17, 33}, kMutantsOfEach});
+    }
+}
+
+std::vector<GoodKernel> good_kernels() {
+  std::vector<GoodKernel> kernels;
+  add_library(kernels);
+  add_repaired(kernels);
+  Limits limits;
+  limits.extent = 14;
+  for (uint64_t seed = 0; seed < kRandomKernels; ++seed)
+    kernels.push_back(
+        {"random " + std::to_string(seed), random_case(seed, limits).program, {1, 2, 3, 5, 8, 13, 17}, kMutantsOfEach});
+  std::erase_if(kernels, [](const GoodKernel& kernel) { return is_decided_by_data(kernel.program); });
+  return kernels;
+}
+
+std::vector<Diagnostic> errors_of(const Report& report) {
+  std::vector<Diagnostic> errors = report.diagnostics;
+  std::erase_if(errors, [](const Diagnostic& diagnostic) { return diagnostic.is_warning; });
+  return errors;
+}
+
+std::optional<Diagnostic> fault_of(const ir::Program& program, const Dims& dims) {
+  Random random(7);
+  std::map<std::string, Array> tensors = random_inputs(program, dims, random);
+  interpret::Options options;
+  options.checked = true;
+  try {
+    interpret::run(program, dims, tensors, options);
+  } catch (const interpret::Fault& fault) {
+    return fault.diagnostics().at(0);
+  }
+  return std::nullopt;
+}
+
+// The sizes that the message shows first; those that it leaves out do not matter.
+Dims sizes_in(const ir::Program& program, const std::string& message) {
+  Dims dims;
+  for (const ir::Dim& dim : program.dims) {
+    std::smatch found;
+    const bool is_shown = std::regex_search(message, found, std::regex("\\b" + dim.name + "=([0-9]+)"));
+    dims[dim.name] = is_shown ? std::stoll(found[1]) : 3;
+  }
+  return dims;
+}
+
+// All dimensions alike, then each size beside the next.
+std::vector<Dims> sizes_to_run(const GoodKernel& kernel) {
+  std::vector<Dims> all;
+  for (size_t shift = 0; shift < std::min<size_t>(kernel.program.dims.size(), 2) || shift == 0; ++shift)
+    for (size_t k = 0; k < kernel.sizes.size(); ++k) {
+      Dims dims;
+      for (size_t d = 0; d < kernel.program.dims.size(); ++d)
+        dims[kernel.program.dims[d].name] = kernel.sizes[(k + d * shift * 2) % kernel.sizes.size()];
+      all.push_back(dims);
+    }
+  return all;
+}
+
+bool is_about_memory(const std::string& id) {
+  return id == "out-of-bounds" || id == "uninitialised-read" || id == "output-not-written" || id == "parallel-conflict";
+}
+
+bool is_named(const std::vector<Diagnostic>& errors, const Diagnostic& fault) {
+  return std::any_of(errors.begin(), errors.end(), [&](const Diagnostic& error) {
+    if (error.id != fault.id) return false;
+    return error.where == fault.where || std::any_of(error.notes.begin(), error.notes.end(),
+                                                     [&](const Diagnostic::Note& note) { return note.where == fault.where; });
+  });
+}
+
+struct Counts {
+  int good = 0, harmful = 0, harmless = 0, undecided = 0, other = 0;
+};
+
+// Every counterexample that is printed does fault.
+std::optional<Diagnostic> fault_of_counterexamples(const ir::Program& program, const std::vector<Diagnostic>& errors) {
+  std::optional<Diagnostic> first;
+  for (const Diagnostic& error : errors) {
+    if (!is_about_memory(error.id)) continue;
+    const std::optional<Diagnostic> fault = fault_of(program, sizes_in(program, error.message));
+    EXPECT_TRUE(fault) << "no fault at the sizes of: " << render(error);
+    if (fault && !first) first = fault;
+  }
+  return first;
+}
+
+void judge(const GoodKernel& kernel, const Mutant& mutant, Counts& counts) {
+  SCOPED_TRACE(kernel.name + ", " + mutant.what + "\n" + mutant.text);
+  const std::vector<Diagnostic> errors = errors_of(prove(mutant.program));
+  std::optional<Diagnostic> fault;
+  for (const Dims& dims : sizes_to_run(kernel)) {
+    fault = fault_of(mutant.program, dims);
+    if (fault) break;
+  }
+  if (fault && !is_about_memory(fault->id)) {
+    ++counts.other;
+    return;
+  }
+  const std::optional<Diagnostic> shown = fault_of_counterexamples(mutant.program, errors);
+  if (!fault) fault = shown;
+  std::string said;
+  for (const Diagnostic& error : errors) said += render(error) + "\n";
+  if (!fault) {
+    const bool is_undecided =
+        std::any_of(errors.begin(), errors.end(), [](const Diagnostic& e) { return e.id == "undecidable"; });
+    ++(is_undecided ? counts.undecided : counts.harmless);
+    if (!is_undecided) {
+      EXPECT_TRUE(errors.empty()) << "harmless, but refused:\n" << said;
+    }
+    return;
+  }
+  ++counts.harmful;
+  EXPECT_TRUE(is_named(errors, *fault)) << "harmful:\n" << render(*fault) << "\nbut said is only:\n" << said;
+}
+
+TEST(Mutants, HarmfulOnesAreRefusedAndHarmlessOnesPass) {
+  Counts counts;
+  for (const GoodKernel& kernel : good_kernels()) {
+    const Report report = prove(kernel.program);
+    EXPECT_TRUE(report.proven) << kernel.name << "\n" << ir::print(kernel.program) << report.text();
+    ++counts.good;
+    for (const Dims& dims : sizes_to_run(kernel)) {
+      const std::optional<Diagnostic> fault = fault_of(kernel.program, dims);
+      EXPECT_FALSE(fault && is_about_memory(fault->id)) << kernel.name << "\n" << ir::print(kernel.program) << render(*fault);
+    }
+    for (const Mutant& mutant : mutants_of(kernel.program, kernel.mutants, static_cast<uint64_t>(counts.good)))
+      judge(kernel, mutant, counts);
+  }
+  std::cout << counts.good << " good kernels, none refused\n"
+            << counts.harmful << " harmful mutants, each refused with the fault's id and line; " << counts.harmless
+            << " harmless ones, none refused; " << counts.undecided << " outside the affine subset, each said to be\n";
+  EXPECT_GE(counts.good, 200);
+  EXPECT_GE(counts.harmful, 300);
+  EXPECT_LE(counts.undecided * 50, counts.harmful);
+}
+
+}  // namespace
+}  // namespace imbrex::prove
