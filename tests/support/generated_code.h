@@ -122,8 +122,15 @@ struct RunResult {
   std::string error;  // guard bytes that were overwritten
 };
 
+// Who is told of scopes and taps.
+struct Watch {
+  imbrex_trace_fn trace = nullptr;
+  imbrex_tap_fn tap = nullptr;
+  void* user = nullptr;
+};
+
 inline RunResult run_generated(const ir::Program& program, const imbrex_kernel* kernel, const Dims& dims, const Tensors& inputs,
-                               int threads, int64_t padding) {
+                               int threads, int64_t padding, const Watch& watch = {}) {
   RunResult result;
   std::vector<int64_t> dim_values;
   for (const ir::Dim& dim : program.dims) dim_values.push_back(dims.at(dim.name));
@@ -151,8 +158,8 @@ inline RunResult run_generated(const ir::Program& program, const imbrex_kernel* 
   std::barrier barrier(threads);
   const auto wait = [](void* user) { static_cast<std::barrier<>*>(user)->arrive_and_wait(); };
   const auto work = [&](int ith) {
-    const imbrex_call call{dim_values.data(), tensors.data(), workspace.data(), ith,     threads, wait, &barrier, nullptr, nullptr,
-                           nullptr,           nullptr,        &result.failed_assumption};
+    const imbrex_call call{dim_values.data(), tensors.data(), workspace.data(), ith,       threads,   wait, &barrier,
+                           watch.trace,       watch.user,     watch.tap,        watch.user, &result.failed_assumption};
     kernel->run(&call);
   };
   std::vector<std::thread> others;

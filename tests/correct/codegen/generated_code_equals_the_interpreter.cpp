@@ -176,6 +176,56 @@ constexpr Case kCases[] = {
   parallel h in 0 .. 3 {
     out[:, h, :] = heads[:, 2 - h, :] + 1.0
   })"},
+    {"repeated_rows", R"(
+  input x: int8[3, M]
+  input z: f32[N, 5]
+  output y: int8[12, M]
+  output w: f32[N * 2, 5]
+  y[:, :] = repeat_rows(x[:, :], 4)
+  w[:, :] = repeat_rows(z[:, :] + 1.0, 2))"},
+    {"uint8_product", R"(
+  input a: uint8[N, 37]
+  input b: int8[37, 50]
+  input c: int8[50, 37]
+  output y: int32[N, 50]
+  let acc = matmul(a[:, :], b[:, :])
+  parallel n in tiles(N, 6) {
+    y[n, :] = matmul_acc(matmul(a[n, :], b[:, :]), a[n, :], c[:, :], transpose_b)
+  }
+  y[:, :] = y[:, :] - acc)"},
+    {"bools", R"(
+  input x: f32[N, 44]
+  input limit: f32[1, 44]
+  output y: bool[N, 44]
+  output e: bool[N, 22]
+  output s: f32[N, 44]
+  let small = lt(x[:, :], limit[:, :])
+  y[:, :] = interleave(odd(small), even(small))
+  e[:, :] = even(small)
+  s[:, :] = select(gt(x[:, 0 +: 1], 0.0), x[:, :], cast(concat_columns(columns(small, 4, 40), columns(small, 0, 4)), f32)))"},
+    {"constants", R"(
+  input x: f32[N, M]
+  output y: f32[N, M]
+  output z: int32[N, M]
+  y[:, :] = max(x[:, :] * -0.0, full(f32, [N, M], 0.0)) + x[:, :] * 1e-45 - 3.4028235e38 * x[:, :]
+  z[:, :] = full(int32, [N, M], -2147483648) - 2147483647)"},
+    {"empty_spans", R"(
+  input x: f32[N, M]
+  output y: f32[N, M]
+  output s: f32[N, 1]
+  let sum = full(f32, [N, 1], 0.0)
+  range i in 0 .. 5 {
+    y[:, i * 40 +: min(40, M - i * 40)] = x[:, i * 40 +: min(40, M - i * 40)] * 2.0
+    sum = row_sum_acc(sum, x[:, i * 40 +: min(40, M - i * 40)])
+  }
+  s[:, :] = sum)"},
+    {"scattered_rows", R"(
+  input x: f32[3, M]
+  input rows: int32[1, 3] @distinct
+  inout y: f32[3, M]
+  let i = rows[:, :]
+  assume_distinct i
+  y[by i, :] = x[:, :] + y[by i, :])"},
     {"in_place", R"(
   inout x: f32[N, M]
   output y: f32[N, M]
@@ -229,6 +279,8 @@ TEST(GeneratedCode, equals_the_interpreter) {
           for (const auto& e : tensor.shape)
             shape.push_back(ir::evaluate(e, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
           inputs[tensor.name] = random_array(tensor.dtype, shape);
+          if (ir::find(tensor.annotations, "distinct"))
+            for (int32_t i = 0; i < inputs[tensor.name].size(); ++i) inputs[tensor.name].as<int32_t>()[i] = (i + 1) % 3;
         }
         for (int threads = 1; threads <= 3; ++threads) {
           const auto difference = difference_from_interpreter(program, kernel, dims, inputs, threads, threads == 2 ? 3 : 0);
