@@ -73,6 +73,19 @@ struct Judge {
     });
   }
 
+  // The rows of the tallest tile at the peak.
+  int64_t rows_at_once(const ScopeBuffers& scope, const OnChipMemory& memory, const std::string& dim, int64_t value) const {
+    DimValues at = dims;
+    at[dim] = value;
+    int64_t rows = 1;
+    for (const Buffer* buffer : live_at(scope, memory.kind, peak_of(scope, memory.kind, loops, at).step)) {
+      Buffer column = *buffer;
+      column.columns = ir::constant(1), column.dtype = DType::int8, column.copies = 1, column.most_bytes = 0;
+      rows = std::max(rows, column.bytes(loops).at(at).value_or(0));
+    }
+    return rows;
+  }
+
   // What would fit: a smaller tile of the outermost tiled loop that shrinks the scope, or all rows in such tiles.
   std::string hint(const ScopeBuffers& scope, const OnChipMemory& memory) const {
     for (const ir::Loop* loop : scope.loops_around) {
@@ -84,10 +97,12 @@ struct Judge {
                          loop->of_span.empty() ? ir::to_text(loop->extent) : loop->of_span, tile);
     }
     for (const ir::Dim& dim : program.dims) {
-      int64_t most = largest_dim(scope, memory, dim.name);
+      const int64_t most = largest_dim(scope, memory, dim.name);
       if (most == 0 || most >= dims.at(dim.name)) continue;
-      if (most >= 16) most -= most % 16;
-      return fmt::format("take at most {} rows of {} at once: `parallel t in tiles({}, {})`", most, dim.name, dim.name, most);
+      // The scope may take a part of the dimension at a time: what fits is the rows of its tiles.
+      int64_t rows = rows_at_once(scope, memory, dim.name, most);
+      if (rows >= 16) rows -= rows % 16;
+      return fmt::format("take at most {} rows of {} at once: `parallel t in tiles({}, {})`", rows, dim.name, dim.name, rows);
     }
     return "split the scope, or make its tiles narrower";
   }
