@@ -95,6 +95,23 @@ Linear divide(Kind kind, const Linear& a, int64_t divisor, const Ranges& ranges)
   return remainder;
 }
 
+// Quotient and remainder make the whole again: c * n * (x // n) + c * (x % n) is c * x.
+Linear recombined(Linear sum, const Ranges& ranges) {
+  for (const auto& [key, part] : sum.parts) {
+    const IndexExpr atom = part.atom;
+    const int64_t c = part.coefficient;
+    const auto n = atom->kind == Kind::mod ? ir::constant_value(atom->b) : std::nullopt;
+    if (!n) continue;
+    const auto quotient = sum.parts.find(ir::to_text(ir::floor_div(atom->a, atom->b)));
+    if (quotient == sum.parts.end() || quotient->second.coefficient != c * *n) continue;
+    sum.parts.erase(quotient);
+    sum.parts.erase(sum.parts.find(ir::to_text(atom)));
+    add_scaled(sum, linear(atom->a, ranges), c);
+    return recombined(std::move(sum), ranges);
+  }
+  return sum;
+}
+
 Linear extremum(Kind kind, const IndexExpr& a, const IndexExpr& b, const Ranges& ranges) {
   const bool smaller = kind == Kind::min;
   IndexExpr x = simplify(a, ranges), y = simplify(b, ranges);
@@ -128,7 +145,7 @@ Linear linear(const IndexExpr& e, const Ranges& ranges) {
     case Kind::sub:
       add_scaled(result, linear(e->a, ranges), 1);
       add_scaled(result, linear(e->b, ranges), e->kind == Kind::add ? 1 : -1);
-      return result;
+      return recombined(std::move(result), ranges);
     case Kind::mul: {
       const Linear a = linear(e->a, ranges), b = linear(e->b, ranges);
       if (a.parts.empty() || b.parts.empty()) {

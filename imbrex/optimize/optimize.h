@@ -19,6 +19,6 @@ struct Optimized {
 };
 
 // Requires: a verified program that the prover passes. Guarantees: the same bits in every output.
-Optimized optimize(const ir::Program& program, const Machine& machine = {});
+Optimized optimize(const ir::Program& program, const Machine& machine = host_machine());
 
 }  // namespace imbrex::optimize

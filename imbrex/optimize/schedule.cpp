@@ -9,6 +9,7 @@
 #include "imbrex/optimize/extents.h"
 #include "imbrex/optimize/scope_writer.h"
 #include "imbrex/optimize/tile_terms.h"
+#include "imbrex/target/machines.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -149,28 +150,28 @@ class Scheduler {
         windows.insert(ir::constant_value(*k_extent).value_or(0));
       });
       const auto n = ir::constant_value(c.column_extent);
-      const std::string subject = fmt::format("product with {}", c.weight);
+      const std::string subject = product_name(c);
       if (!reduced && is_elementwise(c)) {
         c.local = true;
-        result_.choices.push_back({subject, "on chip in tiles of its columns", "what follows needs nothing but the element itself"});
+        choose(subject, "on chip in tiles of its columns", "what follows needs nothing but the element itself");
         continue;
       }
       if (!n || !reduced || windows.size() != 1 || *windows.begin() <= 0 || *n % *windows.begin() != 0) {
-        result_.choices.push_back({subject, "stored", reduced ? "its rows are reduced over unlike parts" : "its columns are used at other places"});
+        choose(subject, "stored", reduced ? "its rows are reduced over unlike parts" : "its columns are used at other places");
         continue;
       }
       const int64_t window = *windows.begin(), count = *n / window;
       // Window by window there are `count` tasks, each reading its own part of the weight once.
       if (count < 2 * machine_.cores) {
-        result_.choices.push_back({subject, "stored",
+        choose(subject, "stored",
                                    fmt::format("a row's sum needs all of its {} columns, and {} windows would not keep {} cores busy",
-                                               window, count, machine_.cores)});
+                                               window, count, machine_.cores));
         continue;
       }
       c.local = true;
       c.window = window;
-      result_.choices.push_back({subject, fmt::format("on chip in {} windows of {} columns", count, window),
-                                 "each window's rows are reduced, scaled and stored where they were computed"});
+      choose(subject, fmt::format("on chip in {} windows of {} columns", count, window),
+                                 "each window's rows are reduced, scaled and stored where they were computed");
     }
   }
 
@@ -245,7 +246,7 @@ class Scheduler {
   const ir::Tensor& tensor_named(const std::string& name) const {
     for (const ir::Tensor& tensor : original_.tensors)
       if (tensor.name == name) return tensor;
-    throw InternalError("an output without its tensor");
+    throw InternalError("an output has its tensor");
   }
 
   Target& target_for(const Contraction& c) {
@@ -322,6 +323,27 @@ class Scheduler {
     return known;
   }
 
+  Surroundings surroundings() {
+    Surroundings around;
+    around.unique = [this](const std::string& name) { return unique_name(name); };
+    around.input = [this](const std::string& name) -> const ir::Tensor* {
+      for (const ir::Tensor& tensor : original_.tensors)
+        if (tensor.name == name && tensor.role == ir::Role::input) return &tensor;
+      return nullptr;
+    };
+    around.flat = [this](const ir::Tensor& tensor) {
+      std::string& view = flat_views_[tensor.name];
+      if (view.empty()) {
+        view = unique_name(tensor.name + "_row");
+        IndexExpr elements = ir::constant(1);
+        for (const IndexExpr& extent : tensor.shape) elements = ir::mul(elements, extent);
+        views_.push_back({ir::View{view, tensor.name, {elements}}, {}, -1});
+      }
+      return view;
+    };
+    return around;
+  }
+
   TermId reference_to(const Contraction& c) { return terms().reference(c.definition, {ir::named(coordinate_name(0)), ir::named(coordinate_name(1))}); }
 
   // ---- writing the phases -----------------------------------------------------------------------------------------------------
@@ -354,9 +376,9 @@ class Scheduler {
   void write_rows(int level, const std::vector<const Target*>& targets) {
     const IndexExpr row_extent = targets[0]->shape[0];
     const std::string t = unique_name("t");
-    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, row_extent, row_block());
+    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, row_extent, row_block(targets[0]->name));
     for (const std::vector<const Target*>& together : sharing(targets)) {
-      ScopeWriter scope(terms(), {t, row_extent}, known_before(level), [&](const std::string& name) { return unique_name(name); });
+      ScopeWriter scope(terms(), {t, row_extent}, known_before(level), surroundings());
       for (const Target* target : together) {
         for (const OutputPiece& piece : target->pieces) {
           if (!ir::same(target->shape[0], row_extent)) refuse(fmt::format("{} has other rows than {}", target->name, targets[0]->name));
@@ -423,7 +445,7 @@ class Scheduler {
     ir::Loop rows = loop(ir::Loop::Kind::range, t, c.row_extent, row_tile(c));
     if (c.window > 0) terms().ranges[w] = {0, count - 1};
 
-    ScopeWriter scope(terms(), {t, c.row_extent}, known_before(level), [&](const std::string& name) { return unique_name(name); });
+    ScopeWriter scope(terms(), {t, c.row_extent}, known_before(level), surroundings());
     const ir::Axis columns = c.window > 0 ? ir::Axis{ir::Axis::Kind::range, ir::mul(ir::constant(c.window), ir::named(w)), ir::constant(c.window), {}} : span(w);
     terms().ranges[kColumnName] = counter(columns.size);
     const TermId held = terms().reference(c.definition, {ir::named(kRowName), ir::add(columns.begin, ir::named(kColumnName))});
@@ -459,22 +481,47 @@ class Scheduler {
 
   // ---- sizes ----------------------------------------------------------------------------------------------------------------
 
+  void choose(std::string subject, std::string decision, std::string reason) {
+    result_.choices.push_back({std::move(subject), std::move(decision), std::move(reason)});
+  }
+
   // A row chain holds few rows at a time: each row is passed over several times while it is in the nearest cache.
-  static int64_t row_block() { return 4; }
+  int64_t row_block(const std::string& scope) {
+    constexpr int64_t kRows = 4;
+    choose(scope, fmt::format("{} rows at a time", kRows), "each row is passed over several times while it is in the nearest cache");
+    return kRows;
+  }
+
   // Rows per tile of a contraction: a multiple of the microkernel's rows, as many as keep the operand's rows in a quarter of the
   // second cache (the weights' panel has half of it), so that a panel is passed over as rarely as possible.
-  int64_t row_tile(const Contraction& c) const {
-    const int64_t row_bytes = ir::constant_value(c.inner).value_or(4096) * bytes_of(operand_dtype(c));
-    return std::clamp<int64_t>(machine_.l2_bytes / 4 / row_bytes / 12 * 12, 12, 48);
+  int64_t row_tile(const Contraction& c) {
+    constexpr int64_t kMicrokernelRows = 12, kMost = 4 * kMicrokernelRows;
+    const int64_t row_bytes = inner_extent(c) * bytes_of(operand_dtype(c));
+    const int64_t fitting = machine_.cache_bytes / 4 / row_bytes / kMicrokernelRows * kMicrokernelRows;
+    const int64_t rows = std::clamp(fitting, kMicrokernelRows, kMost);
+    choose(product_name(c), fmt::format("tiles of {} rows", rows),
+           fmt::format("{} KiB of {}, in a quarter of the {} KiB of a core's second cache", kibibytes(rows * row_bytes), c.operand,
+                       kibibytes(machine_.cache_bytes)));
+    return rows;
   }
-  DType operand_dtype(const Contraction& c) const { return d_.terms.at(c.rows).dtype; }
-  // Columns per task of a stored contraction: the weights' panel stays in half of the second cache, and every core gets several.
-  int64_t column_block(const Contraction& c) const {
-    const int64_t inner = ir::constant_value(c.inner).value_or(4096), n = ir::constant_value(c.column_extent).value_or(1024);
-    int64_t block = 256;
-    while (block > 32 && (block * inner * bytes_of(c.weight_dtype) > machine_.l2_bytes / 2 || n / block < 4 * machine_.cores)) block /= 2;
+
+  // Columns per task of a contraction: the weights' panel stays in half of the second cache, and every core gets several.
+  int64_t column_block(const Contraction& c) {
+    constexpr int64_t kMost = 256, kLeast = 32, kTasksOfACore = 4;
+    const int64_t column_bytes = inner_extent(c) * bytes_of(c.weight_dtype), n = ir::constant_value(c.column_extent).value_or(1024);
+    int64_t block = kMost;
+    while (block > kLeast && (block * column_bytes > machine_.cache_bytes / 2 || n / block < kTasksOfACore * machine_.cores)) block /= 2;
+    choose(product_name(c), fmt::format("tiles of {} columns", block),
+           fmt::format("{} KiB of {} stay in the second cache while all rows pass; {} tasks", kibibytes(block * column_bytes), c.weight,
+                       (n + block - 1) / block));
     return block;
   }
+
+  static int64_t kibibytes(int64_t bytes) { return (bytes + 1023) / 1024; }
+  static std::string product_name(const Contraction& c) { return fmt::format("product with {}", c.weight); }
+  // Where it is symbolic, a usual size of a hidden row.
+  static int64_t inner_extent(const Contraction& c) { return ir::constant_value(c.inner).value_or(4096); }
+  DType operand_dtype(const Contraction& c) const { return d_.terms.at(c.rows).dtype; }
 
   void create_temporaries() {
     ir::Block created;
@@ -485,7 +532,9 @@ class Scheduler {
       if (!target.is_output) create(target.name, target.dtype, target.shape);
     for (const Contraction& c : contractions_)
       if (!c.stored.empty()) create(c.stored, terms().definition(c.definition).dtype, {c.row_extent, c.column_extent});
-    result_.program.body.insert(result_.program.body.begin(), std::make_move_iterator(created.begin()), std::make_move_iterator(created.end()));
+    created.insert(created.begin(), views_.begin(), views_.end());
+    result_.program.body.insert(result_.program.body.begin(), std::make_move_iterator(created.begin()),
+                                std::make_move_iterator(created.end()));
   }
 
   const ir::Program& original_;
@@ -495,10 +544,18 @@ class Scheduler {
   std::vector<Contraction> contractions_;
   std::vector<Target> targets_;
   std::set<std::string> names_;
+  std::map<std::string, std::string> flat_views_;  // by input
+  ir::Block views_;
   Scheduled result_;
 };
 
 }  // namespace
+
+Machine host_machine() {
+  Machine machine;
+  for (const target::OnChipMemory& memory : target::machine_named("host")->memories) machine.cache_bytes = memory.bytes;
+  return machine;
+}
 
 std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine) {
   try {

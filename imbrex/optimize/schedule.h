@@ -20,9 +20,11 @@ namespace imbrex::optimize {
 
 // What the scheduler knows of a machine.
 struct Machine {
-  int cores = 2;
-  int64_t l1_bytes = 32 << 10, l2_bytes = 1 << 20;  // of one core
+  int cores = 2;              // so many should always have work; more may
+  int64_t cache_bytes = 0;    // second level, of one core
 };
+// The host of target/machines.h. The number of cores is no part of it, so that a program is the same on every host.
+Machine host_machine();
 
 // A choice and its reason, for `imbrex explain`.
 struct Choice {

@@ -23,8 +23,8 @@ std::optional<Op> row_operation(Reduction reduction) {
 
 }  // namespace
 
-ScopeWriter::ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, std::function<std::string(const std::string&)> unique)
-    : terms_(terms), writer_(terms, rows, std::move(known)), rows_(std::move(rows)), unique_(std::move(unique)) {}
+ScopeWriter::ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around)
+    : terms_(terms), writer_(terms, rows, std::move(known), around), rows_(std::move(rows)), unique_(std::move(around.unique)) {}
 
 void ScopeWriter::set_columns(const IndexExpr& columns) {
   const auto n = ir::constant_value(columns);

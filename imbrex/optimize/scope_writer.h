@@ -12,8 +12,7 @@ namespace imbrex::optimize {
 
 class ScopeWriter {
  public:
-  // `unique` makes a name that the program does not have yet.
-  ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, std::function<std::string(const std::string&)> unique);
+  ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around);
 
   // A tile that the scope begins with.
   void hold(const std::string& name, TermId term, const ir::IndexExpr& columns, ir::ExprPtr value);

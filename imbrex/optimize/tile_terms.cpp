@@ -76,8 +76,8 @@ std::optional<Substitution> match(Terms& terms, TermId pattern, TermId target, c
   return solved;
 }
 
-TileWriter::TileWriter(Terms& terms, Rows rows, std::vector<Known> known)
-    : terms_(terms), rows_(std::move(rows)), known_(std::move(known)) {}
+TileWriter::TileWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around)
+    : terms_(terms), rows_(std::move(rows)), known_(std::move(known)), around_(std::move(around)) {}
 
 bool TileWriter::depends_on(TermId term, const std::string& name) const {
   std::map<std::string, bool> names;
@@ -122,6 +122,19 @@ void TileWriter::for_each_unknown(TermId term, const std::function<bool(TermId)>
   if (is_known(term) || !visit(term)) return;
   const std::vector<TermId> args = terms_.at(term).args;
   for (TermId arg : args) for_each_unknown(arg, visit);
+}
+
+// Columns that run over several axes of an input, [c // 128, c % 128], are columns of the input seen as one row.
+ir::ExprPtr TileWriter::write_read(const std::string& tensor, DType dtype, const std::vector<IndexExpr>& at, const IndexExpr& columns) {
+  const ir::Tensor* input = around_.input(tensor);
+  size_t over_columns = 0;
+  IndexExpr place = ir::constant(0);
+  for (size_t d = 0; d < at.size(); ++d) {
+    over_columns += mentions(at[d], kColumnName);
+    if (input) place = ir::add(ir::mul(place, input->shape[d]), at[d]);
+  }
+  if (!input || over_columns < 2) return write_access(tensor, dtype, at, columns);
+  return write_access(around_.flat(*input), dtype, {simplify(place, terms_.ranges)}, columns);
 }
 
 // One slice, and even or odd columns of it where the columns go in steps of two.
@@ -200,7 +213,7 @@ ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
   const Term term = terms_.at(id);
   switch (term.kind) {
     case Kind::constant: return ir::make_scalar(term.dtype, term.value);
-    case Kind::access: return write_access(term.tensor, term.dtype, term.indices, columns);
+    case Kind::access: return write_read(term.tensor, term.dtype, term.indices, columns);
     case Kind::index: {
       Linear sum = linear(term.indices[0], terms_.ranges);
       const auto column = sum.parts.find(kColumnName);

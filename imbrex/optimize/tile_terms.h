@@ -41,9 +41,16 @@ struct Rows {
   ir::IndexExpr extent;
 };
 
+// What a scope takes from the program around it.
+struct Surroundings {
+  std::function<std::string(const std::string&)> unique;             // a name that the program does not have yet
+  std::function<const ir::Tensor*(const std::string&)> input;        // null if there is no such input
+  std::function<std::string(const ir::Tensor&)> flat;                // the name of the input seen as one row
+};
+
 class TileWriter {
  public:
-  TileWriter(Terms& terms, Rows rows, std::vector<Known> known);
+  TileWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around);
 
   // A tile of `columns` columns (1 where the term does not depend on col). Throws NotWritable.
   ir::ExprPtr write(TermId term, const ir::IndexExpr& columns);
@@ -61,12 +68,14 @@ class TileWriter {
   };
   std::optional<Found> find_known(TermId term);
   bool is_inside(const ir::IndexExpr& index, const ir::IndexExpr& extent) const;
+  ir::ExprPtr write_read(const std::string& tensor, DType dtype, const std::vector<ir::IndexExpr>& at, const ir::IndexExpr& columns);
   ir::ExprPtr write_access(const std::string& tensor, DType dtype, const std::vector<ir::IndexExpr>& at, const ir::IndexExpr& columns);
   ir::ExprPtr write_known(const Found& found, const ir::IndexExpr& columns);
 
   Terms& terms_;
   Rows rows_;
   std::vector<Known> known_;
+  Surroundings around_;
 };
 
 }  // namespace imbrex::optimize
