@@ -53,15 +53,6 @@ std::string abi_extent(const ir::Program& program, const ir::Tensor& tensor, con
                              "declare a dimension of its own for it", {}});
 }
 
-bool mentions(const std::string& text, const std::string& name) {
-  const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
-  for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
-    const size_t end = at + name.size();
-    if ((at == 0 || !is_part(text[at - 1])) && (end == text.size() || !is_part(text[end]))) return true;
-  }
-  return false;
-}
-
 class KernelWriter {
  public:
   KernelWriter(const ir::Program& program, const Options& options)

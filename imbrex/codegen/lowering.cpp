@@ -35,7 +35,7 @@ std::string Lowering::take(Writer& out, bool from_shared, const char* type, int6
   const auto bound = symbols.upper(elements);
   if (!bound)
     throw UserError(Diagnostic{"unbounded-tile", program.where(origin),
-                               fmt::format("{} has {} elements, which no dimension bounds", stem, ir::to_text(elements)),
+                               fmt::format("a tile of {} elements, which no dimension bounds", ir::to_text(elements)),
                                "bound the index that was read from data: assume(n <= ...)", {}});
   (from_shared ? shared : scratch).take(aligned(ir::mul(at_least_zero(*bound), ir::constant(element_bytes))));
   const std::string name = symbols.names.fresh(stem);

@@ -254,8 +254,10 @@ class GroupWriter {
                         : fmt::format("for (int64_t group = 0; group + 64 <= {}; group += 64)", extent));
       out.line("#pragma GCC unroll 4");
       out.open("for (int block = 0; block < 4; ++block)");
-      out.line("const int64_t c = group + 16 * block;");
-      write_step(segment, Place{true, "c", ""}, "block", out);
+      Writer step(out.depth());
+      write_step(segment, Place{true, "c", ""}, "block", step);
+      if (mentions(step.text(), "c")) out.line("const int64_t c = group + 16 * block;");
+      out.append(step);
       out.close();
       out.close();
     }

@@ -1,6 +1,7 @@
 // Indented lines of C++.
 #pragma once
 
+#include <cctype>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,15 @@ class Writer {
   int depth_;
   std::vector<std::string> lines_;
 };
+
+// True if `name` is an identifier of the text.
+inline bool mentions(const std::string& text, const std::string& name) {
+  const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+    const size_t end = at + name.size();
+    if ((at == 0 || !is_part(text[at - 1])) && (end == text.size() || !is_part(text[end]))) return true;
+  }
+  return false;
+}
 
 }  // namespace imbrex::codegen

@@ -13,7 +13,7 @@ namespace imbrex::test {
 namespace {
 
 constexpr int64_t kBatch = 50;         // kernels to a compiled file
-constexpr size_t kReported = 5;        // failures, and then the test ends
+constexpr size_t kReported = 10;       // failures, and then the test ends
 // As large as the vector's length asks for: what is compiled three times has to stay small. For the same reason only one of the
 // instruction sets is optimized as usual here; those that the optimizer takes longest for are not, and have tests of their own.
 constexpr Limits kLimits{.extent = 40, .stages = 2, .depth = 3};
