@@ -79,14 +79,33 @@ Quantity total(const LoopStack& loops, size_t depth, const std::vector<Test>& te
   return sum;
 }
 
-IndexExpr elements(const ir::Expr& e) { return ir::mul(e.rows, e.columns); }
+bool is_never_negative(const IndexExpr& e) {
+  using Kind = ir::Index::Kind;
+  switch (e->kind) {
+    case Kind::constant: return e->value >= 0;
+    case Kind::name:
+    case Kind::span_size: return true;
+    case Kind::add:
+    case Kind::mul:
+    case Kind::min: return is_never_negative(e->a) && is_never_negative(e->b);
+    case Kind::max: return is_never_negative(e->a) || is_never_negative(e->b);
+    case Kind::floor_div:
+    case Kind::mod: return is_never_negative(e->a) && ir::constant_value(e->b).value_or(0) > 0;
+    default: return false;
+  }
+}
+
+// An empty span may have a negative size, and touches nothing.
+IndexExpr length(const IndexExpr& e) { return is_never_negative(e) ? e : ir::max(e, ir::constant(0)); }
+
+IndexExpr elements(const ir::Expr& e) { return ir::mul(length(e.rows), length(e.columns)); }
 
 IndexExpr operations(const ir::Expr& e) {
   switch (e.op) {
     case ir::Op::matmul:
     case ir::Op::matmul_acc: {
       const ir::Expr& a = *e.args[e.op == ir::Op::matmul ? 0 : 1];
-      return ir::mul(ir::mul(ir::constant(2), elements(e)), e.transpose_a ? a.rows : a.columns);
+      return ir::mul(ir::mul(ir::constant(2), elements(e)), length(e.transpose_a ? a.rows : a.columns));
     }
     case ir::Op::row_sum:
     case ir::Op::row_max:

@@ -99,6 +99,17 @@ TEST(Traffic, IsExactAndAnExpressionInT) {
   EXPECT_EQ(report.scopes[0].operations.expression, "1024*T");
 }
 
+TEST(Traffic, OfEmptySpansIsNothing) {
+  // Four tiles of T=5 are 2, 2, 1 and 0 rows: the last span's size is -1.
+  const std::string each = "((T + 3) // 4)";
+  Options options;
+  options.dims["T"] = 5;
+  const Report report =
+      report_of(copy_rows("i in 0..4", "i * " + each + " +: min(T, (i + 1) * " + each + ") - i * " + each), options);
+  ASSERT_EQ(report.scopes.size(), 1u);
+  EXPECT_EQ(report.scopes[0].bytes_read.value, 5 * 64 * 4);
+}
+
 TEST(Capacity, NamesTheLargestTThatFitsAndRefusesOneMore) {
   const std::string kernel = "  input x: f32[T, 512]\n  output y: f32[T, 512]\n  at \"rows\" {\n    y[:, :] = x[:, :] * 2.0\n  }";
   Options options;
