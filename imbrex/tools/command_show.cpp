@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "imbrex/ir/print.h"
+#include "imbrex/optimize/optimize.h"
 #include "imbrex/optimize/pipeline.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/subject.h"
@@ -11,11 +12,26 @@ namespace {
 
 struct ShowOptions {
   SubjectOptions subject;
-  bool lowered = false, passes = false;
+  bool lowered = false, passes = false, dissolved = false, optimized = false;
 };
+
+int show_dissolved(const ir::Program& program) {
+  const auto result = optimize::dissolve(optimize::as_written(program));
+  if (const auto* refused = std::get_if<optimize::NotDissolved>(&result)) {
+    fmt::print(stderr, "{} keeps its loops: {}\n", program.name, refused->reason);
+    return 1;
+  }
+  fmt::print("{}", std::get<optimize::Dissolved>(result).text());
+  return 0;
+}
 
 int show(const ShowOptions& options) {
   const Subject subject = subject_of(options.subject);
+  if (options.dissolved) return show_dissolved(subject.program);
+  if (options.optimized) {
+    fmt::print("{}", ir::print(optimize::optimize(subject.program).program));
+    return 0;
+  }
   if (!options.lowered && !options.passes) {
     fmt::print("{}", ir::print(subject.program));
     return 0;
@@ -35,8 +51,10 @@ void add_show(CLI::App& app, int& status) {
   auto* command = app.add_subcommand("show", "Prints a kernel as a tile program, which parses back");
   auto o = std::make_shared<ShowOptions>();
   o->subject.add_to(*command);
-  command->add_flag("--lowered", o->lowered, "As code is generated from it, after the passes of optimize/pipeline.h");
+  command->add_flag("--lowered", o->lowered, "As its author wrote it, after the passes of optimize/pipeline.h");
   command->add_flag("--passes", o->passes, "After each of these passes");
+  command->add_flag("--dissolved", o->dissolved, "What its outputs are, element by element: no loops, no tiles (docs/optimizing.md)");
+  command->add_flag("--optimized", o->optimized, "After the optimizer; `imbrex explain` says why it is so");
   command->callback([o, &status] { status = show(*o); });
 }
 
