@@ -78,6 +78,7 @@ TEST(Engine, GivesTheBitsOfTheJit) {
 }
 
 TEST(Engine, RunsOnAProcessorWithoutAnyExtension) {
+  if (*IMBREX_SANITIZE != 0) GTEST_SKIP() << "sanitizers do not run in an emulator";
   if (run_command("qemu-x86_64 --version").status != 0) GTEST_SKIP() << "no qemu-x86_64";
   const Front front(3);
   front.expect_engine(2, "", "qemu-x86_64 -cpu qemu64");
@@ -98,6 +99,7 @@ TEST(Engine, RefusesBadArguments) {
 
 // Names that the library takes from elsewhere, and those that a linker could replace by another library's copy.
 TEST(AheadOfTimeLibrary, NeedsTheCLibraryAlone) {
+  if (*IMBREX_SANITIZE != 0) GTEST_SKIP() << "sanitizers add names";
   const CommandResult names = run_command(fmt::format("nm -P '{}'", IMBREX_ENGINE_LIBRARY));
   ASSERT_EQ(names.status, 0) << names.err;
   std::istringstream lines(names.out);
