@@ -59,7 +59,8 @@ struct Report {
   std::vector<std::string> assumptions;  // with their lines; checked at run time
   std::vector<ScopeRow> scopes;
 
-  std::string text() const;
+  std::string verdict() const;  // what was found, and whether it is proven
+  std::string text() const;     // the verdict, the proofs, the assumptions, the scopes
   std::string json() const;
 };
 

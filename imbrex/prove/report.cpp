@@ -79,10 +79,14 @@ std::string memory_line(const MemoryUse& m) {
 
 }  // namespace
 
-std::string Report::text() const {
+std::string Report::verdict() const {
   std::string text;
   for (const Diagnostic& diagnostic : diagnostics) text += render(diagnostic) + "\n";
-  text += fmt::format("{}: {}\n", program, proven ? "proven" : "refused");
+  return text + fmt::format("{}: {}\n", program, proven ? "proven" : "refused");
+}
+
+std::string Report::text() const {
+  std::string text = verdict();
   for (const Check& check : checks)
     text += fmt::format("  {:<15} {:>5} {:<9} {:<10} {:>8.2f} ms\n", check.name, check.examined, check.unit,
                         check.errors == 0 ? "ok" : fmt::format("{} error{}", check.errors, check.errors == 1 ? "" : "s"),

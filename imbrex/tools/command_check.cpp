@@ -12,7 +12,7 @@ struct CheckOptions {
   SubjectOptions subject;
   std::string target = "host";
   std::optional<int64_t> tokens;
-  bool json = false;
+  bool json = false, brief = false;
 
   void add_to(CLI::App& command) {
     subject.add_to(command);
@@ -31,7 +31,7 @@ struct CheckOptions {
 int check(const CheckOptions& options) {
   const Subject subject = subject_of(options.subject);
   const prove::Report report = prove::prove(subject.program, options.prove_options(subject.program));
-  fmt::print("{}\n", options.json ? report.json() : report.text());
+  fmt::print("{}", options.json ? report.json() : options.brief ? report.verdict() : report.text());
   return report.proven ? 0 : 1;
 }
 
@@ -48,6 +48,7 @@ void add_check(CLI::App& app, int& status) {
   auto o = std::make_shared<CheckOptions>();
   o->add_to(*command);
   command->add_flag("--json", o->json, "JSON instead of the report");
+  command->add_flag("--brief", o->brief, "What was found and the verdict, without the tables");
   command->callback([o, &status] { status = check(*o); });
 }
 
