@@ -1,7 +1,8 @@
 /* What generated code and its callers agree on. Plain C, no allocation, no global state.
  *
  * A compiled kernel is a constant table of type imbrex_kernel. A caller binds its tensors, asks for the workspace size once, and
- * runs the kernel on as many threads as it likes: each calls `run` with its own `ith` of `nth`; the barrier joins all nth of them.
+ * runs the kernel on as many threads as it likes: each calls `run` with its own `ith` of `nth`; the barrier joins all nth of
+ * them.
  */
 #ifndef IMBREX_RUNTIME_ABI_H
 #define IMBREX_RUNTIME_ABI_H
@@ -16,7 +17,12 @@ extern "C" {
 #define IMBREX_ABI_VERSION 1
 
 typedef enum imbrex_dtype {
-  IMBREX_F32 = 0, IMBREX_BF16 = 1, IMBREX_F16 = 2, IMBREX_INT8 = 3, IMBREX_UINT8 = 4, IMBREX_INT32 = 5
+  IMBREX_F32 = 0,
+  IMBREX_BF16 = 1,
+  IMBREX_F16 = 2,
+  IMBREX_INT8 = 3,
+  IMBREX_UINT8 = 4,
+  IMBREX_INT32 = 5
 } imbrex_dtype;
 
 typedef enum imbrex_role { IMBREX_INPUT = 0, IMBREX_OUTPUT = 1, IMBREX_INOUT = 2 } imbrex_role;
@@ -45,35 +51,37 @@ typedef struct imbrex_tensor_info {
 
 /* What one thread did, for timelines: called by the worker at the end of each phase and scope where `trace` is set. */
 typedef void (*imbrex_trace_fn)(void* user, int ith, const char* name, uint64_t begin_ns, uint64_t end_ns);
-/* A tile passed to tap(name, tile): row-major, `columns` elements between rows; `indices` are the enclosing loops' iteration numbers. */
+/* A tile passed to tap(name, tile): row-major, `columns` elements between rows; `indices` are the enclosing loops' iteration
+ * numbers. */
 typedef void (*imbrex_tap_fn)(void* user, const char* name, imbrex_dtype dtype, const void* data, int64_t rows, int64_t columns,
                               const int64_t* indices, int32_t index_count);
 
 typedef struct imbrex_call {
-  const int64_t* dims;            /* one value for each symbolic dimension, in order of declaration, each >= 1 */
-  const imbrex_tensor* tensors;   /* inputs, outputs, inouts in order of declaration */
-  void* workspace;                /* workspace_bytes(dims, nth) bytes, 64-byte aligned, shared by all threads of this call */
+  const int64_t* dims;          /* one value for each symbolic dimension, in order of declaration, each >= 1 */
+  const imbrex_tensor* tensors; /* inputs, outputs, inouts in order of declaration */
+  void* workspace;              /* workspace_bytes(dims, nth) bytes, 64-byte aligned, shared by all threads of this call */
   int32_t ith, nth;
-  void (*barrier)(void* user);    /* may be null if nth is 1 */
+  void (*barrier)(void* user); /* may be null if nth is 1 */
   void* barrier_user;
-  imbrex_trace_fn trace;          /* null, or called */
+  imbrex_trace_fn trace; /* null, or called */
   void* trace_user;
-  imbrex_tap_fn tap;              /* null, or called, by several threads at once; only kernels compiled with taps call it */
+  imbrex_tap_fn tap; /* null, or called, by several threads at once; only kernels compiled with taps call it */
   void* tap_user;
-  int32_t* failed_assumption;     /* set to 1 + number of an `assume` that did not hold; its accesses are skipped. May be null */
+  int32_t* failed_assumption; /* set to 1 + number of an `assume` that did not hold; its accesses are skipped. May be null */
 } imbrex_call;
 
 typedef struct imbrex_kernel {
   uint32_t abi_version;
   const char* name;
-  const char* isa;                /* "avx512", "avx2", "scalar" */
+  const char* isa; /* "avx512", "avx2", "scalar" */
   int32_t dim_count;
   const char* const* dim_names;
   int32_t tensor_count;
   const imbrex_tensor_info* tensors;
   size_t (*workspace_bytes)(const int64_t* dims, int32_t nth);
   /* Packs tensor `index` from memory with two strides in elements ([k, n]: strides {k step, n step}, so a transposed source is
-   * strides {1, k}). `packed` has packed_bytes, 64-byte aligned. Part `ith` of `nth`: parts may run on several threads at once. */
+   * strides {1, k}). `packed` has packed_bytes, 64-byte aligned. Part `ith` of `nth`: parts may run on several threads at once.
+   */
   void (*pack)(int32_t index, const void* source, const int64_t* strides, void* packed, int32_t ith, int32_t nth);
   void (*run)(const imbrex_call* call);
 } imbrex_kernel;

@@ -192,7 +192,8 @@ uint64_t Cache::clear() const {
   uint64_t bytes = 0;
   for (const fs::path& child : children_of(root_)) {
     const std::string name = child.filename();
-    const bool ours = is_key(name) || name == "compilers" || name == "proofs" || (starts_with(name, kPrivate) && is_abandoned(child)) ||
+    const bool ours = is_key(name) || name == "compilers" || name == "proofs" ||
+                      (starts_with(name, kPrivate) && is_abandoned(child)) ||
                       (starts_with(name, kFailed) && is_key(name.substr(std::string(kFailed).size())));
     if (!ours) continue;
     const uint64_t size = bytes_in(child);

@@ -1,5 +1,5 @@
-/* Which instruction set a kernel built ahead of time runs with. Plain C that every x86-64 executes; other processors get "scalar".
- * Instruction sets are numbered: 0 scalar, 1 avx2, 2 avx512 (F, BW, DQ, VL, VNNI, BF16). */
+/* Which instruction set a kernel built ahead of time runs with. Plain C that every x86-64 executes; other processors get
+ * "scalar". Instruction sets are numbered: 0 scalar, 1 avx2, 2 avx512 (F, BW, DQ, VL, VNNI, BF16). */
 #ifndef IMBREX_RUNTIME_DISPATCH_H
 #define IMBREX_RUNTIME_DISPATCH_H
 

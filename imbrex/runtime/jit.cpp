@@ -28,15 +28,9 @@ Diagnostic not_kept(const std::string& why) {
 }
 
 std::vector<std::string> all_flags(const JitOptions& options) {
-  std::vector<std::string> flags = {"-std=c++20",
-                                    "-O3",
-                                    "-fPIC",
-                                    "-shared",
-                                    "-fno-exceptions",
-                                    "-fno-rtti",
-                                    "-ffp-contract=off",
-                                    "-fno-math-errno",
-                                    "-Wl,--as-needed"};
+  std::vector<std::string> flags = {
+      "-std=c++20",     "-O3", "-fPIC", "-shared", "-fno-exceptions", "-fno-rtti", "-ffp-contract=off", "-fno-math-errno",
+      "-Wl,--as-needed"};
   if (const std::string sanitizers = IMBREX_SANITIZE; !sanitizers.empty()) {
     flags.push_back("-fsanitize=" + sanitizers);
     flags.insert(flags.end(), {"-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1"});
