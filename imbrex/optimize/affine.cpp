@@ -53,7 +53,8 @@ std::pair<Linear, Linear> split(const Linear& a, int64_t divisor) {
   return {quotient, rest};
 }
 
-// The largest g > 1 dividing `divisor` with rest = g * high + low, 0 <= low < g; then the division concerns `high` alone. 1 if none.
+// The largest g > 1 dividing `divisor` with rest = g * high + low, 0 <= low < g; then the division concerns `high` alone. 1 if
+// none.
 int64_t separable(const Linear& rest, int64_t divisor, const Ranges& ranges, Linear& high, Linear& low) {
   std::set<int64_t, std::greater<>> candidates;
   for (const auto& [key, part] : rest.parts) candidates.insert(std::gcd(part.coefficient, divisor));
@@ -70,7 +71,8 @@ int64_t separable(const Linear& rest, int64_t divisor, const Ranges& ranges, Lin
 Linear divide(Kind kind, const Linear& a, int64_t divisor, const Ranges& ranges) {
   auto [quotient, rest] = split(a, divisor);
   const Range range = range_of_linear(rest, ranges);
-  const bool one_quotient = range.least && range.most && floor_divide(*range.least, divisor) == floor_divide(*range.most, divisor);
+  const bool one_quotient =
+      range.least && range.most && floor_divide(*range.least, divisor) == floor_divide(*range.most, divisor);
   if (Linear high, low; !one_quotient) {
     if (const int64_t g = separable(rest, divisor, ranges, high, low); g > 1) {
       const Linear part = divide(kind, high, divisor / g, ranges);
@@ -196,7 +198,8 @@ Range range_of(const IndexExpr& e, const Ranges& ranges) {
       if (e->kind == Kind::mul && !x && !ir::constant_value(e->b)) {
         const Range a = range_of(e->a, ranges), b = range_of(e->b, ranges);
         const bool nonnegative = a.least && b.least && *a.least >= 0 && *b.least >= 0;
-        return nonnegative ? Range{*a.least * *b.least, a.most && b.most ? std::optional(*a.most * *b.most) : std::nullopt} : Range{};
+        return nonnegative ? Range{*a.least * *b.least, a.most && b.most ? std::optional(*a.most * *b.most) : std::nullopt}
+                           : Range{};
       }
       return range_of_linear(linear(e, ranges), ranges);
     }

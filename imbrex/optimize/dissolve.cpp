@@ -46,7 +46,9 @@ class Dissolver {
   void execute(const ir::Tap&, int) {}
   void execute(const ir::ReadIndex& node, int origin) { refuse(origin, fmt::format("{} is read from data", node.name)); }
   void execute(const ir::If&, int origin) { refuse(origin, "a condition chooses between statements"); }
-  void execute(const ir::AssumeDistinct& node, int origin) { refuse(origin, fmt::format("{} is assumed to hold distinct numbers", node.tile)); }
+  void execute(const ir::AssumeDistinct& node, int origin) {
+    refuse(origin, fmt::format("{} is assumed to hold distinct numbers", node.tile));
+  }
   void execute(const ir::At& node, int) { execute(node.body); }
 
   void execute(const ir::Assume& node, int origin) {
@@ -58,7 +60,8 @@ class Dissolver {
     if (node.declares) {
       declared_in_[node.name] = memory_.loops.size();
     } else if (const size_t depth = declared_in_.at(node.name); depth < memory_.loops.size()) {
-      refuse(origin, fmt::format("{} carries a value from one iteration of {} to the next", node.name, memory_.loops[depth]->variable));
+      refuse(origin,
+             fmt::format("{} carries a value from one iteration of {} to the next", node.name, memory_.loops[depth]->variable));
     }
     values_.variables[node.name] = value_of(node.value, origin);
   }
@@ -75,7 +78,8 @@ class Dissolver {
       ranges[loop.variable + ".index"] = {0, std::nullopt};
       ranges[loop.variable + ".size"] = {tiles_evenly ? loop.tile : 1, std::max<int64_t>(largest, 1)};
     } else {
-      ranges[loop.variable] = {begin.least, begin.most && extent.most ? std::optional(*begin.most + *extent.most - 1) : std::nullopt};
+      ranges[loop.variable] = {begin.least,
+                               begin.most && extent.most ? std::optional(*begin.most + *extent.most - 1) : std::nullopt};
     }
     memory_.loops.push_back(&loop);
     execute(loop.body);
@@ -106,7 +110,8 @@ class Dissolver {
       piece.term = terms().substitute(written.piece.term, by);
       split_choices(piece, output.pieces);
     }
-    std::stable_sort(output.pieces.begin(), output.pieces.end(), [](const OutputPiece& a, const OutputPiece& b) { return place_of(a) < place_of(b); });
+    std::stable_sort(output.pieces.begin(), output.pieces.end(),
+                     [](const OutputPiece& a, const OutputPiece& b) { return place_of(a) < place_of(b); });
     return output;
   }
 
@@ -118,7 +123,8 @@ class Dissolver {
 
   // While the term chooses by residue or interval of one coordinate, the piece becomes one for each case.
   void split_choices(const OutputPiece& piece, std::vector<OutputPiece>& pieces) {
-    for (size_t d = 0; d < piece.count.size(); ++d) terms().ranges[coordinate_name(d)] = counter_range(piece.count[d], terms().ranges);
+    for (size_t d = 0; d < piece.count.size(); ++d)
+      terms().ranges[coordinate_name(d)] = counter_range(piece.count[d], terms().ranges);
     const Term* choice = find_choice(piece.term);
     if (!choice) {
       pieces.push_back(piece);
@@ -138,7 +144,8 @@ class Dissolver {
         const int64_t offset = ((i - of.constant) % modulus + modulus) % modulus;
         first = ir::constant(offset);
         step = ir::constant(modulus);
-        part.count[axis] = simplify(ir::floor_div(ir::add(piece.count[axis], ir::constant(modulus - 1 - offset)), step), terms().ranges);
+        part.count[axis] =
+            simplify(ir::floor_div(ir::add(piece.count[axis], ir::constant(modulus - 1 - offset)), step), terms().ranges);
         part.step[axis] = piece.step[axis] * modulus;
       } else {
         const IndexExpr low = ir::max(ir::constant(0), ir::sub(limits[static_cast<size_t>(i)], ir::constant(of.constant)));
@@ -201,7 +208,8 @@ std::string Dissolved::text() const {
     for (const OutputPiece& piece : output.pieces) {
       std::string places;
       for (size_t d = 0; d < piece.least.size(); ++d)
-        places += fmt::format("{}{} + {} * i{} < {}", d ? ", " : "", ir::to_text(piece.least[d]), piece.step[d], d, ir::to_text(piece.count[d]));
+        places += fmt::format("{}{} + {} * i{} < {}", d ? ", " : "", ir::to_text(piece.least[d]), piece.step[d], d,
+                              ir::to_text(piece.count[d]));
       result += fmt::format("{}[{}] = {}\n", output.tensor, places, terms.text(piece.term));
     }
   return readable(result);

@@ -18,7 +18,8 @@
 
 namespace imbrex::optimize {
 
-// A part of an output: along axis d the elements least[d] + step[d] * i, 0 <= i < count[d]; `term` is over these i as .i0, .i1, ...
+// A part of an output: along axis d the elements least[d] + step[d] * i, 0 <= i < count[d]; `term` is over these i as .i0, .i1,
+// ...
 struct OutputPiece {
   std::vector<ir::IndexExpr> least, count;
   std::vector<int64_t> step;
@@ -33,8 +34,8 @@ struct Output {
 struct Dissolved {
   Terms terms;
   std::vector<Output> outputs;
-  std::vector<ir::Assume> assumptions;     // over dimensions, checked at run time
-  std::vector<int> definitions;            // those that the outputs need, each after those that it needs
+  std::vector<ir::Assume> assumptions;  // over dimensions, checked at run time
+  std::vector<int> definitions;         // those that the outputs need, each after those that it needs
   // One line for each definition and piece, definitions named d0, d1, ... in the order above. Equal programs have equal text.
   std::string text() const;
 };

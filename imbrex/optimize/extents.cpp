@@ -28,7 +28,8 @@ class ExtentInference {
     for (auto id = d_.definitions.rbegin(); id != d_.definitions.rend(); ++id) {
       const Definition definition = d_.terms.definition(*id);
       names_.clear();
-      for (int a = 0; a < definition.axes; ++a) declare(axis_name(static_cast<size_t>(a)), extents_[*id].at(static_cast<size_t>(a)));
+      for (int a = 0; a < definition.axes; ++a)
+        declare(axis_name(static_cast<size_t>(a)), extents_[*id].at(static_cast<size_t>(a)));
       declare(kReducedName, definition.extent);
       for (TermId part : definition.body) walk(part);
     }
@@ -52,8 +53,10 @@ class ExtentInference {
       const IndexExpr used = extent_of(term.indices[a]);
       const auto now = ir::constant_value(used);
       const auto before = extents[a] ? ir::constant_value(extents[a]) : std::nullopt;
-      if (!extents[a] || (now && before && *now > *before)) extents[a] = used;
-      else if (!(now && before) && !ir::same(extents[a], used)) throw NotWritable{"an axis that is used over unlike ranges"};
+      if (!extents[a] || (now && before && *now > *before))
+        extents[a] = used;
+      else if (!(now && before) && !ir::same(extents[a], used))
+        throw NotWritable{"an axis that is used over unlike ranges"};
     }
   }
 

@@ -18,7 +18,8 @@ using ir::Loop;
 bool mentions(const IndexExpr& e, const Loop& loop) { return ir::names_in(e).contains(loop.variable); }
 
 bool depends_on(const std::vector<Axis>& slice, const Loop& loop) {
-  return std::any_of(slice.begin(), slice.end(), [&](const Axis& a) { return mentions(a.begin, loop) || mentions(a.size, loop); });
+  return std::any_of(slice.begin(), slice.end(),
+                     [&](const Axis& a) { return mentions(a.begin, loop) || mentions(a.size, loop); });
 }
 
 bool is_span_of(const Axis& axis, const Loop& loop) {
@@ -26,7 +27,9 @@ bool is_span_of(const Axis& axis, const Loop& loop) {
          ir::same(axis.size, ir::span_size(loop.variable));
 }
 
-bool same_axis(const Axis& a, const Axis& b) { return a.kind == b.kind && ir::same(a.begin, b.begin) && ir::same(a.size, b.size); }
+bool same_axis(const Axis& a, const Axis& b) {
+  return a.kind == b.kind && ir::same(a.begin, b.begin) && ir::same(a.size, b.size);
+}
 
 bool same_slice(const std::vector<Axis>& a, const std::vector<Axis>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_axis);
@@ -82,7 +85,8 @@ std::vector<IndexExpr> Memory::shape_of(const std::string& name) const {
 // The same element's coordinates under another row-major shape.
 std::vector<IndexExpr> Memory::reshaped(const std::vector<IndexExpr>& at, const std::vector<IndexExpr>& from,
                                         const std::vector<IndexExpr>& to) {
-  if (std::equal(from.begin(), from.end(), to.begin(), to.end(), [](const auto& a, const auto& b) { return ir::same(a, b); })) return at;
+  if (std::equal(from.begin(), from.end(), to.begin(), to.end(), [](const auto& a, const auto& b) { return ir::same(a, b); }))
+    return at;
   IndexExpr place = ir::constant(0);
   for (size_t d = 0; d < from.size(); ++d) place = ir::add(ir::mul(place, from[d]), at[d]);
   std::vector<IndexExpr> result(to.size());
@@ -108,7 +112,8 @@ void Memory::store(const ir::Store& store, TermId value, int origin) {
   const std::vector<IndexExpr> at = reshaped(coordinates, shape, shape_of(store.tensor));
 
   Substitution by;
-  const auto extents = std::count_if(store.slice.begin(), store.slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::range; });
+  const auto extents =
+      std::count_if(store.slice.begin(), store.slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::range; });
   int64_t seen = 0;
   for (size_t d = 0; d < store.slice.size(); ++d) {
     const Axis& axis = store.slice[d];
@@ -124,9 +129,10 @@ void Memory::store(const ir::Store& store, TermId value, int origin) {
   add(state, std::move(written), origin);
 }
 
-// Integer loop variables leave the term: the coordinates say which iteration stored an element. Loops around the tensor's creation
-// are constants to it.
-TermId Memory::eliminate_loops(TermId term, const ir::Store& store, const std::vector<IndexExpr>& at, Written& written, int origin) {
+// Integer loop variables leave the term: the coordinates say which iteration stored an element. Loops around the tensor's
+// creation are constants to it.
+TermId Memory::eliminate_loops(TermId term, const ir::Store& store, const std::vector<IndexExpr>& at, Written& written,
+                               int origin) {
   for (auto loop = written.loops.rbegin(); loop != written.loops.rend(); ++loop) {
     if ((*loop)->tile > 0) continue;
     const auto iteration = iteration_of((*loop)->variable, store, at);
@@ -178,8 +184,11 @@ void Memory::place(Written& written, const TensorState& state, int origin) {
     // A part of an axis: the axis must be one of the tensor's own.
     const size_t from_end = shape.size() - d;
     bool own = from_end <= rank;
-    for (size_t e = 1; own && e <= from_end; ++e) own = same_value(shape[shape.size() - e], state.tensor.shape[rank - e], terms_.ranges);
-    if (!own) refuse(origin, fmt::format("a part of the view {} is stored that is no part of {}'s axes", written.name, state.tensor.name));
+    for (size_t e = 1; own && e <= from_end; ++e)
+      own = same_value(shape[shape.size() - e], state.tensor.shape[rank - e], terms_.ranges);
+    if (!own)
+      refuse(origin,
+             fmt::format("a part of the view {} is stored that is no part of {}'s axes", written.name, state.tensor.name));
     written.piece.least[rank - from_end] = axis.least;
     written.piece.most[rank - from_end] = axis.most;
   }
@@ -248,8 +257,8 @@ bool Memory::replaces(const Written& old, const Written& now) {
       continue;
     }
     const auto before = old.iteration.find(loop), after = now.iteration.find(loop);
-    const bool same_iteration = before != old.iteration.end() && after != now.iteration.end() &&
-                                same_value(before->second, after->second, terms_.ranges);
+    const bool same_iteration =
+        before != old.iteration.end() && after != now.iteration.end() && same_value(before->second, after->second, terms_.ranges);
     bool same_span = false;
     if (old.name == now.name)
       for (size_t d = 0; d < now.slice.size(); ++d)
@@ -263,12 +272,14 @@ bool Memory::replaces(const Written& old, const Written& now) {
 
 TermId Memory::load(const ir::Expr& load) {
   std::vector<IndexExpr> at;
-  const auto extents = std::count_if(load.slice.begin(), load.slice.end(), [](const Axis& a) { return a.kind != Axis::Kind::point; });
+  const auto extents =
+      std::count_if(load.slice.begin(), load.slice.end(), [](const Axis& a) { return a.kind != Axis::Kind::point; });
   int64_t seen = 0;
   for (const Axis& axis : load.slice) {
     if (axis.kind == Axis::Kind::by) refuse(load.origin, fmt::format("{} is read at places read from data", load.name));
-    at.push_back(axis.kind == Axis::Kind::point ? axis.begin
-                                                : ir::add(axis.begin, ir::named(extents == 2 && seen++ == 0 ? kTileRow : kTileColumn)));
+    at.push_back(axis.kind == Axis::Kind::point
+                     ? axis.begin
+                     : ir::add(axis.begin, ir::named(extents == 2 && seen++ == 0 ? kTileRow : kTileColumn)));
   }
   const TensorState& state = tensors_.at(base_of(load.name));
   at = reshaped(at, shape_of(load.name), state.tensor.shape);
@@ -294,7 +305,8 @@ TermId Memory::load_written(const TensorState& state, const std::vector<IndexExp
     return [&, place](const Written* w) { return same_value(w->piece.least[axis], place, terms_.ranges); };
   };
   auto first = std::find_if(found.begin(), found.end(), [&](const Written* w) {
-    return std::none_of(found.begin(), found.end(), [&](const Written* v) { return same_value(v->piece.most[axis], w->piece.least[axis], terms_.ranges); });
+    return std::none_of(found.begin(), found.end(),
+                        [&](const Written* v) { return same_value(v->piece.most[axis], w->piece.least[axis], terms_.ranges); });
   });
   std::vector<IndexExpr> limits;
   std::vector<TermId> cases;
@@ -304,7 +316,8 @@ TermId Memory::load_written(const TensorState& state, const std::vector<IndexExp
     limits.push_back((*next)->piece.most[axis]);
     cases.push_back(terms_.substitute((*next)->piece.term, by));
   }
-  if (cases.size() != found.size()) refuse(load.origin, fmt::format("the parts of {} that are read do not lie side by side", load.name));
+  if (cases.size() != found.size())
+    refuse(load.origin, fmt::format("the parts of {} that are read do not lie side by side", load.name));
   return terms_.intervals(at[axis], std::move(limits), std::move(cases));
 }
 
@@ -364,7 +377,8 @@ bool Memory::iterations_are_apart(const Loop& loop, const std::string& base) {
       if (axis.kind == Axis::Kind::by) return false;
   }
   for (size_t d = 0; d < first.slice.size(); ++d) {
-    if (!std::all_of(accesses.begin(), accesses.end(), [&](const Access& a) { return same_axis(a.slice[d], first.slice[d]); })) continue;
+    if (!std::all_of(accesses.begin(), accesses.end(), [&](const Access& a) { return same_axis(a.slice[d], first.slice[d]); }))
+      continue;
     if (is_span_of(first.slice[d], loop)) return true;
     if (loop.tile > 0) continue;
     Linear begin = linear(first.slice[d].begin, terms_.ranges);
@@ -374,7 +388,8 @@ bool Memory::iterations_are_apart(const Loop& loop, const std::string& base) {
     begin.parts.erase(part);
     // What is left is the same in every iteration.
     std::set<std::string> rest = ir::names_in(to_index(begin));
-    if (!rest.contains(loop.variable) && std::none_of(rest.begin(), rest.end(), [&](const std::string& name) { return inner.contains(name); }))
+    if (!rest.contains(loop.variable) &&
+        std::none_of(rest.begin(), rest.end(), [&](const std::string& name) { return inner.contains(name); }))
       return true;
   }
   return false;

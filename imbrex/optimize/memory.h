@@ -1,11 +1,12 @@
 // What a program has stored while it dissolves: for each tensor, parts of it with the value of their elements.
 //
-// Statements are read once, loops included, for an iteration that stands for all. A store describes what all iterations of the open
-// loops store together: the box that they fill, and the value as a function of the place. That is exact only under conditions, each
-// checked where it matters:
+// Statements are read once, loops included, for an iteration that stands for all. A store describes what all iterations of the
+// open loops store together: the box that they fill, and the value as a function of the place. That is exact only under
+// conditions, each checked where it matters:
 //   - the value depends on the iteration through the place alone (else the last iteration decides, and nothing says which);
 //   - a load inside a loop finds what this very iteration stored, or what no iteration of the loop stores;
-//   - a store replaces an earlier one only if it fills all of that one's box, and no later iteration runs the earlier one again there.
+//   - a store replaces an earlier one only if it fills all of that one's box, and no later iteration runs the earlier one again
+//   there.
 // The prover's word is taken for two things: what is loaded was stored, and iterations of a `parallel` do not meet.
 #pragma once
 
@@ -34,11 +35,11 @@ Range counter_range(const ir::IndexExpr& extent, const Ranges& ranges);
 // What one store statement stored, over the tensor's coordinates.
 struct Written {
   Piece piece;
-  bool fills_box = false;                                   // else the box only surrounds the elements
-  std::string name;                                         // the tensor or view, and the slice, as written
+  bool fills_box = false;  // else the box only surrounds the elements
+  std::string name;        // the tensor or view, and the slice, as written
   std::vector<ir::Axis> slice;
-  std::vector<const ir::Loop*> loops;                       // open at the store, from the tensor's creation on
-  std::map<const ir::Loop*, ir::IndexExpr> iteration;       // integer loops: the one that stored coordinates .i0, .i1, ...
+  std::vector<const ir::Loop*> loops;                  // open at the store, from the tensor's creation on
+  std::map<const ir::Loop*, ir::IndexExpr> iteration;  // integer loops: the one that stored coordinates .i0, .i1, ...
 };
 
 struct TensorState {
@@ -68,7 +69,8 @@ class Memory {
                                       const std::vector<ir::IndexExpr>& to);
 
   TermId eliminate_loops(TermId term, const ir::Store& store, const std::vector<ir::IndexExpr>& at, Written& written, int origin);
-  std::optional<ir::IndexExpr> iteration_of(const std::string& loop, const ir::Store& store, const std::vector<ir::IndexExpr>& at);
+  std::optional<ir::IndexExpr> iteration_of(const std::string& loop, const ir::Store& store,
+                                            const std::vector<ir::IndexExpr>& at);
   void place(Written& written, const TensorState& state, int origin);
   struct Swept {
     ir::IndexExpr least, most;

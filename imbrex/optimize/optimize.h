@@ -9,12 +9,12 @@
 namespace imbrex::optimize {
 
 struct Optimized {
-  ir::Program program;                    // verified; the program as written (lowered) where it could not be optimized
+  ir::Program program;  // verified; the program as written (lowered) where it could not be optimized
   bool is_scheduled = false;
-  SourceLine where;                       // why not, where it is not
+  SourceLine where;  // why not, where it is not
   std::string reason;
   std::vector<Choice> choices;
-  std::vector<ir::Tensor> dropped;        // temporaries of the original that no longer exist
+  std::vector<ir::Tensor> dropped;  // temporaries of the original that no longer exist
   int scopes_before = 0, scopes_after = 0;
 };
 

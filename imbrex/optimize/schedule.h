@@ -4,10 +4,10 @@
 // Guarantees: a verified program with the same inputs and outputs; each output element has the same term, so the same bits.
 // Why here:   it alone decides loops, tiles, phases and what is kept in memory; code generation only follows.
 //
-// The form of a schedule: contractions are anchors. A contraction whose consumers reduce only over windows of its columns (a head)
-// runs window by window, and everything up to the outputs happens while the window is on chip. Any other contraction is stored, and
-// cuts a phase, because its consumers need whole rows while its own parallelism is over columns. Chains over rows run a block of rows
-// at a time. Contractions of one phase that do not depend on each other share it without a barrier.
+// The form of a schedule: contractions are anchors. A contraction whose consumers reduce only over windows of its columns (a
+// head) runs window by window, and everything up to the outputs happens while the window is on chip. Any other contraction is
+// stored, and cuts a phase, because its consumers need whole rows while its own parallelism is over columns. Chains over rows run
+// a block of rows at a time. Contractions of one phase that do not depend on each other share it without a barrier.
 #pragma once
 
 #include <string>
@@ -20,8 +20,8 @@ namespace imbrex::optimize {
 
 // What the scheduler knows of a machine.
 struct Machine {
-  int cores = 2;              // so many should always have work; more may
-  int64_t cache_bytes = 0;    // second level, of one core
+  int cores = 2;            // so many should always have work; more may
+  int64_t cache_bytes = 0;  // second level, of one core
 };
 // The host of target/machines.h. The number of cores is no part of it, so that a program is the same on every host.
 Machine host_machine();

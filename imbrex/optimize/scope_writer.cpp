@@ -44,7 +44,8 @@ void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const
   for (size_t d = 0; d < coordinates.size(); ++d) {
     const std::string name = coordinate_name(d);
     if (coordinates[d] == kRowName) {
-      if (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1) throw NotWritable{fmt::format("a part of the rows of {}", tensor)};
+      if (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1)
+        throw NotWritable{fmt::format("a part of the rows of {}", tensor)};
       root.slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_.span), ir::span_size(rows_.span), {}});
     } else if (coordinates[d] == kColumnName) {
       root.column_axis = static_cast<int>(d);
@@ -97,7 +98,8 @@ void ScopeWriter::reduce(TermId reference, const std::string& base) {
   const Term use = terms_.at(reference);
   const Definition definition = terms_.definition(use.definition);
   const auto operation = row_operation(definition.reduction);
-  if (!operation) throw NotWritable{fmt::format("{} needs a {} that no tile of its scope holds", base, name_of(definition.reduction))};
+  if (!operation)
+    throw NotWritable{fmt::format("{} needs a {} that no tile of its scope holds", base, name_of(definition.reduction))};
   if (writer_.depends_on(reference, kColumnName)) throw NotWritable{fmt::format("{} needs a sum for each of its columns", base)};
   set_columns(definition.extent);
   Substitution by{{kReducedName, ir::named(kColumnName)}};
@@ -106,7 +108,9 @@ void ScopeWriter::reduce(TermId reference, const std::string& base) {
   prepare(body, definition.extent, base);
   share_with_stores(body, definition.extent, base);
   set_columns(definition.extent);
-  const char* suffix = definition.reduction == Reduction::row_sum ? "_sum" : definition.reduction == Reduction::max ? "_max" : "_min";
+  const char* suffix = definition.reduction == Reduction::row_sum ? "_sum"
+                       : definition.reduction == Reduction::max   ? "_max"
+                                                                  : "_min";
   const ir::ExprPtr value = ir::make_unary(*operation, writer_.write(body, definition.extent));
   block_.push_back(writer_.let(unique_(base + suffix), reference, ir::constant(1), value));
 }
@@ -163,7 +167,8 @@ void ScopeWriter::store(size_t i) {
     // Every second column, and its partner the columns between: interleaved they are one store.
     ir::Axis& columns = slice[static_cast<size_t>(root.column_axis)];
     const auto partner = std::find_if(roots_.begin() + static_cast<std::ptrdiff_t>(i) + 1, roots_.end(), [&](const Root& other) {
-      if (other.term == kNoTerm || other.tensor != root.tensor || other.step != 2 || !ir::same(other.columns, root.columns)) return false;
+      if (other.term == kNoTerm || other.tensor != root.tensor || other.step != 2 || !ir::same(other.columns, root.columns))
+        return false;
       const IndexExpr apart = ir::sub(other.slice[static_cast<size_t>(root.column_axis)].begin, columns.begin);
       return ir::constant_value(simplify(apart, terms_.ranges)) == 1;
     });
@@ -210,8 +215,9 @@ int ScopeWriter::occurrences(TermId wanted, TermId in) const {
 
 std::string ScopeWriter::row_name(TermId id, const std::string& base) const {
   const Term& term = terms_.at(id);
-  const bool is_inverse = term.op == Op::rsqrt || term.op == Op::recip || (term.op == Op::div && terms_.at(term.args[1]).op == Op::sqrt);
-  return base + (term.kind == Kind::operation && is_inverse ? "_inv" : "_scale");
+  const bool is_inverse =
+      term.op == Op::rsqrt || term.op == Op::recip || (term.op == Op::div && terms_.at(term.args[1]).op == Op::sqrt);
+  return base + (term.kind == Kind::operation && is_inverse ? "_inv" : "_factor");
 }
 
 // Even or odd columns say so; anything else is a value.

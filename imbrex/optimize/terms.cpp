@@ -56,15 +56,15 @@ std::string readable(const std::string& text) {
   std::string result;
   for (size_t i = 0; i < text.size(); ++i) {
     const bool begins_name = text[i] == '.' && i + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[i + 1]));
-    if (!begins_name || (i > 0 && (std::isalnum(static_cast<unsigned char>(text[i - 1])) || text[i - 1] == '_'))) result += text[i];
+    if (!begins_name || (i > 0 && (std::isalnum(static_cast<unsigned char>(text[i - 1])) || text[i - 1] == '_')))
+      result += text[i];
   }
   return result;
 }
 
 TermId Terms::intern(Term term) {
-  const std::string node =
-      fmt::format("{}:{}:{}:{}:{}:{}:{}", static_cast<int>(term.kind), name_of(term.dtype), term.value, term.tensor,
-                  ir::name_of(term.op), ir::name_of(term.mode), term.modulus);
+  const std::string node = fmt::format("{}:{}:{}:{}:{}:{}:{}", static_cast<int>(term.kind), name_of(term.dtype), term.value,
+                                       term.tensor, ir::name_of(term.op), ir::name_of(term.mode), term.modulus);
   std::string indices;
   for (const IndexExpr& index : term.indices) indices += ";" + ir::to_text(index);
   for (const IndexExpr& limit : term.limits) indices += "|" + ir::to_text(limit);
@@ -107,7 +107,8 @@ bool Terms::stands_before(TermId a, TermId b) const {
 }
 
 TermId Terms::order_and_intern(Term term) {
-  if (commutes(term.op) && term.args.size() == 2 && stands_before(term.args[1], term.args[0])) std::swap(term.args[0], term.args[1]);
+  if (commutes(term.op) && term.args.size() == 2 && stands_before(term.args[1], term.args[0]))
+    std::swap(term.args[0], term.args[1]);
   return intern(std::move(term));
 }
 
@@ -149,7 +150,8 @@ TermId Terms::operation(Op op, DType dtype, std::vector<TermId> args, ir::CastMo
     const Term& inner = at(args[0]);
     if (inner.dtype == dtype) return args[0];
     // A cast that loses nothing, undone: bf16 -> f32 -> bf16. So f32 -> bf16 -> f32 -> bf16 rounds once.
-    if (inner.kind == Kind::operation && inner.op == Op::cast && at(inner.args[0]).dtype == dtype && ir::is_exact_cast(dtype, inner.dtype))
+    if (inner.kind == Kind::operation && inner.op == Op::cast && at(inner.args[0]).dtype == dtype &&
+        ir::is_exact_cast(dtype, inner.dtype))
       return inner.args[0];
     // Two exact widenings are one.
     if (inner.kind == Kind::operation && inner.op == Op::cast && ir::is_exact_cast(at(inner.args[0]).dtype, inner.dtype) &&
@@ -211,7 +213,8 @@ TermId Terms::substitute(TermId id, const Substitution& by) {
         if (chosen) return done[at_id] = walk(cases[static_cast<size_t>(*chosen)]);
       }
       for (TermId& arg : cases) arg = walk(arg);
-      result = term.modulus > 0 ? residues(term.indices[0], std::move(cases)) : intervals(term.indices[0], term.limits, std::move(cases));
+      result = term.modulus > 0 ? residues(term.indices[0], std::move(cases))
+                                : intervals(term.indices[0], term.limits, std::move(cases));
     } else {
       for (TermId& arg : term.args) arg = walk(arg);
       result = term.kind == Kind::operation ? operation(term.op, term.dtype, term.args, term.mode) : intern(std::move(term));
@@ -241,7 +244,8 @@ std::string Terms::text(TermId id) const {
   std::string args;
   for (TermId arg : term.args) args += (args.empty() ? "" : ", ") + text(arg);
   switch (term.kind) {
-    case Kind::constant: return term.dtype == DType::f32 ? fmt::format("{}", term.value) : fmt::format("{}({})", name_of(term.dtype), term.value);
+    case Kind::constant:
+      return term.dtype == DType::f32 ? fmt::format("{}", term.value) : fmt::format("{}({})", name_of(term.dtype), term.value);
     case Kind::index: return fmt::format("int32({})", joined(term.indices));
     case Kind::access: return fmt::format("{}[{}]", term.tensor, joined(term.indices));
     case Kind::reference: return fmt::format("{}({})", definition_name(term.definition), joined(term.indices));
@@ -293,7 +297,8 @@ class AxisAbstraction {
 
  private:
   IndexExpr renamed(const IndexExpr& e) const {
-    return ir::substitute(e, [&](const ir::Index& leaf) { return leaf.name == k_ ? std::optional(ir::named(kReducedName)) : std::nullopt; });
+    return ir::substitute(
+        e, [&](const ir::Index& leaf) { return leaf.name == k_ ? std::optional(ir::named(kReducedName)) : std::nullopt; });
   }
 
   IndexExpr axis_for(const IndexExpr& argument) {

@@ -3,9 +3,9 @@
 //   term       := constant | tensor "[" index... "]" | definition "(" index... ")" | operation over terms | pieces
 //   definition := reduction over k in [0, extent) of a term over the definition's axes and k
 //
-// Only inputs, outputs and reductions have names. Terms are hash-consed: equal terms have equal ids, whatever loops, chunks, views
-// and staging tensors they were written through. A closed list of rewrites applies while terms are made, each exact to the bit:
-// operands of commutative operations are ordered, casts that lose nothing fold, f32 -> bf16 -> f32 -> bf16 rounds once.
+// Only inputs, outputs and reductions have names. Terms are hash-consed: equal terms have equal ids, whatever loops, chunks,
+// views and staging tensors they were written through. A closed list of rewrites applies while terms are made, each exact to the
+// bit: operands of commutative operations are ordered, casts that lose nothing fold, f32 -> bf16 -> f32 -> bf16 rounds once.
 #pragma once
 
 #include <map>
@@ -32,14 +32,15 @@ struct Term {
   enum class Kind { constant, index, access, reference, operation, choice };
   Kind kind = Kind::constant;
   DType dtype = DType::f32;
-  double value = 0;                   // constant
-  std::string tensor;                 // access
-  int definition = -1;                // reference
-  std::vector<ir::IndexExpr> indices; // access, reference; index: the one expression; choice: the selecting expression
-  ir::Op op = ir::Op::add;            // operation
+  double value = 0;                    // constant
+  std::string tensor;                  // access
+  int definition = -1;                 // reference
+  std::vector<ir::IndexExpr> indices;  // access, reference; index: the one expression; choice: the selecting expression
+  ir::Op op = ir::Op::add;             // operation
   ir::CastMode mode = ir::CastMode::exact;
-  std::vector<TermId> args;           // operation; choice: one for each case
-  // choice: with modulus > 0, args[i] where indices[0] % modulus == i; else args[i] where limits[i] <= indices[0] < limits[i + 1].
+  std::vector<TermId> args;  // operation; choice: one for each case
+  // choice: with modulus > 0, args[i] where indices[0] % modulus == i; else args[i] where limits[i] <= indices[0] < limits[i +
+  // 1].
   int64_t modulus = 0;
   std::vector<ir::IndexExpr> limits;
 };
@@ -51,26 +52,26 @@ const char* name_of(Reduction reduction);
 struct Definition {
   Reduction reduction;
   DType dtype;
-  ir::IndexExpr extent;               // of k
-  std::vector<TermId> body;           // one term, or the two factors of a dot product; over names .a0, .a1, ... and .k
+  ir::IndexExpr extent;      // of k
+  std::vector<TermId> body;  // one term, or the two factors of a dot product; over names .a0, .a1, ... and .k
   int axes = 0;
-  std::string digest;                 // of everything above; its name is made from it
+  std::string digest;  // of everything above; its name is made from it
 };
 
 // One part of an output or of a temporary while it dissolves: the elements with least[d] <= coordinate d < most[d].
 struct Piece {
   std::vector<ir::IndexExpr> least, most;
-  TermId term = kNoTerm;              // over coordinates .i0, .i1, ...
+  TermId term = kNoTerm;  // over coordinates .i0, .i1, ...
 };
 
 using Substitution = std::map<std::string, ir::IndexExpr>;  // by leaf text: "t.begin", "h", ".i0"
 
 class Terms {
  public:
-  Ranges ranges;                      // of every name that occurs in indices
+  Ranges ranges;  // of every name that occurs in indices
 
   TermId constant(DType dtype, double value);
-  TermId index(ir::IndexExpr e);      // an index as an int32 value
+  TermId index(ir::IndexExpr e);  // an index as an int32 value
   TermId access(std::string tensor, DType dtype, std::vector<ir::IndexExpr> indices);
   TermId operation(ir::Op op, DType dtype, std::vector<TermId> args, ir::CastMode mode = ir::CastMode::exact);
   TermId residues(ir::IndexExpr of, std::vector<TermId> cases);

@@ -104,7 +104,8 @@ std::optional<TileWriter::Found> TileWriter::find_known(TermId term) {
       bool inside = true;
       for (size_t d = 0; d < known.shape.size(); ++d) {
         const IndexExpr index = at->try_emplace(coordinate_name(d), ir::constant(0)).first->second;
-        inside = inside && ((text(index) == kRowName && ir::same(known.shape[d], rows_.extent)) || is_inside(index, known.shape[d]));
+        inside =
+            inside && ((text(index) == kRowName && ir::same(known.shape[d], rows_.extent)) || is_inside(index, known.shape[d]));
       }
       if (inside) return Found{&known, *at};
       continue;
@@ -125,7 +126,8 @@ void TileWriter::for_each_unknown(TermId term, const std::function<bool(TermId)>
 }
 
 // Columns that run over several axes of an input, [c // 128, c % 128], are columns of the input seen as one row.
-ir::ExprPtr TileWriter::write_read(const std::string& tensor, DType dtype, const std::vector<IndexExpr>& at, const IndexExpr& columns) {
+ir::ExprPtr TileWriter::write_read(const std::string& tensor, DType dtype, const std::vector<IndexExpr>& at,
+                                   const IndexExpr& columns) {
   const ir::Tensor* input = around_.input(tensor);
   size_t over_columns = 0;
   IndexExpr place = ir::constant(0);
@@ -138,7 +140,8 @@ ir::ExprPtr TileWriter::write_read(const std::string& tensor, DType dtype, const
 }
 
 // One slice, and even or odd columns of it where the columns go in steps of two.
-ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, const std::vector<IndexExpr>& at, const IndexExpr& columns) {
+ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, const std::vector<IndexExpr>& at,
+                                     const IndexExpr& columns) {
   std::vector<ir::Axis> slice;
   std::optional<Op> half;
   int row_axis = -1, column_axis = -1;
@@ -190,8 +193,8 @@ ir::ExprPtr TileWriter::write_known(const Found& found, const IndexExpr& columns
     for (size_t d = 0; d < known.shape.size(); ++d) at.push_back(found.at.at(coordinate_name(d)));
     return write_access(known.name, known.dtype, at, columns);
   }
-  const ir::ExprPtr tile =
-      ir::make_variable(known.name, known.dtype, depends_on(known.pattern, kRowName) ? ir::span_size(rows_.span) : ir::constant(1), known.columns);
+  const ir::ExprPtr tile = ir::make_variable(
+      known.name, known.dtype, depends_on(known.pattern, kRowName) ? ir::span_size(rows_.span) : ir::constant(1), known.columns);
   const auto column = found.at.find(kColumnName);
   if (column == found.at.end() || (text(column->second) == kColumnName && ir::same(columns, known.columns))) return tile;
   Linear begin = linear(column->second, terms_.ranges);

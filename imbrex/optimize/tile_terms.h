@@ -1,8 +1,8 @@
-// Writes terms back as tile expressions: the element-by-element meaning of a stored value becomes loads, operations and named tiles
-// over a span of rows and a run of columns.
+// Writes terms back as tile expressions: the element-by-element meaning of a stored value becomes loads, operations and named
+// tiles over a span of rows and a run of columns.
 //
-// In the terms handled here the name `.row` is the element's row, 0 <= row < T, in the span of rows that the surrounding loop gives,
-// and `.col` counts the columns of the tile, from 0. Everything else in indices is a loop variable.
+// In the terms handled here the name `.row` is the element's row, 0 <= row < T, in the span of rows that the surrounding loop
+// gives, and `.col` counts the columns of the tile, from 0. Everything else in indices is a loop variable.
 #pragma once
 
 #include <functional>
@@ -22,12 +22,12 @@ std::optional<Substitution> match(Terms& terms, TermId pattern, TermId target, c
 
 // A value that exists already: a tensor in memory, or a tile variable of the scope.
 struct Known {
-  TermId pattern = kNoTerm;               // a tensor: over .i0, .i1, ...; a tile: over .row, .col
+  TermId pattern = kNoTerm;  // a tensor: over .i0, .i1, ...; a tile: over .row, .col
   bool is_tensor = false;
   std::string name;
   DType dtype = DType::f32;
-  std::vector<ir::IndexExpr> shape;       // a tensor's
-  ir::IndexExpr columns;                  // a tile's
+  std::vector<ir::IndexExpr> shape;  // a tensor's
+  ir::IndexExpr columns;             // a tile's
 };
 
 // Why a value cannot be written as a tile expression.
@@ -43,9 +43,9 @@ struct Rows {
 
 // What a scope takes from the program around it.
 struct Surroundings {
-  std::function<std::string(const std::string&)> unique;             // a name that the program does not have yet
-  std::function<const ir::Tensor*(const std::string&)> input;        // null if there is no such input
-  std::function<std::string(const ir::Tensor&)> flat;                // the name of the input seen as one row
+  std::function<std::string(const std::string&)> unique;       // a name that the program does not have yet
+  std::function<const ir::Tensor*(const std::string&)> input;  // null if there is no such input
+  std::function<std::string(const ir::Tensor&)> flat;          // the name of the input seen as one row
 };
 
 class TileWriter {
@@ -68,8 +68,10 @@ class TileWriter {
   };
   std::optional<Found> find_known(TermId term);
   bool is_inside(const ir::IndexExpr& index, const ir::IndexExpr& extent) const;
-  ir::ExprPtr write_read(const std::string& tensor, DType dtype, const std::vector<ir::IndexExpr>& at, const ir::IndexExpr& columns);
-  ir::ExprPtr write_access(const std::string& tensor, DType dtype, const std::vector<ir::IndexExpr>& at, const ir::IndexExpr& columns);
+  ir::ExprPtr write_read(const std::string& tensor, DType dtype, const std::vector<ir::IndexExpr>& at,
+                         const ir::IndexExpr& columns);
+  ir::ExprPtr write_access(const std::string& tensor, DType dtype, const std::vector<ir::IndexExpr>& at,
+                           const ir::IndexExpr& columns);
   ir::ExprPtr write_known(const Found& found, const ir::IndexExpr& columns);
 
   Terms& terms_;

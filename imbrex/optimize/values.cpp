@@ -37,7 +37,9 @@ TermId Values::evaluate(const ir::ExprPtr& e) {
     case Op::columns: return moved(e->args[0], ir::named(kTileRow), ir::add(e->index, ir::named(kTileColumn)), e);
     case Op::transpose: return moved(e->args[0], ir::named(kTileColumn), ir::named(kTileRow), e);
     case Op::even: return moved(e->args[0], ir::named(kTileRow), ir::mul(ir::constant(2), ir::named(kTileColumn)), e);
-    case Op::odd: return moved(e->args[0], ir::named(kTileRow), ir::add(ir::mul(ir::constant(2), ir::named(kTileColumn)), ir::constant(1)), e);
+    case Op::odd:
+      return moved(e->args[0], ir::named(kTileRow), ir::add(ir::mul(ir::constant(2), ir::named(kTileColumn)), ir::constant(1)),
+                   e);
     case Op::interleave: {
       const IndexExpr half = ir::floor_div(ir::named(kTileColumn), ir::constant(2));
       const TermId even = moved(e->args[0], ir::named(kTileRow), half, e), odd = moved(e->args[1], ir::named(kTileRow), half, e);
@@ -62,7 +64,8 @@ TermId Values::evaluate_continued(const ir::ExprPtr& e) {
   const Term& start = terms_.at(evaluate(e->args[0]));
   if (start.kind != Kind::constant || start.value != 0 || std::signbit(start.value))
     refuse(e->origin, fmt::format("a {} continues a value that is not zero", ir::name_of(e->op)));
-  if (e->op == Op::matmul_acc) return evaluate(ir::make_matmul(e->args[1], e->args[2], e->transpose_a, e->transpose_b, {{}, e->origin}));
+  if (e->op == Op::matmul_acc)
+    return evaluate(ir::make_matmul(e->args[1], e->args[2], e->transpose_a, e->transpose_b, {{}, e->origin}));
   return evaluate(ir::make_unary(e->op == Op::row_sum_acc ? Op::row_sum : Op::col_sum, e->args[1], {{}, e->origin}));
 }
 
@@ -113,10 +116,12 @@ TermId Values::evaluate_reduction(const ir::Expr& e) {
   const IndexExpr extent = over_row ? arg->columns : arg->rows;
   const TermId body = evaluate(arg);
   terms_.ranges[kSummed] = counter_range(extent, terms_.ranges);
-  const Substitution by = over_row ? Substitution{{kTileColumn, ir::named(kSummed)}} : Substitution{{kTileRow, ir::named(kSummed)}};
-  const Reduction reduction = e.op == Op::row_sum ? Reduction::row_sum
-                              : e.op == Op::col_sum ? Reduction::col_sum
-                              : (e.op == Op::row_max || e.op == Op::col_max) ? Reduction::max : Reduction::min;
+  const Substitution by =
+      over_row ? Substitution{{kTileColumn, ir::named(kSummed)}} : Substitution{{kTileRow, ir::named(kSummed)}};
+  const Reduction reduction = e.op == Op::row_sum                            ? Reduction::row_sum
+                              : e.op == Op::col_sum                          ? Reduction::col_sum
+                              : (e.op == Op::row_max || e.op == Op::col_max) ? Reduction::max
+                                                                             : Reduction::min;
   return reduced(reduction, e, extent, {terms_.substitute(body, by)});
 }
 

@@ -75,7 +75,8 @@ std::string place_text(const SourceLine& where) { return where.line > 0 ? fmt::f
 void print_scopes(const char* title, const ir::Program& program) {
   const std::vector<Scope> scopes = scopes_of(program);
   fmt::print("\n{} ({})\n", title, scopes.size());
-  for (const Scope& scope : scopes) fmt::print("  {:<20} stores {:<40} {}\n", scope.name, joined(scope.stores), place_text(scope.where));
+  for (const Scope& scope : scopes)
+    fmt::print("  {:<20} stores {:<40} {}\n", scope.name, joined(scope.stores), place_text(scope.where));
 }
 
 void print_became(const ir::Program& before, const ir::Program& after) {
@@ -121,7 +122,8 @@ int explain(const ExplainOptions& options) {
   print_scopes("Scopes of the optimized program", result.program);
   print_became(subject.program, result.program);
   fmt::print("\nChoices\n");
-  for (const optimize::Choice& choice : result.choices) fmt::print("  {}: {}\n    {}\n", choice.subject, choice.decision, choice.reason);
+  for (const optimize::Choice& choice : result.choices)
+    fmt::print("  {}: {}\n    {}\n", choice.subject, choice.decision, choice.reason);
   print_dropped(result.dropped, dims);
   return 0;
 }

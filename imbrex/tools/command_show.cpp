@@ -53,7 +53,8 @@ void add_show(CLI::App& app, int& status) {
   o->subject.add_to(*command);
   command->add_flag("--lowered", o->lowered, "As its author wrote it, after the passes of optimize/pipeline.h");
   command->add_flag("--passes", o->passes, "After each of these passes");
-  command->add_flag("--dissolved", o->dissolved, "What its outputs are, element by element: no loops, no tiles (docs/optimizing.md)");
+  command->add_flag("--dissolved", o->dissolved,
+                    "What its outputs are, element by element: no loops, no tiles (docs/optimizing.md)");
   command->add_flag("--optimized", o->optimized, "After the optimizer; `imbrex explain` says why it is so");
   command->callback([o, &status] { status = show(*o); });
 }

@@ -47,7 +47,9 @@ TEST(Affine, SimplifyKeepsTheFunctionAndRangesHold) {
     for (int64_t a : {0, 1, 3, 6, 7})
       for (int64_t b : {-3, -1, 0, 2, 5})
         for (int64_t d : {0, 1, 4, 9, 40}) {
-          const auto value_of = [&](const ir::Index& leaf) { return leaf.name == "a" ? a : leaf.name == "b" ? b : leaf.name == "c" ? 2 : d; };
+          const auto value_of = [&](const ir::Index& leaf) {
+            return leaf.name == "a" ? a : leaf.name == "b" ? b : leaf.name == "c" ? 2 : d;
+          };
           const int64_t value = ir::evaluate(e, value_of);
           ASSERT_EQ(value, ir::evaluate(simple, value_of)) << ir::to_text(e) << " became " << ir::to_text(simple);
           ASSERT_TRUE(!range.least || *range.least <= value) << ir::to_text(e) << " >= " << *range.least;

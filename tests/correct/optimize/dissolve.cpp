@@ -48,14 +48,16 @@ TEST(Dissolve, StagingTensorsAndViewsAreNotMeaning) {
     view w = y: [T, 4, 8]
     view z = x: [T, 4, 8]
     parallel h in 0..4 { w[:, h, :] = z[:, h, :] * v[8 * h +: 8] }
-  )", kWhole);
+  )",
+                   kWhole);
   expect_same_form(R"(
     parallel h in 0..4 {
       create s: f32[T, 8]
       s[:, :] = x[:, 8 * h +: 8]
       y[:, 8 * h +: 8] = s[:, :] * v[8 * h +: 8]
     }
-  )", kWhole);
+  )",
+                   kWhole);
 }
 
 TEST(Dissolve, PartsAndResiduesAreOneValue) {
@@ -71,7 +73,8 @@ TEST(Dissolve, AnUpdateInPlaceIsTheSecondValue) {
 
 TEST(Dissolve, NamesOfTheAuthorMeanNothing) {
   expect_same_form("parallel k in 0..4 { y[:, 8 * k +: 8] = x[:, 8 * k +: 8] * v[8 * k +: 8] }\n", kWhole);
-  expect_same_form("parallel i0 in 0..4 { range a0 in tiles(T, 8) { y[a0, 8 * i0 +: 8] = x[a0, 8 * i0 +: 8] * v[8 * i0 +: 8] } }\n", kWhole);
+  expect_same_form(
+      "parallel i0 in 0..4 { range a0 in tiles(T, 8) { y[a0, 8 * i0 +: 8] = x[a0, 8 * i0 +: 8] * v[8 * i0 +: 8] } }\n", kWhole);
 }
 
 TEST(Dissolve, RefusesCarriedValues) {
@@ -79,36 +82,50 @@ TEST(Dissolve, RefusesCarriedValues) {
     let m = full(f32, [1, 32], 0.0)
     y[:, :] = x[:, :]
     range t in 0..T { m = exp(m) + x[t, :]  y[t, :] = m }
-  )", "m carries a value from one iteration of t to the next");
-  expect_refused("y[:, :] = x[:, :]\nrange h in 0..31 { y[:, h + 1] = y[:, h] + x[:, h] }\n", "y is read where another iteration of h stores it");
+  )",
+                 "m carries a value from one iteration of t to the next");
+  expect_refused("y[:, :] = x[:, :]\nrange h in 0..31 { y[:, h + 1] = y[:, h] + x[:, h] }\n",
+                 "y is read where another iteration of h stores it");
 }
 
 TEST(Dissolve, RefusesASumThatContinuesFromElsewhere) {
-  expect_refused("let s = row_sum(x[:, 0 +: 16])\ns = row_sum_acc(s, x[:, 16 +: 16])\ny[:, :] = x[:, :] * s\n", "a row_sum_acc continues a value that is not zero");
-  expect_refused("let s = full(f32, [T, 1], -0.0)\nrange h in 0..2 { s = row_sum_acc(s, x[:, 16 * h +: 16]) }\ny[:, :] = x[:, :] * s\n", "s carries");
+  expect_refused("let s = row_sum(x[:, 0 +: 16])\ns = row_sum_acc(s, x[:, 16 +: 16])\ny[:, :] = x[:, :] * s\n",
+                 "a row_sum_acc continues a value that is not zero");
+  expect_refused(
+      "let s = full(f32, [T, 1], -0.0)\nrange h in 0..2 { s = row_sum_acc(s, x[:, 16 * h +: 16]) }\ny[:, :] = x[:, :] * s\n",
+      "s carries");
 }
 
 TEST(Dissolve, RefusesAStoreOfSomeOfWhatWasStored) {
   // Every second block of eight: the others keep their values.
-  expect_refused("y[:, :] = x[:, :]\nrange h in 0..2 { y[:, 16 * h +: 8] = full(f32, [T, 8], 1.0) }\n", "parts of y that are stored one after the other may overlap");
+  expect_refused("y[:, :] = x[:, :]\nrange h in 0..2 { y[:, 16 * h +: 8] = full(f32, [T, 8], 1.0) }\n",
+                 "parts of y that are stored one after the other may overlap");
   expect_refused("range h in 0..2 { y[:, 16 * h +: 8] = x[:, 16 * h +: 8]  y[:, 16 * h + 8 +: 8] = -x[:, 16 * h + 8 +: 8] }\n",
                  "parts of y that are stored one after the other may overlap");
   // A diagonal fills no box.
-  expect_refused("create s: f32[32, 32]\ns[:, :] = full(f32, [32, 32], 2.0)\nrange h in 0..32 { s[h, h] = full(f32, [1, 1], 1.0) }\ny[:, :] = x[:, :] * s[3, :]\n",
-                 "parts of s that are stored one after the other may overlap");
+  expect_refused(
+      "create s: f32[32, 32]\ns[:, :] = full(f32, [32, 32], 2.0)\nrange h in 0..32 { s[h, h] = full(f32, [1, 1], 1.0) }\ny[:, :] "
+      "= x[:, :] * s[3, :]\n",
+      "parts of s that are stored one after the other may overlap");
   // At T = 1 the loop does not run.
-  expect_refused("y[:, :] = x[:, :]\nrange h in 0..T - 1 { y[:, :] = full(f32, [T, 32], 1.0) }\n", "parts of y that are stored one after the other may overlap");
+  expect_refused("y[:, :] = x[:, :]\nrange h in 0..T - 1 { y[:, :] = full(f32, [T, 32], 1.0) }\n",
+                 "parts of y that are stored one after the other may overlap");
   // A tensor of the iteration's own is stored to in part.
-  expect_refused("parallel h in 0..4 { create s: f32[1, 4]  s[:, :] = full(f32, [1, 4], 1.0)  s[0, h] = full(f32, [1, 1], 2.0)  y[:, 8 * h +: 4] = x[:, 0 +: 4] * s[0, :]  y[:, 8 * h + 4 +: 4] = x[:, 0 +: 4] }\n",
-                 "parts of s that are stored one after the other may overlap");
+  expect_refused(
+      "parallel h in 0..4 { create s: f32[1, 4]  s[:, :] = full(f32, [1, 4], 1.0)  s[0, h] = full(f32, [1, 1], 2.0)  y[:, 8 * h "
+      "+: 4] = x[:, 0 +: 4] * s[0, :]  y[:, 8 * h + 4 +: 4] = x[:, 0 +: 4] }\n",
+      "parts of s that are stored one after the other may overlap");
 }
 
 TEST(Dissolve, RefusesOverwritingAcrossIterations) {
   // The last iteration's first store wins over the earlier iterations' second one.
-  expect_refused("range h in 0..4 { y[:, :] = x[:, :]  y[:, 8 * h +: 8] = full(f32, [T, 8], 1.0) }\n", "parts of y that are stored one after the other may overlap");
+  expect_refused("range h in 0..4 { y[:, :] = x[:, :]  y[:, 8 * h +: 8] = full(f32, [T, 8], 1.0) }\n",
+                 "parts of y that are stored one after the other may overlap");
   // The middle block is added to twice.
-  expect_refused("y[:, :] = x[:, :]\nrange h in 0..2 { range j in 0..2 { y[:, 8 * h + 8 * j +: 8] = y[:, 8 * h + 8 * j +: 8] + x[:, 8 * h + 8 * j +: 8] } }\n",
-                 "y is read where another iteration of h stores it");
+  expect_refused(
+      "y[:, :] = x[:, :]\nrange h in 0..2 { range j in 0..2 { y[:, 8 * h + 8 * j +: 8] = y[:, 8 * h + 8 * j +: 8] + x[:, 8 * h + "
+      "8 * j +: 8] } }\n",
+      "y is read where another iteration of h stores it");
   // The first iteration finds what was there before, the others what the first one left.
   expect_refused(R"(
     create s: f32[1, 16]
@@ -118,14 +135,16 @@ TEST(Dissolve, RefusesOverwritingAcrossIterations) {
       y[:, 8 * h +: 8] = x[:, 8 * h +: 8] * s[0, 8 +: 8]
       s[0, 8 +: 8] = full(f32, [1, 8], 2.0)
     }
-  )", "");
+  )",
+                 "");
   // More rows than the iteration's own.
   expect_refused(R"(
     create s: f32[T + 40, 32]
     s[:, :] = full(f32, [T + 40, 32], 3.0)
     range t in tiles(T + 40, 8) { s[t, :] = full(f32, [t.size, 32], 1.0)  y[0, :] = col_sum(s[0 +: 20, :]) }
     y[:, :] = x[:, :] + s[0 +: T, :]
-  )", "");
+  )",
+                 "");
 }
 
 TEST(Dissolve, RefusesASumOverAPartThatALoopChooses) {

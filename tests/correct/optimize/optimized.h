@@ -1,4 +1,5 @@
-// What every optimized program must pass: it verifies, round trips as text, is proven, and has the input's bits in the interpreter.
+// What every optimized program must pass: it verifies, round trips as text, is proven, and has the input's bits in the
+// interpreter.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,7 +13,6 @@
 #include "imbrex/prove/prove.h"
 #include "imbrex/tools/subject.h"
 #include "imbrex/tools/synthetic.h"
-
 
 namespace imbrex::optimize {
 
@@ -45,7 +45,10 @@ inline void expect_same_outputs(const ir::Program& program, const std::map<std::
       continue;
     }
     const bool wide = tensor.dtype == DType::f32;
-    const uint32_t infinity = wide ? 0x7f800000u : tensor.dtype == DType::bf16 ? 0x7f80u : 0x7c00u, sign = wide ? 0x80000000u : 0x8000u;
+    const uint32_t infinity = wide                          ? 0x7f800000u
+                              : tensor.dtype == DType::bf16 ? 0x7f80u
+                                                            : 0x7c00u,
+                   sign = wide ? 0x80000000u : 0x8000u;
     int64_t differing = 0;
     for (int64_t i = 0; i < a.size(); ++i) {
       const uint32_t x = wide ? a.as<uint32_t>()[i] : a.as<uint16_t>()[i], y = wide ? b.as<uint32_t>()[i] : b.as<uint16_t>()[i];

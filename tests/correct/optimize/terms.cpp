@@ -18,7 +18,8 @@ class TermRules : public testing::Test {
 };
 
 TEST_F(TermRules, CommutativeOperandsHaveOneOrder) {
-  for (Op op : {Op::add, Op::mul, Op::min, Op::max, Op::eq, Op::ne}) EXPECT_EQ(pair(op, x("a"), x("b")), pair(op, x("b"), x("a")));
+  for (Op op : {Op::add, Op::mul, Op::min, Op::max, Op::eq, Op::ne})
+    EXPECT_EQ(pair(op, x("a"), x("b")), pair(op, x("b"), x("a")));
   for (Op op : {Op::sub, Op::div, Op::lt, Op::ge}) EXPECT_NE(pair(op, x("a"), x("b")), pair(op, x("b"), x("a")));
 }
 
@@ -77,7 +78,8 @@ TEST_F(TermRules, ChoicesThatThePlaceDecidesAreDecided) {
   const TermId a = x("a"), b = x("b");
   EXPECT_EQ(terms.residues(ir::mul(ir::constant(2), ir::named(".i0")), {a, b}), a);
   EXPECT_EQ(terms.intervals(ir::named(".i0"), {ir::constant(0), ir::constant(32), ir::constant(64)}, {a, b}), a);
-  EXPECT_EQ(terms.at(terms.intervals(ir::named(".i0"), {ir::constant(0), ir::constant(16), ir::constant(32)}, {a, b})).kind, Term::Kind::choice);
+  EXPECT_EQ(terms.at(terms.intervals(ir::named(".i0"), {ir::constant(0), ir::constant(16), ir::constant(32)}, {a, b})).kind,
+            Term::Kind::choice);
 }
 
 TEST_F(TermRules, SharedTermsStaySmall) {

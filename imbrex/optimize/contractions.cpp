@@ -1,0 +1,167 @@
+#include "imbrex/optimize/contractions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "imbrex/optimize/extents.h"
+#include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/tile_terms.h"
+
+namespace imbrex::optimize {
+namespace {
+
+using ir::IndexExpr;
+using Kind = Term::Kind;
+
+bool is_contraction(const Definition& d) { return d.body.size() == 2; }
+
+}  // namespace
+
+const ir::Tensor& tensor_named(const ir::Program& program, const std::string& name) {
+  for (const ir::Tensor& tensor : program.tensors)
+    if (tensor.name == name) return tensor;
+  throw InternalError("an output has its tensor");
+}
+
+std::string product_name(const Contraction& c) { return fmt::format("product with {}", c.weight); }
+
+Contractions::Contractions(const ir::Program& original, Dissolved& dissolved, const Machine& machine,
+                           std::vector<Choice>& choices)
+    : original_(original), d_(dissolved) {
+  find();
+  choose_windows(machine, choices);
+}
+
+void Contractions::find() {
+  const std::map<int, std::vector<IndexExpr>> extents = infer_extents(d_);
+  for (int id : d_.definitions) {
+    const Definition& definition = d_.terms.definition(id);
+    if (!is_contraction(definition)) continue;
+    Contraction c;
+    c.definition = id;
+    c.inner = definition.extent;
+    const Term& b = d_.terms.at(definition.body[1]);
+    if (b.kind != Kind::access || b.indices.size() != 2 || definition.axes != 2)
+      throw NotWritable{"a product of matrices whose right side is computed"};
+    const std::string first = ir::to_text(b.indices[0]), second = ir::to_text(b.indices[1]);
+    c.weight_transposed = second == kReducedName;
+    if ((c.weight_transposed ? first : first == kReducedName ? second : "") != axis_name(1))
+      throw NotWritable{"a product with a right side that is not a matrix"};
+    c.weight = b.tensor;
+    c.weight_dtype = b.dtype;
+    c.row_extent = extents.at(id)[0];
+    c.column_extent = extents.at(id)[1];
+    std::map<std::string, bool> names;
+    d_.terms.collect_names(definition.body[0], names);
+    if (names.contains(axis_name(1))) throw NotWritable{"a product whose left side depends on the column"};
+    c.operand_dtype = d_.terms.at(definition.body[0]).dtype;
+    d_.terms.ranges[coordinate_name(0)] = {0, std::nullopt};
+    d_.terms.ranges[coordinate_name(1)] = counter_range(c.inner, d_.terms.ranges);
+    c.rows = d_.terms.substitute(definition.body[0],
+                                 {{axis_name(0), ir::named(coordinate_name(0))}, {kReducedName, ir::named(coordinate_name(1))}});
+    all.push_back(c);
+  }
+}
+
+Contraction* Contractions::of(int definition) {
+  for (Contraction& c : all)
+    if (c.definition == definition) return &c;
+  return nullptr;
+}
+
+// Calls `use` for each reference to `definition` in outputs and definitions: the index of its last axis, and the extent of k
+// there.
+void Contractions::for_each_use(int definition, const Use& use) const {
+  std::set<TermId> seen;
+  const std::function<void(TermId, std::optional<IndexExpr>)> walk = [&](TermId id, std::optional<IndexExpr> k_extent) {
+    if (!seen.insert(id).second) return;
+    const Term& term = d_.terms.at(id);
+    if (term.kind == Kind::reference && term.definition == definition) use(term.indices.back(), k_extent);
+    for (TermId arg : term.args) walk(arg, k_extent);
+  };
+  for (const Output& output : d_.outputs)
+    for (const OutputPiece& piece : output.pieces) walk(piece.term, std::nullopt);
+  for (int id : d_.definitions) {
+    seen.clear();
+    for (TermId part : d_.terms.definition(id).body) walk(part, d_.terms.definition(id).extent);
+  }
+}
+
+// ---- windows ------------------------------------------------------------------------------------------------------------------
+
+void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& choices) {
+  for (Contraction& c : all) {
+    std::set<int64_t> windows;
+    bool reduced = false;
+    for_each_use(c.definition, [&](const IndexExpr& column, std::optional<IndexExpr> k_extent) {
+      if (!k_extent || !ir::names_in(column).contains(kReducedName)) return;
+      reduced = true;
+      windows.insert(ir::constant_value(*k_extent).value_or(0));
+    });
+    const auto n = ir::constant_value(c.column_extent);
+    const auto choose = [&](std::string decision, std::string reason) {
+      choices.push_back({product_name(c), std::move(decision), std::move(reason)});
+    };
+    if (!reduced && is_elementwise(c)) {
+      c.local = true;
+      choose("on chip in tiles of its columns", "what follows needs nothing but the element itself");
+      continue;
+    }
+    if (!n || !reduced || windows.size() != 1 || *windows.begin() <= 0 || *n % *windows.begin() != 0) {
+      choose("stored", reduced ? "its rows are reduced over unlike parts" : "its columns are used at other places");
+      continue;
+    }
+    const int64_t window = *windows.begin(), count = *n / window;
+    // Window by window there are `count` tasks, each reading its own part of the weight once.
+    if (count < 2 * machine.cores) {
+      choose("stored",
+             fmt::format("a row's sum needs all of its {} columns, and {} window{} of them would not keep {} cores busy", window,
+                         count, count == 1 ? "" : "s", machine.cores));
+      continue;
+    }
+    c.local = true;
+    c.window = window;
+    choose(fmt::format("on chip in {} windows of {} columns", count, window),
+           "each window's rows are reduced, scaled and stored where they were computed");
+  }
+}
+
+// Every use is by one output, at that output's own column.
+bool Contractions::is_elementwise(const Contraction& c) {
+  for (int id : d_.definitions)
+    for (TermId part : d_.terms.definition(id).body)
+      if (needs(part, c.definition)) return false;
+  std::set<std::string> users;
+  for (const Output& output : d_.outputs) {
+    for (const OutputPiece& piece : output.pieces) {
+      if (!needs(piece.term, c.definition)) continue;
+      users.insert(output.tensor);
+      const size_t last = piece.step.size() - 1;
+      const std::vector<IndexExpr>& shape = tensor_named(original_, output.tensor).shape;
+      if (output.pieces.size() != 1 || shape.size() != 2 || piece.step[last] != 1) return false;
+      if (!uses_at(piece.term, c.definition, coordinate_name(last))) return false;
+    }
+  }
+  return users.size() == 1;
+}
+
+bool Contractions::uses_at(TermId id, int definition, const std::string& column) {
+  const Term& term = d_.terms.at(id);
+  if (term.kind == Kind::reference && term.definition == definition && ir::to_text(term.indices.back()) != column) return false;
+  return std::all_of(term.args.begin(), term.args.end(), [&](TermId arg) { return uses_at(arg, definition, column); });
+}
+
+bool Contractions::needs(TermId id, int definition) {
+  const Term term = d_.terms.at(id);
+  if (term.kind == Kind::reference) {
+    if (term.definition == definition) return true;
+    if (of(term.definition)) return false;
+    for (TermId part : d_.terms.definition(term.definition).body)
+      if (needs(part, definition)) return true;
+  }
+  return std::any_of(term.args.begin(), term.args.end(), [&](TermId arg) { return needs(arg, definition); });
+}
+
+}  // namespace imbrex::optimize

@@ -1,0 +1,57 @@
+// The products of matrices in a program's definitions, and which of them stay on chip.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imbrex/optimize/schedule.h"
+
+namespace imbrex::optimize {
+
+// A contraction: a row operand over (.a0, .k) times a weight read at (.k, .a1) or (.a1, .k).
+struct Contraction {
+  int definition = -1;
+  TermId rows = kNoTerm;  // over .i0 (row) and .i1 (k): the row operand as a tensor's term
+  std::string weight;
+  DType operand_dtype = DType::f32;
+  DType weight_dtype = DType::f32;
+  bool weight_transposed = false;
+  ir::IndexExpr row_extent, column_extent, inner;
+  bool local = false;   // used up where it is computed, in windows of columns:
+  int64_t window = 0;   // so many at a time, or 0: tiles of any columns
+  std::string operand;  // tensor that holds the row operand
+  std::string stored;   // tensor that holds the result; empty if local
+  int level = 0;
+};
+
+std::string product_name(const Contraction& contraction);
+const ir::Tensor& tensor_named(const ir::Program& program, const std::string& name);
+
+class Contractions {
+ public:
+  // Finds them, and decides which stay on chip. Throws NotWritable.
+  Contractions(const ir::Program& original, Dissolved& dissolved, const Machine& machine, std::vector<Choice>& choices);
+
+  std::vector<Contraction> all;
+
+  Contraction* of(int definition);  // null if it is none
+  // Calls `use` for each reference to `definition` in outputs and definitions: the index of its last axis, and the extent of k
+  // there.
+  using Use = std::function<void(const ir::IndexExpr& column, std::optional<ir::IndexExpr> k_extent)>;
+  void for_each_use(int definition, const Use& use) const;
+  // Whether `definition` is in the term, or in a definition that it needs and that is no contraction itself.
+  bool needs(TermId term, int definition);
+
+ private:
+  void find();
+  void choose_windows(const Machine& machine, std::vector<Choice>& choices);
+  bool is_elementwise(const Contraction& c);
+  bool uses_at(TermId term, int definition, const std::string& column);
+
+  const ir::Program& original_;
+  Dissolved& d_;
+};
+
+}  // namespace imbrex::optimize

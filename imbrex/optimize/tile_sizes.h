@@ -1,0 +1,16 @@
+// How large the tiles of a schedule are. Each size is a choice with its reason.
+#pragma once
+
+#include "imbrex/optimize/contractions.h"
+
+namespace imbrex::optimize {
+
+// Rows that a chain over rows holds at a time: few, as each row is passed over several times while it is in the nearest cache.
+int64_t row_block(const std::string& scope, std::vector<Choice>& choices);
+// Rows per tile of a contraction: a multiple of the microkernel's rows, as many as keep the operand's rows in a quarter of the
+// second cache (the weights' panel has half of it), so that a panel is passed over as rarely as possible.
+int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
+// Columns per task of a contraction: the weights' panel stays in half of the second cache, and every core gets several tasks.
+int64_t column_block(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
+
+}  // namespace imbrex::optimize
