@@ -2,15 +2,15 @@
 // the same neighbours and clocks.
 #include <fmt/format.h>
 
-#include <chrono>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "imbrex/base/error.h"
-#include "imbrex/runtime/buffer.h"
 #include "imbrex/tools/commands.h"
+#include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
+#include "imbrex/tools/peers.h"
 #include "imbrex/tools/plain_front.h"
-#include "imbrex/tools/probes.h"
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/report.h"
 #include "imbrex/tools/subject.h"
@@ -24,112 +24,83 @@ struct BenchOptions {
   std::string isa;
   int64_t threads = 0, rounds = 15;
   uint64_t seed = 1;
-  bool json = false, no_plain = false, unproven = false;
-};
-
-// Something that is run once a round and timed.
-struct Contestant {
-  std::string name;
-  std::function<double()> run;  // seconds
-  bool hot = true, cold = true;
-  std::vector<double> hot_seconds, cold_seconds;
+  bool json = false, no_plain = false, no_cold = false, as_written = false, peers = false, unproven = false;
 };
 
 constexpr int64_t plain_column_block = 64;
 
+struct Kernels {
+  runtime::CompiledKernel optimized;
+  std::optional<runtime::CompiledKernel> as_written;
+};
+
 // One kernel at one size.
 class Bench {
  public:
-  Bench(const BenchOptions& options, const Subject& subject, const runtime::CompiledKernel& kernel, runtime::Executor& executor,
+  Bench(const BenchOptions& options, const Subject& subject, const Kernels& kernels, runtime::Executor& executor,
         std::map<std::string, int64_t> dims)
-      : options_(options), subject_(subject), call_(kernel), executor_(executor), dims_(std::move(dims)) {
+      : options_(options),
+        subject_(subject),
+        executor_(executor),
+        threads_(threads_of(options.threads)),
+        dims_(std::move(dims)),
+        contest_(executor, threads_) {
     const auto wanted = shapes_of(subject.program, dims_, {ir::Role::input, ir::Role::inout});
     inputs_ = subject.is_front() ? synthetic_layer(wanted, options.seed) : synthetic_inputs(wanted, options.seed);
-    for (auto& [name, array] : inputs_) call_.bind(name, runtime::TensorView::of(array));
-    for (const TensorShape& spec : shapes_of(subject.program, dims_, {ir::Role::output}))
-      call_.bind(spec.name,
-                 runtime::TensorView::of(outputs_.emplace(spec.name, Array::zeros(spec.dtype, spec.shape)).first->second));
-    for (const auto& [name, value] : dims_) call_.set_dim(name, value);
-    add_contestants();
+    add_kernel("kernel", kernels.optimized, optimized_);
+    if (kernels.as_written) add_kernel("as written", *kernels.as_written, as_written_);
+    if (subject.is_front()) add_rivals_of_the_front();
   }
 
   void measure(Progress& progress) {
-    for (Contestant& contestant : contestants_)
-      if (contestant.hot) contestant.run();
-    for (int64_t round = 0; round < options_.rounds; ++round) {
+    contest_.measure(options_.rounds, !options_.no_cold, [&](int64_t round) {
       progress.say(fmt::format("{}, round {} of {}", title(), round + 1, options_.rounds));
-      for (Contestant& contestant : contestants_)
-        if (contestant.hot) contestant.hot_seconds.push_back(hot_time(contestant));
-      for (Contestant& contestant : contestants_)
-        if (contestant.cold) contestant.cold_seconds.push_back(cold_time(contestant));
-    }
+    });
   }
 
   void print() const {
-    fmt::print("{}\n  {:<12}{:>12}{:>18}{:>12}{:>18}\n", title(), "", "hot ms", "of the kernel", "cold ms", "of the kernel");
-    for (const Contestant& c : contestants_)
-      fmt::print("  {:<12}{:>12}{:>18}{:>12}{:>18}\n", c.name, milliseconds(c.hot_seconds),
-                 ratio(c.hot_seconds, kernel().hot_seconds), milliseconds(c.cold_seconds),
-                 ratio(c.cold_seconds, kernel().cold_seconds));
+    fmt::print("{}\n  {:<12}{:>11}{:>16}{:>11}{:>8}{:>11}{:>11}{:>8}\n", title(), "", "hot ms", "spread", "of limit", "won",
+               "cold ms", "of limit", "won");
+    for (const Contestant& c : contest_.contestants())
+      fmt::print("  {:<12}{:>11}{:>16}{:>11}{:>8}{:>11}{:>11}{:>8}\n", c.name, milliseconds(c.hot_seconds), spread(c.hot_seconds),
+                 ratio(c.hot_seconds, limit_seconds(contest_, false)), won(c, false), milliseconds(c.cold_seconds),
+                 ratio(c.cold_seconds, limit_seconds(contest_, true)), won(c, true));
+    if (peer_) fmt::print("  {}\n", peer_->accuracy);
   }
 
   nlohmann::json json() const {
-    nlohmann::json out = {{"dims", dims_}};
-    for (const Contestant& c : contestants_) {
-      if (!c.hot_seconds.empty()) out["hot_ms"][c.name] = 1e3 * median(c.hot_seconds);
-      if (!c.cold_seconds.empty()) out["cold_ms"][c.name] = 1e3 * median(c.cold_seconds);
+    nlohmann::json out = {{"dims", dims_}, {"contestants", nlohmann::json::object()}};
+    for (const Contestant& c : contest_.contestants()) {
+      nlohmann::json& entry = out["contestants"][c.name] = nlohmann::json::object();
+      if (!c.hot_seconds.empty()) entry["hot"] = json_of(c, false);
+      if (!c.cold_seconds.empty()) entry["cold"] = json_of(c, true);
     }
+    if (limit_seconds(contest_, false) > 0) out["limit_ms"]["hot"] = 1e3 * limit_seconds(contest_, false);
+    if (limit_seconds(contest_, true) > 0) out["limit_ms"]["cold"] = 1e3 * limit_seconds(contest_, true);
+    if (peer_) out["peer_accuracy"] = peer_->accuracy;
     return out;
   }
 
  private:
-  void add_contestants() {
-    const int threads = threads_of(options_.threads);
-    contestants_.push_back(
-        {"kernel", [this, threads] { return timed([&] { call_.run(executor_, threads); }); }, true, true, {}, {}});
-    if (!subject_.is_front()) return;
-    const auto extent = [&](const char* name, size_t axis) { return static_cast<double>(inputs_.at(name).shape[axis]); };
-    const double tokens = extent("x", 0), int8 = tokens * extent("wq_b", 0) * extent("wq_b", 1);
-    const double bf16 = tokens * extent("x", 1) * (extent("wq_a", 1) + extent("wkv", 1));
-    contestants_.push_back(
-        {"peak", [this, threads, int8, bf16] { return time_peak(executor_, threads, int8, bf16); }, true, false, {}, {}});
+  void add_kernel(const char* name, const runtime::CompiledKernel& kernel, std::optional<KernelRunner>& runner) {
+    runner.emplace(kernel, dims_, inputs_, shapes_of(subject_.program, dims_, {ir::Role::output, ir::Role::inout}), executor_,
+                   threads_);
+    contest_.add({.name = name, .run = [&runner] { return runner->run(); }});
+  }
 
-    int64_t weight_bytes = 0;
-    for (const char* name : {"wq_a", "wq_b", "wkv"}) weight_bytes += static_cast<int64_t>(inputs_.at(name).bytes.size());
-    weights_ = runtime::Buffer(static_cast<size_t>(weight_bytes));
-    std::fill_n(static_cast<char*>(weights_.data()), weight_bytes, char{1});
-    contestants_.push_back(
-        {"stream",
-         [this, threads, weight_bytes] { return time_stream(executor_, threads, weights_.data(), weight_bytes); },
-         true,
-         true,
-         {},
-         {}});
-
+  void add_rivals_of_the_front() {
+    probes_.emplace(front_work(inputs_), executor_, threads_);
+    probes_->add_to(contest_);
+    if (options_.peers) {
+      optimized_->run();
+      peer_ = peer_contestants(inputs_, optimized_->outputs(), static_cast<float>(subject_.eps), isa_of(options_.isa), threads_);
+      for (const Contestant& contestant : peer_->contestants) contest_.add(contestant);
+    }
     if (options_.no_plain || inputs_.at("wq_a").shape[1] % plain_column_block != 0) return;
     plain_.emplace(inputs_, static_cast<float>(subject_.eps));
-    contestants_.push_back({"plain loops", [this, threads] { return plain_->run(executor_, threads); }, true, false, {}, {}});
+    contest_.add(
+        {.name = "plain loops", .run = [this] { return plain_->run(executor_, threads_); }, .cold = false, .warms_up = false});
   }
-
-  template <class F>
-  static double timed(F&& run) {
-    const auto begin = std::chrono::steady_clock::now();
-    run();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  }
-
-  // The second of two runs: the first brings its data back into the caches.
-  static double hot_time(Contestant& contestant) {
-    if (contestant.name == "kernel" || contestant.name == "stream") contestant.run();
-    return contestant.run();
-  }
-
-  double cold_time(Contestant& contestant) {
-    evict_caches(executor_, threads_of(options_.threads));
-    return contestant.run();
-  }
-
-  const Contestant& kernel() const { return contestants_.front(); }
 
   std::string title() const {
     std::string text = subject_.name;
@@ -137,22 +108,47 @@ class Bench {
     return text;
   }
 
+  static const std::vector<double>& times(const Contestant& c, bool cold) { return cold ? c.cold_seconds : c.hot_seconds; }
+
+  nlohmann::json json_of(const Contestant& c, bool cold) const {
+    const std::vector<double>& seconds = times(c, cold);
+    const auto [least, most] = std::minmax_element(seconds.begin(), seconds.end());
+    nlohmann::json out = {{"median_ms", 1e3 * median(seconds)}, {"min_ms", 1e3 * *least}, {"max_ms", 1e3 * *most}};
+    const Contestant& kernel = contest_.contestants().front();
+    if (&c != &kernel) out["kernel_won"] = rounds_won(times(kernel, cold), seconds);
+    return out;
+  }
+
+  // The rounds in which the kernel took less time than `c`.
+  std::string won(const Contestant& c, bool cold) const {
+    const Contestant& kernel = contest_.contestants().front();
+    if (&c == &kernel || times(c, cold).empty()) return "";
+    return fmt::format("{}/{}", rounds_won(times(kernel, cold), times(c, cold)), times(c, cold).size());
+  }
+
   static std::string milliseconds(const std::vector<double>& seconds) {
     return seconds.empty() ? "-" : fmt::format("{:.3f}", 1e3 * median(seconds));
   }
-  static std::string ratio(const std::vector<double>& seconds, const std::vector<double>& of) {
-    return seconds.empty() || of.empty() ? "-" : fmt::format("{:.3f}", median(seconds) / median(of));
+  static std::string spread(const std::vector<double>& seconds) {
+    if (seconds.empty()) return "-";
+    const auto [least, most] = std::minmax_element(seconds.begin(), seconds.end());
+    return fmt::format("{:.2f}-{:.2f}", 1e3 * *least, 1e3 * *most);
+  }
+  static std::string ratio(const std::vector<double>& seconds, double of) {
+    return seconds.empty() || of == 0 ? "-" : fmt::format("{:.3f}", median(seconds) / of);
   }
 
   const BenchOptions& options_;
   const Subject& subject_;
-  runtime::Call call_;
   runtime::Executor& executor_;
+  int threads_;
   std::map<std::string, int64_t> dims_;
-  Tensors inputs_, outputs_;
-  runtime::Buffer weights_;
+  Tensors inputs_;
+  std::optional<KernelRunner> optimized_, as_written_;
+  std::optional<FrontProbes> probes_;
+  std::optional<PeerContestants> peer_;
   std::optional<PlainFront> plain_;
-  std::vector<Contestant> contestants_;
+  Contest contest_;
 };
 
 int bench(BenchOptions options) {
@@ -162,8 +158,11 @@ int bench(BenchOptions options) {
   const Subject subject = subject_of(options.subject);
   Progress progress;
   progress.say("compiling");
-  const runtime::CompiledKernel kernel =
-      runtime::compile(subject.program, {.isa = isa, .prove = !options.unproven, .cache = {}, .flags = {}});
+  if (options.peers) require_peers(subject.is_front());
+  Kernels kernels = {runtime::compile(subject.program, {.isa = isa, .prove = !options.unproven, .cache = {}, .flags = {}}), {}};
+  if (options.as_written)
+    kernels.as_written =
+        runtime::compile(subject.program, {.isa = isa, .optimize = false, .prove = false, .cache = {}, .flags = {}});
   runtime::Executor executor(threads);
 
   std::vector<std::map<std::string, int64_t>> sizes;
@@ -178,7 +177,7 @@ int bench(BenchOptions options) {
                target::description_of(isa), threads, options.rounds);
   if (!options.json && options.unproven) fmt::print("proof: NONE, --unproven skipped it\n");
   for (const auto& dims : sizes) {
-    Bench one(options, subject, kernel, executor, dims);
+    Bench one(options, subject, kernels, executor, dims);
     one.measure(progress);
     progress.clear();
     if (options.json)
@@ -202,6 +201,10 @@ void add_bench(CLI::App& app, int& status) {
   command->add_option("--rounds", o->rounds, "Interleaved rounds (default 15)")->check(CLI::Range(1, 100000));
   command->add_option("--seed", o->seed, "Seed of the inputs (default 1)");
   command->add_flag("--no-plain", o->no_plain, "Without the plain loops, which take most of the time");
+  command->add_flag("--no-cold", o->no_cold, "Without runs after the caches were emptied");
+  command->add_flag("--as-written", o->as_written, "Also the kernel without the optimizer");
+  command->add_flag("--peers", o->peers,
+                    "Also the best composition of oneDNN primitives (of the front; see docs/performance.md)");
   command->add_flag("--unproven", o->unproven, "Without the proof; says so in the output");
   command->add_flag("--json", o->json, "JSON instead of the table");
   command->callback([o, &status] { status = bench(*o); });

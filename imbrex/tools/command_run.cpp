@@ -1,11 +1,20 @@
 // imbrex run: makes or reads inputs, runs a kernel, and judges what came out.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <set>
 
 #include "imbrex/base/error.h"
+#include "imbrex/ir/visit.h"
+#include "imbrex/prove/prove.h"
+#include "imbrex/runtime/file.h"
 #include "imbrex/runtime/proof.h"
+#include "imbrex/runtime/trace.h"
 #include "imbrex/tools/commands.h"
+#include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/expose.h"
 #include "imbrex/tools/front_check.h"
@@ -13,6 +22,7 @@
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/report.h"
 #include "imbrex/tools/subject.h"
+#include "imbrex/tools/timeline.h"
 
 namespace imbrex::tools {
 namespace {
@@ -21,14 +31,17 @@ struct RunOptions {
   SubjectOptions subject;
   std::optional<int64_t> batch, sequence, tokens;
   std::vector<std::string> dims;
-  std::string backend = "host", isa, save, replay;
+  std::string backend = "host", isa, save, replay, trace;
   int64_t threads = 0, repeat = 20;
   uint64_t seed = 1;
-  bool json = false, verbose = false, unproven = false;
+  bool json = false, verbose = false, unproven = false, as_written = false;
 };
 
 // Outputs larger than this are not compared with the interpreter unless nothing else can judge them: it is slow.
 constexpr int64_t most_elements_to_interpret = 3'000'000;
+
+constexpr int runs_that_must_agree = 3;
+constexpr size_t most_slices_of_a_worker = 1 << 18;
 
 // One run of the command, its parts in the order in which they happen.
 class Run {
@@ -99,6 +112,10 @@ class Run {
     if (options_.unproven) return;
     progress_.say("proving");
     report_.proof = runtime::require_proof(subject_.program, {});
+    std::vector<std::string> sizes;
+    for (const ir::Dim& dim : subject_.program.dims)
+      sizes.push_back(dim.max ? fmt::format("{} from 1 to {}", dim.name, *dim.max) : fmt::format("every {} >= 1", dim.name));
+    report_.proven_sizes = sizes.empty() ? "its one size" : fmt::format("{}", fmt::join(sizes, ", "));
   }
 
   void make_inputs() {
@@ -113,14 +130,9 @@ class Run {
     for (const auto& [name, array] : inputs_) report_.bytes += static_cast<double>(array.bytes.size());
     for (const TensorShape& spec : outputs_)
       report_.bytes += static_cast<double>(Array{spec.dtype, spec.shape, {}}.size() * bytes_of(spec.dtype));
-    if (subject_.is_front()) report_.operations = front_operations(inputs_);
-  }
-
-  // Two for each multiply-add.
-  static double front_operations(const Tensors& inputs) {
-    const auto extent = [&](const char* name, size_t axis) { return static_cast<double>(inputs.at(name).shape[axis]); };
-    const double tokens = extent("x", 0), hidden = extent("x", 1), q_lora = extent("wq_a", 1);
-    return 2 * tokens * (hidden * (q_lora + extent("wkv", 1)) + q_lora * extent("wq_b", 1));
+    if (!subject_.is_front()) return;
+    const FrontWork work = front_work(inputs_);
+    report_.operations = 2 * (work.int8 + work.bf16);  // two for each multiply-add
   }
 
   // What the kernel stores between its stages, so that each can be judged on the inputs it really had.
@@ -130,33 +142,31 @@ class Run {
     return with_temporaries_as_outputs(subject_.program, {"token_x_bf16", "qr_bf16"}, exposed);
   }
 
-  runtime::CompiledKernel compiled(const ir::Program& program, target::Isa isa) {
+  runtime::CompiledKernel compiled(const ir::Program& program, target::Isa isa, bool optimize) {
     progress_.say("compiling");
-    return runtime::compile(program, {.isa = isa, .prove = false, .cache = {}, .flags = {}});
+    return runtime::compile(program, {.isa = isa, .optimize = optimize, .prove = false, .cache = {}, .flags = {}});
   }
 
   void run_on_this_machine() {
-    HostOptions host{.isa = isa_of(options_.isa),
-                     .threads = threads_of(options_.threads),
-                     .warm_up = 2,
-                     .repeat = static_cast<int>(options_.repeat)};
+    HostOptions host{
+        .isa = isa_of(options_.isa), .threads = threads_of(options_.threads), .warm_up = 0, .repeat = runs_that_must_agree};
     report_.isa = target::name_of(host.isa);
     report_.isa_description = target::description_of(host.isa);
     report_.threads = host.threads;
 
-    const runtime::CompiledKernel kernel = compiled(subject_.program, host.isa);
+    const bool optimize = !options_.as_written;
+    const runtime::CompiledKernel kernel = compiled(subject_.program, host.isa, optimize);
     const bool was_cached = kernel.module().from_cache;
     (was_cached ? report_.compile_cached_seconds : report_.compile_cold_seconds) = kernel.module().seconds;
     for (const Diagnostic& warning : kernel.module().warnings) fmt::print(stderr, "{}\n", render(warning));
     if (!was_cached) {
-      const runtime::CompiledKernel again = compiled(subject_.program, host.isa);
+      const runtime::CompiledKernel again = compiled(subject_.program, host.isa, optimize);
       if (again.module().from_cache) report_.compile_cached_seconds = again.module().seconds;
     }
 
     runtime::Executor executor(host.threads);
     progress_.say("running");
     HostRun run = run_on_host(kernel, dims_, inputs_, outputs_, host, executor);
-    report_.seconds = run.seconds;
     actual_ = std::move(run.outputs);
     note_bits(run.same_bits, "in every run");
 
@@ -164,13 +174,106 @@ class Run {
     if (exposed.tensors.size() != subject_.program.tensors.size()) {
       host.warm_up = host.repeat = 0;
       const auto shapes = shapes_of(exposed, dims_, {ir::Role::output, ir::Role::inout});
-      HostRun inside = run_on_host(compiled(exposed, host.isa), dims_, inputs_, shapes, host, executor);
+      HostRun inside = run_on_host(compiled(exposed, host.isa, optimize), dims_, inputs_, shapes, host, executor);
       bool same = true;
       for (const auto& [name, array] : actual_) same = same && inside.outputs.at(name).bytes == array.bytes;
       note_bits(same, "with its intermediate tensors visible");
       observed_ = std::move(inside.outputs);
     }
+    time(kernel, host, executor);
+    if (!options_.trace.empty()) trace(kernel, host, executor);
     if (elements() <= most_elements_to_interpret || (!subject_.is_front() && !subject_.reference)) compare_with_interpreter();
+  }
+
+  // Beside what the machine can do at best, and the loops as they are written.
+  void time(const runtime::CompiledKernel& kernel, const HostOptions& host, runtime::Executor& executor) {
+    const bool is_optimized = kernel.lowered().is_optimized;
+    if (is_optimized) describe_fusion(kernel.lowered().program);
+    if (!is_optimized && !options_.as_written) report_.unfused_because = kernel.lowered().reason;
+    std::optional<KernelRunner> as_written;
+    if (is_optimized)
+      as_written.emplace(compiled(subject_.program, host.isa, false), dims_, inputs_, outputs_, executor, host.threads);
+    KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads);
+    std::optional<FrontProbes> probes;
+
+    Contest contest(executor, host.threads);
+    contest.add({.name = "kernel", .run = [&] { return runner.run(); }});
+    if (as_written) contest.add({.name = "as written", .run = [&] { return as_written->run(); }, .warms_up = false});
+    if (subject_.is_front()) probes.emplace(front_work(inputs_), executor, host.threads).add_to(contest);
+    contest.measure(options_.repeat, false,
+                    [&](int64_t round) { progress_.say(fmt::format("timing, round {} of {}", round + 1, options_.repeat)); });
+    const auto seconds_of = [&](const char* name) {
+      const Contestant* found = contest.find(name);
+      return found ? found->hot_seconds : std::vector<double>();
+    };
+    report_.seconds = seconds_of("kernel");
+    report_.as_written_seconds = seconds_of("as written");
+    report_.peak_seconds = seconds_of("peak");
+    report_.stream_seconds = seconds_of("stream");
+  }
+
+  // Proves what the optimizer made, too: its output is checked, not trusted.
+  void describe_fusion(const ir::Program& optimized) {
+    Fusion& fusion = report_.fusion.emplace();
+    fusion.scopes_before = scopes_in(subject_.program);
+    fusion.scopes_after = scopes_in(optimized);
+    fusion.kept = temporaries_of(optimized);
+    for (Fusion::Temporary& tensor : temporaries_of(subject_.program))
+      if (std::none_of(fusion.kept.begin(), fusion.kept.end(), [&](const auto& kept) { return kept.tensor == tensor.tensor; }))
+        fusion.dropped.push_back(std::move(tensor));
+    if (options_.unproven) return;
+    progress_.say("proving the optimized kernel");
+    const auto begin = std::chrono::steady_clock::now();
+    const prove::Report proof = prove::prove(optimized);
+    fusion.milliseconds = 1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (!proof.proven) throw InternalError("the optimized kernel is not proven: " + proof.text());
+    for (const prove::Check& check : proof.checks)
+      if (check.name != "capacity" && check.name != "accesses") fusion.checks.push_back(check.name);
+  }
+
+  // Once each, however often they are created; those whose size a loop decides are left out.
+  std::vector<Fusion::Temporary> temporaries_of(const ir::Program& program) const {
+    std::vector<Fusion::Temporary> found;
+    ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
+      const auto* create = std::get_if<ir::CreateTensor>(&statement.node);
+      if (create == nullptr) return true;
+      int64_t bytes = bytes_of(create->tensor.dtype);
+      bool is_known = true;
+      for (const ir::IndexExpr& extent : create->tensor.shape)
+        bytes *= ir::evaluate(extent, [&](const ir::Index& leaf) {
+          const auto dim = dims_.find(leaf.name);
+          is_known = is_known && dim != dims_.end();
+          return is_known ? dim->second : 1;
+        });
+      if (is_known) found.push_back({create->tensor.name, bytes});
+      return true;
+    });
+    return found;
+  }
+
+  static int scopes_in(const ir::Program& program) {
+    std::set<std::string> names;
+    ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
+      if (const auto* at = std::get_if<ir::At>(&statement.node)) names.insert(at->name);
+      return true;
+    });
+    return static_cast<int>(names.size());
+  }
+
+  void trace(const runtime::CompiledKernel& kernel, const HostOptions& host, runtime::Executor& executor) {
+    progress_.say("tracing");
+    runtime::TraceCollector collector(host.threads, most_slices_of_a_worker);
+    KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads);
+    runner.run();
+    runner.call().trace(runtime::TraceCollector::record, &collector);
+    runner.run();
+    try {
+      runtime::write_file(options_.trace,
+                          timeline_json(kernel.lowered().program, dims_, report_.kernel, collector, host.threads));
+    } catch (const std::filesystem::filesystem_error& error) {
+      throw UserError("file-unwritable", fmt::format("cannot write the timeline: {}", error.what()),
+                      "--trace with a file in a folder that you may write to");
+    }
   }
 
   void interpret() {
@@ -278,9 +381,11 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--isa", o->isa, "Instruction set: scalar, avx2 or avx512 (default: the best of this machine)");
   command->add_option("--threads", o->threads, "Threads (default: one for each processor)");
   command->add_option("--seed", o->seed, "Seed of the inputs (default 1)");
-  command->add_option("--repeat", o->repeat, "Timed runs (default 20)")->check(CLI::Range(1, 1000000));
+  command->add_option("--repeat", o->repeat, "Timed rounds (default 20)")->check(CLI::Range(1, 1000000));
   command->add_option("--save", o->save, "Folder to write inputs, expected and outputs to");
   command->add_option("--replay", o->replay, "Folder to read inputs, and expected where it is there, from");
+  command->add_option("--trace", o->trace, "File for a timeline of one run, for Perfetto or chrome://tracing");
+  command->add_flag("--as-written", o->as_written, "Without the optimizer");
   command->add_flag("--unproven", o->unproven, "Without the proof; says so in the output");
   command->add_flag("--json", o->json, "JSON instead of the screen");
   command->add_flag("--verbose", o->verbose, "Histograms of errors and every stage");

@@ -58,9 +58,33 @@ void print_stages(const FrontReport& front) {
 
 std::string proof_text(const RunReport& report) {
   if (!report.proof) return "NONE: --unproven skipped it; this kernel may race, lose rows or leave its tensors";
-  const std::string sizes = report.dims.empty() ? "for its one size" : "for every size";
-  return fmt::format("{}, {:.1f} ms{}", sizes, 1e3 * report.proof->seconds, report.proof->from_cache ? " cached" : "");
+  std::string text = fmt::format("for {}, {:.1f} ms{}", report.proven_sizes, 1e3 * report.proof->seconds,
+                                 report.proof->from_cache ? " cached" : "");
+  if (report.fusion)
+    text +=
+        fmt::format("; again as optimized, {:.1f} ms: {}", report.fusion->milliseconds, fmt::join(report.fusion->checks, ", "));
+  return text;
 }
+
+std::string size_text(int64_t bytes) {
+  if (bytes >= 1 << 20) return fmt::format("{:.4g} MiB", static_cast<double>(bytes) / (1 << 20));
+  return fmt::format("{:.4g} KiB", static_cast<double>(bytes) / 1024);
+}
+
+// "44 MiB of token_x_fp32 2 MiB, ..."
+std::string text_of(const std::vector<Fusion::Temporary>& tensors) {
+  std::vector<std::string> parts;
+  int64_t sum = 0;
+  for (const auto& [tensor, bytes] : tensors) parts.push_back(fmt::format("{} {}", tensor, size_text(bytes))), sum += bytes;
+  return parts.empty() ? "none" : fmt::format("{} ({})", size_text(sum), fmt::join(parts, ", "));
+}
+
+std::string fusion_text(const Fusion& fusion) {
+  return fmt::format("{} scopes into {}\n          tensors gone {}\n          tensors kept {}", fusion.scopes_before,
+                     fusion.scopes_after, text_of(fusion.dropped), text_of(fusion.kept));
+}
+
+double limit_of(const RunReport& report) { return std::max(median(report.peak_seconds), median(report.stream_seconds)); }
 
 void print_times(const RunReport& report) {
   std::vector<std::string> compile;
@@ -73,7 +97,11 @@ void print_times(const RunReport& report) {
   fmt::print("time      {:.3f} ms median ({:.3f} - {:.3f} of {}), {:.1f} GB/s", 1e3 * time, 1e3 * *least, 1e3 * *most,
              report.seconds.size(), report.bytes / time / 1e9);
   if (report.operations > 0) fmt::print(", {:.0f} GOP/s", report.operations / time / 1e9);
+  const double limit = limit_of(report);
+  if (limit > 0) fmt::print(", {:.0f} % of this machine's limit ({:.3f} ms)", 100 * limit / time, 1e3 * limit);
   fmt::print("\n");
+  if (!report.as_written_seconds.empty())
+    fmt::print("          {:.3f} ms as written, in the same rounds\n", 1e3 * median(report.as_written_seconds));
 }
 
 json json_of(const Tally& tally, const std::vector<int64_t>& shape) {
@@ -115,7 +143,9 @@ void print_screen(const RunReport& report, bool verbose) {
   if (verbose && report.front) print_stages(*report.front);
   if (!report.bits.empty()) fmt::print("bits      equal {}\n", report.bits);
   if (!report.bits_differ.empty()) fmt::print("bits      FAIL: they differ {}\n", report.bits_differ);
-  fmt::print("proof     {}\n", proof_text(report));
+  fmt::print("proved    {}\n", proof_text(report));
+  if (report.fusion) fmt::print("fused     {}\n", fusion_text(*report.fusion));
+  if (!report.unfused_because.empty()) fmt::print("fused     nothing, runs as written: {}\n", report.unfused_because);
   print_times(report);
 }
 
@@ -148,6 +178,21 @@ std::string json_of(const RunReport& report) {
   }
   out["proven"] = report.proof.has_value();
   if (report.proof) out["proof_ms"] = 1e3 * report.proof->seconds, out["proof_cached"] = report.proof->from_cache;
+  if (report.fusion) {
+    const auto bytes_by_name = [](const std::vector<Fusion::Temporary>& tensors) {
+      json entries = json::object();
+      for (const auto& [tensor, bytes] : tensors) entries[tensor] = bytes;
+      return entries;
+    };
+    out["fused"] = {{"scopes_before", report.fusion->scopes_before},
+                    {"scopes_after", report.fusion->scopes_after},
+                    {"tensors_gone", bytes_by_name(report.fusion->dropped)},
+                    {"tensors_kept", bytes_by_name(report.fusion->kept)},
+                    {"proof_ms", report.fusion->milliseconds},
+                    {"checks", report.fusion->checks}};
+  }
+  if (!report.as_written_seconds.empty()) out["as_written_ms"] = 1e3 * median(report.as_written_seconds);
+  if (limit_of(report) > 0) out["limit_ms"] = 1e3 * limit_of(report);
   if (report.compile_cold_seconds) out["compile_cold_s"] = *report.compile_cold_seconds;
   if (report.compile_cached_seconds) out["compile_cached_ms"] = 1e3 * *report.compile_cached_seconds;
   if (!report.seconds.empty()) {

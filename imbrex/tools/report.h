@@ -12,6 +12,18 @@
 
 namespace imbrex::tools {
 
+// What the optimizer made of a kernel.
+struct Fusion {
+  int scopes_before = 0, scopes_after = 0;
+  struct Temporary {
+    std::string tensor;
+    int64_t bytes = 0;  // at this run's dimensions
+  };
+  std::vector<Temporary> dropped, kept;  // of the author that no longer exist; those of the optimized kernel
+  std::vector<std::string> checks;       // what was proven of the optimized program, by name
+  double milliseconds = 0;               // of that proof
+};
+
 struct RunReport {
   std::string kernel, variant, preset, backend, isa, isa_description;
   std::map<std::string, int64_t> dims;
@@ -24,9 +36,13 @@ struct RunReport {
   std::string bits;                     // what the outputs' bits were found equal to; empty: nothing
   std::string bits_differ;              // what they were not equal to; empty: all were
   std::optional<runtime::Proof> proof;  // none: it was not asked for
+  std::string proven_sizes;             // "every T >= 1"
+  std::optional<Fusion> fusion;         // of a kernel that ran optimized
+  std::string unfused_because;          // otherwise, where the optimizer was asked
   std::optional<double> compile_cold_seconds, compile_cached_seconds;
-  std::vector<double> seconds;       // of each timed run
-  double bytes = 0, operations = 0;  // of one run; operations 0: not counted
+  std::vector<double> seconds;                                           // of each timed run
+  std::vector<double> as_written_seconds, peak_seconds, stream_seconds;  // in the same rounds; empty: not measured
+  double bytes = 0, operations = 0;                                      // of one run; operations 0: not counted
   bool pass() const;
 };
 

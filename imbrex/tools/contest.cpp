@@ -1,0 +1,92 @@
+#include "imbrex/tools/contest.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "imbrex/tools/numbers.h"
+#include "imbrex/tools/probes.h"
+#include "imbrex/tools/report.h"
+
+namespace imbrex::tools {
+
+void Contest::measure(int64_t rounds, bool cold, const std::function<void(int64_t round)>& progress) {
+  for (Contestant& contestant : contestants_)
+    if (contestant.hot || (cold && contestant.cold)) contestant.run();
+  for (int64_t round = 0; round < rounds; ++round) {
+    progress(round);
+    for (Contestant& contestant : contestants_) {
+      if (!contestant.hot) continue;
+      if (contestant.warms_up) contestant.run();
+      contestant.hot_seconds.push_back(contestant.run());
+    }
+    for (Contestant& contestant : contestants_) {
+      if (!cold || !contestant.cold) continue;
+      evict_caches(executor_, threads_);
+      contestant.cold_seconds.push_back(contestant.run());
+    }
+  }
+}
+
+const Contestant* Contest::find(const std::string& name) const {
+  const auto found = std::find_if(contestants_.begin(), contestants_.end(), [&](const Contestant& c) { return c.name == name; });
+  return found == contestants_.end() ? nullptr : &*found;
+}
+
+KernelRunner::KernelRunner(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims,
+                           const Tensors& inputs, const std::vector<TensorShape>& outputs, runtime::Executor& executor,
+                           int threads)
+    : inputs_(inputs), call_(kernel), executor_(executor), threads_(threads) {
+  for (const TensorShape& spec : outputs) {
+    Array& array = outputs_.emplace(spec.name, Array::zeros(spec.dtype, spec.shape)).first->second;
+    if (inputs.count(spec.name)) read_and_written_.push_back(spec.name);
+    call_.bind(spec.name, runtime::TensorView::of(array));
+  }
+  for (const auto& [name, array] : inputs)
+    if (!outputs_.count(name)) call_.bind(name, runtime::TensorView::of(array));
+  for (const auto& [name, value] : dims) call_.set_dim(name, value);
+}
+
+double KernelRunner::run() {
+  for (const std::string& name : read_and_written_) outputs_.at(name).bytes = inputs_.at(name).bytes;
+  const auto begin = std::chrono::steady_clock::now();
+  call_.run(executor_, threads_);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+FrontWork front_work(const Tensors& inputs) {
+  const auto extent = [&](const char* name, size_t axis) { return static_cast<double>(inputs.at(name).shape[axis]); };
+  const double tokens = extent("x", 0);
+  FrontWork work;
+  work.int8 = tokens * extent("wq_b", 0) * extent("wq_b", 1);
+  work.bf16 = tokens * extent("x", 1) * (extent("wq_a", 1) + extent("wkv", 1));
+  for (const char* name : {"wq_a", "wq_b", "wkv"}) work.weight_bytes += static_cast<int64_t>(inputs.at(name).bytes.size());
+  return work;
+}
+
+FrontProbes::FrontProbes(const FrontWork& work, runtime::Executor& executor, int threads)
+    : work_(work), weights_(static_cast<size_t>(work.weight_bytes)), executor_(executor), threads_(threads) {
+  std::fill_n(static_cast<char*>(weights_.data()), work.weight_bytes, char{1});
+}
+
+void FrontProbes::add_to(Contest& contest) {
+  contest.add(
+      {.name = "peak", .run = [this] { return time_peak(executor_, threads_, work_.int8, work_.bf16); }, .warms_up = false});
+  contest.add(
+      {.name = "stream", .run = [this] { return time_stream(executor_, threads_, weights_.data(), work_.weight_bytes); }});
+}
+
+double limit_seconds(const Contest& contest, bool cold) {
+  double limit = 0;
+  for (const char* name : {"peak", "stream"})
+    if (const Contestant* probe = contest.find(name))
+      limit = std::max(limit, median(cold ? probe->cold_seconds : probe->hot_seconds));
+  return limit;
+}
+
+int64_t rounds_won(const std::vector<double>& a, const std::vector<double>& b) {
+  int64_t won = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) won += a[i] < b[i];
+  return won;
+}
+
+}  // namespace imbrex::tools

@@ -1,0 +1,90 @@
+// Things that do the same work, timed in interleaved rounds, so that all of them see the same neighbours and clocks: a machine
+// that is shared changes by a fifth within minutes, and only ratios inside one contest mean anything.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "imbrex/base/array.h"
+#include "imbrex/runtime/buffer.h"
+#include "imbrex/runtime/executor.h"
+#include "imbrex/runtime/kernel.h"
+#include "imbrex/tools/layer_folder.h"
+#include "imbrex/tools/synthetic.h"
+
+namespace imbrex::tools {
+
+struct Contestant {
+  std::string name;
+  std::function<double()> run;  // seconds
+  bool hot = true, cold = true;
+  bool warms_up = true;  // its hot time is that of the second of two runs: the first brings its data back into the caches
+  std::vector<double> hot_seconds = {}, cold_seconds = {};
+};
+
+class Contest {
+ public:
+  Contest(runtime::Executor& executor, int threads) : executor_(executor), threads_(threads) {}
+
+  // What its function refers to must outlive the contest.
+  void add(Contestant contestant) { contestants_.push_back(std::move(contestant)); }
+  // Runs each once, then measures: hot, and where `cold` is wished also after 192 MiB have been streamed through the caches.
+  void measure(int64_t rounds, bool cold, const std::function<void(int64_t round)>& progress);
+
+  const std::vector<Contestant>& contestants() const { return contestants_; }
+  const Contestant* find(const std::string& name) const;
+
+ private:
+  runtime::Executor& executor_;
+  int threads_;
+  std::vector<Contestant> contestants_;
+};
+
+// A compiled kernel as a contestant, with outputs of its own.
+class KernelRunner {
+ public:
+  KernelRunner(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
+               const std::vector<TensorShape>& outputs, runtime::Executor& executor, int threads);
+  double run();  // seconds
+  runtime::Call& call() { return call_; }
+  const Tensors& outputs() const { return outputs_; }
+
+ private:
+  const Tensors& inputs_;
+  Tensors outputs_;
+  std::vector<std::string> read_and_written_;
+  runtime::Call call_;
+  runtime::Executor& executor_;
+  int threads_;
+};
+
+// What a run of deepseek_v4/qkv_proj_rope must do at least.
+struct FrontWork {
+  double int8 = 0, bf16 = 0;  // multiply-adds
+  int64_t weight_bytes = 0;
+};
+FrontWork front_work(const Tensors& inputs);
+
+// The probes of a machine for that work: "peak", its multiply-adds from registers, and "stream", its weights read once.
+class FrontProbes {
+ public:
+  FrontProbes(const FrontWork& work, runtime::Executor& executor, int threads);
+  void add_to(Contest& contest);
+
+ private:
+  FrontWork work_;
+  runtime::Buffer weights_;
+  runtime::Executor& executor_;
+  int threads_;
+};
+
+// The larger of both probes: what no kernel can beat but by luck. 0 where they were not measured.
+double limit_seconds(const Contest& contest, bool cold);
+
+// Rounds in which `a` took less time than `b`; of as many as both have.
+int64_t rounds_won(const std::vector<double>& a, const std::vector<double>& b);
+
+}  // namespace imbrex::tools

@@ -1,0 +1,26 @@
+// The place of peers in `imbrex bench --peers`: other software that does the front's work, from bench/peers. It is there only
+// where the CMake option IMBREX_BENCH_PEERS is on; nothing else in Imbrex needs it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "imbrex/target/isa.h"
+#include "imbrex/tools/contest.h"
+
+namespace imbrex::tools {
+
+struct PeerContestants {
+  std::vector<Contestant> contestants;
+  std::string accuracy;  // how far the outputs of each are from the kernel's, measured now
+  std::shared_ptr<void> owner;
+};
+
+// UserError "no-peers": there are none in this command, or the kernel is not the front.
+void require_peers(bool is_front);
+
+// Makes the peers, held to an instruction set, and compares their outputs with the kernel's. `inputs` must outlive them.
+PeerContestants peer_contestants(const Tensors& inputs, const Tensors& kernel_outputs, float eps, target::Isa isa, int threads);
+
+}  // namespace imbrex::tools
