@@ -23,6 +23,8 @@ struct RowStep {
   ir::IndexExpr columns;      // of the loop: of what is reduced, of the halves that are interleaved
 };
 
+inline const ir::Assign* assign_of(const RowStep& step) { return std::get_if<ir::Assign>(&step.statement->node); }
+
 struct Segment {
   std::vector<RowStep> steps;  // more than one only if all have the same columns
   bool is_single() const { return ir::is_one(steps.front().columns); }

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "imbrex/codegen/row_reductions.h"
 #include "imbrex/codegen/row_values.h"
 #include "imbrex/codegen/split.h"
 #include "imbrex/ir/visit.h"
@@ -19,8 +20,6 @@ using Kind = RowStep::Kind;
 
 constexpr int64_t kLanes = 16, kSumLanes = 64;
 
-const ir::Assign* assign_of(const RowStep& step) { return std::get_if<ir::Assign>(&step.statement->node); }
-
 bool stores_listed_rows(const RowGroup& group) {
   const auto* store = std::get_if<ir::Store>(&group.segments.front().steps.front().statement->node);
   if (!store) return false;
@@ -33,7 +32,8 @@ class GroupWriter {
  public:
   GroupWriter(Lowering& lowering, const RowGroup& group, Writer& declarations, Writer& work, bool shared)
       : lowering_(lowering), symbols_(lowering.symbols), group_(group), declarations_(declarations), work_(work), shared_(shared),
-        one_row_(ir::is_one(group.rows) && !stores_listed_rows(group)), row_(one_row_ ? "0" : symbols_.names.fresh("row")), values_(lowering, one_row_, row_) {}
+        one_row_(ir::is_one(group.rows) && !stores_listed_rows(group)), row_(one_row_ ? "0" : symbols_.names.fresh("row")),
+        values_(lowering, one_row_, row_), reductions_(lowering, values_) {}
 
   void write() {
     place_variables();
@@ -47,14 +47,14 @@ class GroupWriter {
       else if (segment.steps.front().kind == Kind::concat) write_concat(segment.steps.front(), body);
       else write_columns(segment, body);
     }
-    start_positions();
+    reductions_.start_positions(group_, work_);
     work_.open(one_row_ ? "" : fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row_, symbols_.text(group_.rows)));
     const std::string condition = row_condition();
     if (!condition.empty()) work_.line("if (!" + condition + ") continue;");
     work_.append(row_begin);
     work_.append(body);
     work_.close();
-    advance_positions();
+    reductions_.advance_positions(group_, work_);
   }
 
  private:
@@ -97,6 +97,16 @@ class GroupWriter {
     });
   }
 
+  // The variable that is assigned, or the tensor that is stored to.
+  static const std::string& result_of(const RowStep& step) {
+    const ir::Assign* assign = assign_of(step);
+    return assign ? assign->name : std::get<ir::Store>(step.statement->node).tensor;
+  }
+  std::string row_of_result(const RowStep& step) {
+    const auto* store = std::get_if<ir::Store>(&step.statement->node);
+    return store ? values_.row_of(store->tensor, store->slice) : values_.row_of_variable(assign_of(step)->name);
+  }
+
   bool has_memory(const std::string& name) const {
     return values_.row_buffers.contains(name) || !symbols_.variables.at(name).data.empty();
   }
@@ -124,18 +134,16 @@ class GroupWriter {
   void write_singles(const Segment& segment, Writer& out) {
     values_.before_loop = &out;
     for (const RowStep& step : segment.steps) {
-      if (const auto* store = std::get_if<ir::Store>(&step.statement->node)) {
-        store_value(*store, step, Place{}, out);
-        continue;
-      }
       if (step.kind == Kind::row_reduction) {
-        reduce_single(step, out);
+        assign_reduced(step, reductions_.over_one_column(step, out), out);
       } else if (step.kind == Kind::interleave) {
-        const std::string pointer = values_.row_of_variable(assign_of(step)->name);
+        const std::string pointer = row_of_result(step);
         const Expr& e = *step.value;
         const std::string first = values_.text(e.args[0], Place{}), second = values_.text(e.args[1], Place{});
         out.line(values_.store(e.dtype, pointer, first, Place{}));
         out.line(values_.store(e.dtype, pointer + " + 1", second, Place{}));
+      } else if (const auto* store = std::get_if<ir::Store>(&step.statement->node)) {
+        store_value(*store, step, Place{}, out);
       } else {
         assign_single(step, values_.text(step.value, Place{}), out);
       }
@@ -156,19 +164,9 @@ class GroupWriter {
     if (has_memory(assign.name)) out.line(values_.store(variable.dtype, values_.row_of_variable(assign.name), name, Place{}));
   }
 
-  // Over a single column a sum is 0 + x, and a maximum is x.
-  void reduce_single(const RowStep& step, Writer& out) {
-    const Expr& e = *step.value;
-    const std::string x = values_.text(e.args.back(), Place{});
-    const bool is_f32 = e.dtype == DType::f32;
-    if (symbols_.variables.at(assign_of(step)->name).accumulator) {
-      const std::string lanes = begin_lanes(step, out);
-      out.line(fmt::format("{0}[floor_mod({1}, 64)] += {2};", lanes, position_of(step), x));
-    } else if (e.op == Op::row_sum_acc) {
-      assign_single(step, fmt::format("add({}, {})", values_.text(e.args[0], Place{}), x), out);
-    } else {
-      assign_single(step, e.op == Op::row_sum ? (is_f32 ? fmt::format("add(0.0f, {})", x) : x) : x, out);
-    }
+  // A sum that goes on in memory has no value yet.
+  void assign_reduced(const RowStep& step, const std::string& value, Writer& out) {
+    if (!value.empty()) assign_single(step, value, out);
   }
 
   void store_value(const ir::Store& store, const RowStep& step, const Place& place, Writer& out) {
@@ -192,21 +190,13 @@ class GroupWriter {
 
   // ---- 16 columns at a time -----------------------------------------------------------------------------------------------------
 
-  bool is_f32_sum(const RowStep& step) const {
-    const Op op = step.value->op;
-    return step.kind == Kind::row_reduction && step.value->dtype == DType::f32 && (op == Op::row_sum || op == Op::row_sum_acc);
-  }
-  bool sums_to_memory(const RowStep& step) const {
-    return is_f32_sum(step) && symbols_.variables.at(assign_of(step)->name).accumulator;
-  }
-
   void write_columns(const Segment& segment, Writer& out) {
     Writer before(out.depth());
     values_.before_loop = &before;
     bool sums = false;
     for (const RowStep& step : segment.steps) {
-      if (step.kind == Kind::row_reduction) begin_reduction(step, before);
-      sums = sums || (is_f32_sum(step) && !sums_to_memory(step));
+      if (step.kind == Kind::row_reduction) reductions_.begin(step, before);
+      sums = sums || reductions_.takes_groups_of_64(step);
     }
     const ir::IndexExpr& columns = segment.steps.front().columns;
     Writer loop(out.depth());
@@ -215,12 +205,12 @@ class GroupWriter {
     out.append(before);
     out.append(loop);
     for (const RowStep& step : segment.steps)
-      if (step.kind == Kind::row_reduction) end_reduction(step, out);
+      if (step.kind == Kind::row_reduction) assign_reduced(step, reductions_.end(step), out);
   }
 
   void write_loop(const Segment& segment, const ir::IndexExpr& columns, Writer& out) {
     const std::string extent = symbols_.text(columns);
-    const auto constant = ir::constant_value(columns);
+    const auto constant = symbols_.fixed(columns);
     const int64_t whole = constant ? *constant / kLanes * kLanes : 0;
     if (whole == kLanes) {
       out.open("");
@@ -247,7 +237,7 @@ class GroupWriter {
   // Sums take the axis in groups of 64, one lane for each column of a group.
   void write_sum_loop(const Segment& segment, const ir::IndexExpr& columns, Writer& out) {
     const std::string extent = symbols_.text(columns), factor = symbols_.operand(columns);
-    const auto constant = ir::constant_value(columns);
+    const auto constant = symbols_.fixed(columns);
     const int64_t whole = constant ? *constant / kSumLanes * kSumLanes : 0;
     if (!constant || whole > 0) {
       out.open(constant ? fmt::format("for (int64_t group = 0; group < {}; group += 64)", whole)
@@ -272,9 +262,9 @@ class GroupWriter {
   void write_step(const Segment& segment, const Place& place, const std::string& lane_block, Writer& out) {
     values_.registers.clear();
     for (const RowStep& step : segment.steps) {
-      if (const auto* store = std::get_if<ir::Store>(&step.statement->node)) store_value(*store, step, place, out);
-      else if (step.kind == Kind::row_reduction) reduce(step, place, lane_block, out);
+      if (step.kind == Kind::row_reduction) reductions_.add(step, place, lane_block, out);
       else if (step.kind == Kind::interleave) interleave(step, place, out);
+      else if (const auto* store = std::get_if<ir::Store>(&step.statement->node)) store_value(*store, step, place, out);
       else assign_columns(step, place, out);
     }
   }
@@ -282,7 +272,7 @@ class GroupWriter {
   // The same name in the body for whole vectors and in the one for the rest.
   std::string register_name(const RowStep& step) {
     std::string& name = register_names_[step.statement];
-    if (name.empty()) name = symbols_.names.fresh(assign_of(step)->name);
+    if (name.empty()) name = symbols_.names.fresh(result_of(step));
     return name;
   }
 
@@ -296,7 +286,7 @@ class GroupWriter {
 
   void interleave(const RowStep& step, const Place& place, Writer& out) {
     const Expr& e = *step.value;
-    const std::string stem = assign_of(step)->name, pointer = values_.row_of_variable(stem);
+    const std::string pointer = row_of_result(step);
     const bool is_mask = e.dtype == DType::boolean;  // masks have no lanes to move: bytes have
     const DType moved = is_mask ? DType::uint8 : e.dtype;
     const std::string first = register_name(step) + "_even", second = register_name(step) + "_odd";
@@ -352,102 +342,6 @@ class GroupWriter {
     out.close();
   }
 
-  // ---- row reductions -----------------------------------------------------------------------------------------------------------
-
-  std::string reduction_name(const RowStep& step) {
-    std::string& name = reduction_names_[step.statement];
-    if (name.empty()) name = symbols_.names.fresh(assign_of(step)->name + "_lanes");
-    return name;
-  }
-
-  std::string identity(const Expr& e) const {
-    if (e.op == Op::row_sum || e.op == Op::row_sum_acc) return "0";
-    const bool is_max = e.op == Op::row_max;
-    if (e.dtype == DType::f32) return is_max ? "-__builtin_inff()" : "__builtin_inff()";
-    return is_max ? "INT32_MIN" : "INT32_MAX";
-  }
-
-  std::string position_of(const RowStep& step) const {
-    const VariableSymbol& variable = symbols_.variables.at(assign_of(step)->name);
-    return step.value->op == Op::row_sum ? "0" : variable.position;
-  }
-
-  // The lanes of a sum in memory, cleared or copied where the sum starts here.
-  std::string begin_lanes(const RowStep& step, Writer& out) {
-    const std::string lanes = values_.row_of_variable(assign_of(step)->name);
-    if (step.value->op == Op::row_sum) {
-      out.line(fmt::format("memset({}, 0, 64 * sizeof(float));", lanes));
-    } else if (step.value->args[0]->name != assign_of(step)->name) {
-      out.line(fmt::format("memcpy({}, {}, 64 * sizeof(float));", lanes, values_.row_of_variable(step.value->args[0]->name)));
-    }
-    return lanes;
-  }
-
-  void begin_reduction(const RowStep& step, Writer& out) {
-    const Expr& e = *step.value;
-    const std::string name = reduction_name(step);
-    if (sums_to_memory(step)) {
-      begin_lanes(step, out);
-    } else if (is_f32_sum(step)) {
-      out.line("sum64 " + name + ";");
-      out.line(name + ".clear();");
-    } else if (e.dtype == DType::f32) {
-      out.line(fmt::format("vf {} = broadcast({});", name, identity(e)));
-    } else {
-      out.line(fmt::format("vi {} = broadcast_i({});", name, identity(e)));
-    }
-  }
-
-  void reduce(const RowStep& step, const Place& place, const std::string& lane_block, Writer& out) {
-    const Expr& e = *step.value;
-    const std::string name = reduction_name(step), x = values_.text(e.args.back(), place);
-    if (sums_to_memory(step)) {
-      const std::string lanes = values_.row_of_variable(assign_of(step)->name), count = place.count.empty() ? "" : ", " + place.count;
-      out.line(fmt::format("add_to_lanes({}, {} + {}, {}{});", lanes, position_of(step), place.column, x, count));
-      return;
-    }
-    const bool is_sum = e.op == Op::row_sum || e.op == Op::row_sum_acc;
-    const std::string kept = place.count.empty() ? x
-                             : is_sum             ? fmt::format("keep({}, {})", x, place.count)
-                                                  : fmt::format("keep({}, {}, {})", x, place.count, identity(e));
-    if (is_f32_sum(step)) out.line(fmt::format("{}.add_at({}, {});", name, lane_block, kept));
-    else out.line(fmt::format("{0} = {1}({0}, {2});", name, is_sum ? "add" : e.op == Op::row_max ? "max" : "min", kept));
-  }
-
-  void end_reduction(const RowStep& step, Writer& out) {
-    if (sums_to_memory(step)) return;
-    const Expr& e = *step.value;
-    const std::string name = reduction_name(step);
-    std::string value;
-    if (is_f32_sum(step)) value = name + ".fold()";
-    else if (e.op == Op::row_sum || e.op == Op::row_sum_acc) value = fmt::format("reduce_sum_i({})", name);
-    else value = fmt::format("{}{}({})", e.op == Op::row_max ? "reduce_max" : "reduce_min", e.dtype == DType::f32 ? "" : "_i", name);
-    if (e.op == Op::row_sum_acc) value = fmt::format("add({}, {})", values_.text(e.args[0], Place{}), value);
-    assign_single(step, value, out);
-  }
-
-  // How many columns each sum in memory has taken: the same for all rows.
-  void start_positions() {
-    for_each_step([&](const Segment&, const RowStep& step) {
-      const ir::Assign* assign = assign_of(step);
-      if (!assign || !symbols_.variables.at(assign->name).accumulator) return;
-      const std::string& position = symbols_.variables.at(assign->name).position;
-      if (step.kind == Kind::row_reduction && step.value->op == Op::row_sum_acc) {
-        const std::string& from = symbols_.variables.at(step.value->args[0]->name).position;
-        if (from != position) work_.line(fmt::format("{} = {};", position, from));
-      } else {
-        work_.line(position + " = 0;");
-      }
-    });
-  }
-  void advance_positions() {
-    for_each_step([&](const Segment&, const RowStep& step) {
-      const ir::Assign* assign = assign_of(step);
-      if (!assign || step.kind != Kind::row_reduction || !symbols_.variables.at(assign->name).accumulator) return;
-      work_.line(fmt::format("{} += {};", symbols_.variables.at(assign->name).position, symbols_.text(step.columns)));
-    });
-  }
-
   Lowering& lowering_;
   Symbols& symbols_;
   const RowGroup& group_;
@@ -455,7 +349,8 @@ class GroupWriter {
   const bool shared_, one_row_;
   std::string row_;
   RowValues values_;
-  std::map<const ir::Statement*, std::string> register_names_, reduction_names_;
+  RowReductions reductions_;
+  std::map<const ir::Statement*, std::string> register_names_;
 };
 
 }  // namespace

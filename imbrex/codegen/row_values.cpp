@@ -94,6 +94,7 @@ std::string RowValues::store(DType dtype, const std::string& pointer, const std:
 }
 
 std::string RowValues::leaf_pointer(const ExprPtr& leaf) {
+  if (leaf->op == Op::columns) return plus(leaf_pointer(leaf->args[0]), lowering_.symbols.text(leaf->index));
   return leaf->op == Op::variable ? row_of_variable(leaf->name) : row_of(leaf->name, leaf->slice);
 }
 

@@ -107,7 +107,7 @@ class Splitter {
       assign->value = root(assign->value);
       if (!assign->declares && overwrites_what_it_reads(*assign)) assign->value = hoist(assign->value, assign->name);
     } else if (auto* store = std::get_if<ir::Store>(&changed.node)) {
-      store->value = elementwise(store->value);
+      store->value = store->value->op == Op::interleave ? root(store->value) : elementwise(store->value);
       const bool copied = !has_neighbouring_columns(store->slice);
       if ((copied && store->value->op != Op::variable) || reads_elsewhere(*store)) store->value = hoist(store->value, store->tensor);
     } else if (auto* tap = std::get_if<ir::Tap>(&changed.node)) {
@@ -133,6 +133,12 @@ class Splitter {
   ExprPtr variable_of(const ExprPtr& e, const std::string& stem) {
     if (e->op == Op::variable && !accumulators_.contains(e->name)) return e;
     return hoist(root(e), stem);
+  }
+
+  // Neighbouring columns of a tile in memory need no tile of their own.
+  ExprPtr columns_in_memory(const ExprPtr& e) {
+    if (e->op != Op::columns) return in_memory(e);
+    return ir::with_args(*e, {columns_in_memory(e->args[0])});
   }
 
   // A tile variable, or a load that can be addressed by a pointer and a row stride.
@@ -172,9 +178,9 @@ class Splitter {
     if (e->args.empty()) return e;
     std::vector<ExprPtr> args;
     if (e->op == Op::even || e->op == Op::odd || e->op == Op::columns) {
-      args = {in_memory(e->args[0])};
+      args = {columns_in_memory(e->args[0])};
     } else if (e->op == Op::gather) {
-      args = {in_memory(e->args[0]), elementwise(e->args[1])};
+      args = {columns_in_memory(e->args[0]), elementwise(e->args[1])};
     } else {
       for (const ExprPtr& arg : e->args) args.push_back(elementwise(arg));
     }

@@ -176,6 +176,13 @@ static std::optional<IndexExpr> bound(const Symbols& symbols, const IndexExpr& e
 std::optional<IndexExpr> Symbols::upper(const IndexExpr& e) const { return bound(*this, e, true); }
 std::optional<IndexExpr> Symbols::lower(const IndexExpr& e) const { return bound(*this, e, false); }
 
+std::optional<int64_t> Symbols::fixed(const IndexExpr& e) const {
+  if (e->kind != Kind::span_size) return ir::constant_value(e);
+  const LoopSymbol& loop = loops.at(e->name);
+  const auto extent = ir::constant_value(loop.extent);
+  return extent && *extent % loop.tile == 0 ? std::optional(loop.tile) : std::nullopt;
+}
+
 bool Symbols::is_multiple(const IndexExpr& e, int64_t of) const {
   switch (e->kind) {
     case Kind::constant: return e->value % of == 0;
@@ -183,6 +190,7 @@ bool Symbols::is_multiple(const IndexExpr& e, int64_t of) const {
       const LoopSymbol& loop = loops.at(e->name);
       return loop.tile % of == 0 && is_multiple(loop.begin, of);
     }
+    case Kind::span_size: return fixed(e).value_or(1) % of == 0;
     case Kind::add:
     case Kind::sub:
     case Kind::min:

@@ -57,6 +57,7 @@ struct Symbols {
   // A bound over dimensions alone that holds in every iteration; nothing if there is none.
   std::optional<ir::IndexExpr> upper(const ir::IndexExpr& e) const;
   std::optional<ir::IndexExpr> lower(const ir::IndexExpr& e) const;
+  std::optional<int64_t> fixed(const ir::IndexExpr& e) const;  // a constant, also where it is the size of spans that are all whole
   bool is_multiple(const ir::IndexExpr& e, int64_t of) const;  // proven
   bool depends_on_data(const ir::IndexExpr& e) const;
 };

@@ -10,8 +10,22 @@ namespace imbrex::codegen {
 class Writer {
  public:
   explicit Writer(int depth = 0) : depth_(depth) {}
+  // What is too long goes on behind a comma, four columns further in.
   void line(const std::string& text) {
-    lines_.push_back(text.empty() ? text : std::string(static_cast<size_t>(2 * depth_), ' ') + text);
+    const size_t indent = static_cast<size_t>(2 * depth_) + 4;
+    std::string line = text.empty() ? text : std::string(indent - 4, ' ') + text;
+    while (line.size() > kColumns && text.substr(0, 2) != "//") {
+      size_t end = 0;
+      bool in_string = false;
+      for (size_t i = 0; i + 1 < kColumns; ++i) {
+        in_string = in_string != (line[i] == '"');
+        if (!in_string && i > indent && line[i] == ',' && line[i + 1] == ' ') end = i + 1;
+      }
+      if (end == 0) break;
+      lines_.push_back(line.substr(0, end));
+      line = std::string(indent, ' ') + line.substr(end + 1);
+    }
+    lines_.push_back(line);
   }
   void open(const std::string& head) { line(head + (head.empty() ? "{" : " {")); ++depth_; }
   void close(const std::string& tail = "}") { --depth_; line(tail); }
@@ -27,6 +41,7 @@ class Writer {
   }
 
  private:
+  static constexpr size_t kColumns = 130;
   int depth_;
   std::vector<std::string> lines_;
 };
