@@ -2,12 +2,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "imbrex/tools/numbers.h"
 #include "imbrex/tools/probes.h"
 #include "imbrex/tools/report.h"
 
 namespace imbrex::tools {
+namespace {
+
+// Threads of other software still spin for a few milliseconds after their last run.
+constexpr auto until_others_sleep = std::chrono::milliseconds(5);
+
+}  // namespace
 
 void Contest::measure(int64_t rounds, bool cold, const std::function<void(int64_t round)>& progress) {
   for (Contestant& contestant : contestants_)
@@ -16,6 +23,7 @@ void Contest::measure(int64_t rounds, bool cold, const std::function<void(int64_
     progress(round);
     for (Contestant& contestant : contestants_) {
       if (!contestant.hot) continue;
+      std::this_thread::sleep_for(until_others_sleep);
       if (contestant.warms_up) contestant.run();
       contestant.hot_seconds.push_back(contestant.run());
     }

@@ -1,0 +1,59 @@
+#include "bench/peers/accuracy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+namespace imbrex::peers {
+namespace {
+
+float value_of(uint16_t bf16) {
+  const uint32_t bits = static_cast<uint32_t>(bf16) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+bool is_close(uint16_t actual, uint16_t expected) {
+  return std::fabs(value_of(actual) - value_of(expected)) <= 1e-4f + std::fabs(value_of(expected)) / 128;
+}
+
+// Percent of elements, in rows that `counts`, farther than a bf16 result of the same mathematics may be. A NaN is outside.
+double percent_outside(const Array& actual, const Array& expected, const std::vector<bool>& counts) {
+  const int64_t rows = expected.shape[0], columns = expected.size() / rows;
+  int64_t outside = 0, counted = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    if (!counts[static_cast<size_t>(row)]) continue;
+    counted += columns;
+    for (int64_t i = row * columns; i < (row + 1) * columns; ++i)
+      outside += !is_close(actual.as<uint16_t>()[i], expected.as<uint16_t>()[i]);
+  }
+  return 100.0 * static_cast<double>(outside) / static_cast<double>(std::max<int64_t>(1, counted));
+}
+
+}  // namespace
+
+std::string accuracy_text(const tools::Tensors& actual, const tools::Tensors& expected) {
+  const Array &qr = actual.at("qr"), &scale = actual.at("qr_scale");
+  const int64_t rows = qr.shape[0], columns = qr.shape[1];
+  std::vector<bool> is_equal(static_cast<size_t>(rows), true);
+  int largest = 0;
+  for (int64_t i = 0; i < qr.size(); ++i) {
+    const int apart = std::abs(qr.as<int8_t>()[i] - expected.at("qr").as<int8_t>()[i]);
+    largest = std::max(largest, apart);
+    if (apart != 0) is_equal[static_cast<size_t>(i / columns)] = false;
+  }
+  float relative = 0;
+  for (int64_t i = 0; i < scale.size(); ++i)
+    relative = std::max(relative, std::fabs(scale.as<float>()[i] / expected.at("qr_scale").as<float>()[i] - 1));
+  return fmt::format(
+      "qr equal in {} of {} rows, else {} apart; q there {:.3g} % and kv {:.3g} % outside; qr_scale {:.2g} relative",
+      std::count(is_equal.begin(), is_equal.end(), true), rows, largest,
+      percent_outside(actual.at("q"), expected.at("q"), is_equal),
+      percent_outside(actual.at("kv"), expected.at("kv"), std::vector<bool>(is_equal.size(), true)), relative);
+}
+
+}  // namespace imbrex::peers
