@@ -23,6 +23,10 @@
 #include "support/compare.h"
 #include "support/temporary_folder.h"
 
+// Of the address sanitizer, where it is there.
+extern "C" __attribute__((weak)) void __asan_poison_memory_region(const volatile void* begin, size_t bytes);
+extern "C" __attribute__((weak)) void __asan_unpoison_memory_region(const volatile void* begin, size_t bytes);
+
 namespace imbrex::test {
 
 class GeneratedCode {
@@ -71,9 +75,13 @@ class Guarded {
       : bytes_(bytes), memory_(static_cast<unsigned char*>(std::aligned_alloc(64, (bytes + 2 * kGuard + 63) / 64 * 64)), std::free) {
     std::memset(memory_.get(), 0x5c, (bytes + 2 * kGuard + 63) / 64 * 64);
     std::memset(data(), fill, bytes);
+    if (!__asan_poison_memory_region || bytes == 0) return;
+    __asan_poison_memory_region(memory_.get(), kGuard);
+    __asan_poison_memory_region(data() + bytes, kGuard);
   }
   unsigned char* data() const { return memory_.get() + kGuard; }
   bool is_intact() const {
+    if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(memory_.get(), bytes_ + 2 * kGuard);
     for (size_t i = 0; i < kGuard; ++i)
       if (memory_.get()[i] != 0x5c || memory_.get()[kGuard + bytes_ + i] != 0x5c) return false;
     return true;
