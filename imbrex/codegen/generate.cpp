@@ -8,6 +8,7 @@
 #include "imbrex/codegen/dead_values.h"
 #include "imbrex/codegen/split.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/assume_each_element.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -226,7 +227,8 @@ Generated generate_many(std::span<const ir::Program> programs, const Options& op
   head.line("#include \"imbrex/runtime/abi.h\"");
   result.source = head.text();
   for (const ir::Program& program : programs) {
-    KernelWriter kernel(program, options);
+    const ir::Program by_element = optimize::assume_each_element(program);
+    KernelWriter kernel(by_element, options);
     result.source += "\n" + kernel.write();
     result.remarks.insert(result.remarks.end(), kernel.remarks().begin(), kernel.remarks().end());
   }

@@ -142,7 +142,8 @@ Machine::Machine(const ir::Program& program, const std::map<std::string, int64_t
   for (const ir::Dim& dim : program.dims) {
     const auto given = dims.find(dim.name);
     if (given == dims.end())
-      throw UserError("dim-missing", fmt::format("dimension `{}` of kernel `{}` has no value", dim.name, program.name), "give one, at least 1");
+      throw UserError("dim-missing", fmt::format("dimension `{}` of kernel `{}` has no value", dim.name, program.name),
+                      "give one, at least 1");
     if (given->second < 1 || (dim.max && given->second > *dim.max))
       throw UserError("dim-range", fmt::format("dimension `{}` of kernel `{}` is {}", dim.name, program.name, given->second),
                       dim.max ? fmt::format("a value from 1 to {}", *dim.max) : "a value of at least 1");
@@ -159,13 +160,15 @@ void Machine::bind(const ir::Tensor& tensor, std::map<std::string, Array>& tenso
   } else {
     const auto given = tensors.find(tensor.name);
     if (given == tensors.end())
-      throw UserError("tensor-missing", fmt::format("{} `{}` of kernel `{}` is not given", name_of(tensor.role), tensor.name, program_.name),
+      throw UserError("tensor-missing",
+                      fmt::format("{} `{}` of kernel `{}` is not given", name_of(tensor.role), tensor.name, program_.name),
                       fmt::format("give an array {}", wanted));
     const Array& array = given->second;
     if (array.dtype != tensor.dtype || array.shape != extents ||
         array.bytes.size() != static_cast<size_t>(array.size() * bytes_of(array.dtype)))
-      throw UserError("tensor-shape", fmt::format("{} `{}` of kernel `{}` is {}", name_of(tensor.role), tensor.name, program_.name,
-                                                  to_text(array.dtype, array.shape)),
+      throw UserError("tensor-shape",
+                      fmt::format("{} `{}` of kernel `{}` is {}", name_of(tensor.role), tensor.name, program_.name,
+                                  to_text(array.dtype, array.shape)),
                       fmt::format("give an array {}", wanted));
   }
   auto storage = std::make_shared<Storage>();
@@ -183,7 +186,8 @@ void Machine::run() {
     if (tensor.role == ir::Role::output) require_complete(*view(tensor.name).storage);
 }
 
-// ---- statements ----------------------------------------------------------------------------------------------------------------
+// ---- statements
+// ----------------------------------------------------------------------------------------------------------------
 
 void Machine::execute(const ir::Block& block) {
   for (const ir::Statement& statement : block) {
@@ -265,12 +269,27 @@ void Machine::execute(const ir::Tap& tap) {
 }
 
 void Machine::execute(const ir::Assume& assume) {
-  for (const ir::Comparison& comparison : assume.condition) {
+  const auto check = [&](const ir::Comparison& comparison) {
     const int64_t left = index(comparison.left), right = index(comparison.right);
     if (!holds(left, comparison.compare, right))
       fault("assumption-failed",
-            fmt::format("assume({}) does not hold: {} {} {} is false", ir::print(assume.condition), left, ir::text_of(comparison.compare), right),
+            fmt::format("assume({}) does not hold: {} {} {} is false", ir::print(assume.condition), left,
+                        ir::text_of(comparison.compare), right),
             "give inputs for which it holds, or handle the other case with an `if`");
+  };
+  for (const ir::Comparison& comparison : assume.condition) {
+    std::set<std::string> names = ir::names_in(comparison.left);
+    names.merge(ir::names_in(comparison.right));
+    const auto tile = std::find_if(names.begin(), names.end(), [&](const std::string& name) { return variables_.count(name); });
+    if (tile == names.end()) {
+      check(comparison);
+      continue;
+    }
+    for (const int32_t element : variables_.at(*tile)->i) {
+      indices_[*tile].begin = element;
+      check(comparison);
+    }
+    indices_.erase(*tile);
   }
 }
 
@@ -281,12 +300,14 @@ void Machine::execute(const ir::AssumeDistinct& assume) {
     const auto [first, fresh] = seen.emplace(tile.i[k], k);
     if (!fresh)
       fault("assumption-failed",
-            fmt::format("assume_distinct({}) does not hold: elements {} and {} are both {}", assume.tile, first->second, k, tile.i[k]),
+            fmt::format("assume_distinct({}) does not hold: elements {} and {} are both {}", assume.tile, first->second, k,
+                        tile.i[k]),
             "give inputs in which they differ");
   }
 }
 
-// ---- index expressions ---------------------------------------------------------------------------------------------------------
+// ---- index expressions
+// ---------------------------------------------------------------------------------------------------------
 
 int64_t Machine::index(const ir::IndexExpr& e) const {
   using Kind = ir::Index::Kind;
@@ -321,11 +342,13 @@ std::vector<int64_t> Machine::shape(const std::vector<ir::IndexExpr>& extents) c
 // rows * columns, if that is a number of elements that anyone could mean.
 int64_t Machine::checked_size(int64_t rows, int64_t columns) const {
   if (rows > 0 && columns > kMaxElements / rows)
-    fault("tile-too-large", fmt::format("{} x {} elements", rows, columns), "the interpreter holds 2^31 elements in a tile or tensor");
+    fault("tile-too-large", fmt::format("{} x {} elements", rows, columns),
+          "the interpreter holds 2^31 elements in a tile or tensor");
   return rows * columns;
 }
 
-// ---- expressions ---------------------------------------------------------------------------------------------------------------
+// ---- expressions
+// ---------------------------------------------------------------------------------------------------------------
 
 TilePtr Machine::evaluate(const ir::ExprPtr& e) {
   if (e->op == Op::variable) return variables_.at(e->name);
@@ -448,7 +471,8 @@ Tile Machine::gather_checked(const Tile& x, const Tile& positions) {
   return gather(x, positions);
 }
 
-// ---- memory --------------------------------------------------------------------------------------------------------------------
+// ---- memory
+// --------------------------------------------------------------------------------------------------------------------
 
 const View& Machine::view(const std::string& name) const {
   const auto found = views_.find(name);
@@ -488,7 +512,8 @@ Elements Machine::resolve(const std::string& name, const std::vector<ir::Axis>& 
   for (size_t d = slice.size(); d-- > 0; stride *= tensor.shape[d]) {
     const int64_t extent = tensor.shape[d];
     const auto refuse = [&](int64_t position) {
-      fault("out-of-bounds", fmt::format("index {} of axis {} is outside `{}` [{}]", position, d, name, fmt::join(tensor.shape, ", ")),
+      fault("out-of-bounds",
+            fmt::format("index {} of axis {} is outside `{}` [{}]", position, d, name, fmt::join(tensor.shape, ", ")),
             "bound the loop by the tensor's extent, or slice with spans of tiles(...)");
     };
     if (!lists[d] && (begins[d] < 0 || begins[d] >= extent)) refuse(begins[d]);
@@ -539,17 +564,19 @@ void Machine::note_write(const std::string& name, size_t element) {
   storage.writes[element] = {iterations_.current(), origin_};
 }
 
-void Machine::refuse_conflict(const std::string& name, size_t element, const Access& earlier, const char* did, const char* does) const {
+void Machine::refuse_conflict(const std::string& name, size_t element, const Access& earlier, const char* did,
+                              const char* does) const {
   if (earlier.iteration == Access::kNever || earlier.iteration == iterations_.current()) return;
   const Iterations::Pair pair = iterations_.concurrent(earlier.iteration);
   if (!pair.loop) return;
   const std::string variable = pair.loop->variable + (pair.loop->tile > 0 ? ".index" : "");
-  fault("parallel-conflict",
-        fmt::format("two iterations of the parallel loop over `{}` touch {}: {} = {} {} it, {} = {} {} it", pair.loop->variable,
-                    element_text(name, element), variable, pair.earlier, did, variable, pair.current, does),
-        "create the tensor inside the loop, so that each iteration has its own, or write disjoint slices; or make the loop a range",
-        {{program_.where(earlier.origin), fmt::format("{} = {} {} it here", variable, pair.earlier, did)},
-         {program_.where(pair.origin), "the loop"}});
+  fault(
+      "parallel-conflict",
+      fmt::format("two iterations of the parallel loop over `{}` touch {}: {} = {} {} it, {} = {} {} it", pair.loop->variable,
+                  element_text(name, element), variable, pair.earlier, did, variable, pair.current, does),
+      "create the tensor inside the loop, so that each iteration has its own, or write disjoint slices; or make the loop a range",
+      {{program_.where(earlier.origin), fmt::format("{} = {} {} it here", variable, pair.earlier, did)},
+       {program_.where(pair.origin), "the loop"}});
 }
 
 void Machine::require_complete(const Storage& storage) const {
@@ -558,9 +585,12 @@ void Machine::require_complete(const Storage& storage) const {
   if (missing == storage.writes.end()) return;
   const ir::Tensor& tensor = *storage.declared;
   const size_t element = static_cast<size_t>(missing - storage.writes.begin());
-  throw Fault(Diagnostic{"output-not-written", program_.where(tensor.origin),
+  throw Fault(Diagnostic{"output-not-written",
+                         program_.where(tensor.origin),
                          fmt::format("nothing wrote {} of output `{}`", element_text(tensor.name, element), tensor.name),
-                         "cover the whole output; tiles(...) loses no tail", {}, false});
+                         "cover the whole output; tiles(...) loses no tail",
+                         {},
+                         false});
 }
 
 void Machine::fault(const char* id, std::string message, std::string hint, std::vector<Diagnostic::Note> notes) const {

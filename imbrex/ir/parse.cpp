@@ -378,7 +378,12 @@ Statement Parser::bare_statement() {
   if (accept_word("range")) return loop(Loop::Kind::range);
   if (accept_word("pipeline")) return loop(Loop::Kind::pipeline);
   if (accept_word("if")) return branch();
-  if (accept_word("assume")) return {Assume{condition()}, {}, -1};
+  if (accept_word("assume")) {
+    in_assume_ = true;
+    Condition assumed = condition();
+    in_assume_ = false;
+    return {Assume{std::move(assumed)}, {}, -1};
+  }
   if (accept_word("at")) {
     std::string name = expect_string("the scope's name");
     Annotations written = annotations();

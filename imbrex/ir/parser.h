@@ -121,6 +121,7 @@ class Parser {
   Program program_;
   std::map<int, int> origins_;
   std::map<std::string, Meaning> names_;
+  bool in_assume_ = false;  // where an int32 tile may stand for each of its elements
 };
 
 }  // namespace imbrex::ir

@@ -15,7 +15,7 @@
 //              |   "at" STRING block                                         a named scope
 //              |   "if" condition block ["else" block]
 //              |   "tap" STRING expr                                         shows a tile to whoever asks; no effect
-//              |   "assume" condition
+//              |   "assume" condition                                        a NAME may be an int32 tile: each of its elements
 //              |   "assume_distinct" NAME )                                  the elements of an int32 tile differ
 //                 annotation*        written before a block's "{", at the end of other statements
 //   block      := "{" statement* "}"

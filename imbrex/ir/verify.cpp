@@ -81,7 +81,7 @@ class Verifier {
     block(x.else_block, depth + 1);
   }
   void visit(const Tap& x, int) { expression(x.value); }
-  void visit(const Assume& x, int) { condition(x.condition); }
+  void visit(const Assume& x, int);
   void visit(const AssumeDistinct& x, int) {
     const Named* tile = use(x.tile, Kind::tile);
     if (tile && tile->dtype != DType::int32)
@@ -93,7 +93,8 @@ class Verifier {
   std::vector<Diagnostic> findings_;
   std::map<std::string, Named> names_;
   std::set<std::string> stored_;
-  int origin_ = -1;  // of the statement at hand
+  std::set<std::string> tiles_as_indices_;  // in the assumption at hand
+  int origin_ = -1;                         // of the statement at hand
   int parallel_depth_ = 0;
   int nesting_ = 0;  // of blocks, for the limit on expressions
 };
@@ -161,6 +162,7 @@ void Verifier::index(const IndexExpr& e) {
   const std::function<void(const IndexExpr&)> walk = [&](const IndexExpr& x) {
     using Op = Index::Kind;
     if (x->kind == Op::constant) return;
+    if (x->kind == Op::name && tiles_as_indices_.contains(x->name)) return;
     if (x->kind == Op::name || x->kind == Op::span_begin || x->kind == Op::span_size || x->kind == Op::span_index) {
       use(x->name, x->kind == Op::name ? Kind::index : Kind::span);
       return;
@@ -178,6 +180,29 @@ void Verifier::condition(const Condition& c) {
   for (const Comparison& comparison : c) {
     index(comparison.left);
     index(comparison.right);
+  }
+}
+
+// A name may be a tile's: the comparison then holds for each of its elements.
+void Verifier::visit(const Assume& x, int) {
+  for (const Comparison& comparison : x.condition) {
+    std::set<std::string> names = names_in(comparison.left), tiles;
+    names.merge(names_in(comparison.right));
+    for (const std::string& name : names) {
+      const auto found = names_.find(name);
+      if (found != names_.end() && found->second.kind == Kind::tile) tiles.insert(name);
+    }
+    if (tiles.size() > 1)
+      report("by-tile", fmt::format("one comparison of an assumption names {} tiles, and may name one", tiles.size()),
+             "compare each of them with numbers");
+    for (const std::string& name : tiles) {
+      const Named* tile = use(name, Kind::tile);
+      if (tile && tile->dtype != DType::int32)
+        report("dtype-mismatch", fmt::format("assume about '{}', a {} tile", name, name_of(tile->dtype)), "give an int32 tile");
+    }
+    tiles_as_indices_ = std::move(tiles);
+    condition({comparison});
+    tiles_as_indices_.clear();
   }
 }
 

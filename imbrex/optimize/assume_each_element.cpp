@@ -38,8 +38,10 @@ class Rewriter {
         branch->then_block = block(branch->then_block);
         branch->else_block = block(branch->else_block);
       }
-      if (std::holds_alternative<ir::Assume>(s.node)) assume(s, result);
-      else result.push_back(std::move(changed));
+      if (std::holds_alternative<ir::Assume>(s.node))
+        assume(s, result);
+      else
+        result.push_back(std::move(changed));
     }
     return result;
   }
@@ -67,8 +69,10 @@ class Rewriter {
       const std::string tile = tile_in(condition[i]);
       ir::Condition same;
       for (; i < condition.size() && tile_in(condition[i]) == tile; ++i) same.push_back(condition[i]);
-      if (tile.empty()) out.push_back({ir::Assume{std::move(same)}, s.annotations, s.origin});
-      else assume_elements(tile, std::move(same), s.origin, out);
+      if (tile.empty())
+        out.push_back({ir::Assume{std::move(same)}, s.annotations, s.origin});
+      else
+        assume_elements(tile, std::move(same), s.origin, out);
     }
   }
 
@@ -79,7 +83,10 @@ class Rewriter {
     const std::string elements = fresh(tile + "_elements"), row = fresh(tile + "_row"), column = fresh(tile + "_column");
     const std::string element = fresh(tile + "_element");
     put(ir::CreateTensor{{elements, DType::int32, {value.rows, value.columns}, ir::Role::temporary, {}, origin}}, out);
-    put(ir::Store{elements, {all(value.rows), all(value.columns)}, ir::make_variable(tile, DType::int32, value.rows, value.columns)}, out);
+    put(
+        ir::Store{
+            elements, {all(value.rows), all(value.columns)}, ir::make_variable(tile, DType::int32, value.rows, value.columns)},
+        out);
 
     const auto rename = [&](const ir::Index& leaf) -> std::optional<ir::IndexExpr> {
       if (leaf.kind == ir::Index::Kind::name && leaf.name == tile) return ir::named(element);

@@ -86,10 +86,8 @@ Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axi
                      const std::string& name) {
   std::string hint;
   if (axis.kind == ir::Axis::Kind::by)
-    hint = fmt::format(
-        "take the rows one by one: `read i = ...` from where {} is loaded, `assume 0 <= i and i < {}`, and `i` in place of `by "
-        "{}`",
-        axis.tile, ir::to_text(extent), axis.tile);
+    hint = fmt::format("say where its elements lie, before this line: `assume 0 <= {0} and {0} < {1}`", axis.tile,
+                       ir::to_text(extent));
   else if (axis.kind == ir::Axis::Kind::range && ir::constant_value(axis.size) != 1)
     hint = fmt::format("say where the slice lies, before this line: `assume 0 <= {} and {} <= {}`", ir::to_text(axis.begin),
                        ir::to_text(ir::add(axis.begin, axis.size)), ir::to_text(extent));
@@ -118,10 +116,33 @@ Interval both(Interval a, Interval b) { return {std::min(a.least, b.least), std:
 // int32 arithmetic wraps: a result that may overflow can be anything.
 Interval unless_wrapped(Interval a) { return a.least < kAnything.least || a.greatest > kAnything.greatest ? kAnything : a; }
 
+// What is left of the interval under the assumptions that compare the tile with constants.
+Interval assumed_of(const std::vector<Guard>& guards, const std::string& tile, Interval values) {
+  for (const Guard& guard : guards) {
+    if (!guard.assumed) continue;
+    for (const ir::Comparison& c : *guard.condition) {
+      const bool on_left = c.left->kind == ir::Index::Kind::name && c.left->name == tile;
+      const bool on_right = c.right->kind == ir::Index::Kind::name && c.right->name == tile;
+      const auto bound = ir::constant_value(on_left ? c.right : c.left);
+      if (on_left == on_right || !bound) continue;
+      using ir::Compare;
+      const Compare compare = c.compare;
+      const bool is_strict = compare == Compare::lt || compare == Compare::gt;
+      const bool from_above =
+          on_left ? compare == Compare::lt || compare == Compare::le : compare == Compare::gt || compare == Compare::ge;
+      const bool from_below =
+          on_left ? compare == Compare::gt || compare == Compare::ge : compare == Compare::lt || compare == Compare::le;
+      if (from_above || compare == Compare::eq) values.greatest = std::min(values.greatest, *bound - is_strict);
+      if (from_below || compare == Compare::eq) values.least = std::max(values.least, *bound + is_strict);
+    }
+  }
+  return values;
+}
+
 // The values that an int32 tile may hold, from constants, iota and arithmetic. What is loaded or carried around a loop can be
 // anything.
-Interval interval_of(const Subject& subject, const ir::ExprPtr& e) {
-  const auto arg = [&](size_t i) { return interval_of(subject, e->args[i]); };
+Interval interval_of(const Subject& subject, const std::vector<Guard>& guards, const ir::ExprPtr& e) {
+  const auto arg = [&](size_t i) { return interval_of(subject, guards, e->args[i]); };
   switch (e->op) {
     case ir::Op::constant: return {static_cast<int64_t>(e->value), static_cast<int64_t>(e->value)};
     case ir::Op::iota: {
@@ -131,7 +152,7 @@ Interval interval_of(const Subject& subject, const ir::ExprPtr& e) {
     case ir::Op::variable: {
       const auto tile = subject.accesses.tiles.find(e->name);
       const bool once = tile != subject.accesses.tiles.end() && !subject.accesses.rebound.count(e->name);
-      return once ? interval_of(subject, tile->second) : kAnything;
+      return once ? assumed_of(guards, e->name, interval_of(subject, guards, tile->second)) : kAnything;
     }
     case ir::Op::add: return unless_wrapped({arg(0).least + arg(1).least, arg(0).greatest + arg(1).greatest});
     case ir::Op::sub: return unless_wrapped({arg(0).least - arg(1).greatest, arg(0).greatest - arg(1).least});
@@ -156,7 +177,7 @@ Interval interval_of(const Subject& subject, const ir::ExprPtr& e) {
 void check_gather(const Subject& subject, const TileGather& gather, Findings& findings) {
   const ir::ExprPtr& index = gather.gather->args[1];
   const auto columns = ir::constant_value(gather.gather->args[0]->columns);
-  const Interval values = interval_of(subject, index);
+  const Interval values = interval_of(subject, gather.guards, index);
   const std::string width = ir::to_text(gather.gather->args[0]->columns);
   if (columns && values.least >= 0 && values.greatest < *columns) return;
   if (columns && !(values == kAnything)) {

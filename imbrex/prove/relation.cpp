@@ -92,8 +92,10 @@ ir::Comparison with_name(const ir::Comparison& c, const std::string& from, const
 }
 
 // What the program assumes of the elements of an index tile, said of the coordinate `name`.
-isl::set assumed_of_tile(const Frame& frame, const Access& access, const std::string& tile, const std::string& name) {
+isl::set assumed_of_tile(const Frame& frame, const Accesses& accesses, const Access& access, const std::string& tile,
+                         const std::string& name) {
   isl::set result = frame.universe();
+  if (accesses.rebound.count(tile)) return result;  // it may hold other elements by now
   for (const Guard& guard : access.guards)
     for (const ir::Comparison& comparison : *guard.condition)
       if (guard.assumed && mentions(comparison, {tile}))
@@ -218,7 +220,7 @@ Relation Relations::of(const Access& access) const {
       if (axis.kind == ir::Axis::Kind::by) {
         by_data = true;
         set = set.intersect(frame.between(ir::constant(0), e, access.shape[k], fixed))
-                  .intersect(assumed_of_tile(frame, access, axis.tile, name_of_axis(k)));
+                  .intersect(assumed_of_tile(frame, accesses_, access, axis.tile, name_of_axis(k)));
       } else if (axis.kind == ir::Axis::Kind::point) {
         set = set.intersect(frame.equal(e, axis.begin, fixed));
       } else {
@@ -276,7 +278,7 @@ isl::set Relations::outside(const Access& access, size_t axis) const {
     const IndexExpr end = ir::add(begin, by ? ir::constant(1) : checked.size);
     if (by)
       set =
-          set.intersect(assumed_of_tile(frame, access, checked.tile, element(axis)))
+          set.intersect(assumed_of_tile(frame, accesses_, access, checked.tile, element(axis)))
               .intersect(frame.between(ir::constant(std::numeric_limits<int32_t>::min()), begin, ir::constant(int64_t{1} << 31)));
     return set.intersect(frame.less(begin, ir::constant(0), fixed).unite(frame.less(access.shape[axis], end, fixed)));
   });

@@ -84,6 +84,9 @@ class Generator {
   std::string accumulated_product(const Extent& rows, const Extent& columns);
   std::string carried(const Extent& rows, const Extent& columns);
   void choose(const std::string& variable, const Extent& rows, const Extent& columns);
+  void assume_below(const std::string& index, int64_t end) {
+    emit(ir::Assume{{{ir::named(index), ir::Compare::ge, ir::constant(0)}, {ir::named(index), ir::Compare::lt, ir::constant(end)}}});
+  }
   std::string gathered_rows(const Extent& columns, int64_t count);
   void prepare(const Extent& rows, const Extent& columns);
   void store(const std::string& tensor, const Extent& rows, const Extent& columns, ExprPtr x);
@@ -471,10 +474,11 @@ std::string Generator::gathered_rows(const Extent& columns, int64_t count) {
   if (count == 1 && random_.chance(60)) {
     const std::string row = fresh("row");
     emit(ir::ReadIndex{row, indices, {ir::constant(0), ir::constant(0)}});
-    emit(ir::Assume{{{ir::named(row), ir::Compare::ge, ir::constant(0)}, {ir::named(row), ir::Compare::lt, ir::constant(table_rows)}}});
+    assume_below(row, table_rows);
     return let(ir::make_load(table, DType::f32, {{Axis::Kind::range, ir::named(row), ir::constant(1), {}}, every}));
   }
   const std::string list = let(ir::make_load(indices, DType::int32, {range_of(kOne), range_of(whole(count))}));
+  assume_below(list, table_rows);
   return let(ir::make_load(table, DType::f32, {{Axis::Kind::by, nullptr, ir::constant(count), list}, every}));
 }
 
@@ -543,6 +547,7 @@ void Generator::scatter_stage() {
   program_.tensors.push_back({indices, DType::int32, {ir::constant(1), ir::constant(count)}, ir::Role::input, {{"below", {rows}}, {"distinct", {}}}, -1});
   program_.tensors.push_back({state, DType::f32, {ir::constant(rows), columns.total}, ir::Role::inout, {}, -1});
   const std::string list = let(ir::make_load(indices, DType::int32, {range_of(kOne), range_of(whole(count))}));
+  assume_below(list, rows);
   emit(ir::AssumeDistinct{list});
   const std::vector<Axis> slice{{Axis::Kind::by, nullptr, ir::constant(count), list}, range_of(columns)};
   const ExprPtr before = ir::make_load(state, DType::f32, slice);

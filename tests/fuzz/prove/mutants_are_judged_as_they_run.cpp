@@ -23,7 +23,7 @@ namespace {
 using namespace test;
 using Dims = std::map<std::string, int64_t>;
 
-constexpr uint64_t kRandomKernels = 330;
+constexpr uint64_t kRandomKernels = 150;
 constexpr size_t kMutantsOfEach = 5;
 constexpr size_t kMutantsOfFront = 30;
 
@@ -33,12 +33,6 @@ struct GoodKernel {
   std::vector<int64_t> sizes;  // of each dimension, to run mutants with
   size_t mutants = 0;
 };
-
-bool is_decided_by_data(const ir::Program& program) {
-  const std::string text = ir::print(program);
-  return text.find("by ") != std::string::npos || text.find("gather(") != std::string::npos ||
-         text.find("read ") != std::string::npos;
-}
 
 void add_library(std::vector<GoodKernel>& kernels) {
   for (const kernels::Entry& entry : kernels::registry())
@@ -72,7 +66,6 @@ std::vector<GoodKernel> good_kernels() {
   for (uint64_t seed = 0; seed < kRandomKernels; ++seed)
     kernels.push_back(
         {"random " + std::to_string(seed), random_case(seed, limits).program, {1, 2, 3, 5, 8, 13, 17}, kMutantsOfEach});
-  std::erase_if(kernels, [](const GoodKernel& kernel) { return is_decided_by_data(kernel.program); });
   return kernels;
 }
 
@@ -123,9 +116,20 @@ bool is_about_memory(const std::string& id) {
   return id == "out-of-bounds" || id == "uninitialised-read" || id == "output-not-written" || id == "parallel-conflict";
 }
 
+// What an index read from data may do is not known without an `assume` before its use.
+bool is_said_to_depend_on_data(const Diagnostic& error) {
+  return error.id == "undecidable" && error.message.find("depends on data") != std::string::npos;
+}
+
+// A counterexample of such a program has values of indices in it, and holds for those.
+bool is_decided_by_data(const ir::Program& program) {
+  const std::string text = ir::print(program);
+  return text.find("[by ") != std::string::npos || text.find("read ") != std::string::npos;
+}
+
 bool is_named(const std::vector<Diagnostic>& errors, const Diagnostic& fault) {
   return std::any_of(errors.begin(), errors.end(), [&](const Diagnostic& error) {
-    if (error.id != fault.id) return false;
+    if (error.id != fault.id && !(fault.id == "out-of-bounds" && is_said_to_depend_on_data(error))) return false;
     return error.where == fault.where || std::any_of(error.notes.begin(), error.notes.end(),
                                                      [&](const Diagnostic::Note& note) { return note.where == fault.where; });
   });
@@ -141,7 +145,7 @@ std::optional<Diagnostic> fault_of_counterexamples(const ir::Program& program, c
   for (const Diagnostic& error : errors) {
     if (!is_about_memory(error.id)) continue;
     const std::optional<Diagnostic> fault = fault_of(program, sizes_in(program, error.message));
-    EXPECT_TRUE(fault) << "no fault at the sizes of: " << render(error);
+    EXPECT_TRUE(fault || is_decided_by_data(program)) << "no fault at the sizes of: " << render(error);
     if (fault && !first) first = fault;
   }
   return first;
@@ -163,6 +167,10 @@ void judge(const GoodKernel& kernel, const Mutant& mutant, Counts& counts) {
   if (!fault) fault = shown;
   std::string said;
   for (const Diagnostic& error : errors) said += render(error) + "\n";
+  if (!fault && !errors.empty() && is_decided_by_data(mutant.program)) {
+    ++counts.other;
+    return;
+  }
   if (!fault) {
     const bool is_undecided =
         std::any_of(errors.begin(), errors.end(), [](const Diagnostic& e) { return e.id == "undecidable"; });
