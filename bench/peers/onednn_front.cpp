@@ -263,6 +263,11 @@ class OnednnFront {
 
 }  // namespace
 
+std::string version() {
+  const dnnl_version_t* found = dnnl::version();
+  return fmt::format("oneDNN {}.{}.{}", found->major, found->minor, found->patch);
+}
+
 tools::PeerContestants contestants(const Tensors& inputs, const Tensors& kernel_outputs, float eps, target::Isa isa,
                                    int threads) {
   if (isa == target::Isa::scalar)

@@ -5,6 +5,8 @@
 
 namespace imbrex::peers {
 
+std::string version();
+
 // The best composition of oneDNN primitives, in two forms: "oneDNN heads", whose int8 products are made a few heads at a time and
 // finished while they are in the cache, and "oneDNN whole", with one int8 product and a pass over it. Which is faster depends on
 // T.

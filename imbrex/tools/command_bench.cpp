@@ -9,6 +9,7 @@
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
+#include "imbrex/tools/machine_description.h"
 #include "imbrex/tools/peers.h"
 #include "imbrex/tools/plain_front.h"
 #include "imbrex/tools/progress.h"
@@ -169,9 +170,10 @@ int bench(BenchOptions options) {
   for (int64_t tokens : options.tokens) sizes.push_back(dims_of(subject.program, {{"T", tokens}}));
   if (sizes.empty()) sizes.push_back(dims_of(subject.program, {}));
 
-  nlohmann::json out = {{"kernel", subject.name},     {"variant", subject.variant},  {"preset", subject.preset},
-                        {"threads", threads},         {"isa", target::name_of(isa)}, {"rounds", options.rounds},
-                        {"proven", !options.unproven}};
+  nlohmann::json out = {{"kernel", subject.name},      {"variant", subject.variant},      {"preset", subject.preset},
+                        {"threads", threads},          {"isa", target::name_of(isa)},     {"rounds", options.rounds},
+                        {"proven", !options.unproven}, {"machine", machine_description()}};
+  if (options.peers) out["machine"]["peer"] = peer_version();
   if (!options.json)
     fmt::print("{}  {}  {}  {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset, subject.variant,
                target::description_of(isa), threads, options.rounds);

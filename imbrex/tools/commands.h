@@ -11,6 +11,7 @@ void add_show(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);
 void add_emit(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
+void add_performance(CLI::App& app, int& status);
 void add_cache(CLI::App& app, int& status);
 void add_aot(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);

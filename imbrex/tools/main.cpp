@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   tools::add_explain(app, status);
   tools::add_emit(app, status);
   tools::add_bench(app, status);
+  tools::add_performance(app, status);
   tools::add_cache(app, status);
   tools::add_aot(app, status);
   try {

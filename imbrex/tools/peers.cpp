@@ -17,6 +17,14 @@ void require_peers(bool is_front) {
 #endif
 }
 
+std::string peer_version() {
+#ifdef IMBREX_BENCH_PEERS
+  return peers::version();
+#else
+  return {};
+#endif
+}
+
 PeerContestants peer_contestants(const Tensors& inputs, const Tensors& kernel_outputs, float eps, target::Isa isa, int threads) {
   require_peers(true);
 #ifdef IMBREX_BENCH_PEERS

@@ -20,6 +20,8 @@ struct PeerContestants {
 // UserError "no-peers": there are none in this command, or the kernel is not the front.
 void require_peers(bool is_front);
 
+std::string peer_version();  // "oneDNN 2.6.3"
+
 // Makes the peers, held to an instruction set, and compares their outputs with the kernel's. `inputs` must outlive them.
 PeerContestants peer_contestants(const Tensors& inputs, const Tensors& kernel_outputs, float eps, target::Isa isa, int threads);
 
