@@ -146,8 +146,17 @@ Estimate product(const std::vector<double>& n, const Array& w, int64_t rows) {
   return out;
 }
 
-Estimate latent_of(const std::vector<double>& n, int64_t rows, const Array& w, const Array& gamma, double eps) {
+// `slack`: by how much each element of n may be another value; empty for not at all.
+Estimate latent_of(const std::vector<double>& n, int64_t rows, const Array& w, const Array& gamma, double eps,
+                   const std::vector<double>& slack = {}) {
   Estimate out = product(n, w, rows);
+  const int64_t depth = w.shape[0], columns = w.shape[1];
+  for (size_t i = 0; i < slack.size(); ++i) {
+    if (slack[i] == 0) continue;
+    const uint16_t* const weights = w.as<uint16_t>() + static_cast<int64_t>(i) % depth * columns;
+    double* const error = out.error.data() + static_cast<int64_t>(i) / depth * columns;
+    for (int64_t c = 0; c < columns; ++c) error[c] += slack[i] * std::fabs(bf16_value(weights[c]));
+  }
   normalize_rows(out, values_of(gamma), eps);
   return out;
 }
@@ -220,6 +229,13 @@ double bf16_of(double value) {
   return bf16_value(rounded(one, DType::bf16, {1, 1}).as<uint16_t>()[0]);
 }
 
+// How far apart the bf16 values are that each estimated value can round to: mostly 0.
+std::vector<double> rounding_slack(const Estimate& e) {
+  std::vector<double> slack(e.value.size());
+  for (size_t i = 0; i < slack.size(); ++i) slack[i] = bf16_of(e.value[i] + e.error[i]) - bf16_of(e.value[i] - e.error[i]);
+  return slack;
+}
+
 // qr with the integers of `settled` where r, being r.value give or take r.error, can round to them.
 Array settle(Array qr, const Estimate& r, const Array& settled) {
   for (int64_t t = 0; t < r.rows; ++t) {
@@ -246,8 +262,10 @@ Array settle(Array qr, const Estimate& r, const Array& settled) {
 std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps, const Array* settled) {
   const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
   const int64_t tokens = in("x").shape[0], heads = in("wq_b").shape[1] / head_dim;
-  const Array n = as_bf16(attention_norm(in("x"), in("norm_w"), eps));
-  const Estimate r = latent(n, in("wq_a"), in("gamma_cq"), eps);
+  const Estimate normed = attention_norm(in("x"), in("norm_w"), eps);
+  const Array n = as_bf16(normed);
+  const Estimate r = latent_of(values_of(n), tokens, in("wq_a"), in("gamma_cq"), eps,
+                               settled ? rounding_slack(normed) : std::vector<double>());
   const Quantized quantized = quantize(as_bf16(r));
   Estimate kv = latent(n, in("wkv"), in("gamma_ckv"), eps);
   rotate_tail(kv, in("rope_cos"), in("rope_sin"));

@@ -63,7 +63,7 @@ TEST(Run, refuses_what_is_not_proven) {
     EXPECT_NE(refused.err.find("error [parallel-conflict]"), std::string::npos) << refused.err;
     const CommandResult anyway = imbrex_command(
         fmt::format("run '{}shared_scratch.tile' --backend {} --threads 1 --repeat 1 --unproven", examples, backend));
-    EXPECT_NE(anyway.out.find("proof     NONE: --unproven skipped it"), std::string::npos) << anyway.out << anyway.err;
+    EXPECT_NE(anyway.out.find("proved    NONE: --unproven skipped it"), std::string::npos) << anyway.out << anyway.err;
   }
   const CommandResult json = imbrex_command("run '" + examples + "shared_scratch.tile' --threads 1 --repeat 1 --unproven --json");
   EXPECT_FALSE(nlohmann::json::parse(json.out).at("proven").get<bool>());
