@@ -16,9 +16,15 @@ struct Array {
   std::vector<std::byte> bytes;  // elements in row-major order, little endian
 
   static Array zeros(DType dtype, std::vector<int64_t> shape);
-  int64_t size() const;          // elements
-  template <class T> T* as() { return reinterpret_cast<T*>(bytes.data()); }
-  template <class T> const T* as() const { return reinterpret_cast<const T*>(bytes.data()); }
+  int64_t size() const;  // elements
+  template <class T>
+  T* as() {
+    return reinterpret_cast<T*>(bytes.data());
+  }
+  template <class T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(bytes.data());
+  }
 };
 
 // "bf16 [128, 4096]"

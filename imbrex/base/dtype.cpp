@@ -8,7 +8,8 @@ struct Row {
   const char* name;
   int64_t bytes;
 };
-constexpr std::array<Row, 7> kTypes = {{{"f32", 4}, {"bf16", 2}, {"f16", 2}, {"int8", 1}, {"uint8", 1}, {"int32", 4}, {"bool", 1}}};
+constexpr std::array<Row, 7> kTypes = {
+    {{"f32", 4}, {"bf16", 2}, {"f16", 2}, {"int8", 1}, {"uint8", 1}, {"int32", 4}, {"bool", 1}}};
 }  // namespace
 
 int64_t bytes_of(DType dtype) { return kTypes[static_cast<size_t>(dtype)].bytes; }

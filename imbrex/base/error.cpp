@@ -17,9 +17,7 @@ std::string text_of(const SourceLine& where) {
   return first == std::string::npos ? "" : text.substr(first);
 }
 
-std::string prefix(const SourceLine& where) {
-  return where.line > 0 ? fmt::format("{}:{}: ", where.file, where.line) : "";
-}
+std::string prefix(const SourceLine& where) { return where.line > 0 ? fmt::format("{}:{}: ", where.file, where.line) : ""; }
 
 std::string quoted_line(const SourceLine& where) {
   const std::string text = where.line > 0 ? text_of(where) : "";

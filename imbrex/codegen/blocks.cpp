@@ -58,8 +58,9 @@ void write_column_reduction(Lowering& lowering, const ir::Assign& assign, Writer
 }
 
 void copy_rows(const Lowering& lowering, const ExprPtr& from, const std::string& to, Writer& out) {
-  out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", data_of(lowering, from), lowering.symbols.text(from->columns), to,
-                       lowering.symbols.text(from->columns), lowering.symbols.text(from->rows), lowering.symbols.text(from->columns)));
+  out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", data_of(lowering, from), lowering.symbols.text(from->columns),
+                       to, lowering.symbols.text(from->columns), lowering.symbols.text(from->rows),
+                       lowering.symbols.text(from->columns)));
 }
 
 // Moves whole tiles: transpose, reshape, concat_rows.
@@ -75,7 +76,8 @@ void write_move(Lowering& lowering, const ir::Assign& assign, Writer& out) {
   if (e.op == Op::repeat_rows) {
     const std::string columns = lowering.symbols.operand(e.columns), times = lowering.symbols.operand(e.index);
     out.open(fmt::format("for (int64_t r = 0; r < {}; ++r)", lowering.symbols.text(e.rows)));
-    out.line(fmt::format("copy_tile({0} + r / {1} * {2}, 0, 1, {3} + r * {2}, 0, 1, 1, {2});", data_of(lowering, e.args[0]), times, columns, to));
+    out.line(fmt::format("copy_tile({0} + r / {1} * {2}, 0, 1, {3} + r * {2}, 0, 1, 1, {2});", data_of(lowering, e.args[0]),
+                         times, columns, to));
     out.close();
     return;
   }
@@ -126,8 +128,8 @@ std::string bad_element_test(const Lowering& lowering, const std::string& tensor
 }
 
 // Element by element, between a tile and a slice whose columns are not neighbours in memory.
-void write_copy(Lowering& lowering, const std::string& tensor, const std::vector<ir::Axis>& slice, const std::string& tile, bool loads,
-                const ir::IndexExpr& rows, const ir::IndexExpr& columns, int origin, Writer& out) {
+void write_copy(Lowering& lowering, const std::string& tensor, const std::vector<ir::Axis>& slice, const std::string& tile,
+                bool loads, const ir::IndexExpr& rows, const ir::IndexExpr& columns, int origin, Writer& out) {
   const Symbols& symbols = lowering.symbols;
   lowering.remark(origin, fmt::format("{} of '{}' element by element: the columns of this slice are not neighbours in memory",
                                       loads ? "a load" : "a store", tensor));
@@ -153,8 +155,9 @@ void write_tap(Lowering& lowering, const ir::Tap& tap, Writer& out) {
   std::string numbers;
   for (const std::string& each : lowering.loop_numbers) numbers += (numbers.empty() ? "" : ", ") + each;
   out.line(fmt::format("const int64_t indices[] = {{{}}};", numbers.empty() ? "0" : numbers));
-  out.line(fmt::format("call->tap(call->tap_user, \"{}\", {}, {}, {}, {}, indices, {});", tap.name, dtypes.at(variable.dtype), variable.data,
-                       lowering.symbols.text(variable.rows), lowering.symbols.text(variable.columns), lowering.loop_numbers.size()));
+  out.line(fmt::format("call->tap(call->tap_user, \"{}\", {}, {}, {}, {}, indices, {});", tap.name, dtypes.at(variable.dtype),
+                       variable.data, lowering.symbols.text(variable.rows), lowering.symbols.text(variable.columns),
+                       lowering.loop_numbers.size()));
   out.close();
 }
 
@@ -200,15 +203,16 @@ void create_tensor(Lowering& lowering, const ir::CreateTensor& create, Writer& o
   symbol.strides.assign(symbol.shape.size(), "1");
   for (size_t i = symbol.shape.size(); i-- > 0;) {
     if (i + 2 == symbol.shape.size()) elements = ir::add(elements, ir::constant(padding(lowering, create.tensor)));
-    symbol.strides[i] = ir::constant_value(elements) || elements->kind == ir::Index::Kind::name ? lowering.symbols.text(elements)
-                                                                                                 : "(" + lowering.symbols.text(elements) + ")";
+    symbol.strides[i] = ir::constant_value(elements) || elements->kind == ir::Index::Kind::name
+                            ? lowering.symbols.text(elements)
+                            : "(" + lowering.symbols.text(elements) + ")";
     elements = ir::mul(symbol.shape[i], elements);
   }
   symbol.data = lowering.take(out, shared, memory_type(symbol.dtype), memory_bytes(symbol.dtype), elements, symbol.name, origin);
 }
 
-// Axes are matched from the last one in groups of equal products. Within a group the view's axes step by the stride of the group's
-// last axis; where a group merges several axes of the base, those must be dense, which is checked when the kernel starts.
+// Axes are matched from the last one in groups of equal products. Within a group the view's axes step by the stride of the
+// group's last axis; where a group merges several axes of the base, those must be dense, which is checked when the kernel starts.
 void bind_view(Lowering& lowering, const ir::View& view, int) {
   TensorSymbol& symbol = lowering.symbols.tensors.at(view.name);
   const TensorSymbol& base = lowering.symbols.tensors.at(view.base);
@@ -221,22 +225,26 @@ void bind_view(Lowering& lowering, const ir::View& view, int) {
     while (!ir::same(of_view, of_base) && (v > 0 || b > 0)) {
       const auto x = ir::constant_value(of_view), y = ir::constant_value(of_base);
       const bool view_is_less = x && (!y || *x < *y);
-      if (v > 0 && (view_is_less || b == 0)) of_view = ir::mul(symbol.shape[--v], of_view);
-      else if (b > 0) of_base = ir::mul(base.shape[--b], of_base);
-      else of_view = ir::mul(symbol.shape[--v], of_view);
+      if (v > 0 && (view_is_less || b == 0))
+        of_view = ir::mul(symbol.shape[--v], of_view);
+      else if (b > 0)
+        of_base = ir::mul(base.shape[--b], of_base);
+      else
+        of_view = ir::mul(symbol.shape[--v], of_view);
     }
     const std::string unit = base_end > 0 ? base.strides[base_end - 1] : "1";
     ir::IndexExpr inside = ir::constant(1);
     for (size_t axis = view_end; axis-- > v;) {
       const std::string step = lowering.symbols.operand(inside);
-      symbol.strides[axis] = step == "1" ? unit : unit == "1" ? (inside->kind == ir::Index::Kind::mul ? "(" + step + ")" : step)
-                                                              : "(" + step + " * " + unit + ")";
+      symbol.strides[axis] = step == "1"   ? unit
+                             : unit == "1" ? (inside->kind == ir::Index::Kind::mul ? "(" + step + ")" : step)
+                                           : "(" + step + " * " + unit + ")";
       inside = ir::mul(symbol.shape[axis], inside);
     }
     if (base.argument < 0) continue;
     for (size_t axis = b; axis + 1 < base_end; ++axis)
-      lowering.layout_checks.push_back(fmt::format("{} == {} * {}", base.strides[axis], lowering.symbols.operand(base.shape[axis + 1]),
-                                                   base.strides[axis + 1]));
+      lowering.layout_checks.push_back(fmt::format("{} == {} * {}", base.strides[axis],
+                                                   lowering.symbols.operand(base.shape[axis + 1]), base.strides[axis + 1]));
   }
 }
 
@@ -263,11 +271,15 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
     lowering.place(target.declarations, target.shared, lowering.symbols.variables.at(assign->name), s.origin);
     guarded([&](Writer& out) {
       const Expr& e = *assign->value;
-      if (e.op == Op::matmul || e.op == Op::matmul_acc) write_matmul(lowering, *assign, s.origin, out);
-      else if (is_column_reduction(e.op)) write_column_reduction(lowering, *assign, out);
+      if (e.op == Op::matmul || e.op == Op::matmul_acc)
+        write_matmul(lowering, *assign, s.origin, out);
+      else if (is_column_reduction(e.op))
+        write_column_reduction(lowering, *assign, out);
       else if (e.op == Op::load)
-        write_copy(lowering, e.name, e.slice, lowering.symbols.variables.at(assign->name).data, true, e.rows, e.columns, s.origin, out);
-      else write_move(lowering, *assign, out);
+        write_copy(lowering, e.name, e.slice, lowering.symbols.variables.at(assign->name).data, true, e.rows, e.columns, s.origin,
+                   out);
+      else
+        write_move(lowering, *assign, out);
     });
   } else if (const auto* store = std::get_if<ir::Store>(&s.node)) {
     guarded([&](Writer& out) {
@@ -279,8 +291,9 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
   } else if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&s.node)) {
     const VariableSymbol& variable = lowering.symbols.variables.at(distinct->tile);
     const ir::IndexExpr count = ir::mul(variable.rows, variable.columns);
-    const std::string table = lowering.take(target.work, false, "int32_t", 4, ir::mul(ir::max(count, ir::constant(1)), ir::constant(4)),
-                                            distinct->tile + "_seen", s.origin);
+    const std::string table =
+        lowering.take(target.work, false, "int32_t", 4, ir::mul(ir::max(count, ir::constant(1)), ir::constant(4)),
+                      distinct->tile + "_seen", s.origin);
     target.work.line(fmt::format("if (!all_distinct({}, {}, {})) fail_assumption(call, {});", variable.data,
                                  lowering.symbols.text(count), table, lowering.implicit_check()));
   } else {
@@ -296,12 +309,13 @@ void open_loop(Lowering& lowering, const ir::Loop& loop, Writer& out) {
   if (loop.tile == 0) {
     symbol.begin_text = symbols.names.fresh(loop.variable);
     out.open(fmt::format("for (int64_t {0} = {1}; {0} < {2}; ++{0})", symbol.begin_text, symbols.text(loop.begin), end));
-    lowering.loop_numbers.push_back(ir::constant_value(loop.begin) == 0 ? symbol.begin_text
-                                                                        : symbol.begin_text + " - " + symbols.operand(loop.begin));
+    lowering.loop_numbers.push_back(
+        ir::constant_value(loop.begin) == 0 ? symbol.begin_text : symbol.begin_text + " - " + symbols.operand(loop.begin));
     return;
   }
   symbol.begin_text = symbols.names.fresh(loop.variable + "_begin");
-  out.open(fmt::format("for (int64_t {0} = {1}; {0} < {2}; {0} += {3})", symbol.begin_text, symbols.text(loop.begin), end, loop.tile));
+  out.open(
+      fmt::format("for (int64_t {0} = {1}; {0} < {2}; {0} += {3})", symbol.begin_text, symbols.text(loop.begin), end, loop.tile));
   const auto extent = ir::constant_value(loop.extent);
   if (extent && *extent % loop.tile == 0) {
     symbol.size_text = std::to_string(loop.tile);
@@ -309,8 +323,9 @@ void open_loop(Lowering& lowering, const ir::Loop& loop, Writer& out) {
     symbol.size_text = symbols.names.fresh(loop.variable + "_size");
     out.line(fmt::format("const int64_t {} = smaller({}, {} - {});", symbol.size_text, loop.tile, end, symbol.begin_text));
   }
-  const std::string offset = ir::constant_value(loop.begin) == 0 ? symbol.begin_text
-                                                                 : "(" + symbol.begin_text + " - " + symbols.operand(loop.begin) + ")";
+  const std::string offset = ir::constant_value(loop.begin) == 0
+                                 ? symbol.begin_text
+                                 : "(" + symbol.begin_text + " - " + symbols.operand(loop.begin) + ")";
   symbol.index_text = fmt::format("({} / {})", offset, loop.tile);
   lowering.loop_numbers.push_back(symbol.index_text);
 }

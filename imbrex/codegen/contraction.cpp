@@ -1,5 +1,5 @@
-// Matrix products: calls of the target's packed, register-blocked drivers. Weights that no statement writes are packed once, ahead
-// of all runs; other right-hand sides are packed into the worker's memory first.
+// Matrix products: calls of the target's packed, register-blocked drivers. Weights that no statement writes are packed once,
+// ahead of all runs; other right-hand sides are packed into the worker's memory first.
 #include <fmt/format.h>
 
 #include "imbrex/codegen/blocks.h"
@@ -33,7 +33,9 @@ Operand operand_of(const Lowering& lowering, const ExprPtr& e) {
 }
 
 // The two axes of a slice of a matrix, or nothing if it has another form.
-struct MatrixSlice { const ir::Axis *rows, *columns; };
+struct MatrixSlice {
+  const ir::Axis *rows, *columns;
+};
 std::optional<MatrixSlice> matrix_slice(const std::vector<ir::Axis>& slice) {
   if (slice.size() != 2) return std::nullopt;
   for (const ir::Axis& axis : slice)
@@ -50,7 +52,8 @@ std::string obstacle(const Symbols& symbols, const TensorSymbol& tensor, const E
   const ir::Axis& inner = transposed ? *axes->columns : *axes->rows;
   const ir::Axis& outer = transposed ? *axes->rows : *axes->columns;
   const ir::IndexExpr& whole = tensor.shape[transposed ? 1 : 0];
-  if (ir::constant_value(inner.begin) != 0 || !ir::same(inner.size, whole)) return "this product takes only a part of its inner axis";
+  if (ir::constant_value(inner.begin) != 0 || !ir::same(inner.size, whole))
+    return "this product takes only a part of its inner axis";
   if (!symbols.is_multiple(outer.begin, kBlockColumns)) return "its columns do not begin at a multiple of 16";
   return {};
 }
@@ -82,7 +85,8 @@ void plan_packing(Lowering& lowering) {
       const Packing packing{*ir::constant_value(tensor.shape[e.transpose_b ? 1 : 0]),
                             *ir::constant_value(tensor.shape[e.transpose_b ? 0 : 1]), e.transpose_b, tensor.dtype};
       const auto [found, is_new] = lowering.packed.try_emplace(tensor.name, packing);
-      if (!is_new && found->second.transposed != e.transpose_b) refused.try_emplace(tensor.name, "products take it both ways around");
+      if (!is_new && found->second.transposed != e.transpose_b)
+        refused.try_emplace(tensor.name, "products take it both ways around");
     });
     return true;
   });
@@ -100,17 +104,18 @@ void write_matmul(Lowering& lowering, const ir::Assign& assign, int origin, Writ
   Symbols& symbols = lowering.symbols;
   const bool continues = e.op == Op::matmul_acc;
   const ExprPtr &a = e.args[continues ? 1 : 0], &b = e.args[continues ? 2 : 1];
-  const std::string result = symbols.variables.at(assign.name).data, columns = symbols.text(e.columns), rows = symbols.text(e.rows);
+  const std::string result = symbols.variables.at(assign.name).data, columns = symbols.text(e.columns),
+                    rows = symbols.text(e.rows);
   const ir::IndexExpr inner_extent = e.transpose_a ? a->rows : a->columns;
   const std::string inner = symbols.text(inner_extent);
   if (continues && e.args[0]->name != assign.name)
-    out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", symbols.variables.at(e.args[0]->name).data, columns, result, columns,
-                         rows, columns));
+    out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", symbols.variables.at(e.args[0]->name).data, columns, result,
+                         columns, rows, columns));
 
   Operand left = operand_of(lowering, a);
   if (e.transpose_a) {
-    const std::string copy = lowering.take(out, false, memory_type(a->dtype), memory_bytes(a->dtype), ir::mul(a->rows, a->columns),
-                                           assign.name + "_left", origin);
+    const std::string copy = lowering.take(out, false, memory_type(a->dtype), memory_bytes(a->dtype),
+                                           ir::mul(a->rows, a->columns), assign.name + "_left", origin);
     out.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", left.pointer, left.row_stride, copy, symbols.text(a->rows),
                          symbols.text(a->rows), symbols.text(a->columns)));
     left = {copy, inner, "1"};
@@ -127,18 +132,19 @@ void write_matmul(Lowering& lowering, const ir::Assign& assign, int origin, Writ
     const Operand right = operand_of(lowering, b);
     const int64_t bytes = b->dtype == DType::f32 ? 4 : b->dtype == DType::bf16 ? 2 : 1;
     // Columns are padded to blocks of 16, and the inner axis to groups of four bytes.
-    const auto bound = ir::mul(ir::mul(ir::ceil_div(ir::max(e.columns, ir::constant(1)), ir::constant(16)), ir::constant(16)),
-                               ir::mul(ir::ceil_div(ir::max(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(1)), ir::constant(4)),
-                                       ir::constant(4)));
+    const auto bound =
+        ir::mul(ir::mul(ir::ceil_div(ir::max(e.columns, ir::constant(1)), ir::constant(16)), ir::constant(16)),
+                ir::mul(ir::ceil_div(ir::max(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(1)), ir::constant(4)),
+                        ir::constant(4)));
     panel = lowering.take(out, false, "char", 1, bound, assign.name + "_panel", origin);
     const std::string k_stride = e.transpose_b ? right.column_stride : right.row_stride;
     const std::string n_stride = e.transpose_b ? right.row_stride : right.column_stride;
-    out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, 16));", packed_suffix(b->dtype), right.pointer, k_stride,
-                         n_stride, inner, columns, panel, columns));
+    out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, 16));", packed_suffix(b->dtype), right.pointer,
+                         k_stride, n_stride, inner, columns, panel, columns));
   }
   const std::string suffix = a->dtype == DType::uint8 ? "u8i8" : packed_suffix(b->dtype);
-  out.line(fmt::format("matmul_{}({}, {}, {}, {}, {}, {}, {}, {}, {}, {});", suffix, left.pointer, left.row_stride, panel, first_block,
-                       result, columns, rows, columns, inner, continues ? "true" : "false"));
+  out.line(fmt::format("matmul_{}({}, {}, {}, {}, {}, {}, {}, {}, {}, {});", suffix, left.pointer, left.row_stride, panel,
+                       first_block, result, columns, rows, columns, inner, continues ? "true" : "false"));
 }
 
 }  // namespace imbrex::codegen

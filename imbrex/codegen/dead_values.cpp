@@ -49,7 +49,8 @@ class DeadValues {
     ir::for_each_expr(value, [&](const ir::Expr& e) {
       found = found || e.op == Op::gather;
       for (const ir::Axis& axis : e.slice) {
-        if (axis.kind == ir::Axis::Kind::by) found = true;
+        if (axis.kind == ir::Axis::Kind::by)
+          found = true;
         else
           for (const std::string& name : ir::names_in(ir::add(axis.begin, axis.size))) found = found || from_data_.contains(name);
       }

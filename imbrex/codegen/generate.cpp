@@ -47,11 +47,14 @@ std::string abi_extent(const ir::Program& program, const ir::Tensor& tensor, con
     const auto factor = a ? a : b;
     if (factor && ir::same(e, ir::mul(ir::constant(*factor), dim))) return fmt::format("{{{}, {}}}", *factor, i);
   }
-  throw UserError(Diagnostic{"tensor-extent", program.where(tensor.origin),
-                             fmt::format("tensor '{}' has the extent {}: an argument's extent is a constant, or a constant times one "
-                                         "dimension",
-                                         tensor.name, ir::to_text(e)),
-                             "declare a dimension of its own for it", {}});
+  throw UserError(
+      Diagnostic{"tensor-extent",
+                 program.where(tensor.origin),
+                 fmt::format("tensor '{}' has the extent {}: an argument's extent is a constant, or a constant times one "
+                             "dimension",
+                             tensor.name, ir::to_text(e)),
+                 "declare a dimension of its own for it",
+                 {}});
 }
 
 class KernelWriter {
@@ -135,9 +138,10 @@ class KernelWriter {
       out.open(fmt::format("if (index == {})", symbol.argument));
       out.line(fmt::format("constexpr int64_t kInner = {}, kColumns = {};  // of {}", packing.inner, packing.columns, name));
       out.line("const Part blocks = part_of(tiles_of(kColumns, 16), ith, nth);");
-      out.line(fmt::format("pack_{}(static_cast<const {}*>(source), strides[{}], strides[{}], kInner, kColumns, packed, blocks.begin, "
-                           "blocks.end);",
-                           suffix, memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
+      out.line(
+          fmt::format("pack_{}(static_cast<const {}*>(source), strides[{}], strides[{}], kInner, kColumns, packed, blocks.begin, "
+                      "blocks.end);",
+                      suffix, memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
       out.close();
     }
     out.close();
@@ -164,7 +168,9 @@ class KernelWriter {
       out.line(fmt::format("if (!({})) return fail_assumption(call, {});", check, lowering_.implicit_check() + 1));
     if (mentions(text, "shared")) out.line("Scratch shared{static_cast<char*>(call->workspace)};");
     if (mentions(text, "scratch"))
-      out.line("Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * worker_bytes(call->dims)};");
+      out.line(
+          "Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * "
+          "worker_bytes(call->dims)};");
     out.append(body);
     out.close();
   }
@@ -184,7 +190,8 @@ class KernelWriter {
     for (size_t i = 0; i < split_.tensors.size(); ++i) {
       const ir::Tensor& tensor = split_.tensors[i];
       std::string extents;
-      for (const ir::IndexExpr& extent : tensor.shape) extents += (extents.empty() ? "" : ", ") + abi_extent(split_, tensor, extent);
+      for (const ir::IndexExpr& extent : tensor.shape)
+        extents += (extents.empty() ? "" : ", ") + abi_extent(split_, tensor, extent);
       if (!extents.empty()) out.line(fmt::format("constexpr imbrex_extent kShape{}[] = {{{}}};  // {}", i, extents, tensor.name));
     }
     if (!split_.tensors.empty()) {
@@ -192,16 +199,17 @@ class KernelWriter {
       for (size_t i = 0; i < split_.tensors.size(); ++i) {
         const ir::Tensor& tensor = split_.tensors[i];
         const auto packed = lowering_.packed.find(tensor.name);
-        out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}}},", quoted(tensor.name), abi_dtype(tensor.dtype), abi_role(tensor.role),
-                             tensor.shape.size(), tensor.shape.empty() ? "nullptr" : fmt::format("kShape{}", i),
+        out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}}},", quoted(tensor.name), abi_dtype(tensor.dtype),
+                             abi_role(tensor.role), tensor.shape.size(),
+                             tensor.shape.empty() ? "nullptr" : fmt::format("kShape{}", i),
                              packed == lowering_.packed.end() ? 0 : packed_bytes(packed->second)));
       }
       out.line("};");
     }
     out.line("constexpr imbrex_kernel kernel = {");
     out.line(fmt::format("    IMBREX_ABI_VERSION, {}, {},", quoted(split_.name), quoted(target::name_of(lowering_.options.isa))));
-    out.line(fmt::format("    {}, {}, {}, {},", split_.dims.size(), split_.dims.empty() ? "nullptr" : "kDimNames", split_.tensors.size(),
-                         split_.tensors.empty() ? "nullptr" : "kTensors"));
+    out.line(fmt::format("    {}, {}, {}, {},", split_.dims.size(), split_.dims.empty() ? "nullptr" : "kDimNames",
+                         split_.tensors.size(), split_.tensors.empty() ? "nullptr" : "kTensors"));
     out.line(fmt::format("    workspace_bytes, {}, run}};", lowering_.packed.empty() ? "nullptr" : "pack"));
   }
 

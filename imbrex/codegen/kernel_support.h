@@ -22,7 +22,9 @@ inline int64_t floor_mod(int64_t a, int64_t b) { return a - floor_div(a, b) * b;
 inline int64_t tiles_of(int64_t extent, int64_t tile) { return extent <= 0 ? 0 : (extent + tile - 1) / tile; }
 
 // The contiguous block of `tasks` that worker `ith` of `nth` does; blocks differ by at most one task.
-struct Part { int64_t begin, end; };
+struct Part {
+  int64_t begin, end;
+};
 inline Part part_of(int64_t tasks, int64_t ith, int64_t nth) {
   tasks = larger(tasks, 0);
   const int64_t each = tasks / nth, more = tasks % nth;
@@ -82,7 +84,8 @@ inline bool row_exists(const imbrex_call* call, int32_t number, int64_t row, int
   fail_assumption(call, number);
   return false;
 }
-// A table of four slots for each element; a slot holds an element's number, from 1 on. Nothing is compared twice but what collides.
+// A table of four slots for each element; a slot holds an element's number, from 1 on. Nothing is compared twice but what
+// collides.
 inline bool all_distinct(const int32_t* elements, int64_t count, int32_t* table) {
   int bits = 1;
   while ((int64_t{1} << bits) < 2 * count) ++bits;  // at most 4 * count
@@ -125,7 +128,9 @@ inline float fold_lanes(const float* from) {
 
 // Columns by index: element i is row[columns[i]], each index checked.
 template <class T>
-struct Gathered { T elements[16]; };
+struct Gathered {
+  T elements[16];
+};
 template <class T>
 inline Gathered<T> gather_columns(const imbrex_call* call, int32_t number, const T* row, int64_t extent, vi columns, int n = 16) {
   int32_t index[16];
@@ -137,8 +142,8 @@ inline Gathered<T> gather_columns(const imbrex_call* call, int32_t number, const
 
 // Copies a tile element by element: for layouts without a vector form.
 template <class T>
-inline void copy_tile(const T* from, int64_t from_row, int64_t from_column, T* to, int64_t to_row, int64_t to_column, int64_t rows,
-                      int64_t columns) {
+inline void copy_tile(const T* from, int64_t from_row, int64_t from_column, T* to, int64_t to_row, int64_t to_column,
+                      int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c) to[r * to_row + c * to_column] = from[r * from_row + c * from_column];
 }

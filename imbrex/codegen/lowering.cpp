@@ -34,12 +34,15 @@ std::string Lowering::take(Writer& out, bool from_shared, const char* type, int6
                            const std::string& stem, int origin) {
   const auto bound = symbols.upper(elements);
   if (!bound)
-    throw UserError(Diagnostic{"unbounded-tile", program.where(origin),
+    throw UserError(Diagnostic{"unbounded-tile",
+                               program.where(origin),
                                fmt::format("a tile of {} elements, which no dimension bounds", ir::to_text(elements)),
-                               "bound the index that was read from data: assume(n <= ...)", {}});
+                               "bound the index that was read from data: assume(n <= ...)",
+                               {}});
   (from_shared ? shared : scratch).take(aligned(ir::mul(at_least_zero(*bound), ir::constant(element_bytes))));
   const std::string name = symbols.names.fresh(stem);
-  out.line(fmt::format("{0}* const {1} = {2}.take<{0}>({3});", type, name, from_shared ? "shared" : "scratch", symbols.text(elements)));
+  out.line(fmt::format("{0}* const {1} = {2}.take<{0}>({3});", type, name, from_shared ? "shared" : "scratch",
+                       symbols.text(elements)));
   return name;
 }
 
@@ -58,7 +61,8 @@ void Lowering::place(Writer& out, bool in_shared, VariableSymbol& variable, int 
 std::string Lowering::condition(const ir::Condition& condition) const {
   std::string text;
   for (const ir::Comparison& each : condition)
-    text += (text.empty() ? "" : " && ") + symbols.text(each.left) + " " + ir::text_of(each.compare) + " " + symbols.text(each.right);
+    text +=
+        (text.empty() ? "" : " && ") + symbols.text(each.left) + " " + ir::text_of(each.compare) + " " + symbols.text(each.right);
   return text.empty() ? "true" : text;
 }
 

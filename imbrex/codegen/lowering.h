@@ -16,20 +16,22 @@ namespace imbrex::codegen {
 class Arena {
  public:
   void open() { blocks_.push_back({ir::constant(0), ir::constant(0)}); }
-  void close();                                // what the block took is free again
+  void close();  // what the block took is free again
   void take(const ir::IndexExpr& bytes);
   bool took() const { return ir::constant_value(blocks_.back().taken) != 0; }
   ir::IndexExpr most() const { return ir::add(blocks_.front().taken, blocks_.front().inside); }
 
  private:
-  struct Block { ir::IndexExpr taken, inside; };
+  struct Block {
+    ir::IndexExpr taken, inside;
+  };
   std::vector<Block> blocks_{{ir::constant(0), ir::constant(0)}};
 };
 
 // How a tensor is packed for contractions, once, ahead of all runs.
 struct Packing {
   int64_t inner = 0, columns = 0;
-  bool transposed = false;                     // the tensor is [columns, inner]
+  bool transposed = false;  // the tensor is [columns, inner]
   ir::DType dtype = ir::DType::f32;
 };
 
@@ -39,12 +41,12 @@ struct Lowering {
   const ir::Program& program;
   const Options& options;
   Symbols symbols;
-  Arena scratch, shared;                       // of one worker; of all of them
-  std::map<std::string, Packing> packed;       // by tensor
+  Arena scratch, shared;                  // of one worker; of all of them
+  std::map<std::string, Packing> packed;  // by tensor
   std::vector<Remark> remarks;
-  std::vector<std::string> layout_checks;     // conditions on strides that views rely on
-  std::vector<std::string> loop_numbers;       // C++ text of the enclosing loops' iteration numbers, for taps
-  int assume_count = 0;                        // explicit ones met so far
+  std::vector<std::string> layout_checks;  // conditions on strides that views rely on
+  std::vector<std::string> loop_numbers;   // C++ text of the enclosing loops' iteration numbers, for taps
+  int assume_count = 0;                    // explicit ones met so far
   int assume_total = 0;
 
   // Writes `T* const name = <arena>.take<T>(elements);` and counts it. Returns the name.

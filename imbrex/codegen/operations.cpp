@@ -1,4 +1,5 @@
-// The table from elementwise operations to the functions of the instruction set's header. One name serves vectors and single values.
+// The table from elementwise operations to the functions of the instruction set's header. One name serves vectors and single
+// values.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -1,8 +1,8 @@
 // The kernel as all workers run it together: which statements are shared out, which one worker runs alone, and where they meet.
 //
-// Every worker walks the same statements outside `parallel` loops. A `parallel` loop there is a phase: its iterations, together with
-// those of the loops it nests perfectly, are dealt out in contiguous blocks. What is outside of any `parallel` loop is run by
-// worker 0. Before a statement that touches memory which another worker may have touched since the last barrier, of which one
+// Every worker walks the same statements outside `parallel` loops. A `parallel` loop there is a phase: its iterations, together
+// with those of the loops it nests perfectly, are dealt out in contiguous blocks. What is outside of any `parallel` loop is run
+// by worker 0. Before a statement that touches memory which another worker may have touched since the last barrier, of which one
 // wrote, all wait for each other.
 #include <fmt/format.h>
 
@@ -225,9 +225,11 @@ class Phases {
     std::vector<std::string> counts;
     for (const ir::Loop* loop : nest) {
       const std::string extent = symbols.text(loop->extent);
-      counts.push_back(loop->tile == 0 ? fmt::format("larger({}, 0)", extent) : fmt::format("tiles_of({}, {})", extent, loop->tile));
+      counts.push_back(loop->tile == 0 ? fmt::format("larger({}, 0)", extent)
+                                       : fmt::format("tiles_of({}, {})", extent, loop->tile));
       if (const auto constant = ir::constant_value(loop->extent))
-        counts.back() = std::to_string(std::max<int64_t>(0, loop->tile == 0 ? *constant : (*constant + loop->tile - 1) / loop->tile));
+        counts.back() =
+            std::to_string(std::max<int64_t>(0, loop->tile == 0 ? *constant : (*constant + loop->tile - 1) / loop->tile));
       tasks += (tasks.empty() ? "" : " * ") + counts.back();
       what += (what.empty() ? "" : ", ") + loop->variable + (loop->tile ? fmt::format(" by {}", loop->tile) : "");
     }
@@ -243,7 +245,8 @@ class Phases {
   }
 
   // The outermost loop's number varies fastest: what the inner loops choose (a panel of weights) stays while rows pass by.
-  void write_iteration(const std::vector<const ir::Loop*>& nest, const std::vector<std::string>& counts, const std::string& task) {
+  void write_iteration(const std::vector<const ir::Loop*>& nest, const std::vector<std::string>& counts,
+                       const std::string& task) {
     Symbols& symbols = lowering_.symbols;
     std::string rest = task;
     for (size_t i = 0; i < nest.size(); ++i) {
@@ -255,8 +258,8 @@ class Phases {
       const std::string offset = ir::constant_value(loop.begin) == 0 ? "" : symbols.text(loop.begin) + " + ";
       if (loop.tile == 0) {
         out_.line(fmt::format("const int64_t {} = {}{};", symbol.begin_text, offset, number));
-        lowering_.loop_numbers.push_back(ir::constant_value(loop.begin) == 0 ? symbol.begin_text
-                                                                             : symbol.begin_text + " - " + symbols.operand(loop.begin));
+        lowering_.loop_numbers.push_back(
+            ir::constant_value(loop.begin) == 0 ? symbol.begin_text : symbol.begin_text + " - " + symbols.operand(loop.begin));
       } else {
         symbol.index_text = symbols.names.fresh(loop.variable + "_index");
         out_.line(fmt::format("const int64_t {} = {};", symbol.index_text, number));

@@ -32,8 +32,10 @@ Touches touches_of(const RowStep& step, const Symbols& symbols) {
   Touches t;
   const auto note_slice = [&](const std::vector<Axis>& slice) {
     for (const Axis& axis : slice) {
-      if (axis.kind == Axis::Kind::by) t.row_indices.insert(axis.tile);
-      else if (symbols.depends_on_data(axis.begin) || symbols.depends_on_data(axis.size)) t.is_checked = true;
+      if (axis.kind == Axis::Kind::by)
+        t.row_indices.insert(axis.tile);
+      else if (symbols.depends_on_data(axis.begin) || symbols.depends_on_data(axis.size))
+        t.is_checked = true;
     }
   };
   std::set<const Expr*> across;

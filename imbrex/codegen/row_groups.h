@@ -18,9 +18,9 @@ struct RowStep {
   enum class Kind { elementwise, row_reduction, interleave, concat };
   Kind kind = Kind::elementwise;
   const ir::Statement* statement = nullptr;
-  ir::ExprPtr value;          // what is assigned or stored
+  ir::ExprPtr value;  // what is assigned or stored
   ir::IndexExpr rows;
-  ir::IndexExpr columns;      // of the loop: of what is reduced, of the halves that are interleaved
+  ir::IndexExpr columns;  // of the loop: of what is reduced, of the halves that are interleaved
 };
 
 inline const ir::Assign* assign_of(const RowStep& step) { return std::get_if<ir::Assign>(&step.statement->node); }

@@ -31,9 +31,16 @@ bool stores_listed_rows(const RowGroup& group) {
 class GroupWriter {
  public:
   GroupWriter(Lowering& lowering, const RowGroup& group, Writer& declarations, Writer& work, bool shared)
-      : lowering_(lowering), symbols_(lowering.symbols), group_(group), declarations_(declarations), work_(work), shared_(shared),
-        one_row_(ir::is_one(group.rows) && !stores_listed_rows(group)), row_(one_row_ ? "0" : symbols_.names.fresh("row")),
-        values_(lowering, one_row_, row_), reductions_(lowering, values_) {}
+      : lowering_(lowering),
+        symbols_(lowering.symbols),
+        group_(group),
+        declarations_(declarations),
+        work_(work),
+        shared_(shared),
+        one_row_(ir::is_one(group.rows) && !stores_listed_rows(group)),
+        row_(one_row_ ? "0" : symbols_.names.fresh("row")),
+        values_(lowering, one_row_, row_),
+        reductions_(lowering, values_) {}
 
   void write() {
     place_variables();
@@ -43,9 +50,12 @@ class GroupWriter {
     for (const Segment& segment : group_.segments) {
       values_.forget_hoisted();
       values_.registers.clear();
-      if (segment.is_single()) write_singles(segment, body);
-      else if (segment.steps.front().kind == Kind::concat) write_concat(segment.steps.front(), body);
-      else write_columns(segment, body);
+      if (segment.is_single())
+        write_singles(segment, body);
+      else if (segment.steps.front().kind == Kind::concat)
+        write_concat(segment.steps.front(), body);
+      else
+        write_columns(segment, body);
     }
     reductions_.start_positions(group_, work_);
     work_.open(one_row_ ? "" : fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row_, symbols_.text(group_.rows)));
@@ -91,8 +101,9 @@ class GroupWriter {
       if (!local || one_row_) {
         lowering_.place(declarations_, shared_, variable, step.statement->origin);
       } else if (!values_.row_buffers.contains(assign->name)) {
-        values_.row_buffers[assign->name] = lowering_.take(work_, false, memory_type(variable.dtype), memory_bytes(variable.dtype),
-                                                           variable.columns, variable.name + "_row", step.statement->origin);
+        values_.row_buffers[assign->name] =
+            lowering_.take(work_, false, memory_type(variable.dtype), memory_bytes(variable.dtype), variable.columns,
+                           variable.name + "_row", step.statement->origin);
       }
     });
   }
@@ -182,13 +193,14 @@ class GroupWriter {
     for (size_t i = 0; i < store->slice.size(); ++i) {
       const ir::Axis& axis = store->slice[i];
       if (axis.kind != ir::Axis::Kind::by) continue;
-      return fmt::format("row_exists(call, {}, {}[{}], {})", lowering_.implicit_check(), symbols_.variables.at(axis.tile).data, row_,
-                         symbols_.text(symbols_.tensors.at(store->tensor).shape[i]));
+      return fmt::format("row_exists(call, {}, {}[{}], {})", lowering_.implicit_check(), symbols_.variables.at(axis.tile).data,
+                         row_, symbols_.text(symbols_.tensors.at(store->tensor).shape[i]));
     }
     return {};
   }
 
-  // ---- 16 columns at a time -----------------------------------------------------------------------------------------------------
+  // ---- 16 columns at a time
+  // -----------------------------------------------------------------------------------------------------
 
   void write_columns(const Segment& segment, Writer& out) {
     Writer before(out.depth());
@@ -200,8 +212,10 @@ class GroupWriter {
     }
     const ir::IndexExpr& columns = segment.steps.front().columns;
     Writer loop(out.depth());
-    if (sums) write_sum_loop(segment, columns, loop);
-    else write_loop(segment, columns, loop);
+    if (sums)
+      write_sum_loop(segment, columns, loop);
+    else
+      write_loop(segment, columns, loop);
     out.append(before);
     out.append(loop);
     for (const RowStep& step : segment.steps)
@@ -262,10 +276,14 @@ class GroupWriter {
   void write_step(const Segment& segment, const Place& place, const std::string& lane_block, Writer& out) {
     values_.registers.clear();
     for (const RowStep& step : segment.steps) {
-      if (step.kind == Kind::row_reduction) reductions_.add(step, place, lane_block, out);
-      else if (step.kind == Kind::interleave) interleave(step, place, out);
-      else if (const auto* store = std::get_if<ir::Store>(&step.statement->node)) store_value(*store, step, place, out);
-      else assign_columns(step, place, out);
+      if (step.kind == Kind::row_reduction)
+        reductions_.add(step, place, lane_block, out);
+      else if (step.kind == Kind::interleave)
+        interleave(step, place, out);
+      else if (const auto* store = std::get_if<ir::Store>(&step.statement->node))
+        store_value(*store, step, place, out);
+      else
+        assign_columns(step, place, out);
     }
   }
 
@@ -279,7 +297,8 @@ class GroupWriter {
   void assign_columns(const RowStep& step, const Place& place, Writer& out) {
     const ir::Assign& assign = *assign_of(step);
     const std::string name = register_name(step);
-    out.line(fmt::format("{}const {} {} = {};", unused(step), register_type(step.value->dtype), name, values_.text(step.value, place)));
+    out.line(fmt::format("{}const {} {} = {};", unused(step), register_type(step.value->dtype), name,
+                         values_.text(step.value, place)));
     values_.registers[assign.name] = name;
     if (has_memory(assign.name)) out.line(values_.store(step.value->dtype, values_.row_of_variable(assign.name), name, place));
   }
@@ -297,7 +316,8 @@ class GroupWriter {
     half(first, e.args[0]);
     half(second, e.args[1]);
     const std::string wide = place.column == "0" ? "0" : "2 * " + place.column;
-    const std::string lo = fmt::format("interleave_lo({}, {})", first, second), hi = fmt::format("interleave_hi({}, {})", first, second);
+    const std::string lo = fmt::format("interleave_lo({}, {})", first, second),
+                      hi = fmt::format("interleave_hi({}, {})", first, second);
     if (place.count.empty()) {
       out.line(values_.store(moved, pointer, lo, Place{true, wide, ""}));
       out.line(values_.store(moved, pointer, hi, Place{true, wide == "0" ? "16" : wide + " + 16", ""}));

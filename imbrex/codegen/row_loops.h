@@ -8,7 +8,7 @@ namespace imbrex::codegen {
 
 // Pointer to the element at the begin of a slice, and the step from one row of the tile to the next ("" for one row).
 struct SliceAddress {
-  std::string pointer;      // C++ expression
+  std::string pointer;  // C++ expression
   std::string row_stride;
   std::string column_stride;
 };
@@ -19,7 +19,7 @@ void write_row_group(Lowering& lowering, const RowGroup& group, Writer& declarat
 
 // `max`, `round_bf16_rint`, ... : the function of the instruction set's header for an elementwise node.
 std::string function_of(const ir::Expr& e);
-const char* storage_suffix(ir::DType dtype);   // "f32" in load_f32
+const char* storage_suffix(ir::DType dtype);  // "f32" in load_f32
 // "vf", "vi", "vm": registers that hold 16 elements; "float", "int32_t", "bool" hold one.
 const char* register_type(ir::DType dtype);
 const char* scalar_type(ir::DType dtype);

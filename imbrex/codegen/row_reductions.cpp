@@ -77,7 +77,8 @@ void RowReductions::add(const RowStep& step, const Place& place, const std::stri
   const Expr& e = *step.value;
   const std::string x = values_.text(e.args.back(), place);
   if (is_in_memory(step)) {
-    const std::string lanes = values_.row_of_variable(assign_of(step)->name), count = place.count.empty() ? "" : ", " + place.count;
+    const std::string lanes = values_.row_of_variable(assign_of(step)->name),
+                      count = place.count.empty() ? "" : ", " + place.count;
     loop.line(fmt::format("add_to_lanes({}, {} + {}, {}{});", lanes, position_of(step), place.column, x, count));
     return;
   }
@@ -85,8 +86,10 @@ void RowReductions::add(const RowStep& step, const Place& place, const std::stri
   const std::string kept = place.count.empty() ? x
                            : is_sum(e)         ? fmt::format("keep({}, {})", x, place.count)
                                                : fmt::format("keep({}, {}, {})", x, place.count, identity(e));
-  if (is_f32_sum(step)) loop.line(fmt::format("{}.add_at({}, {});", name, lane_block, kept));
-  else loop.line(fmt::format("{0} = {1}({0}, {2});", name, is_sum(e) ? "add" : e.op == Op::row_max ? "max" : "min", kept));
+  if (is_f32_sum(step))
+    loop.line(fmt::format("{}.add_at({}, {});", name, lane_block, kept));
+  else
+    loop.line(fmt::format("{0} = {1}({0}, {2});", name, is_sum(e) ? "add" : e.op == Op::row_max ? "max" : "min", kept));
 }
 
 std::string RowReductions::end(const RowStep& step) {
@@ -94,9 +97,12 @@ std::string RowReductions::end(const RowStep& step) {
   const Expr& e = *step.value;
   const std::string name = name_of(step);
   std::string value;
-  if (is_f32_sum(step)) value = name + ".fold()";
-  else if (is_sum(e)) value = fmt::format("reduce_sum_i({})", name);
-  else value = fmt::format("{}{}({})", e.op == Op::row_max ? "reduce_max" : "reduce_min", e.dtype == DType::f32 ? "" : "_i", name);
+  if (is_f32_sum(step))
+    value = name + ".fold()";
+  else if (is_sum(e))
+    value = fmt::format("reduce_sum_i({})", name);
+  else
+    value = fmt::format("{}{}({})", e.op == Op::row_max ? "reduce_max" : "reduce_min", e.dtype == DType::f32 ? "" : "_i", name);
   if (e.op == Op::row_sum_acc) value = fmt::format("add({}, {})", values_.text(e.args[0], Place{}), value);
   return value;
 }

@@ -18,7 +18,9 @@ std::string plus(const std::string& pointer, const std::string& offset) {
   return offset == "0" || offset.empty() ? pointer : pointer + " + " + offset;
 }
 
-std::string product(const std::string& factor, const std::string& stride) { return stride == "1" ? factor : factor + " * " + stride; }
+std::string product(const std::string& factor, const std::string& stride) {
+  return stride == "1" ? factor : factor + " * " + stride;
+}
 
 bool is_atom(const std::string& text) { return text.find(' ') == std::string::npos; }
 
@@ -55,7 +57,8 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
   std::string value = address.pointer, key = tensor;
   for (size_t i = 0; i < slice.size(); ++i) {
     const Axis& axis = slice[i];
-    key += ";" + (axis.kind == Axis::Kind::by ? axis.tile : ir::to_text(axis.begin)) + (axis.kind == Axis::Kind::point ? "." : ":");
+    key +=
+        ";" + (axis.kind == Axis::Kind::by ? axis.tile : ir::to_text(axis.begin)) + (axis.kind == Axis::Kind::point ? "." : ":");
     if (axis.kind != Axis::Kind::by) continue;
     const VariableSymbol& index = lowering_.symbols.variables.at(axis.tile);
     const std::string row = one_row_ || ir::is_one(axis.size) ? "0" : row_;
@@ -63,7 +66,8 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
                          lowering_.symbols.text(symbol.shape[i]), symbol.strides[i]);
   }
   const bool moves = !one_row_ && !address.row_stride.empty() && !ir::is_one(ir::shape_of_slice(slice).rows);
-  const bool by_rows = slice.size() >= 1 && std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
+  const bool by_rows =
+      slice.size() >= 1 && std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
   if (moves && !by_rows) value += " + " + product(row_, address.row_stride);
   if (is_atom(value)) return value;
   const std::string type = (symbol.written || symbol.argument < 0 ? "" : "const ") + std::string(memory_type(symbol.dtype));
@@ -109,10 +113,11 @@ std::string RowValues::paired_columns(const ExprPtr& e, const Place& place) {
     bytes->dtype = DType::uint8;
     return "ne(" + paired_columns(bytes, place) + ", broadcast_i(0))";
   }
-  const std::string at = plus(pointer, place.column == "0" ? "0" : wide), name = ir::name_of(e->op), suffix = storage_suffix(dtype);
+  const std::string at = plus(pointer, place.column == "0" ? "0" : wide), name = ir::name_of(e->op),
+                    suffix = storage_suffix(dtype);
   if (place.count.empty()) return fmt::format("{0}(load_{1}({2}), load_{1}({2} + 16))", name, suffix, at);
-  return fmt::format("{0}(load_{1}({2}, smaller_int(2 * {3}, 16)), {3} > 8 ? load_{1}({2} + 16, 2 * {3} - 16) : {4})", name, suffix, at,
-                     place.count, is_float(dtype) ? "broadcast(0.0f)" : "broadcast_i(0)");
+  return fmt::format("{0}(load_{1}({2}, smaller_int(2 * {3}, 16)), {3} > 8 ? load_{1}({2} + 16, 2 * {3} - 16) : {4})", name,
+                     suffix, at, place.count, is_float(dtype) ? "broadcast(0.0f)" : "broadcast_i(0)");
 }
 
 std::string RowValues::gathered(const ExprPtr& e, const Place& place) {
@@ -121,8 +126,8 @@ std::string RowValues::gathered(const ExprPtr& e, const Place& place) {
   if (!place.vector)
     return load(e->dtype, fmt::format("{} + checked_index(call, {}, {}, {})", pointer, check, index, extent), place);
   const std::string count = place.count.empty() ? "" : ", " + place.count;
-  return fmt::format("load_{}(gather_columns(call, {}, {}, {}, {}{}).elements)", storage_suffix(e->dtype), check, pointer, extent, index,
-                     count);
+  return fmt::format("load_{}(gather_columns(call, {}, {}, {}, {}{}).elements)", storage_suffix(e->dtype), check, pointer, extent,
+                     index, count);
 }
 
 // A single value of this row in all lanes, named before the loop over columns.
@@ -157,7 +162,11 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
     case Op::iota: {
       const std::string begin = lowering_.symbols.text(e->index);
       if (!place.vector) return "static_cast<int32_t>(" + begin + ")";
-      return "iota_i(static_cast<int32_t>(" + (begin == "0" ? place.column : place.column == "0" ? begin : begin + " + " + place.column) + "))";
+      return "iota_i(static_cast<int32_t>(" +
+             (begin == "0"          ? place.column
+              : place.column == "0" ? begin
+                                    : begin + " + " + place.column) +
+             "))";
     }
     case Op::even:
     case Op::odd: return paired_columns(e, place);
@@ -171,8 +180,8 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
   const bool rounds = e->op == Op::cast && e->args[0]->dtype != DType::boolean;
   if (!place.vector && rounds && !function.empty()) function += "_s";  // the header's name of the cast of one value
   const std::string value = function.empty() ? arguments : function + "(" + arguments + ")";
-  const bool narrows = e->op == Op::cast && (e->dtype == DType::int8 || e->dtype == DType::uint8) && e->args[0]->dtype != e->dtype &&
-                       e->args[0]->dtype != DType::boolean;
+  const bool narrows = e->op == Op::cast && (e->dtype == DType::int8 || e->dtype == DType::uint8) &&
+                       e->args[0]->dtype != e->dtype && e->args[0]->dtype != DType::boolean;
   if (!narrows) return value;
   return std::string(e->dtype == DType::int8 ? "saturate_i8(" : "saturate_u8(") + value + ")";
 }

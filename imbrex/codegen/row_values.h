@@ -9,7 +9,8 @@
 
 namespace imbrex::codegen {
 
-// Where values are computed: for 16 lanes from `column` on, of which `count` exist ("" for all), or (vector false) for one element.
+// Where values are computed: for 16 lanes from `column` on, of which `count` exist ("" for all), or (vector false) for one
+// element.
 struct Place {
   bool vector = false;
   std::string column;
@@ -27,8 +28,8 @@ class RowValues {
   std::string row_of_variable(const std::string& name);
   std::string store(ir::DType dtype, const std::string& pointer, const std::string& value, const Place& place) const;
 
-  Writer* row_begin = nullptr;     // definitions that every pass of this row may use
-  Writer* before_loop = nullptr;   // broadcasts of single values, before the loop over columns
+  Writer* row_begin = nullptr;                            // definitions that every pass of this row may use
+  Writer* before_loop = nullptr;                          // broadcasts of single values, before the loop over columns
   std::map<std::string, std::string> scalars, registers;  // variables that live in C++ variables now
   std::map<std::string, std::string> row_buffers;         // variables that have memory for one row
 

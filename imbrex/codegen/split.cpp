@@ -109,7 +109,8 @@ class Splitter {
     } else if (auto* store = std::get_if<ir::Store>(&changed.node)) {
       store->value = store->value->op == Op::interleave ? root(store->value) : elementwise(store->value);
       const bool copied = !has_neighbouring_columns(store->slice);
-      if ((copied && store->value->op != Op::variable) || reads_elsewhere(*store)) store->value = hoist(store->value, store->tensor);
+      if ((copied && store->value->op != Op::variable) || reads_elsewhere(*store))
+        store->value = hoist(store->value, store->tensor);
     } else if (auto* tap = std::get_if<ir::Tap>(&changed.node)) {
       tap->value = variable_of(tap->value, "tap");
     } else if (auto* loop = std::get_if<ir::Loop>(&changed.node)) {
@@ -205,8 +206,7 @@ class Splitter {
     if (is_root_only(e->op)) return mentions(e, assign.name);
     bool crosses = false;
     ir::for_each_expr(e, [&](const Expr& node) {
-      if (reads_across_columns(node.op))
-        crosses = crosses || mentions(node.args[0], assign.name);
+      if (reads_across_columns(node.op)) crosses = crosses || mentions(node.args[0], assign.name);
       if (node.op == Op::load)
         for (const Axis& axis : node.slice) crosses = crosses || axis.tile == assign.name;
     });
@@ -248,13 +248,9 @@ bool has_neighbouring_columns(const std::vector<Axis>& slice) {
   return true;
 }
 
-bool is_row_reduction(Op op) {
-  return op == Op::row_sum || op == Op::row_sum_acc || op == Op::row_max || op == Op::row_min;
-}
+bool is_row_reduction(Op op) { return op == Op::row_sum || op == Op::row_sum_acc || op == Op::row_max || op == Op::row_min; }
 bool reads_across_columns(Op op) { return op == Op::even || op == Op::odd || op == Op::columns || op == Op::gather; }
-bool is_column_reduction(Op op) {
-  return op == Op::col_sum || op == Op::col_sum_acc || op == Op::col_max || op == Op::col_min;
-}
+bool is_column_reduction(Op op) { return op == Op::col_sum || op == Op::col_sum_acc || op == Op::col_max || op == Op::col_min; }
 
 ir::Program split(const ir::Program& program) { return Splitter(program).run(); }
 

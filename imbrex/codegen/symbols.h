@@ -15,7 +15,7 @@ const char* memory_type(ir::DType dtype);  // "float", "uint16_t", ...
 int64_t memory_bytes(ir::DType dtype);
 
 struct TensorSymbol {
-  std::string name, storage;         // storage: the tensor whose memory a view shares; else the name
+  std::string name, storage;  // storage: the tensor whose memory a view shares; else the name
   ir::DType dtype;
   std::vector<ir::IndexExpr> shape;
   int argument = -1;                 // index into Program::tensors, -1 for a created tensor
@@ -28,10 +28,10 @@ struct VariableSymbol {
   std::string name;
   ir::DType dtype;
   ir::IndexExpr rows, columns;
-  bool accumulator = false;          // some row_sum_acc of f32 continues it: 64 lanes in memory for each row
-  int mentions = 0;                  // statements and expressions of the whole program that name it
-  std::string data;                  // C++ pointer to memory, empty until it has some
-  std::string position;              // accumulators: columns summed so far
+  bool accumulator = false;  // some row_sum_acc of f32 continues it: 64 lanes in memory for each row
+  int mentions = 0;          // statements and expressions of the whole program that name it
+  std::string data;          // C++ pointer to memory, empty until it has some
+  std::string position;      // accumulators: columns summed so far
 };
 
 struct LoopSymbol {
@@ -46,8 +46,8 @@ struct Symbols {
   std::map<std::string, TensorSymbol> tensors;
   std::map<std::string, VariableSymbol> variables;
   std::map<std::string, LoopSymbol> loops;
-  std::map<std::string, std::string> dims;   // C++ text
-  std::map<std::string, std::string> reads;  // indices read from data: C++ text
+  std::map<std::string, std::string> dims;           // C++ text
+  std::map<std::string, std::string> reads;          // indices read from data: C++ text
   std::map<std::string, ir::IndexExpr> read_limits;  // the least upper bound that an `assume` gives, exclusive
   Names names;
 
@@ -57,7 +57,8 @@ struct Symbols {
   // A bound over dimensions alone that holds in every iteration; nothing if there is none.
   std::optional<ir::IndexExpr> upper(const ir::IndexExpr& e) const;
   std::optional<ir::IndexExpr> lower(const ir::IndexExpr& e) const;
-  std::optional<int64_t> fixed(const ir::IndexExpr& e) const;  // a constant, also where it is the size of spans that are all whole
+  std::optional<int64_t> fixed(
+      const ir::IndexExpr& e) const;  // a constant, also where it is the size of spans that are all whole
   bool is_multiple(const ir::IndexExpr& e, int64_t of) const;  // proven
   bool depends_on_data(const ir::IndexExpr& e) const;
 };

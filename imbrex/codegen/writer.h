@@ -27,9 +27,19 @@ class Writer {
     }
     lines_.push_back(line);
   }
-  void open(const std::string& head) { line(head + (head.empty() ? "{" : " {")); ++depth_; }
-  void close(const std::string& tail = "}") { --depth_; line(tail); }
-  void reopen(const std::string& middle) { --depth_; line(middle); ++depth_; }  // "} else {"
+  void open(const std::string& head) {
+    line(head + (head.empty() ? "{" : " {"));
+    ++depth_;
+  }
+  void close(const std::string& tail = "}") {
+    --depth_;
+    line(tail);
+  }
+  void reopen(const std::string& middle) {
+    --depth_;
+    line(middle);
+    ++depth_;
+  }  // "} else {"
   int depth() const { return depth_; }
   // Lines of another writer that was made at the same depth.
   void append(const Writer& other) { lines_.insert(lines_.end(), other.lines_.begin(), other.lines_.end()); }

@@ -27,8 +27,8 @@ struct Options {
   std::function<void(const std::string& tap, const std::vector<int64_t>& indices, const Array& tile)> tap;
 };
 
-// Runs a verified program. `dims` has a value for each dimension, `tensors` an array of the declared type and shape for each input
-// and inout. Outputs are put into `tensors`; inouts are changed in place.
+// Runs a verified program. `dims` has a value for each dimension, `tensors` an array of the declared type and shape for each
+// input and inout. Outputs are put into `tensors`; inouts are changed in place.
 //
 // Throws UserError if an argument is missing or does not fit, and Fault with one of the ids out-of-bounds, assumption-failed,
 // odd-chunk, tile-too-large, index-division, and in checked mode uninitialised-read, output-not-written, parallel-conflict.

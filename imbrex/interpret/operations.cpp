@@ -25,8 +25,8 @@ struct Operand {
 };
 
 template <class Out, class In, class Function>
-void zip(std::vector<Out>& out, const Tile& a, const std::vector<In>& av, const Tile& b, const std::vector<In>& bv, Broadcast shape,
-         Function function) {
+void zip(std::vector<Out>& out, const Tile& a, const std::vector<In>& av, const Tile& b, const std::vector<In>& bv,
+         Broadcast shape, Function function) {
   const Operand ao(a, shape), bo(b, shape);
   for (int64_t r = 0, k = 0; r < shape.rows; ++r)
     for (int64_t c = 0; c < shape.columns; ++c, ++k) out[static_cast<size_t>(k)] = function(av[ao.at(r, c)], bv[bo.at(r, c)]);
@@ -119,7 +119,8 @@ void multiply_f32(Tile& out, const Tile& a, const Tile& b) {
 }
 
 // Compiled for machines with and without FMA, where std::fma is one instruction or a call; the result is the same.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) && \
+    !defined(__SANITIZE_ADDRESS__)
 #define IMBREX_WITH_AND_WITHOUT_FMA __attribute__((target_clones("fma", "default")))
 #else
 #define IMBREX_WITH_AND_WITHOUT_FMA

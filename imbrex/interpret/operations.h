@@ -23,7 +23,7 @@ struct Tile {
 
 Tile make_tile(DType dtype, int64_t rows, int64_t columns);  // of zeros
 Tile cast(const Tile& x, DType to, ir::CastMode mode);
-Tile unary(ir::Op op, const Tile& x);                        // neg ... log
+Tile unary(ir::Op op, const Tile& x);  // neg ... log
 // Elementwise, with the broadcasts given: an operand of one row (column) serves every row (column) of the result.
 struct Broadcast {
   int64_t rows, columns;

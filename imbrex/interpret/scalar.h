@@ -29,13 +29,11 @@ float to_float(double x, DType to, ir::CastMode mode);
 float bf16_value(uint16_t bits);
 uint16_t bf16_bits(float value);  // `value` is a bf16 value or NaN
 float f16_value(uint16_t bits);
-uint16_t f16_bits(float value);   // `value` is an f16 value or NaN
+uint16_t f16_bits(float value);  // `value` is an f16 value or NaN
 
 // ---- products of bf16 -----------------------------------------------------------------------------------------------------
 // A subnormal becomes the zero of its sign.
-inline float flush_subnormal(float x) {
-  return std::fabs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0f, x) : x;
-}
+inline float flush_subnormal(float x) { return std::fabs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0f, x) : x; }
 // One accumulation, a tiny result flushed: `acc`, `a`, `b` are not subnormal, the result neither.
 inline float accumulate_bf16(float acc, float a, float b) {
   const float sum = std::fma(a, b, acc);

@@ -24,9 +24,9 @@ using IndexExpr = std::shared_ptr<const Index>;
 struct Index {
   enum class Kind { constant, name, span_begin, span_size, span_index, add, sub, mul, floor_div, mod, min, max };
   Kind kind;
-  int64_t value = 0;   // constant
-  std::string name;    // name, span_*
-  IndexExpr a, b;      // the operators
+  int64_t value = 0;  // constant
+  std::string name;   // name, span_*
+  IndexExpr a, b;     // the operators
 };
 
 // Constructors. They fold constants and drop neutral elements, nothing else: what is printed stays close to what was written.

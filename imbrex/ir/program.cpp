@@ -16,29 +16,52 @@ struct OpName {
   const char* name;
 };
 constexpr OpName kOps[] = {
-    {Op::variable, "variable"},     {Op::load, "load"},
-    {Op::constant, "full"},         {Op::index, "int32"},
-    {Op::iota, "iota"},             {Op::cast, "cast"},
-    {Op::neg, "neg"},               {Op::abs, "abs"},
-    {Op::recip, "recip"},           {Op::sqrt, "sqrt"},
-    {Op::rsqrt, "rsqrt"},           {Op::exp, "exp"},
-    {Op::log, "log"},               {Op::add, "add"},
-    {Op::sub, "sub"},               {Op::mul, "mul"},
-    {Op::div, "div"},               {Op::min, "min"},
-    {Op::max, "max"},               {Op::eq, "eq"},
-    {Op::ne, "ne"},                 {Op::lt, "lt"},
-    {Op::le, "le"},                 {Op::gt, "gt"},
-    {Op::ge, "ge"},                 {Op::select, "select"},
-    {Op::row_sum, "row_sum"},       {Op::row_max, "row_max"},
-    {Op::row_min, "row_min"},       {Op::col_sum, "col_sum"},
-    {Op::col_max, "col_max"},       {Op::col_min, "col_min"},
-    {Op::row_sum_acc, "row_sum_acc"}, {Op::col_sum_acc, "col_sum_acc"},
-    {Op::matmul, "matmul"},         {Op::matmul_acc, "matmul_acc"},
-    {Op::reshape, "reshape"},       {Op::transpose, "transpose"},
-    {Op::concat_rows, "concat_rows"}, {Op::concat_columns, "concat_columns"},
-    {Op::columns, "columns"},       {Op::repeat_rows, "repeat_rows"},
-    {Op::even, "even"},             {Op::odd, "odd"},
-    {Op::interleave, "interleave"}, {Op::gather, "gather"},
+    {Op::variable, "variable"},
+    {Op::load, "load"},
+    {Op::constant, "full"},
+    {Op::index, "int32"},
+    {Op::iota, "iota"},
+    {Op::cast, "cast"},
+    {Op::neg, "neg"},
+    {Op::abs, "abs"},
+    {Op::recip, "recip"},
+    {Op::sqrt, "sqrt"},
+    {Op::rsqrt, "rsqrt"},
+    {Op::exp, "exp"},
+    {Op::log, "log"},
+    {Op::add, "add"},
+    {Op::sub, "sub"},
+    {Op::mul, "mul"},
+    {Op::div, "div"},
+    {Op::min, "min"},
+    {Op::max, "max"},
+    {Op::eq, "eq"},
+    {Op::ne, "ne"},
+    {Op::lt, "lt"},
+    {Op::le, "le"},
+    {Op::gt, "gt"},
+    {Op::ge, "ge"},
+    {Op::select, "select"},
+    {Op::row_sum, "row_sum"},
+    {Op::row_max, "row_max"},
+    {Op::row_min, "row_min"},
+    {Op::col_sum, "col_sum"},
+    {Op::col_max, "col_max"},
+    {Op::col_min, "col_min"},
+    {Op::row_sum_acc, "row_sum_acc"},
+    {Op::col_sum_acc, "col_sum_acc"},
+    {Op::matmul, "matmul"},
+    {Op::matmul_acc, "matmul_acc"},
+    {Op::reshape, "reshape"},
+    {Op::transpose, "transpose"},
+    {Op::concat_rows, "concat_rows"},
+    {Op::concat_columns, "concat_columns"},
+    {Op::columns, "columns"},
+    {Op::repeat_rows, "repeat_rows"},
+    {Op::even, "even"},
+    {Op::odd, "odd"},
+    {Op::interleave, "interleave"},
+    {Op::gather, "gather"},
 };
 
 constexpr const char* kCastModes[] = {"exact", "rint", "round", "floor", "ceil", "trunc"};
@@ -54,7 +77,8 @@ std::string describe(const ExprPtr& e) { return fmt::format("{} {}", name_of(e->
   throw UserError(Diagnostic{id, written.where, std::move(message), std::move(hint), {}});
 }
 
-std::shared_ptr<Expr> node(Op op, DType dtype, IndexExpr rows, IndexExpr columns, std::vector<ExprPtr> args, const Written& written) {
+std::shared_ptr<Expr> node(Op op, DType dtype, IndexExpr rows, IndexExpr columns, std::vector<ExprPtr> args,
+                           const Written& written) {
   auto e = std::make_shared<Expr>();
   e->op = op;
   e->dtype = dtype;
@@ -97,7 +121,8 @@ TileShape broadcast(Op op, const ExprPtr& a, const ExprPtr& b, const Written& wr
 ExprPtr make_elementwise_pair(Op op, DType result, ExprPtr a, ExprPtr b, const Written& written) {
   if (a->dtype != b->dtype)
     fail(written, "dtype-mismatch", fmt::format("{} of {} and {}: the types differ", name_of(op), describe(a), describe(b)),
-         fmt::format("cast one of them, for example cast(x, {}{})", name_of(a->dtype), is_exact_cast(b->dtype, a->dtype) ? "" : ", rint"));
+         fmt::format("cast one of them, for example cast(x, {}{})", name_of(a->dtype),
+                     is_exact_cast(b->dtype, a->dtype) ? "" : ", rint"));
   const TileShape shape = broadcast(op, a, b, written);
   return node(op, result, shape.rows, shape.columns, {a, b}, written);
 }
@@ -111,7 +136,8 @@ ExprPtr make_accumulating_sum(Op op, ExprPtr acc, ExprPtr x, const Written& writ
   const IndexExpr rows = over_row ? x->rows : constant(1), columns = over_row ? constant(1) : x->columns;
   if (!same(acc->rows, rows) || !same(acc->columns, columns))
     fail(written, "shape-mismatch",
-         fmt::format("{} of {} needs an accumulator {}, and got {}", name_of(op), describe(x), shape_text(rows, columns), describe(acc)),
+         fmt::format("{} of {} needs an accumulator {}, and got {}", name_of(op), describe(x), shape_text(rows, columns),
+                     describe(acc)),
          fmt::format("make it zeros({}, {})", name_of(x->dtype), shape_text(rows, columns)));
   return node(op, x->dtype, rows, columns, {acc, x}, written);
 }
@@ -153,7 +179,8 @@ ExprPtr make_product(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool t
 ExprPtr make_half(Op op, ExprPtr x, const Written& written) {
   const auto n = constant_value(x->columns);
   if (!n || *n % 2 != 0)
-    fail(written, "shape-mismatch", fmt::format("{} of {}: the number of columns must be a constant, and even", name_of(op), describe(x)),
+    fail(written, "shape-mismatch",
+         fmt::format("{} of {}: the number of columns must be a constant, and even", name_of(op), describe(x)),
          "slice the columns with constants");
   return node(op, x->dtype, x->rows, constant(*n / 2), {x}, written);
 }
@@ -184,7 +211,7 @@ std::optional<Op> op_named(const std::string& name) {
 bool is_exact_cast(DType from, DType to) {
   if (from == to) return true;
   switch (from) {
-    case DType::int8: return to != DType::uint8 && to != DType::boolean;    // eight bits fit the precision of bf16 and f16
+    case DType::int8: return to != DType::uint8 && to != DType::boolean;  // eight bits fit the precision of bf16 and f16
     case DType::uint8: return to != DType::int8 && to != DType::boolean;
     case DType::bf16:
     case DType::f16: return to == DType::f32;
@@ -258,7 +285,8 @@ ExprPtr make_cast(ExprPtr x, DType to, CastMode mode, const Written& written) {
   if (to == DType::boolean && x->dtype != DType::boolean)
     fail(written, "cast-mode", fmt::format("a cast from {} to bool", name_of(x->dtype)), "compare instead: x != 0");
   if (mode == CastMode::exact && !is_exact_cast(x->dtype, to))
-    fail(written, "cast-mode", fmt::format("the cast from {} to {} rounds, and its mode is missing", name_of(x->dtype), name_of(to)),
+    fail(written, "cast-mode",
+         fmt::format("the cast from {} to {} rounds, and its mode is missing", name_of(x->dtype), name_of(to)),
          fmt::format("cast(x, {}, rint), or round, floor, ceil, trunc", name_of(to)));
   if (is_exact_cast(x->dtype, to)) mode = CastMode::exact;
   auto e = node(Op::cast, to, x->rows, x->columns, {x}, written);
@@ -273,9 +301,7 @@ ExprPtr make_unary(Op op, ExprPtr x, const Written& written) {
     case Op::sqrt:
     case Op::rsqrt:
     case Op::exp:
-    case Op::log:
-      require_dtype(op, x, {DType::f32}, written);
-      return node(op, x->dtype, rows, columns, {x}, written);
+    case Op::log: require_dtype(op, x, {DType::f32}, written); return node(op, x->dtype, rows, columns, {x}, written);
     case Op::neg:
     case Op::abs:
       require_dtype(op, x, {DType::f32, DType::int32}, written);
@@ -299,9 +325,7 @@ ExprPtr make_unary(Op op, ExprPtr x, const Written& written) {
 
 ExprPtr make_binary(Op op, ExprPtr a, ExprPtr b, const Written& written) {
   switch (op) {
-    case Op::div:
-      require_dtype(op, a, {DType::f32}, written);
-      return make_elementwise_pair(op, a->dtype, a, b, written);
+    case Op::div: require_dtype(op, a, {DType::f32}, written); return make_elementwise_pair(op, a->dtype, a, b, written);
     case Op::add:
     case Op::sub:
     case Op::mul:
@@ -366,7 +390,8 @@ ExprPtr make_columns(ExprPtr x, IndexExpr begin, IndexExpr size, const Written& 
   const auto b = constant_value(begin), n = constant_value(size), all = constant_value(x->columns);
   if (!b || !n || !all || *b < 0 || *n < 1 || *b + *n > *all)
     fail(written, "shape-mismatch",
-         fmt::format("columns {} +: {} of {}: they are not constants inside its columns", to_text(begin), to_text(size), describe(x)),
+         fmt::format("columns {} +: {} of {}: they are not constants inside its columns", to_text(begin), to_text(size),
+                     describe(x)),
          "give constants with 0 <= begin and begin + size <= the number of columns");
   auto e = node(Op::columns, x->dtype, x->rows, std::move(size), {x}, written);
   e->index = std::move(begin);
@@ -390,8 +415,9 @@ ExprPtr make_concat(Op op, std::vector<ExprPtr> parts, const Written& written) {
   for (const ExprPtr& part : parts) {
     const bool fits = by_rows ? same(part->columns, parts[0]->columns) : same(part->rows, parts[0]->rows);
     if (part->dtype != parts[0]->dtype || !fits)
-      fail(written, "shape-mismatch", fmt::format("{} of {} and {}", name_of(op), describe(parts[0]), describe(part)),
-           by_rows ? "give tiles of one type with equal numbers of columns" : "give tiles of one type with equal numbers of rows");
+      fail(
+          written, "shape-mismatch", fmt::format("{} of {} and {}", name_of(op), describe(parts[0]), describe(part)),
+          by_rows ? "give tiles of one type with equal numbers of columns" : "give tiles of one type with equal numbers of rows");
     sum = add(sum, by_rows ? part->rows : part->columns);
   }
   const ExprPtr first = parts[0];

@@ -22,10 +22,10 @@
 //   loop       := "parallel" | "range" | "pipeline" "(" INTEGER ")"
 //   domain     := index ".." index                                          integers, the end exclusive
 //              |  "tiles" "(" (index | NAME) "," INTEGER ")"                 spans covering [0, index), or the span NAME
-//   axis       := ":" | NAME | index "+:" index | index | "by" NAME          all | a span | begin +: size | a point | rows by tile
-//   condition  := comparison {"and" comparison};  comparison := index ("<" "<=" "==" "!=" ">=" ">") index
-//   annotation := "@" NAME ["(" [INTEGER | NAME | STRING {"," ...}] ")"]
-//   expr       := NAME | NAME "[" axis {"," axis} "]" | NUMBER | expr ("+" "-" "*" "/") expr | "-" expr
+//   axis       := ":" | NAME | index "+:" index | index | "by" NAME          all | a span | begin +: size | a point | rows by
+//   tile condition  := comparison {"and" comparison};  comparison := index ("<" "<=" "==" "!=" ">=" ">") index annotation := "@"
+//   NAME ["(" [INTEGER | NAME | STRING {"," ...}] ")"] expr       := NAME | NAME "[" axis {"," axis} "]" | NUMBER | expr ("+" "-"
+//   "*" "/") expr | "-" expr
 //              |  OPERATION "(" arguments ")"                               see docs/language.md for each operation's form
 //
 // Meaning is sequential: a program means what it means when run from top to bottom, `parallel` loops in order. Annotations never
@@ -81,29 +81,53 @@ struct Axis {
 };
 
 enum class Op : uint8_t {
-  variable,   // name: the value of a tile variable
-  load,       // name, slice: a copy of a tensor's slice
-  constant,   // value, dtype, shape: every element is value. A number in an expression is a [1, 1] constant: text `0.5`, `3`;
-              // with a shape, text `full(f32, [m, n], 0.0)`
-  index,      // index: an index expression as an int32 [1, 1]: text `int32(t.begin + 1)`
-  iota,       // [1, n] int32: begin, begin + 1, ...: text `iota(n)` or `iota(n, begin)` (`index` holds begin)
-  cast,       // args[0] to dtype with mode: text `cast(x, bf16, rint)`, `cast(x, f32)`
-  neg, abs, recip, sqrt, rsqrt, exp, log,
-  add, sub, mul, div, min, max,
-  eq, ne, lt, le, gt, ge,                        // f32 or int32 operands, boolean result
-  select,                                        // select(condition, a, b)
-  row_sum, row_max, row_min,                     // [m, n] -> [m, 1]
-  col_sum, col_max, col_min,                     // [m, n] -> [1, n]
-  row_sum_acc, col_sum_acc,                      // (acc, x): continues the sum that acc holds; see docs/language.md
-  matmul, matmul_acc,                            // (a, b), (acc, a, b); transpose_a, transpose_b: text `matmul(a, b, transpose_b)`
-  reshape,                                       // row-major to another [m, n]: text `reshape(x, [m, n])`
+  variable,  // name: the value of a tile variable
+  load,      // name, slice: a copy of a tensor's slice
+  constant,  // value, dtype, shape: every element is value. A number in an expression is a [1, 1] constant: text `0.5`, `3`;
+             // with a shape, text `full(f32, [m, n], 0.0)`
+  index,     // index: an index expression as an int32 [1, 1]: text `int32(t.begin + 1)`
+  iota,      // [1, n] int32: begin, begin + 1, ...: text `iota(n)` or `iota(n, begin)` (`index` holds begin)
+  cast,      // args[0] to dtype with mode: text `cast(x, bf16, rint)`, `cast(x, f32)`
+  neg,
+  abs,
+  recip,
+  sqrt,
+  rsqrt,
+  exp,
+  log,
+  add,
+  sub,
+  mul,
+  div,
+  min,
+  max,
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,      // f32 or int32 operands, boolean result
+  select,  // select(condition, a, b)
+  row_sum,
+  row_max,
+  row_min,  // [m, n] -> [m, 1]
+  col_sum,
+  col_max,
+  col_min,  // [m, n] -> [1, n]
+  row_sum_acc,
+  col_sum_acc,  // (acc, x): continues the sum that acc holds; see docs/language.md
+  matmul,
+  matmul_acc,  // (a, b), (acc, a, b); transpose_a, transpose_b: text `matmul(a, b, transpose_b)`
+  reshape,     // row-major to another [m, n]: text `reshape(x, [m, n])`
   transpose,
-  repeat_rows,                                   // each row `index` times, one below the other: text `repeat_rows(x, n)`
-  concat_rows, concat_columns,                   // two or more tiles below, beside each other
-  columns,                                       // size columns from `index` on: text `columns(x, begin, size)`
-  even, odd,                                     // columns 0, 2, ... / 1, 3, ... of a tile with an even number of columns
-  interleave,                                    // (e, o): the inverse of even and odd
-  gather,                                        // (x, i): out[r, c] = x[r, i[r, c]], i int32
+  repeat_rows,  // each row `index` times, one below the other: text `repeat_rows(x, n)`
+  concat_rows,
+  concat_columns,  // two or more tiles below, beside each other
+  columns,         // size columns from `index` on: text `columns(x, begin, size)`
+  even,
+  odd,         // columns 0, 2, ... / 1, 3, ... of a tile with an even number of columns
+  interleave,  // (e, o): the inverse of even and odd
+  gather,      // (x, i): out[r, c] = x[r, i[r, c]], i int32
 };
 const char* name_of(Op op);
 std::optional<Op> op_named(const std::string& name);
@@ -114,12 +138,12 @@ using ExprPtr = std::shared_ptr<const Expr>;
 struct Expr {
   Op op;
   std::vector<ExprPtr> args;
-  DType dtype;                 // of the result
-  IndexExpr rows, columns;     // of the result
-  std::string name;            // variable, load
-  std::vector<Axis> slice;     // load
-  double value = 0;            // constant (int32 and f32 values are exact in double)
-  IndexExpr index;             // index, iota, columns, repeat_rows
+  DType dtype;              // of the result
+  IndexExpr rows, columns;  // of the result
+  std::string name;         // variable, load
+  std::vector<Axis> slice;  // load
+  double value = 0;         // constant (int32 and f32 values are exact in double)
+  IndexExpr index;          // index, iota, columns, repeat_rows
   CastMode mode = CastMode::exact;
   bool transpose_a = false, transpose_b = false;
   int origin = -1;
@@ -142,36 +166,69 @@ struct Tensor {
   int origin = -1;
 };
 
-struct CreateTensor { Tensor tensor; };                                            // role temporary; fresh for each execution
-struct View { std::string name, base; std::vector<IndexExpr> shape; };           // row-major reshape of the whole of `base`
-struct Assign { std::string name; ExprPtr value; bool declares = false; };
-struct Store { std::string tensor; std::vector<Axis> slice; ExprPtr value; };
-struct ReadIndex { std::string name, tensor; std::vector<IndexExpr> position; };  // int32 element as an index variable
+struct CreateTensor {
+  Tensor tensor;
+};  // role temporary; fresh for each execution
+struct View {
+  std::string name, base;
+  std::vector<IndexExpr> shape;
+};  // row-major reshape of the whole of `base`
+struct Assign {
+  std::string name;
+  ExprPtr value;
+  bool declares = false;
+};
+struct Store {
+  std::string tensor;
+  std::vector<Axis> slice;
+  ExprPtr value;
+};
+struct ReadIndex {
+  std::string name, tensor;
+  std::vector<IndexExpr> position;
+};  // int32 element as an index variable
 
 struct Loop {
   enum class Kind : uint8_t { parallel, range, pipeline };
   Kind kind = Kind::range;
-  int stages = 0;                 // pipeline
+  int stages = 0;  // pipeline
   std::string variable;
   // Integers: variable runs over begin .. begin + extent - 1. Tiles (tile > 0): variable is a span; iteration i has
   // .index = i, .begin = begin + i * tile, .size = min(tile, extent - i * tile); there are ceil(extent / tile) iterations.
   IndexExpr begin, extent;
   int64_t tile = 0;
-  std::string of_span;            // set where written as tiles(SPAN, n): begin and extent are that span's
+  std::string of_span;  // set where written as tiles(SPAN, n): begin and extent are that span's
   Block body;
 };
 
-struct At { std::string name; Block body; };
+struct At {
+  std::string name;
+  Block body;
+};
 
 enum class Compare : uint8_t { lt, le, eq, ne, ge, gt };
 const char* text_of(Compare compare);
-struct Comparison { IndexExpr left; Compare compare; IndexExpr right; };
+struct Comparison {
+  IndexExpr left;
+  Compare compare;
+  IndexExpr right;
+};
 using Condition = std::vector<Comparison>;  // all of them
 
-struct If { Condition condition; Block then_block, else_block; };
-struct Tap { std::string name; ExprPtr value; };
-struct Assume { Condition condition; };
-struct AssumeDistinct { std::string tile; };
+struct If {
+  Condition condition;
+  Block then_block, else_block;
+};
+struct Tap {
+  std::string name;
+  ExprPtr value;
+};
+struct Assume {
+  Condition condition;
+};
+struct AssumeDistinct {
+  std::string tile;
+};
 
 struct Statement {
   std::variant<CreateTensor, View, Assign, Store, ReadIndex, Loop, At, If, Tap, Assume, AssumeDistinct> node;
@@ -182,8 +239,8 @@ struct Statement {
 // ---- programs ---------------------------------------------------------------------------------------------------------------
 
 struct Dim {
-  std::string name;               // >= 1
-  int64_t typical = 0;            // 0: not declared
+  std::string name;     // >= 1
+  int64_t typical = 0;  // 0: not declared
   std::optional<int64_t> max;
   int origin = -1;
 };
@@ -192,7 +249,7 @@ struct Program {
   std::string name;
   Annotations annotations;
   std::vector<Dim> dims;
-  std::vector<Tensor> tensors;    // inputs, outputs, inouts in the order of the call
+  std::vector<Tensor> tensors;  // inputs, outputs, inouts in the order of the call
   Block body;
   std::vector<SourceLine> origins;
 
@@ -204,7 +261,10 @@ struct Program {
 // "cast-mode", ...). `where` is the author's line for that error; `origin` is stored in the node.
 
 // Where an expression was written.
-struct Written { SourceLine where; int origin = -1; };
+struct Written {
+  SourceLine where;
+  int origin = -1;
+};
 
 ExprPtr make_variable(std::string name, DType dtype, IndexExpr rows, IndexExpr columns, const Written& written = {});
 ExprPtr make_load(const std::string& tensor, DType dtype, std::vector<Axis> slice, const Written& written = {});
@@ -213,8 +273,9 @@ ExprPtr make_scalar(DType dtype, double value, const Written& written = {});
 ExprPtr make_index(IndexExpr index, const Written& written = {});
 ExprPtr make_iota(IndexExpr columns, IndexExpr begin, const Written& written = {});
 ExprPtr make_cast(ExprPtr x, DType to, CastMode mode, const Written& written = {});
-ExprPtr make_unary(Op op, ExprPtr x, const Written& written = {});            // neg ... log, reductions, transpose, even, odd
-ExprPtr make_binary(Op op, ExprPtr a, ExprPtr b, const Written& written = {});  // arithmetic, comparisons, interleave, gather, *_sum_acc
+ExprPtr make_unary(Op op, ExprPtr x, const Written& written = {});  // neg ... log, reductions, transpose, even, odd
+ExprPtr make_binary(Op op, ExprPtr a, ExprPtr b,
+                    const Written& written = {});  // arithmetic, comparisons, interleave, gather, *_sum_acc
 ExprPtr make_select(ExprPtr condition, ExprPtr a, ExprPtr b, const Written& written = {});
 ExprPtr make_matmul(ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written = {});
 ExprPtr make_matmul_acc(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written = {});
@@ -227,7 +288,9 @@ ExprPtr make_concat(Op op, std::vector<ExprPtr> parts, const Written& written = 
 ExprPtr with_args(const Expr& e, std::vector<ExprPtr> args);
 
 // The result shape of a slice: its non-point axes as [rows, columns]. More than two is a UserError.
-struct TileShape { IndexExpr rows, columns; };
+struct TileShape {
+  IndexExpr rows, columns;
+};
 TileShape shape_of_slice(const std::vector<Axis>& slice, const Written& written = {});
 bool is_one(const IndexExpr& e);
 

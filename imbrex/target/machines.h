@@ -1,4 +1,5 @@
-// Machine classes as tables: memories and units. Kernels are judged against them by `check`; the host's are advice to the scheduler.
+// Machine classes as tables: memories and units. Kernels are judged against them by `check`; the host's are advice to the
+// scheduler.
 #pragma once
 
 #include <cstdint>

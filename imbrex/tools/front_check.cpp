@@ -172,7 +172,8 @@ FrontReport check_front(const FrontCheck& check, const std::function<void(int64_
     const int64_t count = std::min(tokens_at_a_time, tokens - first);
     for (auto& [name, array] : slice(check.inputs, first, count)) inputs.insert_or_assign(name, std::move(array));
     const Tensors actual = slice(check.outputs, first, count);
-    const Tensors expected = check.expected ? slice(*check.expected, first, count) : reference::qkv_proj_rope(inputs, check.eps, &actual.at("qr"));
+    const Tensors expected =
+        check.expected ? slice(*check.expected, first, count) : reference::qkv_proj_rope(inputs, check.eps, &actual.at("qr"));
     compare_outputs(report, actual, expected, first);
     compare_stages(report, check, inputs, actual, first);
     for (auto& [name, kept] : report.expected)

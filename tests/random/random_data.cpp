@@ -15,7 +15,8 @@ float random_f32(Random& random, Temper temper) {
   const float tame = std::ldexp(static_cast<float>(random.between(-4096, 4096)), -10);
   if (temper == Temper::tame || random.chance(60)) return tame;
   if (temper == Temper::wide) return std::ldexp(tame, static_cast<int>(random.between(-30, 30)));
-  constexpr float specials[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-140f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, 0.5f, -1.5f};
+  constexpr float specials[] = {0.0f,       -0.0f,     INFINITY,        -INFINITY,        NAN,  0x1p-149f,
+                                -0x1p-140f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, 0.5f, -1.5f};
   if (random.chance(50)) return specials[random.below(std::size(specials))];
   return std::bit_cast<float>(static_cast<uint32_t>(random.next()));
 }
@@ -34,7 +35,8 @@ uint16_t random_sixteen_bits(Random& random, Temper temper, DType dtype) {
 
 int32_t random_int32(Random& random, Temper temper) {
   if (temper == Temper::tame) return static_cast<int32_t>(random.between(-1000, 1000));
-  constexpr int32_t specials[] = {0, -1, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max(), 16777217, -16842753};
+  constexpr int32_t specials[] = {0,        -1,       std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max(),
+                                  16777217, -16842753};
   return random.chance(20) ? specials[random.below(std::size(specials))] : static_cast<int32_t>(random.next());
 }
 
@@ -79,7 +81,8 @@ uint64_t Random::next() {
   return z ^ (z >> 31);
 }
 
-std::map<std::string, Array> random_inputs(const ir::Program& program, const std::map<std::string, int64_t>& dims, Random& random) {
+std::map<std::string, Array> random_inputs(const ir::Program& program, const std::map<std::string, int64_t>& dims,
+                                           Random& random) {
   std::map<std::string, Array> inputs;
   for (const ir::Tensor& tensor : program.tensors) {
     if (tensor.role == ir::Role::output) continue;

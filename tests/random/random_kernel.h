@@ -1,5 +1,6 @@
 // Random tile programs that are correct by construction: verified, in bounds, without races, every output written, and run by the
-// interpreter's checked mode without a fault. They use the whole language. Everything is a function of the seed alone, on any machine.
+// interpreter's checked mode without a fault. They use the whole language. Everything is a function of the seed alone, on any
+// machine.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +27,9 @@ class Random {
 };
 
 struct Limits {
-  int64_t extent = 40;   // the largest dimension or constant extent
-  int stages = 3;        // loop nests, each filling one tensor
-  int depth = 4;         // of expressions
+  int64_t extent = 40;  // the largest dimension or constant extent
+  int stages = 3;       // loop nests, each filling one tensor
+  int depth = 4;        // of expressions
 };
 
 struct RandomCase {
@@ -40,8 +41,10 @@ struct RandomCase {
 
 RandomCase random_case(uint64_t seed, const Limits& limits = {});
 ir::Program random_program(Random& random, const Limits& limits);
-// Data for a program's inputs and inouts. An int32 tensor annotated `@below(n)` holds values in [0, n), with `@distinct` different ones.
-std::map<std::string, Array> random_inputs(const ir::Program& program, const std::map<std::string, int64_t>& dims, Random& random);
+// Data for a program's inputs and inouts. An int32 tensor annotated `@below(n)` holds values in [0, n), with `@distinct`
+// different ones.
+std::map<std::string, Array> random_inputs(const ir::Program& program, const std::map<std::string, int64_t>& dims,
+                                           Random& random);
 
 // The smallest case found that still fails, by dropping statements, unwrapping blocks and shrinking dimensions. `fails` sees only
 // programs that verify; it should return false for a program that fails in another way than the one sought.

@@ -50,7 +50,9 @@ class Generator {
   };
 
   template <class Choices>
-  auto pick(const Choices& choices) { return choices[static_cast<size_t>(random_.below(static_cast<int64_t>(std::size(choices))))]; }
+  auto pick(const Choices& choices) {
+    return choices[static_cast<size_t>(random_.below(static_cast<int64_t>(std::size(choices))))];
+  }
   int64_t small(int64_t most) { return random_.between(1, std::min(most, limits_.extent)); }
   std::string fresh(const char* stem) { return stem + std::to_string(names_++); }
   CastMode mode() { return static_cast<CastMode>(random_.between(1, 5)); }
@@ -85,7 +87,8 @@ class Generator {
   std::string carried(const Extent& rows, const Extent& columns);
   void choose(const std::string& variable, const Extent& rows, const Extent& columns);
   void assume_below(const std::string& index, int64_t end) {
-    emit(ir::Assume{{{ir::named(index), ir::Compare::ge, ir::constant(0)}, {ir::named(index), ir::Compare::lt, ir::constant(end)}}});
+    emit(ir::Assume{
+        {{ir::named(index), ir::Compare::ge, ir::constant(0)}, {ir::named(index), ir::Compare::lt, ir::constant(end)}}});
   }
   std::string gathered_rows(const Extent& columns, int64_t count);
   void prepare(const Extent& rows, const Extent& columns);
@@ -96,17 +99,18 @@ class Generator {
   Random& random_;
   Limits limits_;
   ir::Program program_;
-  std::vector<ir::Tensor> finished_;   // tensors that are written completely, and outside all loops
-  std::vector<Variable> variables_;    // in scope
+  std::vector<ir::Tensor> finished_;  // tensors that are written completely, and outside all loops
+  std::vector<Variable> variables_;   // in scope
   std::vector<Block*> blocks_;
-  std::vector<std::string> spans_;     // in scope
-  std::vector<ir::View> views_;        // at the top of the program
+  std::vector<std::string> spans_;  // in scope
+  std::vector<ir::View> views_;     // at the top of the program
   int names_ = 0;
 };
 
 Axis range_of(const Extent& e) { return {Axis::Kind::range, e.begin, e.size, {}}; }
 
-// ---- leaves --------------------------------------------------------------------------------------------------------------------
+// ---- leaves
+// --------------------------------------------------------------------------------------------------------------------
 
 ExprPtr Generator::number(DType dtype) {
   if (dtype == DType::int32) return ir::make_scalar(dtype, static_cast<double>(random_.between(-300, 300)));
@@ -117,7 +121,8 @@ ExprPtr Generator::number(DType dtype) {
 ExprPtr Generator::load(DType dtype, const Extent& rows, const Extent& columns) {
   std::vector<std::string> fitting;
   const auto fits = [&](const ir::Tensor& tensor) {
-    return tensor.dtype == dtype && tensor.shape.size() == 2 && tensor.annotations.empty() && same(tensor.shape[0], rows.total) && same(tensor.shape[1], columns.total);
+    return tensor.dtype == dtype && tensor.shape.size() == 2 && tensor.annotations.empty() && same(tensor.shape[0], rows.total) &&
+           same(tensor.shape[1], columns.total);
   };
   for (const ir::Tensor& tensor : program_.tensors)
     if (tensor.role == ir::Role::input && fits(tensor)) fitting.push_back(tensor.name);
@@ -136,13 +141,16 @@ ExprPtr Generator::load_view(DType dtype, const Extent& rows, const Extent& colu
   const std::string base = fresh("x"), view = fresh("v");
   program_.tensors.push_back({base, dtype, {rows.total, mul(ir::constant(planes), columns.total)}, ir::Role::input, {}, -1});
   views_.push_back({view, base, {rows.total, columns.total, ir::constant(planes)}});
-  return ir::make_load(view, dtype, {range_of(rows), range_of(columns), {Axis::Kind::point, ir::constant(random_.below(planes)), ir::constant(1), {}}});
+  return ir::make_load(
+      view, dtype,
+      {range_of(rows), range_of(columns), {Axis::Kind::point, ir::constant(random_.below(planes)), ir::constant(1), {}}});
 }
 
 ExprPtr Generator::leaf(DType dtype, const Extent& rows, const Extent& columns) {
   std::vector<Variable> fitting;
   for (const Variable& variable : variables_)
-    if (variable.dtype == dtype && same(variable.rows, rows.size) && same(variable.columns, columns.size)) fitting.push_back(variable);
+    if (variable.dtype == dtype && same(variable.rows, rows.size) && same(variable.columns, columns.size))
+      fitting.push_back(variable);
   if (!fitting.empty() && random_.chance(60)) {
     const Variable variable = pick(fitting);
     return ir::make_variable(variable.name, dtype, variable.rows, variable.columns);
@@ -155,7 +163,8 @@ ExprPtr Generator::leaf(DType dtype, const Extent& rows, const Extent& columns) 
   return can_view && random_.chance(10) ? load_view(dtype, rows, columns) : load(dtype, rows, columns);
 }
 
-// ---- operations ----------------------------------------------------------------------------------------------------------------
+// ---- operations
+// ----------------------------------------------------------------------------------------------------------------
 
 ExprPtr Generator::value(DType dtype, const Extent& rows, const Extent& columns, int depth) {
   if (depth <= 0 || random_.chance(15)) return leaf(dtype, rows, columns);
@@ -234,7 +243,9 @@ ExprPtr Generator::reduction(DType dtype, const Extent& rows, const Extent& colu
 }
 
 ExprPtr Generator::product(DType dtype, const Extent& rows, const Extent& columns, int depth) {
-  const DType a = dtype == DType::f32 ? (random_.chance(60) ? DType::bf16 : DType::f32) : random_.chance(60) ? DType::int8 : DType::uint8;
+  const DType a = dtype == DType::f32  ? (random_.chance(60) ? DType::bf16 : DType::f32)
+                  : random_.chance(60) ? DType::int8
+                                       : DType::uint8;
   const DType b = dtype == DType::f32 ? a : DType::int8;
   const Extent inner = whole(small(24));
   const bool transpose_a = random_.chance(20), transpose_b = random_.chance(30);
@@ -301,7 +312,8 @@ ExprPtr Generator::moved(DType dtype, const Extent& rows, const Extent& columns,
   return computed(dtype, rows, columns, depth);
 }
 
-// ---- statements ------------------------------------------------------------------------------------------------------------------
+// ---- statements
+// ------------------------------------------------------------------------------------------------------------------
 
 std::string Generator::let(ExprPtr x) {
   const std::string name = fresh("t");
@@ -377,7 +389,8 @@ std::string Generator::accumulated_column_sum(const Extent& columns, int depth) 
   emit(ir::Assign{name, ir::make_constant(dtype, ir::constant(1), columns.size, 0), true});
   over(whole(small(40)), false, 1, [&](const Extent& k) {
     ExprPtr more = value(dtype, k, columns, depth);
-    rebind(name, ir::make_binary(Op::col_sum_acc, ir::make_variable(name, dtype, ir::constant(1), columns.size), std::move(more)));
+    rebind(name,
+           ir::make_binary(Op::col_sum_acc, ir::make_variable(name, dtype, ir::constant(1), columns.size), std::move(more)));
   });
   return let(ir::make_variable(name, dtype, ir::constant(1), columns.size));
 }
@@ -387,7 +400,8 @@ std::string Generator::accumulated_sum(const Extent& rows, int depth) {
   emit(ir::Assign{name, ir::make_constant(DType::f32, rows.size, ir::constant(1), 0), true});
   over(whole(small(150)), false, 1, [&](const Extent& k) {
     ExprPtr more = value(DType::f32, rows, k, depth);
-    rebind(name, ir::make_binary(Op::row_sum_acc, ir::make_variable(name, DType::f32, rows.size, ir::constant(1)), std::move(more)));
+    rebind(name,
+           ir::make_binary(Op::row_sum_acc, ir::make_variable(name, DType::f32, rows.size, ir::constant(1)), std::move(more)));
   });
   return let(ir::make_variable(name, DType::f32, rows.size, ir::constant(1)));
 }
@@ -406,7 +420,8 @@ std::string Generator::accumulated_product(const Extent& rows, const Extent& col
   };
   const auto accumulate = [&](const Extent& k) {
     auto [left, right] = operands(k);
-    rebind(name, ir::make_matmul_acc(ir::make_variable(name, result, rows.size, columns.size), left, right, transpose_a, transpose_b));
+    rebind(name,
+           ir::make_matmul_acc(ir::make_variable(name, result, rows.size, columns.size), left, right, transpose_a, transpose_b));
   };
   if (inner > chunk && random_.chance(50)) {
     const int64_t peeled_inner = inner - inner % chunk;  // whole chunks, the first of them peeled
@@ -468,7 +483,8 @@ void Generator::choose(const std::string& variable, const Extent& rows, const Ex
 std::string Generator::gathered_rows(const Extent& columns, int64_t count) {
   const int64_t table_rows = random_.between(1, 9);
   const std::string indices = fresh("index"), table = fresh("table");
-  program_.tensors.push_back({indices, DType::int32, {ir::constant(1), ir::constant(count)}, ir::Role::input, {{"below", {table_rows}}}, -1});
+  program_.tensors.push_back(
+      {indices, DType::int32, {ir::constant(1), ir::constant(count)}, ir::Role::input, {{"below", {table_rows}}}, -1});
   program_.tensors.push_back({table, DType::f32, {ir::constant(table_rows), columns.total}, ir::Role::input, {}, -1});
   const Axis every = range_of(columns);
   if (count == 1 && random_.chance(60)) {
@@ -492,7 +508,8 @@ void Generator::prepare(const Extent& rows, const Extent& columns) {
   if (random_.chance(15)) gathered_rows(columns, random_.between(1, 2));
   if (random_.chance(25)) {  // through a tensor of the iteration's own
     ir::Tensor scratch{fresh("scratch"), pick(kTypes), {rows.size, columns.size}, ir::Role::temporary, {}, -1};
-    const std::vector<Axis> all{{Axis::Kind::range, ir::constant(0), rows.size, {}}, {Axis::Kind::range, ir::constant(0), columns.size, {}}};
+    const std::vector<Axis> all{{Axis::Kind::range, ir::constant(0), rows.size, {}},
+                                {Axis::Kind::range, ir::constant(0), columns.size, {}}};
     emit(ir::CreateTensor{scratch});
     emit(ir::Store{scratch.name, all, value(scratch.dtype, rows, columns, 2)});
     let(ir::make_load(scratch.name, scratch.dtype, all));
@@ -512,7 +529,12 @@ void Generator::stage(bool last) {
   };
   const Extent rows = extent(), columns = random_.chance(30) ? extent() : whole(small(limits_.extent));
   const bool is_output = last || random_.chance(50);
-  const ir::Tensor tensor{fresh(is_output ? "y" : "s"), pick(kTypes), {rows.total, columns.total}, is_output ? ir::Role::output : ir::Role::temporary, {}, -1};
+  const ir::Tensor tensor{fresh(is_output ? "y" : "s"),
+                          pick(kTypes),
+                          {rows.total, columns.total},
+                          is_output ? ir::Role::output : ir::Role::temporary,
+                          {},
+                          -1};
   if (is_output)
     program_.tensors.push_back(tensor);
   else
@@ -544,7 +566,12 @@ void Generator::scatter_stage() {
   const int64_t count = random_.between(1, 5), rows = random_.between(count, 9);
   const Extent columns = whole(small(limits_.extent));
   const std::string indices = fresh("index"), state = fresh("state");
-  program_.tensors.push_back({indices, DType::int32, {ir::constant(1), ir::constant(count)}, ir::Role::input, {{"below", {rows}}, {"distinct", {}}}, -1});
+  program_.tensors.push_back({indices,
+                              DType::int32,
+                              {ir::constant(1), ir::constant(count)},
+                              ir::Role::input,
+                              {{"below", {rows}}, {"distinct", {}}},
+                              -1});
   program_.tensors.push_back({state, DType::f32, {ir::constant(rows), columns.total}, ir::Role::inout, {}, -1});
   const std::string list = let(ir::make_load(indices, DType::int32, {range_of(kOne), range_of(whole(count))}));
   assume_below(list, rows);

@@ -98,7 +98,8 @@ bool shrink_values(RandomCase& smallest, const std::function<bool(const RandomCa
     const bool has_constants = like->dtype != DType::bf16 && like->dtype != DType::f16 && like->dtype != DType::boolean;
     const ir::ExprPtr zero = ir::make_constant(has_constants ? like->dtype : DType::f32, like->rows, like->columns, 0);
     if (has_constants) return zero;
-    return like->dtype == DType::boolean ? ir::make_binary(ir::Op::ne, zero, zero) : ir::make_cast(zero, like->dtype, ir::CastMode::rint);
+    return like->dtype == DType::boolean ? ir::make_binary(ir::Op::ne, zero, zero)
+                                         : ir::make_cast(zero, like->dtype, ir::CastMode::rint);
   };
   size_t count = 0;
   ir::for_each_statement(smallest.program.body, [&](const Statement&) { return ++count, true; });
@@ -113,8 +114,8 @@ bool shrink_values(RandomCase& smallest, const std::function<bool(const RandomCa
         if (!value || (*value)->args.empty() || argument > (*value)->args.size()) return true;
         exhausted = false;
         const ir::ExprPtr simpler = argument == 0 ? zeros(*value) : (*value)->args[argument - 1];
-        changed = simpler->dtype == (*value)->dtype && same(simpler->rows, (*value)->rows) && same(simpler->columns, (*value)->columns) &&
-                  !ir::equal(simpler, *value);
+        changed = simpler->dtype == (*value)->dtype && same(simpler->rows, (*value)->rows) &&
+                  same(simpler->columns, (*value)->columns) && !ir::equal(simpler, *value);
         *value = simpler;
         return true;
       });

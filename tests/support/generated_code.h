@@ -38,8 +38,9 @@ class GeneratedCode {
     std::ofstream(source) << generated.source;
     const char* compiler = std::getenv("CXX");
     const char* more_flags = std::getenv("IMBREX_GENERATED_FLAGS");
-    std::string command = fmt::format("{} -std=c++20 -Wall -Wextra -Werror {} -shared -fPIC -I{} {} -o {} {}", compiler ? compiler : "c++",
-                                      optimization, IMBREX_SOURCE_DIR, source, library, more_flags ? more_flags : "");
+    std::string command =
+        fmt::format("{} -std=c++20 -Wall -Wextra -Werror {} -shared -fPIC -I{} {} -o {} {}", compiler ? compiler : "c++",
+                    optimization, IMBREX_SOURCE_DIR, source, library, more_flags ? more_flags : "");
     for (const std::string& flag : target::compiler_flags(isa)) command += " " + flag;
     if (std::system((command + " > " + log + " 2>&1").c_str()) != 0) {
       std::ifstream in(log);
@@ -72,7 +73,8 @@ class GeneratedCode {
 class Guarded {
  public:
   explicit Guarded(size_t bytes, unsigned char fill = 0xa5)
-      : bytes_(bytes), memory_(static_cast<unsigned char*>(std::aligned_alloc(64, (bytes + 2 * kGuard + 63) / 64 * 64)), std::free) {
+      : bytes_(bytes),
+        memory_(static_cast<unsigned char*>(std::aligned_alloc(64, (bytes + 2 * kGuard + 63) / 64 * 64)), std::free) {
     std::memset(memory_.get(), 0x5c, (bytes + 2 * kGuard + 63) / 64 * 64);
     std::memset(data(), fill, bytes);
     if (!__asan_poison_memory_region || bytes == 0) return;
@@ -115,10 +117,12 @@ struct Bound {
     for (int64_t row = 0; row < rows; ++row) copy(memory.data() + row * step * bytes, row * columns * bytes, columns * bytes);
   }
   void put(const Array& array) const {
-    for_each_row(array, [&](unsigned char* at, int64_t offset, int64_t n) { std::memcpy(at, array.bytes.data() + offset, size_t(n)); });
+    for_each_row(array,
+                 [&](unsigned char* at, int64_t offset, int64_t n) { std::memcpy(at, array.bytes.data() + offset, size_t(n)); });
   }
   void get(Array& array) const {
-    for_each_row(array, [&](unsigned char* at, int64_t offset, int64_t n) { std::memcpy(array.bytes.data() + offset, at, size_t(n)); });
+    for_each_row(array,
+                 [&](unsigned char* at, int64_t offset, int64_t n) { std::memcpy(array.bytes.data() + offset, at, size_t(n)); });
   }
   std::vector<int64_t> strides;
   Guarded memory;
@@ -166,8 +170,8 @@ inline RunResult run_generated(const ir::Program& program, const imbrex_kernel* 
   std::barrier barrier(threads);
   const auto wait = [](void* user) { static_cast<std::barrier<>*>(user)->arrive_and_wait(); };
   const auto work = [&](int ith) {
-    const imbrex_call call{dim_values.data(), tensors.data(), workspace.data(), ith,       threads,   wait, &barrier,
-                           watch.trace,       watch.user,     watch.tap,        watch.user, &result.failed_assumption};
+    const imbrex_call call{dim_values.data(), tensors.data(), workspace.data(), ith,       threads,    wait,
+                           &barrier,          watch.trace,    watch.user,       watch.tap, watch.user, &result.failed_assumption};
     kernel->run(&call);
   };
   std::vector<std::thread> others;
@@ -185,8 +189,9 @@ inline RunResult run_generated(const ir::Program& program, const imbrex_kernel* 
 }
 
 // What a run of the kernel gives that is not expected, with the program's text; nothing if all is equal.
-inline std::optional<std::string> difference_between(const Tensors& expected, const ir::Program& program, const imbrex_kernel* kernel,
-                                                     const Dims& dims, const Tensors& inputs, int threads, int64_t padding) {
+inline std::optional<std::string> difference_between(const Tensors& expected, const ir::Program& program,
+                                                     const imbrex_kernel* kernel, const Dims& dims, const Tensors& inputs,
+                                                     int threads, int64_t padding) {
   const RunResult actual = run_generated(program, kernel, dims, inputs, threads, padding);
   std::string found = actual.error;
   if (actual.failed_assumption) found += fmt::format("assumption {} failed; ", actual.failed_assumption);
@@ -201,8 +206,9 @@ inline std::optional<std::string> difference_between(const Tensors& expected, co
 }
 
 // The same against what the interpreter makes of the program.
-inline std::optional<std::string> difference_from_interpreter(const ir::Program& program, const imbrex_kernel* kernel, const Dims& dims,
-                                                              const Tensors& inputs, int threads, int64_t padding) {
+inline std::optional<std::string> difference_from_interpreter(const ir::Program& program, const imbrex_kernel* kernel,
+                                                              const Dims& dims, const Tensors& inputs, int threads,
+                                                              int64_t padding) {
   Tensors expected = inputs;
   interpret::run(program, dims, expected);
   return difference_between(expected, program, kernel, dims, inputs, threads, padding);

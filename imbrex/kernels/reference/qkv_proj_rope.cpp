@@ -264,8 +264,8 @@ std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& i
   const int64_t tokens = in("x").shape[0], heads = in("wq_b").shape[1] / head_dim;
   const Estimate normed = attention_norm(in("x"), in("norm_w"), eps);
   const Array n = as_bf16(normed);
-  const Estimate r = latent_of(values_of(n), tokens, in("wq_a"), in("gamma_cq"), eps,
-                               settled ? rounding_slack(normed) : std::vector<double>());
+  const Estimate r =
+      latent_of(values_of(n), tokens, in("wq_a"), in("gamma_cq"), eps, settled ? rounding_slack(normed) : std::vector<double>());
   const Quantized quantized = quantize(as_bf16(r));
   Estimate kv = latent(n, in("wkv"), in("gamma_ckv"), eps);
   rotate_tail(kv, in("rope_cos"), in("rope_sin"));

@@ -43,10 +43,11 @@ Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, 
 // All of it with every rounding point of the definition: q bf16 [T, H, 512], kv bf16 [T, 512], qr int8 [T, Q], qr_scale f32 [T,
 // 1].
 //
-// Near a tie two integers of qr can be right: f32 sums may fall on the one side, sums in double on the other, and one step of qr moves
-// all of a row's q. `settled` is a qr to follow there: where its integer is one of those that the error bounds leave, q is computed
-// from it; anywhere else, and in the result's own qr, the reference's integer stands.
-std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps, const Array* settled = nullptr);
+// Near a tie two integers of qr can be right: f32 sums may fall on the one side, sums in double on the other, and one step of qr
+// moves all of a row's q. `settled` is a qr to follow there: where its integer is one of those that the error bounds leave, q is
+// computed from it; anywhere else, and in the result's own qr, the reference's integer stands.
+std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps,
+                                           const Array* settled = nullptr);
 
 // The same operator without any rounding or quantization: what the rounding points cost is measured against this.
 struct Unquantized {

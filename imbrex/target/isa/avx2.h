@@ -8,16 +8,24 @@
 namespace imbrex::isa {
 namespace {
 
-struct vf { __m256 low, high; };
-struct vi { __m256i low, high; };
-struct vm { __m256i low, high; };  // all ones or all zeros in each lane
+struct vf {
+  __m256 low, high;
+};
+struct vi {
+  __m256i low, high;
+};
+struct vm {
+  __m256i low, high;
+};  // all ones or all zeros in each lane
 
-template <> struct Lanes<vf> {
+template <>
+struct Lanes<vf> {
   using Int = vi;
   using Mask = vm;
 };
 
-// ---- making, bits ---------------------------------------------------------------------------------------------------------------
+// ---- making, bits
+// ---------------------------------------------------------------------------------------------------------------
 
 IMBREX_OP vf broadcast(float value) { return {_mm256_set1_ps(value), _mm256_set1_ps(value)}; }
 IMBREX_OP vi broadcast_i(int32_t value) { return {_mm256_set1_epi32(value), _mm256_set1_epi32(value)}; }
@@ -25,28 +33,44 @@ IMBREX_OP vi iota_i(int32_t first) {
   const __m256i low = _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   return {low, _mm256_add_epi32(low, _mm256_set1_epi32(8))};
 }
-template <> IMBREX_OP vf fill<vf>(float value) { return broadcast(value); }
-template <> IMBREX_OP vi fill_i<vi>(int32_t value) { return broadcast_i(value); }
+template <>
+IMBREX_OP vf fill<vf>(float value) {
+  return broadcast(value);
+}
+template <>
+IMBREX_OP vi fill_i<vi>(int32_t value) {
+  return broadcast_i(value);
+}
 
 IMBREX_OP vi bits_of(vf x) { return {_mm256_castps_si256(x.low), _mm256_castps_si256(x.high)}; }
 IMBREX_OP vf float_of_bits(vi x) { return {_mm256_castsi256_ps(x.low), _mm256_castsi256_ps(x.high)}; }
-template <int n> IMBREX_OP vi shift_left(vi a) { return {_mm256_slli_epi32(a.low, n), _mm256_slli_epi32(a.high, n)}; }
-template <int n> IMBREX_OP vi shift_right(vi a) { return {_mm256_srli_epi32(a.low, n), _mm256_srli_epi32(a.high, n)}; }
-template <int n> IMBREX_OP vi shift_right_signed(vi a) { return {_mm256_srai_epi32(a.low, n), _mm256_srai_epi32(a.high, n)}; }
+template <int n>
+IMBREX_OP vi shift_left(vi a) {
+  return {_mm256_slli_epi32(a.low, n), _mm256_slli_epi32(a.high, n)};
+}
+template <int n>
+IMBREX_OP vi shift_right(vi a) {
+  return {_mm256_srli_epi32(a.low, n), _mm256_srli_epi32(a.high, n)};
+}
+template <int n>
+IMBREX_OP vi shift_right_signed(vi a) {
+  return {_mm256_srai_epi32(a.low, n), _mm256_srai_epi32(a.high, n)};
+}
 
-// ---- operations that are one instruction on each half -----------------------------------------------------------------------------
+// ---- operations that are one instruction on each half
+// -----------------------------------------------------------------------------
 
 #define IMBREX_UNARY(name, R, T, instruction) \
   IMBREX_OP R name(T x) { return {instruction(x.low), instruction(x.high)}; }
 #define IMBREX_BINARY(name, T, instruction) \
   IMBREX_OP T name(T a, T b) { return {instruction(a.low, b.low), instruction(a.high, b.high)}; }
-#define IMBREX_COMPARISON(name, condition)                                                 \
-  IMBREX_OP vm name(vf a, vf b) {                                                          \
-    return {_mm256_castps_si256(_mm256_cmp_ps(a.low, b.low, condition)),                   \
-            _mm256_castps_si256(_mm256_cmp_ps(a.high, b.high, condition))};                \
+#define IMBREX_COMPARISON(name, condition)                                  \
+  IMBREX_OP vm name(vf a, vf b) {                                           \
+    return {_mm256_castps_si256(_mm256_cmp_ps(a.low, b.low, condition)),    \
+            _mm256_castps_si256(_mm256_cmp_ps(a.high, b.high, condition))}; \
   }
-#define IMBREX_INTEGRAL(name, mode)                                                        \
-  IMBREX_OP vf name(vf x) {                                                                \
+#define IMBREX_INTEGRAL(name, mode)                                                                               \
+  IMBREX_OP vf name(vf x) {                                                                                       \
     return {_mm256_round_ps(x.low, mode | _MM_FROUND_NO_EXC), _mm256_round_ps(x.high, mode | _MM_FROUND_NO_EXC)}; \
   }
 IMBREX_BINARY(bit_and, vi, _mm256_and_si256)
@@ -83,7 +107,8 @@ IMBREX_INTEGRAL(integral_ceil, _MM_FROUND_TO_POS_INF)
 #undef IMBREX_COMPARISON
 #undef IMBREX_INTEGRAL
 
-// ---- the other comparisons, selection, arithmetic -----------------------------------------------------------------------------------
+// ---- the other comparisons, selection, arithmetic
+// -----------------------------------------------------------------------------------
 
 IMBREX_OP vm inverse(vm x) {
   const __m256i ones = _mm256_set1_epi32(-1);
@@ -119,7 +144,8 @@ IMBREX_OP vf max(vf a, vf b) { return {max(a.low, b.low), max(a.high, b.high)}; 
 IMBREX_OP vi i32_of(vm x) { return bit_and({x.low, x.high}, broadcast_i(1)); }
 IMBREX_OP vf f32_of(vm x) { return float_of_bits(bit_and({x.low, x.high}, broadcast_i(0x3f800000))); }
 
-// ---- loads: 16 lanes, or the first n and zeros --------------------------------------------------------------------------------------
+// ---- loads: 16 lanes, or the first n and zeros
+// --------------------------------------------------------------------------------------
 
 IMBREX_OP vm first_lanes(int n) { return lt(iota_i(0), broadcast_i(n)); }
 
@@ -136,7 +162,8 @@ IMBREX_OP vf load_f32(const void* p) { return float_of_bits(load_i32(p)); }
 IMBREX_OP vf load_f32(const void* p, int n) { return float_of_bits(load_i32(p, n)); }
 
 // AVX2 masks no lanes smaller than 32 bits: a copy of the bytes that exist is loaded, and stored from.
-template <int bytes_per_lane> struct LanesInMemory {
+template <int bytes_per_lane>
+struct LanesInMemory {
   alignas(32) char bytes[16 * bytes_per_lane];
   LanesInMemory() = default;
   IMBREX_OP LanesInMemory(const void* p, int n) : bytes{} { memcpy(bytes, p, static_cast<size_t>(n * bytes_per_lane)); }
@@ -145,8 +172,8 @@ template <int bytes_per_lane> struct LanesInMemory {
 
 IMBREX_OP vf load_bf16(const void* p) {
   const __m128i* const halves = static_cast<const __m128i*>(p);
-  return float_of_bits(shift_left<16>(
-      vi{_mm256_cvtepu16_epi32(_mm_loadu_si128(halves)), _mm256_cvtepu16_epi32(_mm_loadu_si128(halves + 1))}));
+  return float_of_bits(
+      shift_left<16>(vi{_mm256_cvtepu16_epi32(_mm_loadu_si128(halves)), _mm256_cvtepu16_epi32(_mm_loadu_si128(halves + 1))}));
 }
 IMBREX_OP vf load_f16(const void* p) {
   const __m128i* const halves = static_cast<const __m128i*>(p);
@@ -167,7 +194,8 @@ IMBREX_OP vi load_i8(const void* p, int n) { return load_i8(LanesInMemory<1>(p, 
 IMBREX_OP vi load_u8(const void* p, int n) { return load_u8(LanesInMemory<1>(p, n).bytes); }
 IMBREX_OP vm load_mask(const void* p, int n) { return load_mask(LanesInMemory<1>(p, n).bytes); }
 
-// ---- stores: 16 lanes, or the first n -------------------------------------------------------------------------------------------------
+// ---- stores: 16 lanes, or the first n
+// -------------------------------------------------------------------------------------------------
 
 IMBREX_OP void store_i32(void* p, vi x) {
   __m256i* const halves = static_cast<__m256i*>(p);
@@ -217,10 +245,12 @@ IMBREX_PARTIAL_STORE(store_u8, vi, 1)
 IMBREX_PARTIAL_STORE(store_mask, vm, 1)
 #undef IMBREX_PARTIAL_STORE
 
-// ---- permutations of 32 consecutive columns -------------------------------------------------------------------------------------------
+// ---- permutations of 32 consecutive columns
+// -------------------------------------------------------------------------------------------
 
 // The even (or odd) lanes of two registers one after the other.
-template <int first> IMBREX_OP __m256i every_second(__m256i a, __m256i b) {
+template <int first>
+IMBREX_OP __m256i every_second(__m256i a, __m256i b) {
   constexpr int pick = first == 0 ? _MM_SHUFFLE(2, 0, 2, 0) : _MM_SHUFFLE(3, 1, 3, 1);
   const __m256 quarters = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), pick);
   return _mm256_permute4x64_epi64(_mm256_castps_si256(quarters), _MM_SHUFFLE(3, 1, 2, 0));
@@ -235,7 +265,8 @@ IMBREX_OP vi interleaved(__m256i e, __m256i o) {
 IMBREX_OP vi interleave_lo(vi e, vi o) { return interleaved(e.low, o.low); }
 IMBREX_OP vi interleave_hi(vi e, vi o) { return interleaved(e.high, o.high); }
 
-// ---- what the contractions are made of (isa/matmul.h) ---------------------------------------------------------------------------------
+// ---- what the contractions are made of (isa/matmul.h)
+// ---------------------------------------------------------------------------------
 
 // Of 16 registers, 6 hold a tile of C and 4 a group of B; with a fourth row g++ 12 keeps part of it on the stack.
 constexpr int kFewRows = 1, kFewVectors = 2, kManyVectors = 1;
@@ -273,14 +304,18 @@ class FlushToZero {
 
 // Sixteen-bit products summed in pairs are exact for bytes; the instruction on bytes themselves saturates. Of each group's four
 // elements of k, the even ones are multiplied together and the odd ones together.
-struct PairsOfBytes { __m256i even_low, odd_low, even_high, odd_high; };
+struct PairsOfBytes {
+  __m256i even_low, odd_low, even_high, odd_high;
+};
 IMBREX_OP __m256i even_unsigned(__m256i x) { return _mm256_and_si256(x, _mm256_set1_epi16(0xff)); }
 IMBREX_OP __m256i odd_unsigned(__m256i x) { return _mm256_srli_epi16(x, 8); }
 IMBREX_OP __m256i even_signed(__m256i x) { return _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8); }
 IMBREX_OP __m256i odd_signed(__m256i x) { return _mm256_srai_epi16(x, 8); }
 IMBREX_OP vi multiply_add_pairs(vi sum, PairsOfBytes b, __m256i even_a, __m256i odd_a) {
-  sum.low = _mm256_add_epi32(sum.low, _mm256_add_epi32(_mm256_madd_epi16(b.even_low, even_a), _mm256_madd_epi16(b.odd_low, odd_a)));
-  sum.high = _mm256_add_epi32(sum.high, _mm256_add_epi32(_mm256_madd_epi16(b.even_high, even_a), _mm256_madd_epi16(b.odd_high, odd_a)));
+  sum.low =
+      _mm256_add_epi32(sum.low, _mm256_add_epi32(_mm256_madd_epi16(b.even_low, even_a), _mm256_madd_epi16(b.odd_low, odd_a)));
+  sum.high =
+      _mm256_add_epi32(sum.high, _mm256_add_epi32(_mm256_madd_epi16(b.even_high, even_a), _mm256_madd_epi16(b.odd_high, odd_a)));
   // g++ would move one row's products before another's additions and run out of registers.
   __asm__("" : "+x"(sum.low), "+x"(sum.high));
   return sum;
@@ -329,7 +364,9 @@ struct DotBf16 {
   using Element = uint16_t;
   using Result = float;
   using Accumulator = vf;
-  struct Columns { __m256 even_low, odd_low, even_high, odd_high; };
+  struct Columns {
+    __m256 even_low, odd_low, even_high, odd_high;
+  };
   using Mode = FlushToZero;
   static constexpr bool weights_are_offset = false;
   IMBREX_OP static Columns load(const char* packed) {

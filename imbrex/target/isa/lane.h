@@ -1,15 +1,14 @@
-// One lane: every operation on one float, int32 or bool, for baseline x86-64. The vectors of the scalar ISA are sixteen of these, and
-// what is written once over lanes and vectors (isa/math.h) uses them for single values on every ISA.
+// One lane: every operation on one float, int32 or bool, for baseline x86-64. The vectors of the scalar ISA are sixteen of these,
+// and what is written once over lanes and vectors (isa/math.h) uses them for single values on every ISA.
 //
 // This and the other headers in this folder are included by generated code, one ISA in one file. Everything is in an unnamed
 // namespace: no symbol leaves the file, so that code for one ISA is never called from code for another. For the same reason, and
 // for the time to compile, they include no C++ standard header.
 #pragma once
 
+#include <emmintrin.h>
 #include <stdint.h>
 #include <string.h>
-
-#include <emmintrin.h>
 
 #define IMBREX_OP inline __attribute__((always_inline))
 
@@ -31,11 +30,21 @@ IMBREX_OP float float_of_bits(int32_t bits) {
 IMBREX_OP int32_t bit_and(int32_t a, int32_t b) { return a & b; }
 IMBREX_OP int32_t bit_or(int32_t a, int32_t b) { return a | b; }
 IMBREX_OP int32_t bit_xor(int32_t a, int32_t b) { return a ^ b; }
-template <int n> IMBREX_OP int32_t shift_left(int32_t a) { return static_cast<int32_t>(static_cast<uint32_t>(a) << n); }
-template <int n> IMBREX_OP int32_t shift_right(int32_t a) { return static_cast<int32_t>(static_cast<uint32_t>(a) >> n); }
-template <int n> IMBREX_OP int32_t shift_right_signed(int32_t a) { return a >> n; }
+template <int n>
+IMBREX_OP int32_t shift_left(int32_t a) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) << n);
+}
+template <int n>
+IMBREX_OP int32_t shift_right(int32_t a) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) >> n);
+}
+template <int n>
+IMBREX_OP int32_t shift_right_signed(int32_t a) {
+  return a >> n;
+}
 
-// ---- comparisons and selection --------------------------------------------------------------------------------------------------
+// ---- comparisons and selection
+// --------------------------------------------------------------------------------------------------
 
 IMBREX_OP bool eq(float a, float b) { return a == b; }
 IMBREX_OP bool ne(float a, float b) { return a != b; }
@@ -54,7 +63,8 @@ IMBREX_OP float select(bool condition, float a, float b) { return condition ? a 
 IMBREX_OP int32_t select(bool condition, int32_t a, int32_t b) { return condition ? a : b; }
 IMBREX_OP bool select(bool condition, bool a, bool b) { return condition ? a : b; }
 
-// ---- arithmetic -------------------------------------------------------------------------------------------------------------------
+// ---- arithmetic
+// -------------------------------------------------------------------------------------------------------------------
 
 IMBREX_OP float add(float a, float b) { return a + b; }
 IMBREX_OP float sub(float a, float b) { return a - b; }
@@ -64,12 +74,8 @@ IMBREX_OP float neg(float a) { return float_of_bits(bits_of(a) ^ INT32_MIN); }
 IMBREX_OP float abs_(float a) { return float_of_bits(bits_of(a) & INT32_MAX); }
 IMBREX_OP float sqrt_(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
 // NaN if either is NaN; -0 is less than +0. `a == b` differ at most in the sign of a zero.
-IMBREX_OP float min(float a, float b) {
-  return a < b ? a : a > b ? b : a == b ? float_of_bits(bits_of(a) | bits_of(b)) : a + b;
-}
-IMBREX_OP float max(float a, float b) {
-  return a > b ? a : a < b ? b : a == b ? float_of_bits(bits_of(a) & bits_of(b)) : a + b;
-}
+IMBREX_OP float min(float a, float b) { return a < b ? a : a > b ? b : a == b ? float_of_bits(bits_of(a) | bits_of(b)) : a + b; }
+IMBREX_OP float max(float a, float b) { return a > b ? a : a < b ? b : a == b ? float_of_bits(bits_of(a) & bits_of(b)) : a + b; }
 
 IMBREX_OP int32_t add(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
 IMBREX_OP int32_t sub(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) - static_cast<uint32_t>(b)); }
@@ -79,7 +85,8 @@ IMBREX_OP int32_t abs_(int32_t a) { return a < 0 ? neg(a) : a; }
 IMBREX_OP int32_t min(int32_t a, int32_t b) { return a < b ? a : b; }
 IMBREX_OP int32_t max(int32_t a, int32_t b) { return a > b ? a : b; }
 
-// ---- between float and int32 ------------------------------------------------------------------------------------------------------
+// ---- between float and int32
+// ------------------------------------------------------------------------------------------------------
 
 // Towards zero; INT32_MIN where the result is no int32.
 IMBREX_OP int32_t truncated(float x) { return _mm_cvttss_si32(_mm_set_ss(x)); }
@@ -106,19 +113,31 @@ IMBREX_OP float integral_ceil(float x) {
   return t < x ? float_of_bits(bits_of(t + 1.0f) | (bits_of(x) & INT32_MIN)) : t;
 }
 
-// ---- the same value in every lane; for one lane, the value ------------------------------------------------------------------------
+// ---- the same value in every lane; for one lane, the value
+// ------------------------------------------------------------------------
 
-template <class T> struct Lanes;  // Int and Mask: the int32 and bool counterparts of a float type
-template <> struct Lanes<float> {
+template <class T>
+struct Lanes;  // Int and Mask: the int32 and bool counterparts of a float type
+template <>
+struct Lanes<float> {
   using Int = int32_t;
   using Mask = bool;
 };
-template <class T> T fill(float value);
-template <class T> T fill_i(int32_t value);
-template <> IMBREX_OP float fill<float>(float value) { return value; }
-template <> IMBREX_OP int32_t fill_i<int32_t>(int32_t value) { return value; }
+template <class T>
+T fill(float value);
+template <class T>
+T fill_i(int32_t value);
+template <>
+IMBREX_OP float fill<float>(float value) {
+  return value;
+}
+template <>
+IMBREX_OP int32_t fill_i<int32_t>(int32_t value) {
+  return value;
+}
 
-// ---- storage types ----------------------------------------------------------------------------------------------------------------
+// ---- storage types
+// ----------------------------------------------------------------------------------------------------------------
 
 IMBREX_OP float load_f32_s(const void* p) {
   float x;

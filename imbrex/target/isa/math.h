@@ -6,14 +6,22 @@
 namespace imbrex::isa {
 namespace {
 
-template <class F> IMBREX_OP F recip(F x) { return div(fill<F>(1.0f), x); }
-template <class F> IMBREX_OP F rsqrt(F x) { return div(fill<F>(1.0f), sqrt_(x)); }
+template <class F>
+IMBREX_OP F recip(F x) {
+  return div(fill<F>(1.0f), x);
+}
+template <class F>
+IMBREX_OP F rsqrt(F x) {
+  return div(fill<F>(1.0f), sqrt_(x));
+}
 
-// ---- rounding modes ---------------------------------------------------------------------------------------------------------------
+// ---- rounding modes
+// ---------------------------------------------------------------------------------------------------------------
 
 enum class Rounding { rint, round, floor, ceil, trunc };
 
-template <Rounding mode, class F> IMBREX_OP F integral(F x) {
+template <Rounding mode, class F>
+IMBREX_OP F integral(F x) {
   if constexpr (mode == Rounding::rint) return integral_rint(x);
   if constexpr (mode == Rounding::floor) return integral_floor(x);
   if constexpr (mode == Rounding::ceil) return integral_ceil(x);
@@ -26,11 +34,15 @@ template <Rounding mode, class F> IMBREX_OP F integral(F x) {
   }
 }
 
-template <class F> IMBREX_OP F quiet_nan() { return float_of_bits(fill_i<typename Lanes<F>::Int>(0x7fc00000)); }
+template <class F>
+IMBREX_OP F quiet_nan() {
+  return float_of_bits(fill_i<typename Lanes<F>::Int>(0x7fc00000));
+}
 
 // The bits of x with the last `dropped` of the significand rounded away. A carry into the exponent is the next power of two, or
 // infinity, as it should be. NaN gives anything.
-template <Rounding mode, int dropped, class I> IMBREX_OP I rounded_bits(I bits) {
+template <Rounding mode, int dropped, class I>
+IMBREX_OP I rounded_bits(I bits) {
   const I kept = fill_i<I>(static_cast<int32_t>(~0u << dropped));
   const I rest = fill_i<I>((1 << dropped) - 1);
   if constexpr (mode == Rounding::trunc) return bit_and(bits, kept);
@@ -44,11 +56,13 @@ template <Rounding mode, int dropped, class I> IMBREX_OP I rounded_bits(I bits) 
   if constexpr (mode == Rounding::ceil) return bit_and(add(bits, bit_and(rest, bit_xor(all_if_negative, fill_i<I>(-1)))), kept);
 }
 
-template <Rounding mode, class F> IMBREX_OP F round_bf16(F x) {
+template <Rounding mode, class F>
+IMBREX_OP F round_bf16(F x) {
   return select(ne(x, x), quiet_nan<F>(), float_of_bits(rounded_bits<mode, 16>(bits_of(x))));
 }
 
-template <Rounding mode, class F> inline F round_f16(F x) {
+template <Rounding mode, class F>
+inline F round_f16(F x) {
   using I = typename Lanes<F>::Int;
   const I sign = bit_and(bits_of(x), fill_i<I>(INT32_MIN));
   // Below 2^-14 the grid is 2^-24. Scaling is exact, and the sign of a zero is put back.
@@ -66,9 +80,11 @@ template <Rounding mode, class F> inline F round_f16(F x) {
   return select(ne(x, x), quiet_nan<F>(), result);
 }
 
-// ---- to and from int32 --------------------------------------------------------------------------------------------------------------
+// ---- to and from int32
+// --------------------------------------------------------------------------------------------------------------
 
-template <Rounding mode, class F> IMBREX_OP typename Lanes<F>::Int to_i32(F x) {
+template <Rounding mode, class F>
+IMBREX_OP typename Lanes<F>::Int to_i32(F x) {
   using I = typename Lanes<F>::Int;
   const F rounded = integral<mode>(x);
   I result = truncated(rounded);  // below the range it is INT32_MIN already
@@ -76,12 +92,22 @@ template <Rounding mode, class F> IMBREX_OP typename Lanes<F>::Int to_i32(F x) {
   return select(ne(x, x), fill_i<I>(0), result);
 }
 
-template <class I> IMBREX_OP I saturate_i8(I x) { return max(min(x, fill_i<I>(127)), fill_i<I>(-128)); }
-template <class I> IMBREX_OP I saturate_u8(I x) { return max(min(x, fill_i<I>(255)), fill_i<I>(0)); }
+template <class I>
+IMBREX_OP I saturate_i8(I x) {
+  return max(min(x, fill_i<I>(127)), fill_i<I>(-128));
+}
+template <class I>
+IMBREX_OP I saturate_u8(I x) {
+  return max(min(x, fill_i<I>(255)), fill_i<I>(0));
+}
 
 // An int32 as f32: the nearest, and what is missing to the integer, exactly.
-template <class F> struct FloatAndRest { F nearest, rest; };
-template <class F, class I> IMBREX_OP FloatAndRest<F> split(I x) {
+template <class F>
+struct FloatAndRest {
+  F nearest, rest;
+};
+template <class F, class I>
+IMBREX_OP FloatAndRest<F> split(I x) {
   const I high = bit_and(x, fill_i<I>(~255));  // 24 bits: exact as float, like the other 8
   const F high_part = nearest_float(high), low_part = nearest_float(sub(x, high));
   const F nearest = add(high_part, low_part);
@@ -89,10 +115,17 @@ template <class F, class I> IMBREX_OP FloatAndRest<F> split(I x) {
 }
 
 // The neighbour of a nonzero finite x, away from zero or towards it.
-template <class F> IMBREX_OP F away_from_zero(F x) { return float_of_bits(add(bits_of(x), fill_i<typename Lanes<F>::Int>(1))); }
-template <class F> IMBREX_OP F towards_zero(F x) { return float_of_bits(sub(bits_of(x), fill_i<typename Lanes<F>::Int>(1))); }
+template <class F>
+IMBREX_OP F away_from_zero(F x) {
+  return float_of_bits(add(bits_of(x), fill_i<typename Lanes<F>::Int>(1)));
+}
+template <class F>
+IMBREX_OP F towards_zero(F x) {
+  return float_of_bits(sub(bits_of(x), fill_i<typename Lanes<F>::Int>(1)));
+}
 
-template <Rounding mode, class F, class I> inline F to_f32(I x) {
+template <Rounding mode, class F, class I>
+inline F to_f32(I x) {
   if constexpr (mode == Rounding::rint) return nearest_float(x);
   const FloatAndRest<F> s = split<F>(x);
   const F zero = fill<F>(0.0f);
@@ -102,7 +135,8 @@ template <Rounding mode, class F, class I> inline F to_f32(I x) {
   const F smaller = select(negative, away_from_zero(s.nearest), towards_zero(s.nearest));
   if constexpr (mode == Rounding::floor) return select(above, smaller, s.nearest);
   if constexpr (mode == Rounding::ceil) return select(below, larger, s.nearest);
-  if constexpr (mode == Rounding::trunc) return select(negative, select(below, larger, s.nearest), select(above, smaller, s.nearest));
+  if constexpr (mode == Rounding::trunc)
+    return select(negative, select(below, larger, s.nearest), select(above, smaller, s.nearest));
   if constexpr (mode == Rounding::round) {
     // Half to even differs in ties that went towards zero: there the neighbour away from zero is as far.
     const F away = away_from_zero(s.nearest);
@@ -112,7 +146,8 @@ template <Rounding mode, class F, class I> inline F to_f32(I x) {
 }
 
 // The float towards zero, its last bit set if it is not x: rounding that once more to fewer than 23 bits is rounding x once.
-template <class F, class I> inline F to_odd_f32(I x) {
+template <class F, class I>
+inline F to_odd_f32(I x) {
   const F cut = to_f32<Rounding::trunc, F>(x);
   const I inexact = i32_of(ne(split<F>(x).rest, fill<F>(0.0f)));
   return float_of_bits(bit_or(bits_of(cut), inexact));
@@ -121,17 +156,17 @@ template <class F, class I> inline F to_odd_f32(I x) {
 IMBREX_OP vf f32_exact(vi x) { return nearest_float(x); }
 IMBREX_OP float f32_exact_s(int32_t x) { return nearest_float(x); }
 
-#define IMBREX_CASTS(mode)                                                                                    \
-  IMBREX_OP vf round_bf16_##mode(vf x) { return round_bf16<Rounding::mode>(x); }                              \
-  IMBREX_OP vf round_f16_##mode(vf x) { return round_f16<Rounding::mode>(x); }                                \
-  IMBREX_OP vi to_i32_##mode(vf x) { return to_i32<Rounding::mode>(x); }                                      \
-  IMBREX_OP vf to_f32_##mode(vi x) { return to_f32<Rounding::mode, vf>(x); }                                  \
-  IMBREX_OP vf i32_to_bf16_##mode(vi x) { return round_bf16<Rounding::mode>(to_odd_f32<vf>(x)); }             \
-  IMBREX_OP vf i32_to_f16_##mode(vi x) { return round_f16<Rounding::mode>(to_odd_f32<vf>(x)); }               \
-  IMBREX_OP float round_bf16_##mode##_s(float x) { return round_bf16<Rounding::mode>(x); }                    \
-  IMBREX_OP float round_f16_##mode##_s(float x) { return round_f16<Rounding::mode>(x); }                      \
-  IMBREX_OP int32_t to_i32_##mode##_s(float x) { return to_i32<Rounding::mode>(x); }                          \
-  IMBREX_OP float to_f32_##mode##_s(int32_t x) { return to_f32<Rounding::mode, float>(x); }                   \
+#define IMBREX_CASTS(mode)                                                                                       \
+  IMBREX_OP vf round_bf16_##mode(vf x) { return round_bf16<Rounding::mode>(x); }                                 \
+  IMBREX_OP vf round_f16_##mode(vf x) { return round_f16<Rounding::mode>(x); }                                   \
+  IMBREX_OP vi to_i32_##mode(vf x) { return to_i32<Rounding::mode>(x); }                                         \
+  IMBREX_OP vf to_f32_##mode(vi x) { return to_f32<Rounding::mode, vf>(x); }                                     \
+  IMBREX_OP vf i32_to_bf16_##mode(vi x) { return round_bf16<Rounding::mode>(to_odd_f32<vf>(x)); }                \
+  IMBREX_OP vf i32_to_f16_##mode(vi x) { return round_f16<Rounding::mode>(to_odd_f32<vf>(x)); }                  \
+  IMBREX_OP float round_bf16_##mode##_s(float x) { return round_bf16<Rounding::mode>(x); }                       \
+  IMBREX_OP float round_f16_##mode##_s(float x) { return round_f16<Rounding::mode>(x); }                         \
+  IMBREX_OP int32_t to_i32_##mode##_s(float x) { return to_i32<Rounding::mode>(x); }                             \
+  IMBREX_OP float to_f32_##mode##_s(int32_t x) { return to_f32<Rounding::mode, float>(x); }                      \
   IMBREX_OP float i32_to_bf16_##mode##_s(int32_t x) { return round_bf16<Rounding::mode>(to_odd_f32<float>(x)); } \
   IMBREX_OP float i32_to_f16_##mode##_s(int32_t x) { return round_f16<Rounding::mode>(to_odd_f32<float>(x)); }
 IMBREX_CASTS(rint)
@@ -141,11 +176,16 @@ IMBREX_CASTS(ceil)
 IMBREX_CASTS(trunc)
 #undef IMBREX_CASTS
 
-// ---- exp and log --------------------------------------------------------------------------------------------------------------------
+// ---- exp and log
+// --------------------------------------------------------------------------------------------------------------------
 
-template <class F> IMBREX_OP F times_plus(F a, F b, float c) { return add(mul(a, b), fill<F>(c)); }  // two roundings
+template <class F>
+IMBREX_OP F times_plus(F a, F b, float c) {
+  return add(mul(a, b), fill<F>(c));
+}  // two roundings
 
-template <class F> inline F exp_(F x) {
+template <class F>
+inline F exp_(F x) {
   using I = typename Lanes<F>::Int;
   x = min(max(x, fill<F>(-104.0f)), fill<F>(89.0f));
   const F n = integral_rint(mul(x, fill<F>(1.44269504f)));
@@ -164,7 +204,8 @@ template <class F> inline F exp_(F x) {
   return mul(mul(y, first), second);
 }
 
-template <class F> inline F log_(F x) {
+template <class F>
+inline F log_(F x) {
   using I = typename Lanes<F>::Int;
   const auto subnormal = lt(x, fill<F>(0x1p-126f));
   const F scaled = select(subnormal, mul(x, fill<F>(0x1p23f)), x);
@@ -195,7 +236,8 @@ template <class F> inline F log_(F x) {
   return select(ge(x, fill<F>(0.0f)), result, quiet_nan<F>());  // also where x is NaN
 }
 
-// ---- single values, under the names that generated code gives them --------------------------------------------------------------------
+// ---- single values, under the names that generated code gives them
+// --------------------------------------------------------------------
 
 #define IMBREX_UNARY(name) \
   IMBREX_OP float name##_s(float x) { return name(x); }
@@ -205,22 +247,24 @@ template <class F> inline F log_(F x) {
   IMBREX_OP int32_t name##_s(int32_t x) { return name(x); }
 #define IMBREX_BINARY_INT(name) \
   IMBREX_OP int32_t name##_s(int32_t a, int32_t b) { return name(a, b); }
-#define IMBREX_COMPARISON(name)                                \
+#define IMBREX_COMPARISON(name)                                    \
   IMBREX_OP bool name##_s(float a, float b) { return name(a, b); } \
   IMBREX_OP bool name##_s(int32_t a, int32_t b) { return name(a, b); }
-IMBREX_UNARY(neg) IMBREX_UNARY(abs_) IMBREX_UNARY(recip) IMBREX_UNARY(sqrt_) IMBREX_UNARY(rsqrt)
-IMBREX_UNARY(exp_) IMBREX_UNARY(log_)
-IMBREX_BINARY(add) IMBREX_BINARY(sub) IMBREX_BINARY(mul) IMBREX_BINARY(div) IMBREX_BINARY(min) IMBREX_BINARY(max)
-IMBREX_UNARY_INT(neg) IMBREX_UNARY_INT(abs_) IMBREX_UNARY_INT(saturate_i8) IMBREX_UNARY_INT(saturate_u8)
-IMBREX_BINARY_INT(add) IMBREX_BINARY_INT(sub) IMBREX_BINARY_INT(mul) IMBREX_BINARY_INT(min) IMBREX_BINARY_INT(max)
-IMBREX_COMPARISON(eq) IMBREX_COMPARISON(ne) IMBREX_COMPARISON(lt)
-IMBREX_COMPARISON(le) IMBREX_COMPARISON(gt) IMBREX_COMPARISON(ge)
+IMBREX_UNARY(neg)
+IMBREX_UNARY(abs_) IMBREX_UNARY(recip) IMBREX_UNARY(sqrt_) IMBREX_UNARY(rsqrt) IMBREX_UNARY(exp_) IMBREX_UNARY(log_)
+    IMBREX_BINARY(add) IMBREX_BINARY(sub) IMBREX_BINARY(mul) IMBREX_BINARY(div) IMBREX_BINARY(min) IMBREX_BINARY(max)
+        IMBREX_UNARY_INT(neg) IMBREX_UNARY_INT(abs_) IMBREX_UNARY_INT(saturate_i8) IMBREX_UNARY_INT(saturate_u8)
+            IMBREX_BINARY_INT(add) IMBREX_BINARY_INT(sub) IMBREX_BINARY_INT(mul) IMBREX_BINARY_INT(min) IMBREX_BINARY_INT(max)
+                IMBREX_COMPARISON(eq) IMBREX_COMPARISON(ne) IMBREX_COMPARISON(lt) IMBREX_COMPARISON(le) IMBREX_COMPARISON(gt)
+                    IMBREX_COMPARISON(ge)
 #undef IMBREX_UNARY
 #undef IMBREX_BINARY
 #undef IMBREX_UNARY_INT
 #undef IMBREX_BINARY_INT
 #undef IMBREX_COMPARISON
-IMBREX_OP float select_s(bool condition, float a, float b) { return condition ? a : b; }
+                        IMBREX_OP float select_s(bool condition, float a, float b) {
+  return condition ? a : b;
+}
 IMBREX_OP int32_t select_s(bool condition, int32_t a, int32_t b) { return condition ? a : b; }
 IMBREX_OP bool select_s(bool condition, bool a, bool b) { return condition ? a : b; }
 IMBREX_OP float f32_of_s(bool x) { return f32_of(x); }

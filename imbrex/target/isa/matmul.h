@@ -1,14 +1,16 @@
 // C = A . B, or C += A . B, where B is packed (isa/packing.h): register-blocked microkernels and the loops that choose them.
 //
-// A microkernel keeps a tile of C, R rows by V vectors of 16 columns, in registers over the whole of k, so that each element of C is
-// one chain of additions in ascending k: sums are never split. What fills the latency of those chains is the other elements.
+// A microkernel keeps a tile of C, R rows by V vectors of 16 columns, in registers over the whole of k, so that each element of C
+// is one chain of additions in ascending k: sums are never split. What fills the latency of those chains is the other elements.
 //
 // Each accumulator is a member of a recursive struct, never an element of an array: g++ keeps arrays of vectors on the stack and
-// loses half the speed. For the same reason microkernels are neither inlined nor cloned. tests/correct/target checks the machine code.
+// loses half the speed. For the same reason microkernels are neither inlined nor cloned. tests/correct/target checks the machine
+// code.
 //
-// The ISA's header gives the shapes (largest_rows, kFewRows, kFewVectors, kManyVectors), sum_of_bytes, and for each kind of product a
-// struct Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group of B in registers), load, step (one
-// group of k for one row), weights_are_offset (the packed bytes are 128 too large), and Mode (set around the products).
+// The ISA's header gives the shapes (largest_rows, kFewRows, kFewVectors, kManyVectors), sum_of_bytes, and for each kind of
+// product a struct Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group of B in registers),
+// load, step (one group of k for one row), weights_are_offset (the packed bytes are 128 too large), and Mode (set around the
+// products).
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
@@ -32,20 +34,21 @@ IMBREX_OP void clear(vi& x) { x = broadcast_i(0); }
 
 // What one microkernel works on. Strides are in bytes.
 struct Operands {
-  const char* a;             // the tile's first row
+  const char* a;  // the tile's first row
   int64_t a_stride;
-  const char* b;             // its first column block
+  const char* b;  // its first column block
   int64_t block_bytes;
-  int64_t groups;            // whole groups of k: 4 bytes of a row of A
-  const char* tails;         // null, or the incomplete last group of each row, 4 bytes with zeros
-  const int32_t* offsets;    // null, or what each row's sums are too large by
+  int64_t groups;          // whole groups of k: 4 bytes of a row of A
+  const char* tails;       // null, or the incomplete last group of each row, 4 bytes with zeros
+  const int32_t* offsets;  // null, or what each row's sums are too large by
   char* c;
   int64_t c_stride;
   bool accumulate;
 };
 
 // The 16 V columns of one group of B.
-template <class Dot, int V> struct GroupOf {
+template <class Dot, int V>
+struct GroupOf {
   typename Dot::Columns first;
   GroupOf<Dot, V - 1> others;
   IMBREX_OP void load(const char* b, int64_t block_bytes) {
@@ -53,12 +56,14 @@ template <class Dot, int V> struct GroupOf {
     others.load(b + block_bytes, block_bytes);
   }
 };
-template <class Dot> struct GroupOf<Dot, 0> {
+template <class Dot>
+struct GroupOf<Dot, 0> {
   IMBREX_OP void load(const char*, int64_t) {}
 };
 
 // One row of the tile of C.
-template <class Dot, int V> struct RowOf {
+template <class Dot, int V>
+struct RowOf {
   typename Dot::Accumulator first;
   RowOf<Dot, V - 1> others;
 
@@ -83,7 +88,8 @@ template <class Dot, int V> struct RowOf {
     others.subtract(offset);
   }
 };
-template <class Dot> struct RowOf<Dot, 0> {
+template <class Dot>
+struct RowOf<Dot, 0> {
   IMBREX_OP void step(const GroupOf<Dot, 0>&, const char*) {}
   IMBREX_OP void clear() {}
   IMBREX_OP void load(const char*) {}
@@ -92,12 +98,14 @@ template <class Dot> struct RowOf<Dot, 0> {
 };
 
 // R rows of it.
-template <class Dot, int R, int V> struct TileOf {
+template <class Dot, int R, int V>
+struct TileOf {
   RowOf<Dot, V> first;
   TileOf<Dot, R - 1, V> others;
 
   // Rows in threes share a pointer: an address may add the stride once or twice, and twelve rows need four pointers.
-  template <int row = 0> IMBREX_OP void step(const GroupOf<Dot, V>& b, const char* a, int64_t stride) {
+  template <int row = 0>
+  IMBREX_OP void step(const GroupOf<Dot, V>& b, const char* a, int64_t stride) {
     first.step(b, a + row * stride);
     if constexpr (row == 2) others.template step<0>(b, a + 3 * stride, stride);
     if constexpr (row != 2) others.template step<row + 1>(b, a, stride);
@@ -119,8 +127,10 @@ template <class Dot, int R, int V> struct TileOf {
     others.subtract(offsets + 1);
   }
 };
-template <class Dot, int V> struct TileOf<Dot, 0, V> {
-  template <int> IMBREX_OP void step(const GroupOf<Dot, V>&, const char*, int64_t) {}
+template <class Dot, int V>
+struct TileOf<Dot, 0, V> {
+  template <int>
+  IMBREX_OP void step(const GroupOf<Dot, V>&, const char*, int64_t) {}
   IMBREX_OP void clear() {}
   IMBREX_OP void load(const char*, int64_t) {}
   IMBREX_OP void store(char*, int64_t) const {}
@@ -131,7 +141,8 @@ template <class Dot, int V> struct TileOf<Dot, 0, V> {
 constexpr int kPrefetchRows = 8;
 constexpr int64_t kPrefetchGroups = 24;
 
-template <class Dot, int R, int V> IMBREX_MICROKERNEL void microkernel(const Operands& o) {
+template <class Dot, int R, int V>
+IMBREX_MICROKERNEL void microkernel(const Operands& o) {
   TileOf<Dot, R, V> tile;
   GroupOf<Dot, V> group;
   tile.clear();
@@ -160,7 +171,8 @@ template <class Dot, int R, int V> IMBREX_MICROKERNEL void microkernel(const Ope
 }
 
 // All rows of V column blocks, the largest tiles first.
-template <class Dot, int V, int R> IMBREX_OP void in_tiles_of(Operands& o, int64_t& rows) {
+template <class Dot, int V, int R>
+IMBREX_OP void in_tiles_of(Operands& o, int64_t& rows) {
   if constexpr (R <= largest_rows(V)) {
     for (; rows >= R; rows -= R) {
       microkernel<Dot, R, V>(o);
@@ -171,7 +183,8 @@ template <class Dot, int V, int R> IMBREX_OP void in_tiles_of(Operands& o, int64
     }
   }
 }
-template <class Dot, int V> IMBREX_OP void all_rows(Operands o, int64_t rows) {
+template <class Dot, int V>
+IMBREX_OP void all_rows(Operands o, int64_t rows) {
   in_tiles_of<Dot, V, 12>(o, rows);
   in_tiles_of<Dot, V, 8>(o, rows);
   in_tiles_of<Dot, V, 6>(o, rows);
@@ -182,7 +195,8 @@ template <class Dot, int V> IMBREX_OP void all_rows(Operands o, int64_t rows) {
 }
 
 // As many times V column blocks as there are; moves on to what is left.
-template <class Dot, int V> IMBREX_OP void all_columns(Operands& o, int64_t rows, int64_t& columns) {
+template <class Dot, int V>
+IMBREX_OP void all_columns(Operands& o, int64_t rows, int64_t& columns) {
   for (; columns >= 16 * V; columns -= 16 * V) {
     all_rows<Dot, V>(o, rows);
     o.b += V * o.block_bytes;
@@ -193,7 +207,8 @@ template <class Dot, int V> IMBREX_OP void all_columns(Operands& o, int64_t rows
 constexpr int64_t kRowsAtOnce = 96;  // of which the tails, the offsets and an incomplete column block are kept
 
 // Fewer than 16 columns: microkernels write whole blocks, so that they work on a copy.
-template <class Dot> inline void last_columns(Operands o, int64_t rows, int64_t columns) {
+template <class Dot>
+inline void last_columns(Operands o, int64_t rows, int64_t columns) {
   alignas(64) char block[kRowsAtOnce * 64];
   char* const c = o.c;
   const int64_t c_stride = o.c_stride;
@@ -251,17 +266,18 @@ inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const v
   [[maybe_unused]] const typename Dot::Mode mode = {};
   for (int64_t row = 0; row < rows; row += kRowsAtOnce) {
     const int64_t count = rows - row < kRowsAtOnce ? rows - row : kRowsAtOnce;
-    matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, b, c + row * c_row_stride, c_row_stride, count, columns, k, accumulate);
+    matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, b, c + row * c_row_stride, c_row_stride, count, columns, k,
+                     accumulate);
   }
 }
 
-// C tile [rows, columns] = or += A [rows, k] . the columns of B from column 16 * first_block on. Templates, so that a file pays only
-// for the products that it calls.
-#define IMBREX_MATMUL(name, Dot, A, C)                                                                                          \
-  template <int = 0>                                                                                                            \
-  inline void name(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride,     \
-                   int64_t rows, int64_t columns, int64_t k, bool accumulate) {                                                 \
-    matmul<Dot>(a, a_row_stride, packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);                         \
+// C tile [rows, columns] = or += A [rows, k] . the columns of B from column 16 * first_block on. Templates, so that a file pays
+// only for the products that it calls.
+#define IMBREX_MATMUL(name, Dot, A, C)                                                                                      \
+  template <int = 0>                                                                                                        \
+  inline void name(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride, \
+                   int64_t rows, int64_t columns, int64_t k, bool accumulate) {                                             \
+    matmul<Dot>(a, a_row_stride, packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);                     \
   }
 IMBREX_MATMUL(matmul_i8, DotI8, int8_t, int32_t)
 IMBREX_MATMUL(matmul_u8i8, DotU8I8, uint8_t, int32_t)

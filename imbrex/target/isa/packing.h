@@ -1,6 +1,7 @@
-// The packed form of a contraction's right operand B [k, n]: blocks of 16 columns, each a run of 64-byte groups that hold, for its
-// 16 columns, one step's elements of k beside each other.
-//   int8  [n/16][k/4][16][4], as unsigned bytes: the sign bit is flipped, so that the signed activations can be the second operand
+// The packed form of a contraction's right operand B [k, n]: blocks of 16 columns, each a run of 64-byte groups that hold, for
+// its 16 columns, one step's elements of k beside each other.
+//   int8  [n/16][k/4][16][4], as unsigned bytes: the sign bit is flipped, so that the signed activations can be the second
+//   operand
 //                             of the instruction that multiplies unsigned by signed bytes
 //   bf16  [n/16][k/2][16][2]
 //   f32   [n/16][k][16]
@@ -24,8 +25,8 @@ IMBREX_OP int64_t packed_bytes_f32(int64_t k, int64_t n) { return packed_bytes(k
 
 // Packs column blocks [block_begin, block_end). Element (i, j) of B is b[i * k_stride + j * n_stride].
 template <class T>
-inline void pack(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, T flipped, void* packed, int64_t block_begin,
-                 int64_t block_end) {
+inline void pack(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, T flipped, void* packed,
+                 int64_t block_begin, int64_t block_end) {
   constexpr int64_t per_group = 4 / sizeof(T);
   const int64_t groups = groups_of(k, sizeof(T));
   T* out = static_cast<T*>(packed) + block_begin * groups * 16 * per_group;
@@ -39,8 +40,8 @@ inline void pack_i8(const int8_t* b, int64_t k_stride, int64_t n_stride, int64_t
                     int64_t block_end) {
   pack<int8_t>(b, k_stride, n_stride, k, n, INT8_MIN, packed, block_begin, block_end);
 }
-inline void pack_bf16(const uint16_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t block_begin,
-                      int64_t block_end) {
+inline void pack_bf16(const uint16_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed,
+                      int64_t block_begin, int64_t block_end) {
   pack<uint16_t>(b, k_stride, n_stride, k, n, 0, packed, block_begin, block_end);
 }
 inline void pack_f32(const float* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t block_begin,

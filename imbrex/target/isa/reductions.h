@@ -6,8 +6,8 @@
 namespace imbrex::isa {
 namespace {
 
-// The state of one f32 row sum. Element k of the whole axis belongs to lane k mod 64; `block` is (k mod 64) / 16. Lanes without an
-// element may hold +0: a lane is never -0, so that adding +0 changes nothing.
+// The state of one f32 row sum. Element k of the whole axis belongs to lane k mod 64; `block` is (k mod 64) / 16. Lanes without
+// an element may hold +0: a lane is never -0, so that adding +0 changes nothing.
 struct sum64 {
   vf block0, block1, block2, block3;
 
@@ -56,14 +56,14 @@ inline void sum64_any(sum64& sum, int64_t first_lane, const float* elements, int
 }
 
 // Over the first n lanes, 0 <= n <= 16.
-#define IMBREX_REDUCTION(name, T, V, combine, neutral, fill_vector, store_vector)          \
-  IMBREX_OP T name(V x, int n) {                                                            \
-    T lanes[16];                                                                            \
-    store_vector(lanes, select(lt(iota_i(0), broadcast_i(n)), x, fill_vector(neutral)));    \
-    for (int width = 8; width > 0; width /= 2)                                              \
-      for (int i = 0; i < width; ++i) lanes[i] = combine(lanes[i], lanes[i + width]);       \
-    return lanes[0];                                                                        \
-  }                                                                                         \
+#define IMBREX_REDUCTION(name, T, V, combine, neutral, fill_vector, store_vector)        \
+  IMBREX_OP T name(V x, int n) {                                                         \
+    T lanes[16];                                                                         \
+    store_vector(lanes, select(lt(iota_i(0), broadcast_i(n)), x, fill_vector(neutral))); \
+    for (int width = 8; width > 0; width /= 2)                                           \
+      for (int i = 0; i < width; ++i) lanes[i] = combine(lanes[i], lanes[i + width]);    \
+    return lanes[0];                                                                     \
+  }                                                                                      \
   IMBREX_OP T name(V x) { return name(x, 16); }
 IMBREX_REDUCTION(reduce_max, float, vf, max, -__builtin_inff(), broadcast, store_f32)
 IMBREX_REDUCTION(reduce_min, float, vf, min, __builtin_inff(), broadcast, store_f32)

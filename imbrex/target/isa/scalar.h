@@ -6,16 +6,24 @@
 namespace imbrex::isa {
 namespace {
 
-struct vf { float lane[16]; };
-struct vi { int32_t lane[16]; };
-struct vm { bool lane[16]; };
+struct vf {
+  float lane[16];
+};
+struct vi {
+  int32_t lane[16];
+};
+struct vm {
+  bool lane[16];
+};
 
-template <> struct Lanes<vf> {
+template <>
+struct Lanes<vf> {
   using Int = vi;
   using Mask = vm;
 };
 
-// ---- making, bits, arithmetic, comparisons: the operation of isa/lane.h on each lane ------------------------------------------------
+// ---- making, bits, arithmetic, comparisons: the operation of isa/lane.h on each lane
+// ------------------------------------------------
 
 #define IMBREX_EACH_LANE(R, expression)                  \
   R r;                                                   \
@@ -25,16 +33,25 @@ template <> struct Lanes<vf> {
   inline R name(T x) { IMBREX_EACH_LANE(R, name(x.lane[i])); }
 #define IMBREX_BINARY(name, R, T) \
   inline R name(T a, T b) { IMBREX_EACH_LANE(R, name(a.lane[i], b.lane[i])); }
-#define IMBREX_SHIFT(name) \
-  template <int n> inline vi name(vi x) { IMBREX_EACH_LANE(vi, name<n>(x.lane[i])); }
+#define IMBREX_SHIFT(name)                    \
+  template <int n>                            \
+  inline vi name(vi x) {                      \
+    IMBREX_EACH_LANE(vi, name<n>(x.lane[i])); \
+  }
 #define IMBREX_SELECT(T) \
   inline T select(vm condition, T a, T b) { IMBREX_EACH_LANE(T, select(condition.lane[i], a.lane[i], b.lane[i])); }
 
 inline vf broadcast(float value) { IMBREX_EACH_LANE(vf, value); }
 inline vi broadcast_i(int32_t value) { IMBREX_EACH_LANE(vi, value); }
 inline vi iota_i(int32_t first) { IMBREX_EACH_LANE(vi, add(first, i)); }
-template <> inline vf fill<vf>(float value) { return broadcast(value); }
-template <> inline vi fill_i<vi>(int32_t value) { return broadcast_i(value); }
+template <>
+inline vf fill<vf>(float value) {
+  return broadcast(value);
+}
+template <>
+inline vi fill_i<vi>(int32_t value) {
+  return broadcast_i(value);
+}
 
 IMBREX_UNARY(bits_of, vi, vf)
 IMBREX_UNARY(float_of_bits, vf, vi)
@@ -87,18 +104,19 @@ IMBREX_UNARY(integral_trunc, vf, vf)
 IMBREX_UNARY(integral_floor, vf, vf)
 IMBREX_UNARY(integral_ceil, vf, vf)
 
-// ---- loads and stores: 16 lanes, or the first n (loads put zeros in the others) -----------------------------------------------------
+// ---- loads and stores: 16 lanes, or the first n (loads put zeros in the others)
+// -----------------------------------------------------
 
-#define IMBREX_MEMORY(name, T, bytes)                                                                                  \
-  inline T load_##name(const void* p, int n) {                                                                         \
-    T r = {};                                                                                                          \
-    for (int i = 0; i < n; ++i) r.lane[i] = load_##name##_s(static_cast<const char*>(p) + i * bytes);                  \
-    return r;                                                                                                          \
-  }                                                                                                                    \
+#define IMBREX_MEMORY(name, T, bytes)                                                                                    \
+  inline T load_##name(const void* p, int n) {                                                                           \
+    T r = {};                                                                                                            \
+    for (int i = 0; i < n; ++i) r.lane[i] = load_##name##_s(static_cast<const char*>(p) + i * bytes);                    \
+    return r;                                                                                                            \
+  }                                                                                                                      \
   inline T load_##name(const void* p) { IMBREX_EACH_LANE(T, load_##name##_s(static_cast<const char*>(p) + i * bytes)); } \
-  inline void store_##name(void* p, T x, int n) {                                                                      \
-    for (int i = 0; i < n; ++i) store_##name##_s(static_cast<char*>(p) + i * bytes, x.lane[i]);                        \
-  }                                                                                                                    \
+  inline void store_##name(void* p, T x, int n) {                                                                        \
+    for (int i = 0; i < n; ++i) store_##name##_s(static_cast<char*>(p) + i * bytes, x.lane[i]);                          \
+  }                                                                                                                      \
   inline void store_##name(void* p, T x) { store_##name(p, x, 16); }
 IMBREX_MEMORY(f32, vf, 4)
 IMBREX_MEMORY(bf16, vf, 2)
@@ -108,7 +126,8 @@ IMBREX_MEMORY(i8, vi, 1)
 IMBREX_MEMORY(u8, vi, 1)
 IMBREX_MEMORY(mask, vm, 1)
 
-// ---- permutations of 32 consecutive columns -----------------------------------------------------------------------------------------
+// ---- permutations of 32 consecutive columns
+// -----------------------------------------------------------------------------------------
 
 inline vi even(vi low, vi high) { IMBREX_EACH_LANE(vi, i < 8 ? low.lane[2 * i] : high.lane[2 * i - 16]); }
 inline vi odd(vi low, vi high) { IMBREX_EACH_LANE(vi, i < 8 ? low.lane[2 * i + 1] : high.lane[2 * i - 15]); }
@@ -122,7 +141,8 @@ inline vi interleave_hi(vi e, vi o) { IMBREX_EACH_LANE(vi, i % 2 == 0 ? e.lane[8
 #undef IMBREX_SELECT
 #undef IMBREX_MEMORY
 
-// ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------------
+// ---- what the contractions are made of (isa/matmul.h)
+// -------------------------------------------------------------------------------
 
 constexpr int kFewRows = 4, kFewVectors = 1, kManyVectors = 1;
 constexpr int largest_rows(int) { return 1; }
@@ -134,8 +154,8 @@ inline int32_t sum_of_bytes(const int8_t* a, int64_t n) {
 }
 
 // acc + a * b for bf16 a and b, rounded once, with subnormal operands and tiny results as zero: what FMA does with DAZ and FTZ.
-// The product is exact in double and the sum there nearly so. Rounding that to float is right unless it lies on a tie to which the
-// addition in double rounded: then the rest of that addition decides.
+// The product is exact in double and the sum there nearly so. Rounding that to float is right unless it lies on a tie to which
+// the addition in double rounded: then the rest of that addition decides.
 inline float multiply_add_bf16(float acc, float a, float b) {
   constexpr float smallest = 0x1p-126f;
   if (abs_(a) < smallest) a *= 0.0f;

@@ -1,5 +1,5 @@
-// Data that breaks what a kernel assumes is reported, and the accesses that rest on it are left out: nothing outside of a tensor is
-// read or written, and what is inside is written where its index exists.
+// Data that breaks what a kernel assumes is reported, and the accesses that rest on it are left out: nothing outside of a tensor
+// is read or written, and what is inside is written where its index exists.
 #include <gtest/gtest.h>
 
 #include "imbrex/ir/parse.h"
@@ -17,48 +17,68 @@ ir::Program program_of(const std::string& name, const std::string& text) {
 
 struct Case {
   const char* name;
-  const char* text;                  // `index` is what the data names, `x` [4, 20] holds its row's number, `y` is the result
+  const char* text;  // `index` is what the data names, `x` [4, 20] holds its row's number, `y` is the result
   std::vector<int32_t> index;
-  int32_t failed;                    // 1 + number of the assumption; behind the explicit ones, that of all accesses
-  std::vector<int32_t> first_column; // of y: -1 where nothing may be written
+  int32_t failed;                     // 1 + number of the assumption; behind the explicit ones, that of all accesses
+  std::vector<int32_t> first_column;  // of y: -1 where nothing may be written
 };
 
 const Case kCases[] = {
-    {"read_row", R"(
+    {"read_row",
+     R"(
   input x: f32[4, 20]
   input index: int32[1]
   inout y: f32[1, 20]
   read i = index[0]
   assume i >= 0 and i < 4
-  y[:, :] = x[i, :])", {4}, 1, {-1}},
-    {"read_row_below", R"(
+  y[:, :] = x[i, :])",
+     {4},
+     1,
+     {-1}},
+    {"read_row_below",
+     R"(
   input x: f32[4, 20]
   input index: int32[1]
   inout y: f32[1, 20]
   assume 1 < 2
   read i = index[0]
   assume i >= 0 and i < 4
-  y[:, :] = x[i, :])", {-2147483647}, 2, {-1}},
-    {"stored_row", R"(
+  y[:, :] = x[i, :])",
+     {-2147483647},
+     2,
+     {-1}},
+    {"stored_row",
+     R"(
   input x: f32[4, 20]
   input index: int32[1]
   inout y: f32[4, 20]
   read i = index[0]
   assume i >= 0 and i < 4
-  y[i, :] = x[0, :])", {2147483647}, 1, {-1, -1, -1, -1}},
-    {"scattered_rows", R"(
+  y[i, :] = x[0, :])",
+     {2147483647},
+     1,
+     {-1, -1, -1, -1}},
+    {"scattered_rows",
+     R"(
   input x: f32[4, 20]
   input index: int32[1, 4]
   inout y: f32[4, 20]
   let i = index[:, :]
-  y[by i, :] = x[:, :])", {2, -1, 4, 0}, 1, {3, -1, 0, -1}},
-    {"rows_named_twice", R"(
+  y[by i, :] = x[:, :])",
+     {2, -1, 4, 0},
+     1,
+     {3, -1, 0, -1}},
+    {"rows_named_twice",
+     R"(
   input x: f32[4, 20]
   input index: int32[1, 4]
   inout y: f32[4, 20]
   let i = index[:, :]
   assume_distinct i
-  y[by i, :] = x[:, :])", {2, 1, 2, 0}, 1, {3, 1, 2, -1}},
+  y[by i, :] = x[:, :])",
+     {2, 1, 2, 0},
+     1,
+     {3, 1, 2, -1}},
 };
 
 Array numbers(const std::vector<int32_t>& values, const std::vector<int64_t>& shape) {

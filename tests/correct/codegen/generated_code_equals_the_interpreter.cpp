@@ -1,4 +1,5 @@
-// Every operation and statement, at sizes around the vector's length, on every instruction set of this CPU, by one to three workers.
+// Every operation and statement, at sizes around the vector's length, on every instruction set of this CPU, by one to three
+// workers.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -239,7 +240,8 @@ std::mt19937 generator(7);
 Array random_array(DType dtype, const std::vector<int64_t>& shape) {
   Array array = Array::zeros(dtype, shape);
   for (int64_t i = 0; i < array.size(); ++i) {
-    const float value = std::ldexp(static_cast<float>(static_cast<int32_t>(generator())) / 2147483648.0f, static_cast<int>(generator() % 6));
+    const float value =
+        std::ldexp(static_cast<float>(static_cast<int32_t>(generator())) / 2147483648.0f, static_cast<int>(generator() % 6));
     uint32_t bits;
     std::memcpy(&bits, &value, 4);
     switch (dtype) {

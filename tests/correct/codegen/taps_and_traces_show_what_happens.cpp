@@ -48,8 +48,8 @@ struct Watched {
   bool is_ordered = true;
 };
 
-void tap(void* user, const char* name, imbrex_dtype dtype, const void* data, int64_t rows, int64_t columns, const int64_t* indices,
-         int32_t index_count) {
+void tap(void* user, const char* name, imbrex_dtype dtype, const void* data, int64_t rows, int64_t columns,
+         const int64_t* indices, int32_t index_count) {
   const int64_t bytes = dtype == IMBREX_F32 ? 4 : 1;
   const auto* begin = static_cast<const std::byte*>(data);
   auto& watched = *static_cast<Watched*>(user);

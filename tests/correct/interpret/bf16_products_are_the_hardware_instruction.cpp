@@ -19,7 +19,9 @@ __attribute__((target("avx512f,avx512bf16"))) void dot(const float* acc, const u
   _mm512_storeu_ps(out, _mm512_dpbf16_ps(_mm512_loadu_ps(acc), left, right));
 }
 
-bool same_bits(float a, float b) { return (std::isnan(a) && std::isnan(b)) || std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b); }
+bool same_bits(float a, float b) {
+  return (std::isnan(a) && std::isnan(b)) || std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
+}
 
 struct Step {
   float acc;
@@ -49,7 +51,8 @@ void expect_hardware(const std::vector<Step>& steps) {
       const Step& step = steps[first + i];
       ASSERT_TRUE(same_bits(interpreted(step), out[i]))
           << std::hexfloat << step.acc << " + " << bf16_value(step.a[0]) << " * " << bf16_value(step.b[0]) << " + "
-          << bf16_value(step.a[1]) << " * " << bf16_value(step.b[1]) << ": " << interpreted(step) << ", and the hardware has " << out[i];
+          << bf16_value(step.a[1]) << " * " << bf16_value(step.b[1]) << ": " << interpreted(step) << ", and the hardware has "
+          << out[i];
     }
   }
 }
@@ -65,7 +68,9 @@ TEST_F(Bf16Hardware, on_any_bits) {
   std::vector<Step> steps;
   for (int k = 0; k < 200000; ++k) {
     const uint32_t a = random(), b = random();
-    steps.push_back({std::bit_cast<float>(static_cast<uint32_t>(random())), {uint16_t(a), uint16_t(a >> 16)}, {uint16_t(b), uint16_t(b >> 16)}});
+    steps.push_back({std::bit_cast<float>(static_cast<uint32_t>(random())),
+                     {uint16_t(a), uint16_t(a >> 16)},
+                     {uint16_t(b), uint16_t(b >> 16)}});
   }
   expect_hardware(steps);
 }
@@ -78,7 +83,8 @@ TEST_F(Bf16Hardware, where_products_and_sums_meet) {
     for (int k = 0; k < 60000; ++k) {
       const auto factor = [&] { return static_cast<uint16_t>((random() & 0x807f) | ((centre + random() % 7 - 3) << 7)); };
       const int exponent = std::clamp(2 * (centre - 127) + 127 + static_cast<int>(random() % 13) - 6, 0, 254);
-      const float acc = std::bit_cast<float>(static_cast<uint32_t>((random() & 0x807fffff) | static_cast<uint32_t>(exponent) << 23));
+      const float acc =
+          std::bit_cast<float>(static_cast<uint32_t>((random() & 0x807fffff) | static_cast<uint32_t>(exponent) << 23));
       steps.push_back({acc, {factor(), factor()}, {factor(), factor()}});
     }
   }
@@ -86,10 +92,12 @@ TEST_F(Bf16Hardware, where_products_and_sums_meet) {
 }
 
 TEST_F(Bf16Hardware, on_extremes_in_every_combination) {
-  const uint16_t factors[] = {0, 0x8000, 1, 0x8001, 0x7f, 0x80, 0x8080, 0x3f80, 0xbf80, 0x7f7f, 0xff7f, 0x7f80, 0xff80, 0x7fc0,
-                              0x2000, 0xa000, 0x1f80, 0x1f00, 0x1a00, 0x9a00, 0x1980, 0x1981};  // 0x1a00 squared is 2^-150, the edge of tiny
-  const float accs[] = {0.0f, -0.0f, 0x1p-149f, -0x1p-127f, 0x1p-126f, -0x1p-126f, 0x1.000002p-126f, 1, -1, 0x1.fffffep127f,
-                        -0x1.fffffep127f, INFINITY, -INFINITY, NAN};
+  const uint16_t factors[] = {
+      0,      0x8000, 1,      0x8001, 0x7f,   0x80,   0x8080, 0x3f80, 0xbf80, 0x7f7f, 0xff7f, 0x7f80,
+      0xff80, 0x7fc0, 0x2000, 0xa000, 0x1f80, 0x1f00, 0x1a00, 0x9a00, 0x1980, 0x1981};  // 0x1a00 squared is 2^-150, the edge of
+                                                                                        // tiny
+  const float accs[] = {0.0f, -0.0f, 0x1p-149f,       -0x1p-127f,       0x1p-126f, -0x1p-126f, 0x1.000002p-126f,
+                        1,    -1,    0x1.fffffep127f, -0x1.fffffep127f, INFINITY,  -INFINITY,  NAN};
   std::vector<Step> steps;
   for (float acc : accs)
     for (uint16_t a : factors)

@@ -22,7 +22,8 @@ void expect_same(const Array& actual, const Array& expected) {
 Array map_f32(const std::string& expression, const std::vector<float>& x, const std::vector<float>& z = {}) {
   const int64_t n = static_cast<int64_t>(x.size());
   Tensors tensors{{"x", f32({1, n}, x)}, {"z", f32({1, n}, z.empty() ? x : z)}};
-  return run_text("dim N\ninput x: f32[1, N]\ninput z: f32[1, N]\noutput y: f32[1, N]\ny[:, :] = " + expression, {{"N", n}}, tensors)["y"];
+  return run_text("dim N\ninput x: f32[1, N]\ninput z: f32[1, N]\noutput y: f32[1, N]\ny[:, :] = " + expression, {{"N", n}},
+                  tensors)["y"];
 }
 void expect_map(const std::string& expression, const std::vector<float>& x, const std::vector<float>& expected,
                 const std::vector<float>& z = {}) {
@@ -31,7 +32,8 @@ void expect_map(const std::string& expression, const std::vector<float>& x, cons
 }
 
 TEST(Elementwise, arithmetic_of_f32) {
-  expect_map("x[:, :] + z[:, :]", {1, kInf, kTiny, -0.0f, 16777216}, {3, kNaN, 2 * kTiny, -0.0f, 16777216}, {2, -kInf, kTiny, -0.0f, 1});
+  expect_map("x[:, :] + z[:, :]", {1, kInf, kTiny, -0.0f, 16777216}, {3, kNaN, 2 * kTiny, -0.0f, 16777216},
+             {2, -kInf, kTiny, -0.0f, 1});
   expect_map("x[:, :] - z[:, :]", {1, kInf, kTiny}, {-1, kNaN, 0}, {2, kInf, kTiny});
   expect_map("x[:, :] * z[:, :]", {3, 0, kTiny, -1}, {6, kNaN, 0, 0}, {2, kInf, 0.5f, -0.0f});
   expect_map("x[:, :] / z[:, :]", {1, 0, -1}, {kInf, kNaN, -kInf}, {0, 0, 0});
@@ -55,7 +57,8 @@ TEST(Elementwise, min_and_max_keep_nan_and_order_zeros) {
 TEST(Elementwise, comparisons_with_nan_are_false_but_ne) {
   for (const char* op : {"eq", "ne", "lt", "le", "gt", "ge"}) {
     const bool ne = std::string(op) == "ne";
-    expect_map(std::string("cast(") + op + "(x[:, :], z[:, :]), f32)", {kNaN, 1, kNaN}, {float(ne), float(ne), float(ne)}, {1, kNaN, kNaN});
+    expect_map(std::string("cast(") + op + "(x[:, :], z[:, :]), f32)", {kNaN, 1, kNaN}, {float(ne), float(ne), float(ne)},
+               {1, kNaN, kNaN});
   }
   expect_map("cast(le(x[:, :], z[:, :]), f32)", {0, 1, 2}, {1, 1, 0}, {-0.0f, 1, 1});
   expect_map("select(lt(x[:, :], z[:, :]), x[:, :], z[:, :])", {1, 5}, {1, 2}, {3, 2});
@@ -92,17 +95,20 @@ y[0, :] = x[:, :] + z[:, :]
 y[1, :] = x[:, :] - z[:, :]
 y[2, :] = x[:, :] * z[:, :]
 y[3, :] = -x[:, :]
-y[4, :] = abs(x[:, :]))", {}, {{"x", int32({1, 3}, {most, least, 65536})}, {"z", int32({1, 3}, {1, -1, 65536})}});
-  EXPECT_EQ(values<int32_t>(out["y"]), (std::vector<int32_t>{least, most, 131072, most - 1, least + 1, 0, most, least, 0, -most, least,
-                                                             -65536, most, least, 65536}));
+y[4, :] = abs(x[:, :]))",
+                         {}, {{"x", int32({1, 3}, {most, least, 65536})}, {"z", int32({1, 3}, {1, -1, 65536})}});
+  EXPECT_EQ(values<int32_t>(out["y"]), (std::vector<int32_t>{least, most, 131072, most - 1, least + 1, 0, most, least, 0, -most,
+                                                             least, -65536, most, least, 65536}));
 }
 
 TEST(Elementwise, rows_columns_and_numbers_broadcast) {
-  Tensors out = run_text(R"(input a: f32[2, 1]
+  Tensors out =
+      run_text(R"(input a: f32[2, 1]
 input b: f32[1, 3]
 input c: f32[2, 3]
 output y: f32[2, 3]
-y[:, :] = (c[:, :] * a[:, :] + b[:, :]) * 2.0)", {}, {{"a", f32({2, 1}, {1, 10})}, {"b", f32({1, 3}, {1, 2, 3})}, {"c", f32({2, 3}, {1, 2, 3, 4, 5, 6})}});
+y[:, :] = (c[:, :] * a[:, :] + b[:, :]) * 2.0)",
+               {}, {{"a", f32({2, 1}, {1, 10})}, {"b", f32({1, 3}, {1, 2, 3})}, {"c", f32({2, 3}, {1, 2, 3, 4, 5, 6})}});
   EXPECT_EQ(values<float>(out["y"]), (std::vector<float>{4, 8, 12, 82, 104, 126}));
 }
 
@@ -120,7 +126,8 @@ columns_[1, :] = col_max(x[:, :])
 columns_[2, :] = col_min(x[:, :])
 ints[:, 0 +: 1] = row_sum(z[:, :])
 ints[:, 1 +: 1] = row_max(z[:, :])
-ints[:, 2 +: 1] = row_min(z[:, :]))", {}, {{"x", f32({2, 3}, {1, -0.0f, 0, kNaN, 2, 3})}, {"z", int32({2, 3}, {2147483647, 1, -5, 3, 2, 1})}});
+ints[:, 2 +: 1] = row_min(z[:, :]))",
+                         {}, {{"x", f32({2, 3}, {1, -0.0f, 0, kNaN, 2, 3})}, {"z", int32({2, 3}, {2147483647, 1, -5, 3, 2, 1})}});
   expect_same(out["rows"], f32({2, 3}, {1, 1, -0.0f, kNaN, kNaN, kNaN}));
   expect_same(out["columns_"], f32({3, 3}, {kNaN, 2, 3, kNaN, 2, 3, kNaN, -0.0f, 0}));
   EXPECT_EQ(values<int32_t>(out["ints"]), (std::vector<int32_t>{2147483643, 2147483647, -5, 6, 3, 1}));
@@ -136,7 +143,8 @@ TEST(Reductions, a_row_sum_has_sixty_four_lanes_and_a_fixed_fold) {
   x[34] = 1;
   x[1] = -16777216;
   x[129] = 0.5f;  // lane 1: -16777215.5 is exact
-  const Array y = run_text("input x: f32[1, 130]\noutput y: f32[1, 1]\ny[:, :] = row_sum(x[:, :])", {}, {{"x", f32({1, 130}, x)}})["y"];
+  const Array y =
+      run_text("input x: f32[1, 130]\noutput y: f32[1, 1]\ny[:, :] = row_sum(x[:, :])", {}, {{"x", f32({1, 130}, x)}})["y"];
   EXPECT_EQ(y.as<float>()[0], 2.0f);  // (2^24 + 2) + (-2^24 + 0 [0.5 ties to even])
 }
 
@@ -169,7 +177,8 @@ output v: int32[2, 2]
 output w: int32[3, 3]
 y[:, :] = matmul(a[:, :], b[:, :])
 v[:, :] = matmul_acc(full(int32, [2, 2], 2147483647), u[:, :], b[:, :])
-w[:, :] = matmul(a[:, :], b[:, :], transpose_a, transpose_b))", {}, {{"a", a}, {"u", u}, {"b", b}});
+w[:, :] = matmul(a[:, :], b[:, :], transpose_a, transpose_b))",
+                         {}, {{"a", a}, {"u", u}, {"b", b}});
   EXPECT_EQ(values<int32_t>(out["y"]), (std::vector<int32_t>{16384 + 16129 + 3, -128 - 127 + 5, -127 + 6, 1 + 10}));
   EXPECT_EQ(out["v"].as<int32_t>()[0], 2147483647 - 255 * 128 + 3);
   EXPECT_EQ(out["v"].as<int32_t>()[1], std::numeric_limits<int32_t>::min() + 255 + 5 - 1);
@@ -225,7 +234,8 @@ back[:, :] = interleave(even(x[:, :]), odd(x[:, :]))
 g[:, :] = gather(x[:, :], concat_rows(iota(3, 1), iota(3)))
 run[:, :] = columns(x[:, :], 1, 2)
 repeated[:, :] = repeat_rows(x[:, :], 2)
-numbers[:, :] = iota(4, 2) * int32(3))", {}, {{"x", f32({2, 4}, {0, 1, 2, 3, 4, 5, 6, 7})}});
+numbers[:, :] = iota(4, 2) * int32(3))",
+                         {}, {{"x", f32({2, 4}, {0, 1, 2, 3, 4, 5, 6, 7})}});
   EXPECT_EQ(values<float>(out["t"]), (std::vector<float>{0, 4, 1, 5, 2, 6, 3, 7}));
   EXPECT_EQ(values<float>(out["r"]), (std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7}));
   EXPECT_EQ(values<float>(out["below"]), (std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7}));

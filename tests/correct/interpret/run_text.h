@@ -20,7 +20,9 @@ Array array_of(DType dtype, std::vector<int64_t> shape, const std::vector<T>& va
   std::copy(values.begin(), values.end(), array.template as<T>());
   return array;
 }
-inline Array f32(std::vector<int64_t> shape, const std::vector<float>& values) { return array_of(DType::f32, std::move(shape), values); }
+inline Array f32(std::vector<int64_t> shape, const std::vector<float>& values) {
+  return array_of(DType::f32, std::move(shape), values);
+}
 inline Array int32(std::vector<int64_t> shape, const std::vector<int32_t>& values) {
   return array_of(DType::int32, std::move(shape), values);
 }

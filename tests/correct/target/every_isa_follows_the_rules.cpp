@@ -26,7 +26,8 @@ std::vector<const Table*> tables() {
   return result;
 }
 
-// ---- the rules ------------------------------------------------------------------------------------------------------------------
+// ---- the rules
+// ------------------------------------------------------------------------------------------------------------------
 
 double to_integer(double x, const std::string& mode) {
   if (mode == "rint") return std::nearbyint(x);
@@ -81,8 +82,8 @@ float log_rule(float x) {
   }
   const float e = static_cast<float>(exponent), f = m - 1, z = f * f;
   float p = 7.0376836292e-2f;
-  for (const float c : {-1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f, -1.6668057665e-1f, 2.0000714765e-1f,
-                        -2.4999993993e-1f, 3.3333331174e-1f})
+  for (const float c : {-1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f, -1.6668057665e-1f,
+                        2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f})
     p = p * f + c;
   float y = (p * f) * z;
   y = y + e * -2.12194440e-4f;
@@ -126,7 +127,8 @@ int32_t i32_binary_rule(const std::string& name, int32_t a, int32_t b) {
   if (name == "mul") return wrapped(int64_t{a} * b);
   return name == "min" ? std::min(a, b) : std::max(a, b);
 }
-template <class T> bool compare_rule(const std::string& name, T a, T b) {
+template <class T>
+bool compare_rule(const std::string& name, T a, T b) {
   if (name == "eq") return a == b;
   if (name == "ne") return a != b;
   if (name == "lt") return a < b;
@@ -134,10 +136,12 @@ template <class T> bool compare_rule(const std::string& name, T a, T b) {
   return name == "gt" ? a > b : a >= b;
 }
 
-// ---- inputs ---------------------------------------------------------------------------------------------------------------------
+// ---- inputs
+// ---------------------------------------------------------------------------------------------------------------------
 
 // A NaN is a NaN; everything else by its bits.
-template <class T> uint32_t identity(T x) {
+template <class T>
+uint32_t identity(T x) {
   if constexpr (std::is_same_v<T, float>) return std::isnan(x) ? 0x7fc00000u : std::bit_cast<uint32_t>(x);
   return static_cast<uint32_t>(x);
 }
@@ -156,7 +160,8 @@ std::vector<float> floats() {
     for (int m = 2048; m < 4096; ++m)  // 12 bits: every f16 and every tie
       for (const double sign : {1.0, -1.0}) with_neighbours(static_cast<float>(sign * std::ldexp(m, e - 11)));
   for (int i = -1000; i <= 1000; ++i) with_neighbours(static_cast<float>(i) * 0.5f);
-  for (const float edge : {8388608.0f, 16777216.0f, 2147483648.0f, 4294967296.0f, 65504.0f, 65520.0f, 88.72f, -103.97f, 0x1p-126f, 0x1p-149f})
+  for (const float edge :
+       {8388608.0f, 16777216.0f, 2147483648.0f, 4294967296.0f, 65504.0f, 65520.0f, 88.72f, -103.97f, 0x1p-126f, 0x1p-149f})
     for (const float sign : {1.0f, -1.0f}) with_neighbours(sign * edge);
   std::mt19937 random(1);
   for (int i = 0; i < 400000; ++i) values.push_back(std::bit_cast<float>(static_cast<uint32_t>(random())));
@@ -177,7 +182,8 @@ std::vector<int32_t> integers() {
   return values;
 }
 
-template <class In, class Out, class Rule> void check_unary(const Table& table, const Unary<In, Out>* list, const std::vector<In>& values, Rule rule) {
+template <class In, class Out, class Rule>
+void check_unary(const Table& table, const Unary<In, Out>* list, const std::vector<In>& values, Rule rule) {
   for (; list->name; ++list) {
     int wrong = 0;
     for (size_t i = 0; i < values.size() && wrong < 5; i += 16) {
@@ -188,14 +194,15 @@ template <class In, class Out, class Rule> void check_unary(const Table& table, 
         const Out expected = rule(std::string(list->name), values[i + j]);
         if (identity(vector[j]) == identity(expected) && identity(single[j]) == identity(expected)) continue;
         ++wrong;
-        ADD_FAILURE() << table.isa << " " << list->name << "(" << values[i + j] << " = bits " << std::hex << identity(values[i + j])
-                      << ") gives " << vector[j] << " and " << single[j] << " instead of " << expected;
+        ADD_FAILURE() << table.isa << " " << list->name << "(" << values[i + j] << " = bits " << std::hex
+                      << identity(values[i + j]) << ") gives " << vector[j] << " and " << single[j] << " instead of " << expected;
       }
     }
   }
 }
 template <class In, class Out, class Rule>
-void check_binary(const Table& table, const Binary<In, Out>* list, const std::vector<In>& a, const std::vector<In>& b, Rule rule) {
+void check_binary(const Table& table, const Binary<In, Out>* list, const std::vector<In>& a, const std::vector<In>& b,
+                  Rule rule) {
   for (; list->name; ++list) {
     int wrong = 0;
     for (size_t i = 0; i < a.size() && wrong < 5; i += 16) {
@@ -206,14 +213,15 @@ void check_binary(const Table& table, const Binary<In, Out>* list, const std::ve
         const Out expected = rule(std::string(list->name), a[i + j], b[i + j]);
         if (identity(vector[j]) == identity(expected) && identity(single[j]) == identity(expected)) continue;
         ++wrong;
-        ADD_FAILURE() << table.isa << " " << list->name << "(" << a[i + j] << ", " << b[i + j] << ") gives " << +vector[j] << " and "
-                      << +single[j] << " instead of " << +expected;
+        ADD_FAILURE() << table.isa << " " << list->name << "(" << a[i + j] << ", " << b[i + j] << ") gives " << +vector[j]
+                      << " and " << +single[j] << " instead of " << +expected;
       }
     }
   }
 }
 
-// ---- tests ------------------------------------------------------------------------------------------------------------------------
+// ---- tests
+// ------------------------------------------------------------------------------------------------------------------------
 
 TEST(Primitives, UnaryOperationsAndCasts) {
   const std::vector<float> f = floats();
@@ -228,18 +236,27 @@ TEST(Primitives, UnaryOperationsAndCasts) {
 
 TEST(Primitives, BinaryOperationsAndComparisons) {
   std::vector<float> a, b;
-  const std::vector<float> special = {0.0f, -0.0f, 1.0f, -1.0f, kInfinity, -kInfinity, kNan, -kNan, 0x1p-149f, -0x1p-149f, 0x1p-126f,
-                                      std::numeric_limits<float>::max(), 3.5f, std::bit_cast<float>(0x7f800001u), 0.1f, -7.25f};
+  const std::vector<float> special = {0.0f,      -0.0f,
+                                      1.0f,      -1.0f,
+                                      kInfinity, -kInfinity,
+                                      kNan,      -kNan,
+                                      0x1p-149f, -0x1p-149f,
+                                      0x1p-126f, std::numeric_limits<float>::max(),
+                                      3.5f,      std::bit_cast<float>(0x7f800001u),
+                                      0.1f,      -7.25f};
   for (const float x : special)
     for (const float y : special) a.push_back(x), b.push_back(y);
   std::vector<int32_t> m, n;
-  const std::vector<int32_t> special_integers = {0, 1, -1, 2, 127, -128, 255, 65535, 65536, -65536, INT32_MAX, INT32_MIN, INT32_MAX - 1, INT32_MIN + 1, 46341, -46341};
+  const std::vector<int32_t> special_integers = {
+      0, 1, -1, 2, 127, -128, 255, 65535, 65536, -65536, INT32_MAX, INT32_MIN, INT32_MAX - 1, INT32_MIN + 1, 46341, -46341};
   for (const int32_t x : special_integers)
     for (const int32_t y : special_integers) m.push_back(x), n.push_back(y);
   std::mt19937 random(3);
   for (int i = 0; i < 160000; ++i) {
     a.push_back(std::bit_cast<float>(static_cast<uint32_t>(random())));
-    b.push_back(random() % 2 ? std::bit_cast<float>(static_cast<uint32_t>(random())) : a.back() * std::ldexp(1.0f + static_cast<float>(random() % 1000) * 1e-3f, static_cast<int>(random() % 30) - 15));
+    b.push_back(random() % 2 ? std::bit_cast<float>(static_cast<uint32_t>(random()))
+                             : a.back() * std::ldexp(1.0f + static_cast<float>(random() % 1000) * 1e-3f,
+                                                     static_cast<int>(random() % 30) - 15));
     m.push_back(static_cast<int32_t>(random()));
     n.push_back(static_cast<int32_t>(random()));
   }
@@ -292,7 +309,9 @@ TEST(Primitives, ReductionsOfOneVector) {
     float x[16];
     int32_t y[16];
     for (int i = 0; i < 16; ++i) {
-      x[i] = random() % 40 == 0 ? kNan : random() % 5 == 0 ? (random() % 2 ? 0.0f : -0.0f) : static_cast<float>(static_cast<int32_t>(random()));
+      x[i] = random() % 40 == 0  ? kNan
+             : random() % 5 == 0 ? (random() % 2 ? 0.0f : -0.0f)
+                                 : static_cast<float>(static_cast<int32_t>(random()));
       y[i] = static_cast<int32_t>(random());
     }
     const int n = static_cast<int>(random() % 17);

@@ -20,7 +20,8 @@ std::vector<const Table*> tables() {
   return result;
 }
 
-// ---- one element of C -------------------------------------------------------------------------------------------------------------
+// ---- one element of C
+// -------------------------------------------------------------------------------------------------------------
 
 float zero_if_subnormal(float x) { return std::fabs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x; }
 // Tiny is decided at 24 bits without a lower end: scaled by 2^60, nothing near 2^-126 is subnormal.
@@ -29,12 +30,14 @@ float accumulate(float acc, float a, float b) {
   const float result = std::fma(a, b, acc);
   if (std::fabs(result) > 0x1p-120f || !std::isfinite(result)) return result;
   // Here acc and the product are below 2^-110 or cancel: 2^60 keeps them finite. One of a, b is below 2.
-  const float scaled = std::fabs(a) < std::fabs(b) ? std::fma(a * 0x1p60f, b, acc * 0x1p60f) : std::fma(a, b * 0x1p60f, acc * 0x1p60f);
+  const float scaled =
+      std::fabs(a) < std::fabs(b) ? std::fma(a * 0x1p60f, b, acc * 0x1p60f) : std::fma(a, b * 0x1p60f, acc * 0x1p60f);
   return std::fabs(scaled) < 0x1p-66f ? std::copysign(0.0f, scaled) : result;
 }
 float widened(uint16_t x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
 
-template <class A> int32_t element(const A* a, const int8_t* b, int64_t b_stride, int64_t k, int32_t start) {
+template <class A>
+int32_t element(const A* a, const int8_t* b, int64_t b_stride, int64_t k, int32_t start) {
   uint32_t sum = static_cast<uint32_t>(start);
   for (int64_t i = 0; i < k; ++i) sum += static_cast<uint32_t>(int32_t{a[i]} * b[i * b_stride]);
   return static_cast<int32_t>(sum);
@@ -51,17 +54,19 @@ float element(const float* a, const float* b, int64_t b_stride, int64_t k, float
   for (int64_t i = 0; i < k; ++i) start = start + a[i] * b[i * b_stride];
   return start;
 }
-template <class T> uint32_t identity(T x) {
+template <class T>
+uint32_t identity(T x) {
   if constexpr (std::is_same_v<T, float>) return std::isnan(x) ? 0x7fc00000u : std::bit_cast<uint32_t>(x);
   return static_cast<uint32_t>(x);
 }
 
-// ---- all shapes -------------------------------------------------------------------------------------------------------------------
+// ---- all shapes
+// -------------------------------------------------------------------------------------------------------------------
 
 // `values` makes an element; `starts` an element of C to accumulate to.
 template <class A, class B, class C, class MakeA, class MakeB, class MakeC>
-void check_shape(const Table& table, const Product<A, C>& product, Pack<B> pack, int64_t rows, int64_t columns, int64_t k, MakeA make_a,
-                 MakeB make_b, MakeC make_c) {
+void check_shape(const Table& table, const Product<A, C>& product, Pack<B> pack, int64_t rows, int64_t columns, int64_t k,
+                 MakeA make_a, MakeB make_b, MakeC make_c) {
   const int64_t first_block = 1, n = columns + 16;  // the product begins at the second column block
   const int64_t a_stride = k + 3, c_stride = columns + 5;
   std::vector<A> a(static_cast<size_t>(rows * a_stride + 1));
@@ -83,9 +88,12 @@ void check_shape(const Table& table, const Product<A, C>& product, Pack<B> pack,
       for (int64_t j = 0; j < c_stride; ++j) {
         const size_t at = static_cast<size_t>(r * c_stride + j);
         const bool inside = r < rows && j < columns;
-        const C expected = inside ? element(&a[static_cast<size_t>(r * a_stride)], b.data() + 16 * first_block + j, n, k, accumulated ? before[at] : C{0}) : before[at];
-        ASSERT_EQ(identity(c[at]), identity(expected)) << table.isa << " rows " << rows << " columns " << columns << " k " << k << " accumulate "
-                                                       << accumulated << " at [" << r << ", " << j << "]: " << c[at] << ", not " << expected;
+        const C expected = inside ? element(&a[static_cast<size_t>(r * a_stride)], b.data() + 16 * first_block + j, n, k,
+                                            accumulated ? before[at] : C{0})
+                                  : before[at];
+        ASSERT_EQ(identity(c[at]), identity(expected))
+            << table.isa << " rows " << rows << " columns " << columns << " k " << k << " accumulate " << accumulated << " at ["
+            << r << ", " << j << "]: " << c[at] << ", not " << expected;
       }
     }
   }
@@ -109,30 +117,38 @@ std::mt19937 random_bits(7);
 uint32_t bits() { return static_cast<uint32_t>(random_bits()); }
 
 TEST(MatrixProducts, Int8) {
-  check_all(&Table::i8, &Table::pack_i8, [] { return static_cast<int8_t>(bits() % 3 ? bits() : 0x80); },
-            [] { return static_cast<int8_t>(bits() % 3 ? bits() : 0x80); }, [] { return static_cast<int32_t>(bits()); });
+  check_all(
+      &Table::i8, &Table::pack_i8, [] { return static_cast<int8_t>(bits() % 3 ? bits() : 0x80); },
+      [] { return static_cast<int8_t>(bits() % 3 ? bits() : 0x80); }, [] { return static_cast<int32_t>(bits()); });
 }
 TEST(MatrixProducts, Int8Extremes) {
-  check_all(&Table::i8, &Table::pack_i8, [] { return int8_t{-128}; }, [] { return int8_t{-128}; }, [] { return INT32_MAX; });
+  check_all(
+      &Table::i8, &Table::pack_i8, [] { return int8_t{-128}; }, [] { return int8_t{-128}; }, [] { return INT32_MAX; });
 }
 TEST(MatrixProducts, Uint8TimesInt8) {
-  check_all(&Table::u8i8, &Table::pack_i8, [] { return static_cast<uint8_t>(bits() % 3 ? bits() : 255); },
-            [] { return static_cast<int8_t>(bits() % 3 ? bits() : 0x80); }, [] { return static_cast<int32_t>(bits()); });
+  check_all(
+      &Table::u8i8, &Table::pack_i8, [] { return static_cast<uint8_t>(bits() % 3 ? bits() : 255); },
+      [] { return static_cast<int8_t>(bits() % 3 ? bits() : 0x80); }, [] { return static_cast<int32_t>(bits()); });
 }
 TEST(MatrixProducts, F32) {
-  const auto make = [] { return std::ldexp(static_cast<float>(static_cast<int32_t>(bits())), -31 + static_cast<int>(bits() % 20)); };
+  const auto make = [] {
+    return std::ldexp(static_cast<float>(static_cast<int32_t>(bits())), -31 + static_cast<int>(bits() % 20));
+  };
   check_all(&Table::f32, &Table::pack_f32, make, make, make);
 }
 
 uint16_t moderate() { return static_cast<uint16_t>((bits() & 0x807f) | ((117 + bits() % 20) << 7)); }
 TEST(MatrixProducts, Bf16) {
-  check_all(&Table::bf16, &Table::pack_bf16, moderate, moderate, [] { return static_cast<float>(static_cast<int32_t>(bits())) * 0x1p-31f; });
+  check_all(&Table::bf16, &Table::pack_bf16, moderate, moderate,
+            [] { return static_cast<float>(static_cast<int32_t>(bits())) * 0x1p-31f; });
 }
 // Products and sums around the smallest normal number, subnormal factors and accumulators, zeros of both signs.
 TEST(MatrixProducts, Bf16NearTheLowerEnd) {
-  check_all(&Table::bf16, &Table::pack_bf16, [] { return static_cast<uint16_t>((bits() & 0x807f) | ((bits() % 8 ? 55 + bits() % 12 : 0) << 7)); },
-            [] { return static_cast<uint16_t>((bits() & 0x807f) | ((bits() % 8 ? 55 + bits() % 12 : 0) << 7)); },
-            [] { return std::bit_cast<float>((bits() & 0x807fffffu) | ((bits() % 4) << 23)); });
+  check_all(
+      &Table::bf16, &Table::pack_bf16,
+      [] { return static_cast<uint16_t>((bits() & 0x807f) | ((bits() % 8 ? 55 + bits() % 12 : 0) << 7)); },
+      [] { return static_cast<uint16_t>((bits() & 0x807f) | ((bits() % 8 ? 55 + bits() % 12 : 0) << 7)); },
+      [] { return std::bit_cast<float>((bits() & 0x807fffffu) | ((bits() % 4) << 23)); });
 }
 // All bits: infinities, NaN, overflow.
 TEST(MatrixProducts, Bf16AnyBits) {
@@ -143,10 +159,12 @@ TEST(MatrixProducts, Bf16AnyBits) {
 }
 // The two sides of what counts as tiny, and ties of the sum in double that only its rest decides.
 TEST(MatrixProducts, Bf16CornerCases) {
-  struct Case { float acc, a, b, expected; };
+  struct Case {
+    float acc, a, b, expected;
+  };
   const Case cases[] = {
-      {0x1p-126f, 0x1p-75f, -0x1p-75f, 0.0f},              // exactly 2^-126 - 2^-150: tiny
-      {0x1p-126f, 0x1p-75f, -0x1p-76f, 0x1p-126f},         // a tie at 24 bits: rounds to 2^-126
+      {0x1p-126f, 0x1p-75f, -0x1p-75f, 0.0f},       // exactly 2^-126 - 2^-150: tiny
+      {0x1p-126f, 0x1p-75f, -0x1p-76f, 0x1p-126f},  // a tie at 24 bits: rounds to 2^-126
       {-0x1p-126f, 0x1p-75f, 0x1p-75f, -0.0f},
       {0x1.000002p0f, 0x1.02p-60f, 0x1p-20f, 0x1.000002p0f},
       {0x1p0f, 0x1.02p-12f, 0x1.02p-13f, std::fma(0x1.02p-12f, 0x1.02p-13f, 1.0f)},
@@ -155,12 +173,14 @@ TEST(MatrixProducts, Bf16CornerCases) {
   };
   for (const Table* table : tables()) {
     for (const Case& test : cases) {
-      const uint16_t a = static_cast<uint16_t>(std::bit_cast<uint32_t>(test.a) >> 16), b = static_cast<uint16_t>(std::bit_cast<uint32_t>(test.b) >> 16);
+      const uint16_t a = static_cast<uint16_t>(std::bit_cast<uint32_t>(test.a) >> 16),
+                     b = static_cast<uint16_t>(std::bit_cast<uint32_t>(test.b) >> 16);
       alignas(64) char packed[64];
       table->pack_bf16(&b, 1, 1, 1, 1, packed, 0, 1);
       float c = test.acc;
       table->bf16.matmul(&a, 1, packed, 0, &c, 1, 1, 1, 1, true);
-      EXPECT_EQ(identity(c), identity(test.expected)) << table->isa << ": " << test.acc << " + " << test.a << " * " << test.b << " = " << c;
+      EXPECT_EQ(identity(c), identity(test.expected))
+          << table->isa << ": " << test.acc << " + " << test.a << " * " << test.b << " = " << c;
     }
   }
 }
@@ -169,7 +189,8 @@ TEST(MatrixProducts, ATransposedSourcePacksTheSame) {
   const int64_t k = 37, n = 50;
   std::vector<int8_t> b(static_cast<size_t>(k * n)), transposed(b.size());
   for (int64_t i = 0; i < k; ++i)
-    for (int64_t j = 0; j < n; ++j) transposed[static_cast<size_t>(j * k + i)] = b[static_cast<size_t>(i * n + j)] = static_cast<int8_t>(bits());
+    for (int64_t j = 0; j < n; ++j)
+      transposed[static_cast<size_t>(j * k + i)] = b[static_cast<size_t>(i * n + j)] = static_cast<int8_t>(bits());
   for (const Table* table : tables()) {
     std::vector<char> p(static_cast<size_t>(table->i8.packed_bytes(k, n))), q(p.size());
     table->pack_i8(b.data(), n, 1, k, n, p.data(), 0, 4);

@@ -46,11 +46,13 @@ TEST(LoadsAndStores, TouchOnlyTheirLanes) {
         for (const bool at_end : {true, false}) {
           char* const source = at_end ? from.end() - bytes : from.begin();
           char* const target = at_end ? to.end() - bytes : to.begin();
-          for (int i = 0; i < bytes; ++i) source[i] = static_cast<char>(std::string(memory->name) == "mask" ? i % 3 == 1 : 17 + 5 * i);
+          for (int i = 0; i < bytes; ++i)
+            source[i] = static_cast<char>(std::string(memory->name) == "mask" ? i % 3 == 1 : 17 + 5 * i);
           std::memset(to.begin(), 99, static_cast<size_t>(to.end() - to.begin()));
           uint32_t lanes[16];
           memory->copy(source, target, n, lanes);
-          EXPECT_EQ(std::memcmp(source, target, static_cast<size_t>(bytes)), 0) << table->isa << " " << memory->name << " n = " << n;
+          EXPECT_EQ(std::memcmp(source, target, static_cast<size_t>(bytes)), 0)
+              << table->isa << " " << memory->name << " n = " << n;
           for (const char* p = to.begin(); p != to.end(); ++p) {
             if (p >= target && p < target + bytes) continue;
             ASSERT_EQ(*p, 99) << table->isa << " " << memory->name << " n = " << n;
@@ -78,7 +80,8 @@ TEST(LoadsAndStores, EveryHalfSurvives) {
         for (uint32_t i = 0; i < 16; ++i) {
           const bool is_nan = (x[i] & exponent) == exponent && (x[i] & ~exponent & 0x7fff) != 0;
           if (is_nan) {
-            EXPECT_TRUE((y[i] & exponent) == exponent && (y[i] & ~exponent & 0x7fff) != 0) << table.isa << " " << name << " " << x[i];
+            EXPECT_TRUE((y[i] & exponent) == exponent && (y[i] & ~exponent & 0x7fff) != 0)
+                << table.isa << " " << name << " " << x[i];
             continue;
           }
           EXPECT_EQ(x[i], y[i]) << table.isa << " " << name;

@@ -23,16 +23,18 @@ std::string first_message(const std::string& body) {
 TEST(Refused, a_tile_that_no_dimension_bounds) {
   const std::string declarations = "dim N\ninput x: f32[N, 20]\ninput count: int32[1]\noutput y: f32[20, N]\nread n = count[0]\n";
   const std::string use = "let t = transpose(x[0 +: n, :])\ny[:, 0 +: n] = t";
-  EXPECT_EQ(first_message(declarations + use),
-            "8 [unbounded-tile] a tile of n * 20 elements, which no dimension bounds; try: bound the index that was read from data: "
-            "assume(n <= ...)");
+  EXPECT_EQ(
+      first_message(declarations + use),
+      "8 [unbounded-tile] a tile of n * 20 elements, which no dimension bounds; try: bound the index that was read from data: "
+      "assume(n <= ...)");
   EXPECT_EQ(first_message(declarations + "assume n >= 0 and n <= N\n" + use), "");
 }
 
 TEST(Refused, an_argument_whose_extent_is_no_multiple_of_a_dimension) {
-  EXPECT_EQ(first_message("dim N\ninput x: f32[N + 1, 4]\noutput y: f32[4]\ny[:] = x[N, :]"),
-            "4 [tensor-extent] tensor 'x' has the extent N + 1: an argument's extent is a constant, or a constant times one dimension; "
-            "try: declare a dimension of its own for it");
+  EXPECT_EQ(
+      first_message("dim N\ninput x: f32[N + 1, 4]\noutput y: f32[4]\ny[:] = x[N, :]"),
+      "4 [tensor-extent] tensor 'x' has the extent N + 1: an argument's extent is a constant, or a constant times one dimension; "
+      "try: declare a dimension of its own for it");
   EXPECT_EQ(first_message("dim N\ndim M\ninput x: f32[M, 4]\noutput y: f32[4]\nassume M == N + 1\ny[:] = x[N, :]"), "");
 }
 

@@ -33,8 +33,10 @@ TEST(OutOfBounds, a_range_beyond_the_end_in_either_mode) {
 }
 
 TEST(OutOfBounds, a_negative_point_and_a_row_list) {
-  expect_fault(fault_of(kCopy + "y[:, :] = x[:, :]\ny[T - 2, :] = x[0, :]", {{"T", 1}}, x_of(1)), "out-of-bounds", 7, {"-1", "`y`"});
-  const std::string by = "input i: int32[1, 2]\ninput x: f32[3, 2]\noutput y: f32[2, 2]\nlet rows = i[:, :]\ny[:, :] = x[by rows, :]";
+  expect_fault(fault_of(kCopy + "y[:, :] = x[:, :]\ny[T - 2, :] = x[0, :]", {{"T", 1}}, x_of(1)), "out-of-bounds", 7,
+               {"-1", "`y`"});
+  const std::string by =
+      "input i: int32[1, 2]\ninput x: f32[3, 2]\noutput y: f32[2, 2]\nlet rows = i[:, :]\ny[:, :] = x[by rows, :]";
   const Tensors tensors{{"x", Array::zeros(DType::f32, {3, 2})}, {"i", int32({1, 2}, {2, 3})}};
   expect_fault(fault_of(by, {}, tensors, false), "out-of-bounds", 7, {"index 3", "axis 0", "`x`"});
 }
@@ -60,7 +62,8 @@ TEST(UninitialisedRead, of_a_temporary_and_of_an_output) {
 }
 
 TEST(UninitialisedRead, a_tensor_created_in_a_loop_is_fresh_each_time) {
-  const std::string text = kCopy + "range i in 0 .. T {\ncreate s: f32[1, 2]\nif i < 1 {\ns[:, :] = x[i +: 1, :]\n}\ny[i, :] = s[0, :]\n}";
+  const std::string text =
+      kCopy + "range i in 0 .. T {\ncreate s: f32[1, 2]\nif i < 1 {\ns[:, :] = x[i +: 1, :]\n}\ny[i, :] = s[0, :]\n}";
   EXPECT_EQ(fault_of(text, {{"T", 1}}, x_of(1)).id, "");
   expect_fault(fault_of(text, {{"T", 2}}, x_of(2)), "uninitialised-read", 11, {"`s[0, 0]`"});
 }
@@ -84,13 +87,15 @@ TEST(ParallelConflict, heads_that_share_a_scratch) {
 }
 
 TEST(ParallelConflict, through_a_view) {
-  const std::string text = kCopy + "view flat = y: [T * 2]\ny[:, :] = x[:, :]\nparallel h in 0 .. 2 {\ny[0, h] = 1.0\nflat[1] = 2.0\n}";
+  const std::string text =
+      kCopy + "view flat = y: [T * 2]\ny[:, :] = x[:, :]\nparallel h in 0 .. 2 {\ny[0, h] = 1.0\nflat[1] = 2.0\n}";
   expect_fault(fault_of(text, {{"T", 1}}, x_of(1)), "parallel-conflict", 9, {"`y[0, 1]`", "h = 0", "h = 1"});
 }
 
 TEST(ParallelConflict, a_read_in_another_iteration_of_the_outer_loop) {
-  const std::string text = kCopy + "create s: f32[4]\nrange k in 0 .. 4 {\ns[k] = 0.0\n}\nparallel i in 0 .. 2 {\nrange r in 0 .. 2 {\n"
-                                   "parallel j in 0 .. 2 {\ns[2 * i + j] = s[2 * i + j + DELTA] + 1.0\n}\n}\n}\ny[:, :] = x[:, :]";
+  const std::string text = kCopy +
+                           "create s: f32[4]\nrange k in 0 .. 4 {\ns[k] = 0.0\n}\nparallel i in 0 .. 2 {\nrange r in 0 .. 2 {\n"
+                           "parallel j in 0 .. 2 {\ns[2 * i + j] = s[2 * i + j + DELTA] + 1.0\n}\n}\n}\ny[:, :] = x[:, :]";
   const auto with = [&](const std::string& delta) { return std::string(text).replace(text.find("DELTA"), 5, delta); };
   EXPECT_EQ(fault_of(with("0"), {{"T", 1}}, x_of(1)).id, "");
   expect_fault(fault_of(with("(1 - i) * (1 - j)"), {{"T", 1}}, x_of(1)), "parallel-conflict", 13, {"`s[1]`", "j = 0", "j = 1"});
@@ -98,7 +103,8 @@ TEST(ParallelConflict, a_read_in_another_iteration_of_the_outer_loop) {
 }
 
 TEST(ParallelConflict, loops_one_after_the_other_are_ordered) {
-  const std::string text = kCopy + "parallel i in 0 .. T {\ny[i, :] = x[i, :]\n}\nparallel j in 0 .. T {\ny[T - 1 - j, :] = y[T - 1 - j, :] + 1.0\n}";
+  const std::string text =
+      kCopy + "parallel i in 0 .. T {\ny[i, :] = x[i, :]\n}\nparallel j in 0 .. T {\ny[T - 1 - j, :] = y[T - 1 - j, :] + 1.0\n}";
   EXPECT_EQ(fault_of(text, {{"T", 5}}, x_of(5)).id, "");
 }
 
@@ -107,9 +113,11 @@ TEST(Assumptions, are_checked_in_either_mode) {
     const std::string text = kCopy + "assume T <= 4\ny[:, :] = x[:, :]";
     EXPECT_EQ(fault_of(text, {{"T", 4}}, x_of(4), checked).id, "");
     expect_fault(fault_of(text, {{"T", 5}}, x_of(5), checked), "assumption-failed", 6, {"T <= 4", "5 <= 4"});
-    const std::string distinct = "input i: int32[1, 3]\noutput y: int32[1, 3]\nlet rows = i[:, :]\nassume_distinct rows\ny[:, :] = rows";
+    const std::string distinct =
+        "input i: int32[1, 3]\noutput y: int32[1, 3]\nlet rows = i[:, :]\nassume_distinct rows\ny[:, :] = rows";
     EXPECT_EQ(fault_of(distinct, {}, {{"i", int32({1, 3}, {7, 9, 8})}}, checked).id, "");
-    expect_fault(fault_of(distinct, {}, {{"i", int32({1, 3}, {7, 9, 7})}}, checked), "assumption-failed", 6, {"elements 0 and 2", "7"});
+    expect_fault(fault_of(distinct, {}, {{"i", int32({1, 3}, {7, 9, 7})}}, checked), "assumption-failed", 6,
+                 {"elements 0 and 2", "7"});
   }
 }
 

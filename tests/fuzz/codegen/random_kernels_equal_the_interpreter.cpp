@@ -12,8 +12,8 @@
 namespace imbrex::test {
 namespace {
 
-constexpr int64_t kBatch = 50;         // kernels to a compiled file
-constexpr size_t kReported = 10;       // failures, and then the test ends
+constexpr int64_t kBatch = 50;    // kernels to a compiled file
+constexpr size_t kReported = 10;  // failures, and then the test ends
 // As large as the vector's length asks for: what is compiled three times has to stay small. For the same reason only one of the
 // instruction sets is optimized as usual here; those that the optimizer takes longest for are not, and have tests of their own.
 constexpr Limits kLimits{.extent = 40, .stages = 2, .depth = 3};
@@ -23,7 +23,7 @@ const char* optimization(target::Isa isa) { return isa == target::Isa::avx2 ? "-
 struct Lowered {
   RandomCase original;
   const char* how = "as it is";
-  ir::Program program;                 // what is compiled
+  ir::Program program;  // what is compiled
 };
 
 int64_t number_from(const char* variable, int64_t otherwise) {
@@ -69,7 +69,8 @@ std::vector<std::string> failures_of(const std::vector<uint64_t>& seeds) {
   }
   std::map<target::Isa, std::future<std::unique_ptr<GeneratedCode>>> compiled;
   for (const target::Isa isa : target::supported_isas())
-    compiled[isa] = std::async(std::launch::async, [&programs, isa] { return std::make_unique<GeneratedCode>(programs, isa, optimization(isa)); });
+    compiled[isa] = std::async(std::launch::async,
+                               [&programs, isa] { return std::make_unique<GeneratedCode>(programs, isa, optimization(isa)); });
   for (auto& [isa, future] : compiled) {
     const std::unique_ptr<GeneratedCode> code = future.get();
     if (!code->error().empty()) {
@@ -79,12 +80,12 @@ std::vector<std::string> failures_of(const std::vector<uint64_t>& seeds) {
     for (size_t i = 0; i < batch.size(); ++i) {
       const uint64_t seed = batch[i].original.seed;
       const int threads = 1 + static_cast<int>(seed % 3);
-      const auto difference = difference_between(expected[i], batch[i].program, code->kernel(batch[i].program), batch[i].original.dims,
-                                                 batch[i].original.inputs, threads, static_cast<int64_t>(seed % 2) * 3);
+      const auto difference =
+          difference_between(expected[i], batch[i].program, code->kernel(batch[i].program), batch[i].original.dims,
+                             batch[i].original.inputs, threads, static_cast<int64_t>(seed % 2) * 3);
       if (!difference) continue;
       failures.push_back(fmt::format("{}{}, {}, {}", replay(seed), target::name_of(isa), batch[i].how, *difference));
-      if (std::strcmp(batch[i].how, "as it is") != 0)
-        failures.back() += "\nmade of\n" + ir::print(batch[i].original.program);
+      if (std::strcmp(batch[i].how, "as it is") != 0) failures.back() += "\nmade of\n" + ir::print(batch[i].original.program);
     }
   }
   return failures;
@@ -93,7 +94,8 @@ std::vector<std::string> failures_of(const std::vector<uint64_t>& seeds) {
 TEST(RandomKernels, equal_the_interpreter) {
   const int64_t seed = number_from("IMBREX_SEED", -1), cases = number_from("IMBREX_CASES", 1000);
   std::vector<uint64_t> seeds;
-  if (seed >= 0) seeds.push_back(static_cast<uint64_t>(seed));
+  if (seed >= 0)
+    seeds.push_back(static_cast<uint64_t>(seed));
   else
     for (int64_t i = 0; i < cases; ++i) seeds.push_back(static_cast<uint64_t>(i));
   size_t reported = 0;

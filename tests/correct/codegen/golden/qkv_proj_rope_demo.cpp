@@ -240,12 +240,12 @@ void run(const imbrex_call* call) {
           qr_max_lanes = max(qr_max_lanes, abs_(qr_value));
         }
         const float qr_max = reduce_max(qr_max_lanes);
-        const float qr_scale_2 = div(127.0f, max(qr_max, 0.0001f));
-        const vf qr_scale_2_all = broadcast(qr_scale_2);
+        const float qr_factor = div(127.0f, max(qr_max, 0.0001f));
+        const vf qr_factor_all = broadcast(qr_factor);
         for (int64_t c = 0; c < 256; c += 16) {
-          store_i8(qr_row + c, saturate_i8(to_i32_rint(mul(load_f32(qr_value_row + c), qr_scale_2_all))));
+          store_i8(qr_row + c, saturate_i8(to_i32_rint(mul(load_f32(qr_value_row + c), qr_factor_all))));
         }
-        store_f32_s(qr_scale_row, div(1.0f, qr_scale_2));
+        store_f32_s(qr_scale_row, div(1.0f, qr_factor));
       }
       trace_end(call, "qr", qr_started);
       scratch = before_6;

@@ -11,10 +11,17 @@ void get(const int32_t* p, vi& x) { x = load_i32(p); }
 void put(float* p, vf x) { store_f32(p, x); }
 void put(int32_t* p, vi x) { store_i32(p, x); }
 void put(uint8_t* p, vm x) { store_mask(p, x); }
-template <class T> struct VectorOf { using type = vf; };
-template <> struct VectorOf<int32_t> { using type = vi; };
+template <class T>
+struct VectorOf {
+  using type = vf;
+};
+template <>
+struct VectorOf<int32_t> {
+  using type = vi;
+};
 
-template <class In, class Out, class F, class G> constexpr Unary<In, Out> unary(const char* name, F, G) {
+template <class In, class Out, class F, class G>
+constexpr Unary<In, Out> unary(const char* name, F, G) {
   return {name,
           [](const In* x, Out* result) {
             typename VectorOf<In>::type v;
@@ -25,7 +32,8 @@ template <class In, class Out, class F, class G> constexpr Unary<In, Out> unary(
             for (int i = 0; i < 16; ++i) result[i] = G{}(x[i]);
           }};
 }
-template <class In, class Out, class F, class G> constexpr Binary<In, Out> binary(const char* name, F, G) {
+template <class In, class Out, class F, class G>
+constexpr Binary<In, Out> binary(const char* name, F, G) {
   return {name,
           [](const In* a, const In* b, Out* result) {
             typename VectorOf<In>::type v, w;
@@ -38,39 +46,58 @@ template <class In, class Out, class F, class G> constexpr Binary<In, Out> binar
           }};
 }
 
-#define UNARY(In, Out, name) unary<In, Out>(#name, [](auto x) { return name(x); }, [](In x) { return name##_s(x); })
-#define BINARY(In, Out, name) binary<In, Out>(#name, [](auto a, auto b) { return name(a, b); }, [](In a, In b) { return name##_s(a, b); })
-#define MODES(In, Out, name) \
-  UNARY(In, Out, name##_rint), UNARY(In, Out, name##_round), UNARY(In, Out, name##_floor), UNARY(In, Out, name##_ceil), UNARY(In, Out, name##_trunc)
-#define COMPARISONS(In) \
-  BINARY(In, uint8_t, eq), BINARY(In, uint8_t, ne), BINARY(In, uint8_t, lt), BINARY(In, uint8_t, le), BINARY(In, uint8_t, gt), BINARY(In, uint8_t, ge)
+#define UNARY(In, Out, name) \
+  unary<In, Out>(            \
+      #name, [](auto x) { return name(x); }, [](In x) { return name##_s(x); })
+#define BINARY(In, Out, name) \
+  binary<In, Out>(            \
+      #name, [](auto a, auto b) { return name(a, b); }, [](In a, In b) { return name##_s(a, b); })
+#define MODES(In, Out, name)                                                                                            \
+  UNARY(In, Out, name##_rint), UNARY(In, Out, name##_round), UNARY(In, Out, name##_floor), UNARY(In, Out, name##_ceil), \
+      UNARY(In, Out, name##_trunc)
+#define COMPARISONS(In)                                                                                                        \
+  BINARY(In, uint8_t, eq), BINARY(In, uint8_t, ne), BINARY(In, uint8_t, lt), BINARY(In, uint8_t, le), BINARY(In, uint8_t, gt), \
+      BINARY(In, uint8_t, ge)
 
-const Unary<float, float> f32_unary[] = {UNARY(float, float, neg),   UNARY(float, float, abs_), UNARY(float, float, sqrt_),
-                                         UNARY(float, float, recip), UNARY(float, float, rsqrt), UNARY(float, float, exp_),
-                                         UNARY(float, float, log_),  MODES(float, float, round_bf16),
+const Unary<float, float> f32_unary[] = {UNARY(float, float, neg),       UNARY(float, float, abs_),
+                                         UNARY(float, float, sqrt_),     UNARY(float, float, recip),
+                                         UNARY(float, float, rsqrt),     UNARY(float, float, exp_),
+                                         UNARY(float, float, log_),      MODES(float, float, round_bf16),
                                          MODES(float, float, round_f16), {}};
 const Unary<float, int32_t> f32_to_i32[] = {MODES(float, int32_t, to_i32), {}};
-const Unary<int32_t, float> i32_to_f32[] = {MODES(int32_t, float, to_f32), MODES(int32_t, float, i32_to_bf16),
-                                            MODES(int32_t, float, i32_to_f16), {}};
-const Unary<int32_t, int32_t> i32_unary[] = {UNARY(int32_t, int32_t, neg), UNARY(int32_t, int32_t, abs_),
-                                             UNARY(int32_t, int32_t, saturate_i8), UNARY(int32_t, int32_t, saturate_u8), {}};
-const Binary<float, float> f32_binary[] = {BINARY(float, float, add), BINARY(float, float, sub), BINARY(float, float, mul),
-                                           BINARY(float, float, div), BINARY(float, float, min), BINARY(float, float, max), {}};
-const Binary<int32_t, int32_t> i32_binary[] = {BINARY(int32_t, int32_t, add), BINARY(int32_t, int32_t, sub), BINARY(int32_t, int32_t, mul),
-                                               BINARY(int32_t, int32_t, min), BINARY(int32_t, int32_t, max), {}};
+const Unary<int32_t, float> i32_to_f32[] = {
+    MODES(int32_t, float, to_f32), MODES(int32_t, float, i32_to_bf16), MODES(int32_t, float, i32_to_f16), {}};
+const Unary<int32_t, int32_t> i32_unary[] = {UNARY(int32_t, int32_t, neg),
+                                             UNARY(int32_t, int32_t, abs_),
+                                             UNARY(int32_t, int32_t, saturate_i8),
+                                             UNARY(int32_t, int32_t, saturate_u8),
+                                             {}};
+const Binary<float, float> f32_binary[] = {BINARY(float, float, add),
+                                           BINARY(float, float, sub),
+                                           BINARY(float, float, mul),
+                                           BINARY(float, float, div),
+                                           BINARY(float, float, min),
+                                           BINARY(float, float, max),
+                                           {}};
+const Binary<int32_t, int32_t> i32_binary[] = {BINARY(int32_t, int32_t, add), BINARY(int32_t, int32_t, sub),
+                                               BINARY(int32_t, int32_t, mul), BINARY(int32_t, int32_t, min),
+                                               BINARY(int32_t, int32_t, max), {}};
 const Binary<float, uint8_t> f32_compare[] = {COMPARISONS(float), {}};
 const Binary<int32_t, uint8_t> i32_compare[] = {COMPARISONS(int32_t), {}};
 
 void put_bits(uint32_t* lanes, vf x) { store_f32(lanes, x); }
 void put_bits(uint32_t* lanes, vi x) { store_i32(lanes, x); }
 void put_bits(uint32_t* lanes, vm x) { store_i32(lanes, i32_of(x)); }
-#define MEMORY(name, bytes)                                                    \
-  {#name, bytes, [](const void* from, void* to, int n, uint32_t* lanes) {      \
+#define MEMORY(name, bytes)                                                   \
+  {                                                                           \
+#name, bytes, [](const void* from, void* to, int n, uint32_t* lanes) {      \
      const auto x = n == 0 ? load_##name(from) : load_##name(from, n);         \
      put_bits(lanes, x);                                                       \
      n == 0 ? store_##name(to, x) : store_##name(to, x, n);                    \
-   }}
-const Memory memory[] = {MEMORY(f32, 4), MEMORY(bf16, 2), MEMORY(f16, 2), MEMORY(i32, 4), MEMORY(i8, 1), MEMORY(u8, 1), MEMORY(mask, 1), {}};
+   } \
+  }
+const Memory memory[] = {MEMORY(f32, 4), MEMORY(bf16, 2), MEMORY(f16, 2),  MEMORY(i32, 4),
+                         MEMORY(i8, 1),  MEMORY(u8, 1),   MEMORY(mask, 1), {}};
 
 void halves(const float* columns, float* e, float* o, float* both) {
   const vf low = load_f32(columns), high = load_f32(columns + 16);
@@ -84,7 +111,8 @@ float row_sum(const float* x, int64_t n) {
   sum.clear();
   int64_t i = 0;
   for (; i + 64 <= n; i += 64) sum.add4(load_f32(x + i), load_f32(x + i + 16), load_f32(x + i + 32), load_f32(x + i + 48));
-  for (int block = 0; i < n; i += 16, ++block) sum.add_at(block, n - i >= 16 ? load_f32(x + i) : load_f32(x + i, static_cast<int>(n - i)));
+  for (int block = 0; i < n; i += 16, ++block)
+    sum.add_at(block, n - i >= 16 ? load_f32(x + i) : load_f32(x + i, static_cast<int>(n - i)));
   return sum.fold();
 }
 float row_sum_any(const float* x, int64_t n) {
@@ -108,9 +136,8 @@ const Table IMBREX_TABLE = {
     .i32_compare = i32_compare,
     .memory = memory,
     .halves = halves,
-    .select = [](const uint8_t* condition, const float* a, const float* b, float* result) {
-      store_f32(result, select(load_mask(condition), load_f32(a), load_f32(b)));
-    },
+    .select = [](const uint8_t* condition, const float* a, const float* b,
+                 float* result) { store_f32(result, select(load_mask(condition), load_f32(a), load_f32(b))); },
     .row_sum = row_sum,
     .row_sum_any = row_sum_any,
     .reduce_max = [](const float* x, int n) { return reduce_max(load_f32(x), n); },

@@ -1,5 +1,5 @@
-// Every primitive of one ISA behind a function pointer. Each table is made in a source file compiled for its ISA; tests are not, so
-// that they run on any CPU and the code of one ISA never reaches another.
+// Every primitive of one ISA behind a function pointer. Each table is made in a source file compiled for its ISA; tests are not,
+// so that they run on any CPU and the code of one ISA never reaches another.
 #pragma once
 
 #include <stdint.h>
@@ -7,12 +7,14 @@
 namespace imbrex::isa_test {
 
 // Work on 16 lanes: `vector` with the vector primitive, `single` lane by lane with the primitive for single values.
-template <class In, class Out> struct Unary {
+template <class In, class Out>
+struct Unary {
   const char* name;
   void (*vector)(const In* x, Out* result);
   void (*single)(const In* x, Out* result);
 };
-template <class In, class Out> struct Binary {
+template <class In, class Out>
+struct Binary {
   const char* name;
   void (*vector)(const In* a, const In* b, Out* result);
   void (*single)(const In* a, const In* b, Out* result);
@@ -23,10 +25,11 @@ struct Memory {
   int bytes;
   void (*copy)(const void* from, void* to, int n, uint32_t* lanes);
 };
-template <class A, class C> struct Product {
+template <class A, class C>
+struct Product {
   int64_t (*packed_bytes)(int64_t k, int64_t n);
-  void (*matmul)(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows,
-                 int64_t columns, int64_t k, bool accumulate);
+  void (*matmul)(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride,
+                 int64_t rows, int64_t columns, int64_t k, bool accumulate);
 };
 template <class B>
 using Pack = void (*)(const B* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t block_begin,
