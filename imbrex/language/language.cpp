@@ -182,6 +182,12 @@ Index read(const Tensor& tensor, std::vector<Index> position, std::source_locati
 void assume(const Condition& condition, std::source_location where) {
   Recorder::current(where, "assume").append({ir::Assume{condition.comparisons}, {}, -1}, where);
 }
+void assume_each(const Index& least, const Tile& tile, const Index& end, std::source_location where) {
+  Recorder& recorder = Recorder::current(where, "assume_each");
+  const ir::IndexExpr element = ir::named(recorder.use(tile, where).expr->name);
+  recorder.append({ir::Assume{{{least.expr(), ir::Compare::le, element}, {element, ir::Compare::lt, end.expr()}}}, {}, -1},
+                  where);
+}
 void assume_distinct(const Tile& tile, std::source_location where) {
   Recorder& recorder = Recorder::current(where, "assume_distinct");
   recorder.append({ir::AssumeDistinct{recorder.use(tile, where).expr->name}, {}, -1}, where);

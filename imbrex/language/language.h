@@ -117,6 +117,9 @@ void when(const Condition& condition, const Body& then, const Body& otherwise = 
 Index read(const Tensor& tensor, std::vector<Index> position, std::source_location where = std::source_location::current());
 // What the author knows and the prover cannot: taken as true, and checked when the kernel runs.
 void assume(const Condition& condition, std::source_location where = std::source_location::current());
+// Each element of an int32 tile is in [least, end): what rows taken by(tile) and gathered columns need to be proven inside.
+void assume_each(const Index& least, const Tile& tile, const Index& end,
+                 std::source_location where = std::source_location::current());
 // The elements of an int32 tile differ from each other, so that rows stored by(tile) do not collide.
 void assume_distinct(const Tile& tile, std::source_location where = std::source_location::current());
 // Shows the tile to whoever runs the kernel and asks for it. No effect otherwise.

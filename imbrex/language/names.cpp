@@ -111,7 +111,16 @@ class Namer {
   void rename(ir::CreateTensor&) {}
   void rename(ir::View&) {}
   void rename(ir::ReadIndex&) {}
-  void rename(ir::Assume&) {}
+  void rename(ir::Assume& assume) {
+    const auto tile = [&](const ir::Index& leaf) -> std::optional<ir::IndexExpr> {
+      const auto found = names_.find(leaf.name);
+      return found == names_.end() ? std::nullopt : std::optional(ir::named(found->second));
+    };
+    for (ir::Comparison& comparison : assume.condition) {
+      comparison.left = ir::substitute(comparison.left, tile);
+      comparison.right = ir::substitute(comparison.right, tile);
+    }
+  }
   void rename(ir::Loop& loop) { rename(loop.body); }
   void rename(ir::At& scope) { rename(scope.body); }
   void rename(ir::Tap& tap) { tap.value = renamed(tap.value); }

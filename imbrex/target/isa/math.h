@@ -251,18 +251,18 @@ inline F log_(F x) {
   IMBREX_OP bool name##_s(float a, float b) { return name(a, b); } \
   IMBREX_OP bool name##_s(int32_t a, int32_t b) { return name(a, b); }
 IMBREX_UNARY(neg)
-IMBREX_UNARY(abs_) IMBREX_UNARY(recip) IMBREX_UNARY(sqrt_) IMBREX_UNARY(rsqrt) IMBREX_UNARY(exp_) IMBREX_UNARY(log_)
-    IMBREX_BINARY(add) IMBREX_BINARY(sub) IMBREX_BINARY(mul) IMBREX_BINARY(div) IMBREX_BINARY(min) IMBREX_BINARY(max)
-        IMBREX_UNARY_INT(neg) IMBREX_UNARY_INT(abs_) IMBREX_UNARY_INT(saturate_i8) IMBREX_UNARY_INT(saturate_u8)
-            IMBREX_BINARY_INT(add) IMBREX_BINARY_INT(sub) IMBREX_BINARY_INT(mul) IMBREX_BINARY_INT(min) IMBREX_BINARY_INT(max)
-                IMBREX_COMPARISON(eq) IMBREX_COMPARISON(ne) IMBREX_COMPARISON(lt) IMBREX_COMPARISON(le) IMBREX_COMPARISON(gt)
-                    IMBREX_COMPARISON(ge)
+IMBREX_UNARY(abs_)
+IMBREX_UNARY(recip) IMBREX_UNARY(sqrt_) IMBREX_UNARY(rsqrt) IMBREX_UNARY(exp_) IMBREX_UNARY(log_) IMBREX_BINARY(add)
+    IMBREX_BINARY(sub) IMBREX_BINARY(mul) IMBREX_BINARY(div) IMBREX_BINARY(min) IMBREX_BINARY(max) IMBREX_UNARY_INT(neg)
+        IMBREX_UNARY_INT(abs_) IMBREX_UNARY_INT(saturate_i8) IMBREX_UNARY_INT(saturate_u8) IMBREX_BINARY_INT(add)
+            IMBREX_BINARY_INT(sub) IMBREX_BINARY_INT(mul) IMBREX_BINARY_INT(min) IMBREX_BINARY_INT(max) IMBREX_COMPARISON(eq)
+                IMBREX_COMPARISON(ne) IMBREX_COMPARISON(lt) IMBREX_COMPARISON(le) IMBREX_COMPARISON(gt) IMBREX_COMPARISON(ge)
 #undef IMBREX_UNARY
 #undef IMBREX_BINARY
 #undef IMBREX_UNARY_INT
 #undef IMBREX_BINARY_INT
 #undef IMBREX_COMPARISON
-                        IMBREX_OP float select_s(bool condition, float a, float b) {
+                    IMBREX_OP float select_s(bool condition, float a, float b) {
   return condition ? a : b;
 }
 IMBREX_OP int32_t select_s(bool condition, int32_t a, int32_t b) { return condition ? a : b; }

@@ -2,6 +2,7 @@
 
 #include "imbrex/ir/print.h"
 #include "imbrex/language/language.h"
+#include "imbrex/prove/prove.h"
 
 namespace imbrex {
 namespace {
@@ -124,6 +125,22 @@ TEST(Recording, TilesOfASpanCarryItsName) {
             "      y[u, :] = x[u, :]\n"
             "    }\n"
             "  }\n");
+}
+
+TEST(Recording, RowsTakenByIndexAreAssumedInside) {
+  const Kernel k = kernel("take_rows", [](Builder& builder) {
+    const Dim T = builder.dim("T"), S = builder.dim("S");
+    const Tensor table = builder.input("table", f32, {S, 8}), places = builder.input("places", int32, {T});
+    const Tensor y = builder.output("y", f32, {T, 8});
+    parallel(tiles(T, 4), [&](Span t) {
+      const Tile rows = Tile(places(t)).named("rows");
+      assume_each(0, rows, S);
+      y(t, all) = table(by(rows), all);
+    });
+  });
+  const std::string text = ir::print(k.program());
+  EXPECT_NE(text.find("assume 0 <= rows and rows < S"), std::string::npos) << text;
+  EXPECT_TRUE(prove::prove(k.program(), {}).proven) << text;
 }
 
 }  // namespace
