@@ -199,8 +199,7 @@ class GroupWriter {
     return {};
   }
 
-  // ---- 16 columns at a time
-  // -----------------------------------------------------------------------------------------------------
+  // ---- 16 columns at a time ---------------------------------------------------------------------------------------------------
 
   void write_columns(const Segment& segment, Writer& out) {
     Writer before(out.depth());

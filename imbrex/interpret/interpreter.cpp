@@ -186,8 +186,7 @@ void Machine::run() {
     if (tensor.role == ir::Role::output) require_complete(*view(tensor.name).storage);
 }
 
-// ---- statements
-// ----------------------------------------------------------------------------------------------------------------
+// ---- statements ---------------------------------------------------------------------------------------------------------------
 
 void Machine::execute(const ir::Block& block) {
   for (const ir::Statement& statement : block) {
@@ -306,8 +305,7 @@ void Machine::execute(const ir::AssumeDistinct& assume) {
   }
 }
 
-// ---- index expressions
-// ---------------------------------------------------------------------------------------------------------
+// ---- index expressions --------------------------------------------------------------------------------------------------------
 
 int64_t Machine::index(const ir::IndexExpr& e) const {
   using Kind = ir::Index::Kind;
@@ -347,8 +345,7 @@ int64_t Machine::checked_size(int64_t rows, int64_t columns) const {
   return rows * columns;
 }
 
-// ---- expressions
-// ---------------------------------------------------------------------------------------------------------------
+// ---- expressions --------------------------------------------------------------------------------------------------------------
 
 TilePtr Machine::evaluate(const ir::ExprPtr& e) {
   if (e->op == Op::variable) return variables_.at(e->name);
@@ -471,8 +468,7 @@ Tile Machine::gather_checked(const Tile& x, const Tile& positions) {
   return gather(x, positions);
 }
 
-// ---- memory
-// --------------------------------------------------------------------------------------------------------------------
+// ---- memory -------------------------------------------------------------------------------------------------------------------
 
 const View& Machine::view(const std::string& name) const {
   const auto found = views_.find(name);

@@ -76,8 +76,7 @@ LoopHead pipelined(Int stages, const std::source_location& where) {
 
 }  // namespace
 
-// ---- kernels
-// ----------------------------------------------------------------------------------------------------------------------
+// ---- kernels ------------------------------------------------------------------------------------------------------------------
 
 Kernel kernel(const std::string& name, const std::function<void(Builder&)>& body, std::source_location where) {
   Recorder recorder(name, where);
@@ -121,8 +120,7 @@ Tensor view(const std::string& name, const Tensor& base, std::vector<Index> shap
   return Recorder::current(where, "view").view(name, base, shape, where);
 }
 
-// ---- loops and scopes
-// -------------------------------------------------------------------------------------------------------------
+// ---- loops and scopes ---------------------------------------------------------------------------------------------------------
 
 void parallel(const Tiles& domain, const SpanBody& body, const Pins& pins, std::source_location where) {
   tiled_loop({ir::Loop::Kind::parallel}, domain, body, pins, where);
@@ -156,8 +154,7 @@ void when(const Condition& condition, const Body& then, const Body& otherwise, s
   recorder.append({std::move(branch), {}, -1}, where);
 }
 
-// ---- data in control, assumptions, looking in
-// -------------------------------------------------------------------------------------
+// ---- data in control, assumptions, looking in ---------------------------------------------------------------------------------
 
 Index read(const Tensor& tensor, std::vector<Index> position, std::source_location where) {
   Recorder& recorder = Recorder::current(where, "read");

@@ -59,8 +59,7 @@ ir::Written Recorder::written(const std::source_location& where) {
   return {line, static_cast<int>(origins.size()) - 1};
 }
 
-// ---- names and declarations
-// -----------------------------------------------------------------------------------------------------
+// ---- names and declarations ---------------------------------------------------------------------------------------------------
 
 std::string Recorder::claim_name(const std::string& wanted, bool exactly, const std::source_location& where) {
   if (!is_name(wanted))
@@ -131,8 +130,7 @@ Tensor Recorder::view(const std::string& name, const Tensor& base, const std::ve
   return Tensor(entry);
 }
 
-// ---- values
-// -----------------------------------------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------------------------------------
 
 Tile Recorder::let(ir::ExprPtr value, const std::source_location& where) {
   auto variable = std::make_shared<Variable>();
@@ -211,8 +209,7 @@ ir::ExprPtr Recorder::filled(const Value& number, DType dtype, ir::IndexExpr row
   return ir::make_constant(dtype, std::move(rows), std::move(columns), value, written(number.where));
 }
 
-// ---- statements
-// -------------------------------------------------------------------------------------------------------------------
+// ---- statements ---------------------------------------------------------------------------------------------------------------
 
 void Recorder::rebind(const std::shared_ptr<Variable>& variable, ir::ExprPtr value, const std::source_location& where) {
   check(*variable, where);
@@ -282,8 +279,7 @@ std::vector<ir::Axis> Recorder::axes(const TensorEntry& tensor, const std::vecto
   return result;
 }
 
-// ---- blocks and scope
-// -------------------------------------------------------------------------------------------------------------
+// ---- blocks and scope ---------------------------------------------------------------------------------------------------------
 
 void Recorder::open(bool is_parallel) { frames_.push_back({++frames_opened_, is_parallel, 0, {}}); }
 

@@ -53,8 +53,7 @@ Tile concat(ir::Op op, Operand& a, Operand& b) {
 
 }  // namespace
 
-// ---- tiles
-// ------------------------------------------------------------------------------------------------------------------------
+// ---- tiles --------------------------------------------------------------------------------------------------------------------
 
 Tile::Tile(const Tile& other, std::source_location where) {
   Recorder& recorder = Recorder::current(where, "a tile");
@@ -131,8 +130,7 @@ Index Tile::columns() const { return Index(variable_->columns); }
 
 ByTile by(const Tile& rows) { return {Recorder::variable_of(rows)}; }
 
-// ---- slices
-// -----------------------------------------------------------------------------------------------------------------------
+// ---- slices -------------------------------------------------------------------------------------------------------------------
 
 AxisArgument::AxisArgument(const Span& span, std::source_location where)
     : axis_{ir::Axis::Kind::range, span.begin.expr(), span.size.expr(), {}}, where_(where) {}
@@ -172,8 +170,7 @@ void Slice::operator=(Slice&& other) && {
   recorder.store(*this, recorder.load(other));
 }
 
-// ---- operands
-// ---------------------------------------------------------------------------------------------------------------------
+// ---- operands -----------------------------------------------------------------------------------------------------------------
 
 Operand::Operand(const Tile& tile, std::source_location where) : value_(Recorder::current(where, "a tile").use(tile, where)) {}
 Operand::Operand(Tile&& tile, std::source_location where) : value_{nullptr, tile.variable_, where} {
@@ -187,8 +184,7 @@ Operand::Operand(Number number, std::source_location where)
                              Recorder::current(where, "a number").written(where)),
              nullptr, where, true, number.whole} {}
 
-// ---- operations
-// -------------------------------------------------------------------------------------------------------------------
+// ---- operations ---------------------------------------------------------------------------------------------------------------
 
 Tile full(DType dtype, Shape shape, double value, std::source_location where) {
   Recorder& recorder = Recorder::current(where, "full");

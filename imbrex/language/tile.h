@@ -235,8 +235,7 @@ Tile col_sum(Operand x);
 Tile col_max(Operand x);
 Tile col_min(Operand x);
 
-// ---- matrix products: bf16 x bf16 and f32 x f32 -> f32, int8 x int8 and uint8 x int8 -> int32
-// ----------------------------------
+// ---- matrix products: bf16 x bf16 and f32 x f32 -> f32, int8 x int8 and uint8 x int8 -> int32 ---------------------------------
 
 struct Transposed {
   bool a = false, b = false;

@@ -58,8 +58,7 @@ class Scheduler {
   [[noreturn]] static void refuse(std::string reason) { throw NotWritable{std::move(reason)}; }
   Terms& terms() { return d_.terms; }
 
-  // ---- levels: which phase
-  // ------------------------------------------------------------------------------------------------------
+  // ---- levels: which phase ----------------------------------------------------------------------------------------------------
 
   int level_of(TermId id) {
     const Term term = terms().at(id);

@@ -103,8 +103,7 @@ Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axi
           false};
 }
 
-// ---- gathers inside tiles
-// -------------------------------------------------------------------------------------------------------
+// ---- gathers inside tiles -----------------------------------------------------------------------------------------------------
 
 struct Interval {
   int64_t least, greatest;

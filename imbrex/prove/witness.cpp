@@ -171,8 +171,7 @@ std::string element_text(const std::string& tensor, const std::vector<int64_t>& 
                      fmt::join(coordinates.begin() + static_cast<std::ptrdiff_t>(first), coordinates.end(), ", "));
 }
 
-// ---- parts of tensors
-// -----------------------------------------------------------------------------------------------------------
+// ---- parts of tensors ---------------------------------------------------------------------------------------------------------
 
 namespace {
 

@@ -109,8 +109,7 @@ class Generator {
 
 Axis range_of(const Extent& e) { return {Axis::Kind::range, e.begin, e.size, {}}; }
 
-// ---- leaves
-// --------------------------------------------------------------------------------------------------------------------
+// ---- leaves -------------------------------------------------------------------------------------------------------------------
 
 ExprPtr Generator::number(DType dtype) {
   if (dtype == DType::int32) return ir::make_scalar(dtype, static_cast<double>(random_.between(-300, 300)));
@@ -163,8 +162,7 @@ ExprPtr Generator::leaf(DType dtype, const Extent& rows, const Extent& columns) 
   return can_view && random_.chance(10) ? load_view(dtype, rows, columns) : load(dtype, rows, columns);
 }
 
-// ---- operations
-// ----------------------------------------------------------------------------------------------------------------
+// ---- operations ---------------------------------------------------------------------------------------------------------------
 
 ExprPtr Generator::value(DType dtype, const Extent& rows, const Extent& columns, int depth) {
   if (depth <= 0 || random_.chance(15)) return leaf(dtype, rows, columns);
@@ -312,8 +310,7 @@ ExprPtr Generator::moved(DType dtype, const Extent& rows, const Extent& columns,
   return computed(dtype, rows, columns, depth);
 }
 
-// ---- statements
-// ------------------------------------------------------------------------------------------------------------------
+// ---- statements ---------------------------------------------------------------------------------------------------------------
 
 std::string Generator::let(ExprPtr x) {
   const std::string name = fresh("t");

@@ -24,8 +24,7 @@ struct Lanes<vf> {
   using Mask = vm;
 };
 
-// ---- making, bits
-// ---------------------------------------------------------------------------------------------------------------
+// ---- making, bits -------------------------------------------------------------------------------------------------------------
 
 IMBREX_OP vf broadcast(float value) { return {_mm256_set1_ps(value), _mm256_set1_ps(value)}; }
 IMBREX_OP vi broadcast_i(int32_t value) { return {_mm256_set1_epi32(value), _mm256_set1_epi32(value)}; }
@@ -57,8 +56,7 @@ IMBREX_OP vi shift_right_signed(vi a) {
   return {_mm256_srai_epi32(a.low, n), _mm256_srai_epi32(a.high, n)};
 }
 
-// ---- operations that are one instruction on each half
-// -----------------------------------------------------------------------------
+// ---- operations that are one instruction on each half -------------------------------------------------------------------------
 
 #define IMBREX_UNARY(name, R, T, instruction) \
   IMBREX_OP R name(T x) { return {instruction(x.low), instruction(x.high)}; }
@@ -107,8 +105,7 @@ IMBREX_INTEGRAL(integral_ceil, _MM_FROUND_TO_POS_INF)
 #undef IMBREX_COMPARISON
 #undef IMBREX_INTEGRAL
 
-// ---- the other comparisons, selection, arithmetic
-// -----------------------------------------------------------------------------------
+// ---- the other comparisons, selection, arithmetic -----------------------------------------------------------------------------
 
 IMBREX_OP vm inverse(vm x) {
   const __m256i ones = _mm256_set1_epi32(-1);
@@ -144,8 +141,7 @@ IMBREX_OP vf max(vf a, vf b) { return {max(a.low, b.low), max(a.high, b.high)}; 
 IMBREX_OP vi i32_of(vm x) { return bit_and({x.low, x.high}, broadcast_i(1)); }
 IMBREX_OP vf f32_of(vm x) { return float_of_bits(bit_and({x.low, x.high}, broadcast_i(0x3f800000))); }
 
-// ---- loads: 16 lanes, or the first n and zeros
-// --------------------------------------------------------------------------------------
+// ---- loads: 16 lanes, or the first n and zeros --------------------------------------------------------------------------------
 
 IMBREX_OP vm first_lanes(int n) { return lt(iota_i(0), broadcast_i(n)); }
 
@@ -194,8 +190,7 @@ IMBREX_OP vi load_i8(const void* p, int n) { return load_i8(LanesInMemory<1>(p, 
 IMBREX_OP vi load_u8(const void* p, int n) { return load_u8(LanesInMemory<1>(p, n).bytes); }
 IMBREX_OP vm load_mask(const void* p, int n) { return load_mask(LanesInMemory<1>(p, n).bytes); }
 
-// ---- stores: 16 lanes, or the first n
-// -------------------------------------------------------------------------------------------------
+// ---- stores: 16 lanes, or the first n -----------------------------------------------------------------------------------------
 
 IMBREX_OP void store_i32(void* p, vi x) {
   __m256i* const halves = static_cast<__m256i*>(p);
@@ -245,8 +240,7 @@ IMBREX_PARTIAL_STORE(store_u8, vi, 1)
 IMBREX_PARTIAL_STORE(store_mask, vm, 1)
 #undef IMBREX_PARTIAL_STORE
 
-// ---- permutations of 32 consecutive columns
-// -------------------------------------------------------------------------------------------
+// ---- permutations of 32 consecutive columns -----------------------------------------------------------------------------------
 
 // The even (or odd) lanes of two registers one after the other.
 template <int first>
@@ -265,8 +259,7 @@ IMBREX_OP vi interleaved(__m256i e, __m256i o) {
 IMBREX_OP vi interleave_lo(vi e, vi o) { return interleaved(e.low, o.low); }
 IMBREX_OP vi interleave_hi(vi e, vi o) { return interleaved(e.high, o.high); }
 
-// ---- what the contractions are made of (isa/matmul.h)
-// ---------------------------------------------------------------------------------
+// ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
 // Of 16 registers, 6 hold a tile of C and 4 a group of B; with a fourth row g++ 12 keeps part of it on the stack.
 constexpr int kFewRows = 1, kFewVectors = 2, kManyVectors = 1;

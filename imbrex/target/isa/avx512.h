@@ -33,8 +33,7 @@ struct Lanes<vf> {
 
 IMBREX_OP __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1); }
 
-// ---- making, bits
-// ---------------------------------------------------------------------------------------------------------------
+// ---- making, bits -------------------------------------------------------------------------------------------------------------
 
 IMBREX_OP vf broadcast(float value) { return {_mm512_set1_ps(value)}; }
 IMBREX_OP vi broadcast_i(int32_t value) { return {_mm512_set1_epi32(value)}; }
@@ -68,8 +67,7 @@ IMBREX_OP vi shift_right_signed(vi a) {
   return {_mm512_srai_epi32(a.v, n)};
 }
 
-// ---- comparisons and selection
-// ----------------------------------------------------------------------------------------------------
+// ---- comparisons and selection ------------------------------------------------------------------------------------------------
 
 IMBREX_OP vm eq(vf a, vf b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
 IMBREX_OP vm ne(vf a, vf b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NEQ_UQ)}; }
@@ -88,8 +86,7 @@ IMBREX_OP vf select(vm condition, vf a, vf b) { return {_mm512_mask_blend_ps(con
 IMBREX_OP vi select(vm condition, vi a, vi b) { return {_mm512_mask_blend_epi32(condition.v, b.v, a.v)}; }
 IMBREX_OP vm select(vm condition, vm a, vm b) { return {static_cast<__mmask16>((condition.v & a.v) | (~condition.v & b.v))}; }
 
-// ---- arithmetic
-// -------------------------------------------------------------------------------------------------------------------
+// ---- arithmetic ---------------------------------------------------------------------------------------------------------------
 
 IMBREX_OP vf add(vf a, vf b) { return {_mm512_add_ps(a.v, b.v)}; }
 IMBREX_OP vf sub(vf a, vf b) { return {_mm512_sub_ps(a.v, b.v)}; }
@@ -115,8 +112,7 @@ IMBREX_OP vi abs_(vi a) { return {_mm512_abs_epi32(a.v)}; }
 IMBREX_OP vi min(vi a, vi b) { return {_mm512_min_epi32(a.v, b.v)}; }
 IMBREX_OP vi max(vi a, vi b) { return {_mm512_max_epi32(a.v, b.v)}; }
 
-// ---- between f32, int32 and bool
-// ----------------------------------------------------------------------------------------------------
+// ---- between f32, int32 and bool ----------------------------------------------------------------------------------------------
 
 IMBREX_OP vi truncated(vf x) { return {_mm512_cvttps_epi32(x.v)}; }  // INT32_MIN where the result is no int32
 IMBREX_OP vf nearest_float(vi x) { return {_mm512_cvtepi32_ps(x.v)}; }
@@ -128,8 +124,7 @@ IMBREX_OP vf integral_trunc(vf x) { return {_mm512_roundscale_ps(x.v, _MM_FROUND
 IMBREX_OP vf integral_floor(vf x) { return {_mm512_roundscale_ps(x.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
 IMBREX_OP vf integral_ceil(vf x) { return {_mm512_roundscale_ps(x.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)}; }
 
-// ---- loads: 16 lanes, or the first n and zeros
-// ------------------------------------------------------------------------------------
+// ---- loads: 16 lanes, or the first n and zeros --------------------------------------------------------------------------------
 
 IMBREX_OP vf load_f32(const void* p) { return {_mm512_loadu_ps(p)}; }
 IMBREX_OP vf load_f32(const void* p, int n) { return {_mm512_maskz_loadu_ps(first_lanes(n), p)}; }
@@ -159,8 +154,7 @@ IMBREX_OP vm load_mask(const void* p, int n) {
   return {_mm_test_epi8_mask(bytes, bytes)};
 }
 
-// ---- stores: 16 lanes, or the first n
-// -----------------------------------------------------------------------------------------------
+// ---- stores: 16 lanes, or the first n -----------------------------------------------------------------------------------------
 
 IMBREX_OP void store_f32(void* p, vf x) { _mm512_storeu_ps(p, x.v); }
 IMBREX_OP void store_f32(void* p, vf x, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), x.v); }
@@ -185,8 +179,7 @@ IMBREX_OP void store_u8(void* p, vi x, int n) { store_8_bit_lanes(p, _mm512_cvte
 IMBREX_OP void store_mask(void* p, vm x) { store_8_bit_lanes(p, _mm_maskz_set1_epi8(x.v, 1)); }
 IMBREX_OP void store_mask(void* p, vm x, int n) { store_8_bit_lanes(p, _mm_maskz_set1_epi8(x.v, 1), n); }
 
-// ---- permutations of 32 consecutive columns
-// -----------------------------------------------------------------------------------------
+// ---- permutations of 32 consecutive columns -----------------------------------------------------------------------------------
 
 IMBREX_OP vi even(vi low, vi high) {
   const __m512i index = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
@@ -213,8 +206,7 @@ IMBREX_OP vi interleave_hi(vi e, vi o) {
 namespace imbrex::isa {
 namespace {
 
-// ---- what the contractions are made of (isa/matmul.h)
-// ---------------------------------------------------------------------------------
+// ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
 // Of 32 registers, up to 24 hold a tile of C. With few rows each accumulator waits for itself, so that more columns go at once.
 constexpr int kFewRows = 2, kFewVectors = 4, kManyVectors = 2;

@@ -43,8 +43,7 @@ IMBREX_OP int32_t shift_right_signed(int32_t a) {
   return a >> n;
 }
 
-// ---- comparisons and selection
-// --------------------------------------------------------------------------------------------------
+// ---- comparisons and selection ------------------------------------------------------------------------------------------------
 
 IMBREX_OP bool eq(float a, float b) { return a == b; }
 IMBREX_OP bool ne(float a, float b) { return a != b; }
@@ -63,8 +62,7 @@ IMBREX_OP float select(bool condition, float a, float b) { return condition ? a 
 IMBREX_OP int32_t select(bool condition, int32_t a, int32_t b) { return condition ? a : b; }
 IMBREX_OP bool select(bool condition, bool a, bool b) { return condition ? a : b; }
 
-// ---- arithmetic
-// -------------------------------------------------------------------------------------------------------------------
+// ---- arithmetic ---------------------------------------------------------------------------------------------------------------
 
 IMBREX_OP float add(float a, float b) { return a + b; }
 IMBREX_OP float sub(float a, float b) { return a - b; }
@@ -85,8 +83,7 @@ IMBREX_OP int32_t abs_(int32_t a) { return a < 0 ? neg(a) : a; }
 IMBREX_OP int32_t min(int32_t a, int32_t b) { return a < b ? a : b; }
 IMBREX_OP int32_t max(int32_t a, int32_t b) { return a > b ? a : b; }
 
-// ---- between float and int32
-// ------------------------------------------------------------------------------------------------------
+// ---- between float and int32 --------------------------------------------------------------------------------------------------
 
 // Towards zero; INT32_MIN where the result is no int32.
 IMBREX_OP int32_t truncated(float x) { return _mm_cvttss_si32(_mm_set_ss(x)); }
@@ -113,8 +110,7 @@ IMBREX_OP float integral_ceil(float x) {
   return t < x ? float_of_bits(bits_of(t + 1.0f) | (bits_of(x) & INT32_MIN)) : t;
 }
 
-// ---- the same value in every lane; for one lane, the value
-// ------------------------------------------------------------------------
+// ---- the same value in every lane; for one lane, the value --------------------------------------------------------------------
 
 template <class T>
 struct Lanes;  // Int and Mask: the int32 and bool counterparts of a float type
@@ -136,8 +132,7 @@ IMBREX_OP int32_t fill_i<int32_t>(int32_t value) {
   return value;
 }
 
-// ---- storage types
-// ----------------------------------------------------------------------------------------------------------------
+// ---- storage types ------------------------------------------------------------------------------------------------------------
 
 IMBREX_OP float load_f32_s(const void* p) {
   float x;

@@ -15,8 +15,7 @@ IMBREX_OP F rsqrt(F x) {
   return div(fill<F>(1.0f), sqrt_(x));
 }
 
-// ---- rounding modes
-// ---------------------------------------------------------------------------------------------------------------
+// ---- rounding modes -----------------------------------------------------------------------------------------------------------
 
 enum class Rounding { rint, round, floor, ceil, trunc };
 
@@ -80,8 +79,7 @@ inline F round_f16(F x) {
   return select(ne(x, x), quiet_nan<F>(), result);
 }
 
-// ---- to and from int32
-// --------------------------------------------------------------------------------------------------------------
+// ---- to and from int32 --------------------------------------------------------------------------------------------------------
 
 template <Rounding mode, class F>
 IMBREX_OP typename Lanes<F>::Int to_i32(F x) {
@@ -176,8 +174,7 @@ IMBREX_CASTS(ceil)
 IMBREX_CASTS(trunc)
 #undef IMBREX_CASTS
 
-// ---- exp and log
-// --------------------------------------------------------------------------------------------------------------------
+// ---- exp and log --------------------------------------------------------------------------------------------------------------
 
 template <class F>
 IMBREX_OP F times_plus(F a, F b, float c) {
@@ -236,8 +233,7 @@ inline F log_(F x) {
   return select(ge(x, fill<F>(0.0f)), result, quiet_nan<F>());  // also where x is NaN
 }
 
-// ---- single values, under the names that generated code gives them
-// --------------------------------------------------------------------
+// ---- single values, under the names that generated code gives them ------------------------------------------------------------
 
 #define IMBREX_UNARY(name) \
   IMBREX_OP float name##_s(float x) { return name(x); }
@@ -250,21 +246,19 @@ inline F log_(F x) {
 #define IMBREX_COMPARISON(name)                                    \
   IMBREX_OP bool name##_s(float a, float b) { return name(a, b); } \
   IMBREX_OP bool name##_s(int32_t a, int32_t b) { return name(a, b); }
-IMBREX_UNARY(neg)
-IMBREX_UNARY(abs_)
-IMBREX_UNARY(recip) IMBREX_UNARY(sqrt_) IMBREX_UNARY(rsqrt) IMBREX_UNARY(exp_) IMBREX_UNARY(log_) IMBREX_BINARY(add)
-    IMBREX_BINARY(sub) IMBREX_BINARY(mul) IMBREX_BINARY(div) IMBREX_BINARY(min) IMBREX_BINARY(max) IMBREX_UNARY_INT(neg)
-        IMBREX_UNARY_INT(abs_) IMBREX_UNARY_INT(saturate_i8) IMBREX_UNARY_INT(saturate_u8) IMBREX_BINARY_INT(add)
-            IMBREX_BINARY_INT(sub) IMBREX_BINARY_INT(mul) IMBREX_BINARY_INT(min) IMBREX_BINARY_INT(max) IMBREX_COMPARISON(eq)
-                IMBREX_COMPARISON(ne) IMBREX_COMPARISON(lt) IMBREX_COMPARISON(le) IMBREX_COMPARISON(gt) IMBREX_COMPARISON(ge)
+// clang-format off
+IMBREX_UNARY(neg) IMBREX_UNARY(abs_) IMBREX_UNARY(recip) IMBREX_UNARY(sqrt_) IMBREX_UNARY(rsqrt) IMBREX_UNARY(exp_) IMBREX_UNARY(log_)
+IMBREX_BINARY(add) IMBREX_BINARY(sub) IMBREX_BINARY(mul) IMBREX_BINARY(div) IMBREX_BINARY(min) IMBREX_BINARY(max)
+IMBREX_UNARY_INT(neg) IMBREX_UNARY_INT(abs_) IMBREX_UNARY_INT(saturate_i8) IMBREX_UNARY_INT(saturate_u8)
+IMBREX_BINARY_INT(add) IMBREX_BINARY_INT(sub) IMBREX_BINARY_INT(mul) IMBREX_BINARY_INT(min) IMBREX_BINARY_INT(max)
+IMBREX_COMPARISON(eq) IMBREX_COMPARISON(ne) IMBREX_COMPARISON(lt) IMBREX_COMPARISON(le) IMBREX_COMPARISON(gt) IMBREX_COMPARISON(ge)
 #undef IMBREX_UNARY
 #undef IMBREX_BINARY
 #undef IMBREX_UNARY_INT
 #undef IMBREX_BINARY_INT
 #undef IMBREX_COMPARISON
-                    IMBREX_OP float select_s(bool condition, float a, float b) {
-  return condition ? a : b;
-}
+IMBREX_OP float select_s(bool condition, float a, float b) { return condition ? a : b; }
+// clang-format on
 IMBREX_OP int32_t select_s(bool condition, int32_t a, int32_t b) { return condition ? a : b; }
 IMBREX_OP bool select_s(bool condition, bool a, bool b) { return condition ? a : b; }
 IMBREX_OP float f32_of_s(bool x) { return f32_of(x); }

@@ -22,8 +22,7 @@ struct Lanes<vf> {
   using Mask = vm;
 };
 
-// ---- making, bits, arithmetic, comparisons: the operation of isa/lane.h on each lane
-// ------------------------------------------------
+// ---- making, bits, arithmetic, comparisons: the operation of isa/lane.h on each lane ------------------------------------------
 
 #define IMBREX_EACH_LANE(R, expression)                  \
   R r;                                                   \
@@ -104,8 +103,7 @@ IMBREX_UNARY(integral_trunc, vf, vf)
 IMBREX_UNARY(integral_floor, vf, vf)
 IMBREX_UNARY(integral_ceil, vf, vf)
 
-// ---- loads and stores: 16 lanes, or the first n (loads put zeros in the others)
-// -----------------------------------------------------
+// ---- loads and stores: 16 lanes, or the first n (loads put zeros in the others) -----------------------------------------------
 
 #define IMBREX_MEMORY(name, T, bytes)                                                                                    \
   inline T load_##name(const void* p, int n) {                                                                           \
@@ -126,8 +124,7 @@ IMBREX_MEMORY(i8, vi, 1)
 IMBREX_MEMORY(u8, vi, 1)
 IMBREX_MEMORY(mask, vm, 1)
 
-// ---- permutations of 32 consecutive columns
-// -----------------------------------------------------------------------------------------
+// ---- permutations of 32 consecutive columns -----------------------------------------------------------------------------------
 
 inline vi even(vi low, vi high) { IMBREX_EACH_LANE(vi, i < 8 ? low.lane[2 * i] : high.lane[2 * i - 16]); }
 inline vi odd(vi low, vi high) { IMBREX_EACH_LANE(vi, i < 8 ? low.lane[2 * i + 1] : high.lane[2 * i - 15]); }
@@ -141,8 +138,7 @@ inline vi interleave_hi(vi e, vi o) { IMBREX_EACH_LANE(vi, i % 2 == 0 ? e.lane[8
 #undef IMBREX_SELECT
 #undef IMBREX_MEMORY
 
-// ---- what the contractions are made of (isa/matmul.h)
-// -------------------------------------------------------------------------------
+// ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
 constexpr int kFewRows = 4, kFewVectors = 1, kManyVectors = 1;
 constexpr int largest_rows(int) { return 1; }

@@ -60,8 +60,7 @@ TEST(BadInput, command_lines_that_mean_nothing) {
   }
 }
 
-// ---- replay folders
-// -------------------------------------------------------------------------------------------------------------
+// ---- replay folders -----------------------------------------------------------------------------------------------------------
 
 // A folder that `run --save` made, which each test spoils in one way.
 class BadReplay : public testing::Test {
@@ -153,8 +152,7 @@ TEST_F(BadReplay, wrong_expected_values_fail_but_are_no_error) {
   EXPECT_NE(result.out.find("kv        PASS"), std::string::npos) << result.out;
 }
 
-// ---- files, caches, compilers
-// ---------------------------------------------------------------------------------------------------
+// ---- files, caches, compilers -------------------------------------------------------------------------------------------------
 
 TEST(BadInput, save_where_nothing_can_be_written) {
   const TemporaryFolder folder;

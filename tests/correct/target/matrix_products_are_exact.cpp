@@ -20,8 +20,7 @@ std::vector<const Table*> tables() {
   return result;
 }
 
-// ---- one element of C
-// -------------------------------------------------------------------------------------------------------------
+// ---- one element of C ---------------------------------------------------------------------------------------------------------
 
 float zero_if_subnormal(float x) { return std::fabs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x; }
 // Tiny is decided at 24 bits without a lower end: scaled by 2^60, nothing near 2^-126 is subnormal.
@@ -60,8 +59,7 @@ uint32_t identity(T x) {
   return static_cast<uint32_t>(x);
 }
 
-// ---- all shapes
-// -------------------------------------------------------------------------------------------------------------------
+// ---- all shapes ---------------------------------------------------------------------------------------------------------------
 
 // `values` makes an element; `starts` an element of C to accumulate to.
 template <class A, class B, class C, class MakeA, class MakeB, class MakeC>
