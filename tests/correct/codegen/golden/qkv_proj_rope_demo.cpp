@@ -1,7 +1,7 @@
 // Written by Imbrex.
+#include "imbrex/target/isa/avx512.h"
 #include "imbrex/codegen/kernel_support.h"
 #include "imbrex/runtime/abi.h"
-#include "imbrex/target/isa/avx512.h"
 
 namespace {
 namespace qkv_proj_rope_kernel {
@@ -10,12 +10,14 @@ using namespace imbrex::isa;
 // Bytes of the memory that all workers see.
 int64_t shared_bytes([[maybe_unused]] const int64_t* dims) {
   const int64_t T = dims[0];
-  return floor_div(larger(0, T * 512) * 2 + 63, 64) * 64 + floor_div(larger(0, T * 256) * 4 + 63, 64) * 64 +
-         floor_div(larger(0, T * 528) * 4 + 63, 64) * 64;
+  return floor_div(larger(0, T * 512) * 2 + 63, 64) * 64 + floor_div(larger(0, T * 256) * 4 + 63, 64) * 64 + floor_div(larger(0,
+      T * 528) * 4 + 63, 64) * 64;
 }
 
 // Bytes of each worker's own memory.
-int64_t worker_bytes([[maybe_unused]] const int64_t* dims) { return 100608; }
+int64_t worker_bytes([[maybe_unused]] const int64_t* dims) {
+  return 100608;
+}
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
   return static_cast<size_t>(shared_bytes(dims) + nth * worker_bytes(dims));
@@ -85,7 +87,7 @@ void run(const imbrex_call* call) {
         sum64 x_norm_sum_lanes;
         x_norm_sum_lanes.clear();
         for (int64_t group = 0; group < 512; group += 64) {
-#pragma GCC unroll 4
+          #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
             const int64_t c = group + 16 * block;
             x_norm_sum_lanes.add_at(block, mul(load_bf16(x_row + c), load_bf16(x_row + c)));
@@ -181,7 +183,7 @@ void run(const imbrex_call* call) {
         sum64 kv_sum_lanes;
         kv_sum_lanes.clear();
         for (int64_t group = 0; group < 512; group += 64) {
-#pragma GCC unroll 4
+          #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
             const int64_t c = group + 16 * block;
             kv_sum_lanes.add_at(block, mul(load_f32(kv_proj_row_2 + c), load_f32(kv_proj_row_2 + c)));
@@ -192,10 +194,10 @@ void run(const imbrex_call* call) {
         const vf kv_inv_all = broadcast(kv_inv);
         for (int64_t c = 0; c < 32; c += 16) {
           const vf kv_even = mul(mul(kv_inv_all, even(load_f32(kv_proj_row_3 + 2 * c), load_f32(kv_proj_row_3 + 2 * c + 16))),
-                                 even(load_bf16(gamma_ckv_row + 2 * c), load_bf16(gamma_ckv_row + 2 * c + 16)));
+              even(load_bf16(gamma_ckv_row + 2 * c), load_bf16(gamma_ckv_row + 2 * c + 16)));
           store_f32(kv_even_row + c, kv_even);
           const vf kv_odd = mul(mul(kv_inv_all, odd(load_f32(kv_proj_row_3 + 2 * c), load_f32(kv_proj_row_3 + 2 * c + 16))),
-                                odd(load_bf16(gamma_ckv_row + 2 * c), load_bf16(gamma_ckv_row + 2 * c + 16)));
+              odd(load_bf16(gamma_ckv_row + 2 * c), load_bf16(gamma_ckv_row + 2 * c + 16)));
           store_f32(kv_odd_row + c, kv_odd);
         }
         const vf kv_inv_all_2 = broadcast(kv_inv);
@@ -204,9 +206,9 @@ void run(const imbrex_call* call) {
         }
         for (int64_t c = 0; c < 32; c += 16) {
           const vf kv_2_even = round_bf16_rint(sub(mul(load_f32(kv_even_row + c), load_bf16(rope_cos_row + c)),
-                                                   mul(load_f32(kv_odd_row + c), load_bf16(rope_sin_row + c))));
+              mul(load_f32(kv_odd_row + c), load_bf16(rope_sin_row + c))));
           const vf kv_2_odd = round_bf16_rint(add(mul(load_f32(kv_odd_row + c), load_bf16(rope_cos_row + c)),
-                                                  mul(load_f32(kv_even_row + c), load_bf16(rope_sin_row + c))));
+              mul(load_f32(kv_even_row + c), load_bf16(rope_sin_row + c))));
           store_bf16(kv_row_2 + 2 * c, interleave_lo(kv_2_even, kv_2_odd));
           store_bf16(kv_row_2 + 2 * c + 16, interleave_hi(kv_2_even, kv_2_odd));
         }
@@ -222,7 +224,7 @@ void run(const imbrex_call* call) {
         sum64 qr_sum_lanes;
         qr_sum_lanes.clear();
         for (int64_t group = 0; group < 256; group += 64) {
-#pragma GCC unroll 4
+          #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
             const int64_t c = group + 16 * block;
             qr_sum_lanes.add_at(block, mul(load_f32(qr_proj_row_2 + c), load_f32(qr_proj_row_2 + c)));
@@ -278,7 +280,7 @@ void run(const imbrex_call* call) {
           q_sum_lanes.clear();
           const vf qr_scale_all = broadcast(load_f32_s(qr_scale_row_2));
           for (int64_t group = 0; group < 512; group += 64) {
-#pragma GCC unroll 4
+            #pragma GCC unroll 4
             for (int block = 0; block < 4; ++block) {
               const int64_t c = group + 16 * block;
               const vf q_value = mul(load_f32(wq_b_scale_row + c), mul(qr_scale_all, to_f32_rint(load_i32(q_acc_row + c))));
@@ -301,9 +303,9 @@ void run(const imbrex_call* call) {
           }
           for (int64_t c = 0; c < 32; c += 16) {
             const vf q_2_even = round_bf16_rint(sub(mul(load_f32(q_even_row + c), load_bf16(rope_cos_row_2 + c)),
-                                                    mul(load_bf16(rope_sin_row_2 + c), load_f32(q_odd_row + c))));
+                mul(load_bf16(rope_sin_row_2 + c), load_f32(q_odd_row + c))));
             const vf q_2_odd = round_bf16_rint(add(mul(load_bf16(rope_sin_row_2 + c), load_f32(q_even_row + c)),
-                                                   mul(load_f32(q_odd_row + c), load_bf16(rope_cos_row_2 + c))));
+                mul(load_f32(q_odd_row + c), load_bf16(rope_cos_row_2 + c))));
             store_bf16(q_row_2 + 2 * c, interleave_lo(q_2_even, q_2_odd));
             store_bf16(q_row_2 + 2 * c + 16, interleave_hi(q_2_even, q_2_odd));
           }
@@ -317,31 +319,40 @@ void run(const imbrex_call* call) {
 }
 
 constexpr const char* kDimNames[] = {"T"};
-constexpr imbrex_extent kShape0[] = {{1, 0}, {512, -1}};            // x
-constexpr imbrex_extent kShape1[] = {{512, -1}};                    // norm_w
-constexpr imbrex_extent kShape2[] = {{512, -1}, {256, -1}};         // wq_a
-constexpr imbrex_extent kShape3[] = {{256, -1}};                    // gamma_cq
-constexpr imbrex_extent kShape4[] = {{256, -1}, {2048, -1}};        // wq_b
-constexpr imbrex_extent kShape5[] = {{2048, -1}};                   // wq_b_scale
-constexpr imbrex_extent kShape6[] = {{512, -1}, {512, -1}};         // wkv
-constexpr imbrex_extent kShape7[] = {{512, -1}};                    // gamma_ckv
-constexpr imbrex_extent kShape8[] = {{1, 0}, {64, -1}};             // rope_cos
-constexpr imbrex_extent kShape9[] = {{1, 0}, {64, -1}};             // rope_sin
+constexpr imbrex_extent kShape0[] = {{1, 0}, {512, -1}};  // x
+constexpr imbrex_extent kShape1[] = {{512, -1}};  // norm_w
+constexpr imbrex_extent kShape2[] = {{512, -1}, {256, -1}};  // wq_a
+constexpr imbrex_extent kShape3[] = {{256, -1}};  // gamma_cq
+constexpr imbrex_extent kShape4[] = {{256, -1}, {2048, -1}};  // wq_b
+constexpr imbrex_extent kShape5[] = {{2048, -1}};  // wq_b_scale
+constexpr imbrex_extent kShape6[] = {{512, -1}, {512, -1}};  // wkv
+constexpr imbrex_extent kShape7[] = {{512, -1}};  // gamma_ckv
+constexpr imbrex_extent kShape8[] = {{1, 0}, {64, -1}};  // rope_cos
+constexpr imbrex_extent kShape9[] = {{1, 0}, {64, -1}};  // rope_sin
 constexpr imbrex_extent kShape10[] = {{1, 0}, {4, -1}, {512, -1}};  // q
-constexpr imbrex_extent kShape11[] = {{1, 0}, {512, -1}};           // kv
-constexpr imbrex_extent kShape12[] = {{1, 0}, {256, -1}};           // qr
-constexpr imbrex_extent kShape13[] = {{1, 0}, {1, -1}};             // qr_scale
+constexpr imbrex_extent kShape11[] = {{1, 0}, {512, -1}};  // kv
+constexpr imbrex_extent kShape12[] = {{1, 0}, {256, -1}};  // qr
+constexpr imbrex_extent kShape13[] = {{1, 0}, {1, -1}};  // qr_scale
 constexpr imbrex_tensor_info kTensors[] = {
-    {"x", IMBREX_BF16, IMBREX_INPUT, 2, kShape0, 0},         {"norm_w", IMBREX_F32, IMBREX_INPUT, 1, kShape1, 0},
-    {"wq_a", IMBREX_BF16, IMBREX_INPUT, 2, kShape2, 262144}, {"gamma_cq", IMBREX_BF16, IMBREX_INPUT, 1, kShape3, 0},
-    {"wq_b", IMBREX_INT8, IMBREX_INPUT, 2, kShape4, 524288}, {"wq_b_scale", IMBREX_F32, IMBREX_INPUT, 1, kShape5, 0},
-    {"wkv", IMBREX_BF16, IMBREX_INPUT, 2, kShape6, 524288},  {"gamma_ckv", IMBREX_BF16, IMBREX_INPUT, 1, kShape7, 0},
-    {"rope_cos", IMBREX_BF16, IMBREX_INPUT, 2, kShape8, 0},  {"rope_sin", IMBREX_BF16, IMBREX_INPUT, 2, kShape9, 0},
-    {"q", IMBREX_BF16, IMBREX_OUTPUT, 3, kShape10, 0},       {"kv", IMBREX_BF16, IMBREX_OUTPUT, 2, kShape11, 0},
-    {"qr", IMBREX_INT8, IMBREX_OUTPUT, 2, kShape12, 0},      {"qr_scale", IMBREX_F32, IMBREX_OUTPUT, 2, kShape13, 0},
+    {"x", IMBREX_BF16, IMBREX_INPUT, 2, kShape0, 0},
+    {"norm_w", IMBREX_F32, IMBREX_INPUT, 1, kShape1, 0},
+    {"wq_a", IMBREX_BF16, IMBREX_INPUT, 2, kShape2, 262144},
+    {"gamma_cq", IMBREX_BF16, IMBREX_INPUT, 1, kShape3, 0},
+    {"wq_b", IMBREX_INT8, IMBREX_INPUT, 2, kShape4, 524288},
+    {"wq_b_scale", IMBREX_F32, IMBREX_INPUT, 1, kShape5, 0},
+    {"wkv", IMBREX_BF16, IMBREX_INPUT, 2, kShape6, 524288},
+    {"gamma_ckv", IMBREX_BF16, IMBREX_INPUT, 1, kShape7, 0},
+    {"rope_cos", IMBREX_BF16, IMBREX_INPUT, 2, kShape8, 0},
+    {"rope_sin", IMBREX_BF16, IMBREX_INPUT, 2, kShape9, 0},
+    {"q", IMBREX_BF16, IMBREX_OUTPUT, 3, kShape10, 0},
+    {"kv", IMBREX_BF16, IMBREX_OUTPUT, 2, kShape11, 0},
+    {"qr", IMBREX_INT8, IMBREX_OUTPUT, 2, kShape12, 0},
+    {"qr_scale", IMBREX_F32, IMBREX_OUTPUT, 2, kShape13, 0},
 };
-constexpr imbrex_kernel kernel = {IMBREX_ABI_VERSION, "qkv_proj_rope", "avx512", 1,  kDimNames, 14,
-                                  kTensors,           workspace_bytes, pack,     run};
+constexpr imbrex_kernel kernel = {
+    IMBREX_ABI_VERSION, "qkv_proj_rope", "avx512",
+    1, kDimNames, 14, kTensors,
+    workspace_bytes, pack, run};
 
 }  // namespace qkv_proj_rope_kernel
 }  // namespace

@@ -1,17 +1,21 @@
 // Written by Imbrex.
+#include "imbrex/target/isa/avx512.h"
 #include "imbrex/codegen/kernel_support.h"
 #include "imbrex/runtime/abi.h"
-#include "imbrex/target/isa/avx512.h"
 
 namespace {
 namespace rms_norm_kernel {
 using namespace imbrex::isa;
 
 // Bytes of the memory that all workers see.
-int64_t shared_bytes([[maybe_unused]] const int64_t* dims) { return 0; }
+int64_t shared_bytes([[maybe_unused]] const int64_t* dims) {
+  return 0;
+}
 
 // Bytes of each worker's own memory.
-int64_t worker_bytes([[maybe_unused]] const int64_t* dims) { return 0; }
+int64_t worker_bytes([[maybe_unused]] const int64_t* dims) {
+  return 0;
+}
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
   return static_cast<size_t>(shared_bytes(dims) + nth * worker_bytes(dims));
@@ -42,7 +46,7 @@ void run(const imbrex_call* call) {
         sum64 y_sum_lanes;
         y_sum_lanes.clear();
         for (int64_t group = 0; group < 512; group += 64) {
-#pragma GCC unroll 4
+          #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
             const int64_t c = group + 16 * block;
             y_sum_lanes.add_at(block, mul(load_bf16(x_row + c), load_bf16(x_row + c)));
@@ -63,15 +67,17 @@ void run(const imbrex_call* call) {
 
 constexpr const char* kDimNames[] = {"T"};
 constexpr imbrex_extent kShape0[] = {{1, 0}, {512, -1}};  // x
-constexpr imbrex_extent kShape1[] = {{512, -1}};          // w
+constexpr imbrex_extent kShape1[] = {{512, -1}};  // w
 constexpr imbrex_extent kShape2[] = {{1, 0}, {512, -1}};  // y
 constexpr imbrex_tensor_info kTensors[] = {
     {"x", IMBREX_BF16, IMBREX_INPUT, 2, kShape0, 0},
     {"w", IMBREX_F32, IMBREX_INPUT, 1, kShape1, 0},
     {"y", IMBREX_BF16, IMBREX_OUTPUT, 2, kShape2, 0},
 };
-constexpr imbrex_kernel kernel = {IMBREX_ABI_VERSION, "rms_norm",      "avx512", 1,  kDimNames, 3,
-                                  kTensors,           workspace_bytes, nullptr,  run};
+constexpr imbrex_kernel kernel = {
+    IMBREX_ABI_VERSION, "rms_norm", "avx512",
+    1, kDimNames, 3, kTensors,
+    workspace_bytes, nullptr, run};
 
 }  // namespace rms_norm_kernel
 }  // namespace

@@ -1,17 +1,21 @@
 // Written by Imbrex.
+#include "imbrex/target/isa/avx512.h"
 #include "imbrex/codegen/kernel_support.h"
 #include "imbrex/runtime/abi.h"
-#include "imbrex/target/isa/avx512.h"
 
 namespace {
 namespace softmax_kernel {
 using namespace imbrex::isa;
 
 // Bytes of the memory that all workers see.
-int64_t shared_bytes([[maybe_unused]] const int64_t* dims) { return 0; }
+int64_t shared_bytes([[maybe_unused]] const int64_t* dims) {
+  return 0;
+}
 
 // Bytes of each worker's own memory.
-int64_t worker_bytes([[maybe_unused]] const int64_t* dims) { return 2048; }
+int64_t worker_bytes([[maybe_unused]] const int64_t* dims) {
+  return 2048;
+}
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
   return static_cast<size_t>(shared_bytes(dims) + nth * worker_bytes(dims));
@@ -48,7 +52,7 @@ void run(const imbrex_call* call) {
         y_sum_lanes.clear();
         const vf y_max_all = broadcast(y_max);
         for (int64_t group = 0; group < 512; group += 64) {
-#pragma GCC unroll 4
+          #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
             const int64_t c = group + 16 * block;
             const vf y_value = exp_(sub(load_f32(x_row + c), y_max_all));
@@ -75,8 +79,10 @@ constexpr imbrex_tensor_info kTensors[] = {
     {"x", IMBREX_F32, IMBREX_INPUT, 2, kShape0, 0},
     {"y", IMBREX_F32, IMBREX_OUTPUT, 2, kShape1, 0},
 };
-constexpr imbrex_kernel kernel = {IMBREX_ABI_VERSION, "softmax",       "avx512", 1,  kDimNames, 2,
-                                  kTensors,           workspace_bytes, nullptr,  run};
+constexpr imbrex_kernel kernel = {
+    IMBREX_ABI_VERSION, "softmax", "avx512",
+    1, kDimNames, 2, kTensors,
+    workspace_bytes, nullptr, run};
 
 }  // namespace softmax_kernel
 }  // namespace
