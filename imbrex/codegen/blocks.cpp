@@ -268,11 +268,16 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
     return count;
   }
   if (const auto* assign = std::get_if<ir::Assign>(&s.node)) {
+    const auto* into = statements.size() > 1 ? std::get_if<ir::Store>(&statements[1].node) : nullptr;
+    if (into && check.empty() && lowering.slice_check(statements[1]).empty() && goes_into(lowering, *assign, *into)) {
+      write_matmul(lowering, *assign, into, s.origin, target.work);
+      return 2;
+    }
     lowering.place(target.declarations, target.shared, lowering.symbols.variables.at(assign->name), s.origin);
     guarded([&](Writer& out) {
       const Expr& e = *assign->value;
       if (e.op == Op::matmul || e.op == Op::matmul_acc)
-        write_matmul(lowering, *assign, s.origin, out);
+        write_matmul(lowering, *assign, nullptr, s.origin, out);
       else if (is_column_reduction(e.op))
         write_column_reduction(lowering, *assign, out);
       else if (e.op == Op::load)

@@ -262,24 +262,7 @@ IMBREX_OP vi interleave_hi(vi e, vi o) { return interleaved(e.high, o.high); }
 // ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
 // Of 16 registers, 6 hold a tile of C and 4 a group of B; with a fourth row g++ 12 keeps part of it on the stack.
-constexpr int kFewRows = 1, kFewVectors = 2, kManyVectors = 1;
-constexpr int largest_rows(int vectors) { return vectors == kFewVectors ? kFewRows : 3; }
-
-inline int32_t sum_of_bytes(const int8_t* a, int64_t n) {
-  const __m256i ones = _mm256_set1_epi16(1);
-  __m256i sum = _mm256_setzero_si256();
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    const __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a + i)));
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(wide, ones));
-  }
-  alignas(32) int32_t lanes[8];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), sum);
-  int32_t total = 0;
-  for (int lane = 0; lane < 8; ++lane) total += lanes[lane];
-  for (; i < n; ++i) total += a[i];
-  return total;
-}
+constexpr int kRowsOfOne = 3, kRowsOfTwo = 1;
 
 struct AsItIs {};  // no floating-point mode to set
 
@@ -320,10 +303,10 @@ struct DotI8 {
   using Accumulator = vi;
   using Columns = PairsOfBytes;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = true;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = load_i32(packed);
-    return {even_unsigned(b.low), odd_unsigned(b.low), even_unsigned(b.high), odd_unsigned(b.high)};
+    return {even_signed(b.low), odd_signed(b.low), even_signed(b.high), odd_signed(b.high)};
   }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     const __m256i group = _mm256_set1_epi32(load_i32_s(a));
@@ -337,9 +320,9 @@ struct DotU8I8 {
   using Accumulator = vi;
   using Columns = PairsOfBytes;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) {
-    const vi b = bit_xor(load_i32(packed), broadcast_i(static_cast<int32_t>(0x80808080)));
+    const vi b = load_i32(packed);
     return {even_signed(b.low), odd_signed(b.low), even_signed(b.high), odd_signed(b.high)};
   }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
@@ -361,7 +344,7 @@ struct DotBf16 {
     __m256 even_low, odd_low, even_high, odd_high;
   };
   using Mode = FlushToZero;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = load_i32(packed);
     return {even_floats(b.low), odd_floats(b.low), even_floats(b.high), odd_floats(b.high)};
@@ -383,7 +366,7 @@ struct DotF32 {
   using Accumulator = vf;
   using Columns = vf;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return load_f32(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) { return add(sum, mul(b, broadcast(load_f32_s(a)))); }
 };

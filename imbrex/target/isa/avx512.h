@@ -208,19 +208,8 @@ namespace {
 
 // ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
-// Of 32 registers, up to 24 hold a tile of C. With few rows each accumulator waits for itself, so that more columns go at once.
-constexpr int kFewRows = 2, kFewVectors = 4, kManyVectors = 2;
-constexpr int largest_rows(int vectors) { return vectors == kFewVectors ? kFewRows : 12; }
-
-inline int32_t sum_of_bytes(const int8_t* a, int64_t n) {
-  const __m512i ones = _mm512_set1_epi8(1);
-  __m512i sum = _mm512_setzero_si512();
-  int64_t i = 0;
-  for (; i + 64 <= n; i += 64) sum = _mm512_dpbusd_epi32(sum, ones, _mm512_loadu_si512(a + i));
-  const __mmask64 rest = (uint64_t{1} << (n - i)) - 1;
-  sum = _mm512_dpbusd_epi32(sum, ones, _mm512_maskz_loadu_epi8(rest, a + i));
-  return reduce_sum_i({sum});
-}
+// Of 32 registers, 24 hold a tile of C.
+constexpr int kRowsOfOne = 12, kRowsOfTwo = 12;
 
 struct AsItIs {};  // no floating-point mode to set
 
@@ -230,10 +219,11 @@ struct DotI8 {
   using Accumulator = vi;
   using Columns = __m512i;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = true;
+  static constexpr bool needs_corrections = true;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
-    return {_mm512_dpbusd_epi32(sum.v, b, _mm512_set1_epi32(load_i32_s(a)))};
+    const __m512i signs = _mm512_set1_epi8(-128);  // a + 128, unsigned; exclusive or takes no time from the products
+    return {_mm512_dpbusd_epi32(sum.v, _mm512_xor_si512(_mm512_set1_epi32(load_i32_s(a)), signs), b)};
   }
 };
 
@@ -243,9 +233,9 @@ struct DotU8I8 {
   using Accumulator = vi;
   using Columns = __m512i;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) {
-    return _mm512_xor_si512(_mm512_load_si512(packed), _mm512_set1_epi8(-128));
+    return _mm512_load_si512(packed);
   }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     return {_mm512_dpbusd_epi32(sum.v, _mm512_set1_epi32(load_i32_s(a)), b)};
@@ -258,7 +248,7 @@ struct DotBf16 {
   using Accumulator = vf;
   using Columns = __m512i;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     return {_mm512_dpbf16_ps(sum.v, (__m512bh)b, (__m512bh)_mm512_set1_epi32(load_i32_s(a)))};
@@ -271,7 +261,7 @@ struct DotF32 {
   using Accumulator = vf;
   using Columns = __m512;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_ps(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     return {_mm512_add_ps(sum.v, _mm512_mul_ps(b, _mm512_set1_ps(load_f32_s(a))))};

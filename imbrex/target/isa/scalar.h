@@ -140,14 +140,7 @@ inline vi interleave_hi(vi e, vi o) { IMBREX_EACH_LANE(vi, i % 2 == 0 ? e.lane[8
 
 // ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
-constexpr int kFewRows = 4, kFewVectors = 1, kManyVectors = 1;
-constexpr int largest_rows(int) { return 1; }
-
-inline int32_t sum_of_bytes(const int8_t* a, int64_t n) {
-  int32_t sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += a[i];
-  return sum;
-}
+constexpr int kRowsOfOne = 1, kRowsOfTwo = 0;
 
 // acc + a * b for bf16 a and b, rounded once, with subnormal operands and tiny results as zero: what FMA does with DAZ and FTZ.
 // The product is exact in double and the sum there nearly so. Rounding that to float is right unless it lies on a tie to which
@@ -185,12 +178,11 @@ struct DotI8 {
   using Accumulator = vi;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = true;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
-    const uint8_t* const weights = reinterpret_cast<const uint8_t*>(b);
     for (int i = 0; i < 16; ++i) {
-      for (int j = 0; j < 4; ++j) sum.lane[i] = add(sum.lane[i], load_i8_s(a + j) * weights[4 * i + j]);
+      for (int j = 0; j < 4; ++j) sum.lane[i] = add(sum.lane[i], load_i8_s(a + j) * load_i8_s(b + 4 * i + j));
     }
     return sum;
   }
@@ -202,12 +194,11 @@ struct DotU8I8 {
   using Accumulator = vi;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
-    const uint8_t* const weights = reinterpret_cast<const uint8_t*>(b);
     for (int i = 0; i < 16; ++i) {
-      for (int j = 0; j < 4; ++j) sum.lane[i] = add(sum.lane[i], load_u8_s(a + j) * (weights[4 * i + j] - 128));
+      for (int j = 0; j < 4; ++j) sum.lane[i] = add(sum.lane[i], load_u8_s(a + j) * load_i8_s(b + 4 * i + j));
     }
     return sum;
   }
@@ -219,7 +210,7 @@ struct DotBf16 {
   using Accumulator = vf;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float even_a = load_bf16_s(a), odd_a = load_bf16_s(a + 2);
@@ -237,7 +228,7 @@ struct DotF32 {
   using Accumulator = vf;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float element = load_f32_s(a);
