@@ -155,11 +155,11 @@ void write_matmul(Lowering& lowering, const ir::Assign& assign, const ir::Store*
   } else {
     const Operand right = operand_of(lowering, b);
     const int64_t bytes = b->dtype == DType::f32 ? 4 : b->dtype == DType::bf16 ? 2 : 1;
-    // Columns are padded to blocks of 16, and the inner axis to groups of four bytes.
-    const auto bound =
-        ir::mul(ir::mul(ir::ceil_div(ir::max(e.columns, ir::constant(1)), ir::constant(16)), ir::constant(16)),
-                ir::mul(ir::ceil_div(ir::max(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(1)), ir::constant(4)),
-                        ir::constant(4)));
+    // As isa/packing.h: panels of 32 columns, groups of four bytes of the inner axis, one more for corrections of int8.
+    const auto columns_padded = ir::mul(ir::ceil_div(ir::max(e.columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
+    const auto groups = ir::add(ir::ceil_div(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(4)),
+                                ir::constant(bytes == 1 ? 1 : 0));
+    const auto bound = ir::mul(columns_padded, groups);
     panel = lowering.take(out, false, "char", 1, bound, assign.name + "_panel", origin);
     const std::string k_stride = e.transpose_b ? right.column_stride : right.row_stride;
     const std::string n_stride = e.transpose_b ? right.row_stride : right.column_stride;

@@ -149,6 +149,7 @@ class KernelWriter {
   void write_run(const Writer& body, Writer& out) const {
     std::string text = body.text();
     for (const std::string& check : lowering_.layout_checks) text += check;
+    for (const std::string& tasks : lowering_.queues) text += tasks;
     out.line("");
     out.open("void run(const imbrex_call* call)");
     out.line("const FloatMode float_mode;");
@@ -166,10 +167,14 @@ class KernelWriter {
     for (const std::string& check : lowering_.layout_checks)
       out.line(fmt::format("if (!({})) return fail_assumption(call, {});", check, lowering_.implicit_check() + 1));
     if (mentions(text, "shared")) out.line("Scratch shared{static_cast<char*>(call->workspace)};");
-    if (mentions(text, "scratch"))
+    if (mentions(text, "scratch") || !lowering_.queues.empty())
       out.line(
           "Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * "
           "worker_bytes(call->dims)};");
+    if (!lowering_.queues.empty())
+      out.line(fmt::format("Queue* const queues = scratch.take<Queue>({});", lowering_.queues.size()));
+    for (size_t i = 0; i < lowering_.queues.size(); ++i)
+      out.line(fmt::format("queues[{}].fill(part_of({}, call->ith, call->nth));", i, lowering_.queues[i]));
     out.append(body);
     out.close();
   }

@@ -75,8 +75,13 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
 }
 
 std::string RowValues::row_of_variable(const std::string& name) {
-  if (const auto buffer = row_buffers.find(name); buffer != row_buffers.end()) return buffer->second;
   const VariableSymbol& variable = lowering_.symbols.variables.at(name);
+  if (const auto buffer = row_buffers.find(name); buffer != row_buffers.end()) {
+    const auto& [pointer, width] = buffer->second;
+    if (width.empty()) return pointer;
+    const std::string row = first_row == "0" ? row_ : width == "1" ? row_ + " - " + first_row : "(" + row_ + " - " + first_row + ")";
+    return define_pointer("variable " + name, name + "_row", memory_type(variable.dtype), plus(pointer, product(row, width)));
+  }
   require(!variable.data.empty(), "a tile variable is read before it has memory");
   const bool moves = !one_row_ && !ir::is_one(variable.rows);
   const std::string type = variable.accumulator ? "float" : memory_type(variable.dtype);
@@ -92,9 +97,19 @@ std::string RowValues::load(DType dtype, const std::string& pointer, const Place
 }
 
 std::string RowValues::store(DType dtype, const std::string& pointer, const std::string& value, const Place& place) const {
-  if (!place.vector) return fmt::format("store_{}_s({}, {});", storage_suffix(dtype), pointer, value);
+  return store(storage_suffix(dtype), pointer, value, place);
+}
+
+std::string RowValues::store(const std::string& form, const std::string& pointer, const std::string& value,
+                             const Place& place) const {
+  if (!place.vector) return fmt::format("store_{}_s({}, {});", form, pointer, value);
   const std::string count = place.count.empty() ? "" : ", " + place.count;
-  return fmt::format("store_{}({}, {}{});", storage_suffix(dtype), plus(pointer, place.column), value, count);
+  return fmt::format("store_{}({}, {}{});", form, plus(pointer, place.column), value, count);
+}
+
+std::string RowValues::stream(const std::string& form, const std::string& pointer, const std::string& value, const Place& place,
+                              const std::string& streams) const {
+  return fmt::format("stream_{}({}, {}, {});", form, plus(pointer, place.column), value, streams);
 }
 
 std::string RowValues::leaf_pointer(const ExprPtr& leaf) {

@@ -5,6 +5,7 @@
 #include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/pipeline.h"
+#include "imbrex/optimize/stream_stores.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -62,7 +63,7 @@ Optimized optimize(const ir::Program& program, const Machine& machine) {
   ir::verify_or_throw(schedule.program);
   result.is_scheduled = true;
   result.choices = std::move(schedule.choices);
-  result.program = std::move(schedule.program);
+  result.program = stream_stores(schedule.program);
   result.scopes_after = count_scopes(result.program);
   std::set<std::string> kept;
   for (const ir::Tensor& tensor : temporaries(result.program)) kept.insert(tensor.name);

@@ -240,6 +240,14 @@ IMBREX_PARTIAL_STORE(store_u8, vi, 1)
 IMBREX_PARTIAL_STORE(store_mask, vm, 1)
 #undef IMBREX_PARTIAL_STORE
 
+// Lane i becomes lane i + lane i + w for w = 8, 4, 2, 1: lane 0.
+IMBREX_OP float fold16(vf x) {
+  const __m256 eight = _mm256_add_ps(x.low, x.high);
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
 // ---- permutations of 32 consecutive columns -----------------------------------------------------------------------------------
 
 // The even (or odd) lanes of two registers one after the other.
@@ -375,3 +383,25 @@ struct DotF32 {
 }  // namespace imbrex::isa
 
 #include "imbrex/target/isa/common.h"
+
+namespace imbrex::isa {
+namespace {
+
+IMBREX_OP void store_bf16_rint(void* p, vf x) { store_bf16(p, round_bf16_rint(x)); }
+IMBREX_OP void store_bf16_rint(void* p, vf x, int n) { store_bf16(p, round_bf16_rint(x), n); }
+
+// The same past the caches if `streams`; p is then a multiple of 32.
+IMBREX_OP void stream_32_bytes(void* p, __m256i x) { _mm256_stream_si256(static_cast<__m256i*>(p), x); }
+IMBREX_OP void stream_bf16(void* p, vf x, bool streams) {
+  if (!streams) return store_bf16(p, x);
+  stream_32_bytes(p, low_halves(shift_right<16>(bits_of(x))));
+}
+IMBREX_OP void stream_bf16_rint(void* p, vf x, bool streams) { stream_bf16(p, round_bf16_rint(x), streams); }
+IMBREX_OP void stream_f32(void* p, vf x, bool streams) {
+  if (!streams) return store_f32(p, x);
+  stream_32_bytes(p, _mm256_castps_si256(x.low));
+  stream_32_bytes(static_cast<char*>(p) + 32, _mm256_castps_si256(x.high));
+}
+
+}  // namespace
+}  // namespace imbrex::isa

@@ -84,9 +84,9 @@ struct RowOf {
     isa::store(c, first);
     others.store(c + 64);
   }
-  IMBREX_OP void correct(const char* corrections) {
-    first = add(first, load_i32(corrections));
-    others.correct(corrections + 64);
+  IMBREX_OP void add_all(const char* c) {
+    first = add(first, load_i32(c));
+    others.add_all(c + 64);
   }
 };
 template <class Dot>
@@ -95,7 +95,7 @@ struct RowOf<Dot, 0> {
   IMBREX_OP void clear() {}
   IMBREX_OP void load(const char*) {}
   IMBREX_OP void store(char*) const {}
-  IMBREX_OP void correct(const char*) {}
+  IMBREX_OP void add_all(const char*) {}
 };
 
 // R rows of it.
@@ -123,9 +123,14 @@ struct TileOf {
     first.store(c);
     others.store(c + stride, stride);
   }
-  IMBREX_OP void correct(const char* corrections) {
-    first.correct(corrections);
-    others.correct(corrections);
+  // The same starting values, or addends, in all rows.
+  IMBREX_OP void fill(const char* row) {
+    first.load(row);
+    others.fill(row);
+  }
+  IMBREX_OP void add_all(const char* row) {
+    first.add_all(row);
+    others.add_all(row);
   }
 };
 template <class Dot, int V>
@@ -135,17 +140,22 @@ struct TileOf<Dot, 0, V> {
   IMBREX_OP void clear() {}
   IMBREX_OP void load(const char*, int64_t) {}
   IMBREX_OP void store(char*, int64_t) const {}
-  IMBREX_OP void correct(const char*) {}
+  IMBREX_OP void fill(const char*) {}
+  IMBREX_OP void add_all(const char*) {}
 };
 
 template <class Dot, int R, int V>
 IMBREX_MICROKERNEL void microkernel(const Operands& o) {
   TileOf<Dot, R, V> tile;
   GroupOf<Dot, V> group;
-  tile.clear();
-  if (o.accumulate) tile.load(o.c, o.c_stride);
-  if constexpr (Dot::needs_corrections) {
-    if (o.corrections) tile.correct(o.corrections);
+  if (o.accumulate) {
+    tile.load(o.c, o.c_stride);
+    if constexpr (Dot::needs_corrections) {
+      if (o.corrections) tile.add_all(o.corrections);
+    }
+  } else {
+    if constexpr (Dot::needs_corrections) tile.fill(o.corrections);
+    if constexpr (!Dot::needs_corrections) tile.clear();
   }
   const char* a = o.a;
   const char* b = o.b;
@@ -168,34 +178,34 @@ IMBREX_MICROKERNEL void microkernel(const Operands& o) {
 }
 
 // Fetching from memory what comes next. A panel that several tiles of rows use gives time to fetch all of the next one: each tile
-// a part of it. One that is used once is itself what must be fetched, a little ahead.
-constexpr int64_t kAheadBytes = 8192;
+// a part of it. One that is used once is itself what must be fetched, a little ahead: the more rows, the fewer of its groups the
+// processor sees at once. (With three or four it sees enough, and fetching only disturbs what the caches fetch by themselves.)
 constexpr int64_t kFetchingTiles = 4;
+constexpr int64_t bytes_ahead(int64_t rows) { return rows <= 2 ? 1024 : rows <= 4 ? 0 : 8192; }
 
-// All rows of V column blocks, the largest tiles first.
-template <class Dot, int V, int R>
-IMBREX_OP void in_tiles_of(Operands& o, int64_t& rows, int64_t& tile) {
-  if constexpr (R <= (V == 2 ? kRowsOfTwo : kRowsOfOne)) {
-    for (; rows >= R; rows -= R) {
-      microkernel<Dot, R, V>(o);
-      o.a += R * o.a_stride;
-      o.c += R * o.c_stride;
-      if (o.tails) o.tails += R * 4;
-      o.ahead += o.groups * o.ahead_step;
-      if (++tile == kFetchingTiles) o.ahead_step = 0;
-    }
-  }
+constexpr int most_rows(int vectors) { return vectors == 2 ? kRowsOfTwo : kRowsOfOne; }
+
+template <class Dot, int V, int R = most_rows(V)>
+IMBREX_OP void microkernel_of(int64_t rows, const Operands& o) {
+  if (rows == R) return microkernel<Dot, R, V>(o);
+  if constexpr (R > 1) microkernel_of<Dot, V, R - 1>(rows, o);
 }
+
+// All rows of V column blocks, in the fewest tiles, of equal heights: a tile of few rows takes more time for each.
 template <class Dot, int V>
-IMBREX_OP void all_rows(Operands o, int64_t rows) {
-  int64_t tile = 0;
-  in_tiles_of<Dot, V, 12>(o, rows, tile);
-  in_tiles_of<Dot, V, 8>(o, rows, tile);
-  in_tiles_of<Dot, V, 6>(o, rows, tile);
-  in_tiles_of<Dot, V, 4>(o, rows, tile);
-  in_tiles_of<Dot, V, 3>(o, rows, tile);
-  in_tiles_of<Dot, V, 2>(o, rows, tile);
-  in_tiles_of<Dot, V, 1>(o, rows, tile);
+inline void all_rows(Operands o, int64_t rows) {
+  constexpr int64_t most = most_rows(V);
+  int64_t fetching = kFetchingTiles;
+  for (int64_t tiles = (rows + most - 1) / most; tiles > 0; --tiles) {
+    const int64_t count = (rows + tiles - 1) / tiles;
+    microkernel_of<Dot, V>(count, o);
+    rows -= count;
+    o.a += count * o.a_stride;
+    o.c += count * o.c_stride;
+    if (o.tails) o.tails += count * 4;
+    o.ahead += o.groups * o.ahead_step;
+    if (--fetching == 0) o.ahead_step = 0;
+  }
 }
 
 constexpr int64_t kRowsAtOnce = 144;  // of which the tails and an incomplete column block are kept
@@ -222,10 +232,8 @@ inline void last_columns(Operands o, int64_t rows, int64_t columns) {
 template <class Dot>
 inline void all_columns(Operands o, const char* panels, int64_t panel_stride, int64_t first, int64_t corrections_at,
                         int64_t block, int64_t rows, int64_t columns, const char* next) {
-  constexpr bool two_are_best = kRowsOfTwo >= kRowsOfOne;
-  const bool in_twos = kRowsOfTwo > 0 && (two_are_best || rows <= kRowsOfTwo);
-  const bool used_once = rows <= (in_twos ? kRowsOfTwo : kRowsOfOne);
-  const int64_t tiles = (rows + kRowsOfOne - 1) / kRowsOfOne;
+  const bool in_twos = rows <= kRowsOfTwo || kRowsOfTwo >= kRowsOfOne;
+  const int64_t most = most_rows(in_twos ? 2 : 1), tiles = (rows + most - 1) / most;
   while (columns > 0) {
     const int64_t half = block % 2;
     const bool both = in_twos && half == 0 && columns >= kPanelColumns;
@@ -233,10 +241,10 @@ inline void all_columns(Operands o, const char* panels, int64_t panel_stride, in
     o.b = panels + first * kGroupBytes + half * 64;
     if (o.corrections) o.corrections = panels + corrections_at + half * 64;
     const char* const next_panel = columns > (2 - half) * 16 ? o.b + panel_stride : next;
-    o.ahead = used_once ? o.b + kAheadBytes : next_panel;
+    o.ahead = tiles == 1 ? o.b + bytes_ahead(rows) : next_panel;
     o.ahead_step = tiles == 1 ? kGroupBytes : tiles < kFetchingTiles ? kGroupBytes / 2 : kGroupBytes / kFetchingTiles;
     if (both) {
-      all_rows<Dot, 2>(o, rows);
+      if constexpr (kRowsOfTwo > 0) all_rows<Dot, 2>(o, rows);
     } else if (width == 16) {
       all_rows<Dot, 1>(o, rows);
     } else {

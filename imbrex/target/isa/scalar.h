@@ -124,6 +124,13 @@ IMBREX_MEMORY(i8, vi, 1)
 IMBREX_MEMORY(u8, vi, 1)
 IMBREX_MEMORY(mask, vm, 1)
 
+// Lane i becomes lane i + lane i + w for w = 8, 4, 2, 1: lane 0.
+inline float fold16(vf x) {
+  for (int width = 8; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) x.lane[i] += x.lane[i + width];
+  return x.lane[0];
+}
+
 // ---- permutations of 32 consecutive columns -----------------------------------------------------------------------------------
 
 inline vi even(vi low, vi high) { IMBREX_EACH_LANE(vi, i < 8 ? low.lane[2 * i] : high.lane[2 * i - 16]); }
@@ -241,3 +248,17 @@ struct DotF32 {
 }  // namespace imbrex::isa
 
 #include "imbrex/target/isa/common.h"
+
+namespace imbrex::isa {
+namespace {
+
+IMBREX_OP void store_bf16_rint(void* p, vf x) { store_bf16(p, round_bf16_rint(x)); }
+IMBREX_OP void store_bf16_rint(void* p, vf x, int n) { store_bf16(p, round_bf16_rint(x), n); }
+
+// Nothing goes past the caches here.
+IMBREX_OP void stream_bf16(void* p, vf x, bool) { store_bf16(p, x); }
+IMBREX_OP void stream_bf16_rint(void* p, vf x, bool) { store_bf16_rint(p, x); }
+IMBREX_OP void stream_f32(void* p, vf x, bool) { store_f32(p, x); }
+
+}  // namespace
+}  // namespace imbrex::isa
