@@ -303,6 +303,23 @@ isl::set Relations::elements(const Memory& memory) const {
   return set;
 }
 
+isl::set Relations::instances(const Access& access) const {
+  Access creation = access;
+  creation.binders.resize(access.memory->depth);
+  std::erase_if(creation.binders, [](const Binder& binder) { return !binder.loop; });
+  creation.guards = accesses_.of_dimensions;
+  std::vector<std::string> coordinates = names_of(creation.binders);
+  const std::vector<IndexExpr>& shape = access.memory->tensor->shape;
+  for (size_t k = 0; k < shape.size(); ++k) coordinates.push_back(element(k));
+  const Frame frame(ctx_, program_, accesses_.loops, coordinates);
+  return expanded(creation, [&](const Fixed& fixed) {
+    isl::set set = executions(creation, shape.size(), fixed, true);
+    for (size_t k = 0; k < shape.size(); ++k)
+      set = set.intersect(frame.between(ir::constant(0), ir::named(element(k)), shape[k], fixed));
+    return set;
+  });
+}
+
 // ---- program order ------------------------------------------------------------------------------------------------------------
 
 size_t common_binders(const Access& a, const Access& b) {
@@ -361,6 +378,15 @@ isl::set ordered(const isl::set& subject_set, const Access& subject, const isl::
 
 isl::set preceded(const isl::set& later_set, const Access& later, const isl::set& earlier_set, const Access& earlier) {
   return ordered(later_set, later, earlier_set, earlier, Order::before);
+}
+
+isl::set preceded_in_iteration(const isl::set& later_set, const Access& later, const isl::set& earlier_set,
+                               const Access& earlier) {
+  const size_t a = later.binders.size(), b = earlier.binders.size();
+  if (earlier.order >= later.order) return later_set.subtract(later_set);
+  isl::set pairs = side_by_side(later_set, a, earlier_set, b);
+  for (size_t d = 0; d < common_binders(later, earlier); ++d) pairs = equal_coordinates(pairs, d, a + d);
+  return project_out(pairs, a, b);
 }
 
 isl::set followed(const isl::set& earlier_set, const Access& earlier, const isl::set& later_set, const Access& later) {

@@ -29,6 +29,10 @@ class Relations {
   // Over [one coordinate per axis]: the tensor's elements, for the dimensions that the program's assumptions allow.
   isl::set elements(const Memory& memory) const;
 
+  // Over [the loops around the memory's creation, one coordinate per axis]: the elements of all its instances. `access` is one to
+  // it.
+  isl::set instances(const Access& access) const;
+
   static constexpr int64_t most_expanded = 256;
 
  private:
@@ -54,6 +58,9 @@ isl::set less_coordinate(const isl::set& set, size_t first, size_t second);
 // Over [binders of `later`, elements]: the part of `later` for which some execution of `earlier`, before it in program order,
 // touches the same element of the same tensor.
 isl::set preceded(const isl::set& later_set, const Access& later, const isl::set& earlier_set, const Access& earlier);
+// Likewise, with the same iteration of all loops around both.
+isl::set preceded_in_iteration(const isl::set& later_set, const Access& later, const isl::set& earlier_set,
+                               const Access& earlier);
 // The part of `earlier` after which some execution of `later` touches the same element.
 isl::set followed(const isl::set& earlier_set, const Access& earlier, const isl::set& later_set, const Access& later);
 
