@@ -72,6 +72,15 @@ std::set<std::string> unknowns_of(const Access& access) {
   return names;
 }
 
+// Of a span that is not empty: `max(n, 0)` is n then, and the sets stay convex.
+IndexExpr positive_size(const ir::Axis& axis) {
+  const IndexExpr& size = axis.size;
+  if (size->kind != ir::Index::Kind::max) return size;
+  if (ir::constant_value(size->b).value_or(1) <= 0) return size->a;
+  if (ir::constant_value(size->a).value_or(1) <= 0) return size->b;
+  return size;
+}
+
 bool depends_on_data(const Access& access) {
   const std::set<std::string> unknowns = unknowns_of(access);
   if (unknowns.empty()) return false;
@@ -224,7 +233,7 @@ Relation Relations::of(const Access& access) const {
       } else if (axis.kind == ir::Axis::Kind::point) {
         set = set.intersect(frame.equal(e, axis.begin, fixed));
       } else {
-        set = set.intersect(frame.between(axis.begin, e, ir::add(axis.begin, axis.size), fixed));
+        set = set.intersect(frame.between(axis.begin, e, ir::add(axis.begin, positive_size(axis)), fixed));
       }
     }
     return through_view(set);
@@ -272,10 +281,11 @@ isl::set Relations::outside(const Access& access, size_t axis) const {
   return expanded(access, [&](const Fixed& fixed) {
     isl::set set = executions(access, by ? 1 : 0, fixed, true);
     for (const ir::Axis& other : access.slice)
-      if (other.kind == ir::Axis::Kind::range) set = set.intersect(frame.less_equal(ir::constant(1), other.size, fixed));
+      if (other.kind == ir::Axis::Kind::range) set = set.intersect(frame.less_equal(ir::constant(1), positive_size(other), fixed));
     const ir::Axis& checked = access.slice[axis];
     const IndexExpr begin = by ? ir::named(element(axis)) : checked.begin;
-    const IndexExpr end = ir::add(begin, by ? ir::constant(1) : checked.size);
+    const IndexExpr end =
+        ir::add(begin, checked.kind == ir::Axis::Kind::range ? positive_size(checked) : ir::constant(1));
     if (by)
       set =
           set.intersect(assumed_of_tile(frame, accesses_, access, checked.tile, element(axis)))
