@@ -9,7 +9,7 @@
 
 namespace imbrex::prove {
 
-Findings check_capacity(const ir::Program& program, const Accesses& accesses, const Options& options, const Simplifier& simplified,
-                        std::vector<ScopeRow>& scopes);
+Findings check_capacity(const ir::Program& program, const Accesses& accesses, const Options& options,
+                        const Simplifier& simplified, std::vector<ScopeRow>& scopes);
 
 }  // namespace imbrex::prove

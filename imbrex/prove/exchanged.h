@@ -10,8 +10,8 @@ namespace imbrex::prove {
 // those of a tensor created inside loops once for each iteration. Exact for boxes; else "at most" the box around them.
 Quantity bytes_exchanged(const Subject& subject, const Access& access, const isl::set& part);
 
-// The part with its binders reduced to the loops that number instances of the tensor: parts of all accesses to one tensor can then be
-// united.
+// The part with its binders reduced to the loops that number instances of the tensor: parts of all accesses to one tensor can
+// then be united.
 isl::set by_instance(const Access& access, const isl::set& part);
 
 }  // namespace imbrex::prove

@@ -37,7 +37,8 @@ isl::set without_replaced(const Subject& subject, isl::set part, const Access& l
     // A loop around `earlier` and the store alone could run `earlier` again behind it.
     if (!between.writes || between.memory != later.memory || common_binders(earlier, between) > common_binders(between, later))
       continue;
-    part = part.subtract(preceded_in_iteration(part, later, subject.must(between), between));
+    const size_t common = common_binders(between, later);
+    part = part.subtract(with_free_binders(subject.certain({&between}, common), common, later.binders.size()));
   }
   return part.coalesce();
 }
@@ -57,20 +58,21 @@ std::vector<Dependence> dependences(const Subject& subject, const std::map<std::
     for (const Access& earlier : all) {
       if (later.memory != earlier.memory || !(later.writes || earlier.writes) || scope_of(later) == scope_of(earlier)) continue;
       if (!subject.decided(*later.memory)) continue;
-      const isl::set part = without_replaced(subject, preceded(subject.may(later), later, subject.may(earlier), earlier), later, earlier);
+      const isl::set part =
+          without_replaced(subject, preceded(subject.may(later), later, subject.may(earlier), earlier), later, earlier);
       if (part.is_empty()) continue;
       const auto kind = !later.writes    ? Dependence::Kind::read_after_write
                         : earlier.writes ? Dependence::Kind::write_after_write
                                          : Dependence::Kind::write_after_read;
       const isl::set elements = by_instance(later, part);
-      const bool is_certain =
-          subject.may(later).is_subset(subject.must(later)) && subject.may(earlier).is_subset(subject.must(earlier));
+      const bool is_certain = !depends_on_data(later) && !depends_on_data(earlier);
       const auto same = std::find_if(found.begin(), found.end(), [&](const Found& f) {
         return f.dependence.from == scope_of(earlier) && f.dependence.to == scope_of(later) && f.dependence.kind == kind &&
                f.access->memory == later.memory;
       });
       if (same == found.end()) {
-        found.push_back({{scope_of(earlier), scope_of(later), kind, later.memory->tensor->name, ""}, &later, elements, is_certain});
+        found.push_back(
+            {{scope_of(earlier), scope_of(later), kind, later.memory->tensor->name, ""}, &later, elements, is_certain});
       } else {
         same->part = same->part.unite(elements).coalesce();
         same->is_certain = same->is_certain && is_certain;

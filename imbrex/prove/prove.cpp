@@ -97,7 +97,8 @@ Report prove(const ir::Program& program, const Options& options) {
     run_check(report, ctx.get(), "overwriting", "stores", [&] { return check_overwritten(subject); });
   }
   const Simplifier simplified(program);
-  run_check(report, ctx.get(), "capacity", "scopes", [&] { return check_capacity(program, accesses, options, simplified, report.scopes); });
+  run_check(report, ctx.get(), "capacity", "scopes",
+            [&] { return check_capacity(program, accesses, options, simplified, report.scopes); });
   measure_traffic(program, options, simplified, report.scopes);
   report.proven =
       std::all_of(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& d) { return d.is_warning; });

@@ -103,7 +103,8 @@ TEST(Traffic, IsExactAndAnExpressionInT) {
 TEST(Traffic, OfRowsInPartsIsThatOfAllRows) {
   for (int tiles = 1; tiles <= 9; ++tiles) {
     const std::string n = std::to_string(tiles), each = "((T + " + std::to_string(tiles - 1) + ") // " + n + ")";
-    const Report report = report_of(copy_rows("i in 0.." + n, "i * " + each + " +: min(T, (i + 1) * " + each + ") - i * " + each));
+    const Report report =
+        report_of(copy_rows("i in 0.." + n, "i * " + each + " +: min(T, (i + 1) * " + each + ") - i * " + each));
     ASSERT_EQ(report.scopes.size(), 1u);
     EXPECT_EQ(report.scopes[0].bytes_read.expression, "256*T") << tiles;
   }
