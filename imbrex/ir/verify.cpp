@@ -212,7 +212,7 @@ void Verifier::by_axis(const Axis& axis) {
     report("by-tile",
            fmt::format("'by {}' needs an int32 tile [m, 1] or [1, m], and got {}", axis.tile,
                        described(rows->dtype, rows->shape[0], rows->shape[1])),
-           "take one row or column of it");
+           rows->dtype == DType::int32 ? "take one row or column of it" : "load the numbers from an int32 tensor");
 }
 
 // The tensor, if it exists and the slice has its rank.
