@@ -348,9 +348,9 @@ void Verifier::visit(const Loop& x, int depth) {
   index(x.begin);
   index(x.extent);
   if (x.tile < 0) report("tile-size", fmt::format("tiles of {} elements", x.tile), "give a positive tile size");
-  if (x.kind == Loop::Kind::pipeline && (x.stages < 1 || x.stages > 64))
+  if (x.kind == Loop::Kind::pipeline && (x.stages < 1 || x.stages > kMaxStages))
     report("pipeline-stages", fmt::format("a pipeline of {} stages", x.stages),
-           "give 1 to 64 stages; 2 overlaps loads and arithmetic");
+           fmt::format("give 1 to {} stages; 2 overlaps loads and arithmetic", kMaxStages));
   require(x.tile == 0 || !x.of_span.empty() || constant_value(x.begin) == 0, "tiles start at zero, or are those of a span");
   declare(x.variable, {x.tile > 0 ? Kind::span : Kind::index, DType::int32, {}, Role::temporary, {}, -1, 0, true});
   const bool parallel = x.kind == Loop::Kind::parallel;
