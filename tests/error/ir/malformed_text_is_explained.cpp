@@ -46,6 +46,9 @@ std::string edited(std::string body, const Edit& edit) {
   return at == std::string::npos ? body : body.replace(at, std::string(edit.from).size(), edit.to);
 }
 
+// For the names of tests.
+void PrintTo(const Wrong& wrong, std::ostream* out) { *out << wrong.name; }
+
 class WrongProgram : public testing::TestWithParam<Wrong> {};
 
 TEST_P(WrongProgram, IsExplained) {
@@ -301,9 +304,19 @@ const Wrong kShapes[] = {
      {"max 4", "max 5"}},
     {"Divisor",
      Y "y[3 // (1 - 1), 0] = 1.0",
-     "3 [index-divisor] the divisor of 3 // 0 is not positive",
-     "divide by a positive number",
+     "3 [index-divisor] the divisor of 3 // 0 is not known to be positive",
+     "divide by a positive number, or by dimensions, which are at least 1",
      {"1 - 1", "1 + 1"}},
+    {"DivisorFromData",
+     Y "input n: int32[1] read d = n[0] y[3 % d, 0] = 1.0",
+     "3 [index-divisor] the divisor of 3 % d is not known to be positive",
+     "divide by a positive number, or by dimensions, which are at least 1",
+     {"3 % d", "3 % 2"}},
+    {"DivisorFromALoop",
+     "dim T " Y "range i in 0 .. 4 { y[3 // i, 0] = 1.0 }",
+     "3 [index-divisor] the divisor of 3 // i is not known to be positive",
+     "divide by a positive number, or by dimensions, which are at least 1",
+     {"3 // i", "3 // (T + 1)"}},
     {"RowsOfAnotherType",
      Y "let r = 1.0 y[by r, :] = y[0 +: 1, :]",
      "3 [by-tile] 'by r' needs an int32 tile [m, 1] or [1, m], and got f32 [1, 1]",
