@@ -46,7 +46,11 @@ TEST(BadInput, dimensions_that_cannot_be) {
   expect_error(imbrex_command("run " + front + " --preset demo --batch 9223372036854775807 --seq 3"), "dimension-value",
                "--batch");
   expect_error(imbrex_command("run " + front + " --preset demo --batch 0"), "dimension-value", "--batch");
-  expect_error(imbrex_command("run " + front + " --preset demo --batch 1 --tokens 1"), "dimension-value", "both were given");
+  expect_error(imbrex_command("run " + front + " --preset demo --batch 1 --tokens 1"), "dimension-value",
+               "more than one was given");
+  expect_error(imbrex_command("run " + front + " --preset demo --dim T=1 --tokens 1"), "dimension-value",
+               "more than one was given");
+  EXPECT_NE(imbrex_command("run " + front + " --preset demo --repeat 1 --dim T=3").out.find("T=3"), std::string::npos);
   expect_error(imbrex_command("run " + front + " --preset flash --tokens 2000000000"), "out-of-memory", "memory");
   expect_error(imbrex_command("run " + front + " --preset demo --dim U=3"), "dimension-value", "no dimension U");
   expect_error(imbrex_command("run " + front + " --preset demo --dim T"), "dimension-value", "NAME=INTEGER");
