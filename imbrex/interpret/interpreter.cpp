@@ -365,6 +365,7 @@ Tile Machine::compute(const ir::Expr& e) {
   };
   const auto tiles = [&] {
     std::vector<Tile> parts;
+    parts.reserve(args.size());
     for (const TilePtr& arg : args) parts.push_back(*arg);
     return parts;
   };

@@ -82,6 +82,8 @@ void Tile::rebind(Value value) {
   recorder.rebind(variable_, std::move(expr), value.where);
 }
 
+// `a = a` is a statement of the program like any other.
+// NOLINTNEXTLINE(bugprone-unhandled-self-assignment)
 Tile& Tile::operator=(const Tile& other) {
   const std::source_location nowhere;
   Recorder& recorder = Recorder::current(nowhere, "a tile");
