@@ -225,12 +225,10 @@ void bind_view(Lowering& lowering, const ir::View& view, int) {
     while (!ir::same(of_view, of_base) && (v > 0 || b > 0)) {
       const auto x = ir::constant_value(of_view), y = ir::constant_value(of_base);
       const bool view_is_less = x && (!y || *x < *y);
-      if (v > 0 && (view_is_less || b == 0))
+      if (b == 0 || (v > 0 && view_is_less))
         of_view = ir::mul(symbol.shape[--v], of_view);
-      else if (b > 0)
-        of_base = ir::mul(base.shape[--b], of_base);
       else
-        of_view = ir::mul(symbol.shape[--v], of_view);
+        of_base = ir::mul(base.shape[--b], of_base);
     }
     const std::string unit = base_end > 0 ? base.strides[base_end - 1] : "1";
     ir::IndexExpr inside = ir::constant(1);

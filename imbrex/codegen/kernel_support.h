@@ -125,9 +125,14 @@ inline void trace_end(const imbrex_call* call, const char* name, uint64_t begin)
   if (call->trace) call->trace(call->trace_user, call->ith, name, begin, nanoseconds());
 }
 
-// Several workers may find a broken assumption at once; any one of their numbers will do.
+// Several workers may find broken assumptions at once. The smallest number stays, whoever is faster: an author's `assume` comes
+// before what is checked of every access.
 inline void fail_assumption(const imbrex_call* call, int32_t number) {
-  if (call->failed_assumption) __atomic_store_n(call->failed_assumption, number, __ATOMIC_RELAXED);
+  if (!call->failed_assumption) return;
+  int32_t known = __atomic_load_n(call->failed_assumption, __ATOMIC_RELAXED);
+  while ((known == 0 || known > number) &&
+         !__atomic_compare_exchange_n(call->failed_assumption, &known, number, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
 }
 // An index from data, kept inside [0, extent).
 inline int64_t checked_index(const imbrex_call* call, int32_t number, int64_t index, int64_t extent) {

@@ -66,8 +66,7 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
                          lowering_.symbols.text(symbol.shape[i]), symbol.strides[i]);
   }
   const bool moves = !one_row_ && !address.row_stride.empty() && !ir::is_one(ir::shape_of_slice(slice).rows);
-  const bool by_rows =
-      slice.size() >= 1 && std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
+  const bool by_rows = std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
   if (moves && !by_rows) value += " + " + product(row_, address.row_stride);
   if (is_atom(value)) return value;
   const std::string type = (symbol.written || symbol.argument < 0 ? "" : "const ") + std::string(memory_type(symbol.dtype));
@@ -149,7 +148,7 @@ std::string RowValues::gathered(const ExprPtr& e, const Place& place) {
 std::string RowValues::broadcast(const ExprPtr& e) {
   const std::string value = single(e);
   const char* function = is_float(e->dtype) ? "broadcast" : e->dtype == DType::boolean ? "broadcast_m" : "broadcast_i";
-  const std::string all = fmt::format("{}({})", function, value);
+  std::string all = fmt::format("{}({})", function, value);
   if (e->op == Op::constant) return all;
   const auto found = hoisted_.find(all);
   if (found != hoisted_.end()) return found->second;
@@ -194,7 +193,7 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
   std::string function = function_of(*e);
   const bool rounds = e->op == Op::cast && e->args[0]->dtype != DType::boolean;
   if (!place.vector && rounds && !function.empty()) function += "_s";  // the header's name of the cast of one value
-  const std::string value = function.empty() ? arguments : function + "(" + arguments + ")";
+  std::string value = function.empty() ? arguments : function + "(" + arguments + ")";
   const bool narrows = e->op == Op::cast && (e->dtype == DType::int8 || e->dtype == DType::uint8) &&
                        e->args[0]->dtype != e->dtype && e->args[0]->dtype != DType::boolean;
   if (!narrows) return value;
