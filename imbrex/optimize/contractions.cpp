@@ -35,27 +35,28 @@ Contractions::Contractions(const ir::Program& original, Dissolved& dissolved, co
 }
 
 void Contractions::find() {
-  const std::map<int, std::vector<IndexExpr>> extents = infer_extents(d_);
+  const std::map<int, std::vector<IndexExpr>> extents = infer_extents(d_, original_);
   for (int id : d_.definitions) {
     const Definition& definition = d_.terms.definition(id);
     if (!is_contraction(definition)) continue;
     Contraction c;
     c.definition = id;
+    c.where = original_.where(d_.terms.origins[id]);
     c.inner = definition.extent;
     const Term& b = d_.terms.at(definition.body[1]);
     if (b.kind != Kind::access || b.indices.size() != 2 || definition.axes != 2)
-      throw NotWritable{"a product of matrices whose right side is computed"};
+      throw NotWritable{"the right side of a product of matrices is computed", c.where};
     const std::string first = ir::to_text(b.indices[0]), second = ir::to_text(b.indices[1]);
     c.weight_transposed = second == kReducedName;
     if ((c.weight_transposed ? first : first == kReducedName ? second : "") != axis_name(1))
-      throw NotWritable{"a product with a right side that is not a matrix"};
+      throw NotWritable{"the right side of a product is not a matrix", c.where};
     c.weight = b.tensor;
     c.weight_dtype = b.dtype;
     c.row_extent = extents.at(id)[0];
     c.column_extent = extents.at(id)[1];
     std::map<std::string, bool> names;
     d_.terms.collect_names(definition.body[0], names);
-    if (names.contains(axis_name(1))) throw NotWritable{"a product whose left side depends on the column"};
+    if (names.contains(axis_name(1))) throw NotWritable{"the left side of a product depends on the column", c.where};
     c.operand_dtype = d_.terms.at(definition.body[0]).dtype;
     d_.terms.ranges[coordinate_name(0)] = {0, std::nullopt};
     d_.terms.ranges[coordinate_name(1)] = counter_range(c.inner, d_.terms.ranges);
@@ -102,7 +103,7 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     });
     const auto n = ir::constant_value(c.column_extent);
     const auto choose = [&](std::string decision, std::string reason) {
-      choices.push_back({product_name(c), std::move(decision), std::move(reason)});
+      choices.push_back({product_name(c), std::move(decision), std::move(reason), c.where});
     };
     if (!reduced && is_elementwise(c)) {
       c.local = true;

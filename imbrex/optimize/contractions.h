@@ -24,6 +24,7 @@ struct Contraction {
   std::string operand;  // tensor that holds the row operand
   std::string stored;   // tensor that holds the result; empty if local
   int level = 0;
+  SourceLine where;  // of the product
 };
 
 std::string product_name(const Contraction& contraction);

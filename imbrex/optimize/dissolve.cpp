@@ -96,8 +96,9 @@ class Dissolver {
   // ---- outputs --------------------------------------------------------------------------------------------------------------
 
   Output finish(const TensorState& state) {
-    Output output{state.tensor.name, {}};
+    Output output{state.tensor.name, {}, true};
     for (const Written& written : state.pieces) {
+      output.is_filled = output.is_filled && written.fills_box;
       OutputPiece piece;
       Substitution by;
       for (size_t d = 0; d < state.tensor.shape.size(); ++d) {

@@ -10,11 +10,13 @@
 // a block of rows at a time. Contractions of one phase that do not depend on each other share it without a barrier.
 #pragma once
 
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "imbrex/optimize/dissolve.h"
+#include "imbrex/optimize/pins.h"
 
 namespace imbrex::optimize {
 
@@ -29,6 +31,7 @@ Machine host_machine();
 // A choice and its reason, for `imbrex explain`.
 struct Choice {
   std::string subject, decision, reason;
+  SourceLine where = {};  // what the author wrote it as
 };
 
 struct Scheduled {
@@ -36,6 +39,13 @@ struct Scheduled {
   std::vector<Choice> choices;
 };
 
-std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine);
+// What a schedule must respect besides.
+struct Around {
+  std::set<std::string> taken;   // names that it must not use
+  std::vector<TilePin> tiles;    // sizes that the author pinned
+};
+
+std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,
+                                               const Around& around = {});
 
 }  // namespace imbrex::optimize

@@ -44,11 +44,13 @@ void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const
   for (size_t d = 0; d < coordinates.size(); ++d) {
     const std::string name = coordinate_name(d);
     if (coordinates[d] == kRowName) {
-      if (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1)
+      if (!is_whole(piece, d, rows_.extent))
         throw NotWritable{fmt::format("a part of the rows of {}", tensor)};
       root.slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_.span), ir::span_size(rows_.span), {}});
     } else if (coordinates[d] == kColumnName) {
       root.column_axis = static_cast<int>(d);
+      if (tile && (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1))
+        throw NotWritable{fmt::format("a part of the columns of {}", tensor)};
       root.step = piece.step[d];
       root.columns = tile ? tile->size : piece.count[d];
       root.slice.push_back({ir::Axis::Kind::range, tile ? tile->begin : piece.least[d], root.columns, {}});
@@ -62,6 +64,11 @@ void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const
   set_columns(root.columns);
   root.term = terms_.substitute(piece.term, by);
   roots_.push_back(std::move(root));
+}
+
+bool ScopeWriter::is_whole(const OutputPiece& piece, size_t axis, const IndexExpr& extent) const {
+  return ir::constant_value(piece.least[axis]) == 0 && piece.step[axis] == 1 &&
+         ir::constant_value(simplify(ir::sub(piece.count[axis], extent), terms_.ranges)) == 0;
 }
 
 ir::Block ScopeWriter::finish() {
