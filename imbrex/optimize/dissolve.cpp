@@ -53,6 +53,10 @@ class Dissolver {
 
   void execute(const ir::Assume& node, int origin) {
     if (!memory_.loops.empty()) refuse(origin, "an assumption is made in a loop");
+    for (const ir::Comparison& comparison : node.condition)
+      for (const ir::IndexExpr& side : {comparison.left, comparison.right})
+        for (const std::string& name : ir::names_in(side))
+          if (declared_in_.contains(name)) refuse(origin, fmt::format("something is assumed of each element of {}", name));
     result_.assumptions.push_back(node);
   }
 

@@ -121,7 +121,7 @@ class Isolate {
     std::vector<std::vector<Unit>> groups;
     std::set<std::string> open;
     for (size_t i = 0; i < units.size(); ++i) {
-      const bool wanted = i > 0 && (!units[i].mark.empty() || !units[i - 1].mark.empty());
+      const bool wanted = !groups.empty() && (!units[i].mark.empty() || !groups.back().back().mark.empty());
       const bool allowed =
           std::none_of(units.begin() + static_cast<std::ptrdiff_t>(i), units.end(), [&](const Unit& later) {
             return std::any_of(open.begin(), open.end(), [&](const std::string& name) { return later.uses.contains(name); });
