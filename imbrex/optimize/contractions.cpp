@@ -7,6 +7,7 @@
 
 #include "imbrex/optimize/extents.h"
 #include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/tile_sizes.h"
 #include "imbrex/optimize/tile_terms.h"
 
 namespace imbrex::optimize {
@@ -14,6 +15,17 @@ namespace {
 
 using ir::IndexExpr;
 using Kind = Term::Kind;
+
+// What estimates are made for where the author does not say.
+constexpr int64_t kTypicalRows = 128;
+
+int64_t typical_value(const ir::Program& program, const IndexExpr& e) {
+  return ir::evaluate(e, [&](const ir::Index& leaf) {
+    for (const ir::Dim& dim : program.dims)
+      if (dim.name == leaf.name && dim.typical > 0) return dim.typical;
+    return kTypicalRows;
+  });
+}
 
 bool is_contraction(const Definition& d) { return d.body.size() == 2; }
 
@@ -62,6 +74,13 @@ void Contractions::find() {
     d_.terms.ranges[coordinate_name(1)] = counter_range(c.inner, d_.terms.ranges);
     c.rows = d_.terms.substitute(definition.body[0],
                                  {{axis_name(0), ir::named(coordinate_name(0))}, {kReducedName, ir::named(coordinate_name(1))}});
+    c.sizes = {typical_value(original_, c.row_extent),
+               typical_value(original_, c.inner),
+               typical_value(original_, c.column_extent),
+               c.operand_dtype,
+               c.weight_dtype,
+               0,
+               0};
     all.push_back(c);
   }
 }
@@ -103,7 +122,7 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     });
     const auto n = ir::constant_value(c.column_extent);
     const auto choose = [&](std::string decision, std::string reason) {
-      choices.push_back({product_name(c), std::move(decision), std::move(reason), c.where});
+      choices.push_back({product_name(c), std::move(decision), std::move(reason), c.where, {}});
     };
     if (!reduced && is_elementwise(c)) {
       c.local = true;
@@ -114,18 +133,38 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
       choose("stored", reduced ? "its rows are reduced over unlike parts" : "its columns are used at other places");
       continue;
     }
+    // Window by window each task reads its own part of the weight once, and the result is never in memory; stored, its columns
+    // are cut as finely as the machine likes.
     const int64_t window = *windows.begin(), count = *n / window;
-    // Window by window there are `count` tasks, each reading its own part of the weight once.
-    if (count < 2 * machine.cores) {
-      choose("stored",
-             fmt::format("a row's sum needs all of its {} columns, and {} window{} of them would not keep {} cores busy", window,
-                         count, count == 1 ? "" : "s", machine.cores));
+    ProductShape shape = c.sizes;
+    shape.column_block = window;
+    const double on_chip = estimate(work_of(shape, machine), machine).seconds + machine.barrier;
+    shape.column_block = ruled_column_block(c, machine);
+    Work round_trip;
+    round_trip.tasks = shape.rows;
+    const double bytes = 4.0 * static_cast<double>(shape.rows) * static_cast<double>(shape.columns);
+    add_reading(round_trip, 2 * bytes, bytes, machine);
+    const double stored =
+        estimate(work_of(shape, machine), machine).seconds + estimate(round_trip, machine).seconds + 2 * machine.barrier;
+    const std::string windows_text = fmt::format("{} window{} of {} columns", count, count == 1 ? "" : "s", window);
+    const auto rejected = [&](const std::string& what, double seconds) {
+      choices.back().rejected.push_back(fmt::format("{}: {} at {} rows", what, milliseconds(seconds), shape.rows));
+    };
+    // Two windows for every core, unless the estimates clearly say otherwise. A single one would be one task at every size.
+    c.local = count >= 2 * machine.cores ? !is_clearly_less(stored, on_chip) : count > 1 && is_clearly_less(on_chip, stored);
+    if (!c.local) {
+      choose(fmt::format("stored, {} at {} rows", milliseconds(stored), shape.rows),
+             count >= 2 * machine.cores
+                 ? "writing it and reading it again is estimated to take less than tasks of whole windows"
+                 : fmt::format("a row's sum needs all of its {} columns, and {} would not keep {} cores busy", window,
+                               windows_text, machine.cores));
+      rejected("on chip in " + windows_text, on_chip);
       continue;
     }
-    c.local = true;
     c.window = window;
-    choose(fmt::format("on chip in {} windows of {} columns", count, window),
+    choose(fmt::format("on chip in {}, {} at {} rows", windows_text, milliseconds(on_chip), shape.rows),
            "each window's rows are reduced, scaled and stored where they were computed");
+    rejected("stored", stored);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "imbrex/optimize/cost.h"
 #include "imbrex/optimize/schedule.h"
 
 namespace imbrex::optimize {
@@ -24,7 +25,8 @@ struct Contraction {
   std::string operand;  // tensor that holds the row operand
   std::string stored;   // tensor that holds the result; empty if local
   int level = 0;
-  SourceLine where;  // of the product
+  SourceLine where;    // of the product
+  ProductShape sizes;  // at typical dimensions, without tiles
 };
 
 std::string product_name(const Contraction& contraction);

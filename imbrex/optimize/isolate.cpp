@@ -122,10 +122,9 @@ class Isolate {
     std::set<std::string> open;
     for (size_t i = 0; i < units.size(); ++i) {
       const bool wanted = !groups.empty() && (!units[i].mark.empty() || !groups.back().back().mark.empty());
-      const bool allowed =
-          std::none_of(units.begin() + static_cast<std::ptrdiff_t>(i), units.end(), [&](const Unit& later) {
-            return std::any_of(open.begin(), open.end(), [&](const std::string& name) { return later.uses.contains(name); });
-          });
+      const bool allowed = std::none_of(units.begin() + static_cast<std::ptrdiff_t>(i), units.end(), [&](const Unit& later) {
+        return std::any_of(open.begin(), open.end(), [&](const std::string& name) { return later.uses.contains(name); });
+      });
       if (groups.empty() || (wanted && allowed)) groups.emplace_back();
       open.insert(units[i].declares.begin(), units[i].declares.end());
       groups.back().push_back(std::move(units[i]));

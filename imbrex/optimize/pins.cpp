@@ -13,8 +13,8 @@ namespace {
 
 bool mentions(const ir::IndexExpr& e, const std::string& name) { return e && ir::names_in(e).contains(name); }
 
-// Which loops and scopes a pin stands on decides what it binds: the axes of stores and products that go along the loop's span, or,
-// for a scope, all rows.
+// Which loops and scopes a pin stands on decides what it binds: the axes of stores and products that go along the loop's span,
+// or, for a scope, all rows.
 class TilesOf {
  public:
   TilesOf(const ir::Statement& statement, const BaseOfView& bases) : statement_(statement), bases_(bases) {
@@ -56,7 +56,8 @@ class TilesOf {
 
 class Reader {
  public:
-  Reader(const ir::Program& program, std::vector<Apart>& apart) : program_(program), apart_(apart), bases_(bases_of_views(program)) {}
+  Reader(const ir::Program& program, std::vector<Apart>& apart)
+      : program_(program), apart_(apart), bases_(bases_of_views(program)) {}
 
   Pins run() {
     pins_.program = program_;

@@ -1,5 +1,5 @@
-// What an author pins: `@as_written` keeps a scope, a loop or the kernel, `@no_fusion` keeps a scope's outputs in memory and fuses
-// nothing into it or out of it, `@tile(n)` sets the size of a loop's tiles in the schedule, or of a scope's rows.
+// What an author pins: `@as_written` keeps a scope, a loop or the kernel, `@no_fusion` keeps a scope's outputs in memory and
+// fuses nothing into it or out of it, `@tile(n)` sets the size of a loop's tiles in the schedule, or of a scope's rows.
 //
 // A pin binds what it names and nothing else: what stands before it and behind it is optimized.
 #pragma once

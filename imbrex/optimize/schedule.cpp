@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <set>
 
@@ -243,7 +244,8 @@ class Scheduler {
     return l;
   }
 
-  // ---- tile sizes ---------------------------------------------------------------------------------------------------------------
+  // ---- tile sizes
+  // ---------------------------------------------------------------------------------------------------------------
 
   // The author's size along rows or columns for what computes these targets, or this product.
   std::optional<int64_t> pinned(bool rows, const std::string& subject, const std::vector<const Target*>& targets,
@@ -253,9 +255,8 @@ class Scheduler {
       if (product && pin.weights.contains(product->weight)) return true;
       return std::any_of(targets.begin(), targets.end(), [&](const Target* target) {
         return pin.stored.contains(target->name) ||
-               std::any_of(contractions_.all.begin(), contractions_.all.end(), [&](const Contraction& c) {
-                 return c.operand == target->name && pin.operands_of.contains(c.weight);
-               });
+               std::any_of(contractions_.all.begin(), contractions_.all.end(),
+                           [&](const Contraction& c) { return c.operand == target->name && pin.operands_of.contains(c.weight); });
       });
     };
     std::optional<int64_t> size;
@@ -264,7 +265,7 @@ class Scheduler {
       if (!binds(pin) || (size && *size != pin.size)) continue;
       if (!size) {
         const auto decision = fmt::format("{} {} at a time", pin.size, rows ? "rows" : "columns");
-        result_.choices.push_back({subject, decision, fmt::format("pinned by its author, {}", pin.what), pin.where});
+        result_.choices.push_back({subject, decision, fmt::format("pinned by its author, {}", pin.what), pin.where, {}});
       }
       size = pin.size;
       followed_.insert(i);
@@ -276,9 +277,11 @@ class Scheduler {
     for (size_t i = 0; i < around_.tiles.size(); ++i) {
       const TilePin& pin = around_.tiles[i];
       if (followed_.contains(i)) continue;
-      result_.choices.push_back({pin.what, fmt::format("its tiles of {} {} bind nothing", pin.size, pin.of_rows ? "rows" : "columns"),
+      result_.choices.push_back({pin.what,
+                                 fmt::format("its tiles of {} {} bind nothing", pin.size, pin.of_rows ? "rows" : "columns"),
                                  "what it computes is part of a scope whose tiles are pinned otherwise, or follow from windows",
-                                 pin.where});
+                                 pin.where,
+                                 {}});
     }
   }
 
@@ -296,8 +299,7 @@ class Scheduler {
     const IndexExpr row_extent = targets[0]->shape[0];
     const std::string t = unique_name("t");
     const auto size = pinned(true, targets[0]->name, targets, nullptr);
-    ir::Loop rows =
-        loop(ir::Loop::Kind::parallel, t, row_extent, size ? *size : row_block(targets[0]->name, result_.choices));
+    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, row_extent, size ? *size : row_block(targets[0]->name, result_.choices));
     for (const std::vector<const Target*>& together : sharing(targets))
       standing_at(line_of(*together[0]), [&] { rows.body.push_back(row_scope(level, together, t, row_extent)); });
     result_.program.body.push_back({std::move(rows), {}, -1});
@@ -457,8 +459,8 @@ class Scheduler {
   Scheduled result_;
   Contractions contractions_;
   std::vector<Target> targets_;
-  std::set<std::string> names_;  // taken
-  std::set<size_t> followed_;    // pins
+  std::set<std::string> names_;                    // taken
+  std::set<size_t> followed_;                      // pins
   std::map<std::string, std::string> flat_views_;  // by input
   ir::Block views_;
 };
@@ -466,9 +468,8 @@ class Scheduler {
 }  // namespace
 
 Machine host_machine() {
-  Machine machine;
-  for (const target::OnChipMemory& memory : target::machine_named("host")->memories) machine.cache_bytes = memory.bytes;
-  return machine;
+  const char* file = std::getenv("IMBREX_MACHINE");
+  return file && *file ? target::read_rates(file) : target::default_rates();
 }
 
 std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,

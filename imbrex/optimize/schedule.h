@@ -17,21 +17,21 @@
 
 #include "imbrex/optimize/dissolve.h"
 #include "imbrex/optimize/pins.h"
+#include "imbrex/target/machines.h"
 
 namespace imbrex::optimize {
 
-// What the scheduler knows of a machine.
-struct Machine {
-  int cores = 2;            // so many should always have work; more may
-  int64_t cache_bytes = 0;  // second level, of one core
-};
-// The host of target/machines.h. The number of cores is no part of it, so that a program is the same on every host.
+// What the scheduler knows of a machine: its rates, caches, and how many cores should always have work; more may.
+using Machine = target::Rates;
+// The class of target/machines.h that programs are made for, so that a program is the same on every host; or, where the
+// environment variable IMBREX_MACHINE names a file that `imbrex calibrate` wrote, the machine in it.
 Machine host_machine();
 
 // A choice and its reason, for `imbrex explain`.
 struct Choice {
   std::string subject, decision, reason;
-  SourceLine where = {};  // what the author wrote it as
+  SourceLine where = {};              // what the author wrote it as
+  std::vector<std::string> rejected;  // what else there was, with its estimate
 };
 
 struct Scheduled {
@@ -41,8 +41,8 @@ struct Scheduled {
 
 // What a schedule must respect besides.
 struct Around {
-  std::set<std::string> taken;   // names that it must not use
-  std::vector<TilePin> tiles;    // sizes that the author pinned
+  std::set<std::string> taken;  // names that it must not use
+  std::vector<TilePin> tiles;   // sizes that the author pinned
 };
 
 std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,

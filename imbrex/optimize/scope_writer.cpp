@@ -51,8 +51,7 @@ void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const
   for (size_t d = 0; d < coordinates.size(); ++d) {
     const std::string name = coordinate_name(d);
     if (coordinates[d] == kRowName) {
-      if (!is_whole(piece, d, rows_.extent))
-        throw NotWritable{fmt::format("a part of the rows of {}", tensor)};
+      if (!is_whole(piece, d, rows_.extent)) throw NotWritable{fmt::format("a part of the rows of {}", tensor)};
       root.slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_.span), ir::span_size(rows_.span), {}});
     } else if (coordinates[d] == kColumnName) {
       root.column_axis = static_cast<int>(d);

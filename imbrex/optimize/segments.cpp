@@ -60,7 +60,8 @@ class Segments {
 
   ir::Block& body() { return program_.body; }
 
-  // ---- what the statements are --------------------------------------------------------------------------------------------------
+  // ---- what the statements are
+  // --------------------------------------------------------------------------------------------------
 
   void look() {
     bases_ = bases_of_views(program_);
@@ -184,7 +185,8 @@ class Segments {
     return false;
   }
 
-  // ---- one run ------------------------------------------------------------------------------------------------------------------
+  // ---- one run
+  // ------------------------------------------------------------------------------------------------------------------
 
   bool is_loaded_outside(const std::string& tensor, const Run& run) const {
     for (size_t i = 0; i < uses_.size(); ++i)
@@ -285,8 +287,8 @@ class Segments {
         return NotDissolved{line_of_store(part, output.tensor),
                             fmt::format("it stores some elements of {} and leaves others between them", output.tensor)};
     }
-    auto result = schedule(part, std::move(std::get<Dissolved>(dissolved)), machine_,
-                           {names_outside(part), followed(tiles_, part)});
+    auto result =
+        schedule(part, std::move(std::get<Dissolved>(dissolved)), machine_, {names_outside(part), followed(tiles_, part)});
     if (auto* refused = std::get_if<NotDissolved>(&result)) return std::move(*refused);
     return std::move(std::get<Scheduled>(result));
   }
@@ -296,7 +298,8 @@ class Segments {
                        [&](const ir::Tensor& t) { return t.name == tensor && t.role == ir::Role::output; });
   }
 
-  // ---- who is at fault ------------------------------------------------------------------------------------------------------------
+  // ---- who is at fault
+  // ------------------------------------------------------------------------------------------------------------
 
   void mark_fault(const Run& run, const NotDissolved& refused) {
     size_t fault = run.size();
@@ -343,7 +346,8 @@ class Segments {
     apart_.push_back({Apart::Kind::kept, name_for(*at_fault), std::move(where), refused.reason, false});
   }
 
-  // ---- the whole again ------------------------------------------------------------------------------------------------------------
+  // ---- the whole again
+  // ------------------------------------------------------------------------------------------------------------
 
   Segmented assembled() {
     Segmented result;

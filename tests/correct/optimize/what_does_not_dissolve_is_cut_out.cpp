@@ -22,7 +22,8 @@ Optimized expect_sound(const ir::Program& program) {
 }
 
 // One scope is at fault: it stands in the result, `gone` does not.
-void expect_kept(const std::string& body, const std::string& scope, const std::string& reason, const std::vector<std::string>& gone) {
+void expect_kept(const std::string& body, const std::string& scope, const std::string& reason,
+                 const std::vector<std::string>& gone) {
   const Optimized after = expect_sound(checked(kHead + body));
   const std::string text = ir::print(after.program);
   ASSERT_TRUE(after.is_scheduled) << after.reason;
