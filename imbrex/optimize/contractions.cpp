@@ -16,17 +16,6 @@ namespace {
 using ir::IndexExpr;
 using Kind = Term::Kind;
 
-// What estimates are made for where the author does not say.
-constexpr int64_t kTypicalRows = 128;
-
-int64_t typical_value(const ir::Program& program, const IndexExpr& e) {
-  return ir::evaluate(e, [&](const ir::Index& leaf) {
-    for (const ir::Dim& dim : program.dims)
-      if (dim.name == leaf.name && dim.typical > 0) return dim.typical;
-    return kTypicalRows;
-  });
-}
-
 bool is_contraction(const Definition& d) { return d.body.size() == 2; }
 
 }  // namespace
@@ -40,10 +29,19 @@ const ir::Tensor& tensor_named(const ir::Program& program, const std::string& na
 std::string product_name(const Contraction& c) { return fmt::format("product with {}", c.weight); }
 
 Contractions::Contractions(const ir::Program& original, Dissolved& dissolved, const Machine& machine,
-                           std::vector<Choice>& choices)
-    : original_(original), d_(dissolved) {
+                           const std::map<std::string, int64_t>& sizes, std::vector<Choice>& choices)
+    : original_(original), d_(dissolved), sizes_(sizes) {
   find();
   choose_windows(machine, choices);
+}
+
+int64_t Contractions::typical_value(const IndexExpr& e) const {
+  return ir::evaluate(e, [&](const ir::Index& leaf) {
+    if (const auto given = sizes_.find(leaf.name); given != sizes_.end()) return given->second;
+    for (const ir::Dim& dim : original_.dims)
+      if (dim.name == leaf.name && dim.typical > 0) return dim.typical;
+    return kTypicalRows;
+  });
 }
 
 void Contractions::find() {
@@ -74,9 +72,9 @@ void Contractions::find() {
     d_.terms.ranges[coordinate_name(1)] = counter_range(c.inner, d_.terms.ranges);
     c.rows = d_.terms.substitute(definition.body[0],
                                  {{axis_name(0), ir::named(coordinate_name(0))}, {kReducedName, ir::named(coordinate_name(1))}});
-    c.sizes = {typical_value(original_, c.row_extent),
-               typical_value(original_, c.inner),
-               typical_value(original_, c.column_extent),
+    c.sizes = {typical_value(c.row_extent),
+               typical_value(c.inner),
+               typical_value(c.column_extent),
                c.operand_dtype,
                c.weight_dtype,
                0,

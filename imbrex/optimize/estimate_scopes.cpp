@@ -26,11 +26,7 @@ class Estimator {
   }
 
   std::vector<ScopeCost> run() {
-    for (const ir::Statement& statement : program_.body) {
-      scope_ = kNone;
-      block({statement});
-      ++phase_;
-    }
+    phases(program_.body);
     for (ScopeCost& scope : scopes_) scope.estimate = estimate(scope.work, rates_);
     return std::move(scopes_);
   }
@@ -153,6 +149,19 @@ class Estimator {
     return key;
   }
 
+  void phases(const ir::Block& statements) {
+    for (const ir::Statement& statement : statements) {
+      const auto* branch = std::get_if<ir::If>(&statement.node);
+      if (const auto holds = branch ? decided(branch->condition) : std::nullopt) {
+        phases(*holds ? branch->then_block : branch->else_block);
+        continue;
+      }
+      scope_ = kNone;
+      block({statement});
+      ++phase_;
+    }
+  }
+
   // ---- statements
   // ---------------------------------------------------------------------------------------------------------------
 
@@ -262,6 +271,13 @@ class Estimator {
 std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
                                        const target::Rates& rates) {
   return Estimator(program, dims, rates).run();
+}
+
+double total_seconds(const std::vector<ScopeCost>& scopes, const target::Rates& rates) {
+  double seconds = 0;
+  for (size_t i = 0; i < scopes.size(); ++i)
+    seconds += scopes[i].estimate.seconds + (i == 0 || scopes[i - 1].phase != scopes[i].phase ? rates.barrier : 0);
+  return seconds;
 }
 
 }  // namespace imbrex::optimize

@@ -13,7 +13,7 @@ namespace imbrex::optimize {
 struct ScopeCost {
   std::string name;
   SourceLine where;
-  size_t phase = 0;  // number of the top-level loop or scope that it stands in; phases are taken one after the other
+  size_t phase = 0;  // number of the loop or scope of the top level, or of its plan, that it stands in
   Work work;
   double operations = 0;  // a multiply-add is two
   double bytes = 0;       // from and to memory
@@ -25,5 +25,8 @@ struct ScopeCost {
 // decide are followed. Requires: a value for each dimension.
 std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
                                        const target::Rates& rates);
+
+// Phases one after the other, with a barrier before each.
+double total_seconds(const std::vector<ScopeCost>& scopes, const target::Rates& rates);
 
 }  // namespace imbrex::optimize

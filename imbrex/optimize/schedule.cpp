@@ -31,7 +31,7 @@ class Scheduler {
         d_(std::move(dissolved)),
         machine_(machine),
         around_(around),
-        contractions_(original, d_, machine, result_.choices),
+        contractions_(original, d_, machine, around.sizes, result_.choices),
         names_(around.taken) {}
 
   Scheduled run() {

@@ -10,6 +10,7 @@
 // a block of rows at a time. Contractions of one phase that do not depend on each other share it without a barrier.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <variant>
@@ -34,6 +35,9 @@ struct Choice {
   std::vector<std::string> rejected;  // what else there was, with its estimate
 };
 
+// What estimates are made for where the author does not say.
+constexpr int64_t kTypicalRows = 128;
+
 struct Scheduled {
   ir::Program program;
   std::vector<Choice> choices;
@@ -41,8 +45,9 @@ struct Scheduled {
 
 // What a schedule must respect besides.
 struct Around {
-  std::set<std::string> taken;  // names that it must not use
-  std::vector<TilePin> tiles;   // sizes that the author pinned
+  std::set<std::string> taken;           // names that it must not use
+  std::vector<TilePin> tiles;            // sizes that the author pinned
+  std::map<std::string, int64_t> sizes;  // dimensions that it is made for; others have their typical value
 };
 
 std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,

@@ -11,6 +11,7 @@
 #include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/isolate.h"
+#include "imbrex/optimize/plans.h"
 #include "imbrex/optimize/uses.h"
 
 namespace imbrex::optimize {
@@ -288,7 +289,8 @@ class Segments {
                             fmt::format("it stores some elements of {} and leaves others between them", output.tensor)};
     }
     auto result =
-        schedule(part, std::move(std::get<Dissolved>(dissolved)), machine_, {names_outside(part), followed(tiles_, part)});
+        schedule_for_ranges(part, std::get<Dissolved>(dissolved), machine_,
+                                      {names_outside(part), followed(tiles_, part), {}});
     if (auto* refused = std::get_if<NotDissolved>(&result)) return std::move(*refused);
     return std::move(std::get<Scheduled>(result));
   }

@@ -151,11 +151,11 @@ void print_estimates(const ir::Program& program, const std::map<std::string, int
   fmt::print("\nEstimated for {}, {} cores\n", machine.name, machine.cores);
   fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9}{}  {}\n", "scope", "tasks", "operations", "from memory", "ms",
              measured ? fmt::format(" {:>9}", "measured") : "", "limit");
-  double total = 0, total_measured = 0;
+  const double total = optimize::total_seconds(scopes, machine);
+  double total_measured = 0;
   size_t phases = 0;
   for (size_t i = 0; i < scopes.size(); ++i) {
     const optimize::ScopeCost& scope = scopes[i];
-    total += scope.estimate.seconds;
     if (i == 0 || scopes[i - 1].phase != scope.phase) ++phases;
     std::string beside;
     if (measured) {
@@ -166,7 +166,6 @@ void print_estimates(const ir::Program& program, const std::map<std::string, int
     fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  {}\n", scope.name, scope.work.tasks, count_text(scope.operations),
                size_text(static_cast<int64_t>(scope.bytes)), 1e3 * scope.estimate.seconds, beside, scope.estimate.limit);
   }
-  total += static_cast<double>(phases) * machine.barrier;
   fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  with {} barriers\n", "in all", "", "", "", 1e3 * total,
              measured ? fmt::format(" {:>9.4f}", 1e3 * total_measured) : "", phases);
 }
