@@ -28,6 +28,7 @@ class Planner {
     // A range is one of one dimension's values.
     if (!std::holds_alternative<Scheduled>(typical) || original_.dims.size() != 1) return typical;
     Scheduled result = std::move(std::get<Scheduled>(typical));
+    decisions_ = decisions(original_, dissolved_, machine_, around_);
     const ir::Dim& dim = original_.dims[0];
     const int64_t middle = dim.typical > 0 ? dim.typical : kTypicalRows;
     // From the typical size outwards: the range goes as far in as the other plan is clearly faster.
@@ -58,9 +59,10 @@ class Planner {
       if (taken_below && size <= *taken_below) continue;
       Around around = around_;
       around.sizes[dim.name] = size;
+      if (decisions(original_, dissolved_, machine_, around) == decisions_) continue;
       auto other = schedule(original_, dissolved_, machine_, around);
       const auto* scheduled = std::get_if<Scheduled>(&other);
-      if (!scheduled || ir::print(scheduled->program) == ir::print(typical_program(base))) continue;
+      if (!scheduled) continue;
       const double now = seconds_of(base, size), then = seconds_of(scheduled->program, size);
       if (!is_clearly_less(then, now)) continue;
       // The plan of the first size holds for the next ones too, while it is the same.
@@ -70,18 +72,6 @@ class Planner {
     if (!best) return {};
     put(result, *best, below);
     return best->limit;
-  }
-
-  // The plan that stands for the typical size: in the innermost `else`.
-  static ir::Program typical_program(const ir::Program& program) {
-    ir::Program result = program;
-    for (const ir::Statement& statement : program.body) {
-      const auto* branch = std::get_if<ir::If>(&statement.node);
-      if (!branch) continue;
-      std::erase_if(result.body, [](const ir::Statement& s) { return std::holds_alternative<ir::If>(s.node); });
-      result.body.insert(result.body.end(), branch->else_block.begin(), branch->else_block.end());
-    }
-    return result;
   }
 
   void put(Scheduled& result, const Plan& plan, bool below) {
@@ -123,6 +113,7 @@ class Planner {
   const Dissolved& dissolved_;
   const Machine& machine_;
   const Around& around_;
+  std::string decisions_;  // for the typical size
 };
 
 }  // namespace

@@ -51,6 +51,14 @@ class Scheduler {
     return std::move(result_);
   }
 
+  std::string decisions() {
+    std::string text;
+    for (const Contraction& c : contractions_.all)
+      text += fmt::format("{} {} {} {} {}\n", c.definition, c.local, c.window, row_tile(c, machine_, result_.choices),
+                          column_block(c, machine_, result_.choices));
+    return text;
+  }
+
  private:
   // What a phase must leave in memory: a temporary, or an output with its pieces.
   struct Target {
@@ -478,6 +486,14 @@ std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Diss
     return Scheduler(original, std::move(dissolved), machine, around).run();
   } catch (const NotWritable& e) {
     return NotDissolved{e.where, readable(e.reason)};
+  }
+}
+
+std::string decisions(const ir::Program& original, const Dissolved& dissolved, const Machine& machine, const Around& around) {
+  try {
+    return Scheduler(original, dissolved, machine, around).decisions();
+  } catch (const NotWritable&) {
+    return "";
   }
 }
 
