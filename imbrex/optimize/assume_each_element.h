@@ -1,8 +1,8 @@
 // An assumption about the elements of a tile becomes one about an index that is read from each of them.
 //
 // Requires: a verified program. Guarantees: the same assumptions, in the same order; none names a tile. Destroys: nothing. Stands
-// first: the passes behind it, and code generation, see a tile stored, and indices read and assumed about, as an author could
-// have written.
+// before code generation, which sees a tile stored, and indices read and assumed about, as an author could have written; the
+// prover has the assumption as its author made it.
 #pragma once
 
 #include "imbrex/ir/program.h"

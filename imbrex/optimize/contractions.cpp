@@ -7,6 +7,7 @@
 
 #include "imbrex/optimize/extents.h"
 #include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/tile_sizes.h"
 #include "imbrex/optimize/tile_terms.h"
 
 namespace imbrex::optimize {
@@ -28,39 +29,56 @@ const ir::Tensor& tensor_named(const ir::Program& program, const std::string& na
 std::string product_name(const Contraction& c) { return fmt::format("product with {}", c.weight); }
 
 Contractions::Contractions(const ir::Program& original, Dissolved& dissolved, const Machine& machine,
-                           std::vector<Choice>& choices)
-    : original_(original), d_(dissolved) {
+                           const std::map<std::string, int64_t>& sizes, std::vector<Choice>& choices)
+    : original_(original), d_(dissolved), sizes_(sizes) {
   find();
   choose_windows(machine, choices);
 }
 
+int64_t Contractions::typical_value(const IndexExpr& e) const {
+  return ir::evaluate(e, [&](const ir::Index& leaf) {
+    if (const auto given = sizes_.find(leaf.name); given != sizes_.end()) return given->second;
+    for (const ir::Dim& dim : original_.dims)
+      if (dim.name == leaf.name && dim.typical > 0) return dim.typical;
+    return kTypicalRows;
+  });
+}
+
 void Contractions::find() {
-  const std::map<int, std::vector<IndexExpr>> extents = infer_extents(d_);
+  const std::map<int, std::vector<IndexExpr>> extents = infer_extents(d_, original_);
   for (int id : d_.definitions) {
     const Definition& definition = d_.terms.definition(id);
     if (!is_contraction(definition)) continue;
     Contraction c;
     c.definition = id;
+    c.where = original_.where(d_.terms.origins[id]);
     c.inner = definition.extent;
     const Term& b = d_.terms.at(definition.body[1]);
     if (b.kind != Kind::access || b.indices.size() != 2 || definition.axes != 2)
-      throw NotWritable{"a product of matrices whose right side is computed"};
+      throw NotWritable{"the right side of a product of matrices is computed", c.where};
     const std::string first = ir::to_text(b.indices[0]), second = ir::to_text(b.indices[1]);
     c.weight_transposed = second == kReducedName;
     if ((c.weight_transposed ? first : first == kReducedName ? second : "") != axis_name(1))
-      throw NotWritable{"a product with a right side that is not a matrix"};
+      throw NotWritable{"the right side of a product is not a matrix", c.where};
     c.weight = b.tensor;
     c.weight_dtype = b.dtype;
     c.row_extent = extents.at(id)[0];
     c.column_extent = extents.at(id)[1];
     std::map<std::string, bool> names;
     d_.terms.collect_names(definition.body[0], names);
-    if (names.contains(axis_name(1))) throw NotWritable{"a product whose left side depends on the column"};
+    if (names.contains(axis_name(1))) throw NotWritable{"the left side of a product depends on the column", c.where};
     c.operand_dtype = d_.terms.at(definition.body[0]).dtype;
     d_.terms.ranges[coordinate_name(0)] = {0, std::nullopt};
     d_.terms.ranges[coordinate_name(1)] = counter_range(c.inner, d_.terms.ranges);
     c.rows = d_.terms.substitute(definition.body[0],
                                  {{axis_name(0), ir::named(coordinate_name(0))}, {kReducedName, ir::named(coordinate_name(1))}});
+    c.sizes = {typical_value(c.row_extent),
+               typical_value(c.inner),
+               typical_value(c.column_extent),
+               c.operand_dtype,
+               c.weight_dtype,
+               0,
+               0};
     all.push_back(c);
   }
 }
@@ -102,7 +120,7 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     });
     const auto n = ir::constant_value(c.column_extent);
     const auto choose = [&](std::string decision, std::string reason) {
-      choices.push_back({product_name(c), std::move(decision), std::move(reason)});
+      choices.push_back({product_name(c), std::move(decision), std::move(reason), c.where, {}});
     };
     if (!reduced && is_elementwise(c)) {
       c.local = true;
@@ -113,18 +131,38 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
       choose("stored", reduced ? "its rows are reduced over unlike parts" : "its columns are used at other places");
       continue;
     }
+    // Window by window each task reads its own part of the weight once, and the result is never in memory; stored, its columns
+    // are cut as finely as the machine likes.
     const int64_t window = *windows.begin(), count = *n / window;
-    // Window by window there are `count` tasks, each reading its own part of the weight once.
-    if (count < 2 * machine.cores) {
-      choose("stored",
-             fmt::format("a row's sum needs all of its {} columns, and {} window{} of them would not keep {} cores busy", window,
-                         count, count == 1 ? "" : "s", machine.cores));
+    ProductShape shape = c.sizes;
+    shape.column_block = window;
+    const double on_chip = estimate(work_of(shape, machine), machine).seconds + machine.barrier;
+    shape.column_block = ruled_column_block(c, machine);
+    Work round_trip;
+    round_trip.tasks = shape.rows;
+    const double bytes = 4.0 * static_cast<double>(shape.rows) * static_cast<double>(shape.columns);
+    add_reading(round_trip, 2 * bytes, bytes, machine);
+    const double stored =
+        estimate(work_of(shape, machine), machine).seconds + estimate(round_trip, machine).seconds + 2 * machine.barrier;
+    const std::string windows_text = fmt::format("{} window{} of {} columns", count, count == 1 ? "" : "s", window);
+    const auto rejected = [&](const std::string& what, double seconds) {
+      choices.back().rejected.push_back(fmt::format("{}: {} at {} rows", what, milliseconds(seconds), shape.rows));
+    };
+    // Two windows for every core, unless the estimates clearly say otherwise. A single one would be one task at every size.
+    c.local = count >= 2 * machine.cores ? !is_clearly_less(stored, on_chip) : count > 1 && is_clearly_less(on_chip, stored);
+    if (!c.local) {
+      choose(fmt::format("stored, {} at {} rows", milliseconds(stored), shape.rows),
+             count >= 2 * machine.cores
+                 ? "writing it and reading it again is estimated to take less than tasks of whole windows"
+                 : fmt::format("a row's sum needs all of its {} columns, and {} would not keep {} cores busy", window,
+                               windows_text, machine.cores));
+      rejected("on chip in " + windows_text, on_chip);
       continue;
     }
-    c.local = true;
     c.window = window;
-    choose(fmt::format("on chip in {} windows of {} columns", count, window),
+    choose(fmt::format("on chip in {}, {} at {} rows", windows_text, milliseconds(on_chip), shape.rows),
            "each window's rows are reduced, scaled and stored where they were computed");
+    rejected("stored", stored);
   }
 }
 

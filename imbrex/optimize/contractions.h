@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "imbrex/optimize/cost.h"
 #include "imbrex/optimize/schedule.h"
 
 namespace imbrex::optimize {
@@ -24,6 +25,8 @@ struct Contraction {
   std::string operand;  // tensor that holds the row operand
   std::string stored;   // tensor that holds the result; empty if local
   int level = 0;
+  SourceLine where;    // of the product
+  ProductShape sizes;  // at the dimensions that the schedule is made for, without tiles
 };
 
 std::string product_name(const Contraction& contraction);
@@ -32,7 +35,8 @@ const ir::Tensor& tensor_named(const ir::Program& program, const std::string& na
 class Contractions {
  public:
   // Finds them, and decides which stay on chip. Throws NotWritable.
-  Contractions(const ir::Program& original, Dissolved& dissolved, const Machine& machine, std::vector<Choice>& choices);
+  Contractions(const ir::Program& original, Dissolved& dissolved, const Machine& machine,
+               const std::map<std::string, int64_t>& sizes, std::vector<Choice>& choices);
 
   std::vector<Contraction> all;
 
@@ -50,8 +54,11 @@ class Contractions {
   bool is_elementwise(const Contraction& c);
   bool uses_at(TermId term, int definition, const std::string& column);
 
+  int64_t typical_value(const ir::IndexExpr& e) const;
+
   const ir::Program& original_;
   Dissolved& d_;
+  const std::map<std::string, int64_t>& sizes_;
 };
 
 }  // namespace imbrex::optimize

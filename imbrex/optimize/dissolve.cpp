@@ -53,6 +53,10 @@ class Dissolver {
 
   void execute(const ir::Assume& node, int origin) {
     if (!memory_.loops.empty()) refuse(origin, "an assumption is made in a loop");
+    for (const ir::Comparison& comparison : node.condition)
+      for (const ir::IndexExpr& side : {comparison.left, comparison.right})
+        for (const std::string& name : ir::names_in(side))
+          if (declared_in_.contains(name)) refuse(origin, fmt::format("something is assumed of each element of {}", name));
     result_.assumptions.push_back(node);
   }
 
@@ -96,8 +100,9 @@ class Dissolver {
   // ---- outputs --------------------------------------------------------------------------------------------------------------
 
   Output finish(const TensorState& state) {
-    Output output{state.tensor.name, {}};
+    Output output{state.tensor.name, {}, true};
     for (const Written& written : state.pieces) {
+      output.is_filled = output.is_filled && written.fills_box;
       OutputPiece piece;
       Substitution by;
       for (size_t d = 0; d < state.tensor.shape.size(); ++d) {

@@ -29,6 +29,7 @@ struct OutputPiece {
 struct Output {
   std::string tensor;
   std::vector<OutputPiece> pieces;  // in ascending order of their places
+  bool is_filled = true;            // every element of every piece is stored; else only all of them together are known to be
 };
 
 struct Dissolved {

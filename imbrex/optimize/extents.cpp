@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "imbrex/optimize/tile_terms.h"
+#include "imbrex/optimize/uses.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -14,12 +15,13 @@ using ir::IndexExpr;
 
 class ExtentInference {
  public:
-  explicit ExtentInference(Dissolved& dissolved) : d_(dissolved) {}
+  ExtentInference(Dissolved& dissolved, const ir::Program& program) : d_(dissolved), program_(program) {}
 
   std::map<int, std::vector<IndexExpr>> run() {
     for (const Output& output : d_.outputs) {
       for (const OutputPiece& piece : output.pieces) {
         names_.clear();
+        where_ = line_of_store(program_, output.tensor);
         for (size_t i = 0; i < piece.count.size(); ++i) declare(coordinate_name(i), piece.count[i]);
         walk(piece.term);
       }
@@ -28,6 +30,7 @@ class ExtentInference {
     for (auto id = d_.definitions.rbegin(); id != d_.definitions.rend(); ++id) {
       const Definition definition = d_.terms.definition(*id);
       names_.clear();
+      where_ = program_.where(d_.terms.origins[*id]);
       for (int a = 0; a < definition.axes; ++a)
         declare(axis_name(static_cast<size_t>(a)), extents_[*id].at(static_cast<size_t>(a)));
       declare(kReducedName, definition.extent);
@@ -56,24 +59,28 @@ class ExtentInference {
       if (!extents[a] || (now && before && *now > *before))
         extents[a] = used;
       else if (!(now && before) && !ir::same(extents[a], used))
-        throw NotWritable{"an axis that is used over unlike ranges"};
+        throw NotWritable{"an axis is used over unlike ranges", where_};
     }
   }
 
   IndexExpr extent_of(const IndexExpr& e) {
     if (const auto found = names_.find(ir::to_text(e)); found != names_.end()) return found->second;
     const Range range = range_of(e, d_.terms.ranges);
-    if (!range.most) throw NotWritable{fmt::format("no extent is known for {}", ir::to_text(e))};
+    if (!range.most) throw NotWritable{fmt::format("no extent is known for {}", ir::to_text(e)), where_};
     return ir::constant(*range.most + 1);
   }
 
   Dissolved& d_;
+  const ir::Program& program_;
+  SourceLine where_;
   std::map<std::string, IndexExpr> names_;
   std::map<int, std::vector<IndexExpr>> extents_;
 };
 
 }  // namespace
 
-std::map<int, std::vector<IndexExpr>> infer_extents(Dissolved& dissolved) { return ExtentInference(dissolved).run(); }
+std::map<int, std::vector<IndexExpr>> infer_extents(Dissolved& dissolved, const ir::Program& program) {
+  return ExtentInference(dissolved, program).run();
+}
 
 }  // namespace imbrex::optimize

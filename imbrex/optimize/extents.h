@@ -8,7 +8,8 @@
 
 namespace imbrex::optimize {
 
-// By definition, one extent for each axis. Throws NotWritable where an axis has none that can be named.
-std::map<int, std::vector<ir::IndexExpr>> infer_extents(Dissolved& dissolved);
+// By definition, one extent for each axis. Throws NotWritable where an axis has none that can be named; `program` says on which
+// line.
+std::map<int, std::vector<ir::IndexExpr>> infer_extents(Dissolved& dissolved, const ir::Program& program);
 
 }  // namespace imbrex::optimize

@@ -65,8 +65,12 @@ class Forward {
   void count(const Statement& statement) {
     if (const auto* assign = std::get_if<Assign>(&statement.node); assign && !assign->declares) rebound_.insert(assign->name);
     if (const auto* view = std::get_if<View>(&statement.node)) base_of_view_[view->name] = base_of(view->base);
-    // A tile of row numbers or of distinct elements keeps its name.
+    // A tile of row numbers, or that something is assumed of, keeps its name.
     if (const auto* distinct = std::get_if<AssumeDistinct>(&statement.node)) uses_[distinct->tile] += 2;
+    if (const auto* assume = std::get_if<Assume>(&statement.node))
+      for (const Comparison& comparison : assume->condition)
+        for (const IndexExpr& side : {comparison.left, comparison.right})
+          for (const std::string& name : names_in(side)) uses_[name] += 2;
     for_each_slice(statement, [&](const std::vector<Axis>& slice) {
       for (const Axis& axis : slice)
         if (axis.kind == Axis::Kind::by) uses_[axis.tile] += 2;

@@ -1,24 +1,17 @@
 #include "imbrex/optimize/optimize.h"
 
+#include <algorithm>
 #include <set>
 
 #include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/pins.h"
 #include "imbrex/optimize/pipeline.h"
+#include "imbrex/optimize/segments.h"
 #include "imbrex/optimize/stream_stores.h"
 
 namespace imbrex::optimize {
 namespace {
-
-// A pin anywhere keeps the author's loops.
-bool is_pinned(const ir::Program& program) {
-  bool pinned = find(program.annotations, "as_written") != nullptr;
-  ir::for_each_statement(program.body, [&](const ir::Statement& s) {
-    for (const char* pin : {"as_written", "no_fusion", "tile"}) pinned = pinned || find(s.annotations, pin);
-    return !pinned;
-  });
-  return pinned;
-}
 
 int count_scopes(const ir::Program& program) {
   int scopes = 0;
@@ -38,32 +31,42 @@ std::vector<ir::Tensor> temporaries(const ir::Program& program) {
   return found;
 }
 
+void remove_marks(ir::Program& program) {
+  ir::for_each_statement(program.body, [](ir::Statement& statement) {
+    unmark(statement);
+    return true;
+  });
+}
+
 }  // namespace
 
 Optimized optimize(const ir::Program& program, const Machine& machine) {
   Optimized result;
-  result.program = as_written(program);
+  const Pins pins = read_pins(program, result.apart);
+  const ir::Program lowered = as_written(pins.program);
+  result.program = lowered;
+  remove_marks(result.program);
   result.scopes_before = result.scopes_after = count_scopes(program);
-  if (is_pinned(program)) {
+  if (find(program.annotations, "as_written")) {
     result.reason = "its author pinned it";
     return result;
   }
-  auto dissolved = dissolve(result.program);
-  if (const auto* refused = std::get_if<NotDissolved>(&dissolved)) {
-    result.where = refused->where;
-    result.reason = refused->reason;
+  Segmented segmented = optimize_segments(lowered, pins.tiles, machine, result.apart);
+  if (!segmented.is_scheduled) {
+    if (!result.apart.empty()) {
+      result.where = result.apart[0].where;
+      result.reason = result.apart[0].reason;
+    } else {
+      result.reason = "it stores nothing";
+    }
     return result;
   }
-  auto scheduled = schedule(program, std::move(std::get<Dissolved>(dissolved)), machine);
-  if (const auto* refused = std::get_if<NotDissolved>(&scheduled)) {
-    result.reason = refused->reason;
-    return result;
-  }
-  Scheduled& schedule = std::get<Scheduled>(scheduled);
-  ir::verify_or_throw(schedule.program);
+  ir::verify_or_throw(segmented.program);
   result.is_scheduled = true;
-  result.choices = std::move(schedule.choices);
-  result.program = stream_stores(schedule.program);
+  result.choices = std::move(segmented.choices);
+  result.program = stream_stores(segmented.program);
+  std::stable_sort(result.apart.begin(), result.apart.end(),
+                   [](const Apart& a, const Apart& b) { return a.where.line < b.where.line; });
   result.scopes_after = count_scopes(result.program);
   std::set<std::string> kept;
   for (const ir::Tensor& tensor : temporaries(result.program)) kept.insert(tensor.name);

@@ -1,7 +1,6 @@
 #include "imbrex/optimize/pipeline.h"
 
 #include "imbrex/ir/verify.h"
-#include "imbrex/optimize/assume_each_element.h"
 #include "imbrex/optimize/forward_single_use.h"
 #include "imbrex/optimize/merge_peeled_first_step.h"
 #include "imbrex/optimize/unchunk_loops.h"
@@ -16,7 +15,6 @@ struct Pass {
 
 // From top to bottom; each header says why its pass stands where it stands.
 constexpr Pass kPasses[] = {
-    {"assume about each element", assume_each_element},
     {"merge peeled first steps", merge_peeled_first_step},
     {"unchunk loops", unchunk_loops},
     {"forward tiles used once", forward_single_use},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <set>
 
@@ -11,6 +12,7 @@
 #include "imbrex/optimize/scope_writer.h"
 #include "imbrex/optimize/tile_sizes.h"
 #include "imbrex/optimize/tile_terms.h"
+#include "imbrex/optimize/uses.h"
 #include "imbrex/target/machines.h"
 
 namespace imbrex::optimize {
@@ -24,8 +26,13 @@ ir::Axis span(const std::string& name) { return {ir::Axis::Kind::range, ir::span
 
 class Scheduler {
  public:
-  Scheduler(const ir::Program& original, Dissolved dissolved, const Machine& machine)
-      : original_(original), d_(std::move(dissolved)), machine_(machine), contractions_(original, d_, machine, result_.choices) {}
+  Scheduler(const ir::Program& original, Dissolved dissolved, const Machine& machine, const Around& around)
+      : original_(original),
+        d_(std::move(dissolved)),
+        machine_(machine),
+        around_(around),
+        contractions_(original, d_, machine, around.sizes, result_.choices),
+        names_(around.taken) {}
 
   Scheduled run() {
     name_stored();
@@ -37,10 +44,19 @@ class Scheduler {
     int last = 0;
     for (const auto& target : targets_) last = std::max(last, target.level);
     for (int level = 0; level <= last; ++level) write_level(level);
+    say_which_pins_bind_nothing();
     create_temporaries();
     for (auto assumption = d_.assumptions.rbegin(); assumption != d_.assumptions.rend(); ++assumption)
       result_.program.body.insert(result_.program.body.begin(), {*assumption, {}, -1});
     return std::move(result_);
+  }
+
+  std::string decisions() {
+    std::string text;
+    for (const Contraction& c : contractions_.all)
+      text += fmt::format("{} {} {} {} {}\n", c.definition, c.local, c.window, row_tile(c, machine_, result_.choices),
+                          column_block(c, machine_, result_.choices));
+    return text;
   }
 
  private:
@@ -56,6 +72,25 @@ class Scheduler {
   };
 
   [[noreturn]] static void refuse(std::string reason) { throw NotWritable{std::move(reason)}; }
+
+  // What is refused while `write` runs is the fault of what the author wrote there.
+  template <class Write>
+  static void standing_at(const SourceLine& where, Write write) {
+    try {
+      write();
+    } catch (const NotWritable& e) {
+      throw NotWritable{e.reason, e.where.line > 0 ? e.where : where};
+    } catch (const UserError& e) {
+      // The makers of expressions refuse what has no form as a tile.
+      throw NotWritable{fmt::format("no tile expression has this value: {}", e.diagnostics().at(0).message), where};
+    }
+  }
+  // A target is a tensor that the author stores to, or the operand of a product.
+  SourceLine line_of(const Target& target) const {
+    for (const Contraction& c : contractions_.all)
+      if (!target.is_output && c.operand == target.name) return c.where;
+    return line_of_store(original_, target.name);
+  }
   Terms& terms() { return d_.terms; }
 
   // ---- levels: which phase ----------------------------------------------------------------------------------------------------
@@ -198,12 +233,12 @@ class Scheduler {
       if (target.level == level && target.local < 0) row_targets.push_back(&target);
     if (!row_targets.empty()) write_rows(level, row_targets);
     for (const Contraction& c : contractions_.all)
-      if (c.level == level && !c.local) write_stored(c);
+      if (c.level == level && !c.local) standing_at(c.where, [&] { write_stored(c); });
     for (size_t i = 0; i < contractions_.all.size(); ++i) {
       std::vector<const Target*> local;
       for (const Target& target : targets_)
         if (target.level == level && target.local == static_cast<int>(i)) local.push_back(&target);
-      if (!local.empty()) write_local(level, contractions_.all[i], local);
+      if (!local.empty()) standing_at(line_of(*local[0]), [&] { write_local(level, contractions_.all[i], local); });
     }
   }
 
@@ -217,12 +252,64 @@ class Scheduler {
     return l;
   }
 
+  // ---- tile sizes
+  // ---------------------------------------------------------------------------------------------------------------
+
+  // The author's size along rows or columns for what computes these targets, or this product.
+  std::optional<int64_t> pinned(bool rows, const std::string& subject, const std::vector<const Target*>& targets,
+                                const Contraction* product) {
+    const auto binds = [&](const TilePin& pin) {
+      if (pin.of_rows != rows) return false;
+      if (product && pin.weights.contains(product->weight)) return true;
+      return std::any_of(targets.begin(), targets.end(), [&](const Target* target) {
+        return pin.stored.contains(target->name) ||
+               std::any_of(contractions_.all.begin(), contractions_.all.end(),
+                           [&](const Contraction& c) { return c.operand == target->name && pin.operands_of.contains(c.weight); });
+      });
+    };
+    std::optional<int64_t> size;
+    for (size_t i = 0; i < around_.tiles.size(); ++i) {
+      const TilePin& pin = around_.tiles[i];
+      if (!binds(pin) || (size && *size != pin.size)) continue;
+      if (!size) {
+        const auto decision = fmt::format("{} {} at a time", pin.size, rows ? "rows" : "columns");
+        result_.choices.push_back({subject, decision, fmt::format("pinned by its author, {}", pin.what), pin.where, {}});
+      }
+      size = pin.size;
+      followed_.insert(i);
+    }
+    return size;
+  }
+
+  void say_which_pins_bind_nothing() {
+    for (size_t i = 0; i < around_.tiles.size(); ++i) {
+      const TilePin& pin = around_.tiles[i];
+      if (followed_.contains(i)) continue;
+      result_.choices.push_back({pin.what,
+                                 fmt::format("its tiles of {} {} bind nothing", pin.size, pin.of_rows ? "rows" : "columns"),
+                                 "what it computes is part of a scope whose tiles are pinned otherwise, or follow from windows",
+                                 pin.where,
+                                 {}});
+    }
+  }
+
+  int64_t rows_of(const Contraction& c, const std::vector<const Target*>& targets) {
+    if (const auto size = pinned(true, product_name(c), targets, &c)) return *size;
+    return row_tile(c, machine_, result_.choices);
+  }
+
+  int64_t columns_of(const Contraction& c, const std::vector<const Target*>& targets) {
+    if (const auto size = pinned(false, product_name(c), targets, &c)) return *size;
+    return column_block(c, machine_, result_.choices);
+  }
+
   void write_rows(int level, const std::vector<const Target*>& targets) {
     const IndexExpr row_extent = targets[0]->shape[0];
     const std::string t = unique_name("t");
-    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, row_extent, row_block(targets[0]->name, result_.choices));
+    const auto size = pinned(true, targets[0]->name, targets, nullptr);
+    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, row_extent, size ? *size : row_block(targets[0]->name, result_.choices));
     for (const std::vector<const Target*>& together : sharing(targets))
-      rows.body.push_back(row_scope(level, together, t, row_extent));
+      standing_at(line_of(*together[0]), [&] { rows.body.push_back(row_scope(level, together, t, row_extent)); });
     result_.program.body.push_back({std::move(rows), {}, -1});
   }
 
@@ -293,8 +380,8 @@ class Scheduler {
 
   void write_stored(const Contraction& c) {
     const std::string n = unique_name("n"), t = unique_name("t");
-    ir::Loop columns = loop(ir::Loop::Kind::parallel, n, c.column_extent, column_block(c, machine_, result_.choices));
-    ir::Loop rows = loop(ir::Loop::Kind::range, t, c.row_extent, row_tile(c, machine_, result_.choices));
+    ir::Loop columns = loop(ir::Loop::Kind::parallel, n, c.column_extent, columns_of(c, {}));
+    ir::Loop rows = loop(ir::Loop::Kind::range, t, c.row_extent, rows_of(c, {}));
     ir::Store store{c.stored, {span(t), span(n)}, product(c, t, span(n))};
     rows.body.push_back({ir::At{c.stored, {{std::move(store), {}, -1}}}, {}, -1});
     columns.body.push_back({std::move(rows), {}, -1});
@@ -312,8 +399,8 @@ class Scheduler {
     const std::string w = unique_name(c.window > 0 ? "h" : "n"), t = unique_name("t");
     const int64_t count = c.window > 0 ? *ir::constant_value(c.column_extent) / c.window : 0;
     ir::Loop windows = loop(ir::Loop::Kind::parallel, w, c.window > 0 ? ir::constant(count) : c.column_extent,
-                            c.window > 0 ? 0 : column_block(c, machine_, result_.choices));
-    ir::Loop rows = loop(ir::Loop::Kind::range, t, c.row_extent, row_tile(c, machine_, result_.choices));
+                            c.window > 0 ? 0 : columns_of(c, targets));
+    ir::Loop rows = loop(ir::Loop::Kind::range, t, c.row_extent, rows_of(c, targets));
     if (c.window > 0) terms().ranges[w] = {0, count - 1};
 
     ScopeWriter scope(terms(), {t, c.row_extent}, known_before(level), surroundings());
@@ -348,6 +435,9 @@ class Scheduler {
     });
     for (size_t d = 1; d < target.shape.size(); ++d) {
       const std::string name = coordinate_name(d);
+      const bool all_windows = ir::constant_value(piece.least[d]) == 0 && piece.step[d] == 1 &&
+                               ir::constant_value(piece.count[d]) == *ir::constant_value(c.column_extent) / c.window;
+      if (name == counting && !all_windows) refuse(fmt::format("a part of the windows of {}", target.name));
       names.push_back(name == counting ? h : d + 1 == target.shape.size() ? kColumnName : "");
       if (names.back().empty() && !ir::is_one(piece.count[d]))
         refuse(fmt::format("{} has an axis beside rows, windows and columns", target.name));
@@ -373,10 +463,12 @@ class Scheduler {
   const ir::Program& original_;
   Dissolved d_;
   Machine machine_;
+  const Around& around_;
   Scheduled result_;
   Contractions contractions_;
   std::vector<Target> targets_;
-  std::set<std::string> names_;
+  std::set<std::string> names_;                    // taken
+  std::set<size_t> followed_;                      // pins
   std::map<std::string, std::string> flat_views_;  // by input
   ir::Block views_;
 };
@@ -384,19 +476,24 @@ class Scheduler {
 }  // namespace
 
 Machine host_machine() {
-  Machine machine;
-  for (const target::OnChipMemory& memory : target::machine_named("host")->memories) machine.cache_bytes = memory.bytes;
-  return machine;
+  const char* file = std::getenv("IMBREX_MACHINE");
+  return file && *file ? target::read_rates(file) : target::default_rates();
 }
 
-std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine) {
+std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,
+                                               const Around& around) {
   try {
-    return Scheduler(original, std::move(dissolved), machine).run();
+    return Scheduler(original, std::move(dissolved), machine, around).run();
   } catch (const NotWritable& e) {
-    return NotDissolved{{}, readable(e.reason)};
-  } catch (const UserError& e) {
-    // The makers of expressions refuse what has no form as a tile.
-    return NotDissolved{{}, fmt::format("no tile expression has this value: {}", e.diagnostics().at(0).message)};
+    return NotDissolved{e.where, readable(e.reason)};
+  }
+}
+
+std::string decisions(const ir::Program& original, const Dissolved& dissolved, const Machine& machine, const Around& around) {
+  try {
+    return Scheduler(original, dissolved, machine, around).decisions();
+  } catch (const NotWritable&) {
+    return "";
   }
 }
 

@@ -10,32 +10,51 @@
 // a block of rows at a time. Contractions of one phase that do not depend on each other share it without a barrier.
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "imbrex/optimize/dissolve.h"
+#include "imbrex/optimize/pins.h"
+#include "imbrex/target/machines.h"
 
 namespace imbrex::optimize {
 
-// What the scheduler knows of a machine.
-struct Machine {
-  int cores = 2;            // so many should always have work; more may
-  int64_t cache_bytes = 0;  // second level, of one core
-};
-// The host of target/machines.h. The number of cores is no part of it, so that a program is the same on every host.
+// What the scheduler knows of a machine: its rates, caches, and how many cores should always have work; more may.
+using Machine = target::Rates;
+// The class of target/machines.h that programs are made for, so that a program is the same on every host; or, where the
+// environment variable IMBREX_MACHINE names a file that `imbrex calibrate` wrote, the machine in it.
 Machine host_machine();
 
 // A choice and its reason, for `imbrex explain`.
 struct Choice {
   std::string subject, decision, reason;
+  SourceLine where = {};              // what the author wrote it as
+  std::vector<std::string> rejected;  // what else there was, with its estimate
 };
+
+// What estimates are made for where the author does not say.
+constexpr int64_t kTypicalRows = 128;
 
 struct Scheduled {
   ir::Program program;
   std::vector<Choice> choices;
 };
 
-std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine);
+// What a schedule must respect besides.
+struct Around {
+  std::set<std::string> taken;           // names that it must not use
+  std::vector<TilePin> tiles;            // sizes that the author pinned
+  std::map<std::string, int64_t> sizes;  // dimensions that it is made for; others have their typical value
+};
+
+std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,
+                                               const Around& around = {});
+
+// What a schedule for these sizes would choose, as text: equal where the schedules are. Takes a small part of the time. Empty where
+// there is no schedule.
+std::string decisions(const ir::Program& original, const Dissolved& dissolved, const Machine& machine, const Around& around);
 
 }  // namespace imbrex::optimize

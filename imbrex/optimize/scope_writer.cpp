@@ -21,6 +21,13 @@ std::optional<Op> row_operation(Reduction reduction) {
   }
 }
 
+// A value that does not vary along rows or columns, over so many of them.
+ir::ExprPtr spread(const ir::ExprPtr& value, const IndexExpr& rows, const IndexExpr& columns) {
+  if (value->op == Op::constant) return ir::make_constant(value->dtype, rows, columns, value->value);
+  const double least = value->dtype == DType::f32 ? -INFINITY : INT32_MIN;
+  return ir::make_binary(Op::max, value, ir::make_constant(value->dtype, rows, columns, least));
+}
+
 }  // namespace
 
 ScopeWriter::ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around)
@@ -44,11 +51,12 @@ void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const
   for (size_t d = 0; d < coordinates.size(); ++d) {
     const std::string name = coordinate_name(d);
     if (coordinates[d] == kRowName) {
-      if (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1)
-        throw NotWritable{fmt::format("a part of the rows of {}", tensor)};
+      if (!is_whole(piece, d, rows_.extent)) throw NotWritable{fmt::format("a part of the rows of {}", tensor)};
       root.slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_.span), ir::span_size(rows_.span), {}});
     } else if (coordinates[d] == kColumnName) {
       root.column_axis = static_cast<int>(d);
+      if (tile && (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1))
+        throw NotWritable{fmt::format("a part of the columns of {}", tensor)};
       root.step = piece.step[d];
       root.columns = tile ? tile->size : piece.count[d];
       root.slice.push_back({ir::Axis::Kind::range, tile ? tile->begin : piece.least[d], root.columns, {}});
@@ -62,6 +70,11 @@ void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const
   set_columns(root.columns);
   root.term = terms_.substitute(piece.term, by);
   roots_.push_back(std::move(root));
+}
+
+bool ScopeWriter::is_whole(const OutputPiece& piece, size_t axis, const IndexExpr& extent) const {
+  return ir::constant_value(piece.least[axis]) == 0 && piece.step[axis] == 1 &&
+         ir::constant_value(simplify(ir::sub(piece.count[axis], extent), terms_.ranges)) == 0;
 }
 
 ir::Block ScopeWriter::finish() {
@@ -111,7 +124,10 @@ void ScopeWriter::reduce(TermId reference, const std::string& base) {
   const char* suffix = definition.reduction == Reduction::row_sum ? "_sum"
                        : definition.reduction == Reduction::max   ? "_max"
                                                                   : "_min";
-  const ir::ExprPtr value = ir::make_unary(*operation, writer_.write(body, definition.extent));
+  // A value that is the same in all columns is summed as often as there are columns.
+  ir::ExprPtr row = writer_.write(body, definition.extent);
+  if (!ir::same(row->columns, definition.extent)) row = spread(row, row->rows, definition.extent);
+  const ir::ExprPtr value = ir::make_unary(*operation, row);
   block_.push_back(writer_.let(unique_(base + suffix), reference, ir::constant(1), value));
 }
 
@@ -185,8 +201,7 @@ void ScopeWriter::store(size_t i) {
     if (value->dtype != DType::f32 && value->dtype != DType::int32)
       throw NotWritable{fmt::format("{} is [{}, {}], stored as [{}, {}]", root.tensor, ir::to_text(value->rows),
                                     ir::to_text(value->columns), ir::to_text(shape.rows), ir::to_text(shape.columns))};
-    const double least = value->dtype == DType::f32 ? -INFINITY : INT32_MIN;
-    value = ir::make_binary(Op::max, value, ir::make_constant(value->dtype, shape.rows, shape.columns, least));
+    value = spread(value, shape.rows, shape.columns);
   }
   block_.push_back({ir::Store{root.tensor, std::move(slice), std::move(value)}, {}, -1});
   root.term = kNoTerm;

@@ -33,6 +33,7 @@ class ScopeWriter {
     int64_t step = 1;
   };
 
+  bool is_whole(const OutputPiece& piece, size_t axis, const ir::IndexExpr& extent) const;
   void prepare(TermId term, const ir::IndexExpr& columns, const std::string& base);
   void reduce(TermId reference, const std::string& base);
   void share_with_stores(TermId body, const ir::IndexExpr& columns, const std::string& base);

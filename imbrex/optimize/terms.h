@@ -68,7 +68,8 @@ using Substitution = std::map<std::string, ir::IndexExpr>;  // by leaf text: "t.
 
 class Terms {
  public:
-  Ranges ranges;  // of every name that occurs in indices
+  Ranges ranges;               // of every name that occurs in indices
+  std::map<int, int> origins;  // by definition: where in the source it was first met; no part of what it is
 
   TermId constant(DType dtype, double value);
   TermId index(ir::IndexExpr e);  // an index as an int32 value

@@ -7,41 +7,98 @@
 namespace imbrex::optimize {
 namespace {
 
+constexpr int64_t kMicrokernelRows = 12, kMostRows = 4 * kMicrokernelRows;
+constexpr int64_t kMostColumns = 256, kLeastColumns = 32;
+
 int64_t kibibytes(int64_t bytes) { return (bytes + 1023) / 1024; }
 
-// Where it is symbolic, a usual size of a hidden row.
-int64_t inner_extent(const Contraction& c) { return ir::constant_value(c.inner).value_or(4096); }
+struct Chosen {
+  int64_t size = 0;
+  double seconds = 0;
+  std::vector<std::string> rejected;
+};
+
+// The rule's size, unless another is clearly faster; of several such, the fastest.
+template <class Shape>
+Chosen choose(int64_t ruled, const std::vector<int64_t>& sizes, const char* unit, const Machine& machine, Shape shape_of) {
+  struct Candidate {
+    int64_t size;
+    Work work;
+    double seconds;
+  };
+  const auto candidate = [&](int64_t size) {
+    const Work work = work_of(shape_of(size), machine);
+    return Candidate{size, work, estimate(work, machine).seconds + machine.barrier};
+  };
+  std::vector<Candidate> candidates{candidate(ruled)};
+  for (int64_t size : sizes)
+    if (size != ruled) candidates.push_back(candidate(size));
+  const Candidate* best = &candidates[0];
+  for (const Candidate& each : candidates)
+    if (is_clearly_less(each.seconds, candidates[0].seconds) && each.seconds < best->seconds) best = &each;
+  Chosen chosen{best->size, best->seconds, {}};
+  for (const Candidate& each : candidates)
+    if (&each != best)
+      chosen.rejected.push_back(
+          fmt::format("tiles of {} {}: {}, {} tasks", each.size, unit, milliseconds(each.seconds), each.work.tasks));
+  return chosen;
+}
 
 }  // namespace
 
 int64_t row_block(const std::string& scope, std::vector<Choice>& choices) {
   constexpr int64_t kRows = 4;
-  choices.push_back(
-      {scope, fmt::format("{} rows at a time", kRows), "each row is passed over several times while it is in the nearest cache"});
+  choices.push_back({scope,
+                     fmt::format("{} rows at a time", kRows),
+                     "each row is passed over several times while it is in the nearest cache",
+                     {},
+                     {}});
   return kRows;
 }
 
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices) {
-  constexpr int64_t kMicrokernelRows = 12, kMost = 4 * kMicrokernelRows;
-  const int64_t row_bytes = inner_extent(c) * bytes_of(c.operand_dtype);
-  const int64_t fitting = machine.cache_bytes / 4 / row_bytes / kMicrokernelRows * kMicrokernelRows;
-  const int64_t rows = std::clamp(fitting, kMicrokernelRows, kMost);
-  choices.push_back({product_name(c), fmt::format("tiles of {} rows", rows),
-                     fmt::format("{} KiB of {}, in a quarter of the {} KiB of a core's second cache", kibibytes(rows * row_bytes),
-                                 c.operand, kibibytes(machine.cache_bytes))});
-  return rows;
+  const int64_t row_bytes = c.sizes.inner * bytes_of(c.operand_dtype);
+  const int64_t fitting = machine.second_cache_bytes / 4 / row_bytes / kMicrokernelRows * kMicrokernelRows;
+  const int64_t ruled = std::clamp(fitting, kMicrokernelRows, kMostRows);
+  const int64_t block = c.window > 0 ? c.window : ruled_column_block(c, machine);
+  const Chosen chosen = choose(ruled, {12, 24, 36, 48}, "rows", machine, [&](int64_t rows) {
+    ProductShape shape = c.sizes;
+    shape.row_tile = rows;
+    shape.column_block = block;
+    return shape;
+  });
+  choices.push_back({product_name(c),
+                     fmt::format("tiles of {} rows, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
+                     fmt::format("{} KiB of {}, in a quarter of the {} KiB of a core's second cache",
+                                 kibibytes(chosen.size * row_bytes), c.operand, kibibytes(machine.second_cache_bytes)),
+                     c.where, chosen.rejected});
+  return chosen.size;
+}
+
+int64_t ruled_column_block(const Contraction& c, const Machine& machine) {
+  constexpr int64_t kTasksOfACore = 4;
+  const int64_t column_bytes = c.sizes.inner * bytes_of(c.weight_dtype);
+  int64_t block = kMostColumns;
+  while (block > kLeastColumns &&
+         (block * column_bytes > machine.second_cache_bytes / 2 || c.sizes.columns / block < kTasksOfACore * machine.cores))
+    block /= 2;
+  return block;
 }
 
 int64_t column_block(const Contraction& c, const Machine& machine, std::vector<Choice>& choices) {
-  constexpr int64_t kMost = 256, kLeast = 32, kTasksOfACore = 4;
-  const int64_t column_bytes = inner_extent(c) * bytes_of(c.weight_dtype), n = ir::constant_value(c.column_extent).value_or(1024);
-  int64_t block = kMost;
-  while (block > kLeast && (block * column_bytes > machine.cache_bytes / 2 || n / block < kTasksOfACore * machine.cores))
-    block /= 2;
-  choices.push_back({product_name(c), fmt::format("tiles of {} columns", block),
-                     fmt::format("{} KiB of {} stay in the second cache while all rows pass; {} tasks",
-                                 kibibytes(block * column_bytes), c.weight, (n + block - 1) / block)});
-  return block;
+  const int64_t column_bytes = c.sizes.inner * bytes_of(c.weight_dtype);
+  const Chosen chosen = choose(ruled_column_block(c, machine), {32, 64, 128, 256}, "columns", machine, [&](int64_t columns) {
+    ProductShape shape = c.sizes;
+    shape.column_block = columns;
+    return shape;
+  });
+  const int64_t tasks = (c.sizes.columns + chosen.size - 1) / chosen.size;
+  choices.push_back({product_name(c),
+                     fmt::format("tiles of {} columns, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
+                     fmt::format("{} KiB of {} stay in a core's caches while all rows pass; {} tasks",
+                                 kibibytes(chosen.size * column_bytes), c.weight, tasks),
+                     c.where, chosen.rejected});
+  return chosen.size;
 }
 
 }  // namespace imbrex::optimize

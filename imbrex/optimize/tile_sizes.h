@@ -1,4 +1,6 @@
-// How large the tiles of a schedule are. Each size is a choice with its reason.
+// How large the tiles of a schedule are. Each size is a choice with its reason. A rule, from the sizes of the caches and the
+// number of cores, says what to begin with; another size replaces it where the cost model (cost.h) says that it is clearly faster
+// at the typical number of rows.
 #pragma once
 
 #include "imbrex/optimize/contractions.h"
@@ -7,10 +9,12 @@ namespace imbrex::optimize {
 
 // Rows that a chain over rows holds at a time: few, as each row is passed over several times while it is in the nearest cache.
 int64_t row_block(const std::string& scope, std::vector<Choice>& choices);
-// Rows per tile of a contraction: a multiple of the microkernel's rows, as many as keep the operand's rows in a quarter of the
-// second cache (the weights' panel has half of it), so that a panel is passed over as rarely as possible.
+// Rows per tile of a contraction: a multiple of the microkernel's rows. The rule: as many as keep the operand's rows in a quarter
+// of the second cache (the weights' panel has half of it), so that a panel is passed over as rarely as possible.
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
-// Columns per task of a contraction: the weights' panel stays in half of the second cache, and every core gets several tasks.
+// Columns per task of a contraction. The rule: the weights' panel stays in half of the second cache, and every core gets several
+// tasks.
 int64_t column_block(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
+int64_t ruled_column_block(const Contraction& c, const Machine& machine);
 
 }  // namespace imbrex::optimize

@@ -30,9 +30,10 @@ struct Known {
   ir::IndexExpr columns;             // a tile's
 };
 
-// Why a value cannot be written as a tile expression.
+// Why a value cannot be written as a tile expression, and what in the source it was.
 struct NotWritable {
   std::string reason;
+  SourceLine where = {};
 };
 
 // The surrounding loop over rows: its span variable, and how many rows there are in all.

@@ -107,6 +107,7 @@ TermId Values::reduced(Reduction reduction, const ir::Expr& e, const IndexExpr& 
       refuse(e.origin, fmt::format("a {} is over a part that the loop {} chooses", ir::name_of(e.op), loop->variable));
   const TermId term = terms_.reduce(reduction, e.dtype, extent, kSummed, std::move(body));
   if (term == kNoTerm) refuse(e.origin, fmt::format("the places that a {} reads mix its axis with others", ir::name_of(e.op)));
+  terms_.origins.emplace(terms_.at(term).definition, e.origin);
   return term;
 }
 

@@ -2,13 +2,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <vector>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/estimate_scopes.h"
 #include "imbrex/optimize/optimize.h"
+#include "imbrex/runtime/kernel.h"
+#include "imbrex/runtime/trace.h"
 #include "imbrex/tools/commands.h"
+#include "imbrex/tools/contest.h"
+#include "imbrex/tools/execute.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {
@@ -17,6 +23,8 @@ namespace {
 struct ExplainOptions {
   SubjectOptions subject;
   std::optional<int64_t> tokens;
+  int64_t threads = 0;
+  bool measure = false;
 };
 
 struct Scope {
@@ -105,26 +113,118 @@ void print_dropped(const std::vector<ir::Tensor>& dropped, const std::map<std::s
   fmt::print("  {} in all\n", size_text(total));
 }
 
+std::string in_parentheses(const SourceLine& where) {
+  const std::string place = place_text(where);
+  return place.empty() ? "" : fmt::format(" ({})", place);
+}
+
+void print_apart(const std::vector<optimize::Apart>& all) {
+  using Kind = optimize::Apart::Kind;
+  if (!all.empty()) fmt::print("\nNot optimized with the rest\n");
+  for (const optimize::Apart& apart : all)
+    fmt::print("  {} {}{}\n    {}\n", apart.what,
+               apart.kind == Kind::kept    ? "stays as written"
+               : apart.kind == Kind::alone ? "is optimized by itself"
+                                           : "is optimized apart from what stands before it",
+               in_parentheses(apart.where), apart.reason);
+}
+
+void print_choices(const std::vector<optimize::Choice>& choices) {
+  if (!choices.empty()) fmt::print("\nChoices\n");
+  for (const optimize::Choice& choice : choices) {
+    fmt::print("  {}: {}{}\n    {}\n", choice.subject, choice.decision, in_parentheses(choice.where), choice.reason);
+    for (const std::string& rejected : choice.rejected) fmt::print("    not {}\n", rejected);
+  }
+}
+
+std::string count_text(double count) {
+  const char* units[] = {"", "K", "M", "G", "T"};
+  size_t unit = 0;
+  while (count >= 1000 && unit + 1 < std::size(units)) count /= 1000, ++unit;
+  return fmt::format("{:.3g}{}{}", count, unit ? " " : "", units[unit]);
+}
+
+// Each scope, and what the whole should take: phases one after the other, with a barrier before each.
+void print_estimates(const ir::Program& program, const std::map<std::string, int64_t>& dims, const optimize::Machine& machine,
+                     const std::map<std::string, double>* measured) {
+  const std::vector<optimize::ScopeCost> scopes = optimize::estimate_scopes(program, dims, machine);
+  fmt::print("\nEstimated for {}, {} cores\n", machine.name, machine.cores);
+  fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9}{}  {}\n", "scope", "tasks", "operations", "from memory", "ms",
+             measured ? fmt::format(" {:>9}", "measured") : "", "limit");
+  const double total = optimize::total_seconds(scopes, machine);
+  double total_measured = 0;
+  size_t phases = 0;
+  for (size_t i = 0; i < scopes.size(); ++i) {
+    const optimize::ScopeCost& scope = scopes[i];
+    if (i == 0 || scopes[i - 1].phase != scope.phase) ++phases;
+    std::string beside;
+    if (measured) {
+      const auto found = measured->find(scope.name);
+      if (found != measured->end()) total_measured += found->second;
+      beside = found == measured->end() ? fmt::format(" {:>9}", "") : fmt::format(" {:>9.4f}", 1e3 * found->second);
+    }
+    fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  {}\n", scope.name, scope.work.tasks, count_text(scope.operations),
+               size_text(static_cast<int64_t>(scope.bytes)), 1e3 * scope.estimate.seconds, beside, scope.estimate.limit);
+  }
+  fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  with {} barriers\n", "in all", "", "", "", 1e3 * total,
+             measured ? fmt::format(" {:>9.4f}", 1e3 * total_measured) : "", phases);
+}
+
+// By scope, the time of the worker that it kept busy longest; the least of several runs.
+std::map<std::string, double> measured_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims, int threads) {
+  constexpr int kRuns = 7;
+  const runtime::CompiledKernel kernel =
+      runtime::compile(subject.program, {.isa = isa_of(""), .optimize = true, .prove = false, .cache = {}, .flags = {}});
+  for (const Diagnostic& warning : kernel.module().warnings) fmt::print(stderr, "{}\n", render(warning));
+  const std::vector<TensorShape> wanted = shapes_of(subject.program, dims, {ir::Role::input, ir::Role::inout});
+  const Tensors inputs = subject.is_front() ? synthetic_layer(wanted, 1) : synthetic_inputs(wanted, 1);
+  const std::vector<TensorShape> outputs = shapes_of(subject.program, dims, {ir::Role::output, ir::Role::inout});
+  runtime::Executor executor(threads);
+  runtime::TraceCollector collector(threads, size_t{1} << 18);
+  KernelRunner runner(kernel, dims, inputs, outputs, executor, threads);
+  runner.run();
+  runner.call().trace(runtime::TraceCollector::record, &collector);
+  std::map<std::string, double> best;
+  for (int run = 0; run < kRuns; ++run) {
+    collector.clear();
+    runner.run();
+    std::map<std::string, double> longest;
+    for (int worker = 0; worker < threads; ++worker) {
+      std::map<std::string, double> own;
+      for (const runtime::TraceCollector::Event& event : collector.events_of(worker))
+        own[event.name] += 1e-9 * static_cast<double>(event.end_ns - event.begin_ns);
+      for (const auto& [name, seconds] : own) longest[name] = std::max(longest[name], seconds);
+    }
+    for (const auto& [name, seconds] : longest) {
+      const auto [found, is_new] = best.emplace(name, seconds);
+      if (!is_new) found->second = std::min(found->second, seconds);
+    }
+  }
+  return best;
+}
+
 int explain(const ExplainOptions& options) {
   const Subject subject = subject_of(options.subject);
   std::map<std::string, int64_t> given;
   if (options.tokens) given["T"] = *options.tokens;
   const auto dims = dims_of(subject.program, given);
-  const optimize::Optimized result = optimize::optimize(subject.program);
+  const optimize::Machine machine = optimize::host_machine();
+  const optimize::Optimized result = optimize::optimize(subject.program, machine);
   if (!result.is_scheduled) {
-    const std::string place = place_text(result.where);
-    fmt::print("{} keeps its author's loops: {}\n", subject.program.name, result.reason);
-    if (!place.empty()) fmt::print("  {}\n", place);
-    return 0;
+    fmt::print("{} keeps its author's loops: {}{}\n", subject.program.name, result.reason, in_parentheses(result.where));
+    if (result.apart.size() > 1) print_apart(result.apart);
+  } else {
+    fmt::print("{}: {} scopes became {}\n", subject.program.name, result.scopes_before, result.scopes_after);
+    print_scopes("Scopes that the author wrote", subject.program);
+    print_scopes("Scopes of the optimized program", result.program);
+    print_became(subject.program, result.program);
+    print_apart(result.apart);
+    print_choices(result.choices);
+    print_dropped(result.dropped, dims);
   }
-  fmt::print("{}: {} scopes became {}\n", subject.program.name, result.scopes_before, result.scopes_after);
-  print_scopes("Scopes that the author wrote", subject.program);
-  print_scopes("Scopes of the optimized program", result.program);
-  print_became(subject.program, result.program);
-  fmt::print("\nChoices\n");
-  for (const optimize::Choice& choice : result.choices)
-    fmt::print("  {}: {}\n    {}\n", choice.subject, choice.decision, choice.reason);
-  print_dropped(result.dropped, dims);
+  std::map<std::string, double> measured;
+  if (options.measure) measured = measured_scopes(subject, dims, threads_of(options.threads));
+  print_estimates(result.program, dims, machine, options.measure ? &measured : nullptr);
   return 0;
 }
 
@@ -134,7 +234,9 @@ void add_explain(CLI::App& app, int& status) {
   auto* command = app.add_subcommand("explain", "Says what the optimizer made of a kernel, and why");
   auto o = std::make_shared<ExplainOptions>();
   o->subject.add_to(*command);
-  command->add_option("--tokens", o->tokens, "Tokens T, for bytes");
+  command->add_option("--tokens", o->tokens, "Tokens T, for bytes and estimates");
+  command->add_flag("--measure", o->measure, "Also compiles and runs it, and prints each scope's time beside its estimate");
+  command->add_option("--threads", o->threads, "Threads for --measure (default: one for each processor)");
   command->callback([o, &status] { status = explain(*o); });
 }
 

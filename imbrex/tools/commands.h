@@ -17,5 +17,6 @@ void add_aot(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);
 void add_graph(CLI::App& app, int& status);
 void add_explain(CLI::App& app, int& status);
+void add_calibrate(CLI::App& app, int& status);
 
 }  // namespace imbrex::tools

@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   tools::add_performance(app, status);
   tools::add_cache(app, status);
   tools::add_aot(app, status);
+  tools::add_calibrate(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -71,6 +71,15 @@ TEST(Dissolve, AnUpdateInPlaceIsTheSecondValue) {
   expect_same_form("y[:, :] = x[:, :]\nrange t in tiles(T, 8) { y[t, :] = y[t, :] * v[:] }\n", kWhole);
 }
 
+TEST(Dissolve, ASumOfEqualElementsCountsThem) {
+  for (const char* body : {"y[:, :] = x[:, :] * row_sum(full(f32, [T, 6], 0.1))\n",
+                           "y[:, :] = x[:, :] + row_sum(row_max(x[:, :]) * full(f32, [T, 5], 0.7))\n"}) {
+    const Optimized after = optimize(with(body));
+    EXPECT_TRUE(after.is_scheduled) << after.reason;
+    expect_same_bits(with(body), after.program);
+  }
+}
+
 TEST(Dissolve, NamesOfTheAuthorMeanNothing) {
   expect_same_form("parallel k in 0..4 { y[:, 8 * k +: 8] = x[:, 8 * k +: 8] * v[8 * k +: 8] }\n", kWhole);
   expect_same_form(

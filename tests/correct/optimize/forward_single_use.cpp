@@ -92,7 +92,7 @@ TEST(AsWritten, RunsEveryPassAndKeepsTheBits) {
   })");
   std::vector<Step> trace;
   const ir::Program after = as_written(before, &trace);
-  ASSERT_EQ(trace.size(), 4u);
+  ASSERT_EQ(trace.size(), 3u);
   EXPECT_TRUE(ir::equal(trace.back().program, after));
   EXPECT_EQ(count_loops(after, ir::Loop::Kind::range), 0) << ir::print(after);
   for (const Step& step : trace) expect_same_bits(before, step.program);

@@ -1,0 +1,81 @@
+#include "imbrex/optimize/cost.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace imbrex::optimize {
+
+Work& Work::operator+=(const Work& other) {
+  bf16 += other.bf16;
+  int8 += other.int8;
+  f32 += other.f32;
+  vector += other.vector;
+  memory += other.memory;
+  third_cache += other.third_cache;
+  second_cache += other.second_cache;
+  return *this;
+}
+
+Estimate estimate(const Work& work, const target::Rates& rates) {
+  const double tasks = static_cast<double>(std::max<int64_t>(work.tasks, 1));
+  // Cores that are busy on average: three tasks on two cores take as long as four.
+  const double busy = tasks / std::ceil(tasks / rates.cores);
+  const double arithmetic = work.bf16 / rates.bf16 + work.int8 / rates.int8 + work.f32 / rates.f32;
+  const struct {
+    const char* limit;
+    double seconds;
+  } limits[] = {
+      {"products", arithmetic / busy},
+      {"vector operations", work.vector / rates.vector / busy},
+      {"products and vector operations", (arithmetic + work.vector / rates.vector) / busy},
+      {"second cache", work.second_cache / rates.second_cache / busy},
+      {"third cache", work.third_cache / rates.third_cache / busy},
+      {"memory", work.memory / std::min(rates.memory_of_all, rates.memory * busy)},
+  };
+  Estimate result;
+  for (const auto& [limit, seconds] : limits)
+    if (seconds > result.seconds * 1.0001) result = {seconds, limit};
+  result.seconds += tasks / busy * rates.task;
+  return result;
+}
+
+void add_reading(Work& work, double bytes, double footprint, const target::Rates& rates) {
+  // Half of a cache is the others'.
+  if (footprint <= static_cast<double>(rates.second_cache_bytes) / 2)
+    work.second_cache += bytes;
+  else if (footprint <= static_cast<double>(rates.third_cache_bytes) / 2)
+    work.third_cache += bytes;
+  else
+    work.memory += bytes;
+}
+
+Work work_of(const ProductShape& shape, const target::Rates& rates) {
+  constexpr double kMicrokernelRows = 12;  // that share one reading of the weights from the cache
+  const double rows = static_cast<double>(shape.rows), inner = static_cast<double>(shape.inner),
+               columns = static_cast<double>(shape.columns);
+  const double block = static_cast<double>(shape.column_block > 0 ? std::min(shape.column_block, shape.columns) : shape.columns);
+  Work work;
+  work.tasks = static_cast<int64_t>(std::ceil(columns / block));
+  double& products = shape.operand == DType::bf16 ? work.bf16 : bytes_of(shape.operand) == 1 ? work.int8 : work.f32;
+  products = rows * inner * columns;
+  // The weights come from memory once, and from where a task's panel fits for each further group of rows.
+  const double weight_bytes = inner * columns * static_cast<double>(bytes_of(shape.weight));
+  const double groups = std::ceil(rows / kMicrokernelRows);
+  work.memory += weight_bytes;
+  add_reading(work, weight_bytes * (groups - 1), weight_bytes * block / columns, rates);
+  // The rows are passed over for each block of columns.
+  const double row_bytes = rows * inner * static_cast<double>(bytes_of(shape.operand));
+  add_reading(work, row_bytes * static_cast<double>(work.tasks), row_bytes, rates);
+  // In a block, a tile of rows is passed over for each few vectors of columns.
+  constexpr double kMicrokernelColumns = 32;
+  const double tile_bytes =
+      row_bytes * static_cast<double>(shape.row_tile > 0 ? std::min(shape.row_tile, shape.rows) : shape.rows) / rows;
+  add_reading(work, row_bytes * (std::ceil(columns / kMicrokernelColumns) - static_cast<double>(work.tasks)), tile_bytes, rates);
+  return work;
+}
+
+std::string milliseconds(double seconds) { return fmt::format("{:.3g} ms", 1e3 * seconds); }
+
+}  // namespace imbrex::optimize

@@ -1,0 +1,45 @@
+// What a phase of a schedule costs on a machine: the slowest of its arithmetic and of each memory that it reads, for the cores
+// that its tasks keep busy, and a barrier. A model: good enough to compare two ways of computing the same, and to say which limit
+// a scope is at. Bits never depend on it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "imbrex/base/dtype.h"
+#include "imbrex/target/machines.h"
+
+namespace imbrex::optimize {
+
+// Of one phase, or of a scope in it.
+struct Work {
+  double bf16 = 0, int8 = 0, f32 = 0;                    // multiply-adds of products
+  double vector = 0;                                     // operations element by element
+  double memory = 0, third_cache = 0, second_cache = 0;  // bytes, by where they come from
+  int64_t tasks = 1;                                     // that run at the same time, as far as there are cores
+  Work& operator+=(const Work& other);                   // tasks stay
+};
+
+struct Estimate {
+  double seconds = 0;
+  std::string limit;  // "bf16", "memory", ...
+};
+// Without a barrier.
+Estimate estimate(const Work& work, const target::Rates& rates);
+
+// A product of [rows, inner] with [inner, columns] in tiles, whose columns are tasks.
+struct ProductShape {
+  int64_t rows = 0, inner = 0, columns = 0;
+  DType operand = DType::bf16, weight = DType::bf16;
+  int64_t row_tile = 0, column_block = 0;  // of the schedule; 0: all
+};
+Work work_of(const ProductShape& shape, const target::Rates& rates);
+// Bytes that are read for the first time, and again: from the cache that holds `footprint` bytes in between.
+void add_reading(Work& work, double bytes, double footprint, const target::Rates& rates);
+
+// An estimate must be better by more than the model's own roughness to replace what a rule says.
+inline bool is_clearly_less(double a, double b) { return a < 0.95 * b; }
+// "1.23 ms"
+std::string milliseconds(double seconds);
+
+}  // namespace imbrex::optimize

@@ -1,0 +1,283 @@
+#include "imbrex/optimize/estimate_scopes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <optional>
+#include <set>
+
+#include "imbrex/ir/visit.h"
+#include "imbrex/optimize/uses.h"
+
+namespace imbrex::optimize {
+namespace {
+
+using ir::IndexExpr;
+
+class Estimator {
+ public:
+  Estimator(const ir::Program& program, const std::map<std::string, int64_t>& dims, const target::Rates& rates)
+      : program_(program), dims_(dims), rates_(rates), bases_(bases_of_views(program)) {
+    for (const ir::Tensor& tensor : program.tensors) tensors_[tensor.name] = tensor;
+    ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
+      if (const auto* create = std::get_if<ir::CreateTensor>(&statement.node)) tensors_[create->tensor.name] = create->tensor;
+      return true;
+    });
+  }
+
+  std::vector<ScopeCost> run() {
+    phases(program_.body);
+    for (ScopeCost& scope : scopes_) scope.estimate = estimate(scope.work, rates_);
+    return std::move(scopes_);
+  }
+
+ private:
+  // ---- sizes: a span counts as its tile where a loop decides, and as all of its axis where the loop is summed up
+  // -------------------
+
+  double value(const IndexExpr& e, const std::function<double(const std::string&)>& size_of_span) const {
+    using Kind = ir::Index::Kind;
+    switch (e->kind) {
+      case Kind::constant: return static_cast<double>(e->value);
+      case Kind::name: return dims_.contains(e->name) ? static_cast<double>(dims_.at(e->name)) : 0.0;
+      case Kind::span_size: return size_of_span(e->name);
+      case Kind::span_begin:
+      case Kind::span_index: return 0;
+      default: break;
+    }
+    const double a = value(e->a, size_of_span), b = value(e->b, size_of_span);
+    switch (e->kind) {
+      case Kind::add: return a + b;
+      case Kind::sub: return a - b;
+      case Kind::mul: return a * b;
+      case Kind::floor_div: return b != 0 ? std::floor(a / b) : 0;
+      case Kind::mod: return b != 0 ? a - b * std::floor(a / b) : 0;
+      case Kind::min: return std::min(a, b);
+      default: return std::max(a, b);
+    }
+  }
+
+  const ir::Loop* loop_named(const std::string& variable) const {
+    for (const ir::Loop* loop : loops_)
+      if (loop->variable == variable) return loop;
+    return nullptr;
+  }
+
+  double extent_of(const ir::Loop& loop) const {
+    return std::max(0.0, value(loop.extent, [&](const auto& s) { return tile_of(s); }));
+  }
+  double tile_of(const std::string& span) const {
+    const ir::Loop* loop = loop_named(span);
+    if (!loop || loop->tile == 0) return 1;
+    return std::min(static_cast<double>(loop->tile), extent_of(*loop));
+  }
+  double trips_of(const ir::Loop& loop) const {
+    const double extent = extent_of(loop);
+    return loop.tile > 0 ? std::ceil(extent / static_cast<double>(loop.tile)) : extent;
+  }
+
+  // The sum of rows * columns (* inner) over all iterations of the open loops.
+  double total(const std::vector<IndexExpr>& factors) const {
+    std::set<std::string> summed;
+    double result = 1;
+    for (const IndexExpr& factor : factors)
+      result *= std::max(0.0, value(factor, [&](const std::string& span) {
+                           const ir::Loop* loop = loop_named(span);
+                           if (!loop || !summed.insert(span).second) return tile_of(span);
+                           return extent_of(*loop);
+                         }));
+    for (const ir::Loop* loop : loops_)
+      if (!summed.contains(loop->variable)) result *= trips_of(*loop);
+    return result;
+  }
+
+  // ---- memory
+  // -------------------------------------------------------------------------------------------------------------------
+
+  double bytes_of_tensor(const ir::Tensor& tensor) const {
+    double bytes = bytes_of(tensor.dtype);
+    for (const IndexExpr& extent : tensor.shape) bytes *= std::max(0.0, value(extent, [](const auto&) { return 1.0; }));
+    return bytes;
+  }
+
+  // One slice under the open loops: each element once from where it lies, then again for each loop that does not choose it.
+  void touch(const std::string& name, const std::vector<ir::Axis>& slice, bool is_store) {
+    const auto found = tensors_.find(base_of(bases_, name));
+    if (found == tensors_.end()) return;
+    const ir::Tensor& tensor = found->second;
+    const double element = bytes_of(tensor.dtype);
+    const double whole = bytes_of_tensor(tensor);
+    std::vector<const ir::Loop*> choosing;
+    double unique = element;
+    for (const ir::Axis& axis : slice) {
+      if (axis.kind == ir::Axis::Kind::by) continue;
+      std::set<std::string> names = ir::names_in(axis.begin);
+      names.merge(ir::names_in(axis.size));
+      double length = std::max(0.0, value(axis.size, [&](const std::string& span) { return tile_of(span); }));
+      for (const ir::Loop* loop : loops_) {
+        if (!names.contains(loop->variable)) continue;
+        choosing.push_back(loop);
+        length = loop->tile > 0 && length == tile_of(loop->variable) ? extent_of(*loop) : length * trips_of(*loop);
+      }
+      unique *= length;
+    }
+    unique = std::min(unique, whole);
+    ScopeCost& scope = scopes_[scope_];
+    const bool is_new = touched_.insert({scope_, tensor.name + (is_store ? " stored" : "") + slice_key(slice)}).second;
+    if (!is_new) return;
+    const bool from_memory = tensor.role != ir::Role::temporary || whole > static_cast<double>(rates_.third_cache_bytes) / 2;
+    (from_memory ? scope.work.memory : scope.work.third_cache) += unique;
+    scope.bytes += from_memory ? unique : 0;
+    if (is_store) return;
+    // Outermost first: what is inside of a loop that does not choose elements is read again in each of its iterations.
+    double repeats = 1, footprint = unique;
+    for (const ir::Loop* loop : loops_) {
+      if (std::find(choosing.begin(), choosing.end(), loop) != choosing.end()) {
+        footprint /= std::max(1.0, trips_of(*loop));
+        continue;
+      }
+      const double trips = trips_of(*loop);
+      add_reading(scope.work, unique * repeats * (trips - 1), footprint, rates_);
+      repeats *= trips;
+    }
+  }
+
+  static std::string slice_key(const std::vector<ir::Axis>& slice) {
+    std::string key;
+    for (const ir::Axis& axis : slice)
+      key += axis.kind == ir::Axis::Kind::by ? axis.tile : " " + ir::to_text(axis.begin) + ":" + ir::to_text(axis.size);
+    return key;
+  }
+
+  void phases(const ir::Block& statements) {
+    for (const ir::Statement& statement : statements) {
+      const auto* branch = std::get_if<ir::If>(&statement.node);
+      if (const auto holds = branch ? decided(branch->condition) : std::nullopt) {
+        phases(*holds ? branch->then_block : branch->else_block);
+        continue;
+      }
+      scope_ = kNone;
+      block({statement});
+      ++phase_;
+    }
+  }
+
+  // ---- statements
+  // ---------------------------------------------------------------------------------------------------------------
+
+  void expression(const ir::ExprPtr& e) {
+    ScopeCost& scope = scopes_[scope_];
+    switch (e->op) {
+      case ir::Op::load: touch(e->name, e->slice, false); break;
+      case ir::Op::matmul:
+      case ir::Op::matmul_acc: {
+        const ir::Expr& a = *e->args[e->args.size() - 2];
+        const double work = total({e->rows, e->columns, e->transpose_a ? a.rows : a.columns});
+        (a.dtype == DType::bf16 ? scope.work.bf16 : bytes_of(a.dtype) == 1 ? scope.work.int8 : scope.work.f32) += work;
+        scope.operations += 2 * work;
+        break;
+      }
+      case ir::Op::row_sum:
+      case ir::Op::row_max:
+      case ir::Op::row_min:
+      case ir::Op::col_sum:
+      case ir::Op::col_max:
+      case ir::Op::col_min: count(total({e->args[0]->rows, e->args[0]->columns})); break;
+      case ir::Op::row_sum_acc:
+      case ir::Op::col_sum_acc: count(total({e->args[1]->rows, e->args[1]->columns})); break;
+      case ir::Op::variable:
+      case ir::Op::constant:
+      case ir::Op::index:
+      case ir::Op::iota: break;
+      default: count(total({e->rows, e->columns})); break;
+    }
+    for (const ir::ExprPtr& arg : e->args) expression(arg);
+  }
+
+  void count(double operations) {
+    scopes_[scope_].work.vector += operations;
+    scopes_[scope_].operations += operations;
+  }
+
+  void block(const ir::Block& statements) {
+    for (const ir::Statement& statement : statements) {
+      if (const auto* at = std::get_if<ir::At>(&statement.node)) {
+        const size_t outer = scope_;
+        scope_ = scope_named(at->name, program_.where(statement.origin));
+        block(at->body);
+        scope_ = outer;
+      } else if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) {
+        loops_.push_back(loop);
+        block(loop->body);
+        loops_.pop_back();
+      } else if (const auto* branch = std::get_if<ir::If>(&statement.node)) {
+        const auto holds = decided(branch->condition);
+        if (holds.value_or(true)) block(branch->then_block);
+        if (!holds.value_or(false)) block(branch->else_block);
+      } else if (const auto* store = std::get_if<ir::Store>(&statement.node)) {
+        if (scope_ == kNone) scope_ = scope_named("(outside scopes)", program_.where(statement.origin));
+        touch(store->tensor, store->slice, true);
+        expression(store->value);
+      } else if (const auto* assign = std::get_if<ir::Assign>(&statement.node)) {
+        if (scope_ == kNone) scope_ = scope_named("(outside scopes)", program_.where(statement.origin));
+        expression(assign->value);
+      }
+    }
+  }
+
+  std::optional<bool> decided(const ir::Condition& condition) const {
+    bool all = true;
+    for (const ir::Comparison& c : condition) {
+      for (const IndexExpr& side : {c.left, c.right})
+        for (const std::string& name : ir::names_in(side))
+          if (!dims_.contains(name)) return std::nullopt;
+      const auto leaf = [&](const ir::Index& index) { return dims_.at(index.name); };
+      const int64_t a = ir::evaluate(c.left, leaf), b = ir::evaluate(c.right, leaf);
+      all = all && (c.compare == ir::Compare::lt   ? a < b
+                    : c.compare == ir::Compare::le ? a <= b
+                    : c.compare == ir::Compare::eq ? a == b
+                    : c.compare == ir::Compare::ne ? a != b
+                    : c.compare == ir::Compare::ge ? a >= b
+                                                   : a > b);
+    }
+    return all;
+  }
+
+  size_t scope_named(const std::string& name, const SourceLine& where) {
+    for (size_t i = 0; i < scopes_.size(); ++i)
+      if (scopes_[i].name == name && scopes_[i].phase == phase_) return i;
+    scopes_.push_back({name, where, phase_, {}, 0, 0, {}});
+    double tasks = 1;
+    for (const ir::Loop* loop : loops_)
+      if (loop->kind == ir::Loop::Kind::parallel) tasks *= trips_of(*loop);
+    scopes_.back().work.tasks = std::max<int64_t>(1, static_cast<int64_t>(tasks));
+    return scopes_.size() - 1;
+  }
+
+  static constexpr size_t kNone = static_cast<size_t>(-1);
+  const ir::Program& program_;
+  const std::map<std::string, int64_t>& dims_;
+  const target::Rates& rates_;
+  BaseOfView bases_;
+  std::map<std::string, ir::Tensor> tensors_;
+  std::vector<const ir::Loop*> loops_;
+  std::vector<ScopeCost> scopes_;
+  std::set<std::pair<size_t, std::string>> touched_;
+  size_t scope_ = kNone, phase_ = 0;
+};
+
+}  // namespace
+
+std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
+                                       const target::Rates& rates) {
+  return Estimator(program, dims, rates).run();
+}
+
+double total_seconds(const std::vector<ScopeCost>& scopes, const target::Rates& rates) {
+  double seconds = 0;
+  for (size_t i = 0; i < scopes.size(); ++i)
+    seconds += scopes[i].estimate.seconds + (i == 0 || scopes[i - 1].phase != scopes[i].phase ? rates.barrier : 0);
+  return seconds;
+}
+
+}  // namespace imbrex::optimize

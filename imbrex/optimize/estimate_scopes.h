@@ -1,0 +1,32 @@
+// What each scope of a program is estimated to cost: for `imbrex explain`, and to compare programs.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "imbrex/ir/program.h"
+#include "imbrex/optimize/cost.h"
+
+namespace imbrex::optimize {
+
+struct ScopeCost {
+  std::string name;
+  SourceLine where;
+  size_t phase = 0;  // number of the loop or scope of the top level, or of its plan, that it stands in
+  Work work;
+  double operations = 0;  // a multiply-add is two
+  double bytes = 0;       // from and to memory
+  Estimate estimate;      // without the barrier before its phase
+};
+
+// Bytes are counted once for each element that a scope touches, from memory where the tensor is the call's or too large for the
+// last cache; what a loop reads again comes from the cache that holds it meanwhile. Branches whose condition the dimensions
+// decide are followed. Requires: a value for each dimension.
+std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
+                                       const target::Rates& rates);
+
+// Phases one after the other, with a barrier before each.
+double total_seconds(const std::vector<ScopeCost>& scopes, const target::Rates& rates);
+
+}  // namespace imbrex::optimize

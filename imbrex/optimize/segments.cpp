@@ -1,0 +1,418 @@
+#include "imbrex/optimize/segments.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "imbrex/ir/print.h"
+#include "imbrex/ir/verify.h"
+#include "imbrex/ir/visit.h"
+#include "imbrex/optimize/isolate.h"
+#include "imbrex/optimize/plans.h"
+#include "imbrex/optimize/uses.h"
+
+namespace imbrex::optimize {
+namespace {
+
+bool is_declaration(const ir::Statement& s) {
+  return std::holds_alternative<ir::CreateTensor>(s.node) || std::holds_alternative<ir::View>(s.node);
+}
+
+// Whether something inside the statement was written on this line.
+bool stands_on(const ir::Program& program, const ir::Statement& statement, const SourceLine& where) {
+  bool found = false;
+  ir::for_each_statement(ir::Block{statement}, [&](const ir::Statement& inner) {
+    found = found || program.where(inner.origin) == where;
+    ir::for_each_expr(inner, [&](const ir::Expr& e) { found = found || program.where(e.origin) == where; });
+    return !found;
+  });
+  return found;
+}
+
+class Segments {
+ public:
+  Segments(const ir::Program& program, const std::vector<TilePin>& tiles, const Machine& machine, std::vector<Apart>& apart)
+      : program_(program), tiles_(tiles), machine_(machine), apart_(apart) {}
+
+  Segmented run() {
+    for (;;) {
+      program_ = isolate(program_, apart_, names_of_schedules());
+      look();
+      if (marked_for_a_name() || !find_runs() || marked_for_a_name_across_runs()) continue;
+      bool settled = true;
+      for (const Run& run : runs_) {
+        const Attempt attempt = attempted(run);
+        if (const auto* refused = std::get_if<NotDissolved>(&attempt)) {
+          mark_fault(run, *refused);
+          settled = false;
+          break;
+        }
+      }
+      if (settled) return assembled();
+    }
+  }
+
+ private:
+  using Run = std::vector<size_t>;  // numbers of top-level statements, without declarations
+  using Attempt = std::variant<Scheduled, NotDissolved>;
+
+  ir::Block& body() { return program_.body; }
+
+  // ---- what the statements are
+  // --------------------------------------------------------------------------------------------------
+
+  void look() {
+    bases_ = bases_of_views(program_);
+    uses_.clear();
+    for (const ir::Statement& statement : body()) uses_.push_back(uses_of(statement, bases_));
+  }
+
+  bool is(Apart::Kind kind, size_t i) const {
+    const std::vector<size_t> entries = mark_of(program_.body[i]);
+    return std::any_of(entries.begin(), entries.end(), [&](size_t e) { return apart_[e].kind == kind; });
+  }
+  bool is_kept(size_t i) const { return is(Apart::Kind::kept, i); }
+
+  void keep(size_t i, std::string reason, Apart::Kind kind = Apart::Kind::kept, SourceLine where = {}) {
+    ir::Statement& statement = body()[i];
+    mark(statement, {apart_.size()});
+    if (where.line == 0) where = program_.where(statement.origin);
+    apart_.push_back({kind, name_for(statement), std::move(where), std::move(reason), false});
+  }
+
+  // A tile or index of the top level that a kept statement makes is not known to a segment.
+  bool marked_for_a_name() {
+    for (size_t i = 0; i < body().size(); ++i) {
+      if (!is_kept(i) || is_declaration(body()[i])) continue;
+      for (const std::string& name : uses_[i].declares)
+        for (size_t user = i + 1; user < body().size(); ++user)
+          if (!is_kept(user) && uses_[user].names.contains(name)) {
+            keep(user, fmt::format("it takes {}, which is made as written", name));
+            return true;
+          }
+    }
+    // A tensor whose extents are not known before the kernel runs.
+    for (size_t i = 0; i < body().size(); ++i) {
+      if (!is_declaration(body()[i]) || has_known_extents(body()[i])) continue;
+      for (size_t user = i + 1; user < body().size(); ++user)
+        if (!is_kept(user) && !is_declaration(body()[user]) && uses_[user].names.contains(*uses_[i].declares.begin())) {
+          keep(user, fmt::format("the extents of {} depend on data", *uses_[i].declares.begin()));
+          return true;
+        }
+    }
+    return false;
+  }
+
+  bool has_known_extents(const ir::Statement& statement) const {
+    const auto* create = std::get_if<ir::CreateTensor>(&statement.node);
+    const std::vector<ir::IndexExpr>& shape = create ? create->tensor.shape : std::get<ir::View>(statement.node).shape;
+    for (const ir::IndexExpr& extent : shape)
+      for (const std::string& name : ir::names_in(extent))
+        if (std::none_of(program_.dims.begin(), program_.dims.end(), [&](const ir::Dim& dim) { return dim.name == name; }))
+          return false;
+    return true;
+  }
+
+  bool holds_a_value_before(const std::string& tensor, size_t statement) const {
+    for (const ir::Tensor& each : program_.tensors)
+      if (each.name == tensor && each.role == ir::Role::inout) return true;
+    for (size_t i = 0; i < statement; ++i)
+      if (uses_[i].stores.contains(tensor)) return true;
+    return false;
+  }
+
+  // A tensor that the run both reads and stores, and that has a value before it: which of the two a read finds would be lost.
+  std::string changed_in_place(const Run& run) const {
+    std::set<std::string> loads;
+    for (size_t i : run) loads.insert(uses_[i].loads.begin(), uses_[i].loads.end());
+    for (size_t i : run)
+      for (const std::string& tensor : uses_[i].stores)
+        if (loads.contains(tensor) && holds_a_value_before(tensor, run[0])) return tensor;
+    return "";
+  }
+
+  // Whether the run needs no tile or index that is made outside of it, and changes nothing in place.
+  bool can_stand_alone(const Run& run) const {
+    for (size_t i = 0; i < uses_.size(); ++i) {
+      if (is_declaration(program_.body[i]) || std::find(run.begin(), run.end(), i) != run.end()) continue;
+      for (const std::string& name : uses_[i].declares)
+        for (size_t user : run)
+          if (uses_[user].names.contains(name)) return false;
+    }
+    return changed_in_place(run).empty();
+  }
+
+  // Runs of statements between those that stand apart. False if a statement had to be marked.
+  bool find_runs() {
+    runs_.clear();
+    Run run;
+    const auto end = [&] {
+      if (!run.empty()) runs_.push_back(run);
+      run.clear();
+    };
+    for (size_t i = 0; i < body().size(); ++i) {
+      if (is_declaration(body()[i])) continue;
+      if (is_kept(i) || is_marked(body()[i])) end();
+      if (is_kept(i)) continue;
+      run.push_back(i);
+      if (!changed_in_place(run).empty()) {
+        run.pop_back();
+        end();
+        run.push_back(i);
+      }
+      if (const std::string tensor = changed_in_place(run); !tensor.empty()) {
+        keep(i, fmt::format("it changes {} in place, from what stands there before", tensor));
+        return false;
+      }
+      if (is(Apart::Kind::alone, i)) end();
+    }
+    end();
+    return true;
+  }
+
+  // A tile that is used beyond its run is made as written.
+  bool marked_for_a_name_across_runs() {
+    for (const Run& run : runs_)
+      for (size_t i : run)
+        for (const std::string& name : uses_[i].declares)
+          for (size_t user = i + 1; user < body().size(); ++user)
+            if (uses_[user].names.contains(name) && std::find(run.begin(), run.end(), user) == run.end()) {
+              keep(i, fmt::format("{} uses it, and stands apart", name_for(body()[user])));
+              return true;
+            }
+    return false;
+  }
+
+  // ---- one run
+  // ------------------------------------------------------------------------------------------------------------------
+
+  bool is_loaded_outside(const std::string& tensor, const Run& run) const {
+    for (size_t i = 0; i < uses_.size(); ++i)
+      if (uses_[i].loads.contains(tensor) && std::find(run.begin(), run.end(), i) == run.end()) return true;
+    return false;
+  }
+
+  bool is_stored_outside(const std::string& tensor, const Run& run) const {
+    for (size_t i = 0; i < uses_.size(); ++i)
+      if (uses_[i].stores.contains(tensor) && std::find(run.begin(), run.end(), i) == run.end()) return true;
+    return false;
+  }
+
+  // The run as a program of its own.
+  ir::Program program_of(const Run& run) const {
+    std::set<std::string> loads, stores, names;
+    for (size_t i : run) {
+      loads.insert(uses_[i].loads.begin(), uses_[i].loads.end());
+      stores.insert(uses_[i].stores.begin(), uses_[i].stores.end());
+      names.insert(uses_[i].names.begin(), uses_[i].names.end());
+    }
+    ir::Program part;
+    part.name = program_.name;
+    part.dims = program_.dims;
+    part.origins = program_.origins;
+    for (ir::Tensor tensor : program_.tensors) {
+      if (!loads.contains(tensor.name) && !stores.contains(tensor.name)) continue;
+      tensor.role = stores.contains(tensor.name) ? ir::Role::output : ir::Role::input;
+      part.tensors.push_back(std::move(tensor));
+    }
+    // Views of views need those too.
+    for (size_t i = body_size(); i-- > 0;)
+      if (const auto* view = std::get_if<ir::View>(&program_.body[i].node); view && names.contains(view->name))
+        names.insert(view->base);
+    for (size_t i = 0; i < body_size(); ++i) {
+      if (const auto* create = std::get_if<ir::CreateTensor>(&program_.body[i].node)) {
+        ir::Tensor tensor = create->tensor;
+        const bool loaded = loads.contains(tensor.name), stored = stores.contains(tensor.name);
+        if (!loaded && !stored) continue;
+        if (stored && !is_loaded_outside(tensor.name, run)) {
+          part.body.push_back(program_.body[i]);
+          continue;
+        }
+        tensor.role = stored ? ir::Role::output : ir::Role::input;
+        part.tensors.push_back(std::move(tensor));
+      } else if (const auto* view = std::get_if<ir::View>(&program_.body[i].node)) {
+        if (names.contains(view->name)) part.body.push_back(program_.body[i]);
+      } else if (std::find(run.begin(), run.end(), i) != run.end()) {
+        part.body.push_back(program_.body[i]);
+        unmark(part.body.back());
+      }
+    }
+    return part;
+  }
+
+  size_t body_size() const { return program_.body.size(); }
+
+  // Names that the rest of the program has for sure.
+  std::set<std::string> names_outside(const ir::Program& part) const {
+    std::set<std::string> names;
+    for (const ir::Dim& dim : program_.dims) names.insert(dim.name);
+    for (const ir::Tensor& tensor : program_.tensors) names.insert(tensor.name);
+    for (const ir::Tensor& tensor : part.tensors) names.insert(tensor.name);
+    if (runs_.size() == 1 && runs_[0].size() == static_cast<size_t>(count_of_statements())) return names;
+    names.merge(names_declared_in(program_.body));
+    names.merge(names_of_schedules());
+    return names;
+  }
+
+  std::set<std::string> names_of_schedules() const {
+    std::set<std::string> names;
+    for (const auto& [text, attempt] : attempts_)
+      if (const auto* scheduled = std::get_if<Scheduled>(&attempt)) names.merge(names_declared_in(scheduled->program.body));
+    return names;
+  }
+
+  int64_t count_of_statements() const {
+    return std::count_if(program_.body.begin(), program_.body.end(), [](const ir::Statement& s) { return !is_declaration(s); });
+  }
+
+  Attempt attempted(const Run& run) {
+    const ir::Program part = program_of(run);
+    const std::string text = ir::print(part);
+    if (const auto known = attempts_.find(text); known != attempts_.end()) return known->second;
+    Attempt attempt = attempted(part, run);
+    attempts_.emplace(text, attempt);
+    return attempt;
+  }
+
+  Attempt attempted(const ir::Program& part, const Run& run) {
+    require(ir::verify(part).empty(), "a segment is a verified program");
+    auto dissolved = dissolve(part);
+    if (const auto* refused = std::get_if<NotDissolved>(&dissolved)) return *refused;
+    for (const Output& output : std::get<Dissolved>(dissolved).outputs) {
+      // Elsewhere is stored what this run leaves, or nothing is: the schedule must not touch it.
+      const bool is_whole = is_kernel_output(output.tensor) && !is_stored_outside(output.tensor, run);
+      if (!is_whole && !output.is_filled)
+        return NotDissolved{line_of_store(part, output.tensor),
+                            fmt::format("it stores some elements of {} and leaves others between them", output.tensor)};
+    }
+    auto result =
+        schedule_for_ranges(part, std::get<Dissolved>(dissolved), machine_,
+                                      {names_outside(part), followed(tiles_, part), {}});
+    if (auto* refused = std::get_if<NotDissolved>(&result)) return std::move(*refused);
+    return std::move(std::get<Scheduled>(result));
+  }
+
+  bool is_kernel_output(const std::string& tensor) const {
+    return std::any_of(program_.tensors.begin(), program_.tensors.end(),
+                       [&](const ir::Tensor& t) { return t.name == tensor && t.role == ir::Role::output; });
+  }
+
+  // ---- who is at fault
+  // ------------------------------------------------------------------------------------------------------------
+
+  void mark_fault(const Run& run, const NotDissolved& refused) {
+    size_t fault = run.size();
+    if (refused.where.line > 0) {
+      std::vector<size_t> candidates;
+      for (size_t k = 0; k < run.size(); ++k)
+        if (stands_on(program_, body()[run[k]], refused.where)) candidates.push_back(k);
+      // Several statements may come from one line: the first up to which the run is refused.
+      for (size_t k : candidates) {
+        fault = k;
+        if (candidates.size() == 1) break;
+        const Attempt until = attempted(Run(run.begin(), run.begin() + static_cast<std::ptrdiff_t>(k) + 1));
+        if (std::holds_alternative<NotDissolved>(until)) break;
+      }
+    }
+    if (fault == run.size()) fault = run.size() - 1;
+    const Run alone{run[fault]};
+    if (fault > 0 && can_stand_alone(alone) && std::holds_alternative<Scheduled>(attempted(alone))) {
+      keep(run[fault], refused.reason, Apart::Kind::anew, refused.where);
+      return;
+    }
+    mark_inside(body()[run[fault]], refused);
+  }
+
+  // The innermost scope, or parallel loop, that can be set apart from its surroundings.
+  void mark_inside(ir::Statement& statement, const NotDissolved& refused) {
+    ir::Statement* at_fault = &statement;
+    for (ir::Statement* next = at_fault; next != nullptr;) {
+      at_fault = next;
+      next = nullptr;
+      auto* at = std::get_if<ir::At>(&at_fault->node);
+      auto* loop = std::get_if<ir::Loop>(&at_fault->node);
+      if (!at && !(loop && loop->kind == ir::Loop::Kind::parallel)) break;
+      for (ir::Statement& inner : at ? at->body : loop->body) {
+        const auto* nested = std::get_if<ir::Loop>(&inner.node);
+        const bool separable = std::holds_alternative<ir::At>(inner.node) || (nested && nested->kind == ir::Loop::Kind::parallel);
+        if (!separable || refused.where.line == 0 || !stands_on(program_, inner, refused.where)) continue;
+        next = &inner;
+        break;
+      }
+    }
+    SourceLine where = refused.where.line > 0 ? refused.where : program_.where(at_fault->origin);
+    mark(*at_fault, {apart_.size()});
+    apart_.push_back({Apart::Kind::kept, name_for(*at_fault), std::move(where), refused.reason, false});
+  }
+
+  // ---- the whole again
+  // ------------------------------------------------------------------------------------------------------------
+
+  Segmented assembled() {
+    Segmented result;
+    std::map<size_t, const Scheduled*> scheduled;  // by the first statement of a run
+    std::set<size_t> replaced;
+    for (const Run& run : runs_) {
+      const bool computes = std::any_of(run.begin(), run.end(), [&](size_t i) { return !uses_[i].stores.empty(); });
+      if (!computes) continue;
+      scheduled[run[0]] = &std::get<Scheduled>(attempts_.at(ir::print(program_of(run))));
+      replaced.insert(run.begin(), run.end());
+      result.is_scheduled = true;
+    }
+    if (scheduled.size() == 1 && replaced.size() == static_cast<size_t>(count_of_statements())) {
+      const Scheduled& whole = *scheduled.begin()->second;
+      result.program = whole.program;
+      result.program.tensors = program_.tensors;
+      for (ir::Tensor& tensor : result.program.tensors) tensor.origin = -1;
+      result.choices = whole.choices;
+      return result;
+    }
+    std::set<std::string> needed;  // names that the parts share or kept statements use
+    for (size_t i = body_size(); i-- > 0;) {
+      const auto* view = std::get_if<ir::View>(&body()[i].node);
+      if (view && needed.contains(view->name)) needed.insert(view->base);
+      if (!is_declaration(body()[i]) && !replaced.contains(i)) needed.insert(uses_[i].names.begin(), uses_[i].names.end());
+    }
+    for (const auto& [first, part] : scheduled)
+      for (const ir::Tensor& tensor : part->program.tensors) needed.insert(tensor.name);
+    result.program = program_;
+    result.program.body.clear();
+    const auto push = [&](const ir::Statement& statement) {
+      result.program.body.push_back(statement);
+      unmark(result.program.body.back());
+    };
+    const auto is_needed = [&](size_t i) { return needed.contains(*uses_[i].declares.begin()); };
+    for (size_t i = 0; i < body_size(); ++i)
+      if (is_declaration(body()[i]) && has_known_extents(body()[i]) && is_needed(i)) push(body()[i]);
+    for (size_t i = 0; i < body_size(); ++i) {
+      if (const auto part = scheduled.find(i); part != scheduled.end()) {
+        for (const ir::Statement& statement : part->second->program.body) push(statement);
+        result.choices.insert(result.choices.end(), part->second->choices.begin(), part->second->choices.end());
+      }
+      if (replaced.contains(i)) continue;
+      if (!is_declaration(body()[i]) || (!has_known_extents(body()[i]) && is_needed(i))) push(body()[i]);
+    }
+    return result;
+  }
+
+  ir::Program program_;
+  std::vector<TilePin> tiles_;
+  Machine machine_;
+  std::vector<Apart>& apart_;
+  BaseOfView bases_;
+  std::vector<Uses> uses_;
+  std::vector<Run> runs_;
+  std::map<std::string, Attempt> attempts_;  // by the segment's text
+};
+
+}  // namespace
+
+Segmented optimize_segments(const ir::Program& program, const std::vector<TilePin>& tiles, const Machine& machine,
+                            std::vector<Apart>& apart) {
+  return Segments(program, tiles, machine, apart).run();
+}
+
+}  // namespace imbrex::optimize

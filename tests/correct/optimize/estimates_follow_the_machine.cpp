@@ -1,0 +1,78 @@
+// The cost model: which limit a scope is at, and what follows from a machine's rates.
+#include <fstream>
+
+#include "correct/optimize/optimized.h"
+#include "imbrex/optimize/estimate_scopes.h"
+
+namespace imbrex::optimize {
+namespace {
+
+const target::Rates& zen4() { return target::default_rates(); }
+
+std::map<std::string, ScopeCost> costs(const ir::Program& program, int64_t T) {
+  std::map<std::string, ScopeCost> by_name;
+  for (const ScopeCost& scope : estimate_scopes(program, {{"T", T}}, zen4())) by_name[scope.name] = scope;
+  return by_name;
+}
+
+TEST(Estimates, CountWhatTheFrontDoes) {
+  const ir::Program front = optimize(kernels::build("deepseek_v4/qkv_proj_rope", "plain", "flash", {}).program).program;
+  const auto at_128 = costs(front, 128);
+  // Multiply-adds of the contract, exactly: T * D * Q, T * D * 512, T * Q * H * 512.
+  EXPECT_EQ(at_128.at("qr_proj").work.bf16, 128.0 * 4096 * 1024);
+  EXPECT_EQ(at_128.at("kv_proj").work.bf16, 128.0 * 4096 * 512);
+  EXPECT_EQ(at_128.at("q").work.int8, 128.0 * 1024 * 64 * 512);
+  EXPECT_EQ(at_128.at("q").work.tasks, 64);
+  EXPECT_EQ(at_128.at("qr_proj").estimate.limit, "products");
+  // A single row takes the time of the weights' bytes.
+  const auto at_1 = costs(front, 1);
+  EXPECT_EQ(at_1.at("q").estimate.limit, "memory");
+  EXPECT_GE(at_1.at("q").bytes, 1024.0 * 64 * 512);
+  EXPECT_LT(at_1.at("q").bytes, 1.1 * 1024 * 64 * 512);
+}
+
+TEST(Estimates, FewTasksLeaveCoresIdle) {
+  Work work;
+  work.bf16 = 1e9;
+  work.tasks = 1;
+  const double one = estimate(work, zen4()).seconds;
+  work.tasks = 2;
+  EXPECT_NEAR(estimate(work, zen4()).seconds, one / 2, 1e-6);
+  work.tasks = 3;
+  EXPECT_NEAR(estimate(work, zen4()).seconds, one / 1.5, 1e-6);
+}
+
+TEST(Estimates, AnotherMachineMayChooseOtherTiles) {
+  const ir::Program program = kernels::build("nn/matmul", "tiled", "demo", {}).program;
+  target::Rates many = zen4();
+  many.cores = 8;
+  const Optimized two = optimize(program), eight = optimize(program, many);
+  EXPECT_NE(ir::print(two.program), ir::print(eight.program));
+  expect_same_bits(program, eight.program);
+}
+
+TEST(Estimates, RatesAreReadAsTheyAreWritten) {
+  const std::string path = testing::TempDir() + "/imbrex_rates";
+  std::ofstream(path) << target::text_of(zen4());
+  EXPECT_EQ(target::text_of(target::read_rates(path)), target::text_of(zen4()));
+  const auto refused = [&](const std::string& text) {
+    std::ofstream(path) << text;
+    try {
+      target::read_rates(path);
+    } catch (const UserError& error) {
+      return error.diagnostics().at(0).id;
+    }
+    return std::string("read");
+  };
+  const std::string whole = target::text_of(zen4());
+  EXPECT_EQ(refused(whole), "read");
+  EXPECT_EQ(refused(whole + "cores 2\n"), "machine-file");
+  EXPECT_EQ(refused(whole + "speed 2\n"), "machine-file");
+  EXPECT_EQ(refused(whole.substr(0, whole.rfind("third_cache_bytes"))), "machine-file");
+  EXPECT_EQ(refused("bf16 0\n"), "machine-file");
+  EXPECT_EQ(refused("bf16 nan\n"), "machine-file");
+  EXPECT_EQ(refused("bf16 fast\n"), "machine-file");
+}
+
+}  // namespace
+}  // namespace imbrex::optimize
