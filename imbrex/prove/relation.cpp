@@ -51,8 +51,36 @@ isl::set same_position(const Frame& frame, const std::vector<IndexExpr>& view, c
     }
     return sum;
   };
-  if (front + back < std::max(view.size(), base.size()))
-    result = result.intersect(frame.equal(position(view, view_element), position(base, element)));
+  if (front + back < std::max(view.size(), base.size())) {
+    // Along an axis of constant size the stride may be unknown: the positions on it are gone through one by one.
+    const auto extent_of = [&](const std::string& name) -> std::optional<int64_t> {
+      for (size_t k = 0; k < view.size(); ++k)
+        if (name == view_element(k)) return ir::constant_value(view[k]);
+      for (size_t k = 0; k < base.size(); ++k)
+        if (name == element(k)) return ir::constant_value(base[k]);
+      return std::nullopt;
+    };
+    const IndexExpr in_view = position(view, view_element), in_base = position(base, element);
+    const std::function<isl::set(const Fixed&, int64_t)> equal = [&](const Fixed& fixed, int64_t combinations) {
+      try {
+        return frame.equal(in_view, in_base, fixed);
+      } catch (const NotAffine& problem) {
+        for (const std::string& name : ir::names_in(problem.culprit)) {
+          const auto extent = extent_of(name);
+          if (!extent || *extent < 1 || fixed.count(name) || combinations * *extent > Relations::most_expanded) continue;
+          isl::set all = frame.empty();
+          for (int64_t at = 0; at < *extent; ++at) {
+            Fixed more = fixed;
+            more[name] = at;
+            all = all.unite(equal(more, combinations * *extent).intersect(frame.equal(ir::named(name), ir::constant(at))));
+          }
+          return all;
+        }
+        throw;
+      }
+    };
+    result = result.intersect(equal({}, 1));
+  }
   for (size_t k = front; k + back < base.size(); ++k)
     result = result.intersect(frame.between(ir::constant(0), ir::named(element(k)), base[k]));
   return result;

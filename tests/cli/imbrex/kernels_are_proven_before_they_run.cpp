@@ -39,8 +39,8 @@ TEST(Check, prints_json) {
 
 TEST(Check, takes_a_size_beyond_capacity_as_an_error) {
   const std::string command = "check " + front + " --variant fused --preset demo --target a2a3 --row-splits 1 --brief --tokens ";
-  EXPECT_EQ(imbrex_command(command + "46").status, 0);
-  const CommandResult over = imbrex_command(command + "47");
+  EXPECT_EQ(imbrex_command(command + "91").status, 0);
+  const CommandResult over = imbrex_command(command + "92");
   EXPECT_EQ(over.status, 1);
   EXPECT_NE(over.out.find("error [over-capacity]"), std::string::npos) << over.out;
 }
