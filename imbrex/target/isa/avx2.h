@@ -291,8 +291,6 @@ class FlushToZero {
 struct PairsOfBytes {
   __m256i even_low, odd_low, even_high, odd_high;
 };
-IMBREX_OP __m256i even_unsigned(__m256i x) { return _mm256_and_si256(x, _mm256_set1_epi16(0xff)); }
-IMBREX_OP __m256i odd_unsigned(__m256i x) { return _mm256_srli_epi16(x, 8); }
 IMBREX_OP __m256i even_signed(__m256i x) { return _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8); }
 IMBREX_OP __m256i odd_signed(__m256i x) { return _mm256_srai_epi16(x, 8); }
 IMBREX_OP vi multiply_add_pairs(vi sum, PairsOfBytes b, __m256i even_a, __m256i odd_a) {
@@ -305,6 +303,24 @@ IMBREX_OP vi multiply_add_pairs(vi sum, PairsOfBytes b, __m256i even_a, __m256i 
   return sum;
 }
 
+// The even elements of each group of a row beside each other, then the odd ones, as pairs of 16 bits.
+IMBREX_OP __m256i pairs_of(__m256i groups) {
+  return _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(groups, _MM_SHUFFLE(3, 1, 2, 0)), _MM_SHUFFLE(3, 1, 2, 0));
+}
+template <class Widen>
+inline void widen_groups(const char* from, int64_t groups, char* to, Widen widened) {
+  int64_t g = 0;
+  for (; g + 4 <= groups; g += 4) {
+    const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 4 * g));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8 * g), pairs_of(widened(four)));
+  }
+  for (; g < groups; ++g) {
+    const __m128i one = _mm_cvtsi32_si128(load_i32_s(from + 4 * g));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to + 8 * g), _mm256_castsi256_si128(pairs_of(widened(one))));
+  }
+}
+IMBREX_OP __m256i pair(const char* p) { return _mm256_set1_epi32(load_i32_s(p)); }
+
 struct DotI8 {
   using Element = int8_t;
   using Result = int32_t;
@@ -312,14 +328,15 @@ struct DotI8 {
   using Columns = PairsOfBytes;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
+  static constexpr int64_t kBytesOfGroup = 8;
+  static void widen(const char* from, int64_t groups, char* to) {
+    widen_groups(from, groups, to, [](__m128i x) { return _mm256_cvtepi8_epi16(x); });
+  }
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = load_i32(packed);
     return {even_signed(b.low), odd_signed(b.low), even_signed(b.high), odd_signed(b.high)};
   }
-  IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
-    const __m256i group = _mm256_set1_epi32(load_i32_s(a));
-    return multiply_add_pairs(sum, b, even_signed(group), odd_signed(group));
-  }
+  IMBREX_OP static vi step(vi sum, Columns b, const char* a) { return multiply_add_pairs(sum, b, pair(a), pair(a + 4)); }
 };
 
 struct DotU8I8 {
@@ -329,14 +346,12 @@ struct DotU8I8 {
   using Columns = PairsOfBytes;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
-  IMBREX_OP static Columns load(const char* packed) {
-    const vi b = load_i32(packed);
-    return {even_signed(b.low), odd_signed(b.low), even_signed(b.high), odd_signed(b.high)};
+  static constexpr int64_t kBytesOfGroup = 8;
+  static void widen(const char* from, int64_t groups, char* to) {
+    widen_groups(from, groups, to, [](__m128i x) { return _mm256_cvtepu8_epi16(x); });
   }
-  IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
-    const __m256i group = _mm256_set1_epi32(load_i32_s(a));
-    return multiply_add_pairs(sum, b, even_unsigned(group), odd_unsigned(group));
-  }
+  IMBREX_OP static Columns load(const char* packed) { return DotI8::load(packed); }
+  IMBREX_OP static vi step(vi sum, Columns b, const char* a) { return multiply_add_pairs(sum, b, pair(a), pair(a + 4)); }
 };
 
 IMBREX_OP __m256 even_floats(__m256i x) { return _mm256_castsi256_ps(_mm256_slli_epi32(x, 16)); }
@@ -353,6 +368,7 @@ struct DotBf16 {
   };
   using Mode = FlushToZero;
   static constexpr bool needs_corrections = false;
+  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = load_i32(packed);
     return {even_floats(b.low), odd_floats(b.low), even_floats(b.high), odd_floats(b.high)};
@@ -375,6 +391,7 @@ struct DotF32 {
   using Columns = vf;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
+  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return load_f32(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) { return add(sum, mul(b, broadcast(load_f32_s(a)))); }
 };

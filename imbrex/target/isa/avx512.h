@@ -228,6 +228,7 @@ struct DotI8 {
   using Columns = __m512i;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = true;
+  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     const __m512i signs = _mm512_set1_epi8(-128);  // a + 128, unsigned; exclusive or takes no time from the products
@@ -242,6 +243,7 @@ struct DotU8I8 {
   using Columns = __m512i;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
+  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) {
     return _mm512_load_si512(packed);
   }
@@ -257,6 +259,7 @@ struct DotBf16 {
   using Columns = __m512i;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
+  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     return {_mm512_dpbf16_ps(sum.v, (__m512bh)b, (__m512bh)_mm512_set1_epi32(load_i32_s(a)))};
@@ -270,6 +273,7 @@ struct DotF32 {
   using Columns = __m512;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
+  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_ps(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     return {_mm512_add_ps(sum.v, _mm512_mul_ps(b, _mm512_set1_ps(load_f32_s(a))))};

@@ -9,8 +9,9 @@
 //
 // The ISA's header gives the shapes (kRowsOfOne, kRowsOfTwo: the most rows of a tile of one and of two vectors), and for each kind
 // of product a struct Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group of B in registers),
-// load, step (one group of k for one row), needs_corrections (sums start at those of the packed form), and Mode (set around the
-// products).
+// load, step (one group of k for one row), needs_corrections (sums start at those of the packed form), Mode (set around the
+// products), and kBytesOfGroup: how many bytes a group of a row of A takes where step reads it. More than 4 where `widen` prepares
+// the rows, once for all columns of a call.
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
@@ -37,8 +38,8 @@ struct Operands {
   const char* a;  // the tile's first row
   int64_t a_stride;
   const char* b;            // its panel, or the right half of it, from its first group on
-  int64_t groups;           // whole groups of k: 4 bytes of a row of A
-  const char* tails;        // null, or the incomplete last group of each row, 4 bytes with zeros
+  int64_t groups;           // whole groups of k: kBytesOfGroup of a row of A
+  const char* tails;        // null, or the incomplete last group of each row, filled up with zeros
   const char* corrections;  // null, or what the sums of the panel's columns start at
   char* c;
   int64_t c_stride;
@@ -162,7 +163,7 @@ IMBREX_MICROKERNEL void microkernel(const Operands& o) {
   const char* ahead = o.ahead;
   const int64_t a_stride = o.a_stride, ahead_step = o.ahead_step;
   const char* const b_end = b + o.groups * kGroupBytes;
-  for (; b != b_end; a += 4, b += kGroupBytes) {
+  for (; b != b_end; a += Dot::kBytesOfGroup, b += kGroupBytes) {
     constexpr int write = 0, second_cache = 2;
     __builtin_prefetch(ahead, write, second_cache);
     __builtin_prefetch(ahead + 64, write, second_cache);
@@ -172,7 +173,7 @@ IMBREX_MICROKERNEL void microkernel(const Operands& o) {
   }
   if (o.tails) {
     group.load(b);
-    tile.step(group, o.tails, 4);
+    tile.step(group, o.tails, Dot::kBytesOfGroup);
   }
   tile.store(o.c, o.c_stride);
 }
@@ -202,7 +203,7 @@ inline void all_rows(Operands o, int64_t rows) {
     rows -= count;
     o.a += count * o.a_stride;
     o.c += count * o.c_stride;
-    if (o.tails) o.tails += count * 4;
+    if (o.tails) o.tails += count * Dot::kBytesOfGroup;
     o.ahead += o.groups * o.ahead_step;
     if (--fetching == 0) o.ahead_step = 0;
   }
@@ -260,21 +261,51 @@ inline void all_columns(Operands o, const char* panels, int64_t panel_stride, in
 // So many groups of a panel, and of the rows of A, stay in cache while all rows pass.
 constexpr int64_t kGroupsAtOnce = 512;
 
-// At most kRowsAtOnce rows.
+// A's rows, groups [first, first + groups), as step reads them: in place, or widened. What is widened is on the stack: fewer rows
+// and groups go at once.
+template <class Dot, bool widens = (Dot::kBytesOfGroup > 4)>
+struct RowsOfA {
+  static constexpr int64_t kRows = kRowsAtOnce, kGroups = kGroupsAtOnce;
+  const char* a;
+  int64_t stride;
+  RowsOfA(const typename Dot::Element* rows, int64_t row_stride)
+      : a(reinterpret_cast<const char*>(rows)), stride(row_stride * static_cast<int64_t>(sizeof(typename Dot::Element))) {}
+  const char* groups(int64_t, int64_t first, int64_t) { return a + first * 4; }
+};
+template <class Dot>
+struct RowsOfA<Dot, true> {
+  static constexpr int64_t kRows = 24, kGroups = 256;
+  static constexpr int64_t stride = kGroups * Dot::kBytesOfGroup;
+  const char* a;
+  int64_t stride_of_a;
+  alignas(64) char wide[kRows * kGroups * Dot::kBytesOfGroup];
+  RowsOfA(const typename Dot::Element* rows, int64_t row_stride)
+      : a(reinterpret_cast<const char*>(rows)), stride_of_a(row_stride * static_cast<int64_t>(sizeof(typename Dot::Element))) {}
+  const char* groups(int64_t rows, int64_t first, int64_t count) {
+    for (int64_t r = 0; r < rows; ++r) Dot::widen(a + r * stride_of_a + first * 4, count, wide + r * stride);
+    return wide;
+  }
+};
+
+// At most RowsOfA<Dot>::kRows rows.
 template <class Dot>
 inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, const char* packed, int64_t first_block,
                         typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
   constexpr int64_t bytes = sizeof(typename Dot::Element), per_group = 4 / bytes;
   const int64_t tail = k % per_group, whole_groups = k / per_group, panel_stride = panel_bytes(k, bytes);
-  char tails[kRowsAtOnce * 4];
-  if (tail != 0) {
-    memset(tails, 0, sizeof tails);
-    for (int64_t r = 0; r < rows; ++r) memcpy(tails + r * 4, a + r * a_row_stride + k - tail, static_cast<size_t>(tail * bytes));
+  char tails[kRowsAtOnce * Dot::kBytesOfGroup];
+  for (int64_t r = 0; r < rows && tail != 0; ++r) {
+    char group[4] = {};
+    memcpy(group, a + r * a_row_stride + k - tail, static_cast<size_t>(tail * bytes));
+    if constexpr (Dot::kBytesOfGroup > 4) Dot::widen(group, 1, tails + r * Dot::kBytesOfGroup);
+    if constexpr (Dot::kBytesOfGroup == 4) memcpy(tails + r * 4, group, 4);
   }
+  RowsOfA<Dot> rows_of_a(a, a_row_stride);
   const char* const panels = packed + first_block / 2 * panel_stride;
-  const int64_t at_once = rows <= kRowsOfOne ? whole_groups : kGroupsAtOnce;
+  const bool one_tile = Dot::kBytesOfGroup == 4 && rows <= kRowsOfOne;
+  const int64_t at_once = one_tile ? whole_groups : rows_of_a.kGroups;
   Operands o = {};
-  o.a_stride = a_row_stride * bytes;
+  o.a_stride = rows_of_a.stride;
   o.c = reinterpret_cast<char*>(c);
   o.c_stride = c_row_stride * 4;
   o.accumulate = accumulate;
@@ -283,8 +314,8 @@ inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, co
   do {
     const int64_t left = whole_groups - first;
     const bool is_last = left <= at_once;
-    o.a = reinterpret_cast<const char*>(a) + first * 4;
     o.groups = is_last ? left : at_once;
+    o.a = rows_of_a.groups(rows, first, o.groups);
     o.tails = is_last && tail != 0 ? tails : nullptr;
     const int64_t panels_of_all = (first_block % 2 * 16 + columns + kPanelColumns - 1) / kPanelColumns;
     const char* const next = is_last ? panels + panels_of_all * panel_stride : panels + (first + at_once) * kGroupBytes;
@@ -299,8 +330,9 @@ template <class Dot>
 inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const void* packed_b, int64_t first_block,
                    typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
   [[maybe_unused]] const typename Dot::Mode mode = {};
-  for (int64_t row = 0; row < rows; row += kRowsAtOnce) {
-    const int64_t count = rows - row < kRowsAtOnce ? rows - row : kRowsAtOnce;
+  constexpr int64_t at_once = RowsOfA<Dot>::kRows;
+  for (int64_t row = 0; row < rows; row += at_once) {
+    const int64_t count = rows - row < at_once ? rows - row : at_once;
     matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, static_cast<const char*>(packed_b), first_block, c + row * c_row_stride,
                      c_row_stride, count, columns, k, accumulate);
   }

@@ -186,6 +186,7 @@ struct DotI8 {
   using Columns = const char*;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
+  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     for (int i = 0; i < 16; ++i) {
@@ -202,6 +203,7 @@ struct DotU8I8 {
   using Columns = const char*;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
+  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     for (int i = 0; i < 16; ++i) {
@@ -218,6 +220,7 @@ struct DotBf16 {
   using Columns = const char*;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
+  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float even_a = load_bf16_s(a), odd_a = load_bf16_s(a + 2);
@@ -236,6 +239,7 @@ struct DotF32 {
   using Columns = const char*;
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
+  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float element = load_f32_s(a);
