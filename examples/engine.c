@@ -1,9 +1,8 @@
-/* An inference engine's view of Imbrex: the front of DeepSeek-V4's attention, compiled ahead of time, on the engine's own threads
- * and in its own memory.
+/* An inference engine's view of Imbrex: the front of DeepSeek-V4's attention on the engine's own threads and in its own memory.
  *
  *   engine FOLDER TOKENS THREADS
  *
- * reads FOLDER/<tensor>.bin (row-major; the three weights as [out, in], the way checkpoints store them) and writes FOLDER/q.bin,
+ * reads FOLDER/<tensor>.bin (row-major; the weights as [out, in], the way checkpoints store them) and writes FOLDER/q.bin,
  * kv.bin, qr.bin and qr_scale.bin. docs/engine.md explains each step. */
 #include <pthread.h>
 #include <stdio.h>
@@ -11,113 +10,85 @@
 
 #include "deepseek_v4_qkv_proj_rope.h"
 
-enum { TENSORS = DEEPSEEK_V4_QKV_PROJ_ROPE_TENSOR_COUNT, X = DEEPSEEK_V4_QKV_PROJ_ROPE_TENSOR_X };
+enum { TENSORS = DEEPSEEK_V4_QKV_PROJ_ROPE_TENSOR_COUNT, X = DEEPSEEK_V4_QKV_PROJ_ROPE_TENSOR_X, MOST_THREADS = 256 };
 
-static void fail(const char* why, const char* what) {
-  fprintf(stderr, "engine: %s %s\n", why, what);
+static void need(int holds, const char* what, const char* which) {
+  if (holds) return;
+  fprintf(stderr, "engine: %s %s\n", what, which);
   exit(1);
 }
 
 static void* memory_of(size_t bytes) { /* aligned_alloc wants a multiple of the alignment */
   void* memory = aligned_alloc(64, bytes / 64 * 64 + 64);
-  if (memory == NULL) fail("no memory for", "a buffer");
+  need(memory != NULL, "no memory for", "a buffer");
   return memory;
 }
 
-/* A tensor of the engine: rows that may lie further apart than they are long. */
-typedef struct buffer {
-  char* data;
-  int64_t rows, strides[3];
-  size_t row_bytes, step; /* bytes of a row, and from one row to the next */
-} buffer;
-
-static buffer make_buffer(const imbrex_tensor_info* info, const int64_t* dims, int64_t gap) {
-  buffer made = {.rows = 1};
-  int64_t elements = 1;
-  for (int axis = info->rank - 1; axis >= 0; --axis) {
-    made.strides[axis] = elements;
-    made.rows = info->shape[axis].constant * (info->shape[axis].dim < 0 ? 1 : dims[info->shape[axis].dim]);
-    if (axis > 0) elements *= made.rows;
-  }
-  made.strides[0] += gap;
-  made.row_bytes = (size_t)elements * imbrex_element_bytes(info->dtype);
-  made.step = (size_t)made.strides[0] * imbrex_element_bytes(info->dtype);
-  made.data = memory_of((size_t)made.rows * made.step);
-  return made;
-}
-
-static void transfer(const char* folder, const char* name, const char* mode, buffer with) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/%s.bin", folder, name);
+/* Reads ("rb") or writes ("wb") a tensor, row by row: in memory rows may lie further apart than they are long. */
+static void transfer(const char* mode, const char* folder, const imbrex_tensor_info* info, const int64_t* dims,
+                     imbrex_tensor it) {
+  const size_t element = imbrex_element_bytes(info->dtype), bytes = (size_t)imbrex_row_elements(info, dims) * element;
+  char path[4096], *row = it.data;
+  snprintf(path, sizeof path, "%s/%s.bin", folder, info->name);
   FILE* file = fopen(path, mode);
-  if (file == NULL) fail("cannot open", path);
-  for (int64_t row = 0; row < with.rows; ++row) {
-    char* data = with.data + (size_t)row * with.step;
-    if ((*mode == 'r' ? fread(data, 1, with.row_bytes, file) : fwrite(data, 1, with.row_bytes, file)) != with.row_bytes)
-      fail("too short:", path);
-  }
-  if (fclose(file) != 0) fail("cannot write", path);
+  need(file != NULL, "cannot open", path);
+  for (int64_t rows = imbrex_extent_of(info->shape[0], dims); rows > 0; --rows, row += (size_t)it.strides[0] * element)
+    need((*mode == 'r' ? fread(row, 1, bytes, file) : fwrite(row, 1, bytes, file)) == bytes, "cannot transfer all of", path);
+  need(fclose(file) == 0, "cannot write", path);
 }
 
-typedef struct worker {
-  const imbrex_kernel* kernel;
-  imbrex_call call; /* the same for all workers but for ith */
-  pthread_t thread;
-} worker;
+static const imbrex_kernel* kernel;
 
-static void wait_for_all(void* barrier) { pthread_barrier_wait(barrier); }
-
-static void* work(void* user) {
-  worker* self = user;
-  self->kernel->run(&self->call);
+static void* work(void* call) {
+  kernel->run(call);
   return NULL;
 }
+
+static void wait_for_all(void* barrier) { pthread_barrier_wait(barrier); }
 
 int main(int argc, char** argv) {
   const int64_t dims[] = {argc == 4 ? atoll(argv[2]) : 0}; /* T; the sizes of the model are compiled in */
   const int nth = argc == 4 ? atoi(argv[3]) : 0;
-  if (dims[0] < 1 || dims[0] > 1 << 20 || nth < 1 || nth > 256)
-    fail("usage: engine FOLDER TOKENS THREADS,", "at most 1048576, 256");
-  const imbrex_kernel* kernel = deepseek_v4_qkv_proj_rope(NULL); /* the best for this processor */
-  if (kernel == NULL) fail("this processor cannot run", "the kernel, or not what IMBREX_ISA asks for");
+  need(dims[0] >= 1 && dims[0] <= 1 << 20 && nth >= 1 && nth <= MOST_THREADS, "usage:", "engine FOLDER TOKENS THREADS");
+  kernel = deepseek_v4_qkv_proj_rope(NULL); /* the best for this processor */
+  need(kernel != NULL, "this processor cannot run", "the kernel, or not what IMBREX_ISA asks for");
 
-  buffer buffers[TENSORS];
   imbrex_tensor tensors[TENSORS];
+  int64_t strides[TENSORS][DEEPSEEK_V4_QKV_PROJ_ROPE_MAX_RANK];
   for (int i = 0; i < TENSORS; ++i) {
     const imbrex_tensor_info* info = &kernel->tensors[i];
-    buffers[i] = make_buffer(info, dims, i == X ? 24 : 0);
-    if (info->role == IMBREX_INPUT) transfer(argv[1], info->name, "rb", buffers[i]);
-    tensors[i] = (imbrex_tensor){buffers[i].data, buffers[i].strides};
+    imbrex_dense_strides(info, dims, strides[i]);
+    if (i == X) strides[i][0] += 24; /* a slice of wider activations */
+    const int64_t rows = imbrex_extent_of(info->shape[0], dims), out_in[] = {1, rows};
+    char* data = memory_of((size_t)(rows * strides[i][0]) * imbrex_element_bytes(info->dtype));
+    tensors[i] = (imbrex_tensor){data, strides[i]};
+    if (info->role == IMBREX_INPUT) transfer("rb", argv[1], info, dims, tensors[i]);
     if (info->packed_bytes == 0) continue;
-    /* A weight, packed once, when the model is loaded: a step from one `in` to the next, and from one `out` to the next. */
-    const int64_t out_in[] = {1, buffers[i].rows};
-    tensors[i] = (imbrex_tensor){memory_of(info->packed_bytes), NULL};
-    kernel->pack(i, buffers[i].data, out_in, tensors[i].data, 0, 1);
-    free(buffers[i].data);
-    buffers[i].data = tensors[i].data;
+    tensors[i].data = memory_of(info->packed_bytes); /* a weight, packed once, when the model is loaded */
+    kernel->pack(i, data, out_in, tensors[i].data, 0, 1);
+    free(data);
   }
 
   pthread_barrier_t barrier;
-  pthread_barrier_init(&barrier, NULL, (unsigned)nth);
+  need(pthread_barrier_init(&barrier, NULL, (unsigned)nth) == 0, "cannot make", "a barrier");
   void* workspace = memory_of(kernel->workspace_bytes(dims, nth)); /* one for all layers: nothing in it outlives a call */
-  worker workers[256];
+  imbrex_call calls[MOST_THREADS];                                 /* the same for all threads but for ith */
+  pthread_t threads[MOST_THREADS];
+  char text[256];
   for (int ith = 0; ith < nth; ++ith) {
-    workers[ith] =
-        (worker){kernel, {dims, tensors, workspace, ith, nth, wait_for_all, &barrier, NULL, NULL, NULL, NULL, NULL}, 0};
-    char text[256];
-    if (imbrex_check_call(kernel, &workers[ith].call, text, sizeof text) != IMBREX_OK) fail("bad call:", text);
+    calls[ith] = (imbrex_call){dims, tensors, workspace, ith, nth, wait_for_all, &barrier, NULL, NULL, NULL, NULL, NULL};
+    need(imbrex_check_call(kernel, &calls[ith], text, sizeof text) == IMBREX_OK, "bad call:", text);
   }
   for (int ith = 1; ith < nth; ++ith)
-    if (pthread_create(&workers[ith].thread, NULL, work, &workers[ith]) != 0) fail("cannot start", "a thread");
-  work(&workers[0]);
-  for (int ith = 1; ith < nth; ++ith) pthread_join(workers[ith].thread, NULL);
+    need(pthread_create(&threads[ith], NULL, work, &calls[ith]) == 0, "cannot start", "a thread");
+  work(&calls[0]);
+  for (int ith = 1; ith < nth; ++ith) pthread_join(threads[ith], NULL);
 
   for (int i = 0; i < TENSORS; ++i) {
-    if (kernel->tensors[i].role == IMBREX_OUTPUT) transfer(argv[1], kernel->tensors[i].name, "wb", buffers[i]);
-    free(buffers[i].data);
+    if (kernel->tensors[i].role == IMBREX_OUTPUT) transfer("wb", argv[1], &kernel->tensors[i], dims, tensors[i]);
+    free(tensors[i].data);
   }
   free(workspace);
-  pthread_barrier_destroy(&barrier);
   printf("engine: %s, %s, %lld tokens, %d threads\n", kernel->name, kernel->isa, (long long)dims[0], nth);
   return 0;
 }

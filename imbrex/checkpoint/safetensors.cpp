@@ -140,6 +140,7 @@ StoredTensor tensor_of(const std::string& path, const std::string& name, const j
 void check_places(const std::string& path, const std::map<std::string, StoredTensor>& tensors, int64_t data_begin,
                   int64_t file_bytes) {
   std::vector<std::pair<const std::string*, const StoredTensor*>> places;
+  places.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors) places.emplace_back(&name, &tensor);
   std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) {
     return std::pair(a.second->begin, a.second->end) < std::pair(b.second->begin, b.second->end);
@@ -221,6 +222,7 @@ void write_safetensors(const std::string& path, const std::map<std::string, Arra
                        const std::map<std::string, std::string>& metadata) {
   // Wider elements first, so that every tensor is aligned to its element without holes.
   std::vector<std::pair<const std::string*, const Array*>> order;
+  order.reserve(tensors.size());
   for (const auto& [name, array] : tensors) order.emplace_back(&name, &array);
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return bytes_of(a.second->dtype) > bytes_of(b.second->dtype); });

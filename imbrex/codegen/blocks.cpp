@@ -225,12 +225,10 @@ void bind_view(Lowering& lowering, const ir::View& view, int) {
     while (!ir::same(of_view, of_base) && (v > 0 || b > 0)) {
       const auto x = ir::constant_value(of_view), y = ir::constant_value(of_base);
       const bool view_is_less = x && (!y || *x < *y);
-      if (v > 0 && (view_is_less || b == 0))
+      if (b == 0 || (v > 0 && view_is_less))
         of_view = ir::mul(symbol.shape[--v], of_view);
-      else if (b > 0)
-        of_base = ir::mul(base.shape[--b], of_base);
       else
-        of_view = ir::mul(symbol.shape[--v], of_view);
+        of_base = ir::mul(base.shape[--b], of_base);
     }
     const std::string unit = base_end > 0 ? base.strides[base_end - 1] : "1";
     ir::IndexExpr inside = ir::constant(1);
@@ -268,11 +266,16 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
     return count;
   }
   if (const auto* assign = std::get_if<ir::Assign>(&s.node)) {
+    const auto* into = statements.size() > 1 ? std::get_if<ir::Store>(&statements[1].node) : nullptr;
+    if (into && check.empty() && lowering.slice_check(statements[1]).empty() && goes_into(lowering, *assign, *into)) {
+      write_matmul(lowering, *assign, into, s.origin, target.work);
+      return 2;
+    }
     lowering.place(target.declarations, target.shared, lowering.symbols.variables.at(assign->name), s.origin);
     guarded([&](Writer& out) {
       const Expr& e = *assign->value;
       if (e.op == Op::matmul || e.op == Op::matmul_acc)
-        write_matmul(lowering, *assign, s.origin, out);
+        write_matmul(lowering, *assign, nullptr, s.origin, out);
       else if (is_column_reduction(e.op))
         write_column_reduction(lowering, *assign, out);
       else if (e.op == Op::load)

@@ -26,7 +26,11 @@ void bind_view(Lowering& lowering, const ir::View& view, int origin);
 void create_tensor(Lowering& lowering, const ir::CreateTensor& create, Writer& out, bool shared, int origin);
 
 // contraction.cpp
-void write_matmul(Lowering& lowering, const ir::Assign& assign, int origin, Writer& out);
+// Into the variable's memory, or where the store that follows would put it.
+void write_matmul(Lowering& lowering, const ir::Assign& assign, const ir::Store* into, int origin, Writer& out);
+// Whether that store is the product's only use and its place takes the product as it is computed.
+bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Store& store);
+const char* packed_suffix(ir::DType dtype);  // "i8" in pack_i8
 // Decides which inputs are packed ahead.
 void plan_packing(Lowering& lowering);
 // phases.cpp: the body of the kernel, as all workers run it together.

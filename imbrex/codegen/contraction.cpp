@@ -2,6 +2,8 @@
 // ahead of all runs; other right-hand sides are packed into the worker's memory first.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "imbrex/codegen/blocks.h"
 #include "imbrex/codegen/row_loops.h"
 #include "imbrex/codegen/split.h"
@@ -43,8 +45,6 @@ std::optional<MatrixSlice> matrix_slice(const std::vector<ir::Axis>& slice) {
   return MatrixSlice{&slice[0], &slice[1]};
 }
 
-const char* packed_suffix(DType dtype) { return dtype == DType::f32 ? "f32" : dtype == DType::bf16 ? "bf16" : "i8"; }
-
 // Why a tensor cannot be packed ahead, seen from one of its uses; "" if it can.
 std::string obstacle(const Symbols& symbols, const TensorSymbol& tensor, const Expr& load, bool transposed) {
   const auto axes = matrix_slice(load.slice);
@@ -59,6 +59,25 @@ std::string obstacle(const Symbols& symbols, const TensorSymbol& tensor, const E
 }
 
 }  // namespace
+
+const char* packed_suffix(DType dtype) { return dtype == DType::f32 ? "f32" : dtype == DType::bf16 ? "bf16" : "i8"; }
+
+bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Store& store) {
+  const Expr& e = *assign.value;
+  const TensorSymbol& tensor = lowering.symbols.tensors.at(store.tensor);
+  if (e.op != Op::matmul || !assign.declares || store.value->op != Op::variable || store.value->name != assign.name) return false;
+  const bool by_data = std::any_of(store.slice.begin(), store.slice.end(), [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
+  if (by_data || tensor.dtype != e.dtype || address_of(lowering, store.tensor, store.slice).column_stride != "1") return false;
+  for (const ExprPtr& operand : e.args)
+    if (operand->op == Op::load && lowering.symbols.tensors.at(operand->name).storage == tensor.storage) return false;
+  int uses = 0;
+  ir::for_each_statement(lowering.program.body, [&](const Statement& s) {
+    if (const auto* other = std::get_if<ir::Assign>(&s.node)) uses += other->name == assign.name;
+    ir::for_each_expr(s, [&](const Expr& each) { uses += each.op == Op::variable && each.name == assign.name; });
+    return true;
+  });
+  return uses == 2;
+}
 
 void plan_packing(Lowering& lowering) {
   Symbols& symbols = lowering.symbols;
@@ -99,13 +118,18 @@ void plan_packing(Lowering& lowering) {
   }
 }
 
-void write_matmul(Lowering& lowering, const ir::Assign& assign, int origin, Writer& out) {
+void write_matmul(Lowering& lowering, const ir::Assign& assign, const ir::Store* into, int origin, Writer& out) {
   const Expr& e = *assign.value;
   Symbols& symbols = lowering.symbols;
   const bool continues = e.op == Op::matmul_acc;
   const ExprPtr &a = e.args[continues ? 1 : 0], &b = e.args[continues ? 2 : 1];
-  const std::string result = symbols.variables.at(assign.name).data, columns = symbols.text(e.columns),
-                    rows = symbols.text(e.rows);
+  const std::string columns = symbols.text(e.columns), rows = symbols.text(e.rows);
+  std::string result = symbols.variables.at(assign.name).data, result_stride = columns;
+  if (into != nullptr) {
+    const SliceAddress address = address_of(lowering, into->tensor, into->slice);
+    result = address.pointer;
+    result_stride = address.row_stride.empty() ? "0" : address.row_stride;
+  }
   const ir::IndexExpr inner_extent = e.transpose_a ? a->rows : a->columns;
   const std::string inner = symbols.text(inner_extent);
   if (continues && e.args[0]->name != assign.name)
@@ -131,20 +155,20 @@ void write_matmul(Lowering& lowering, const ir::Assign& assign, int origin, Writ
   } else {
     const Operand right = operand_of(lowering, b);
     const int64_t bytes = b->dtype == DType::f32 ? 4 : b->dtype == DType::bf16 ? 2 : 1;
-    // Columns are padded to blocks of 16, and the inner axis to groups of four bytes.
-    const auto bound =
-        ir::mul(ir::mul(ir::ceil_div(ir::max(e.columns, ir::constant(1)), ir::constant(16)), ir::constant(16)),
-                ir::mul(ir::ceil_div(ir::max(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(1)), ir::constant(4)),
-                        ir::constant(4)));
+    // As isa/packing.h: panels of 32 columns, groups of four bytes of the inner axis, one more for corrections of int8.
+    const auto columns_padded = ir::mul(ir::ceil_div(ir::max(e.columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
+    const auto groups = ir::add(ir::ceil_div(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(4)),
+                                ir::constant(bytes == 1 ? 1 : 0));
+    const auto bound = ir::mul(columns_padded, groups);
     panel = lowering.take(out, false, "char", 1, bound, assign.name + "_panel", origin);
     const std::string k_stride = e.transpose_b ? right.column_stride : right.row_stride;
     const std::string n_stride = e.transpose_b ? right.row_stride : right.column_stride;
-    out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, 16));", packed_suffix(b->dtype), right.pointer,
+    out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, kPanelColumns));", packed_suffix(b->dtype), right.pointer,
                          k_stride, n_stride, inner, columns, panel, columns));
   }
   const std::string suffix = a->dtype == DType::uint8 ? "u8i8" : packed_suffix(b->dtype);
   out.line(fmt::format("matmul_{}({}, {}, {}, {}, {}, {}, {}, {}, {}, {});", suffix, left.pointer, left.row_stride, panel,
-                       first_block, result, columns, rows, columns, inner, continues ? "true" : "false"));
+                       first_block, result, result_stride, rows, columns, inner, continues ? "true" : "false"));
 }
 
 }  // namespace imbrex::codegen

@@ -134,14 +134,13 @@ class KernelWriter {
     out.open("void pack(int32_t index, const void* source, const int64_t* strides, void* packed, int32_t ith, int32_t nth)");
     for (const auto& [name, packing] : lowering_.packed) {
       const TensorSymbol& symbol = lowering_.symbols.tensors.at(name);
-      const char* suffix = packing.dtype == ir::DType::f32 ? "f32" : packing.dtype == ir::DType::bf16 ? "bf16" : "i8";
       out.open(fmt::format("if (index == {})", symbol.argument));
       out.line(fmt::format("constexpr int64_t kInner = {}, kColumns = {};  // of {}", packing.inner, packing.columns, name));
-      out.line("const Part blocks = part_of(tiles_of(kColumns, 16), ith, nth);");
+      out.line("const Part panels = part_of(tiles_of(kColumns, kPanelColumns), ith, nth);");
       out.line(
-          fmt::format("pack_{}(static_cast<const {}*>(source), strides[{}], strides[{}], kInner, kColumns, packed, blocks.begin, "
-                      "blocks.end);",
-                      suffix, memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
+          fmt::format("pack_{}(static_cast<const {}*>(source), strides[{}], strides[{}], kInner, kColumns, packed, panels.begin, "
+                      "panels.end);",
+                      packed_suffix(packing.dtype), memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
       out.close();
     }
     out.close();
@@ -150,6 +149,7 @@ class KernelWriter {
   void write_run(const Writer& body, Writer& out) const {
     std::string text = body.text();
     for (const std::string& check : lowering_.layout_checks) text += check;
+    for (const std::string& tasks : lowering_.queues) text += tasks;
     out.line("");
     out.open("void run(const imbrex_call* call)");
     out.line("const FloatMode float_mode;");
@@ -167,17 +167,20 @@ class KernelWriter {
     for (const std::string& check : lowering_.layout_checks)
       out.line(fmt::format("if (!({})) return fail_assumption(call, {});", check, lowering_.implicit_check() + 1));
     if (mentions(text, "shared")) out.line("Scratch shared{static_cast<char*>(call->workspace)};");
-    if (mentions(text, "scratch"))
+    if (mentions(text, "scratch") || !lowering_.queues.empty())
       out.line(
           "Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * "
           "worker_bytes(call->dims)};");
+    if (!lowering_.queues.empty())
+      out.line(fmt::format("Queue* const queues = scratch.take<Queue>({});", lowering_.queues.size()));
+    for (size_t i = 0; i < lowering_.queues.size(); ++i)
+      out.line(fmt::format("queues[{}].fill(part_of({}, call->ith, call->nth));", i, lowering_.queues[i]));
     out.append(body);
     out.close();
   }
 
-  size_t packed_bytes(const Packing& packing) const {
-    const int64_t columns = (packing.columns + 15) / 16 * 16;
-    return static_cast<size_t>(columns * ((packing.inner * memory_bytes(packing.dtype) + 3) / 4 * 4));
+  static std::string packed_bytes(const Packing& packing) {
+    return fmt::format("packed_bytes_{}({}, {})", packed_suffix(packing.dtype), packing.inner, packing.columns);
   }
 
   void write_tables(Writer& out) const {
@@ -202,7 +205,7 @@ class KernelWriter {
         out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}}},", quoted(tensor.name), abi_dtype(tensor.dtype),
                              abi_role(tensor.role), tensor.shape.size(),
                              tensor.shape.empty() ? "nullptr" : fmt::format("kShape{}", i),
-                             packed == lowering_.packed.end() ? 0 : packed_bytes(packed->second)));
+                             packed == lowering_.packed.end() ? "0" : packed_bytes(packed->second)));
       }
       out.line("};");
     }

@@ -32,6 +32,53 @@ inline Part part_of(int64_t tasks, int64_t ith, int64_t nth) {
   return {begin, begin + each + (ith < more ? 1 : 0)};
 }
 
+// One worker's block of a phase's tasks, from which idle workers take too. Filled before a barrier, emptied after it.
+struct alignas(64) Queue {
+  uint64_t range;  // the end in the upper half, the begin in the lower
+  Part alone;      // tasks whose numbers have more than 32 bits: their worker gets no help
+
+  void fill(Part part) {
+    const bool fits = part.end <= UINT32_MAX;
+    alone = fits ? Part{0, 0} : part;
+    const uint64_t shared = static_cast<uint64_t>(part.end) << 32 | static_cast<uint64_t>(part.begin);
+    __atomic_store_n(&range, fits ? shared : 0, __ATOMIC_RELAXED);
+  }
+  // The first or the last task that is left, or -1.
+  int64_t take(bool first) {
+    uint64_t now = __atomic_load_n(&range, __ATOMIC_RELAXED);
+    for (;;) {
+      const uint64_t begin = now & UINT32_MAX, end = now >> 32;
+      if (begin >= end) return -1;
+      const uint64_t rest = first ? now + 1 : now - (uint64_t{1} << 32);
+      if (__atomic_compare_exchange_n(&range, &now, rest, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        return static_cast<int64_t>(first ? begin : end - 1);
+    }
+  }
+};
+
+// The tasks that a worker does: its own block from the front, so that what it reads follows on what it read before; then, while
+// others are behind, from the back of theirs. Which worker does a task changes no bit of its result.
+class Tasks {
+ public:
+  Tasks(Queue* own, int64_t bytes_between_workers, const imbrex_call* call)
+      : own_(own), bytes_(bytes_between_workers), ith_(call->ith), nth_(call->nth) {}
+  int64_t next() {
+    if (own_->alone.begin < own_->alone.end) return own_->alone.begin++;
+    for (; helped_ < nth_; ++helped_) {
+      const int32_t worker = (ith_ + helped_) % nth_;
+      char* const queue = reinterpret_cast<char*>(own_) + (worker - ith_) * bytes_;
+      const int64_t task = reinterpret_cast<Queue*>(queue)->take(helped_ == 0);
+      if (task >= 0) return task;
+    }
+    return -1;
+  }
+
+ private:
+  Queue* own_;
+  int64_t bytes_;
+  int32_t ith_, nth_, helped_ = 0;
+};
+
 // A bump pointer over the caller's workspace. Copying one at the begin of a block gives the block's buffers back at its end.
 struct Scratch {
   char* next;
@@ -59,6 +106,15 @@ inline void wait_for_all(const imbrex_call* call) {
   if (call->nth > 1) call->barrier(call->barrier_user);
 }
 
+// Whether stores to a tensor of so many bytes go past the caches: it is more than they would keep for whoever reads it next, and
+// its rows (`strides`: all of them in bytes, or-ed) allow it.
+inline bool streams_to(const void* data, int64_t bytes, int64_t strides) {
+  constexpr int64_t kKeptBytes = int64_t{4} << 20;
+  return bytes >= kKeptBytes && (reinterpret_cast<intptr_t>(data) | strides) % 32 == 0;
+}
+// Makes stores past the caches visible to who waits for this worker.
+inline void finish_streams() { _mm_sfence(); }
+
 inline uint64_t nanoseconds() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -69,9 +125,14 @@ inline void trace_end(const imbrex_call* call, const char* name, uint64_t begin)
   if (call->trace) call->trace(call->trace_user, call->ith, name, begin, nanoseconds());
 }
 
-// Several workers may find a broken assumption at once; any one of their numbers will do.
+// Several workers may find broken assumptions at once. The smallest number stays, whoever is faster: an author's `assume` comes
+// before what is checked of every access.
 inline void fail_assumption(const imbrex_call* call, int32_t number) {
-  if (call->failed_assumption) __atomic_store_n(call->failed_assumption, number, __ATOMIC_RELAXED);
+  if (!call->failed_assumption) return;
+  int32_t known = __atomic_load_n(call->failed_assumption, __ATOMIC_RELAXED);
+  while ((known == 0 || known > number) &&
+         !__atomic_compare_exchange_n(call->failed_assumption, &known, number, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
 }
 // An index from data, kept inside [0, extent).
 inline int64_t checked_index(const imbrex_call* call, int32_t number, int64_t index, int64_t extent) {

@@ -40,7 +40,7 @@ std::string Lowering::take(Writer& out, bool from_shared, const char* type, int6
                                "bound the index that was read from data: assume(n <= ...)",
                                {}});
   (from_shared ? shared : scratch).take(aligned(ir::mul(at_least_zero(*bound), ir::constant(element_bytes))));
-  const std::string name = symbols.names.fresh(stem);
+  std::string name = symbols.names.fresh(stem);
   out.line(fmt::format("{0}* const {1} = {2}.take<{0}>({3});", type, name, from_shared ? "shared" : "scratch",
                        symbols.text(elements)));
   return name;

@@ -46,6 +46,8 @@ struct Lowering {
   std::vector<Remark> remarks;
   std::vector<std::string> layout_checks;  // conditions on strides that views rely on
   std::vector<std::string> loop_numbers;   // C++ text of the enclosing loops' iteration numbers, for taps
+  std::vector<std::string> queues;         // of phases whose tasks idle workers help with: how many tasks, C++ text
+  bool streams = false;                    // some store before this point may go past the caches
   int assume_count = 0;                    // explicit ones met so far
   int assume_total = 0;
 

@@ -1,8 +1,9 @@
 // The kernel as all workers run it together: which statements are shared out, which one worker runs alone, and where they meet.
 //
 // Every worker walks the same statements outside `parallel` loops. A `parallel` loop there is a phase: its iterations, together
-// with those of the loops it nests perfectly, are dealt out in contiguous blocks. What is outside of any `parallel` loop is run
-// by worker 0. Before a statement that touches memory which another worker may have touched since the last barrier, of which one
+// with those of the loops it nests perfectly, are dealt out in contiguous blocks; a worker that is done helps others, where a
+// barrier lies between the dealing and the phase, and the phase runs once. What is outside of any `parallel` loop is run by
+// worker 0. Before a statement that touches memory which another worker may have touched since the last barrier, of which one
 // wrote, all wait for each other.
 #include <fmt/format.h>
 
@@ -27,6 +28,11 @@ struct Memory {
 class Phases {
  public:
   Phases(Lowering& lowering, Writer& out) : lowering_(lowering), out_(out) {}
+
+  void kernel(const ir::Block& statements) {
+    block(statements);
+    finish_streams();
+  }
 
   void block(const ir::Block& statements) {
     const std::span<const Statement> all(statements);
@@ -117,8 +123,15 @@ class Phases {
   }
 
   void wait() {
-    if (!open_.empty()) out_.line("wait_for_all(call);");
+    if (open_.empty()) return;
+    finish_streams();
+    out_.line("wait_for_all(call);");
     open_.clear();
+    has_waited_ = has_waited_ || inside_ == 0;
+  }
+
+  void finish_streams() {
+    if (lowering_.streams) out_.line("finish_streams();");
   }
 
   void scope(const ir::At& at) {
@@ -143,7 +156,9 @@ class Phases {
   void loop(const ir::Loop& loop) {
     wait();
     open_loop(lowering_, loop, out_);
+    ++inside_, ++loops_;
     scoped(loop.body);
+    --inside_, --loops_;
     lowering_.loop_numbers.pop_back();
     out_.close();
   }
@@ -151,11 +166,13 @@ class Phases {
   void branch(const ir::If& branch) {
     wait();
     out_.open("if (" + lowering_.condition(branch.condition) + ")");
+    ++inside_;
     scoped(branch.then_block);
     if (!branch.else_block.empty()) {
       out_.reopen("} else {");
       scoped(branch.else_block);
     }
+    --inside_;
     out_.close();
   }
 
@@ -236,12 +253,29 @@ class Phases {
     for (const std::string& name : scopes) out_.line("// " + name);
     out_.line("// parallel " + what);
     out_.open("");
-    const std::string part = symbols.names.fresh("part"), task = symbols.names.fresh("task_number");
-    out_.line(fmt::format("const Part {} = part_of({}, call->ith, call->nth);", part, tasks));
-    out_.open(fmt::format("for (int64_t {0} = {1}.begin; {0} < {1}.end; ++{0})", task, part));
+    const std::string task = symbols.names.fresh("task_number");
+    if (may_be_helped(nest)) {
+      const std::string name = symbols.names.fresh("tasks");
+      out_.line(fmt::format("Tasks {}(&queues[{}], worker_bytes(call->dims), call);", name, lowering_.queues.size()));
+      out_.open(fmt::format("for (int64_t {0}; ({0} = {1}.next()) >= 0;)", task, name));
+      lowering_.queues.push_back(tasks);
+    } else {
+      const std::string part = symbols.names.fresh("part");
+      out_.line(fmt::format("const Part {} = part_of({}, call->ith, call->nth);", part, tasks));
+      out_.open(fmt::format("for (int64_t {0} = {1}.begin; {0} < {1}.end; ++{0})", task, part));
+    }
     write_iteration(nest, counts, task);
     out_.close();
     out_.close();
+  }
+
+  // All workers dealt out the tasks when the kernel began, and a barrier has been since.
+  bool may_be_helped(const std::vector<const ir::Loop*>& nest) const {
+    if (!has_waited_ || loops_ > 0) return false;
+    return std::all_of(nest.begin(), nest.end(), [&](const ir::Loop* loop) {
+      const std::set<std::string> names = ir::names_in(loop->extent);
+      return std::all_of(names.begin(), names.end(), [&](const std::string& name) { return lowering_.symbols.dims.contains(name); });
+    });
   }
 
   // The outermost loop's number varies fastest: what the inner loops choose (a panel of weights) stays while rows pass by.
@@ -287,11 +321,16 @@ class Phases {
 
   Lowering& lowering_;
   Writer& out_;
-  std::vector<Memory> open_;  // since the last barrier
+  std::vector<Memory> open_;     // since the last barrier
+  bool has_waited_ = false;      // at a barrier that every run comes to
+  int inside_ = 0, loops_ = 0;   // branches and loops around; loops alone
 };
 
 }  // namespace
 
-void write_kernel_body(Lowering& lowering, Writer& out) { Phases(lowering, out).block(lowering.program.body); }
+void write_kernel_body(Lowering& lowering, Writer& out) {
+  Phases(lowering, out).kernel(lowering.program.body);
+  lowering.scratch.take(ir::constant(64 * static_cast<int64_t>(lowering.queues.size())));
+}
 
 }  // namespace imbrex::codegen

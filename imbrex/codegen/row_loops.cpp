@@ -19,6 +19,7 @@ using ir::Op;
 using Kind = RowStep::Kind;
 
 constexpr int64_t kLanes = 16, kSumLanes = 64;
+constexpr int64_t kRowsOfStage = 4;
 
 bool stores_listed_rows(const RowGroup& group) {
   const auto* store = std::get_if<ir::Store>(&group.segments.front().steps.front().statement->node);
@@ -43,11 +44,53 @@ class GroupWriter {
         reductions_(lowering, values_) {}
 
   void write() {
+    find_stages();
     place_variables();
-    const int depth = work_.depth() + 1;
+    reductions_.start_positions(group_, work_);
+    const std::string rows = symbols_.text(group_.rows);
+    if (one_row_) {
+      write_stage(0, "", work_);
+    } else if (stages_ == 1) {
+      write_stage(0, fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row_, rows), work_);
+    } else if (symbols_.at_most(group_.rows, kRowsOfStage)) {
+      values_.first_row = "0";
+      for (int stage = 0; stage < stages_; ++stage)
+        write_stage(stage, fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row_, rows), work_);
+    } else {
+      const std::string first = symbols_.names.fresh("first_row"), end = symbols_.names.fresh("end_row");
+      values_.first_row = first;
+      work_.open(fmt::format("for (int64_t {0} = 0; {0} < {1}; {0} += {2})", first, rows, kRowsOfStage));
+      work_.line(fmt::format("const int64_t {} = smaller({}, {} + {});", end, rows, first, kRowsOfStage));
+      for (int stage = 0; stage < stages_; ++stage)
+        write_stage(stage, fmt::format("for (int64_t {0} = {1}; {0} < {2}; ++{0})", row_, first, end), work_);
+      work_.close();
+    }
+    reductions_.advance_positions(group_, work_);
+  }
+
+ private:
+  // What waits for the value of a row's reduction waits long: its lanes are folded, then come a square root and a division. So it
+  // is a stage of its own, and each stage runs over a few rows: their reductions overlap, and what they hand over is still near.
+  void find_stages() {
+    bool is_reduced = false;
+    for (const Segment& segment : group_.segments) {
+      if (is_reduced && !segment.is_single() && !one_row_) {
+        ++stages_;
+        is_reduced = false;
+      }
+      stage_of_[&segment] = stages_ - 1;
+      for (const RowStep& step : segment.steps)
+        is_reduced = is_reduced || (step.kind == Kind::row_reduction && !segment.is_single());
+    }
+  }
+
+  void write_stage(int stage, const std::string& rows, Writer& out) {
+    const int depth = out.depth() + 1;
     Writer row_begin(depth), body(depth);
     values_.row_begin = &row_begin;
+    values_.begin_rows();
     for (const Segment& segment : group_.segments) {
+      if (stage_of_.at(&segment) != stage) continue;
       values_.forget_hoisted();
       values_.registers.clear();
       if (segment.is_single())
@@ -57,17 +100,14 @@ class GroupWriter {
       else
         write_columns(segment, body);
     }
-    reductions_.start_positions(group_, work_);
-    work_.open(one_row_ ? "" : fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row_, symbols_.text(group_.rows)));
+    out.open(rows);
     const std::string condition = row_condition();
-    if (!condition.empty()) work_.line("if (!" + condition + ") continue;");
-    work_.append(row_begin);
-    work_.append(body);
-    work_.close();
-    reductions_.advance_positions(group_, work_);
+    if (!condition.empty()) out.line("if (!" + condition + ") continue;");
+    out.append(row_begin);
+    out.append(body);
+    out.close();
   }
 
- private:
   template <class Visit>
   void for_each_step(Visit visit) {
     for (const Segment& segment : group_.segments)
@@ -97,13 +137,18 @@ class GroupWriter {
       VariableSymbol& variable = symbols_.variables.at(assign->name);
       const bool local = declared.contains(assign->name) && mentions[assign->name] == variable.mentions && !variable.accumulator;
       const bool in_register = local && !in_memory.contains(assign->name);
-      if (in_register && (ir::is_one(variable.columns) || segments[assign->name].size() == 1)) return;
+      std::set<int> stages;
+      for (const Segment* segment : segments[assign->name]) stages.insert(stage_of_.at(segment));
+      const bool in_one_stage = stages.size() == 1;
+      if (in_register && in_one_stage && (ir::is_one(variable.columns) || segments[assign->name].size() == 1)) return;
       if (!local || one_row_) {
         lowering_.place(declarations_, shared_, variable, step.statement->origin);
       } else if (!values_.row_buffers.contains(assign->name)) {
-        values_.row_buffers[assign->name] =
-            lowering_.take(work_, false, memory_type(variable.dtype), memory_bytes(variable.dtype), variable.columns,
-                           variable.name + "_row", step.statement->origin);
+        const ir::IndexExpr elements = in_one_stage ? variable.columns : ir::mul(ir::constant(kRowsOfStage), variable.columns);
+        const std::string buffer =
+            lowering_.take(work_, false, memory_type(variable.dtype), memory_bytes(variable.dtype), elements,
+                           variable.name + (in_one_stage ? "_row" : "_rows"), step.statement->origin);
+        values_.row_buffers[assign->name] = {buffer, in_one_stage ? "" : symbols_.operand(variable.columns)};
       }
     });
   }
@@ -182,7 +227,42 @@ class GroupWriter {
 
   void store_value(const ir::Store& store, const RowStep& step, const Place& place, Writer& out) {
     const std::string pointer = values_.row_of(store.tensor, store.slice);
-    out.line(values_.store(step.value->dtype, pointer, values_.text(step.value, place), place));
+    const Expr& e = *step.value;
+    const bool rounds = e.op == Op::cast && e.dtype == DType::bf16 && e.args[0]->dtype == DType::f32 && e.mode == ir::CastMode::rint;
+    if (rounds && place.vector)
+      store_vector(step, "bf16_rint", pointer, values_.text(e.args[0], place), place, out);
+    else if (place.vector)
+      store_vector(step, storage_suffix(e.dtype), pointer, values_.text(step.value, place), place, out);
+    else
+      out.line(values_.store(e.dtype, pointer, values_.text(step.value, place), place));
+  }
+
+  void store_vector(const RowStep& step, const std::string& form, const std::string& pointer, const std::string& value,
+                    const Place& place, Writer& out) {
+    const std::string streams = place.count.empty() ? streams_of(step) : "";
+    out.line(streams.empty() ? values_.store(form, pointer, value, place) : values_.stream(form, pointer, value, place, streams));
+  }
+
+  // The C++ bool whether a store marked `@stream` goes past the caches; "" if it never does.
+  std::string streams_of(const RowStep& step) {
+    const auto* store = std::get_if<ir::Store>(&step.statement->node);
+    if (!store || !find(step.statement->annotations, "stream")) return "";
+    const TensorSymbol& tensor = symbols_.tensors.at(store->tensor);
+    const bool has_form = tensor.dtype == DType::bf16 || tensor.dtype == DType::f32;
+    if (!has_form || !symbols_.is_multiple(store->slice.back().begin, kLanes)) return "";
+    if (const auto found = streams_.find(store->tensor); found != streams_.end()) return found->second;
+    ir::IndexExpr bytes = ir::constant(bytes_of(tensor.dtype));
+    std::string strides;
+    for (size_t axis = 0; axis < tensor.shape.size(); ++axis) {
+      bytes = ir::mul(tensor.shape[axis], bytes);
+      if (axis + 1 < tensor.shape.size())
+        strides += fmt::format("{}{} * {}", strides.empty() ? "" : " | ", tensor.strides[axis], bytes_of(tensor.dtype));
+    }
+    const std::string name = symbols_.names.fresh(store->tensor + "_streams");
+    work_.line(fmt::format("const bool {} = streams_to({}, {}, {});", name, tensor.data, symbols_.text(bytes),
+                           strides.empty() ? "0" : strides));
+    lowering_.streams = true;
+    return streams_[store->tensor] = name;
   }
 
   // Rows listed by data are stored only where they exist. Such a store is a group of its own.
@@ -318,8 +398,8 @@ class GroupWriter {
     const std::string lo = fmt::format("interleave_lo({}, {})", first, second),
                       hi = fmt::format("interleave_hi({}, {})", first, second);
     if (place.count.empty()) {
-      out.line(values_.store(moved, pointer, lo, Place{true, wide, ""}));
-      out.line(values_.store(moved, pointer, hi, Place{true, wide == "0" ? "16" : wide + " + 16", ""}));
+      store_vector(step, storage_suffix(moved), pointer, lo, Place{true, wide, ""}, out);
+      store_vector(step, storage_suffix(moved), pointer, hi, Place{true, wide == "0" ? "16" : wide + " + 16", ""}, out);
       return;
     }
     out.line(values_.store(moved, pointer, lo, Place{true, wide, fmt::format("smaller_int(2 * {}, 16)", place.count)}));
@@ -370,6 +450,9 @@ class GroupWriter {
   RowValues values_;
   RowReductions reductions_;
   std::map<const ir::Statement*, std::string> register_names_;
+  std::map<const Segment*, int> stage_of_;
+  std::map<std::string, std::string> streams_;  // by tensor
+  int stages_ = 1;
 };
 
 }  // namespace

@@ -47,7 +47,7 @@ std::string RowReductions::position_of(const RowStep& step) const {
 
 // The lanes of a sum in memory, cleared or copied where the sum starts here.
 std::string RowReductions::begin_lanes(const RowStep& step, Writer& out) {
-  const std::string lanes = values_.row_of_variable(assign_of(step)->name);
+  std::string lanes = values_.row_of_variable(assign_of(step)->name);
   if (step.value->op == Op::row_sum) {
     out.line(fmt::format("memset({}, 0, 64 * sizeof(float));", lanes));
   } else if (step.value->args[0]->name != assign_of(step)->name) {

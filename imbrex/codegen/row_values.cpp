@@ -66,8 +66,7 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
                          lowering_.symbols.text(symbol.shape[i]), symbol.strides[i]);
   }
   const bool moves = !one_row_ && !address.row_stride.empty() && !ir::is_one(ir::shape_of_slice(slice).rows);
-  const bool by_rows =
-      slice.size() >= 1 && std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
+  const bool by_rows = std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
   if (moves && !by_rows) value += " + " + product(row_, address.row_stride);
   if (is_atom(value)) return value;
   const std::string type = (symbol.written || symbol.argument < 0 ? "" : "const ") + std::string(memory_type(symbol.dtype));
@@ -75,8 +74,13 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
 }
 
 std::string RowValues::row_of_variable(const std::string& name) {
-  if (const auto buffer = row_buffers.find(name); buffer != row_buffers.end()) return buffer->second;
   const VariableSymbol& variable = lowering_.symbols.variables.at(name);
+  if (const auto buffer = row_buffers.find(name); buffer != row_buffers.end()) {
+    const auto& [pointer, width] = buffer->second;
+    if (width.empty()) return pointer;
+    const std::string row = first_row == "0" ? row_ : width == "1" ? row_ + " - " + first_row : "(" + row_ + " - " + first_row + ")";
+    return define_pointer("variable " + name, name + "_row", memory_type(variable.dtype), plus(pointer, product(row, width)));
+  }
   require(!variable.data.empty(), "a tile variable is read before it has memory");
   const bool moves = !one_row_ && !ir::is_one(variable.rows);
   const std::string type = variable.accumulator ? "float" : memory_type(variable.dtype);
@@ -92,9 +96,19 @@ std::string RowValues::load(DType dtype, const std::string& pointer, const Place
 }
 
 std::string RowValues::store(DType dtype, const std::string& pointer, const std::string& value, const Place& place) const {
-  if (!place.vector) return fmt::format("store_{}_s({}, {});", storage_suffix(dtype), pointer, value);
+  return store(storage_suffix(dtype), pointer, value, place);
+}
+
+std::string RowValues::store(const std::string& form, const std::string& pointer, const std::string& value,
+                             const Place& place) const {
+  if (!place.vector) return fmt::format("store_{}_s({}, {});", form, pointer, value);
   const std::string count = place.count.empty() ? "" : ", " + place.count;
-  return fmt::format("store_{}({}, {}{});", storage_suffix(dtype), plus(pointer, place.column), value, count);
+  return fmt::format("store_{}({}, {}{});", form, plus(pointer, place.column), value, count);
+}
+
+std::string RowValues::stream(const std::string& form, const std::string& pointer, const std::string& value, const Place& place,
+                              const std::string& streams) const {
+  return fmt::format("stream_{}({}, {}, {});", form, plus(pointer, place.column), value, streams);
 }
 
 std::string RowValues::leaf_pointer(const ExprPtr& leaf) {
@@ -134,7 +148,7 @@ std::string RowValues::gathered(const ExprPtr& e, const Place& place) {
 std::string RowValues::broadcast(const ExprPtr& e) {
   const std::string value = single(e);
   const char* function = is_float(e->dtype) ? "broadcast" : e->dtype == DType::boolean ? "broadcast_m" : "broadcast_i";
-  const std::string all = fmt::format("{}({})", function, value);
+  std::string all = fmt::format("{}({})", function, value);
   if (e->op == Op::constant) return all;
   const auto found = hoisted_.find(all);
   if (found != hoisted_.end()) return found->second;
@@ -179,7 +193,7 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
   std::string function = function_of(*e);
   const bool rounds = e->op == Op::cast && e->args[0]->dtype != DType::boolean;
   if (!place.vector && rounds && !function.empty()) function += "_s";  // the header's name of the cast of one value
-  const std::string value = function.empty() ? arguments : function + "(" + arguments + ")";
+  std::string value = function.empty() ? arguments : function + "(" + arguments + ")";
   const bool narrows = e->op == Op::cast && (e->dtype == DType::int8 || e->dtype == DType::uint8) &&
                        e->args[0]->dtype != e->dtype && e->args[0]->dtype != DType::boolean;
   if (!narrows) return value;

@@ -27,13 +27,24 @@ class RowValues {
   std::string row_of(const std::string& tensor, const std::vector<ir::Axis>& slice);
   std::string row_of_variable(const std::string& name);
   std::string store(ir::DType dtype, const std::string& pointer, const std::string& value, const Place& place) const;
+  std::string store(const std::string& form, const std::string& pointer, const std::string& value, const Place& place) const;
+  // Sixteen lanes, past the caches if the C++ bool `streams` holds.
+  std::string stream(const std::string& form, const std::string& pointer, const std::string& value, const Place& place,
+                     const std::string& streams) const;
 
   Writer* row_begin = nullptr;                            // definitions that every pass of this row may use
   Writer* before_loop = nullptr;                          // broadcasts of single values, before the loop over columns
   std::map<std::string, std::string> scalars, registers;  // variables that live in C++ variables now
-  std::map<std::string, std::string> row_buffers;         // variables that have memory for one row
+  // Memory of a variable for one row, or (width not "") for each of a few rows, from `first_row` on.
+  struct RowBuffer {
+    std::string pointer, width;
+  };
+  std::map<std::string, RowBuffer> row_buffers;
+  std::string first_row;
 
   void forget_hoisted() { hoisted_.clear(); }
+  // A new loop over rows: nothing is known in it yet but memory.
+  void begin_rows() { pointers_.clear(), scalars.clear(); }
 
  private:
   std::string load(ir::DType dtype, const std::string& pointer, const Place& place) const;

@@ -87,7 +87,7 @@ class Splitter {
 
   std::string fresh(const std::string& stem) {
     for (int i = 1;; ++i) {
-      const std::string name = stem + "_" + std::to_string(i);
+      std::string name = stem + "_" + std::to_string(i);
       if (used_.insert(name).second) return name;
     }
   }

@@ -200,6 +200,16 @@ bool Symbols::is_multiple(const IndexExpr& e, int64_t of) const {
   }
 }
 
+bool Symbols::at_most(const IndexExpr& e, int64_t limit) const {
+  switch (e->kind) {
+    case Kind::constant: return e->value <= limit;
+    case Kind::span_size: return loops.at(e->name).tile <= limit;
+    case Kind::min: return at_most(e->a, limit) || at_most(e->b, limit);
+    case Kind::max: return at_most(e->a, limit) && at_most(e->b, limit);
+    default: return false;
+  }
+}
+
 bool Symbols::depends_on_data(const IndexExpr& e) const {
   for (const std::string& name : ir::names_in(e))
     if (!dims.contains(name)) {

@@ -60,6 +60,7 @@ struct Symbols {
   std::optional<int64_t> fixed(
       const ir::IndexExpr& e) const;  // a constant, also where it is the size of spans that are all whole
   bool is_multiple(const ir::IndexExpr& e, int64_t of) const;  // proven
+  bool at_most(const ir::IndexExpr& e, int64_t limit) const;   // proven
   bool depends_on_data(const ir::IndexExpr& e) const;
 };
 

@@ -309,8 +309,6 @@ void Machine::execute(const ir::AssumeDistinct& assume) {
 
 int64_t Machine::index(const ir::IndexExpr& e) const {
   using Kind = ir::Index::Kind;
-  if ((e->kind == Kind::floor_div || e->kind == Kind::mod) && index(e->b) == 0)
-    fault("index-division", fmt::format("{} divides by zero", ir::to_text(e)), "divide by a positive constant");
   return ir::evaluate(e, [this](const ir::Index& leaf) {
     const auto value = indices_.find(leaf.name);
     require(value != indices_.end(), "an index name has a value");
@@ -367,6 +365,7 @@ Tile Machine::compute(const ir::Expr& e) {
   };
   const auto tiles = [&] {
     std::vector<Tile> parts;
+    parts.reserve(args.size());
     for (const TilePtr& arg : args) parts.push_back(*arg);
     return parts;
   };

@@ -325,7 +325,7 @@ Statement Parser::loop(Loop::Kind kind) {
   result.kind = kind;
   if (kind == Loop::Kind::pipeline) {
     expect("(");
-    result.stages = static_cast<int>(expect_integer("the number of stages", 1, 64));
+    result.stages = static_cast<int>(expect_integer("the number of stages", 1, kMaxStages));
     expect(")");
   }
   const int line = peek().line;

@@ -56,7 +56,9 @@ class Parser {
   std::string expect_string(const char* what);
   [[noreturn]] void fail(const std::string& message, const std::string& hint, const char* id = "tile-syntax") const;
   [[noreturn]] void fail_expected(const std::string& what) const {
-    fail(fmt::format("expected {}, and got {}", what, describe(peek())), "");
+    fail(fmt::format("expected {}, and got {}", what, describe(peek())),
+         fmt::format("before or in place of {}, what is expected; docs/language.md shows each statement and operation",
+                     describe(peek())));
   }
 
   Written here();

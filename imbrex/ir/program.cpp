@@ -138,7 +138,7 @@ ExprPtr make_accumulating_sum(Op op, ExprPtr acc, ExprPtr x, const Written& writ
     fail(written, "shape-mismatch",
          fmt::format("{} of {} needs an accumulator {}, and got {}", name_of(op), describe(x), shape_text(rows, columns),
                      describe(acc)),
-         fmt::format("make it zeros({}, {})", name_of(x->dtype), shape_text(rows, columns)));
+         fmt::format("begin it with zeros of {} {}", name_of(x->dtype), shape_text(rows, columns)));
   return node(op, x->dtype, rows, columns, {acc, x}, written);
 }
 
@@ -164,7 +164,7 @@ ExprPtr make_product(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool t
   if (acc && (acc->dtype != dtype || !same(acc->rows, rows) || !same(acc->columns, columns)))
     fail(written, "shape-mismatch",
          fmt::format("matmul_acc adds {} {} to {}", name_of(dtype), shape_text(rows, columns), describe(acc)),
-         fmt::format("make the accumulator zeros({}, {})", name_of(dtype), shape_text(rows, columns)));
+         fmt::format("begin the accumulator with zeros of {} {}", name_of(dtype), shape_text(rows, columns)));
   const Op op = acc ? Op::matmul_acc : Op::matmul;
   std::vector<ExprPtr> args;
   if (acc) args.push_back(std::move(acc));
@@ -181,7 +181,7 @@ ExprPtr make_half(Op op, ExprPtr x, const Written& written) {
   if (!n || *n % 2 != 0)
     fail(written, "shape-mismatch",
          fmt::format("{} of {}: the number of columns must be a constant, and even", name_of(op), describe(x)),
-         "slice the columns with constants");
+         "slice the columns with constants, an even number of them");
   return node(op, x->dtype, x->rows, constant(*n / 2), {x}, written);
 }
 

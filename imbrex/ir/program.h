@@ -188,10 +188,12 @@ struct ReadIndex {
   std::vector<IndexExpr> position;
 };  // int32 element as an index variable
 
+inline constexpr int kMaxStages = 64;
+
 struct Loop {
   enum class Kind : uint8_t { parallel, range, pipeline };
   Kind kind = Kind::range;
-  int stages = 0;  // pipeline
+  int stages = 0;  // pipeline: 1 to kMaxStages
   std::string variable;
   // Integers: variable runs over begin .. begin + extent - 1. Tiles (tile > 0): variable is a span; iteration i has
   // .index = i, .begin = begin + i * tile, .size = min(tile, extent - i * tile); there are ceil(extent / tile) iterations.

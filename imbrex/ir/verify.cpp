@@ -26,6 +26,7 @@ struct Named {
   int origin = -1;
   int parallel_depth = 0;  // the parallel loops around its declaration
   bool visible = true;
+  bool is_dim = false;
 };
 
 std::string shape_text(const std::vector<IndexExpr>& shape) {
@@ -55,6 +56,7 @@ class Verifier {
   const Named* use(const std::string& name, Kind kind);
 
   void tensor(const Tensor& t);
+  bool is_positive(const IndexExpr& e) const;
   void index(const IndexExpr& e);
   void indices(const std::vector<IndexExpr>& list) {
     for (const IndexExpr& e : list) index(e);
@@ -153,6 +155,23 @@ void Verifier::tensor(const Tensor& t) {
 
 int depth_of(const IndexExpr& e) { return e ? 1 + std::max(depth_of(e->a), depth_of(e->b)) : 0; }
 
+// Whatever the call's dimensions are. Nothing but such a number may divide, so that no data and no loop can divide by zero.
+bool Verifier::is_positive(const IndexExpr& e) const {
+  using Op = Index::Kind;
+  switch (e->kind) {
+    case Op::constant: return e->value >= 1;
+    case Op::name: {
+      const auto found = names_.find(e->name);
+      return found != names_.end() && found->second.is_dim;
+    }
+    case Op::add:
+    case Op::mul:
+    case Op::min: return is_positive(e->a) && is_positive(e->b);
+    case Op::max: return is_positive(e->a) || is_positive(e->b);
+    default: return false;
+  }
+}
+
 void Verifier::index(const IndexExpr& e) {
   require(e != nullptr, "an index expression is missing");
   if (index_nodes(e) > kMaxIndexNodes || 2 * depth_of(e) + nesting_ > kMaxNesting) {
@@ -167,8 +186,9 @@ void Verifier::index(const IndexExpr& e) {
       use(x->name, x->kind == Op::name ? Kind::index : Kind::span);
       return;
     }
-    if ((x->kind == Op::floor_div || x->kind == Op::mod) && constant_value(x->b).value_or(1) < 1)
-      report("index-divisor", fmt::format("the divisor of {} is not positive", to_text(x)), "divide by a positive number");
+    if ((x->kind == Op::floor_div || x->kind == Op::mod) && !is_positive(x->b))
+      report("index-divisor", fmt::format("the divisor of {} is not known to be positive", to_text(x)),
+             "divide by a positive number, or by dimensions, which are at least 1");
     walk(x->a);
     walk(x->b);
   };
@@ -212,7 +232,7 @@ void Verifier::by_axis(const Axis& axis) {
     report("by-tile",
            fmt::format("'by {}' needs an int32 tile [m, 1] or [1, m], and got {}", axis.tile,
                        described(rows->dtype, rows->shape[0], rows->shape[1])),
-           "take one row or column of it");
+           rows->dtype == DType::int32 ? "take one row or column of it" : "load the numbers from an int32 tensor");
 }
 
 // The tensor, if it exists and the slice has its rank.
@@ -348,9 +368,9 @@ void Verifier::visit(const Loop& x, int depth) {
   index(x.begin);
   index(x.extent);
   if (x.tile < 0) report("tile-size", fmt::format("tiles of {} elements", x.tile), "give a positive tile size");
-  if (x.kind == Loop::Kind::pipeline && (x.stages < 1 || x.stages > 64))
+  if (x.kind == Loop::Kind::pipeline && (x.stages < 1 || x.stages > kMaxStages))
     report("pipeline-stages", fmt::format("a pipeline of {} stages", x.stages),
-           "give 1 to 64 stages; 2 overlaps loads and arithmetic");
+           fmt::format("give 1 to {} stages; 2 overlaps loads and arithmetic", kMaxStages));
   require(x.tile == 0 || !x.of_span.empty() || constant_value(x.begin) == 0, "tiles start at zero, or are those of a span");
   declare(x.variable, {x.tile > 0 ? Kind::span : Kind::index, DType::int32, {}, Role::temporary, {}, -1, 0, true});
   const bool parallel = x.kind == Loop::Kind::parallel;
@@ -388,7 +408,9 @@ void Verifier::block(const Block& body, int depth) {
 std::vector<Diagnostic> Verifier::run() {
   for (const Dim& dim : program_.dims) {
     origin_ = dim.origin;
-    declare(dim.name, {});
+    Named named;
+    named.is_dim = true;
+    declare(dim.name, named);
     if (dim.typical < 0 || (dim.max && (*dim.max < 1 || dim.typical > *dim.max)))
       report("dim-bounds",
              fmt::format("dimension '{}' is typically {} and at most {}", dim.name, dim.typical, dim.max.value_or(0)),

@@ -68,9 +68,9 @@ void counted_loop(const LoopHead& head, const Range& domain, const IndexBody& bo
 }
 
 LoopHead pipelined(Int stages, const std::source_location& where) {
-  if (stages < 1 || stages > 1024)
+  if (stages < 1 || stages > ir::kMaxStages)
     recording::fail(where, "pipeline-stages", fmt::format("a pipeline of {} stages", stages),
-                    "give a number of stages from 1 to 1024");
+                    fmt::format("give a number of stages from 1 to {}", ir::kMaxStages));
   return {ir::Loop::Kind::pipeline, static_cast<int>(stages)};
 }
 

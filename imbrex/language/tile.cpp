@@ -1,5 +1,7 @@
 #include "imbrex/language/tile.h"
 
+#include <fmt/format.h>
+
 #include "imbrex/language/recorder.h"
 
 namespace imbrex {
@@ -9,6 +11,13 @@ using recording::Recorder;
 using recording::Value;
 
 Recorder& recorder(const Value& value, const char* what) { return Recorder::current(value.where, what); }
+
+// A tile's variable, unless it was moved away.
+const std::shared_ptr<recording::Variable>& alive(const std::shared_ptr<recording::Variable>& variable,
+                                                  const std::source_location& where = {}) {
+  if (!variable) recording::fail(where, "tile-moved", "this tile was moved away", "use the tile that it was moved to");
+  return variable;
+}
 
 // A C++ number takes the type of the operand beside it where it is a value of that type.
 void adapt(Recorder& recorder, Value& number, const ir::ExprPtr& other) {
@@ -67,12 +76,14 @@ Tile::Tile(Slice&& slice, std::source_location where) {
 
 void Tile::rebind(Value value) {
   Recorder& recorder = ::imbrex::recorder(value, "a tile");
-  if (!variable_) recording::fail(value.where, "tile-moved", "this tile was moved away", "use the tile that it was moved to");
+  alive(variable_, value.where);
   ir::ExprPtr expr =
       value.is_number ? recorder.filled(value, variable_->dtype, variable_->rows, variable_->columns) : recorder.take(value);
   recorder.rebind(variable_, std::move(expr), value.where);
 }
 
+// `a = a` is a statement of the program like any other.
+// NOLINTNEXTLINE(bugprone-unhandled-self-assignment)
 Tile& Tile::operator=(const Tile& other) {
   const std::source_location nowhere;
   Recorder& recorder = Recorder::current(nowhere, "a tile");
@@ -80,8 +91,7 @@ Tile& Tile::operator=(const Tile& other) {
   return *this;
 }
 Tile& Tile::operator=(Tile&& other) {
-  if (!other.variable_) recording::fail({}, "tile-moved", "this tile was moved away", "use the tile that it was moved to");
-  rebind({nullptr, other.variable_, other.variable_->where});
+  rebind({nullptr, alive(other.variable_), other.variable_->where});
   return *this;
 }
 Tile& Tile::operator=(Slice&& slice) { return *this = Operand(std::move(slice), Recorder::where_of(slice)); }
@@ -117,6 +127,7 @@ Tile& Tile::operator*=(Operand value) { return *this = *this * std::move(value);
 Tile& Tile::operator/=(Operand value) { return *this = *this / std::move(value); }
 
 Tile Tile::named(std::string name) && {
+  alive(variable_);
   if (!recording::is_name(name))
     recording::fail(variable_->where, "bad-name", "'" + name + "' cannot be a name",
                     "use letters, digits and _, not beginning with a digit, and no word of the language");
@@ -124,11 +135,11 @@ Tile Tile::named(std::string name) && {
   return std::move(*this);
 }
 
-DType Tile::dtype() const { return variable_->dtype; }
-Index Tile::rows() const { return Index(variable_->rows); }
-Index Tile::columns() const { return Index(variable_->columns); }
+DType Tile::dtype() const { return alive(variable_)->dtype; }
+Index Tile::rows() const { return Index(alive(variable_)->rows); }
+Index Tile::columns() const { return Index(alive(variable_)->columns); }
 
-ByTile by(const Tile& rows) { return {Recorder::variable_of(rows)}; }
+ByTile by(const Tile& rows) { return {alive(Recorder::variable_of(rows))}; }
 
 // ---- slices -------------------------------------------------------------------------------------------------------------------
 
@@ -160,7 +171,12 @@ Slice Tensor::slice(const std::vector<AxisArgument>& arguments) const {
 const std::string& Tensor::name() const { return entry_->name; }
 DType Tensor::dtype() const { return entry_->dtype; }
 Int Tensor::rank() const { return static_cast<Int>(entry_->shape.size()); }
-Index Tensor::extent(Int axis) const { return Index(entry_->shape.at(static_cast<size_t>(axis))); }
+Index Tensor::extent(Int axis, std::source_location where) const {
+  if (axis < 0 || axis >= rank())
+    recording::fail(where, "slice-rank", fmt::format("axis {} of '{}', which has {} axes", axis, name(), rank()),
+                    fmt::format("give an axis from 0 to {}", rank() - 1));
+  return Index(entry_->shape[static_cast<size_t>(axis)]);
+}
 
 void Slice::operator=(Operand value) && {
   Recorder::current(where_, "a store").store(*this, std::move(Recorder::value_of(value)));
@@ -174,7 +190,7 @@ void Slice::operator=(Slice&& other) && {
 
 Operand::Operand(const Tile& tile, std::source_location where) : value_(Recorder::current(where, "a tile").use(tile, where)) {}
 Operand::Operand(Tile&& tile, std::source_location where) : value_{nullptr, tile.variable_, where} {
-  if (!tile.variable_) recording::fail(where, "tile-moved", "this tile was moved away", "use the tile that it was moved to");
+  alive(tile.variable_, where);
 }
 Operand::Operand(Slice&& slice, std::source_location where) : value_(Recorder::current(where, "a load").load(slice)) {}
 Operand::Operand(const Index& index, std::source_location where)

@@ -118,7 +118,8 @@ class Tensor {
   const std::string& name() const;
   DType dtype() const;
   Int rank() const;
-  Index extent(Int axis) const;  // 0 <= axis < rank
+  // 0 <= axis < rank ("slice-rank").
+  Index extent(Int axis, std::source_location where = std::source_location::current()) const;
 
  private:
   friend class recording::Recorder;

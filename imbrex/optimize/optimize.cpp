@@ -8,6 +8,7 @@
 #include "imbrex/optimize/pins.h"
 #include "imbrex/optimize/pipeline.h"
 #include "imbrex/optimize/segments.h"
+#include "imbrex/optimize/stream_stores.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -63,7 +64,7 @@ Optimized optimize(const ir::Program& program, const Machine& machine) {
   ir::verify_or_throw(segmented.program);
   result.is_scheduled = true;
   result.choices = std::move(segmented.choices);
-  result.program = std::move(segmented.program);
+  result.program = stream_stores(segmented.program);
   std::stable_sort(result.apart.begin(), result.apart.end(),
                    [](const Apart& a, const Apart& b) { return a.where.line < b.where.line; });
   result.scopes_after = count_scopes(result.program);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/chunks_as_tiles.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -11,11 +12,13 @@ namespace {
 using namespace imbrex::ir;
 using Kind = Index::Kind;
 
-bool is_begin_of(const IndexExpr& e, const std::string& span) { return e->kind == Kind::span_begin && e->name == span; }
 bool is_size_of(const IndexExpr& e, const std::string& span) { return e->kind == Kind::span_size && e->name == span; }
 bool mentions(const IndexExpr& e, const std::string& span) { return e && names_in(e).contains(span); }
-bool is_span_axis(const Axis& axis, const std::string& span) {
-  return axis.kind == Axis::Kind::range && is_begin_of(axis.begin, span) && is_size_of(axis.size, span);
+// Where the span lies on the axis from: 0 for `d`, `h * 512` for the window `h * 512 + d.begin +: d.size`. None for any other
+// axis.
+std::optional<IndexExpr> offset_on(const Axis& axis, const std::string& span) {
+  if (axis.kind != Axis::Kind::range || !is_size_of(axis.size, span)) return std::nullopt;
+  return offset_from_span(axis.begin, span);
 }
 
 // Whether one loop's iterations are chunks of whole operations.
@@ -37,7 +40,8 @@ class Chunks {
  private:
   struct Access {
     std::string tensor;
-    int axis = -1;  // the one that is the span; -1: none
+    int axis = -1;     // the one that is the span; -1: none
+    IndexExpr offset;  // of the span on that axis
   };
 
   bool statement_holds(const Statement& statement) {
@@ -90,7 +94,7 @@ class Chunks {
       case Op::variable: ++reads_[e.name]; return true;
       case Op::load: return slice_holds(e.name, e.slice);
       case Op::index: return !mentions(e.index, span_);
-      case Op::iota: return columns ? is_begin_of(e.index, span_) : !mentions(e.index, span_);
+      case Op::iota: return columns ? offset_from_span(e.index, span_).has_value() : !mentions(e.index, span_);
       case Op::row_sum:
       case Op::row_max:
       case Op::row_min: return !arg_columns(0);
@@ -114,12 +118,13 @@ class Chunks {
   }
 
   bool slice_holds(const std::string& tensor, const std::vector<Axis>& slice) {
-    Access access{tensor, -1};
+    Access access{tensor, -1, nullptr};
     for (size_t i = 0; i < slice.size(); ++i) {
       const Axis& axis = slice[i];
-      if (is_span_axis(axis, span_)) {
+      if (const auto offset = offset_on(axis, span_)) {
         if (access.axis >= 0) return false;
         access.axis = static_cast<int>(i);
+        access.offset = *offset;
       } else if (axis.kind == Axis::Kind::by) {
         ++reads_[axis.tile];
       } else if (mentions(axis.begin, span_) || mentions(axis.size, span_)) {
@@ -130,14 +135,17 @@ class Chunks {
     return true;
   }
 
-  // Every access to a tensor that is stored to has the span on the same axis: iterations touch different elements.
+  // Every access to a tensor that is stored to has the span at the same place of the same axis: iterations touch different
+  // elements.
   bool stores_stay_in_their_chunk() const {
     std::map<std::string, Access> first;
     for (const Access& access : accesses_) {
       const std::string base = base_of(access.tensor);
       if (!stored_.contains(base)) continue;
       const Access& expected = first.try_emplace(base, access).first->second;
-      if (access.axis < 0 || access.axis != expected.axis || access.tensor != expected.tensor) return false;
+      if (access.axis < 0 || access.axis != expected.axis || access.tensor != expected.tensor ||
+          !ir::same(access.offset, expected.offset))
+        return false;
     }
     return true;
   }
@@ -184,16 +192,25 @@ class Unchunk {
       }
       auto* loop = std::get_if<Loop>(&statement.node);
       if (loop) loop->body = block(loop->body);
-      if (loop && loop->kind != Loop::Kind::parallel && loop->tile > 0 && Chunks(*loop, base_of_view_).hold())
-        append_whole(*loop, result);
-      else
-        result.push_back(std::move(statement));
+      if (loop && loop->kind != Loop::Kind::parallel && append_whole(*loop, result)) continue;
+      result.push_back(std::move(statement));
     }
     return result;
   }
 
  private:
-  static void append_whole(const Loop& loop, Block& result) {
+  // Whether the loop was one over chunks.
+  bool append_whole(const Loop& loop, Block& result) const {
+    if (loop.tile > 0) {
+      if (!Chunks(loop, base_of_view_).hold()) return false;
+      append_body(loop, result);
+      return true;
+    }
+    const std::optional<Loop> tiled = chunks_as_tiles(loop);
+    return tiled && append_whole(*tiled, result);
+  }
+
+  static void append_body(const Loop& loop, Block& result) {
     const auto whole = [&](const Index& leaf) -> std::optional<IndexExpr> {
       if (leaf.name != loop.variable) return std::nullopt;
       return leaf.kind == Kind::span_begin ? loop.begin : loop.extent;

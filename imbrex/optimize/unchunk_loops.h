@@ -1,5 +1,7 @@
 // A range or pipeline over tiles of an axis whose body works on that axis chunk by chunk becomes its body over the whole axis: a
-// K-loop of matmul_acc one product, chunked row_sum_acc one sum, chunked elementwise work whole rows. Inner loops go first.
+// K-loop of matmul_acc one product, chunked row_sum_acc one sum, chunked elementwise work whole rows. The chunks may be a window
+// of the axis, `h * 512 + d.begin +: d.size`, and may be numbered by integers, `i * 64 +: 64` (chunks_as_tiles). Inner loops go
+// first.
 //
 // Requires: a verified program. Guarantees: the same bits: chunking is not meaning (docs/semantics.md), and the conditions below
 // make iterations independent but for what they accumulate. Destroys: the loop, with its annotations. Stands behind

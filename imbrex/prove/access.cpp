@@ -49,6 +49,10 @@ struct Walk {
     guards.resize(visible_guards);
   }
 
+  bool is_outside_loops() const {
+    return std::none_of(binders.begin(), binders.end(), [](const Binder& binder) { return binder.loop; });
+  }
+
   void visit(const ir::CreateTensor& node, const ir::Statement& s) { declare(node.tensor, s.origin); }
   void visit(const ir::View& node, const ir::Statement&) { tensors[node.name] = {tensors.at(node.base).memory, node.shape}; }
   void visit(const ir::Assign& node, const ir::Statement&) {
@@ -64,13 +68,14 @@ struct Walk {
     std::vector<ir::Axis> slice;
     for (const ir::IndexExpr& position : node.position) slice.push_back({ir::Axis::Kind::point, position, ir::constant(1), {}});
     access(node.tensor, slice, false, s.origin);
+    if (is_outside_loops()) out.single_indices.insert(node.name);
     binders.push_back({node.name, nullptr, s.origin});
   }
   void visit(const ir::Assume& node, const ir::Statement&) {
     const Guard guard{&node.condition, true, true};
     guards.push_back(guard);
     out.assumptions.push_back(guard);
-    if (binders.empty() && std::none_of(guards.begin(), guards.end(), [](const Guard& g) { return !g.assumed; }))
+    if (is_outside_loops() && std::none_of(guards.begin(), guards.end(), [](const Guard& g) { return !g.assumed; }))
       out.of_dimensions.push_back(guard);
   }
   void visit(const ir::At& node, const ir::Statement&) {

@@ -67,8 +67,9 @@ struct Accesses {
   std::deque<Access> all;                        // in program order
   std::vector<TileGather> gathers;
   std::vector<ParallelLoop> parallel_loops;
-  std::vector<Guard> assumptions;            // every `assume`, in program order
-  std::vector<Guard> of_dimensions;          // those about dimensions alone that always run: they restrict the whole program
+  std::vector<Guard> assumptions;    // every `assume`, in program order
+  std::vector<Guard> of_dimensions;  // those outside loops that always run: what they leave of the dimensions holds everywhere
+  std::set<std::string> single_indices;      // indices read from data outside loops
   std::map<std::string, ir::ExprPtr> tiles;  // the value by which each tile variable is declared
   std::set<std::string> rebound;             // tile variables that get other values later
   std::vector<std::string> distinct;         // tile variables declared distinct

@@ -109,14 +109,16 @@ isl::pw_aff Frame::value(const IndexExpr& e) const {
     case Kind::mul: {
       const auto a = ir::constant_value(e->a), b = ir::constant_value(e->b);
       if (!a && !b) throw NotAffine{e};
-      return isl::manage(isl_pw_aff_scale_val(value(a ? e->b : e->a).release(), number(a ? *a : *b)));
+      isl::pw_aff factor = value(a ? e->b : e->a);
+      return isl::manage(isl_pw_aff_scale_val(factor.release(), number(a ? *a : *b)));
     }
     case Kind::floor_div:
     case Kind::mod: {
       const auto divisor = ir::constant_value(e->b);
       if (!divisor || *divisor <= 0) throw NotAffine{e};
-      if (e->kind == Kind::mod) return isl::manage(isl_pw_aff_mod_val(value(e->a).release(), number(*divisor)));
-      return isl::manage(isl_pw_aff_floor(isl_pw_aff_scale_down_val(value(e->a).release(), number(*divisor))));
+      isl::pw_aff dividend = value(e->a);
+      if (e->kind == Kind::mod) return isl::manage(isl_pw_aff_mod_val(dividend.release(), number(*divisor)));
+      return isl::manage(isl_pw_aff_floor(isl_pw_aff_scale_down_val(dividend.release(), number(*divisor))));
     }
     default: throw InternalError("spans are resolved before they are values");
   }
@@ -127,7 +129,9 @@ isl::set Frame::resolved_less_equal(const IndexExpr& a, const IndexExpr& b) cons
   IndexExpr x, y;
   if (split(b, Kind::min, x, y)) return resolved_less_equal(a, x).intersect(resolved_less_equal(a, y));
   if (split(a, Kind::max, x, y)) return resolved_less_equal(x, b).intersect(resolved_less_equal(y, b));
-  return isl::manage(isl_pw_aff_le_set(value(a).release(), value(b).release()));
+  // Both before either is released: a value that is not affine throws.
+  isl::pw_aff left = value(a), right = value(b);
+  return isl::manage(isl_pw_aff_le_set(left.release(), right.release()));
 }
 
 isl::set Frame::less_equal(const IndexExpr& a, const IndexExpr& b, const Fixed& fixed) const {
@@ -139,7 +143,8 @@ isl::set Frame::less(const IndexExpr& a, const IndexExpr& b, const Fixed& fixed)
 }
 
 isl::set Frame::equal(const IndexExpr& a, const IndexExpr& b, const Fixed& fixed) const {
-  return isl::manage(isl_pw_aff_eq_set(value(resolve(a, *loops_, fixed)).release(), value(resolve(b, *loops_, fixed)).release()));
+  isl::pw_aff left = value(resolve(a, *loops_, fixed)), right = value(resolve(b, *loops_, fixed));
+  return isl::manage(isl_pw_aff_eq_set(left.release(), right.release()));
 }
 
 isl::set Frame::between(const IndexExpr& begin, const IndexExpr& e, const IndexExpr& end, const Fixed& fixed) const {

@@ -155,13 +155,26 @@ Interval interval_of(const Subject& subject, const std::vector<Guard>& guards, c
     }
     case ir::Op::add: return unless_wrapped({arg(0).least + arg(1).least, arg(0).greatest + arg(1).greatest});
     case ir::Op::sub: return unless_wrapped({arg(0).least - arg(1).greatest, arg(0).greatest - arg(1).least});
+    case ir::Op::neg: return unless_wrapped({-arg(0).greatest, -arg(0).least});
+    case ir::Op::mul: {
+      const Interval a = arg(0), b = arg(1);
+      const auto [least, greatest] =
+          std::minmax({a.least * b.least, a.least * b.greatest, a.greatest * b.least, a.greatest * b.greatest});
+      return unless_wrapped({least, greatest});
+    }
     case ir::Op::min: return {std::min(arg(0).least, arg(1).least), std::min(arg(0).greatest, arg(1).greatest)};
     case ir::Op::max: return {std::max(arg(0).least, arg(1).least), std::max(arg(0).greatest, arg(1).greatest)};
     case ir::Op::select: return both(arg(1), arg(2));
     case ir::Op::reshape:
     case ir::Op::transpose:
+    case ir::Op::repeat_rows:
+    case ir::Op::columns:
     case ir::Op::even:
-    case ir::Op::odd: return arg(0);
+    case ir::Op::odd:
+    case ir::Op::row_max:
+    case ir::Op::row_min:
+    case ir::Op::col_max:
+    case ir::Op::col_min: return arg(0);
     case ir::Op::interleave:
     case ir::Op::concat_rows:
     case ir::Op::concat_columns: {

@@ -60,6 +60,7 @@ struct Tracker {
     int64_t copies;
   };
   std::vector<OpenLoop> open;
+  std::map<std::string, size_t> copies_of;  // in the memory of the other kind of unit
 
   int64_t copies() const { return open.empty() ? 1 : open.back().copies; }
 
@@ -115,14 +116,27 @@ struct Tracker {
       if (is_cube_operand(e, i)) {
         const bool in_mat =
             arg.op == ir::Op::load || (arg.op == ir::Op::variable && cube.is_loaded(arg.name) && cube.is_factor(arg.name));
-        if (!in_mat) allocate(arg, MemoryKind::mat, factor_name(arg), origin);
+        if (!in_mat) copy(arg, MemoryKind::mat, origin);
         const bool left = i == (e.op == ir::Op::matmul ? 0u : 1u);
         const size_t piece = allocate(arg, left ? MemoryKind::left : MemoryKind::right, factor_name(arg), origin);
         scope.buffers[piece].most_bytes = half_of(left ? MemoryKind::left : MemoryKind::right);
       } else if (cube.holds(arg) && e.op != ir::Op::matmul_acc) {
-        allocate(arg, MemoryKind::vec, factor_name(arg), origin);
+        copy(arg, MemoryKind::vec, origin);
       }
     }
+  }
+
+  // A variable's copy stays for its later uses, until the variable gets another value.
+  void copy(const ir::Expr& e, MemoryKind memory, int origin) {
+    if (e.op != ir::Op::variable) {
+      allocate(e, memory, factor_name(e), origin);
+      return;
+    }
+    const auto known = copies_of.find(e.name);
+    if (known == copies_of.end())
+      copies_of[e.name] = allocate(e, memory, factor_name(e), origin);
+    else
+      scope.buffers[known->second].last = scope.steps;
   }
 
   static std::string factor_name(const ir::Expr& e) {
@@ -132,6 +146,7 @@ struct Tracker {
   void assign(const ir::Assign& node, int origin) {
     const bool factor = cube.is_loaded(node.name) && cube.is_factor(node.name);
     std::optional<size_t> result = value(node.value, origin, factor);
+    copies_of.erase(node.name);
     if (!node.declares) {
       // A product goes into the accumulator that it replaces.
       if (result && node.value->op == ir::Op::matmul && *result + 1 == scope.buffers.size()) scope.buffers.pop_back();
@@ -188,9 +203,13 @@ struct Tracker {
 
 }  // namespace
 
+Quantity worst_extent(const IndexExpr& e, const LoopsByName& loops, const TileSizes& other_tiles) {
+  return Quantity::of(worst(e, loops, other_tiles));
+}
+
 Quantity Buffer::bytes(const LoopsByName& loops, const TileSizes& other_tiles) const {
-  const Quantity all = Quantity::of(worst(rows, loops, other_tiles)) * Quantity::of(worst(columns, loops, other_tiles)) *
-                       Quantity(bytes_of(dtype) * copies);
+  const Quantity all =
+      worst_extent(rows, loops, other_tiles) * worst_extent(columns, loops, other_tiles) * Quantity(bytes_of(dtype) * copies);
   if (most_bytes == 0) return all;
   const auto known = all.at({});
   return known && *known < most_bytes ? all : Quantity(most_bytes);
@@ -205,7 +224,7 @@ std::vector<ScopeBuffers> buffers_of_scopes(const ir::Program& program, const ta
       if (const auto* at = std::get_if<ir::At>(&statement.node)) {
         ScopeBuffers scope;
         scope.name = at->name, scope.origin = statement.origin, scope.loops_around = loops;
-        Tracker{machine, cube, scope, {}, {}}.block(at->body);
+        Tracker{machine, cube, scope, {}, {}, {}}.block(at->body);
         scopes.push_back(std::move(scope));
       } else if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) {
         loops.push_back(loop);

@@ -12,6 +12,10 @@ namespace imbrex::prove {
 
 using TileSizes = std::map<std::string, int64_t>;  // loops by variable: another tile size than the written one
 
+// An extent in the iteration where it is largest.
+Quantity worst_extent(const ir::IndexExpr& e, const std::map<std::string, const ir::Loop*>& loops,
+                      const TileSizes& other_tiles = {});
+
 struct Buffer {
   std::string name;  // the tile variable, or what the value is
   target::MemoryKind memory = target::MemoryKind::vec;

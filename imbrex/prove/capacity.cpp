@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "imbrex/prove/buffers.h"
+#include "imbrex/prove/simplify.h"
 #include "imbrex/prove/traffic.h"
 
 namespace imbrex::prove {
@@ -60,6 +61,7 @@ struct Judge {
   const Options& options;
   DimValues dims;                 // every dimension: given, declared maximum, or typical value
   std::vector<std::string> open;  // dimensions that are neither given nor have a maximum
+  const Simplifier& simplified;
 
   bool fits(const ScopeBuffers& scope, const OnChipMemory& memory, const DimValues& at, const TileSizes& tiles = {}) const {
     return peak_of(scope, memory.kind, loops, at, tiles).bytes <= memory.bytes;
@@ -110,6 +112,8 @@ struct Judge {
   Diagnostic over(const ScopeBuffers& scope, const OnChipMemory& memory, const Peak& peak, const DimValues& at) const {
     std::vector<const Buffer*> live = live_at(scope, memory.kind, peak.step);
     const auto bytes = [&](const Buffer* buffer) { return buffer->bytes(loops).at(at).value_or(0); };
+    // Of the largest iteration, in numbers: the author's lines are beside it.
+    const auto extent = [&](const ir::IndexExpr& e) { return worst_extent(e, loops).at(at).value_or(0); };
     std::stable_sort(live.begin(), live.end(), [&](const Buffer* a, const Buffer* b) { return bytes(a) > bytes(b); });
     std::string when;
     for (const auto& [name, value] : at) when += fmt::format("{}{}={}", when.empty() ? ": " : ", ", name, value);
@@ -123,8 +127,8 @@ struct Judge {
     for (size_t i = 0; i < live.size() && i < 3; ++i)
       diagnostic.notes.push_back(
           {program.where(live[i]->origin),
-           fmt::format("{}: {} [{}, {}]{}, {}", live[i]->name, name_of(live[i]->dtype), ir::to_text(live[i]->rows),
-                       ir::to_text(live[i]->columns), live[i]->copies > 1 ? fmt::format(" in {} copies", live[i]->copies) : "",
+           fmt::format("{}: {} [{}, {}]{}, {}", live[i]->name, name_of(live[i]->dtype), extent(live[i]->rows),
+                       extent(live[i]->columns), live[i]->copies > 1 ? fmt::format(" in {} copies", live[i]->copies) : "",
                        bytes_text(bytes(live[i])))});
     return diagnostic;
   }
@@ -136,7 +140,7 @@ struct Judge {
     for (const Buffer* buffer : live_at(scope, memory.kind, peak.step)) high_water = high_water + buffer->bytes(loops);
     for (const Buffer& buffer : scope.buffers)
       if (buffer.memory == memory.kind) sum = sum + buffer.bytes(loops);
-    row.high_water = high_water.text(), row.without_reuse = sum.text();
+    row.high_water = simplified(high_water).text(), row.without_reuse = simplified(sum).text();
     row.high_water_bytes = high_water.at(options.dims), row.without_reuse_bytes = sum.at(options.dims);
     for (const std::string& dim : open) {
       const int64_t most = largest_dim(scope, memory, dim);
@@ -149,12 +153,12 @@ struct Judge {
 }  // namespace
 
 Findings check_capacity(const ir::Program& program, const Accesses& accesses, const Options& options,
-                        std::vector<ScopeRow>& scopes) {
+                        const Simplifier& simplified, std::vector<ScopeRow>& scopes) {
   Findings findings;
   const target::Machine* machine = target::machine_named(options.target);
   if (!machine)
     throw UserError("unknown-target", fmt::format("there is no target named {}", options.target), "one of host, a2a3, a5");
-  Judge judge{program, accesses.loops, options, {}, {}};
+  Judge judge{program, accesses.loops, options, {}, {}, simplified};
   for (const ir::Dim& dim : program.dims) {
     const auto given = options.dims.find(dim.name);
     if (given == options.dims.end() && !dim.max) judge.open.push_back(dim.name);

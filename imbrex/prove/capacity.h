@@ -4,11 +4,12 @@
 #pragma once
 
 #include "imbrex/prove/access.h"
+#include "imbrex/prove/simplify.h"
 #include "imbrex/prove/subject.h"
 
 namespace imbrex::prove {
 
 Findings check_capacity(const ir::Program& program, const Accesses& accesses, const Options& options,
-                        std::vector<ScopeRow>& scopes);
+                        const Simplifier& simplified, std::vector<ScopeRow>& scopes);
 
 }  // namespace imbrex::prove

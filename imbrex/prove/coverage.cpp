@@ -1,37 +1,87 @@
 #include "imbrex/prove/coverage.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <isl/set.h>
 
 namespace imbrex::prove {
 namespace {
 
-// The elements of an access' set, whatever the execution.
-isl::set elements_only(const isl::set& set, const Access& access) {
-  return isl::manage(isl_set_project_out(set.copy(), isl_dim_set, 0, static_cast<unsigned>(access.binders.size())));
+std::vector<const Access*> stores_of(const Subject& subject, const Memory& memory) {
+  std::vector<const Access*> stores;
+  for (const Access& access : subject.accesses.all)
+    if (access.writes && access.memory == &memory) stores.push_back(&access);
+  return stores;
+}
+
+// The part of what `read` reads that no store certainly wrote before. In each loop around both, from the inside, first the same
+// iteration counts, then earlier ones.
+isl::set never_written(const Subject& subject, const Access& read, const std::vector<const Access*>& stores) {
+  const size_t n = read.binders.size();
+  isl::set missing = subject.may(read);
+  const auto written = [&](const isl::set& set, size_t prefix) {
+    missing = missing.subtract(with_free_binders(set, prefix, n)).coalesce();
+  };
+  for (size_t depth = n + 1; depth-- > read.memory->depth && !missing.is_empty();) {
+    std::vector<const Access*> before, around;
+    for (const Access* store : stores) {
+      const size_t common = common_binders(read, *store);
+      if (common == depth && store->order < read.order) before.push_back(store);
+      if (common >= depth) around.push_back(store);
+    }
+    if (!before.empty()) written(subject.certain(before, depth), depth);
+    if (depth == read.memory->depth || !read.binders[depth - 1].loop || around.empty() || missing.is_empty()) continue;
+    written(in_later_iterations(subject.certain(around, depth), depth), depth);
+  }
+  return missing;
+}
+
+// The indices read from data on which it depends what these stores write; "" if there are none.
+std::string data_behind(const std::vector<const Access*>& stores) {
+  std::set<std::string> names;
+  for (const Access* store : stores) {
+    if (!depends_on_data(*store)) continue;
+    for (const Binder& binder : store->binders)
+      if (!binder.loop) names.insert(binder.name);
+    for (const ir::Axis& axis : store->slice)
+      if (axis.kind == ir::Axis::Kind::by) names.insert(axis.tile);
+  }
+  return fmt::format("{}", fmt::join(names, " and "));
 }
 
 std::string sentence(const std::string& condition, const std::string& when) {
   return (condition.empty() ? "" : " " + condition) + (when.empty() ? "" : ": " + when);
 }
 
+const char* is_are(const std::string& part) {
+  for (const char* several : {"rows ", "columns ", "elements "})
+    if (part.starts_with(several)) return "are";
+  return "is";
+}
+
 Diagnostic unwritten(const Subject& subject, const Memory& memory, const isl::set& missing, const isl::set& whole,
-                     const Access* last_store) {
+                     const std::vector<const Access*>& stores) {
   const ir::Tensor& tensor = *memory.tensor;
-  if (!last_store)
+  if (stores.empty())
     return {"output-not-written",
             subject.where(memory.origin),
             fmt::format("{} is never written", tensor.name),
             fmt::format("store to it, `{}[...] = ...`: giving a variable a value stores nothing", tensor.name),
             {},
             false};
-  Diagnostic diagnostic{"output-not-written",
-                        subject.where(last_store->origin),
-                        fmt::format("{} is never written{}", part_text(subject.program, missing, whole, tensor),
-                                    sentence(condition_text(subject.program, missing), when_text(subject.program, missing))),
-                        "let `tiles(EXTENT, n)` make the spans: they cover the extent exactly, the last one possibly shorter",
-                        {},
-                        false};
+  const std::string part = part_text(subject.program, missing, whole, tensor), when = when_text(subject.program, missing);
+  const std::string data = data_behind(stores);
+  Diagnostic diagnostic{
+      "output-not-written",
+      subject.where(stores.back()->origin),
+      fmt::format("{} {} never written{}", part, is_are(part), sentence(condition_text(subject.program, missing), when)),
+      "let `tiles(EXTENT, n)` make the spans: they cover the extent exactly, the last one possibly shorter",
+      {},
+      false};
+  if (!data.empty()) {
+    diagnostic.message = fmt::format("{} {} not written for some values of {}{}", part, is_are(part), data, sentence("", when));
+    diagnostic.hint = fmt::format("write all of it first, whatever the data is: `{}[...] = full(...)`", tensor.name);
+  }
   diagnostic.notes.push_back({subject.where(memory.origin), fmt::format("{} is declared here", tensor.name)});
   return diagnostic;
 }
@@ -58,16 +108,6 @@ Diagnostic uninitialised(const Subject& subject, const Access& read, const isl::
   return diagnostic;
 }
 
-// The accesses of one kind to the same tensor, nearest to `order` first among those before it, then those after it.
-std::vector<const Access*> stores_near(const Subject& subject, const Memory* memory, size_t order) {
-  std::vector<const Access*> result;
-  for (size_t i = order; i-- > 0;)
-    if (subject.accesses.all[i].writes && subject.accesses.all[i].memory == memory) result.push_back(&subject.accesses.all[i]);
-  for (size_t i = order + 1; i < subject.accesses.all.size(); ++i)
-    if (subject.accesses.all[i].writes && subject.accesses.all[i].memory == memory) result.push_back(&subject.accesses.all[i]);
-  return result;
-}
-
 }  // namespace
 
 Findings check_outputs_written(const Subject& subject) {
@@ -79,13 +119,9 @@ Findings check_outputs_written(const Subject& subject) {
     ++findings.examined;
     const isl::set whole = subject.relations.elements(memory);
     isl::set missing = whole;
-    const Access* last_store = nullptr;
-    for (const Access& access : subject.accesses.all) {
-      if (!access.writes || access.memory != &memory) continue;
-      missing = missing.subtract(elements_only(subject.must(access), access)).coalesce();
-      last_store = &access;
-    }
-    if (!missing.is_empty()) findings.diagnostics.push_back(unwritten(subject, memory, missing, whole, last_store));
+    const std::vector<const Access*> stores = stores_of(subject, memory);
+    if (!stores.empty()) missing = missing.subtract(subject.certain(stores, 0)).coalesce();
+    if (!missing.is_empty()) findings.diagnostics.push_back(unwritten(subject, memory, missing, whole, stores));
   }
   return findings;
 }
@@ -95,14 +131,9 @@ Findings check_initialised(const Subject& subject) {
   for (const Access& read : subject.accesses.all) {
     if (read.writes || comes_with_values(*read.memory) || !subject.decided(*read.memory)) continue;
     ++findings.examined;
-    isl::set missing = subject.may(read);
-    bool ever_written = false;
-    for (const Access* store : stores_near(subject, read.memory, read.order)) {
-      ever_written = true;
-      missing = missing.subtract(preceded(missing, read, subject.must(*store), *store)).coalesce();
-      if (missing.is_empty()) break;
-    }
-    if (!missing.is_empty()) findings.diagnostics.push_back(uninitialised(subject, read, missing, ever_written));
+    const std::vector<const Access*> stores = stores_of(subject, *read.memory);
+    const isl::set missing = never_written(subject, read, stores);
+    if (!missing.is_empty()) findings.diagnostics.push_back(uninitialised(subject, read, missing, !stores.empty()));
   }
   return findings;
 }
@@ -112,12 +143,13 @@ Findings check_overwritten(const Subject& subject) {
   for (const Access& store : subject.accesses.all) {
     if (!store.writes || !subject.decided(*store.memory)) continue;
     ++findings.examined;
-    const isl::set& written = subject.must(store);
+    if (depends_on_data(store)) continue;  // for some data it may be read
+    const isl::set& written = subject.may(store);
     const Access* by = nullptr;
     isl::set lost = written.subtract(written);
     for (const Access& other : subject.accesses.all) {
-      if (!other.writes || other.memory != store.memory) continue;
-      const isl::set part = followed(written, store, subject.must(other), other);
+      if (!other.writes || other.memory != store.memory || depends_on_data(other)) continue;
+      const isl::set part = followed(written, store, subject.may(other), other);
       if (part.is_empty()) continue;
       lost = lost.unite(part);
       by = &other;

@@ -55,15 +55,22 @@ Diagnostic undecidable(const Subject& subject, const Access& access, const ir::I
   const std::set<std::string> names = ir::names_in(culprit);
   if (std::any_of(names.begin(), names.end(), [](const std::string& name) { return name.starts_with('.'); }))
     return of_view(subject, access);
-  return {"undecidable",
-          subject.where(access.origin),
-          fmt::format("which elements {} touches cannot be decided: {}", text_of_access(access.name, access.slice, access.shape),
-                      obstacle(text, culprit)),
-          "use spans of a constant size, tiles(EXTENT, 16); or give the loop a constant number of iterations (at most 256); or "
-          "read the "
-          "offset into an index, `read i = ...`, and say `assume` where it lies",
-          {},
-          false};
+  const bool of_dimensions = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    return std::any_of(subject.program.dims.begin(), subject.program.dims.end(),
+                       [&](const ir::Dim& dim) { return dim.name == name; });
+  });
+  return {
+      "undecidable",
+      subject.where(access.origin),
+      fmt::format("which elements {} touches cannot be decided: {}", text_of_access(access.name, access.slice, access.shape),
+                  obstacle(text, culprit)),
+      of_dimensions && culprit->kind == ir::Index::Kind::mul
+          ? fmt::format("give the kernel one dimension for it, `dim ROWS`, and write ROWS where `{}` stands", text)
+          : "use spans of a constant size, tiles(EXTENT, 16); or give the loop a constant number of iterations (at most 256); or "
+            "read the "
+            "offset into an index, `read i = ...`, and say `assume` where it lies",
+      {},
+      false};
 }
 
 Findings find_undecidable(Subject& subject) {

@@ -5,26 +5,14 @@
 
 #include <algorithm>
 
-#include "imbrex/prove/quantity.h"
+#include "imbrex/prove/exchanged.h"
+#include "imbrex/prove/simplify.h"
 #include "imbrex/prove/traffic.h"
 
 namespace imbrex::prove {
 namespace {
 
 std::string scope_of(const Access& access) { return access.scope.empty() ? kOutsideScopes : access.scope; }
-
-isl::set elements_of(const isl::set& set, const Access& access) {
-  return isl::manage(isl_set_project_out(set.copy(), isl_dim_set, 0, static_cast<unsigned>(access.binders.size())));
-}
-
-// The tensor's bytes if the part is all of it, else "at most" these.
-std::string bytes_of_part(const Subject& subject, const Memory& memory, const isl::set& part) {
-  Quantity bytes(bytes_of(memory.tensor->dtype));
-  for (const ir::IndexExpr& extent : memory.tensor->shape) bytes = bytes * Quantity::of(extent);
-  const bool all = memory.depth == 0 && subject.relations.elements(memory).is_subset(part);
-  if (!all) bytes.mark_at_most();
-  return bytes.text();
-}
 
 const char* text_of(Dependence::Kind kind) {
   switch (kind) {
@@ -41,13 +29,28 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
+// What is left of `part`, elements of `later` that `earlier` touches before it, without those that a store between the two
+// replaces: that store is what `later` depends on, and what depends on `earlier`.
+isl::set without_replaced(const Subject& subject, isl::set part, const Access& later, const Access& earlier) {
+  for (size_t i = earlier.order + 1; i < later.order && !part.is_empty(); ++i) {
+    const Access& between = subject.accesses.all[i];
+    // A loop around `earlier` and the store alone could run `earlier` again behind it.
+    if (!between.writes || between.memory != later.memory || common_binders(earlier, between) > common_binders(between, later))
+      continue;
+    const size_t common = common_binders(between, later);
+    part = part.subtract(with_free_binders(subject.certain({&between}, common), common, later.binders.size()));
+  }
+  return part.coalesce();
+}
+
 }  // namespace
 
-std::vector<Dependence> dependences(const Subject& subject) {
+std::vector<Dependence> dependences(const Subject& subject, const std::map<std::string, int64_t>& dims) {
   struct Found {
     Dependence dependence;
-    const Memory* memory;
+    const Access* access;
     isl::set part;
+    bool is_certain;  // not decided by data
   };
   std::vector<Found> found;
   const std::deque<Access>& all = subject.accesses.all;
@@ -55,36 +58,46 @@ std::vector<Dependence> dependences(const Subject& subject) {
     for (const Access& earlier : all) {
       if (later.memory != earlier.memory || !(later.writes || earlier.writes) || scope_of(later) == scope_of(earlier)) continue;
       if (!subject.decided(*later.memory)) continue;
-      const isl::set part = preceded(subject.may(later), later, subject.may(earlier), earlier);
+      const isl::set part =
+          without_replaced(subject, preceded(subject.may(later), later, subject.may(earlier), earlier), later, earlier);
       if (part.is_empty()) continue;
       const auto kind = !later.writes    ? Dependence::Kind::read_after_write
                         : earlier.writes ? Dependence::Kind::write_after_write
                                          : Dependence::Kind::write_after_read;
-      const isl::set elements = elements_of(part, later);
+      const isl::set elements = by_instance(later, part);
+      const bool is_certain = !depends_on_data(later) && !depends_on_data(earlier);
       const auto same = std::find_if(found.begin(), found.end(), [&](const Found& f) {
         return f.dependence.from == scope_of(earlier) && f.dependence.to == scope_of(later) && f.dependence.kind == kind &&
-               f.memory == later.memory;
+               f.access->memory == later.memory;
       });
-      if (same != found.end())
-        same->part = same->part.unite(elements);
-      else
-        found.push_back({{scope_of(earlier), scope_of(later), kind, later.memory->tensor->name, ""}, later.memory, elements});
+      if (same == found.end()) {
+        found.push_back(
+            {{scope_of(earlier), scope_of(later), kind, later.memory->tensor->name, ""}, &later, elements, is_certain});
+      } else {
+        same->part = same->part.unite(elements).coalesce();
+        same->is_certain = same->is_certain && is_certain;
+      }
     }
+  const Simplifier simplified(subject.program);
   std::vector<Dependence> result;
   for (Found& f : found) {
-    f.dependence.bytes = bytes_of_part(subject, *f.memory, f.part);
+    Quantity bytes = simplified(bytes_exchanged(subject, *f.access, f.part));
+    if (!f.is_certain) bytes.mark_at_most();
+    f.dependence.bytes = bytes.text();
+    if (const auto value = bytes.at(dims); value && std::to_string(*value) != f.dependence.bytes)
+      f.dependence.bytes += fmt::format(" = {}", *value);
     result.push_back(std::move(f.dependence));
   }
   return result;
 }
 
-std::string graph_of_scopes(const Subject& subject) {
+std::string graph_of_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims) {
   std::string text = fmt::format("digraph {} {{\n  node [shape=box];\n", quoted(subject.program.name));
   std::vector<std::string> scopes;
   for (const Access& access : subject.accesses.all)
     if (std::find(scopes.begin(), scopes.end(), scope_of(access)) == scopes.end()) scopes.push_back(scope_of(access));
   for (const std::string& scope : scopes) text += fmt::format("  {};\n", quoted(scope));
-  for (const Dependence& d : dependences(subject))
+  for (const Dependence& d : dependences(subject, dims))
     text += fmt::format("  {} -> {} [label={}];\n", quoted(d.from), quoted(d.to),
                         quoted(fmt::format("{} {}: {} bytes", text_of(d.kind), d.tensor, d.bytes)));
   return text + "}\n";

@@ -11,10 +11,11 @@ struct Dependence {
   std::string from, to;  // scopes
   Kind kind;
   std::string tensor;
-  std::string bytes;  // what both touch, counted where it is a box: an expression over dimensions
+  std::string bytes;  // of the elements that both touch, over all iterations: an expression over dimensions
 };
 
-std::vector<Dependence> dependences(const Subject& subject);
-std::string graph_of_scopes(const Subject& subject);
+// `dims`: values for which bytes are shown in numbers too.
+std::vector<Dependence> dependences(const Subject& subject, const std::map<std::string, int64_t>& dims);
+std::string graph_of_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims);
 
 }  // namespace imbrex::prove

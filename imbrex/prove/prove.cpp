@@ -32,6 +32,19 @@ Context make_context(const Options& options) {
   return ctx;
 }
 
+Diagnostic out_of_budget(isl_ctx* ctx, const isl::exception& problem, const std::string& check, const std::string& program) {
+  // A spent budget shows as an exception of its own from the C++ part, and as null pointers from the C part; any other error is
+  // a defect here.
+  const bool is_spent = dynamic_cast<const isl::exception_quota*>(&problem) || isl_ctx_last_error(ctx) == isl_error_quota;
+  if (!is_spent) throw InternalError(std::string("isl: ") + problem.what());
+  return {"undecided-budget",
+          SourceLine{},
+          fmt::format("the check of {} of {} did not finish within its budget", check, program),
+          "simplify the index arithmetic, or give the check a larger budget",
+          {},
+          false};
+}
+
 // Runs one check within its budget and writes its line of the report.
 template <class Function>
 void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std::string& unit, const Function& function) {
@@ -42,16 +55,7 @@ void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std:
   try {
     findings = function();
   } catch (const isl::exception& problem) {
-    // A spent budget shows as an exception of its own from the C++ part, and as null pointers from the C part; any other error is
-    // a defect here.
-    const bool is_spent = dynamic_cast<const isl::exception_quota*>(&problem) || isl_ctx_last_error(ctx) == isl_error_quota;
-    if (!is_spent) throw InternalError(std::string("isl: ") + problem.what());
-    findings.diagnostics.push_back({"undecided-budget",
-                                    SourceLine{},
-                                    fmt::format("the check of {} of {} did not finish within its budget", name, report.program),
-                                    "simplify the index arithmetic, or give the check a larger budget",
-                                    {},
-                                    false});
+    findings.diagnostics.push_back(out_of_budget(ctx, problem, name, report.program));
   }
   Check check{name, findings.examined, unit, 0, 0};
   check.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -92,8 +96,10 @@ Report prove(const ir::Program& program, const Options& options) {
     run_check(report, ctx.get(), "independence", "pairs", [&] { return check_races(subject); });
     run_check(report, ctx.get(), "overwriting", "stores", [&] { return check_overwritten(subject); });
   }
-  run_check(report, ctx.get(), "capacity", "scopes", [&] { return check_capacity(program, accesses, options, report.scopes); });
-  measure_traffic(program, options, report.scopes);
+  const Simplifier simplified(program);
+  run_check(report, ctx.get(), "capacity", "scopes",
+            [&] { return check_capacity(program, accesses, options, simplified, report.scopes); });
+  measure_traffic(program, options, simplified, report.scopes);
   report.proven =
       std::all_of(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& d) { return d.is_warning; });
   return report;
@@ -112,8 +118,14 @@ std::string dependence_graph(const ir::Program& program, const Options& options)
   const Context ctx = make_context(options);
   const Relations relations(ctx.get(), program, accesses);
   Subject subject{program, accesses, relations, {}, {}};
-  find_undecidable(subject);
-  return graph_of_scopes(subject);
+  try {
+    // A graph without some of its edges would be a wrong one.
+    const Findings findings = find_undecidable(subject);
+    if (!findings.diagnostics.empty()) throw UserError(findings.diagnostics);
+    return graph_of_scopes(subject, options.dims);
+  } catch (const isl::exception& problem) {
+    throw UserError({out_of_budget(ctx.get(), problem, "order", program.name)});
+  }
 }
 
 }  // namespace imbrex::prove

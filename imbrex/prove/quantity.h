@@ -31,6 +31,16 @@ class Quantity {
   // None if a dimension without a value occurs.
   std::optional<int64_t> at(const DimValues& dims) const;
   std::string text() const;
+  // Calls visit(coefficient, factors) for each product of the sum.
+  using Powers = std::vector<std::pair<ir::IndexExpr, int>>;
+  template <class Visit>
+  void for_each_term(const Visit& visit) const {
+    for (const auto& [key, term] : terms_) {
+      Powers factors;
+      for (const auto& [text, factor] : term.factors) factors.push_back(factor);
+      visit(term.coefficient, factors);
+    }
+  }
   bool is_at_most() const { return at_most_; }
   void mark_at_most() { at_most_ = true; }
 

@@ -64,8 +64,8 @@ isl::set collisions(const Subject& subject, const Access& a, const Access& b, si
   isl::set first = subject.may(a), second = subject.may(b);
   const auto a_by_position = by_position(subject, a), b_by_position = by_position(subject, b);
   if (a_by_position && b_by_position && index_tensors(subject, a) == index_tensors(subject, b)) {
-    first = subject.relations.of(*a_by_position).may;
-    second = subject.relations.of(*b_by_position).may;
+    first = subject.relations.of(*a_by_position);
+    second = subject.relations.of(*b_by_position);
   }
   isl::set pairs = side_by_side(first, n, second, b.binders.size());
   for (size_t d = 0; d < depth; ++d) pairs = equal_coordinates(pairs, d, n + d);

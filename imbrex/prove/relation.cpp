@@ -65,6 +65,10 @@ bool mentions(const ir::Comparison& comparison, const std::set<std::string>& nam
   return false;
 }
 
+isl::set any_int32(const Frame& frame, const IndexExpr& e) {
+  return frame.between(ir::constant(std::numeric_limits<int32_t>::min()), e, ir::constant(int64_t{1} << 31));
+}
+
 std::set<std::string> unknowns_of(const Access& access) {
   std::set<std::string> names;
   for (const Binder& binder : access.binders)
@@ -72,15 +76,13 @@ std::set<std::string> unknowns_of(const Access& access) {
   return names;
 }
 
-bool depends_on_data(const Access& access) {
-  const std::set<std::string> unknowns = unknowns_of(access);
-  if (unknowns.empty()) return false;
-  for (const Guard& guard : access.guards)
-    for (const ir::Comparison& comparison : *guard.condition)
-      if (!guard.assumed && mentions(comparison, unknowns)) return true;
-  for (const ir::Axis& axis : access.slice)
-    if (axis.kind != ir::Axis::Kind::by && mentions({axis.begin, ir::Compare::le, axis.size}, unknowns)) return true;
-  return false;
+// Of a span that is not empty: `max(n, 0)` is n then, and the sets stay convex.
+IndexExpr positive_size(const ir::Axis& axis) {
+  const IndexExpr& size = axis.size;
+  if (size->kind != ir::Index::Kind::max) return size;
+  if (ir::constant_value(size->b).value_or(1) <= 0) return size->a;
+  if (ir::constant_value(size->a).value_or(1) <= 0) return size->b;
+  return size;
 }
 
 ir::Comparison with_name(const ir::Comparison& c, const std::string& from, const std::string& to) {
@@ -105,27 +107,25 @@ isl::set assumed_of_tile(const Frame& frame, const Accesses& accesses, const Acc
 
 }  // namespace
 
-isl::set Relations::executions(const Access& access, size_t elements, const Fixed& fixed, bool data_dependent_guards) const {
-  std::string key = data_dependent_guards ? "all" : "known";
+isl::set Relations::executions(const Access& access, size_t elements, const Fixed& fixed) const {
+  std::string key;
   for (const Binder& binder : access.binders) key += " " + binder.name;
   for (const Guard& guard : access.guards) key += fmt::format(" {}:{}", fmt::ptr(guard.condition), guard.holds);
   for (const auto& [name, value] : fixed) key += fmt::format(" {}={}", name, value);
   auto known = executions_.find(key);
-  if (known == executions_.end()) known = executions_.emplace(key, executions_of(access, fixed, data_dependent_guards)).first;
+  if (known == executions_.end()) known = executions_.emplace(key, executions_of(access, fixed)).first;
   return isl::manage(isl_set_insert_dims(known->second.copy(), isl_dim_set, u(access.binders.size()), u(elements)));
 }
 
-isl::set Relations::executions_of(const Access& access, const Fixed& fixed, bool data_dependent_guards) const {
+isl::set Relations::executions_of(const Access& access, const Fixed& fixed) const {
   const Frame frame(ctx_, program_, accesses_.loops, names_of(access.binders));
   isl::set result = frame.universe();
-  const std::set<std::string> unknowns = unknowns_of(access);
   for (const Binder& binder : access.binders) {
     const IndexExpr name = ir::named(binder.name);
     const auto known = fixed.find(binder.name);
     if (known != fixed.end()) result = result.intersect(frame.equal(name, ir::constant(known->second)));
     if (!binder.loop) {
-      result = result.intersect(
-          frame.between(ir::constant(std::numeric_limits<int32_t>::min()), name, ir::constant(int64_t{1} << 31)));
+      result = result.intersect(any_int32(frame, name));
     } else if (binder.loop->tile > 0) {
       result = result.intersect(frame.less_equal(ir::constant(0), name, fixed))
                    .intersect(frame.less(ir::mul(name, ir::constant(binder.loop->tile)), binder.loop->extent, fixed));
@@ -145,7 +145,6 @@ isl::set Relations::executions_of(const Access& access, const Fixed& fixed, bool
       names.merge(right);
       // An assumption about the elements of a tile is used where the tile is.
       if (guard.assumed && !std::includes(known_names.begin(), known_names.end(), names.begin(), names.end())) continue;
-      if (!guard.assumed && !data_dependent_guards && mentions(comparison, unknowns)) continue;
       holds = holds.intersect(frame.holds(comparison, fixed));
       used = true;
     }
@@ -197,7 +196,7 @@ isl::set Relations::expanded(const Access& access, const std::function<isl::set(
   }
 }
 
-Relation Relations::of(const Access& access) const {
+isl::set Relations::of(const Access& access) const {
   const bool is_view = access.name != access.memory->tensor->name;
   const std::vector<IndexExpr>& base_shape = access.memory->tensor->shape;
   const size_t binders = access.binders.size(), written_axes = access.slice.size(), axes = base_shape.size();
@@ -211,40 +210,81 @@ Relation Relations::of(const Access& access) const {
     if (!is_view) return set;
     return project_out(set.intersect(same_position(frame, access.shape, base_shape)), binders, written_axes);
   };
-  bool by_data = false;
   const auto sliced = [&](const Fixed& fixed) {
-    isl::set set = executions(access, coordinates.size() - binders, fixed, true);
+    isl::set set = executions(access, coordinates.size() - binders, fixed);
     for (size_t k = 0; k < written_axes; ++k) {
       const ir::Axis& axis = access.slice[k];
       const IndexExpr e = ir::named(name_of_axis(k));
       if (axis.kind == ir::Axis::Kind::by) {
-        by_data = true;
         set = set.intersect(frame.between(ir::constant(0), e, access.shape[k], fixed))
                   .intersect(assumed_of_tile(frame, accesses_, access, axis.tile, name_of_axis(k)));
       } else if (axis.kind == ir::Axis::Kind::point) {
         set = set.intersect(frame.equal(e, axis.begin, fixed));
       } else {
-        set = set.intersect(frame.between(axis.begin, e, ir::add(axis.begin, axis.size), fixed));
+        set = set.intersect(frame.between(axis.begin, e, ir::add(axis.begin, positive_size(axis)), fixed));
       }
     }
     return through_view(set);
   };
-  const isl::set may = expanded(access, sliced);
-  if (by_data) return {may, may.subtract(may)};
-  if (!depends_on_data(access)) return {may, may};
+  return expanded(access, sliced);
+}
 
-  // Touched whatever the data is: no value of the indices, allowed by the assumptions, leaves the element out.
-  const isl::set all = expanded(access, [&](const Fixed& fixed) {
-    isl::set set = executions(access, coordinates.size() - binders, fixed, false);
-    return is_view ? project_out(set, binders, written_axes) : set;
-  });
-  isl::set sometimes_not = all.subtract(may);
-  for (size_t d = 0; d < binders; ++d) {
-    if (access.binders[d].loop) continue;
-    sometimes_not = project_out(sometimes_not, d, 1);
-    sometimes_not = isl::manage(isl_set_insert_dims(sometimes_not.release(), isl_dim_set, u(d), 1));
+isl::set Relations::certain(const std::vector<Touching>& touching, size_t prefix) const {
+  std::optional<isl::set> result;
+  const auto add = [&](const isl::set& set) { result = result ? result->unite(set) : set; };
+  std::map<std::string, std::vector<Touching>> deeper;  // by the next binder
+  for (const Touching& each : touching) {
+    const bool is_by_tile = std::any_of(each.access->slice.begin(), each.access->slice.end(),
+                                        [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
+    if (is_by_tile) continue;
+    if (each.access->binders.size() == prefix)
+      add(*each.set);
+    else
+      deeper[each.access->binders[prefix].name].push_back(each);
   }
-  return {may, may.subtract(sometimes_not)};
+  for (const auto& [name, group] : deeper) {
+    const isl::set inner = certain(group, prefix + 1), some = project_out(inner, prefix, 1);
+    if (group[0].access->binders[prefix].loop)
+      add(some);
+    else
+      add(some.subtract(project_out(allowed_values(group, prefix + 1).subtract(inner), prefix, 1)));
+  }
+  if (!result) {
+    const size_t binders = touching.at(0).access->binders.size();
+    const isl::set any = project_out(*touching[0].set, prefix, binders - prefix);
+    return any.subtract(any);
+  }
+  return result->coalesce();
+}
+
+isl::set Relations::allowed_values(const std::vector<Touching>& touching, size_t binders) const {
+  const Access& first = *touching.at(0).access;
+  std::vector<std::string> coordinates = names_of(first.binders);
+  coordinates.resize(binders);
+  std::set<std::string> known(coordinates.begin(), coordinates.end());
+  for (const ir::Dim& dim : program_.dims) known.insert(dim.name);
+  const std::string index = coordinates.back();
+  for (size_t k = 0; k < first.memory->tensor->shape.size(); ++k) coordinates.push_back(element(k));
+  const Frame frame(ctx_, program_, accesses_.loops, coordinates);
+  isl::set set = frame.universe().intersect(any_int32(frame, ir::named(index)));
+  for (const Guard& guard : first.guards) {
+    const bool is_common = std::all_of(touching.begin(), touching.end(), [&](const Touching& each) {
+      return std::any_of(each.access->guards.begin(), each.access->guards.end(),
+                         [&](const Guard& other) { return other.condition == guard.condition; });
+    });
+    if (!guard.assumed || !is_common) continue;
+    for (const ir::Comparison& comparison : *guard.condition) {
+      std::set<std::string> names = ir::names_in(comparison.left), right = ir::names_in(comparison.right);
+      names.merge(right);
+      if (!std::includes(known.begin(), known.end(), names.begin(), names.end())) continue;
+      try {
+        set = set.intersect(frame.holds(comparison));
+      } catch (const NotAffine&) {
+        // More values are thought possible then.
+      }
+    }
+  }
+  return set;
 }
 
 namespace {
@@ -270,16 +310,16 @@ isl::set Relations::outside(const Access& access, size_t axis) const {
   if (by) coordinates.push_back(element(axis));
   const Frame frame(ctx_, program_, accesses_.loops, coordinates);
   return expanded(access, [&](const Fixed& fixed) {
-    isl::set set = executions(access, by ? 1 : 0, fixed, true);
+    isl::set set = executions(access, by ? 1 : 0, fixed);
     for (const ir::Axis& other : access.slice)
-      if (other.kind == ir::Axis::Kind::range) set = set.intersect(frame.less_equal(ir::constant(1), other.size, fixed));
+      if (other.kind == ir::Axis::Kind::range)
+        set = set.intersect(frame.less_equal(ir::constant(1), positive_size(other), fixed));
     const ir::Axis& checked = access.slice[axis];
     const IndexExpr begin = by ? ir::named(element(axis)) : checked.begin;
-    const IndexExpr end = ir::add(begin, by ? ir::constant(1) : checked.size);
+    const IndexExpr end = ir::add(begin, checked.kind == ir::Axis::Kind::range ? positive_size(checked) : ir::constant(1));
     if (by)
-      set =
-          set.intersect(assumed_of_tile(frame, accesses_, access, checked.tile, element(axis)))
-              .intersect(frame.between(ir::constant(std::numeric_limits<int32_t>::min()), begin, ir::constant(int64_t{1} << 31)));
+      set = set.intersect(assumed_of_tile(frame, accesses_, access, checked.tile, element(axis)))
+                .intersect(any_int32(frame, begin));
     return set.intersect(frame.less(begin, ir::constant(0), fixed).unite(frame.less(access.shape[axis], end, fixed)));
   });
 }
@@ -291,19 +331,71 @@ isl::set Relations::elements(const Memory& memory) const {
   isl::set set = frame.universe();
   for (size_t k = 0; k < coordinates.size(); ++k)
     set = set.intersect(frame.between(ir::constant(0), ir::named(element(k)), memory.tensor->shape[k]));
+  return set.intersect_params(allowed_dimensions());
+}
+
+// There is a value for each index read from data, so that what is assumed of both holds of the dimensions for some index.
+isl::set Relations::allowed_dimensions() const {
+  std::set<std::string> known = accesses_.single_indices;
+  const std::vector<std::string> indices(known.begin(), known.end());
+  for (const ir::Dim& dim : program_.dims) known.insert(dim.name);
+  const Frame frame(ctx_, program_, accesses_.loops, indices);
+  isl::set set = frame.universe();
+  for (const std::string& index : indices) set = set.intersect(any_int32(frame, ir::named(index)));
   for (const Guard& guard : accesses_.of_dimensions)
     for (const ir::Comparison& comparison : *guard.condition) {
       std::set<std::string> names = ir::names_in(comparison.left), right = ir::names_in(comparison.right);
       names.merge(right);
-      const bool of_dimensions = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-        return std::any_of(program_.dims.begin(), program_.dims.end(), [&](const ir::Dim& dim) { return dim.name == name; });
-      });
-      if (of_dimensions) set = set.intersect(frame.holds(comparison));
+      if (!std::includes(known.begin(), known.end(), names.begin(), names.end())) continue;  // about a tile
+      try {
+        set = set.intersect(frame.holds(comparison));
+      } catch (const NotAffine&) {
+        // Less is known then.
+      }
     }
-  return set;
+  return set.params();
+}
+
+isl::set Relations::instances(const Access& access) const {
+  Access creation = access;
+  creation.binders.resize(access.memory->depth);
+  std::erase_if(creation.binders, [](const Binder& binder) { return !binder.loop; });
+  creation.guards.clear();
+  std::vector<std::string> coordinates = names_of(creation.binders);
+  const std::vector<IndexExpr>& shape = access.memory->tensor->shape;
+  for (size_t k = 0; k < shape.size(); ++k) coordinates.push_back(element(k));
+  const Frame frame(ctx_, program_, accesses_.loops, coordinates);
+  return expanded(creation, [&](const Fixed& fixed) {
+    isl::set set = executions(creation, shape.size(), fixed);
+    for (size_t k = 0; k < shape.size(); ++k)
+      set = set.intersect(frame.between(ir::constant(0), ir::named(element(k)), shape[k], fixed));
+    return set.intersect_params(allowed_dimensions());
+  });
 }
 
 // ---- program order ------------------------------------------------------------------------------------------------------------
+
+bool depends_on_data(const Access& access) {
+  const std::set<std::string> unknowns = unknowns_of(access);
+  for (const Guard& guard : access.guards)
+    for (const ir::Comparison& comparison : *guard.condition)
+      if (!guard.assumed && mentions(comparison, unknowns)) return true;
+  for (const Binder& binder : access.binders)
+    if (binder.loop && mentions({binder.loop->begin, ir::Compare::le, binder.loop->extent}, unknowns)) return true;
+  for (const ir::Axis& axis : access.slice)
+    if (axis.kind == ir::Axis::Kind::by || mentions({axis.begin, ir::Compare::le, axis.size}, unknowns)) return true;
+  return false;
+}
+
+isl::set with_free_binders(const isl::set& set, size_t binders, size_t count) {
+  return isl::manage(isl_set_insert_dims(set.copy(), isl_dim_set, u(binders), u(count - binders)));
+}
+
+isl::set in_later_iterations(const isl::set& set, size_t prefix) {
+  // [binders, later iteration, elements] beside [binders, iteration, elements]
+  isl_set* both = isl_set_insert_dims(set.copy(), isl_dim_set, u(prefix - 1), 1);
+  return project_out(less_coordinate(isl::manage(both), prefix, prefix - 1), prefix, 1);
+}
 
 size_t common_binders(const Access& a, const Access& b) {
   size_t n = 0;

@@ -10,24 +10,31 @@
 
 namespace imbrex::prove {
 
-// Sets over [one coordinate per binder, one per axis of the memory's shape].
-struct Relation {
-  isl::set may;   // touched for some value of the indices read from data
-  isl::set must;  // touched whatever they are
-};
-
 class Relations {
  public:
   Relations(isl_ctx* ctx, const ir::Program& program, const Accesses& accesses)
       : ctx_(ctx), program_(program), accesses_(accesses) {}
 
-  // Throws NotAffine where the access cannot be put in affine terms even with its loops of a constant number of iterations (at
-  // most `most_expanded` combinations) expanded.
-  Relation of(const Access& access) const;
+  // Over [one coordinate per binder, one per axis of the memory's shape]: what each execution touches, for some value of the
+  // indices read from data. Throws NotAffine where the access cannot be put in affine terms even with its loops of a constant
+  // number of iterations (at most `most_expanded` combinations) expanded.
+  isl::set of(const Access& access) const;
+  // Over [the first `prefix` binders, elements]: the elements that one or the other of the accesses, all to one memory, touches
+  // whatever indices are read behind these binders; several may share the work, one below an index and one from there on. `sets`
+  // are theirs.
+  struct Touching {
+    const Access* access;
+    const isl::set* set;
+  };
+  isl::set certain(const std::vector<Touching>& touching, size_t prefix) const;
   // Over [binders]: the executions in which the non-empty slice, as written, leaves its tensor's extent on an axis.
   isl::set outside(const Access& access, size_t axis) const;
   // Over [one coordinate per axis]: the tensor's elements, for the dimensions that the program's assumptions allow.
   isl::set elements(const Memory& memory) const;
+
+  // Over [the loops around the memory's creation, one coordinate per axis]: the elements of all its instances. `access` is one to
+  // it.
+  isl::set instances(const Access& access) const;
 
   static constexpr int64_t most_expanded = 256;
 
@@ -35,8 +42,13 @@ class Relations {
   // Calls `build` with each combination of iterations of the loops that have to be expanded, and unites the results.
   isl::set expanded(const Access& access, const std::function<isl::set(const Fixed&)>& build) const;
   // Over [binders, `elements` free coordinates]: when the access' statement runs.
-  isl::set executions(const Access& access, size_t elements, const Fixed& fixed, bool data_dependent_guards) const;
-  isl::set executions_of(const Access& access, const Fixed& fixed, bool data_dependent_guards) const;
+  isl::set executions(const Access& access, size_t elements, const Fixed& fixed) const;
+  isl::set executions_of(const Access& access, const Fixed& fixed) const;
+
+  // Over [the first `binders` binders, elements]: the values of the last one, an index, that assumptions allow.
+  isl::set allowed_values(const std::vector<Touching>& touching, size_t binders) const;
+  // The dimensions that the program's assumptions allow.
+  isl::set allowed_dimensions() const;
 
   isl_ctx* ctx_;
   const ir::Program& program_;
@@ -44,6 +56,12 @@ class Relations {
   mutable std::map<std::string, isl::set> executions_;  // found before; statements of one block share them
 };
 
+// Whether what the access touches, or if, depends on an index read from data.
+bool depends_on_data(const Access& access);
+// Over [some binders, elements]: the same set over `count` binders, the new ones free.
+isl::set with_free_binders(const isl::set& set, size_t binders, size_t count);
+// Over [prefix of binders, elements]: the points for which the set has one with the same binders but for the last, which is less.
+isl::set in_later_iterations(const isl::set& set, size_t prefix);
 // The number of binders that two accesses share.
 size_t common_binders(const Access& a, const Access& b);
 // Over [binders of a, binders of b, elements]: both execute and touch the same position of a tensor.

@@ -3,6 +3,8 @@
 
 #include "imbrex/prove/prove.h"
 #include "imbrex/prove/quantity.h"
+#include "imbrex/prove/traffic.h"
+#include "imbrex/target/machines.h"
 
 namespace imbrex::prove {
 namespace {
@@ -101,6 +103,9 @@ std::string Report::text() const {
     if (row.exchanges.expression != "0") text += fmt::format("; cube and vector exchange {} B", shown(row.exchanges));
     text += "\n";
     for (const MemoryUse& memory : row.memories) text += memory_line(memory);
+    const target::Machine* machine = target::machine_named(target);
+    if (row.name == kOutsideScopes && machine && machine->capacity_is_binding)
+      text += "    not judged for capacity: put it into a scope, `at \"name\" { ... }`\n";
   }
   return text;
 }

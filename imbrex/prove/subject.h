@@ -14,12 +14,18 @@ struct Subject {
   const ir::Program& program;
   const Accesses& accesses;
   const Relations& relations;
-  std::vector<std::optional<Relation>> sets;  // by Access::order; none where undecidable
+  std::vector<std::optional<isl::set>> sets;  // by Access::order; none where undecidable
   std::set<std::string> undecided;            // tensors with such an access: the checks of whole tensors pass them over
 
   bool decided(const Memory& memory) const { return !undecided.count(memory.tensor->name); }
-  const isl::set& may(const Access& access) const { return sets[access.order]->may; }
-  const isl::set& must(const Access& access) const { return sets[access.order]->must; }
+  // What it touches, for some value of the indices read from data.
+  const isl::set& may(const Access& access) const { return *sets[access.order]; }
+  // Relations::certain of these accesses, of which there is at least one.
+  isl::set certain(const std::vector<const Access*>& touching, size_t prefix) const {
+    std::vector<Relations::Touching> each;
+    for (const Access* access : touching) each.push_back({access, &may(*access)});
+    return relations.certain(each, prefix);
+  }
   SourceLine where(int origin) const { return program.where(origin); }
 };
 

@@ -8,6 +8,7 @@
 #include "imbrex/prove/affine.h"
 #include "imbrex/prove/memories.h"
 #include "imbrex/prove/quantity.h"
+#include "imbrex/prove/simplify.h"
 #include "imbrex/target/machines.h"
 
 namespace imbrex::prove {
@@ -145,6 +146,7 @@ struct Measure {
   std::vector<Test> tests;
   std::string scope = kOutsideScopes;
   CubeTiles cube;
+  std::set<std::string> exchanged;  // tile variables whose value the other kind of unit has a copy of
 
   Sums& here() {
     if (!sums.count(scope)) order.push_back(scope);
@@ -170,6 +172,7 @@ struct Measure {
         const bool loaded =
             arg.op == ir::Op::load || arg.op == ir::Op::constant || (arg.op == ir::Op::variable && cube.is_loaded(arg.name));
         if (accumulates || loaded || taken_by_cube == made_by_cube) continue;
+        if (arg.op == ir::Op::variable && !exchanged.insert(arg.name).second) continue;
         count(here().exchanges, ir::mul(ir::constant(2), ir::mul(elements(arg), ir::constant(bytes_of(arg.dtype)))));
       }
     });
@@ -178,6 +181,7 @@ struct Measure {
   void block(const ir::Block& statements) {
     for (const ir::Statement& statement : statements) {
       expressions(statement);
+      if (const auto* assign = std::get_if<ir::Assign>(&statement.node)) exchanged.erase(assign->name);
       if (const auto* store = std::get_if<ir::Store>(&statement.node)) {
         count(here().written, ir::mul(elements(*store->value), ir::constant(bytes_of(store->value->dtype))));
       } else if (const auto* read = std::get_if<ir::ReadIndex>(&statement.node)) {
@@ -218,14 +222,15 @@ ScopeRow& row_named(std::vector<ScopeRow>& scopes, const std::string& name, cons
   return scopes.back();
 }
 
-void measure_traffic(const ir::Program& program, const Options& options, std::vector<ScopeRow>& scopes) {
-  Measure measure{program, {}, {}, {}, {}, {}, kOutsideScopes, CubeTiles(program)};
+void measure_traffic(const ir::Program& program, const Options& options, const Simplifier& simplified,
+                     std::vector<ScopeRow>& scopes) {
+  Measure measure{program, {}, {}, {}, {}, {}, kOutsideScopes, CubeTiles(program), {}};
   measure.block(program.body);
   const target::Machine* machine = target::machine_named(options.target);
   for (const std::string& name : measure.order) {
     const auto& sums = measure.sums.at(name);
     ScopeRow& row = row_named(scopes, name, sums.where);
-    const auto amount = [&](const Quantity& quantity) { return Amount{quantity.text(), quantity.at(options.dims)}; };
+    const auto amount = [&](const Quantity& quantity) { return Amount{simplified(quantity).text(), quantity.at(options.dims)}; };
     row.tasks = amount(name == kOutsideScopes ? Quantity(1) : sums.tasks);
     row.bytes_read = amount(sums.read);
     row.bytes_written = amount(sums.written);
@@ -236,6 +241,10 @@ void measure_traffic(const ir::Program& program, const Options& options, std::ve
       row.operations_per_byte =
           static_cast<double>(*row.operations.value) / static_cast<double>(*row.bytes_read.value + *row.bytes_written.value);
   }
+}
+
+void measure_traffic(const ir::Program& program, const Options& options, std::vector<ScopeRow>& scopes) {
+  measure_traffic(program, options, Simplifier(program), scopes);
 }
 
 }  // namespace imbrex::prove

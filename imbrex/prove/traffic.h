@@ -4,10 +4,13 @@
 #pragma once
 
 #include "imbrex/prove/prove.h"
+#include "imbrex/prove/simplify.h"
 
 namespace imbrex::prove {
 
 // Adds to the rows in `scopes` of the same name, or makes them, in program order.
+void measure_traffic(const ir::Program& program, const Options& options, const Simplifier& simplified,
+                     std::vector<ScopeRow>& scopes);
 void measure_traffic(const ir::Program& program, const Options& options, std::vector<ScopeRow>& scopes);
 
 // The row of this name, made at the end if there is none.

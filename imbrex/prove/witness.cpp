@@ -134,7 +134,11 @@ std::string condition_text(const ir::Program& program, const isl::set& set) {
   std::vector<size_t> used;
   for (size_t i = 0; i < program.dims.size(); ++i)
     if (depends_on(program, set, i)) used.push_back(i);
-  if (dims.is_equal(all)) return used.size() == 1 ? "for every " + program.dims[used[0]].name : used.empty() ? "" : "always";
+  if (dims.is_equal(all)) {
+    std::vector<std::string> names;
+    for (const size_t i : used) names.push_back(program.dims[i].name);
+    return names.empty() ? "" : fmt::format("for every {}", fmt::join(names, " and "));
+  }
   if (used.size() != 1) return "";
   const std::string& name = program.dims[used[0]].name;
   const int64_t least = least_value(values_of_dim(dims, used[0])).value_or(1);
@@ -216,7 +220,11 @@ std::string part_text(const ir::Program& program, const isl::set& part, const is
     restricted.push_back(k);
     texts[k] = positions_text(program, positions, tensor.shape[k]);
   }
-  if (restricted.empty()) return tensor.name;
+  if (restricted.empty()) {
+    if (box.is_subset(part)) return tensor.name;
+    const Witness at = smallest(program, part);
+    return fmt::format("a part of {}, such as {},", tensor.name, element_text(tensor.name, at.coordinates, 0));
+  }
   const auto plural = [](const std::string& text) { return text.find("..") == std::string::npos ? "" : "s"; };
   if (restricted.size() == 1 && axes > 1) {
     const size_t k = restricted[0];

@@ -67,7 +67,8 @@ typedef struct imbrex_call {
   void* trace_user;
   imbrex_tap_fn tap; /* null, or called, by several threads at once; only kernels compiled with taps call it */
   void* tap_user;
-  int32_t* failed_assumption; /* set to 1 + number of an `assume` that did not hold; its accesses are skipped. May be null */
+  /* 0 before the call; set to 1 + number of the first `assume` that did not hold, its accesses skipped. May be null. */
+  int32_t* failed_assumption;
 } imbrex_call;
 
 typedef struct imbrex_kernel {

@@ -99,7 +99,11 @@ std::string kernel_declaration(const AotKernel& kernel) {
   }
   text += fmt::format(" */\nconst imbrex_kernel* {}(const char* isa);\n", kernel.symbol);
   text += "/* Numbers of its tensors, as in imbrex_call.tensors, and of its dimensions, as in imbrex_call.dims. */\n";
-  return text + enumeration(kernel, "TENSOR", tensors) + enumeration(kernel, "DIM", dims);
+  size_t most_axes = 0;
+  for (const ir::Tensor& tensor : kernel.program.tensors) most_axes = std::max(most_axes, tensor.shape.size());
+  text += enumeration(kernel, "TENSOR", tensors) + enumeration(kernel, "DIM", dims);
+  return text +
+         fmt::format("enum {{ {}_MAX_RANK = {} }}; /* axes of the tensor that has most */\n", upper(kernel.symbol), most_axes);
 }
 
 constexpr const char* kHeaderComment = R"(/* Kernels compiled ahead of time. A call, in this order:

@@ -61,8 +61,11 @@ std::vector<fs::path> children_of(const fs::path& directory) {
 // The kernel's name from the comment that generated code starts with: "// kernel NAME ...".
 std::string kernel_name(const fs::path& entry) {
   const std::string source = read_file(entry / "kernel.cpp").value_or("");
-  const std::string line = source.substr(0, source.find('\n'));
-  return starts_with(line, "// ") ? line.substr(3) : line;
+  const std::string symbol = "imbrex_kernel_";
+  const size_t begin = source.find(symbol);
+  if (begin == std::string::npos) return "";
+  const size_t end = source.find('(', begin);
+  return source.substr(begin + symbol.size(), end == std::string::npos ? end : end - begin - symbol.size());
 }
 
 bool is_abandoned(const fs::path& directory) {

@@ -43,6 +43,24 @@ static inline int64_t imbrex_extent_of(imbrex_extent extent, const int64_t* dims
   return dims[extent.dim] > INT64_MAX / extent.constant ? 0 : extent.constant * dims[extent.dim];
 }
 
+/* The elements of one step along the first axis: a row of a matrix, one of a vector. */
+static inline int64_t imbrex_row_elements(const imbrex_tensor_info* info, const int64_t* dims) {
+  int64_t elements = 1;
+  int32_t axis;
+  for (axis = 1; axis < info->rank; ++axis) elements *= imbrex_extent_of(info->shape[axis], dims);
+  return elements;
+}
+
+/* The strides of a tensor that lies row-major without gaps: `info->rank` of them. */
+static inline void imbrex_dense_strides(const imbrex_tensor_info* info, const int64_t* dims, int64_t* strides) {
+  int64_t elements = 1;
+  int32_t axis;
+  for (axis = info->rank - 1; axis >= 0; --axis) {
+    strides[axis] = elements;
+    elements *= imbrex_extent_of(info->shape[axis], dims);
+  }
+}
+
 /* A tensor that is bound as it is: its strides, and that its last byte has an address. */
 static inline imbrex_status imbrex_check_layout(const imbrex_tensor_info* info, imbrex_tensor tensor, const int64_t* dims,
                                                 imbrex_message message) {

@@ -28,12 +28,14 @@ Diagnostic not_kept(const std::string& why) {
 }
 
 std::vector<std::string> all_flags(const JitOptions& options) {
-  std::vector<std::string> flags = {
-      "-std=c++20",     "-O3", "-fPIC", "-shared", "-fno-exceptions", "-fno-rtti", "-ffp-contract=off", "-fno-math-errno",
-      "-Wl,--as-needed"};
+  std::vector<std::string> flags = {"-std=c++20",        "-fPIC",           "-shared",        "-fno-exceptions", "-fno-rtti",
+                                    "-ffp-contract=off", "-fno-math-errno", "-Wl,--as-needed"};
   if (const std::string sanitizers = IMBREX_SANITIZE; !sanitizers.empty()) {
+    // Less optimized: g++ 12 takes minutes for a large kernel that it instruments at -O3.
     flags.push_back("-fsanitize=" + sanitizers);
-    flags.insert(flags.end(), {"-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1"});
+    flags.insert(flags.end(), {"-O1", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1"});
+  } else {
+    flags.emplace_back("-O3");
   }
   flags.insert(flags.end(), options.flags.begin(), options.flags.end());
   return flags;

@@ -1,7 +1,9 @@
 // imbrex check and imbrex graph: what is proven of a kernel.
 #include <fmt/format.h>
 
+#include "imbrex/base/error.h"
 #include "imbrex/prove/prove.h"
+#include "imbrex/target/machines.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/subject.h"
 
@@ -12,18 +14,25 @@ struct CheckOptions {
   SubjectOptions subject;
   std::string target = "host";
   std::optional<int64_t> tokens;
+  std::vector<std::string> dims;
   bool json = false, brief = false;
 
   void add_to(CLI::App& command) {
     subject.add_to(command);
-    command.add_option("--target", target, "host, a2a3 or a5")->check(CLI::IsMember({"host", "a2a3", "a5"}));
+    command.add_option("--target", target, "host, a2a3 or a5");
     command.add_option("--tokens", tokens, "Tokens T, for bytes and capacities in numbers");
+    command.add_option("--dim", dims, "A dimension of any other kernel: NAME=VALUE");
   }
 
   prove::Options prove_options(const ir::Program& program) const {
+    if (target::machine_named(target) == nullptr)
+      throw UserError("unknown-target", fmt::format("there is no target '{}'; expected host, a2a3 or a5", target),
+                      "--target a2a3, or no --target at all for the host");
     prove::Options options;
     options.target = target;
-    if (tokens) options.dims = dims_of(program, {{"T", *tokens}});
+    std::map<std::string, int64_t> given = settings_of(dims, "--dim");
+    if (tokens) given["T"] = *tokens;
+    if (!given.empty()) options.dims = dims_of(program, given);
     return options;
   }
 };

@@ -72,10 +72,12 @@ class Run {
     std::map<std::string, int64_t> given = settings_of(options_.dims, "--dim");
     int64_t batch = options_.batch.value_or(64), sequence = options_.sequence.value_or(2);
     const bool wants_tokens = options_.tokens || options_.batch || options_.sequence;
-    if (options_.tokens && (options_.batch || options_.sequence))
-      throw UserError("dimension-value", "--tokens says the same as --batch times --seq; both were given", "one of them");
+    if ((options_.tokens && (options_.batch || options_.sequence)) || (wants_tokens && given.count("T")))
+      throw UserError("dimension-value", "--tokens, --batch times --seq, and --dim T all say the same; more than one was given",
+                      "one of them");
     if (!options_.replay.empty() && chosen.name == front_name) {
-      if (wants_tokens || chosen.sizes.count("hidden") || chosen.sizes.count("heads") || chosen.sizes.count("q_lora"))
+      if (wants_tokens || given.count("T") || chosen.sizes.count("hidden") || chosen.sizes.count("heads") ||
+          chosen.sizes.count("q_lora"))
         throw UserError("dimension-value", "sizes were given, but a replay takes them from its tensors",
                         "--replay without sizes");
       const FrontLayer layer = front_layer_in(options_.replay);
@@ -84,7 +86,7 @@ class Run {
       given["T"] = layer.tokens;
     } else if (options_.tokens) {
       given["T"] = *options_.tokens;
-    } else if (wants_tokens || chosen.name == front_name) {
+    } else if (wants_tokens || (chosen.name == front_name && !given.count("T"))) {
       given["T"] = checked_product(batch, sequence);
       report_.batch = batch;
       report_.sequence = sequence;
@@ -376,7 +378,7 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--batch", o->batch, "Sequences; tokens are batch times seq (default 64)");
   command->add_option("--seq", o->sequence, "Tokens of each sequence (default 2)");
   command->add_option("--tokens", o->tokens, "Tokens T, instead of --batch and --seq");
-  command->add_option("--dim", o->dims, "A dimension of any other kernel: NAME=VALUE");
+  command->add_option("--dim", o->dims, "A dimension of any kernel: NAME=VALUE");
   command->add_option("--backend", o->backend, "host or interpreter")->check(CLI::IsMember({"host", "interpreter"}));
   command->add_option("--isa", o->isa, "Instruction set: scalar, avx2 or avx512 (default: the best of this machine)");
   command->add_option("--threads", o->threads, "Threads (default: one for each processor)");

@@ -13,7 +13,7 @@ namespace {
 // What was printed must have arrived: a full disk behind standard output is a failure.
 int flushed(int status) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-  fmt::print(stderr, "error [file-unwritable]: cannot write to standard output\n");
+  fmt::print(stderr, "error [file-unwritable]: cannot write to standard output\n  try: a file on a disk with free space\n");
   return 1;
 }
 

@@ -103,7 +103,8 @@ std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::ma
     if (value < 1 || value > most)
       throw UserError("dimension-value",
                       fmt::format("dimension {} = {} of '{}': expected 1 to {}", dim.name, value, program.name, most),
-                      fmt::format("{} = {}", dim.name, dim.typical > 0 ? dim.typical : 1));
+                      fmt::format("{}{}", dim.name == "T" ? "--tokens " : fmt::format("--dim {}=", dim.name),
+                                  dim.typical > 0 ? dim.typical : 1));
     dims.emplace(dim.name, value);
   }
   for (const auto& [name, value] : given)

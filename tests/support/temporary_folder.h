@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -14,7 +15,7 @@ namespace imbrex::tests {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    static int counter = 0;
+    static std::atomic<int> counter = 0;  // tests make folders on several threads
     path_ = std::filesystem::temp_directory_path() / fmt::format("imbrex-test-{}-{}", getpid(), counter++);
     std::filesystem::create_directories(path_);
   }

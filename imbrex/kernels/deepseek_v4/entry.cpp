@@ -21,7 +21,6 @@ ir::Program program(const std::string& variant, const Options& options, double e
   config.rope = options.at("rope_f32") ? f32 : bf16;
   config.scale_by_blocks = options.at("scale_by_blocks") != 0;
   if (variant == "plain") return qkv_proj_rope_plain(config).program();
-  if (variant == "plain") return qkv_proj_rope_plain(config).program();
   return (variant == "fused" ? qkv_proj_rope_fused(config) : qkv_proj_rope_unfused(config)).program();
 }
 

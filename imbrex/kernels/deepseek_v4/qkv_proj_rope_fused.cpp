@@ -7,6 +7,7 @@ namespace {
 constexpr Int row_tile = 16;         // rows of an elementwise scope
 constexpr Int matmul_row_tile = 64;  // rows that use one panel of weights while it is in cache
 constexpr Int latent_column_tile = 64, k_tile = 256;
+constexpr Int column_chunk = 256;  // columns of many rows that are on chip at once
 
 void attn_norm(const Front& f, const QkvProjRope& config, const Tensor& token_x_bf16) {
   const Int D = config.hidden;
@@ -113,10 +114,15 @@ void q_heads(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp3
     at("q_head_rms_rope", [&] {
       range(Range(config.row_splits).named("split"), [&](Index s) {
         const Span t = rows_of_split(f.T, config.row_splits, s);
-        Tile u = Tile(q_proj_fp32(t, span(h * head_dim, head_dim))).named("u");
-        Tile inv = inverse_rms(row_sum(u * u), head_dim, config.eps).named("q_inv");
-        f.q(t, h, span(0, nope_dim)) = cast(q_proj_fp32(t, span(h * head_dim, nope_dim)) * inv, bf16, rint);
-        Tile tail = (q_proj_fp32(t, span(h * head_dim + nope_dim, rope_dim)) * inv).named("q_tail");
+        const auto head = [&](const Span& c) { return Tile(q_proj_fp32(t, span(h * head_dim + c.begin, c.size))); };
+        Tile sum = zeros(f32, {t, 1}).named("q_sum");
+        range(tiles(head_dim, column_chunk).named("c"), [&](Span c) {
+          Tile u = head(c).named("u");
+          sum += row_sum(u * u);
+        });
+        Tile inv = inverse_rms(sum, head_dim, config.eps).named("q_inv");
+        range(tiles(nope_dim, column_chunk).named("c_apply"), [&](Span c) { f.q(t, h, c) = cast(head(c) * inv, bf16, rint); });
+        Tile tail = (head(span(nope_dim, rope_dim)) * inv).named("q_tail");
         const Pair rotated = rotate(f, t, tail);
         q_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
         q_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
@@ -133,14 +139,19 @@ void kv_rms(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
   Tensor kv_rot_even_bf16 = create_tensor("kv_rot_even_bf16", bf16, {f.T, even_columns});
   Tensor kv_rot_odd_bf16 = create_tensor("kv_rot_odd_bf16", bf16, {f.T, even_columns});
   Tensor kv_rope_fp32 = create_tensor("kv_rope_fp32", f32, {f.T, rope_dim});
-  const Span nope = span(0, nope_dim), tail_columns = span(nope_dim, rope_dim);
+  const Span tail_columns = span(nope_dim, rope_dim);
   parallel(Range(config.row_splits).named("split"), [&](Index s) {
     at("kv_rms", [&] {
       const Span t = rows_of_split(f.T, config.row_splits, s);
-      Tile v = Tile(kv_fp32(t, all)).named("kv_row");
-      Tile inv = inverse_rms(row_sum(v * v), head_dim, config.eps).named("kv_inv");
-      f.kv(t, nope) = cast(kv_fp32(t, nope) * inv * cast(f.gamma_ckv(nope), f32), bf16, rint);
-      Tile tail = (kv_fp32(t, tail_columns) * inv * cast(f.gamma_ckv(tail_columns), f32)).named("kv_tail");
+      Tile sum = zeros(f32, {t, 1}).named("kv_sum");
+      range(tiles(head_dim, column_chunk).named("c"), [&](Span c) {
+        Tile v = Tile(kv_fp32(t, c)).named("v");
+        sum += row_sum(v * v);
+      });
+      Tile inv = inverse_rms(sum, head_dim, config.eps).named("kv_inv");
+      const auto scaled = [&](const Span& c) { return kv_fp32(t, c) * inv * cast(f.gamma_ckv(c), f32); };
+      range(tiles(nope_dim, column_chunk).named("c_apply"), [&](Span c) { f.kv(t, c) = cast(scaled(c), bf16, rint); });
+      Tile tail = scaled(tail_columns).named("kv_tail");
       const Pair rotated = rotate(f, t, tail);
       kv_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
       kv_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);

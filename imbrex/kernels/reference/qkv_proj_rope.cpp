@@ -47,7 +47,10 @@ Estimate zeros(int64_t rows, int64_t columns) {
 }
 
 // How many f32 additions one element goes through in a row sum of n: its lane's, then the six folds.
-double additions(int64_t n) { return static_cast<double>((n + 63) / 64) + 6; }
+double additions(int64_t n) {
+  const int64_t in_a_lane = (n + 63) / 64;
+  return static_cast<double>(in_a_lane) + 6;
+}
 
 // value *= 1 / sqrt(mean(value^2) + eps) and then gamma if there is one, on one row whose elements have errors already.
 void normalize_row(double* value, double* error, int64_t n, const double* gamma, double eps) {

@@ -240,6 +240,14 @@ IMBREX_PARTIAL_STORE(store_u8, vi, 1)
 IMBREX_PARTIAL_STORE(store_mask, vm, 1)
 #undef IMBREX_PARTIAL_STORE
 
+// Lane i becomes lane i + lane i + w for w = 8, 4, 2, 1: lane 0.
+IMBREX_OP float fold16(vf x) {
+  const __m256 eight = _mm256_add_ps(x.low, x.high);
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
 // ---- permutations of 32 consecutive columns -----------------------------------------------------------------------------------
 
 // The even (or odd) lanes of two registers one after the other.
@@ -262,24 +270,7 @@ IMBREX_OP vi interleave_hi(vi e, vi o) { return interleaved(e.high, o.high); }
 // ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
 // Of 16 registers, 6 hold a tile of C and 4 a group of B; with a fourth row g++ 12 keeps part of it on the stack.
-constexpr int kFewRows = 1, kFewVectors = 2, kManyVectors = 1;
-constexpr int largest_rows(int vectors) { return vectors == kFewVectors ? kFewRows : 3; }
-
-inline int32_t sum_of_bytes(const int8_t* a, int64_t n) {
-  const __m256i ones = _mm256_set1_epi16(1);
-  __m256i sum = _mm256_setzero_si256();
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    const __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a + i)));
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(wide, ones));
-  }
-  alignas(32) int32_t lanes[8];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), sum);
-  int32_t total = 0;
-  for (int lane = 0; lane < 8; ++lane) total += lanes[lane];
-  for (; i < n; ++i) total += a[i];
-  return total;
-}
+constexpr int kRowsOfOne = 3, kRowsOfTwo = 1;
 
 struct AsItIs {};  // no floating-point mode to set
 
@@ -320,10 +311,10 @@ struct DotI8 {
   using Accumulator = vi;
   using Columns = PairsOfBytes;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = true;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = load_i32(packed);
-    return {even_unsigned(b.low), odd_unsigned(b.low), even_unsigned(b.high), odd_unsigned(b.high)};
+    return {even_signed(b.low), odd_signed(b.low), even_signed(b.high), odd_signed(b.high)};
   }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     const __m256i group = _mm256_set1_epi32(load_i32_s(a));
@@ -337,9 +328,9 @@ struct DotU8I8 {
   using Accumulator = vi;
   using Columns = PairsOfBytes;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) {
-    const vi b = bit_xor(load_i32(packed), broadcast_i(static_cast<int32_t>(0x80808080)));
+    const vi b = load_i32(packed);
     return {even_signed(b.low), odd_signed(b.low), even_signed(b.high), odd_signed(b.high)};
   }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
@@ -361,7 +352,7 @@ struct DotBf16 {
     __m256 even_low, odd_low, even_high, odd_high;
   };
   using Mode = FlushToZero;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = load_i32(packed);
     return {even_floats(b.low), odd_floats(b.low), even_floats(b.high), odd_floats(b.high)};
@@ -383,7 +374,7 @@ struct DotF32 {
   using Accumulator = vf;
   using Columns = vf;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return load_f32(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) { return add(sum, mul(b, broadcast(load_f32_s(a)))); }
 };
@@ -392,3 +383,25 @@ struct DotF32 {
 }  // namespace imbrex::isa
 
 #include "imbrex/target/isa/common.h"
+
+namespace imbrex::isa {
+namespace {
+
+IMBREX_OP void store_bf16_rint(void* p, vf x) { store_bf16(p, round_bf16_rint(x)); }
+IMBREX_OP void store_bf16_rint(void* p, vf x, int n) { store_bf16(p, round_bf16_rint(x), n); }
+
+// The same past the caches if `streams`; p is then a multiple of 32.
+IMBREX_OP void stream_32_bytes(void* p, __m256i x) { _mm256_stream_si256(static_cast<__m256i*>(p), x); }
+IMBREX_OP void stream_bf16(void* p, vf x, bool streams) {
+  if (!streams) return store_bf16(p, x);
+  stream_32_bytes(p, low_halves(shift_right<16>(bits_of(x))));
+}
+IMBREX_OP void stream_bf16_rint(void* p, vf x, bool streams) { stream_bf16(p, round_bf16_rint(x), streams); }
+IMBREX_OP void stream_f32(void* p, vf x, bool streams) {
+  if (!streams) return store_f32(p, x);
+  stream_32_bytes(p, _mm256_castps_si256(x.low));
+  stream_32_bytes(static_cast<char*>(p) + 32, _mm256_castps_si256(x.high));
+}
+
+}  // namespace
+}  // namespace imbrex::isa

@@ -179,6 +179,14 @@ IMBREX_OP void store_u8(void* p, vi x, int n) { store_8_bit_lanes(p, _mm512_cvte
 IMBREX_OP void store_mask(void* p, vm x) { store_8_bit_lanes(p, _mm_maskz_set1_epi8(x.v, 1)); }
 IMBREX_OP void store_mask(void* p, vm x, int n) { store_8_bit_lanes(p, _mm_maskz_set1_epi8(x.v, 1), n); }
 
+// Lane i becomes lane i + lane i + w for w = 8, 4, 2, 1: lane 0.
+IMBREX_OP float fold16(vf x) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
 // ---- permutations of 32 consecutive columns -----------------------------------------------------------------------------------
 
 IMBREX_OP vi even(vi low, vi high) {
@@ -208,19 +216,8 @@ namespace {
 
 // ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
-// Of 32 registers, up to 24 hold a tile of C. With few rows each accumulator waits for itself, so that more columns go at once.
-constexpr int kFewRows = 2, kFewVectors = 4, kManyVectors = 2;
-constexpr int largest_rows(int vectors) { return vectors == kFewVectors ? kFewRows : 12; }
-
-inline int32_t sum_of_bytes(const int8_t* a, int64_t n) {
-  const __m512i ones = _mm512_set1_epi8(1);
-  __m512i sum = _mm512_setzero_si512();
-  int64_t i = 0;
-  for (; i + 64 <= n; i += 64) sum = _mm512_dpbusd_epi32(sum, ones, _mm512_loadu_si512(a + i));
-  const __mmask64 rest = (uint64_t{1} << (n - i)) - 1;
-  sum = _mm512_dpbusd_epi32(sum, ones, _mm512_maskz_loadu_epi8(rest, a + i));
-  return reduce_sum_i({sum});
-}
+// Of 32 registers, 24 hold a tile of C.
+constexpr int kRowsOfOne = 12, kRowsOfTwo = 12;
 
 struct AsItIs {};  // no floating-point mode to set
 
@@ -230,10 +227,11 @@ struct DotI8 {
   using Accumulator = vi;
   using Columns = __m512i;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = true;
+  static constexpr bool needs_corrections = true;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
-    return {_mm512_dpbusd_epi32(sum.v, b, _mm512_set1_epi32(load_i32_s(a)))};
+    const __m512i signs = _mm512_set1_epi8(-128);  // a + 128, unsigned; exclusive or takes no time from the products
+    return {_mm512_dpbusd_epi32(sum.v, _mm512_xor_si512(_mm512_set1_epi32(load_i32_s(a)), signs), b)};
   }
 };
 
@@ -243,9 +241,9 @@ struct DotU8I8 {
   using Accumulator = vi;
   using Columns = __m512i;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) {
-    return _mm512_xor_si512(_mm512_load_si512(packed), _mm512_set1_epi8(-128));
+    return _mm512_load_si512(packed);
   }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     return {_mm512_dpbusd_epi32(sum.v, _mm512_set1_epi32(load_i32_s(a)), b)};
@@ -258,7 +256,7 @@ struct DotBf16 {
   using Accumulator = vf;
   using Columns = __m512i;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     return {_mm512_dpbf16_ps(sum.v, (__m512bh)b, (__m512bh)_mm512_set1_epi32(load_i32_s(a)))};
@@ -271,7 +269,7 @@ struct DotF32 {
   using Accumulator = vf;
   using Columns = __m512;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_ps(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     return {_mm512_add_ps(sum.v, _mm512_mul_ps(b, _mm512_set1_ps(load_f32_s(a))))};
@@ -282,3 +280,37 @@ struct DotF32 {
 }  // namespace imbrex::isa
 
 #include "imbrex/target/isa/common.h"
+
+namespace imbrex::isa {
+namespace {
+
+// store_bf16(p, round_bf16_rint(x)). The instruction that rounds takes subnormals as zero; they are rare.
+inline __attribute__((noinline)) void store_bf16_rint_subnormal(void* p, vf x, int n) { store_bf16(p, round_bf16_rint(x), n); }
+IMBREX_OP bool has_subnormal(vf x) { return _mm512_fpclass_ps_mask(x.v, 0x20) != 0; }
+IMBREX_OP void store_bf16_rint(void* p, vf x) {
+  if (__builtin_expect(has_subnormal(x), false)) return store_bf16_rint_subnormal(p, x, 16);
+  store_16_bit_lanes(p, (__m256i)_mm512_cvtneps_pbh(x.v));
+}
+IMBREX_OP void store_bf16_rint(void* p, vf x, int n) {
+  if (__builtin_expect(has_subnormal(x), false)) return store_bf16_rint_subnormal(p, x, n);
+  store_16_bit_lanes(p, (__m256i)_mm512_cvtneps_pbh(x.v), n);
+}
+
+// The same past the caches if `streams`; p is then a multiple of 32.
+IMBREX_OP void stream_32_bytes(void* p, __m256i x) { _mm256_stream_si256(static_cast<__m256i*>(p), x); }
+IMBREX_OP void stream_bf16(void* p, vf x, bool streams) {
+  if (!streams) return store_bf16(p, x);
+  stream_32_bytes(p, bf16_of_f32(x));
+}
+IMBREX_OP void stream_bf16_rint(void* p, vf x, bool streams) {
+  if (!streams || __builtin_expect(has_subnormal(x), false)) return store_bf16_rint(p, x);
+  stream_32_bytes(p, (__m256i)_mm512_cvtneps_pbh(x.v));
+}
+IMBREX_OP void stream_f32(void* p, vf x, bool streams) {
+  if (!streams) return store_f32(p, x);
+  stream_32_bytes(p, _mm512_castsi512_si256(_mm512_castps_si512(x.v)));
+  stream_32_bytes(static_cast<char*>(p) + 32, _mm512_extracti64x4_epi64(_mm512_castps_si512(x.v), 1));
+}
+
+}  // namespace
+}  // namespace imbrex::isa

@@ -7,9 +7,9 @@
 // loses half the speed. For the same reason microkernels are neither inlined nor cloned. tests/correct/target checks the machine
 // code.
 //
-// The ISA's header gives the shapes (largest_rows, kFewRows, kFewVectors, kManyVectors), sum_of_bytes, and for each kind of
-// product a struct Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group of B in registers),
-// load, step (one group of k for one row), weights_are_offset (the packed bytes are 128 too large), and Mode (set around the
+// The ISA's header gives the shapes (kRowsOfOne, kRowsOfTwo: the most rows of a tile of one and of two vectors), and for each kind
+// of product a struct Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group of B in registers),
+// load, step (one group of k for one row), needs_corrections (sums start at those of the packed form), and Mode (set around the
 // products).
 #pragma once
 
@@ -36,14 +36,15 @@ IMBREX_OP void clear(vi& x) { x = broadcast_i(0); }
 struct Operands {
   const char* a;  // the tile's first row
   int64_t a_stride;
-  const char* b;  // its first column block
-  int64_t block_bytes;
-  int64_t groups;          // whole groups of k: 4 bytes of a row of A
-  const char* tails;       // null, or the incomplete last group of each row, 4 bytes with zeros
-  const int32_t* offsets;  // null, or what each row's sums are too large by
+  const char* b;            // its panel, or the right half of it, from its first group on
+  int64_t groups;           // whole groups of k: 4 bytes of a row of A
+  const char* tails;        // null, or the incomplete last group of each row, 4 bytes with zeros
+  const char* corrections;  // null, or what the sums of the panel's columns start at
   char* c;
   int64_t c_stride;
   bool accumulate;
+  const char* ahead;  // fetched meanwhile: `ahead_step` bytes for each group
+  int64_t ahead_step;
 };
 
 // The 16 V columns of one group of B.
@@ -51,14 +52,14 @@ template <class Dot, int V>
 struct GroupOf {
   typename Dot::Columns first;
   GroupOf<Dot, V - 1> others;
-  IMBREX_OP void load(const char* b, int64_t block_bytes) {
+  IMBREX_OP void load(const char* b) {
     first = Dot::load(b);
-    others.load(b + block_bytes, block_bytes);
+    others.load(b + 64);
   }
 };
 template <class Dot>
 struct GroupOf<Dot, 0> {
-  IMBREX_OP void load(const char*, int64_t) {}
+  IMBREX_OP void load(const char*) {}
 };
 
 // One row of the tile of C.
@@ -83,9 +84,9 @@ struct RowOf {
     isa::store(c, first);
     others.store(c + 64);
   }
-  IMBREX_OP void subtract(vi offset) {
-    first = sub(first, offset);
-    others.subtract(offset);
+  IMBREX_OP void add_all(const char* c) {
+    first = add(first, load_i32(c));
+    others.add_all(c + 64);
   }
 };
 template <class Dot>
@@ -94,7 +95,7 @@ struct RowOf<Dot, 0> {
   IMBREX_OP void clear() {}
   IMBREX_OP void load(const char*) {}
   IMBREX_OP void store(char*) const {}
-  IMBREX_OP void subtract(vi) {}
+  IMBREX_OP void add_all(const char*) {}
 };
 
 // R rows of it.
@@ -122,9 +123,14 @@ struct TileOf {
     first.store(c);
     others.store(c + stride, stride);
   }
-  IMBREX_OP void subtract(const int32_t* offsets) {
-    first.subtract(broadcast_i(offsets[0]));
-    others.subtract(offsets + 1);
+  // The same starting values, or addends, in all rows.
+  IMBREX_OP void fill(const char* row) {
+    first.load(row);
+    others.fill(row);
+  }
+  IMBREX_OP void add_all(const char* row) {
+    first.add_all(row);
+    others.add_all(row);
   }
 };
 template <class Dot, int V>
@@ -134,77 +140,75 @@ struct TileOf<Dot, 0, V> {
   IMBREX_OP void clear() {}
   IMBREX_OP void load(const char*, int64_t) {}
   IMBREX_OP void store(char*, int64_t) const {}
-  IMBREX_OP void subtract(const int32_t*) {}
+  IMBREX_OP void fill(const char*) {}
+  IMBREX_OP void add_all(const char*) {}
 };
-
-// With few rows each group of B is used few times, and memory is what limits: it is fetched this far ahead.
-constexpr int kPrefetchRows = 8;
-constexpr int64_t kPrefetchGroups = 24;
 
 template <class Dot, int R, int V>
 IMBREX_MICROKERNEL void microkernel(const Operands& o) {
   TileOf<Dot, R, V> tile;
   GroupOf<Dot, V> group;
-  tile.clear();
-  if (o.accumulate) tile.load(o.c, o.c_stride);
+  if (o.accumulate) {
+    tile.load(o.c, o.c_stride);
+    if constexpr (Dot::needs_corrections) {
+      if (o.corrections) tile.add_all(o.corrections);
+    }
+  } else {
+    if constexpr (Dot::needs_corrections) tile.fill(o.corrections);
+    if constexpr (!Dot::needs_corrections) tile.clear();
+  }
   const char* a = o.a;
   const char* b = o.b;
-  const int64_t a_stride = o.a_stride, block_bytes = o.block_bytes;
+  const char* ahead = o.ahead;
+  const int64_t a_stride = o.a_stride, ahead_step = o.ahead_step;
   const char* const b_end = b + o.groups * kGroupBytes;
-  const char* ahead = b + kPrefetchGroups * kGroupBytes;
   for (; b != b_end; a += 4, b += kGroupBytes) {
-    if constexpr (R <= kPrefetchRows && V > 1) {
-      // At the end of these column blocks the next ones follow.
-      ahead = ahead == b_end ? ahead + (V - 1) * block_bytes : ahead;
-      for (int v = 0; v < V; ++v) __builtin_prefetch(ahead + v * block_bytes);
-      ahead += kGroupBytes;
-    }
-    group.load(b, block_bytes);
+    constexpr int write = 0, second_cache = 2;
+    __builtin_prefetch(ahead, write, second_cache);
+    __builtin_prefetch(ahead + 64, write, second_cache);
+    ahead += ahead_step;
+    group.load(b);
     tile.step(group, a, a_stride);
   }
   if (o.tails) {
-    group.load(b, block_bytes);
+    group.load(b);
     tile.step(group, o.tails, 4);
   }
-  if constexpr (Dot::weights_are_offset) tile.subtract(o.offsets);
   tile.store(o.c, o.c_stride);
 }
 
-// All rows of V column blocks, the largest tiles first.
-template <class Dot, int V, int R>
-IMBREX_OP void in_tiles_of(Operands& o, int64_t& rows) {
-  if constexpr (R <= largest_rows(V)) {
-    for (; rows >= R; rows -= R) {
-      microkernel<Dot, R, V>(o);
-      o.a += R * o.a_stride;
-      o.c += R * o.c_stride;
-      if (o.tails) o.tails += R * 4;
-      if (o.offsets) o.offsets += R;
-    }
-  }
-}
-template <class Dot, int V>
-IMBREX_OP void all_rows(Operands o, int64_t rows) {
-  in_tiles_of<Dot, V, 12>(o, rows);
-  in_tiles_of<Dot, V, 8>(o, rows);
-  in_tiles_of<Dot, V, 6>(o, rows);
-  in_tiles_of<Dot, V, 4>(o, rows);
-  in_tiles_of<Dot, V, 3>(o, rows);
-  in_tiles_of<Dot, V, 2>(o, rows);
-  in_tiles_of<Dot, V, 1>(o, rows);
+// Fetching from memory what comes next. A panel that several tiles of rows use gives time to fetch all of the next one: each tile
+// a part of it. One that is used once is itself what must be fetched, a little ahead: the more rows, the fewer of its groups the
+// processor sees at once. (With three or four it sees enough, and fetching only disturbs what the caches fetch by themselves.)
+constexpr int64_t kFetchingTiles = 4;
+constexpr int64_t bytes_ahead(int64_t rows) { return rows <= 2 ? 1024 : rows <= 4 ? 0 : 8192; }
+
+constexpr int most_rows(int vectors) { return vectors == 2 ? kRowsOfTwo : kRowsOfOne; }
+
+template <class Dot, int V, int R = most_rows(V)>
+IMBREX_OP void microkernel_of(int64_t rows, const Operands& o) {
+  if (rows == R) return microkernel<Dot, R, V>(o);
+  if constexpr (R > 1) microkernel_of<Dot, V, R - 1>(rows, o);
 }
 
-// As many times V column blocks as there are; moves on to what is left.
+// All rows of V column blocks, in the fewest tiles, of equal heights: a tile of few rows takes more time for each.
 template <class Dot, int V>
-IMBREX_OP void all_columns(Operands& o, int64_t rows, int64_t& columns) {
-  for (; columns >= 16 * V; columns -= 16 * V) {
-    all_rows<Dot, V>(o, rows);
-    o.b += V * o.block_bytes;
-    o.c += V * 64;
+inline void all_rows(Operands o, int64_t rows) {
+  constexpr int64_t most = most_rows(V);
+  int64_t fetching = kFetchingTiles;
+  for (int64_t tiles = (rows + most - 1) / most; tiles > 0; --tiles) {
+    const int64_t count = (rows + tiles - 1) / tiles;
+    microkernel_of<Dot, V>(count, o);
+    rows -= count;
+    o.a += count * o.a_stride;
+    o.c += count * o.c_stride;
+    if (o.tails) o.tails += count * 4;
+    o.ahead += o.groups * o.ahead_step;
+    if (--fetching == 0) o.ahead_step = 0;
   }
 }
 
-constexpr int64_t kRowsAtOnce = 96;  // of which the tails, the offsets and an incomplete column block are kept
+constexpr int64_t kRowsAtOnce = 144;  // of which the tails and an incomplete column block are kept
 
 // Fewer than 16 columns: microkernels write whole blocks, so that they work on a copy.
 template <class Dot>
@@ -223,51 +227,82 @@ inline void last_columns(Operands o, int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; ++r) memcpy(c + r * c_stride, block + r * 64, bytes);
 }
 
+// All columns of the groups [first, first + o.groups) of k. `panels` is where the panel of the first column block begins, `next`
+// what is needed after all of them.
+template <class Dot>
+inline void all_columns(Operands o, const char* panels, int64_t panel_stride, int64_t first, int64_t corrections_at,
+                        int64_t block, int64_t rows, int64_t columns, const char* next) {
+  const bool in_twos = rows <= kRowsOfTwo || kRowsOfTwo >= kRowsOfOne;
+  const int64_t most = most_rows(in_twos ? 2 : 1), tiles = (rows + most - 1) / most;
+  while (columns > 0) {
+    const int64_t half = block % 2;
+    const bool both = in_twos && half == 0 && columns >= kPanelColumns;
+    const int64_t width = both ? kPanelColumns : columns < 16 ? columns : 16;
+    o.b = panels + first * kGroupBytes + half * 64;
+    if (o.corrections) o.corrections = panels + corrections_at + half * 64;
+    const char* const next_panel = columns > (2 - half) * 16 ? o.b + panel_stride : next;
+    o.ahead = tiles == 1 ? o.b + bytes_ahead(rows) : next_panel;
+    o.ahead_step = tiles == 1 ? kGroupBytes : tiles < kFetchingTiles ? kGroupBytes / 2 : kGroupBytes / kFetchingTiles;
+    if (both) {
+      if constexpr (kRowsOfTwo > 0) all_rows<Dot, 2>(o, rows);
+    } else if (width == 16) {
+      all_rows<Dot, 1>(o, rows);
+    } else {
+      last_columns<Dot>(o, rows, width);
+    }
+    o.c += width * 4;
+    columns -= width;
+    block += both ? 2 : 1;
+    if (block % 2 == 0) panels += panel_stride;
+  }
+}
+
+// So many groups of a panel, and of the rows of A, stay in cache while all rows pass.
+constexpr int64_t kGroupsAtOnce = 512;
+
 // At most kRowsAtOnce rows.
 template <class Dot>
-inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, const char* b, typename Dot::Result* c,
-                        int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
+inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, const char* packed, int64_t first_block,
+                        typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
   constexpr int64_t bytes = sizeof(typename Dot::Element), per_group = 4 / bytes;
-  const int64_t tail = k % per_group;
-  int32_t offsets[kRowsAtOnce];
+  const int64_t tail = k % per_group, whole_groups = k / per_group, panel_stride = panel_bytes(k, bytes);
   char tails[kRowsAtOnce * 4];
-  if constexpr (Dot::weights_are_offset) {
-    for (int64_t r = 0; r < rows; ++r) offsets[r] = mul(128, sum_of_bytes(a + r * a_row_stride, k));
-  }
   if (tail != 0) {
     memset(tails, 0, sizeof tails);
     for (int64_t r = 0; r < rows; ++r) memcpy(tails + r * 4, a + r * a_row_stride + k - tail, static_cast<size_t>(tail * bytes));
   }
+  const char* const panels = packed + first_block / 2 * panel_stride;
+  const int64_t at_once = rows <= kRowsOfOne ? whole_groups : kGroupsAtOnce;
   Operands o = {};
-  o.a = reinterpret_cast<const char*>(a);
   o.a_stride = a_row_stride * bytes;
-  o.b = b;
-  o.block_bytes = groups_of(k, bytes) * kGroupBytes;
-  o.groups = k / per_group;
-  o.tails = tail != 0 ? tails : nullptr;
-  o.offsets = Dot::weights_are_offset ? offsets : nullptr;
   o.c = reinterpret_cast<char*>(c);
   o.c_stride = c_row_stride * 4;
   o.accumulate = accumulate;
-  if (rows <= kFewRows) {
-    all_columns<Dot, kFewVectors>(o, rows, columns);
-  } else {
-    all_columns<Dot, kManyVectors>(o, rows, columns);
-  }
-  all_columns<Dot, 1>(o, rows, columns);
-  if (columns > 0) last_columns<Dot>(o, rows, columns);
+  o.corrections = Dot::needs_corrections ? panels : nullptr;
+  int64_t first = 0;
+  do {
+    const int64_t left = whole_groups - first;
+    const bool is_last = left <= at_once;
+    o.a = reinterpret_cast<const char*>(a) + first * 4;
+    o.groups = is_last ? left : at_once;
+    o.tails = is_last && tail != 0 ? tails : nullptr;
+    const int64_t panels_of_all = (first_block % 2 * 16 + columns + kPanelColumns - 1) / kPanelColumns;
+    const char* const next = is_last ? panels + panels_of_all * panel_stride : panels + (first + at_once) * kGroupBytes;
+    all_columns<Dot>(o, panels, panel_stride, first, groups_of(k, bytes) * kGroupBytes, first_block, rows, columns, next);
+    o.accumulate = true;
+    o.corrections = nullptr;
+    first += o.groups;
+  } while (first < whole_groups);
 }
 
 template <class Dot>
 inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const void* packed_b, int64_t first_block,
                    typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
-  const int64_t block_bytes = groups_of(k, sizeof(typename Dot::Element)) * kGroupBytes;
-  const char* const b = static_cast<const char*>(packed_b) + first_block * block_bytes;
   [[maybe_unused]] const typename Dot::Mode mode = {};
   for (int64_t row = 0; row < rows; row += kRowsAtOnce) {
     const int64_t count = rows - row < kRowsAtOnce ? rows - row : kRowsAtOnce;
-    matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, b, c + row * c_row_stride, c_row_stride, count, columns, k,
-                     accumulate);
+    matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, static_cast<const char*>(packed_b), first_block, c + row * c_row_stride,
+                     c_row_stride, count, columns, k, accumulate);
   }
 }
 

@@ -1,10 +1,9 @@
-// The packed form of a contraction's right operand B [k, n]: blocks of 16 columns, each a run of 64-byte groups that hold, for
-// its 16 columns, one step's elements of k beside each other.
-//   int8  [n/16][k/4][16][4], as unsigned bytes: the sign bit is flipped, so that the signed activations can be the second
-//   operand
-//                             of the instruction that multiplies unsigned by signed bytes
-//   bf16  [n/16][k/2][16][2]
-//   f32   [n/16][k][16]
+// The packed form of a contraction's right operand B [k, n]: panels of 32 columns, each a run of groups that hold, for its
+// columns, one step's elements of k beside each other. A microkernel reads a panel, or its left or right half, from front to back.
+//   int8  [n/32][k/4][32][4], and at the end of each panel [32] int32: -128 times the sum of each column. The instruction that
+//         multiplies unsigned by signed bytes takes activations that are 128 too large; sums that start there come out right.
+//   bf16  [n/32][k/2][32][2]
+//   f32   [n/32][k][32]
 // Columns and elements of k that do not exist are zero. Packed memory begins at a multiple of 64 bytes.
 #pragma once
 
@@ -13,43 +12,60 @@
 namespace imbrex::isa {
 namespace {
 
-constexpr int64_t kGroupBytes = 64;
+constexpr int64_t kPanelColumns = 32;
+constexpr int64_t kGroupBytes = kPanelColumns * 4;
 
-IMBREX_OP int64_t groups_of(int64_t k, int64_t bytes_per_element) { return (k * bytes_per_element + 3) / 4; }
-IMBREX_OP int64_t packed_bytes(int64_t k, int64_t n, int64_t bytes_per_element) {
-  return (n + 15) / 16 * groups_of(k, bytes_per_element) * kGroupBytes;
+constexpr int64_t groups_of(int64_t k, int64_t bytes_per_element) { return (k * bytes_per_element + 3) / 4; }
+constexpr int64_t panel_bytes(int64_t k, int64_t bytes_per_element) {
+  const int64_t corrections = bytes_per_element == 1 ? 1 : 0;
+  return (groups_of(k, bytes_per_element) + corrections) * kGroupBytes;
 }
-IMBREX_OP int64_t packed_bytes_i8(int64_t k, int64_t n) { return packed_bytes(k, n, 1); }
-IMBREX_OP int64_t packed_bytes_bf16(int64_t k, int64_t n) { return packed_bytes(k, n, 2); }
-IMBREX_OP int64_t packed_bytes_f32(int64_t k, int64_t n) { return packed_bytes(k, n, 4); }
+constexpr int64_t packed_bytes(int64_t k, int64_t n, int64_t bytes_per_element) {
+  return (n + kPanelColumns - 1) / kPanelColumns * panel_bytes(k, bytes_per_element);
+}
+constexpr int64_t packed_bytes_i8(int64_t k, int64_t n) { return packed_bytes(k, n, 1); }
+constexpr int64_t packed_bytes_bf16(int64_t k, int64_t n) { return packed_bytes(k, n, 2); }
+constexpr int64_t packed_bytes_f32(int64_t k, int64_t n) { return packed_bytes(k, n, 4); }
 
-// Packs column blocks [block_begin, block_end). Element (i, j) of B is b[i * k_stride + j * n_stride].
+// The groups of one panel, whose first column is j0. Element (i, j) of B is b[i * k_stride + j * n_stride].
 template <class T>
-inline void pack(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, T flipped, void* packed,
-                 int64_t block_begin, int64_t block_end) {
+inline void pack_panel(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, int64_t j0, T* out) {
   constexpr int64_t per_group = 4 / sizeof(T);
   const int64_t groups = groups_of(k, sizeof(T));
-  T* out = static_cast<T*>(packed) + block_begin * groups * 16 * per_group;
-  for (int64_t block = block_begin; block < block_end; ++block)
-    for (int64_t group = 0; group < groups; ++group)
-      for (int64_t j = block * 16; j < block * 16 + 16; ++j)
-        for (int64_t i = group * per_group; i < (group + 1) * per_group; ++i)
-          *out++ = static_cast<T>((i < k && j < n ? b[i * k_stride + j * n_stride] : T{0}) ^ flipped);
+  for (int64_t group = 0; group < groups; ++group)
+    for (int64_t j = j0; j < j0 + kPanelColumns; ++j)
+      for (int64_t i = group * per_group; i < (group + 1) * per_group; ++i)
+        *out++ = i < k && j < n ? b[i * k_stride + j * n_stride] : T{};
 }
-inline void pack_i8(const int8_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t block_begin,
-                    int64_t block_end) {
-  pack<int8_t>(b, k_stride, n_stride, k, n, INT8_MIN, packed, block_begin, block_end);
+
+// Packs panels [begin, end) of B.
+template <class T>
+inline void pack(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin, int64_t end) {
+  for (int64_t panel = begin; panel < end; ++panel) {
+    char* const out = static_cast<char*>(packed) + panel * panel_bytes(k, sizeof(T));
+    pack_panel(b, k_stride, n_stride, k, n, panel * kPanelColumns, reinterpret_cast<T*>(out));
+  }
 }
-inline void pack_bf16(const uint16_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed,
-                      int64_t block_begin, int64_t block_end) {
-  pack<uint16_t>(b, k_stride, n_stride, k, n, 0, packed, block_begin, block_end);
+inline void pack_i8(const int8_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
+                    int64_t end) {
+  pack<int8_t>(b, k_stride, n_stride, k, n, packed, begin, end);
+  for (int64_t panel = begin; panel < end; ++panel) {
+    const int8_t* group = static_cast<int8_t*>(packed) + panel * panel_bytes(k, 1);
+    uint32_t sums[kPanelColumns] = {};
+    for (int64_t g = 0; g < groups_of(k, 1); ++g, group += kGroupBytes)
+      for (int64_t byte = 0; byte < kGroupBytes; ++byte) sums[byte / 4] += static_cast<uint32_t>(group[byte]);
+    int32_t corrections[kPanelColumns];
+    for (int64_t j = 0; j < kPanelColumns; ++j) corrections[j] = static_cast<int32_t>(sums[j] * uint32_t(-128));
+    memcpy(const_cast<int8_t*>(group), corrections, sizeof corrections);
+  }
 }
-inline void pack_f32(const float* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t block_begin,
-                     int64_t block_end) {
-  float* out = static_cast<float*>(packed) + block_begin * k * 16;
-  for (int64_t block = block_begin; block < block_end; ++block)
-    for (int64_t i = 0; i < k; ++i)
-      for (int64_t j = block * 16; j < block * 16 + 16; ++j) *out++ = j < n ? b[i * k_stride + j * n_stride] : 0.0f;
+inline void pack_bf16(const uint16_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
+                      int64_t end) {
+  pack<uint16_t>(b, k_stride, n_stride, k, n, packed, begin, end);
+}
+inline void pack_f32(const float* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
+                     int64_t end) {
+  pack<float>(b, k_stride, n_stride, k, n, packed, begin, end);
 }
 
 }  // namespace

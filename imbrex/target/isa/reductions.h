@@ -38,13 +38,7 @@ struct sum64 {
     store_f32(lanes + 32, block2);
     store_f32(lanes + 48, block3);
   }
-  IMBREX_OP float fold() const {
-    float lanes[16];
-    store_f32(lanes, add(add(block0, block2), add(block1, block3)));  // widths 32 and 16
-    for (int width = 8; width > 0; width /= 2)
-      for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-    return lanes[0];
-  }
+  IMBREX_OP float fold() const { return fold16(add(add(block0, block2), add(block1, block3))); }  // widths 32 and 16
 };
 
 // Adds n consecutive elements of the axis, the first of them in any lane.

@@ -124,6 +124,13 @@ IMBREX_MEMORY(i8, vi, 1)
 IMBREX_MEMORY(u8, vi, 1)
 IMBREX_MEMORY(mask, vm, 1)
 
+// Lane i becomes lane i + lane i + w for w = 8, 4, 2, 1: lane 0.
+inline float fold16(vf x) {
+  for (int width = 8; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) x.lane[i] += x.lane[i + width];
+  return x.lane[0];
+}
+
 // ---- permutations of 32 consecutive columns -----------------------------------------------------------------------------------
 
 inline vi even(vi low, vi high) { IMBREX_EACH_LANE(vi, i < 8 ? low.lane[2 * i] : high.lane[2 * i - 16]); }
@@ -140,14 +147,7 @@ inline vi interleave_hi(vi e, vi o) { IMBREX_EACH_LANE(vi, i % 2 == 0 ? e.lane[8
 
 // ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
-constexpr int kFewRows = 4, kFewVectors = 1, kManyVectors = 1;
-constexpr int largest_rows(int) { return 1; }
-
-inline int32_t sum_of_bytes(const int8_t* a, int64_t n) {
-  int32_t sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += a[i];
-  return sum;
-}
+constexpr int kRowsOfOne = 1, kRowsOfTwo = 0;
 
 // acc + a * b for bf16 a and b, rounded once, with subnormal operands and tiny results as zero: what FMA does with DAZ and FTZ.
 // The product is exact in double and the sum there nearly so. Rounding that to float is right unless it lies on a tie to which
@@ -185,12 +185,11 @@ struct DotI8 {
   using Accumulator = vi;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = true;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
-    const uint8_t* const weights = reinterpret_cast<const uint8_t*>(b);
     for (int i = 0; i < 16; ++i) {
-      for (int j = 0; j < 4; ++j) sum.lane[i] = add(sum.lane[i], load_i8_s(a + j) * weights[4 * i + j]);
+      for (int j = 0; j < 4; ++j) sum.lane[i] = add(sum.lane[i], load_i8_s(a + j) * load_i8_s(b + 4 * i + j));
     }
     return sum;
   }
@@ -202,12 +201,11 @@ struct DotU8I8 {
   using Accumulator = vi;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
-    const uint8_t* const weights = reinterpret_cast<const uint8_t*>(b);
     for (int i = 0; i < 16; ++i) {
-      for (int j = 0; j < 4; ++j) sum.lane[i] = add(sum.lane[i], load_u8_s(a + j) * (weights[4 * i + j] - 128));
+      for (int j = 0; j < 4; ++j) sum.lane[i] = add(sum.lane[i], load_u8_s(a + j) * load_i8_s(b + 4 * i + j));
     }
     return sum;
   }
@@ -219,7 +217,7 @@ struct DotBf16 {
   using Accumulator = vf;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float even_a = load_bf16_s(a), odd_a = load_bf16_s(a + 2);
@@ -237,7 +235,7 @@ struct DotF32 {
   using Accumulator = vf;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool weights_are_offset = false;
+  static constexpr bool needs_corrections = false;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float element = load_f32_s(a);
@@ -250,3 +248,17 @@ struct DotF32 {
 }  // namespace imbrex::isa
 
 #include "imbrex/target/isa/common.h"
+
+namespace imbrex::isa {
+namespace {
+
+IMBREX_OP void store_bf16_rint(void* p, vf x) { store_bf16(p, round_bf16_rint(x)); }
+IMBREX_OP void store_bf16_rint(void* p, vf x, int n) { store_bf16(p, round_bf16_rint(x), n); }
+
+// Nothing goes past the caches here.
+IMBREX_OP void stream_bf16(void* p, vf x, bool) { store_bf16(p, x); }
+IMBREX_OP void stream_bf16_rint(void* p, vf x, bool) { store_bf16_rint(p, x); }
+IMBREX_OP void stream_f32(void* p, vf x, bool) { store_f32(p, x); }
+
+}  // namespace
+}  // namespace imbrex::isa

@@ -29,6 +29,10 @@ TEST(BadInput, unknown_names) {
   expect_error(imbrex_command("emit " + front + " --isa sse9"), "unknown-isa", "sse9");
   expect_error(imbrex_command("run no/such.tile"), "file-unreadable", "no/such.tile");
   expect_error(imbrex_command("run " + front + " --set depth=3"), "unknown-option", "depth");
+  expect_error(imbrex_command("check " + front + " --target a9"), "unknown-target", "a9");
+  const TemporaryFolder folder;
+  expect_error(imbrex_command("aot nn/rms_norm --symbol 2fast --output '" + folder.path() + "'"), "bad-symbol", "2fast");
+  EXPECT_EQ(folder.entries(), 0u);
 }
 
 TEST(BadInput, dimensions_that_cannot_be) {
@@ -42,7 +46,11 @@ TEST(BadInput, dimensions_that_cannot_be) {
   expect_error(imbrex_command("run " + front + " --preset demo --batch 9223372036854775807 --seq 3"), "dimension-value",
                "--batch");
   expect_error(imbrex_command("run " + front + " --preset demo --batch 0"), "dimension-value", "--batch");
-  expect_error(imbrex_command("run " + front + " --preset demo --batch 1 --tokens 1"), "dimension-value", "both were given");
+  expect_error(imbrex_command("run " + front + " --preset demo --batch 1 --tokens 1"), "dimension-value",
+               "more than one was given");
+  expect_error(imbrex_command("run " + front + " --preset demo --dim T=1 --tokens 1"), "dimension-value",
+               "more than one was given");
+  EXPECT_NE(imbrex_command("run " + front + " --preset demo --repeat 1 --dim T=3").out.find("T=3"), std::string::npos);
   expect_error(imbrex_command("run " + front + " --preset flash --tokens 2000000000"), "out-of-memory", "memory");
   expect_error(imbrex_command("run " + front + " --preset demo --dim U=3"), "dimension-value", "no dimension U");
   expect_error(imbrex_command("run " + front + " --preset demo --dim T"), "dimension-value", "NAME=INTEGER");
@@ -173,6 +181,19 @@ TEST(BadInput, tile_files) {
   EXPECT_EQ(bad.status, 1);
   EXPECT_NE(bad.err.find("bad.tile:"), std::string::npos) << bad.err;
   EXPECT_NE(bad.err.find("error ["), std::string::npos) << bad.err;
+}
+
+TEST(BadInput, work_for_nothing_is_a_warning_and_no_error) {
+  const TemporaryFolder folder;
+  const std::string twice = "imbrex 1\nkernel \"k\" {\n  dim T\n  input x: f32[T, 4]\n  output y: f32[T, 4]\n";
+  const std::string store = "  y[:, :] = x[:, :]\n";
+  write_text(folder.file("twice.tile"), twice + store + store + "}\n");
+  const CommandResult result = imbrex_command("check '" + folder.file("twice.tile") + "'");
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+  EXPECT_NE(result.out.find("warning [overwritten-unread]"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("try: drop the first store"), std::string::npos) << result.out;
+  write_text(folder.file("once.tile"), twice + store + "}\n");
+  EXPECT_EQ(imbrex_command("check '" + folder.file("once.tile") + "'").out.find("warning"), std::string::npos);
 }
 
 TEST(BadInput, a_cache_that_cannot_be_written_still_runs) {

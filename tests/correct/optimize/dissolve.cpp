@@ -102,6 +102,9 @@ TEST(Dissolve, RefusesASumThatContinuesFromElsewhere) {
                  "a row_sum_acc continues a value that is not zero");
   expect_refused(
       "let s = full(f32, [T, 1], -0.0)\nrange h in 0..2 { s = row_sum_acc(s, x[:, 16 * h +: 16]) }\ny[:, :] = x[:, :] * s\n",
+      "a row_sum_acc continues a value that is not zero");
+  expect_refused(
+      "let s = full(f32, [T, 1], 0.0)\nrange h in 0..2 { s = s + row_sum(x[:, 16 * h +: 16]) }\ny[:, :] = x[:, :] * s\n",
       "s carries");
 }
 

@@ -1,6 +1,7 @@
 #include "imbrex/optimize/unchunk_loops.h"
 
 #include "correct/optimize/same_bits.h"
+#include "imbrex/optimize/merge_peeled_first_step.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -81,6 +82,88 @@ TEST(UnchunkLoops, NestedLoopsFromTheInside) {
     z[t, :] = z[t, :] * s
     y[t, :] = z[t, :] + s
   })");
+}
+
+TEST(UnchunkLoops, ChunksMayBeAWindowOfTheAxis) {
+  expect_straight(R"(
+  parallel h in 0 .. 2 {
+    range t in tiles(T, 8) {
+      let s = full(f32, [t.size, 1], 0.0)
+      range d in tiles(20, 16) {
+        let u = x[t, h * 20 + d.begin +: d.size]
+        s = row_sum_acc(s, u * u)
+      }
+      range e in tiles(17, 5) {
+        y[t, h * 20 + 3 + e.begin +: e.size] = x[t, e] * s + cast(iota(e.size, 7 + e.begin), f32, rint)
+      }
+    }
+  })");
+}
+
+TEST(UnchunkLoops, ChunksMayBeNumberedByIntegers) {
+  expect_straight(R"(
+  parallel t in tiles(T, 8) {
+    let s = full(f32, [t.size, 1], 0.0)
+    range n in 0 .. 5 {
+      let u = x[t, n * 8 +: 8]
+      s = row_sum_acc(s, u * u)
+    }
+    range j in 1 .. 4 { y[t, j * 8 + 2 +: 8] = x[t, 8 * j +: 8] / s + cast(iota(8, j * 8), f32, rint) }
+    let whole = full(int32, [t.size, 24], 0)
+    pipeline(2) k in 0 .. 10 { whole = matmul_acc(whole, p[t, k * 4 +: 4], q[:, 4 * k +: 4], transpose_b) }
+    i[t, :] = whole
+  })");
+}
+
+// The forms in which authors end the last chunk by hand.
+TEST(UnchunkLoops, IntegerChunksMayEndAtTheExtent) {
+  expect_straight("range n in 0 .. (T + 7) // 8 { y[n * 8 +: min(8, T - n * 8), :] = x[n * 8 +: min(8, T - n * 8), :] }");
+  expect_straight(
+      "range n in 0 .. (T + 7) // 8 { y[n * 8 +: min(T, (n + 1) * 8) - n * 8, :] = x[n * 8 +: min(T, (n + 1) * 8) - n * 8, :] }");
+  expect_straight(R"(
+  range n in 0 .. 3 {
+    let u = x[:, n * 16 +: max(min((n + 1) * 16, 40) - n * 16, 0)]
+    y[:, n * 16 +: max(min((n + 1) * 16, 40) - n * 16, 0)] = u * u
+  })");
+  // From the second chunk on.
+  expect_straight("range n in 1 .. (T + 7) // 8 { y[n * 8 +: min(8, T - n * 8), :] = x[n * 8 +: min(8, T - n * 8), :] }");
+}
+
+TEST(UnchunkLoops, ThePeeledFirstChunkIsOneOfThem) {
+  const ir::Program before = with(R"(
+  parallel t in tiles(T, 8) {
+    let acc = full(f32, [t.size, 24], 0.0)
+    pipeline(2) k in 0 .. 5 {
+      if k == 0 {
+        acc = matmul(a[t, k * 8 +: 8], b[k * 8 +: 8, :])
+      } else {
+        acc = matmul_acc(acc, a[t, k * 8 +: 8], b[k * 8 +: 8, :])
+      }
+    }
+    c[t, :] = acc
+  })");
+  const ir::Program after = unchunk_loops(merge_peeled_first_step(before));
+  EXPECT_EQ(count_loops(after, Loop::Kind::pipeline), 0) << ir::print(after);
+  expect_same_bits(before, after);
+}
+
+TEST(UnchunkLoops, KeepsIntegerLoopsThatAreNotOverChunks) {
+  // Chunks that leave gaps, that overlap, that go backwards, of two sizes; a last chunk that is not the extent's end.
+  expect_untouched("range n in 0 .. 5 { y[:, n * 8 +: 4] = x[:, n * 8 +: 4] }");
+  expect_untouched("range n in 0 .. 5 { z[:, n * 4 +: 8] = z[:, n * 4 +: 8] * 0.5 }");
+  expect_untouched("range n in 0 .. 5 { y[:, 32 - n * 8 +: 8] = x[:, 32 - n * 8 +: 8] }");
+  expect_untouched("range n in 0 .. 5 { y[:, n * 8 +: 8] = concat_columns(x[:, n * 4 +: 4], x[:, n * 4 +: 4]) }");
+  expect_untouched("range n in 0 .. 2 { y[:, n * 16 +: min(16, 40 - n * 16)] = x[:, n * 16 +: min(16, 40 - n * 16)] }");
+  // Eight columns that are the same in every iteration.
+  expect_untouched("range n in 0 .. 4 { y[:, n * 8 +: 8] = x[:, n * 8 +: 8] * x[:, 32 +: 8] }");
+  expect_untouched("range n in 0 .. 5 { y[:, n * 8 +: 8] = x[:, n * 8 +: 8] * row_sum(x[:, n * 8 +: 8]) }");
+  // One chunk is read where the next iteration stores.
+  expect_untouched("range n in 0 .. 4 { z[:, n * 8 + 8 +: 8] = z[:, n * 8 +: 8] }");
+}
+
+TEST(UnchunkLoops, KeepsAWindowThatReadsWhereItStoresElsewhere) {
+  expect_untouched("range d in tiles(32, 8) { z[:, 8 + d.begin +: d.size] = z[:, d] }");
+  expect_untouched("range d in tiles(20, 8) { y[:, 2 * d.begin +: d.size] = x[:, d] }");
 }
 
 TEST(UnchunkLoops, KeepsALoopThatReadsAnotherChunkOfWhatItStores) {

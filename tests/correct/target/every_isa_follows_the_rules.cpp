@@ -284,6 +284,32 @@ TEST(Primitives, PermutationsAndSelection) {
   }
 }
 
+// Stores that round, and those that go past the caches: what separate operations give, wherever subnormals and NaN stand.
+TEST(Primitives, RoundingAndStreamingStores) {
+  const auto widened = [](uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); };
+  const std::vector<float> values = floats();
+  for (const Table* table : tables()) {
+    int wrong = 0;
+    for (size_t i = 0; i < values.size() && wrong < 5; i += 16) {
+      const int n = static_cast<int>(i / 16 % 17);
+      alignas(32) uint16_t rounded[17] = {}, streamed[16], cut[16];
+      alignas(32) float whole[16];
+      rounded[n == 0 ? 16 : n] = 4711;
+      table->stored(&values[i], n, i % 32 == 0, rounded, streamed, whole, cut);
+      for (int j = 0; j < 16; ++j) {
+        const float x = values[i + static_cast<size_t>(j)], expected = to_bf16(x, "rint");
+        const bool right = (n > 0 && j >= n) || identity(widened(rounded[j])) == identity(expected);
+        const bool is_cut = std::isnan(x) || (std::bit_cast<uint32_t>(x) >> 16) == cut[j];
+        if (right && identity(widened(streamed[j])) == identity(expected) && identity(whole[j]) == identity(x) && is_cut) continue;
+        ++wrong;
+        ADD_FAILURE() << table->isa << " n = " << n << ": " << x << " is stored as " << widened(rounded[j]) << ", "
+                      << widened(streamed[j]) << ", " << whole[j] << ", " << widened(cut[j]) << ", and is " << expected;
+      }
+      EXPECT_EQ(rounded[n == 0 ? 16 : n], 4711) << table->isa << ": a store of " << n << " wrote more";
+    }
+  }
+}
+
 TEST(Primitives, SumsOfSixtyFourLanes) {
   std::mt19937 random(4);
   for (int64_t n = 0; n <= 300; ++n) {

@@ -75,7 +75,7 @@ void check_shape(const Table& table, const Product<A, C>& product, Pack<B> pack,
   std::vector<char> space(static_cast<size_t>(bytes) + 128, char{77});
   char* const packed = space.data() + (64 - reinterpret_cast<uintptr_t>(space.data()) % 64);
   pack(b.data(), n, 1, k, n, packed, 0, 1);
-  pack(b.data(), n, 1, k, n, packed, 1, (n + 15) / 16);
+  pack(b.data(), n, 1, k, n, packed, 1, (n + 31) / 32);
   ASSERT_EQ(packed[bytes], 77) << "packing wrote past its end";
   for (const bool accumulated : {false, true}) {
     std::vector<C> before(static_cast<size_t>((rows + 1) * c_stride));
@@ -108,6 +108,7 @@ void check_all(Product<A, C> Table::*product, Pack<B> Table::*pack, MakeA make_a
       }
     }
     check_shape(*table, table->*product, table->*pack, 205, 35, 66, make_a, make_b, make_c);
+    check_shape(*table, table->*product, table->*pack, 15, 49, 2 * 2053, make_a, make_b, make_c);  // k in several parts
   }
 }
 
@@ -173,7 +174,7 @@ TEST(MatrixProducts, Bf16CornerCases) {
     for (const Case& test : cases) {
       const uint16_t a = static_cast<uint16_t>(std::bit_cast<uint32_t>(test.a) >> 16),
                      b = static_cast<uint16_t>(std::bit_cast<uint32_t>(test.b) >> 16);
-      alignas(64) char packed[64];
+      alignas(64) char packed[128];
       table->pack_bf16(&b, 1, 1, 1, 1, packed, 0, 1);
       float c = test.acc;
       table->bf16.matmul(&a, 1, packed, 0, &c, 1, 1, 1, 1, true);
@@ -191,8 +192,8 @@ TEST(MatrixProducts, ATransposedSourcePacksTheSame) {
       transposed[static_cast<size_t>(j * k + i)] = b[static_cast<size_t>(i * n + j)] = static_cast<int8_t>(bits());
   for (const Table* table : tables()) {
     std::vector<char> p(static_cast<size_t>(table->i8.packed_bytes(k, n))), q(p.size());
-    table->pack_i8(b.data(), n, 1, k, n, p.data(), 0, 4);
-    table->pack_i8(transposed.data(), 1, k, k, n, q.data(), 0, 4);
+    table->pack_i8(b.data(), n, 1, k, n, p.data(), 0, 2);
+    table->pack_i8(transposed.data(), 1, k, k, n, q.data(), 0, 2);
     EXPECT_EQ(p, q);
   }
 }

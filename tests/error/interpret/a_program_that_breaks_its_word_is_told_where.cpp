@@ -19,6 +19,7 @@ void expect_fault(const Diagnostic& fault, const std::string& id, int line, cons
   EXPECT_EQ(fault.id, id) << fault.message;
   EXPECT_EQ(fault.where.line, line) << fault.message;
   for (const std::string& word : words) EXPECT_NE(fault.message.find(word), std::string::npos) << fault.message;
+  EXPECT_FALSE(fault.hint.empty()) << fault.message;
 }
 
 const std::string kCopy = "dim T\ninput x: f32[T, 2]\noutput y: f32[T, 2]\n";  // lines 3 to 5
@@ -107,6 +108,66 @@ TEST(ParallelConflict, loops_one_after_the_other_are_ordered) {
       kCopy + "parallel i in 0 .. T {\ny[i, :] = x[i, :]\n}\nparallel j in 0 .. T {\ny[T - 1 - j, :] = y[T - 1 - j, :] + 1.0\n}";
   EXPECT_EQ(fault_of(text, {{"T", 5}}, x_of(5)).id, "");
 }
+
+TEST(TileTooLarge, is_refused_before_memory_is_asked_for) {
+  const auto text = [](const std::string& rows) {
+    return "dim T\noutput y: f32[1, 1]\ny[:, :] = col_max(row_max(full(f32, [" + rows + ", T], 1.0)))";
+  };
+  expect_fault(fault_of(text("T"), {{"T", 65536}}, {}), "tile-too-large", 5, {"65536 x 65536 elements"});
+  EXPECT_EQ(fault_of(text("2"), {{"T", 65536}}, {}).id, "");
+}
+
+// ---- twins: what the hint says, and nothing else, makes the program keep its word ---------------------------------------------
+
+struct Broken {
+  const char* name;
+  const char* id;
+  std::string text;
+  int64_t T;
+  const char* hint;
+  std::string from, to;
+};
+
+// For the names of tests.
+void PrintTo(const Broken& broken, std::ostream* out) { *out << broken.name; }
+
+class BrokenWord : public testing::TestWithParam<Broken> {};
+
+TEST_P(BrokenWord, IsKeptWithTheHintedEdit) {
+  const Broken& broken = GetParam();
+  const Diagnostic fault = fault_of(kCopy + broken.text, {{"T", broken.T}}, x_of(broken.T));
+  EXPECT_EQ(fault.id, broken.id) << fault.message;
+  EXPECT_NE(fault.hint.find(broken.hint), std::string::npos) << fault.hint;
+  std::string text = kCopy + broken.text;
+  ASSERT_NE(text.find(broken.from), std::string::npos);
+  text.replace(text.find(broken.from), broken.from.size(), broken.to);
+  for (const int64_t T : {int64_t{1}, broken.T, int64_t{8}, int64_t{17}}) {
+    const Diagnostic twin = fault_of(text, {{"T", T}}, x_of(T));
+    EXPECT_EQ(twin.id, "") << "T=" << T << ": " << twin.message;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Faults, BrokenWord,
+    testing::Values(Broken{"FixedTiles", "out-of-bounds",
+                           "range i in 0 .. (T + 3) // 4 {\ny[4 * i +: 4, :] = x[4 * i +: 4, :]\n}", 6,
+                           "slice with spans of tiles(...)",
+                           "range i in 0 .. (T + 3) // 4 {\ny[4 * i +: 4, :] = x[4 * i +: 4, :]\n}",
+                           "range i in tiles(T, 4) {\ny[i, :] = x[i, :]\n}"},
+                    Broken{"OneBeyond", "out-of-bounds", "range i in 0 .. T + 1 {\ny[i, :] = x[i, :]\n}", 3,
+                           "bound the loop by the tensor's extent", "T + 1", "T"},
+                    Broken{"GatherBeyond", "out-of-bounds", "y[:, :] = x[:, :]\ny[0, :] = gather(x[0, :], iota(2, 1))", 2,
+                           "take the indices from 0 to the number of columns less one", "iota(2, 1)", "iota(2, 0)"},
+                    Broken{"HalfInitialised", "uninitialised-read", "create s: f32[T, 2]\ns[0, :] = x[0, :]\ny[:, :] = s[:, :]",
+                           2, "start the tensor with zeros", "s[0, :] = x[0, :]", "s[:, :] = full(f32, [T, 2], 0.0)"},
+                    Broken{"SharedScratch", "parallel-conflict",
+                           "create s: f32[T, 2]\nparallel h in 0 .. T {\ns[:, :] = x[:, :]\ny[h +: 1, :] = col_sum(s[:, :])\n}",
+                           3, "create the tensor inside the loop", "create s: f32[T, 2]\nparallel h in 0 .. T {\n",
+                           "parallel h in 0 .. T {\ncreate s: f32[T, 2]\n"},
+                    Broken{"SumOfAllIterations", "parallel-conflict",
+                           "y[:, :] = x[:, :]\nparallel i in 0 .. T {\ny[0, :] = y[0, :] + x[i, :]\n}", 3,
+                           "make the loop a range", "parallel", "range"}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Assumptions, are_checked_in_either_mode) {
   for (bool checked : {false, true}) {

@@ -59,6 +59,14 @@ std::string script(const TemporaryFolder& folder, const std::string& text) {
   return folder.file("compiler");
 }
 
+// What the hints say: IMBREX_CXX names a compiler that works, and the source is that of a kernel.
+void expect_mended(JitOptions options) {
+  options.compiler.clear();
+  options.flags.clear();
+  const Variable own("IMBREX_CXX", "/usr/bin/c++");
+  EXPECT_EQ(failure_of(options).text, "");
+}
+
 JitOptions options_in(const TemporaryFolder& folder) {
   JitOptions options;
   options.cache.directory = folder.file("cache");
@@ -72,6 +80,8 @@ TEST(BadCompiler, None) {
   EXPECT_EQ(failure.id, "no-compiler");
   EXPECT_NE(failure.text.find("apt-get install"), std::string::npos) << failure.text;
   EXPECT_FALSE(fs::exists(folder.file("cache")));
+  const Variable tools("PATH", "/usr/bin:/bin");  // for the assembler and the linker
+  expect_mended(options_in(folder));
 }
 
 TEST(BadCompiler, NamedButMissing) {
@@ -80,6 +90,7 @@ TEST(BadCompiler, NamedButMissing) {
   const Failure failure = failure_of(options_in(folder));
   EXPECT_EQ(failure.id, "no-compiler");
   EXPECT_NE(failure.text.find("IMBREX_CXX"), std::string::npos) << failure.text;
+  expect_mended(options_in(folder));
 }
 
 TEST(BadCompiler, CompilesNothing) {
@@ -94,6 +105,7 @@ TEST(BadCompiler, CompilesNothing) {
   options.compiler.clear();
   options.flags = {"-mno-such-machine"};
   EXPECT_EQ(failure_of(options).id, "compiler-unusable");
+  expect_mended(options);
 }
 
 TEST(BadCompiler, IsKilled) {
@@ -101,6 +113,32 @@ TEST(BadCompiler, IsKilled) {
   JitOptions options = options_in(folder);
   options.compiler = script(folder, "for word; do [ \"$word\" = kernel.cpp ] && kill -9 $$; done\nexec g++ \"$@\"\n");
   EXPECT_EQ(failure_of(options).id, "compiler-killed");
+  expect_mended(options);
+}
+
+TEST(BadPlace, NothingCanBeWritten) {
+  const TemporaryFolder folder;
+  tests::write_text(folder.file("file"), "");
+  JitOptions options;
+  options.cache.directory = folder.file("file/below");
+  {
+    const Variable temporary("TMPDIR", "/no/such/folder");
+    const Failure failure = failure_of(options);
+    EXPECT_EQ(failure.id, "no-temporary-directory");
+    EXPECT_NE(failure.text.find(folder.file("file/below")), std::string::npos) << failure.text;
+  }
+  const Variable temporary("TMPDIR", folder.path().c_str());
+  EXPECT_EQ(failure_of(options).id, "none");
+}
+
+TEST(BadLibrary, ThatCannotBeLoaded) {
+  const TemporaryFolder folder;
+  const std::string needs =
+      "extern \"C\" int not_in_this_process();\nextern \"C\" int calls() { return not_in_this_process(); }\n";
+  const Failure failure = failure_of(options_in(folder), needs);
+  EXPECT_EQ(failure.id, "cannot-load");
+  EXPECT_NE(failure.text.find("not_in_this_process"), std::string::npos) << failure.text;
+  expect_mended(options_in(folder));
 }
 
 TEST(BadSource, IsAnInternalErrorThatNamesTheKeptFile) {

@@ -98,6 +98,7 @@ TEST(RandomKernels, equal_the_interpreter) {
     seeds.push_back(static_cast<uint64_t>(seed));
   else
     for (int64_t i = 0; i < cases; ++i) seeds.push_back(static_cast<uint64_t>(i));
+  std::printf("%zu random kernels\n", seeds.size());
   size_t reported = 0;
   for (size_t begin = 0; begin < seeds.size() && reported < kReported; begin += kBatch) {
     const size_t end = std::min(seeds.size(), begin + static_cast<size_t>(kBatch));

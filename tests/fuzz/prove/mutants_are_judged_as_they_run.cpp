@@ -3,6 +3,7 @@
 // the prover names; each harmful one must be refused with the fault's id and line, and no harmless one.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <iostream>
 #include <regex>
 
@@ -24,7 +25,8 @@ using namespace test;
 using Dims = std::map<std::string, int64_t>;
 
 constexpr uint64_t kRandomKernels = 150;
-constexpr size_t kMutantsOfEach = 5;
+// IMBREX_MUTANTS makes more of each kernel.
+const size_t kMutantsOfEach = std::getenv("IMBREX_MUTANTS") ? std::stoul(std::getenv("IMBREX_MUTANTS")) : 5;
 constexpr size_t kMutantsOfFront = 30;
 
 struct GoodKernel {
@@ -136,7 +138,8 @@ bool is_named(const std::vector<Diagnostic>& errors, const Diagnostic& fault) {
 }
 
 struct Counts {
-  int good = 0, harmful = 0, harmless = 0, undecided = 0, other = 0;
+  int good = 0, harmful = 0, harmless = 0, undecided = 0, by_data = 0, warned = 0;
+  std::map<std::string, int> other;  // faults that are not the prover's to foresee, by id
 };
 
 // Every counterexample that is printed does fault.
@@ -153,14 +156,16 @@ std::optional<Diagnostic> fault_of_counterexamples(const ir::Program& program, c
 
 void judge(const GoodKernel& kernel, const Mutant& mutant, Counts& counts) {
   SCOPED_TRACE(kernel.name + ", " + mutant.what + "\n" + mutant.text);
-  const std::vector<Diagnostic> errors = errors_of(prove(mutant.program));
+  const Report report = prove(mutant.program);
+  const std::vector<Diagnostic> errors = errors_of(report);
+  counts.warned += errors.empty() && !report.diagnostics.empty();
   std::optional<Diagnostic> fault;
   for (const Dims& dims : sizes_to_run(kernel)) {
     fault = fault_of(mutant.program, dims);
     if (fault) break;
   }
   if (fault && !is_about_memory(fault->id)) {
-    ++counts.other;
+    ++counts.other[fault->id];
     return;
   }
   const std::optional<Diagnostic> shown = fault_of_counterexamples(mutant.program, errors);
@@ -168,13 +173,14 @@ void judge(const GoodKernel& kernel, const Mutant& mutant, Counts& counts) {
   std::string said;
   for (const Diagnostic& error : errors) said += render(error) + "\n";
   if (!fault && !errors.empty() && is_decided_by_data(mutant.program)) {
-    ++counts.other;
+    ++counts.by_data;
     return;
   }
   if (!fault) {
     const bool is_undecided =
         std::any_of(errors.begin(), errors.end(), [](const Diagnostic& e) { return e.id == "undecidable"; });
     ++(is_undecided ? counts.undecided : counts.harmless);
+    if (is_undecided) std::cout << "undecided: " << kernel.name << ", " << mutant.what << "\n" << said << mutant.text;
     if (!is_undecided) {
       EXPECT_TRUE(errors.empty()) << "harmless, but refused:\n" << said;
     }
@@ -199,7 +205,9 @@ TEST(Mutants, HarmfulOnesAreRefusedAndHarmlessOnesPass) {
   }
   std::cout << counts.good << " good kernels, none refused\n"
             << counts.harmful << " harmful mutants, each refused with the fault's id and line; " << counts.harmless
-            << " harmless ones, none refused; " << counts.undecided << " outside the affine subset, each said to be\n";
+            << " harmless ones, none refused; " << counts.undecided << " outside the affine subset, each said to be; "
+            << counts.by_data << " refused for indices that this run does not have; " << counts.warned << " warned of\n";
+  for (const auto& [id, count] : counts.other) std::cout << count << " that fault with " << id << " when they run\n";
   EXPECT_GE(counts.good, 200);
   EXPECT_GE(counts.harmful, 300);
   EXPECT_LE(counts.undecided * 50, counts.harmful);

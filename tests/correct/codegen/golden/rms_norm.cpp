@@ -14,7 +14,7 @@ int64_t shared_bytes([[maybe_unused]] const int64_t* dims) {
 
 // Bytes of each worker's own memory.
 int64_t worker_bytes([[maybe_unused]] const int64_t* dims) {
-  return 0;
+  return 64;
 }
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
@@ -40,9 +40,10 @@ void run(const imbrex_call* call) {
       const Scratch before = scratch;
       // y
       const uint64_t y_started = trace_begin(call);
+      float* const y_inv_rows = scratch.take<float>(4);
       for (int64_t row = 0; row < t_size; ++row) {
         const uint16_t* const x_row = x + t_begin * x_stride + row * x_stride;
-        uint16_t* const y_row = y + t_begin * y_stride + row * y_stride;
+        float* const y_inv_row = y_inv_rows + row;
         sum64 y_sum_lanes;
         y_sum_lanes.clear();
         for (int64_t group = 0; group < 512; group += 64) {
@@ -54,15 +55,23 @@ void run(const imbrex_call* call) {
         }
         const float y_sum = y_sum_lanes.fold();
         const float y_inv = div(1.0f, sqrt_(add(mul(y_sum, 0.001953125f), 1e-06f)));
-        const vf y_inv_all = broadcast(y_inv);
+        store_f32_s(y_inv_row, y_inv);
+      }
+      const bool y_streams = streams_to(y, 512 * T * 2, y_stride * 2);
+      for (int64_t row = 0; row < t_size; ++row) {
+        uint16_t* const y_row = y + t_begin * y_stride + row * y_stride;
+        const uint16_t* const x_row_2 = x + t_begin * x_stride + row * x_stride;
+        float* const y_inv_row_2 = y_inv_rows + row;
+        const vf y_inv_all = broadcast(load_f32_s(y_inv_row_2));
         for (int64_t c = 0; c < 512; c += 16) {
-          store_bf16(y_row + c, round_bf16_rint(mul(load_f32(w + c), mul(load_bf16(x_row + c), y_inv_all))));
+          stream_bf16_rint(y_row + c, mul(load_f32(w + c), mul(load_bf16(x_row_2 + c), y_inv_all)), y_streams);
         }
       }
       trace_end(call, "y", y_started);
       scratch = before;
     }
   }
+  finish_streams();
 }
 
 constexpr const char* kDimNames[] = {"T"};

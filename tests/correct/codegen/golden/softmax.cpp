@@ -14,7 +14,7 @@ int64_t shared_bytes([[maybe_unused]] const int64_t* dims) {
 
 // Bytes of each worker's own memory.
 int64_t worker_bytes([[maybe_unused]] const int64_t* dims) {
-  return 2048;
+  return 8320;
 }
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
@@ -39,37 +39,54 @@ void run(const imbrex_call* call) {
       const Scratch before = scratch;
       // y
       const uint64_t y_started = trace_begin(call);
-      float* const y_value_row = scratch.take<float>(512);
+      float* const y_max_rows = scratch.take<float>(4);
+      float* const y_value_rows = scratch.take<float>(2048);
+      float* const y_sum_rows = scratch.take<float>(4);
       for (int64_t row = 0; row < t_size; ++row) {
         const float* const x_row = x + t_begin * x_stride + row * x_stride;
-        float* const y_row = y + t_begin * y_stride + row * y_stride;
+        float* const y_max_row = y_max_rows + row;
         vf y_max_lanes = broadcast(-__builtin_inff());
         for (int64_t c = 0; c < 512; c += 16) {
           y_max_lanes = max(y_max_lanes, load_f32(x_row + c));
         }
         const float y_max = reduce_max(y_max_lanes);
+        store_f32_s(y_max_row, y_max);
+      }
+      for (int64_t row = 0; row < t_size; ++row) {
+        const float* const x_row_2 = x + t_begin * x_stride + row * x_stride;
+        float* const y_max_row_2 = y_max_rows + row;
+        float* const y_value_row = y_value_rows + row * 512;
+        float* const y_sum_row = y_sum_rows + row;
         sum64 y_sum_lanes;
         y_sum_lanes.clear();
-        const vf y_max_all = broadcast(y_max);
+        const vf y_max_all = broadcast(load_f32_s(y_max_row_2));
         for (int64_t group = 0; group < 512; group += 64) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
             const int64_t c = group + 16 * block;
-            const vf y_value = exp_(sub(load_f32(x_row + c), y_max_all));
+            const vf y_value = exp_(sub(load_f32(x_row_2 + c), y_max_all));
             store_f32(y_value_row + c, y_value);
             y_sum_lanes.add_at(block, y_value);
           }
         }
         const float y_sum = y_sum_lanes.fold();
-        const vf y_sum_all = broadcast(y_sum);
+        store_f32_s(y_sum_row, y_sum);
+      }
+      const bool y_streams = streams_to(y, 512 * T * 4, y_stride * 4);
+      for (int64_t row = 0; row < t_size; ++row) {
+        float* const y_row = y + t_begin * y_stride + row * y_stride;
+        float* const y_value_row_2 = y_value_rows + row * 512;
+        float* const y_sum_row_2 = y_sum_rows + row;
+        const vf y_sum_all = broadcast(load_f32_s(y_sum_row_2));
         for (int64_t c = 0; c < 512; c += 16) {
-          store_f32(y_row + c, div(load_f32(y_value_row + c), y_sum_all));
+          stream_f32(y_row + c, div(load_f32(y_value_row_2 + c), y_sum_all), y_streams);
         }
       }
       trace_end(call, "y", y_started);
       scratch = before;
     }
   }
+  finish_streams();
 }
 
 constexpr const char* kDimNames[] = {"T"};

@@ -99,6 +99,13 @@ void put_bits(uint32_t* lanes, vm x) { store_i32(lanes, i32_of(x)); }
 const Memory memory[] = {MEMORY(f32, 4), MEMORY(bf16, 2), MEMORY(f16, 2),  MEMORY(i32, 4),
                          MEMORY(i8, 1),  MEMORY(u8, 1),   MEMORY(mask, 1), {}};
 
+void stored(const float* x, int n, bool streams, uint16_t* rounded, uint16_t* streamed, float* whole, uint16_t* cut) {
+  const vf v = load_f32(x);
+  n > 0 ? store_bf16_rint(rounded, v, n) : store_bf16_rint(rounded, v);
+  stream_bf16_rint(streamed, v, streams);
+  stream_f32(whole, v, streams);
+  stream_bf16(cut, v, streams);
+}
 void halves(const float* columns, float* e, float* o, float* both) {
   const vf low = load_f32(columns), high = load_f32(columns + 16);
   store_f32(e, even(low, high));
@@ -135,6 +142,7 @@ const Table IMBREX_TABLE = {
     .f32_compare = f32_compare,
     .i32_compare = i32_compare,
     .memory = memory,
+    .stored = stored,
     .halves = halves,
     .select = [](const uint8_t* condition, const float* a, const float* b,
                  float* result) { store_f32(result, select(load_mask(condition), load_f32(a), load_f32(b))); },

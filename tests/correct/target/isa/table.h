@@ -32,8 +32,8 @@ struct Product {
                  int64_t rows, int64_t columns, int64_t k, bool accumulate);
 };
 template <class B>
-using Pack = void (*)(const B* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t block_begin,
-                      int64_t block_end);
+using Pack = void (*)(const B* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t panel_begin,
+                      int64_t panel_end);
 
 struct Table {
   const char* isa;
@@ -46,6 +46,9 @@ struct Table {
   const Binary<float, uint8_t>* f32_compare;
   const Binary<int32_t, uint8_t>* i32_compare;
   const Memory* memory;
+  // 16 elements as store_bf16_rint and stream_bf16_rint store them (to multiples of 32), and as stream_f32 and stream_bf16 do; n
+  // of them only, where n > 0, by store_bf16_rint.
+  void (*stored)(const float* x, int n, bool streams, uint16_t* rounded, uint16_t* streamed, float* whole, uint16_t* cut);
   // Of 32 columns: even, odd, then both interleaved again.
   void (*halves)(const float* columns, float* even, float* odd, float* both);
   void (*select)(const uint8_t* condition, const float* a, const float* b, float* result);

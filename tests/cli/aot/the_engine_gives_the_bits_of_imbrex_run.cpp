@@ -1,13 +1,11 @@
-// examples/engine.c, a C program with its own threads and buffers on kernels compiled ahead of time, against the same kernel
-// compiled just in time; and what its library needs of the system.
+// examples/engine.c, a C program with its own threads and buffers on kernels compiled ahead of time, against what `imbrex run`
+// saved of the same layer; and what its library needs of the system.
 #include <gtest/gtest.h>
 
 #include <sstream>
 
-#include "imbrex/kernels/registry.h"
-#include "imbrex/runtime/kernel.h"
-#include "imbrex/tools/subject.h"
-#include "imbrex/tools/synthetic.h"
+#include "imbrex/checkpoint/safetensors.h"
+#include "imbrex/target/isa.h"
 #include "support/command.h"
 #include "support/compare.h"
 
@@ -34,17 +32,17 @@ Array turned(const Array& from) {
 
 struct Front {
   explicit Front(int64_t tokens) : T(tokens) {
-    const ir::Program program = kernels::build("deepseek_v4/qkv_proj_rope", "", "demo", {}).program;
-    const Tensors inputs = tools::synthetic_layer(tools::shapes_of(program, {{"T", T}}, {ir::Role::input}), 11);
-    for (const auto& [name, array] : inputs) {
+    const CommandResult run = run_command(fmt::format(
+        "IMBREX_CACHE='{}/test-cache' '{}' run deepseek_v4/qkv_proj_rope --preset demo --tokens {} --seed 11 --repeat 1 "
+        "--save '{}'",
+        IMBREX_BINARY_DIR, IMBREX_COMMAND, T, folder.file("layer")));
+    EXPECT_EQ(run.status, 0) << run.out << run.err;
+    for (const auto& [name, array] : checkpoint::read_safetensors(folder.file("layer/inputs.safetensors"))) {
       const bool is_weight = name == "wq_a" || name == "wq_b" || name == "wkv";
       write_raw(folder, name, is_weight ? turned(array) : array);
     }
-    runtime::CompileOptions options;
-    options.cache.directory = std::string(IMBREX_BINARY_DIR) + "/test-cache";
-    Tensors all = inputs;
-    runtime::run(runtime::compile(program, options), {}, all);
-    for (const char* name : {"q", "kv", "qr", "qr_scale"}) expected[name] = all.at(name);
+    expected = checkpoint::read_safetensors(folder.file("layer/outputs.safetensors"));
+    EXPECT_EQ(expected.size(), 4u);
   }
 
   void expect_engine(int threads, const std::string& isa, const std::string& emulator = "") const {
@@ -68,7 +66,7 @@ struct Front {
   Tensors expected;
 };
 
-TEST(Engine, GivesTheBitsOfTheJit) {
+TEST(Engine, GivesTheBitsOfImbrexRun) {
   for (const int64_t T : {1, 2, 15, 17, 65}) {
     const Front front(T);
     for (const target::Isa isa : target::supported_isas())

@@ -1,0 +1,117 @@
+#include "imbrex/prove/exchanged.h"
+
+#include <isl/aff.h>
+#include <isl/map.h>
+#include <isl/set.h>
+#include <isl/val.h>
+
+#include <memory>
+
+namespace imbrex::prove {
+namespace {
+
+using ir::IndexExpr;
+
+unsigned u(size_t n) { return static_cast<unsigned>(n); }
+
+// The set with only the coordinates of the instances and, behind them, one axis.
+isl::set only_axis(const isl::set& set, size_t instances, size_t axes, size_t axis) {
+  isl_set* result = isl_set_project_out(set.copy(), isl_dim_set, u(instances + axis + 1), u(axes - axis - 1));
+  return isl::manage(isl_set_project_out(result, isl_dim_set, u(instances), u(axis)));
+}
+
+// Free in all axes but this one.
+isl::set cylinder(const isl::set& axis_set, size_t instances, size_t axes, size_t axis) {
+  isl_set* result = isl_set_insert_dims(axis_set.copy(), isl_dim_set, u(instances), u(axis));
+  return isl::manage(isl_set_insert_dims(result, isl_dim_set, u(instances + axis + 1), u(axes - axis - 1)));
+}
+
+// As constant + sum of coefficient * dimension.
+std::optional<IndexExpr> linear(const ir::Program& program, isl_pw_aff* value) {
+  struct Found {
+    int pieces = 0;
+    isl_aff* aff = nullptr;
+  } found;
+  isl_pw_aff_foreach_piece(
+      value,
+      [](isl_set* domain, isl_aff* aff, void* user) {
+        isl_set_free(domain);
+        Found& f = *static_cast<Found*>(user);
+        if (f.pieces++ == 0)
+          f.aff = aff;
+        else
+          isl_aff_free(aff);
+        return isl_stat_ok;
+      },
+      &found);
+  if (!found.aff) return std::nullopt;
+  const std::unique_ptr<isl_aff, decltype(&isl_aff_free)> aff(found.aff, isl_aff_free);
+  if (found.pieces != 1 || isl_aff_dim(aff.get(), isl_dim_div) != 0) return std::nullopt;
+  bool is_whole = true;
+  const auto number = [&](isl_val* v) {
+    is_whole = is_whole && isl_val_is_int(v);
+    const int64_t n = isl_val_get_num_si(v);
+    isl_val_free(v);
+    return n;
+  };
+  IndexExpr sum = ir::constant(number(isl_aff_get_constant_val(aff.get())));
+  for (size_t i = 0; i < program.dims.size(); ++i) {
+    const int64_t coefficient = number(isl_aff_get_coefficient_val(aff.get(), isl_dim_param, static_cast<int>(i)));
+    sum = ir::add(ir::mul(ir::constant(coefficient), ir::named(program.dims[i].name)), sum);
+  }
+  return is_whole ? std::optional(sum) : std::nullopt;
+}
+
+// The number of positions along an axis, if they are an interval whose length depends on dimensions alone.
+std::optional<IndexExpr> length_of(const ir::Program& program, const isl::set& positions) {
+  // Between the least and the greatest there is nothing else.
+  isl_map* not_before = isl_map_lex_le(isl_set_get_space(positions.get()));
+  isl_map* not_behind = isl_map_lex_ge(isl_set_get_space(positions.get()));
+  const isl::set interval =
+      isl::manage(isl_set_intersect(isl_set_apply(positions.copy(), not_before), isl_set_apply(positions.copy(), not_behind)));
+  if (!interval.is_subset(positions)) return std::nullopt;
+  isl_pw_aff* last = isl_set_dim_max(positions.copy(), 0);
+  isl_pw_aff* length = isl_pw_aff_sub(last, isl_set_dim_min(positions.copy(), 0));
+  isl_set* universe = isl_set_params(isl_set_copy(positions.get()));
+  length = isl_pw_aff_coalesce(isl_pw_aff_gist(length, universe));
+  const auto result = length ? linear(program, length) : std::nullopt;
+  isl_pw_aff_free(length);
+  return result ? std::optional(ir::add(*result, ir::constant(1))) : std::nullopt;
+}
+
+}  // namespace
+
+isl::set by_instance(const Access& access, const isl::set& part) {
+  isl_set* set = part.copy();
+  for (size_t d = access.binders.size(); d-- > 0;)
+    if (d >= access.memory->depth || !access.binders[d].loop) set = isl_set_project_out(set, isl_dim_set, u(d), 1);
+  return isl::manage(set).coalesce();
+}
+
+Quantity bytes_exchanged(const Subject& subject, const Access& access, const isl::set& part) {
+  const ir::Tensor& tensor = *access.memory->tensor;
+  std::vector<const ir::Loop*> loops;
+  for (size_t d = 0; d < access.memory->depth; ++d)
+    if (access.binders[d].loop) loops.push_back(access.binders[d].loop);
+  const size_t instances = loops.size(), axes = tensor.shape.size();
+  const isl::set whole = subject.relations.instances(access);
+
+  isl::set box = whole;
+  bool is_exact = true;
+  Quantity bytes(bytes_of(tensor.dtype));
+  for (size_t axis = 0; axis < axes; ++axis) {
+    const isl::set touched = only_axis(part, instances, axes, axis), all = only_axis(whole, instances, axes, axis);
+    std::optional<IndexExpr> length;
+    if (!all.is_subset(touched)) {
+      length = length_of(subject.program, isl::manage(isl_set_project_out(touched.copy(), isl_dim_set, 0, u(instances))));
+      is_exact = is_exact && length;
+      box = box.intersect(cylinder(touched, instances, axes, axis));
+    }
+    bytes = bytes * Quantity::of(length.value_or(tensor.shape[axis]));
+  }
+  for (size_t d = loops.size(); d-- > 0;) bytes = bytes.summed_over(*loops[d]);
+  if (!is_exact || !box.is_subset(part)) bytes.mark_at_most();
+  return bytes;
+}
+
+}  // namespace imbrex::prove

@@ -1,0 +1,257 @@
+// Every operation, statement, cast mode and type is there four times: in C++, in text, in the interpreter, and in generated code
+// on every instruction set of this CPU. A new one fails here until it is in the tables below.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <set>
+
+#include "imbrex/ir/parse.h"
+#include "imbrex/ir/visit.h"
+#include "imbrex/language/language.h"
+#include "support/generated_code.h"
+
+namespace imbrex::test {
+namespace {
+
+// What each kernel may use. All have T rows; a body makes what is stored to y[t, :].
+struct Args {
+  Dim T;
+  Tensor x, z, n, b, w, y;  // f32, f32, int32 from 0 to 15, bf16, bf16 [16, 16], f32
+};
+using Make = std::function<Tile(Args&, Span)>;
+
+Kernel kernel_of(const std::string& name, const Make& make) {
+  return kernel("whole_" + name, [&](Builder& k) {
+    Dim T = k.dim("T", {.typical = 8});
+    Args args{T,
+              k.input("x", f32, {T, 16}),
+              k.input("z", f32, {T, 16}),
+              k.input("numbers", int32, {T, 16}),
+              k.input("b", bf16, {T, 16}),
+              k.input("w", bf16, {16, 16}),
+              k.output("y", f32, {T, 16})};
+    parallel(tiles(T, 4), [&](Span t) { args.y(t, all) = make(args, t); });
+  });
+}
+
+Tile floats(Operand integers) { return cast(std::move(integers), f32, rint); }
+
+const std::map<std::string, Make> kOperations = {
+    {"variable",
+     [](Args& a, Span t) {
+       Tile v = a.x(t, all);
+       return v + v;
+     }},
+    {"load", [](Args& a, Span t) { return Tile(a.x(t, all)); }},
+    {"full",
+     [](Args&, Span t) {
+       return full(f32, {t, 16}, 0.5);
+     }},
+    {"int32", [](Args& a, Span t) { return floats(a.n(t, all) + t.begin); }},
+    {"iota", [](Args& a, Span t) { return floats(a.n(t, all) + iota(16, 3)); }},
+    {"cast", [](Args& a, Span t) { return cast(a.b(t, all), f32); }},
+    {"neg", [](Args& a, Span t) { return -a.x(t, all); }},
+    {"abs", [](Args& a, Span t) { return abs(a.x(t, all)); }},
+    {"recip", [](Args& a, Span t) { return recip(a.x(t, all)); }},
+    {"sqrt", [](Args& a, Span t) { return sqrt(a.x(t, all)); }},
+    {"rsqrt", [](Args& a, Span t) { return rsqrt(a.x(t, all)); }},
+    {"exp", [](Args& a, Span t) { return exp(a.x(t, all)); }},
+    {"log", [](Args& a, Span t) { return log(a.x(t, all)); }},
+    {"add", [](Args& a, Span t) { return a.x(t, all) + a.z(t, all); }},
+    {"sub", [](Args& a, Span t) { return a.x(t, all) - a.z(t, all); }},
+    {"mul", [](Args& a, Span t) { return a.x(t, all) * a.z(t, all); }},
+    {"div", [](Args& a, Span t) { return a.x(t, all) / a.z(t, all); }},
+    {"min", [](Args& a, Span t) { return min(a.x(t, all), a.z(t, all)); }},
+    {"max", [](Args& a, Span t) { return max(a.x(t, all), a.z(t, all)); }},
+    {"eq", [](Args& a, Span t) { return select(a.n(t, all) == 3, a.x(t, all), a.z(t, all)); }},
+    {"ne", [](Args& a, Span t) { return select(a.n(t, all) != 3, a.x(t, all), a.z(t, all)); }},
+    {"lt", [](Args& a, Span t) { return select(a.x(t, all) < a.z(t, all), a.x(t, all), 1.0f); }},
+    {"le", [](Args& a, Span t) { return select(a.x(t, all) <= a.z(t, all), a.x(t, all), 1.0f); }},
+    {"gt", [](Args& a, Span t) { return select(a.x(t, all) > a.z(t, all), a.x(t, all), 1.0f); }},
+    {"ge", [](Args& a, Span t) { return select(a.x(t, all) >= a.z(t, all), a.x(t, all), 1.0f); }},
+    {"select", [](Args& a, Span t) { return select(a.n(t, all) < 7, 0.0f, a.z(t, all)); }},
+    {"row_sum", [](Args& a, Span t) { return a.z(t, all) + row_sum(a.x(t, all)); }},
+    {"row_max", [](Args& a, Span t) { return a.z(t, all) + row_max(a.x(t, all)); }},
+    {"row_min", [](Args& a, Span t) { return a.z(t, all) + row_min(a.x(t, all)); }},
+    {"col_sum", [](Args& a, Span t) { return a.z(t, all) + col_sum(a.x(t, all)); }},
+    {"col_max", [](Args& a, Span t) { return a.z(t, all) + col_max(a.x(t, all)); }},
+    {"col_min", [](Args& a, Span t) { return a.z(t, all) + col_min(a.x(t, all)); }},
+    {"row_sum_acc",
+     [](Args& a, Span t) {
+       Tile sum = zeros(f32, {t, 1});
+       range(tiles(16, 6), [&](Span d) { sum += row_sum(a.x(t, d)); });
+       return a.z(t, all) + sum;
+     }},
+    {"col_sum_acc",
+     [](Args& a, Span t) {
+       Tile sum = zeros(f32, {1, 16});
+       range(tiles(t, 3), [&](Span r) { sum += col_sum(a.x(r, all)); });
+       return a.z(t, all) + sum;
+     }},
+    {"matmul", [](Args& a, Span t) { return matmul(a.b(t, all), a.w(all, all), {.b = true}); }},
+    {"matmul_acc",
+     [](Args& a, Span t) {
+       Tile acc = zeros(f32, {t, 16});
+       pipeline(2, tiles(16, 8), [&](Span k) { acc += matmul(a.b(t, k), a.w(k, all)); });
+       return Tile(acc);
+     }},
+    {"reshape",
+     [](Args& a, Span t) {
+       return reshape(reshape(a.x(t, all), {t.size * 2, 8}), {t, 16});
+     }},
+    {"transpose", [](Args& a, Span t) { return transpose(transpose(a.x(t, all)) * 2); }},
+    {"repeat_rows", [](Args& a, Span t) { return a.x(t, all) + col_sum(repeat_rows(a.z(t, all), 3)); }},
+    {"concat_rows", [](Args& a, Span t) { return a.x(t, all) + col_max(concat_rows(a.z(t, all), a.x(t, all))); }},
+    {"concat_columns", [](Args& a, Span t) { return concat_columns(a.x(t, span(4, 12)), a.z(t, span(0, 4))); }},
+    {"columns",
+     [](Args& a, Span t) {
+       Tile v = a.x(t, all) * 2;
+       return concat_columns(columns(v, 12, 4), columns(v, 0, 12));
+     }},
+    {"even", [](Args& a, Span t) { return concat_columns(even(a.x(t, all)), even(a.z(t, all))); }},
+    {"odd", [](Args& a, Span t) { return concat_columns(odd(a.x(t, all)), odd(a.z(t, all))); }},
+    {"interleave", [](Args& a, Span t) { return interleave(odd(a.x(t, all)), even(a.x(t, all))); }},
+    {"gather", [](Args& a, Span t) { return gather(a.x(t, all), a.n(t, all)); }},
+};
+
+// In the order of the variant ir::Statement::node, which says how many there are.
+const std::vector<std::pair<const char*, Make>> kStatements = {
+    {"create",
+     [](Args& a, Span t) {
+       Tensor scratch = create_tensor("scratch", f32, {t.size, 16});
+       scratch(all, all) = a.x(t, all);
+       return scratch(all, all) * 2;
+     }},
+    {"view", [](Args& a, Span t) { return Tile(view("flat", a.x, {a.T * 16})(span(t.begin * 16, 16)) + a.z(t, all)); }},
+    {"assign",
+     [](Args& a, Span t) {
+       Tile v = a.x(t, all);
+       v = v * 2;
+       v += a.z(t, all);
+       return v;
+     }},
+    {"store", [](Args& a, Span t) { return Tile(a.x(t, all)); }},
+    {"read",
+     [](Args& a, Span t) {
+       Index row = read(a.n, {t.begin, 3});
+       assume(row >= 0 && row < 16);
+       return floats(a.n(t, all) + row);
+     }},
+    {"loop",
+     [](Args& a, Span t) {
+       Tile v = a.x(t, all);
+       range(Range(1, 4).named("i"), [&](Index i) { v = v + floats(zeros(int32, {t, 16}) + i); });
+       return v;
+     }},
+    {"at",
+     [](Args& a, Span t) {
+       Tile v = a.x(t, all);
+       at(
+           "scope", [&] { v = v * 3; }, as_written() + no_fusion());
+       return v;
+     }},
+    {"when",
+     [](Args& a, Span t) {
+       Tile v = a.x(t, all);
+       when(
+           t.index == 0, [&] { v = v * 3; }, [&] { v = v + 1; });
+       return v;
+     }},
+    {"tap",
+     [](Args& a, Span t) {
+       Tile v = a.x(t, all);
+       tap("v", v);
+       return v;
+     }},
+    {"assume",
+     [](Args& a, Span t) {
+       Tile rows = reshape(a.n(0, span(0, 1)), {1, 1});
+       assume_each(0, rows, 1);
+       return a.x(t, all) + a.z(by(rows), all);
+     }},
+    {"assume_distinct",
+     [](Args& a, Span t) {
+       Tile rows = iota(4, 0);
+       assume_distinct(rows);
+       return a.x(t, all) * 2;
+     }},
+};
+
+const std::vector<std::pair<const char*, Rounding>> kModes = {
+    {"rint", rint}, {"round", round}, {"floor", floor}, {"ceil", ceil}, {"trunc", trunc}};
+constexpr DType kStored[] = {f32, bf16, f16, int8, uint8, int32};
+
+Tensors inputs_for(int64_t T) {
+  Tensors inputs = {{"x", Array::zeros(f32, {T, 16})},
+                    {"z", Array::zeros(f32, {T, 16})},
+                    {"numbers", Array::zeros(int32, {T, 16})},
+                    {"b", Array::zeros(bf16, {T, 16})},
+                    {"w", Array::zeros(bf16, {16, 16})}};
+  for (int64_t i = 0; i < T * 16; ++i) {
+    inputs.at("x").as<float>()[i] = 0.37f * static_cast<float>(i % 23) - 3.1f;
+    inputs.at("z").as<float>()[i] = 0.21f * static_cast<float>(i % 19) - 1.7f;
+    inputs.at("numbers").as<int32_t>()[i] = static_cast<int32_t>(i * 7 % 16);
+    inputs.at("b").as<uint16_t>()[i] = static_cast<uint16_t>(0x3f00 + i * 37 % 256);
+  }
+  for (int64_t i = 0; i < 256; ++i) inputs.at("w").as<uint16_t>()[i] = static_cast<uint16_t>(0xbf00 + i);
+  return inputs;
+}
+
+std::set<ir::Op> operations_in(const ir::Program& program) {
+  std::set<ir::Op> found;
+  ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
+    ir::for_each_expr(statement, [&](const ir::Expr& e) { found.insert(e.op); });
+    return true;
+  });
+  return found;
+}
+
+std::set<size_t> statements_in(const ir::Program& program) {
+  std::set<size_t> found;
+  ir::for_each_statement(program.body,
+                         [&](const ir::Statement& statement) { return found.insert(statement.node.index()), true; });
+  return found;
+}
+
+TEST(TheLanguage, IsWholeInCppTextInterpreterAndGeneratedCode) {
+  std::vector<ir::Program> programs;
+  for (const auto& [name, make] : kOperations) {
+    programs.push_back(kernel_of(name, make).program());
+    EXPECT_TRUE(operations_in(programs.back()).contains(*ir::op_named(name))) << name << "\n" << ir::print(programs.back());
+  }
+  for (int op = 0; op <= static_cast<int>(ir::Op::gather); ++op)
+    EXPECT_TRUE(kOperations.contains(ir::name_of(static_cast<ir::Op>(op)))) << ir::name_of(static_cast<ir::Op>(op));
+  ASSERT_EQ(kStatements.size(), std::variant_size_v<decltype(ir::Statement::node)>);
+  for (size_t i = 0; i < kStatements.size(); ++i) {
+    programs.push_back(kernel_of(std::string("statement_") + kStatements[i].first, kStatements[i].second).program());
+    EXPECT_TRUE(statements_in(programs.back()).contains(i)) << kStatements[i].first;
+  }
+  for (const auto& [name, mode] : kModes)
+    programs.push_back(kernel_of(std::string("mode_") + name, [mode](Args& a, Span t) {
+                         return floats(cast(a.x(t, all), int32, mode)) + cast(cast(a.z(t, all), bf16, mode), f32);
+                       }).program());
+  for (const DType type : kStored)
+    programs.push_back(kernel_of(std::string("stored_") + name_of(type), [type](Args& a, Span t) {
+                         Tensor stored = create_tensor("stored", type, {t.size, 16});
+                         stored(all, all) = cast(a.x(t, all) * 20, type, rint);
+                         return cast(stored(all, all), f32, rint);
+                       }).program());
+
+  for (const ir::Program& program : programs) {
+    const ir::Program parsed = ir::parse(ir::print(program), "whole.tile");
+    EXPECT_TRUE(ir::equal(parsed, program)) << ir::print(program);
+  }
+  for (const target::Isa isa : target::supported_isas()) {
+    const GeneratedCode code(programs, isa, "-Og");
+    ASSERT_EQ(code.error(), "") << target::name_of(isa);
+    for (const ir::Program& program : programs)
+      for (const int64_t T : {1, 7}) {
+        const auto difference =
+            difference_from_interpreter(program, code.kernel(program), {{"T", T}}, inputs_for(T), T == 1 ? 1 : 2, 0);
+        EXPECT_FALSE(difference) << target::name_of(isa) << ", " << *difference;
+      }
+  }
+}
+
+}  // namespace
+}  // namespace imbrex::test
