@@ -53,8 +53,8 @@ struct Around {
 std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,
                                                const Around& around = {});
 
-// What a schedule for these sizes would choose, as text: equal where the schedules are. Takes a small part of the time. Empty where
-// there is no schedule.
+// What a schedule for these sizes would choose, as text: equal where the schedules are. Takes a small part of the time. Empty
+// where there is no schedule.
 std::string decisions(const ir::Program& original, const Dissolved& dissolved, const Machine& machine, const Around& around);
 
 }  // namespace imbrex::optimize

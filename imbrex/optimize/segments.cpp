@@ -289,8 +289,7 @@ class Segments {
                             fmt::format("it stores some elements of {} and leaves others between them", output.tensor)};
     }
     auto result =
-        schedule_for_ranges(part, std::get<Dissolved>(dissolved), machine_,
-                                      {names_outside(part), followed(tiles_, part), {}});
+        schedule_for_ranges(part, std::get<Dissolved>(dissolved), machine_, {names_outside(part), followed(tiles_, part), {}});
     if (auto* refused = std::get_if<NotDissolved>(&result)) return std::move(*refused);
     return std::move(std::get<Scheduled>(result));
   }

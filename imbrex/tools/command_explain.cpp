@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "imbrex/ir/hash.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/estimate_scopes.h"
 #include "imbrex/optimize/optimize.h"
@@ -148,7 +149,8 @@ std::string count_text(double count) {
 void print_estimates(const ir::Program& program, const std::map<std::string, int64_t>& dims, const optimize::Machine& machine,
                      const std::map<std::string, double>* measured) {
   const std::vector<optimize::ScopeCost> scopes = optimize::estimate_scopes(program, dims, machine);
-  fmt::print("\nEstimated for {}, {} cores\n", machine.name, machine.cores);
+  const std::string hash = ir::sha256_hex(target::text_of(machine)).substr(0, 12);
+  fmt::print("\nEstimated for {} ({}), {} cores\n", machine.name, hash, machine.cores);
   fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9}{}  {}\n", "scope", "tasks", "operations", "from memory", "ms",
              measured ? fmt::format(" {:>9}", "measured") : "", "limit");
   const double total = optimize::total_seconds(scopes, machine);

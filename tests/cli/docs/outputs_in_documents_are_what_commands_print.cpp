@@ -1,4 +1,5 @@
-// docs/pull-request.md shows commands and what they print. `scripts/update-docs` puts the output there; here it is compared.
+// docs/pull-request.md and docs/optimizing.md show commands and what they print. `scripts/update-docs` puts the output there;
+// here it is compared.
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -13,9 +14,10 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   return text;
 }
 
-TEST(PullRequest, every_output_is_what_the_command_prints) {
+// The number of outputs compared.
+int compare_outputs_of(const std::string& document) {
   const std::string root = IMBREX_SOURCE_DIR;
-  std::istringstream lines(read_text(root + "/docs/pull-request.md"));
+  std::istringstream lines(read_text(root + "/docs/" + document));
   const std::string begin = "<!-- output of: ", end = "<!-- end of output -->";
   int compared = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -33,8 +35,11 @@ TEST(PullRequest, every_output_is_what_the_command_prints) {
     EXPECT_EQ(printed, shown) << command;
     ++compared;
   }
-  EXPECT_GE(compared, 20);
+  return compared;
 }
+
+TEST(PullRequest, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("pull-request.md"), 20); }
+TEST(Optimizing, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("optimizing.md"), 3); }
 
 }  // namespace
 }  // namespace imbrex::tests

@@ -43,7 +43,7 @@ TEST(Estimates, FewTasksLeaveCoresIdle) {
 }
 
 TEST(Estimates, AnotherMachineMayChooseOtherTiles) {
-  const ir::Program program = kernels::build("nn/matmul", "tiled", "demo", {}).program;
+  const ir::Program program = kernels::build("nn/matmul", "tiled", "demo", {{"columns", 1024}}).program;
   target::Rates many = zen4();
   many.cores = 8;
   const Optimized two = optimize(program), eight = optimize(program, many);

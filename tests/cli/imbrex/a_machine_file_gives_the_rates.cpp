@@ -1,0 +1,45 @@
+// `imbrex calibrate` writes a machine's rates, IMBREX_MACHINE names them to every command, and explain says whose it used.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "imbrex_command.h"
+
+namespace imbrex::tests {
+namespace {
+
+TEST(Calibrate, writes_a_file_that_explain_uses) {
+  const std::string file = testing::TempDir() + "/imbrex_machine";
+  const CommandResult written = imbrex_command("calibrate --threads 1 --to '" + file + "'");
+  ASSERT_EQ(written.status, 0) << written.err;
+  EXPECT_NE(written.out.find("IMBREX_MACHINE=" + file), std::string::npos) << written.out;
+  const std::string hash = written.out.substr(written.out.find(", ") + 2, 12);
+  const CommandResult explained = imbrex_command("explain nn/matmul", "IMBREX_MACHINE='" + file + "'");
+  ASSERT_EQ(explained.status, 0) << explained.err;
+  EXPECT_NE(explained.out.find("Estimated for " + file + " (" + hash + "), 1 cores"), std::string::npos) << explained.out;
+  EXPECT_NE(imbrex_command("explain nn/matmul").out.find("Estimated for zen4 ("), std::string::npos);
+}
+
+TEST(Explain, measures_each_scope_beside_its_estimate) {
+  const CommandResult front = imbrex_command("explain deepseek_v4/qkv_proj_rope --preset demo --tokens 4 --measure --threads 2");
+  ASSERT_EQ(front.status, 0) << front.err;
+  const size_t table = front.out.find("measured");
+  ASSERT_NE(table, std::string::npos) << front.out;
+  for (const char* scope : {"\n  x_norm ", "\n  qr_proj ", "\n  kv_proj ", "\n  q ", "\n  in all "})
+    EXPECT_NE(front.out.find(scope, table), std::string::npos) << front.out;
+}
+
+TEST(MachineFile, that_cannot_be_used_is_an_error) {
+  const std::string file = testing::TempDir() + "/imbrex_bad_machine";
+  for (const char* text : {"bf16 fast\n", "", "cores 2\ncores 2\n"}) {
+    std::ofstream(file) << text;
+    const CommandResult result = imbrex_command("explain nn/matmul", "IMBREX_MACHINE='" + file + "'");
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.err.find("error [machine-file]"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("try: "), std::string::npos) << result.err;
+  }
+  EXPECT_EQ(imbrex_command("explain nn/matmul", "IMBREX_MACHINE=/no/such/file").status, 1);
+}
+
+}  // namespace
+}  // namespace imbrex::tests
