@@ -66,7 +66,8 @@ bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Sto
   const Expr& e = *assign.value;
   const TensorSymbol& tensor = lowering.symbols.tensors.at(store.tensor);
   if (e.op != Op::matmul || !assign.declares || store.value->op != Op::variable || store.value->name != assign.name) return false;
-  const bool by_data = std::any_of(store.slice.begin(), store.slice.end(), [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
+  const bool by_data =
+      std::any_of(store.slice.begin(), store.slice.end(), [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
   if (by_data || tensor.dtype != e.dtype || address_of(lowering, store.tensor, store.slice).column_stride != "1") return false;
   for (const ExprPtr& operand : e.args)
     if (operand->op == Op::load && lowering.symbols.tensors.at(operand->name).storage == tensor.storage) return false;
@@ -157,14 +158,14 @@ void write_matmul(Lowering& lowering, const ir::Assign& assign, const ir::Store*
     const int64_t bytes = b->dtype == DType::f32 ? 4 : b->dtype == DType::bf16 ? 2 : 1;
     // As isa/packing.h: panels of 32 columns, groups of four bytes of the inner axis, one more for corrections of int8.
     const auto columns_padded = ir::mul(ir::ceil_div(ir::max(e.columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
-    const auto groups = ir::add(ir::ceil_div(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(4)),
-                                ir::constant(bytes == 1 ? 1 : 0));
+    const auto groups =
+        ir::add(ir::ceil_div(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(4)), ir::constant(bytes == 1 ? 1 : 0));
     const auto bound = ir::mul(columns_padded, groups);
     panel = lowering.take(out, false, "char", 1, bound, assign.name + "_panel", origin);
     const std::string k_stride = e.transpose_b ? right.column_stride : right.row_stride;
     const std::string n_stride = e.transpose_b ? right.row_stride : right.column_stride;
-    out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, kPanelColumns));", packed_suffix(b->dtype), right.pointer,
-                         k_stride, n_stride, inner, columns, panel, columns));
+    out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, kPanelColumns));", packed_suffix(b->dtype),
+                         right.pointer, k_stride, n_stride, inner, columns, panel, columns));
   }
   const std::string suffix = a->dtype == DType::uint8 ? "u8i8" : packed_suffix(b->dtype);
   out.line(fmt::format("matmul_{}({}, {}, {}, {}, {}, {}, {}, {}, {}, {});", suffix, left.pointer, left.row_stride, panel,

@@ -137,10 +137,10 @@ class KernelWriter {
       out.open(fmt::format("if (index == {})", symbol.argument));
       out.line(fmt::format("constexpr int64_t kInner = {}, kColumns = {};  // of {}", packing.inner, packing.columns, name));
       out.line("const Part panels = part_of(tiles_of(kColumns, kPanelColumns), ith, nth);");
-      out.line(
-          fmt::format("pack_{}(static_cast<const {}*>(source), strides[{}], strides[{}], kInner, kColumns, packed, panels.begin, "
-                      "panels.end);",
-                      packed_suffix(packing.dtype), memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
+      out.line(fmt::format(
+          "pack_{}(static_cast<const {}*>(source), strides[{}], strides[{}], kInner, kColumns, packed, panels.begin, "
+          "panels.end);",
+          packed_suffix(packing.dtype), memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
       out.close();
     }
     out.close();

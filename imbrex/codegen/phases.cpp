@@ -274,7 +274,8 @@ class Phases {
     if (!has_waited_ || loops_ > 0) return false;
     return std::all_of(nest.begin(), nest.end(), [&](const ir::Loop* loop) {
       const std::set<std::string> names = ir::names_in(loop->extent);
-      return std::all_of(names.begin(), names.end(), [&](const std::string& name) { return lowering_.symbols.dims.contains(name); });
+      return std::all_of(names.begin(), names.end(),
+                         [&](const std::string& name) { return lowering_.symbols.dims.contains(name); });
     });
   }
 
@@ -321,9 +322,9 @@ class Phases {
 
   Lowering& lowering_;
   Writer& out_;
-  std::vector<Memory> open_;     // since the last barrier
-  bool has_waited_ = false;      // at a barrier that every run comes to
-  int inside_ = 0, loops_ = 0;   // branches and loops around; loops alone
+  std::vector<Memory> open_;    // since the last barrier
+  bool has_waited_ = false;     // at a barrier that every run comes to
+  int inside_ = 0, loops_ = 0;  // branches and loops around; loops alone
 };
 
 }  // namespace

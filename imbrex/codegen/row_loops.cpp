@@ -228,7 +228,8 @@ class GroupWriter {
   void store_value(const ir::Store& store, const RowStep& step, const Place& place, Writer& out) {
     const std::string pointer = values_.row_of(store.tensor, store.slice);
     const Expr& e = *step.value;
-    const bool rounds = e.op == Op::cast && e.dtype == DType::bf16 && e.args[0]->dtype == DType::f32 && e.mode == ir::CastMode::rint;
+    const bool rounds =
+        e.op == Op::cast && e.dtype == DType::bf16 && e.args[0]->dtype == DType::f32 && e.mode == ir::CastMode::rint;
     if (rounds && place.vector)
       store_vector(step, "bf16_rint", pointer, values_.text(e.args[0], place), place, out);
     else if (place.vector)

@@ -78,7 +78,9 @@ std::string RowValues::row_of_variable(const std::string& name) {
   if (const auto buffer = row_buffers.find(name); buffer != row_buffers.end()) {
     const auto& [pointer, width] = buffer->second;
     if (width.empty()) return pointer;
-    const std::string row = first_row == "0" ? row_ : width == "1" ? row_ + " - " + first_row : "(" + row_ + " - " + first_row + ")";
+    const std::string row = first_row == "0" ? row_
+                            : width == "1"   ? row_ + " - " + first_row
+                                             : "(" + row_ + " - " + first_row + ")";
     return define_pointer("variable " + name, name + "_row", memory_type(variable.dtype), plus(pointer, product(row, width)));
   }
   require(!variable.data.empty(), "a tile variable is read before it has memory");

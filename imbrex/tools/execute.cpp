@@ -28,9 +28,9 @@ HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::s
                     const std::vector<TensorShape>& outputs, const HostOptions& options, runtime::Executor& executor) {
   Tensors results;
   runtime::Call call(kernel);
-  for (const auto& [name, array] : inputs)
-    if (std::none_of(outputs.begin(), outputs.end(), [&](const TensorShape& out) { return out.name == name; }))
-      call.bind(name, runtime::TensorView::of(array));
+  for (const auto& input : inputs)
+    if (std::none_of(outputs.begin(), outputs.end(), [&](const TensorShape& out) { return out.name == input.first; }))
+      call.bind(input.first, runtime::TensorView::of(input.second));
   for (const TensorShape& output : outputs) {
     Array& array = results.emplace(output.name, Array::zeros(output.dtype, output.shape)).first->second;
     std::fill(array.bytes.begin(), array.bytes.end(), unwritten);

@@ -165,6 +165,7 @@ std::string json_of(const RunReport& report) {
     entry.update(
         {{"name", output.name}, {"dtype", name_of(output.dtype)}, {"shape", output.shape}, {"pass", passes(report, output)}});
     entry["ulps"] = output.ulps.how_many;
+    if (output.ulps.not_a_number > 0) entry["not_a_number"] = output.ulps.not_a_number;
     out["outputs"].push_back(entry);
   }
   if (report.front) {
@@ -176,6 +177,8 @@ std::string json_of(const RunReport& report) {
     }
     out["error_of_rounding"] = {{"q", report.front->unquantized_q}, {"kv", report.front->unquantized_kv}};
   }
+  if (!report.bits.empty()) out["bits_equal"] = report.bits;
+  if (!report.bits_differ.empty()) out["bits_differ"] = report.bits_differ;
   out["proven"] = report.proof.has_value();
   if (report.proof) out["proof_ms"] = 1e3 * report.proof->seconds, out["proof_cached"] = report.proof->from_cache;
   if (report.fusion) {
@@ -191,6 +194,7 @@ std::string json_of(const RunReport& report) {
                     {"proof_ms", report.fusion->milliseconds},
                     {"checks", report.fusion->checks}};
   }
+  if (!report.unfused_because.empty()) out["unfused_because"] = report.unfused_because;
   if (!report.as_written_seconds.empty()) out["as_written_ms"] = 1e3 * median(report.as_written_seconds);
   if (limit_of(report) > 0) out["limit_ms"] = 1e3 * limit_of(report);
   if (report.compile_cold_seconds) out["compile_cold_s"] = *report.compile_cold_seconds;

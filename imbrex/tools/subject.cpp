@@ -25,7 +25,10 @@ bool is_tile_file(const std::string& name) { return std::filesystem::path(name).
 Subject subject_from_file(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
-    throw UserError("file-unreadable", fmt::format("cannot read '{}': there is no such file", path), "the path of a .tile file");
+    throw UserError("file-unreadable",
+                    fmt::format("cannot read '{}': {}", path,
+                                std::filesystem::exists(path, error) ? "it is no file" : "there is no such file"),
+                    "the path of a .tile file");
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   if (file.bad()) throw UserError("file-unreadable", fmt::format("cannot read '{}'", path), "a file that you may read");

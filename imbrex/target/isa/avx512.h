@@ -244,9 +244,7 @@ struct DotU8I8 {
   using Mode = AsItIs;
   static constexpr bool needs_corrections = false;
   static constexpr int64_t kBytesOfGroup = 4;
-  IMBREX_OP static Columns load(const char* packed) {
-    return _mm512_load_si512(packed);
-  }
+  IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     return {_mm512_dpbusd_epi32(sum.v, _mm512_set1_epi32(load_i32_s(a)), b)};
   }

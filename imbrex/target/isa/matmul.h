@@ -7,11 +7,11 @@
 // loses half the speed. For the same reason microkernels are neither inlined nor cloned. tests/correct/target checks the machine
 // code.
 //
-// The ISA's header gives the shapes (kRowsOfOne, kRowsOfTwo: the most rows of a tile of one and of two vectors), and for each kind
-// of product a struct Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group of B in registers),
-// load, step (one group of k for one row), needs_corrections (sums start at those of the packed form), Mode (set around the
-// products), and kBytesOfGroup: how many bytes a group of a row of A takes where step reads it. More than 4 where `widen` prepares
-// the rows, once for all columns of a call.
+// The ISA's header gives the shapes (kRowsOfOne, kRowsOfTwo: the most rows of a tile of one and of two vectors), and for each
+// kind of product a struct Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group of B in
+// registers), load, step (one group of k for one row), needs_corrections (sums start at those of the packed form), Mode (set
+// around the products), and kBytesOfGroup: how many bytes a group of a row of A takes where step reads it. More than 4 where
+// `widen` prepares the rows, once for all columns of a call.
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
@@ -290,7 +290,8 @@ struct RowsOfA<Dot, true> {
 // At most RowsOfA<Dot>::kRows rows.
 template <class Dot>
 inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, const char* packed, int64_t first_block,
-                        typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
+                        typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k,
+                        bool accumulate) {
   constexpr int64_t bytes = sizeof(typename Dot::Element), per_group = 4 / bytes;
   const int64_t tail = k % per_group, whole_groups = k / per_group, panel_stride = panel_bytes(k, bytes);
   char tails[kRowsAtOnce * Dot::kBytesOfGroup];
@@ -333,8 +334,8 @@ inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const v
   constexpr int64_t at_once = RowsOfA<Dot>::kRows;
   for (int64_t row = 0; row < rows; row += at_once) {
     const int64_t count = rows - row < at_once ? rows - row : at_once;
-    matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, static_cast<const char*>(packed_b), first_block, c + row * c_row_stride,
-                     c_row_stride, count, columns, k, accumulate);
+    matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, static_cast<const char*>(packed_b), first_block,
+                     c + row * c_row_stride, c_row_stride, count, columns, k, accumulate);
   }
 }
 

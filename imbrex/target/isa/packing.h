@@ -1,5 +1,6 @@
 // The packed form of a contraction's right operand B [k, n]: panels of 32 columns, each a run of groups that hold, for its
-// columns, one step's elements of k beside each other. A microkernel reads a panel, or its left or right half, from front to back.
+// columns, one step's elements of k beside each other. A microkernel reads a panel, or its left or right half, from front to
+// back.
 //   int8  [n/32][k/4][32][4], and at the end of each panel [32] int32: -128 times the sum of each column. The instruction that
 //         multiplies unsigned by signed bytes takes activations that are 128 too large; sums that start there come out right.
 //   bf16  [n/32][k/2][32][2]

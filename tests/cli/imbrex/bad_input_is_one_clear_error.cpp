@@ -176,6 +176,11 @@ TEST(BadInput, tile_files) {
   ASSERT_EQ(good.status, 0) << good.err;
   write_text(folder.file("good.tile"), good.out);
   EXPECT_EQ(imbrex_command("show '" + folder.file("good.tile") + "'").out, good.out);
+  std::filesystem::create_directory(folder.file("folder.tile"));
+  expect_error(imbrex_command("show '" + folder.file("folder.tile") + "'"), "file-unreadable", "it is no file");
+  write_text(folder.file("empty.tile"), "");
+  expect_error(imbrex_command("show '" + folder.file("empty.tile") + "'"), "tile-syntax",
+               "expected 'imbrex 1' in the first line");
   write_text(folder.file("bad.tile"), good.out.substr(0, good.out.size() / 2));
   const CommandResult bad = imbrex_command("run '" + folder.file("bad.tile") + "'");
   EXPECT_EQ(bad.status, 1);

@@ -300,7 +300,8 @@ TEST(Primitives, RoundingAndStreamingStores) {
         const float x = values[i + static_cast<size_t>(j)], expected = to_bf16(x, "rint");
         const bool right = (n > 0 && j >= n) || identity(widened(rounded[j])) == identity(expected);
         const bool is_cut = std::isnan(x) || (std::bit_cast<uint32_t>(x) >> 16) == cut[j];
-        if (right && identity(widened(streamed[j])) == identity(expected) && identity(whole[j]) == identity(x) && is_cut) continue;
+        if (right && identity(widened(streamed[j])) == identity(expected) && identity(whole[j]) == identity(x) && is_cut)
+          continue;
         ++wrong;
         ADD_FAILURE() << table->isa << " n = " << n << ": " << x << " is stored as " << widened(rounded[j]) << ", "
                       << widened(streamed[j]) << ", " << whole[j] << ", " << widened(cut[j]) << ", and is " << expected;
