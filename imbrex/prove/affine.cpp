@@ -94,7 +94,10 @@ isl::pw_aff Frame::value(const IndexExpr& e) const {
     return isl::manage(isl_pw_aff_from_aff(isl_aff_var_on_domain(local(), type, static_cast<unsigned>(position))));
   };
   switch (e->kind) {
-    case Kind::constant: return isl::manage(isl_pw_aff_from_aff(isl_aff_val_on_domain(local(), number(e->value))));
+    case Kind::constant: {
+      isl_local_space* domain = local();  // before the number is made: a spent budget throws
+      return isl::manage(isl_pw_aff_from_aff(isl_aff_val_on_domain(domain, number(e->value))));
+    }
     case Kind::name: {
       const auto coordinate = std::find(coordinates_.begin(), coordinates_.end(), e->name);
       if (coordinate != coordinates_.end()) return variable(isl_dim_set, static_cast<size_t>(coordinate - coordinates_.begin()));

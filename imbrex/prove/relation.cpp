@@ -15,6 +15,7 @@ using ir::IndexExpr;
 
 std::vector<std::string> names_of(const std::vector<Binder>& binders) {
   std::vector<std::string> names;
+  names.reserve(binders.size());
   for (const Binder& binder : binders) names.push_back(binder.name);
   return names;
 }

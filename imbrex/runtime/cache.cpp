@@ -63,7 +63,10 @@ std::string kernel_name(const fs::path& entry) {
   const std::string source = read_file(entry / "kernel.cpp").value_or("");
   const std::string symbol = "imbrex_kernel_";
   const size_t begin = source.find(symbol);
-  if (begin == std::string::npos) return "";
+  if (begin == std::string::npos) {  // written by hand
+    const std::string line = source.substr(0, source.find('\n'));
+    return starts_with(line, "// ") ? line.substr(3) : line;
+  }
   const size_t end = source.find('(', begin);
   return source.substr(begin + symbol.size(), end == std::string::npos ? end : end - begin - symbol.size());
 }

@@ -35,7 +35,7 @@ struct CacheEntry {
   std::filesystem::path directory;
   uint64_t bytes = 0;
   std::filesystem::file_time_type last_used;
-  std::string kernel;   // the kernel's name, from the function that its source exports
+  std::string kernel;   // the kernel's name, from the function that its source exports, else its first line
   bool intact = false;  // set by verify() only
 };
 
