@@ -2,10 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace imbrex::prove {
 namespace {
 
 using Kind = ir::Index::Kind;
+
+// Bytes and operations beyond any machine are as good as still larger ones, and so many of them can be added without overflow.
+int64_t limited(__int128 value) {
+  constexpr __int128 most = int64_t{1} << 56;
+  return static_cast<int64_t>(std::clamp(value, -most, most));
+}
 
 bool mentions(const ir::IndexExpr& e, const std::string& name) { return ir::names_in(e).count(name) > 0; }
 
@@ -108,9 +116,9 @@ std::optional<int64_t> Quantity::at(const DimValues& dims) const {
       for (const std::string& name : ir::names_in(factor.first))
         if (!dims.count(name)) return std::nullopt;
       const int64_t value = ir::evaluate(factor.first, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
-      for (int i = 0; i < factor.second; ++i) product *= value;
+      for (int i = 0; i < factor.second; ++i) product = limited(static_cast<__int128>(product) * value);
     }
-    sum += product;
+    sum = limited(static_cast<__int128>(sum) + product);
   }
   return sum;
 }

@@ -69,8 +69,8 @@ TEST(InstalledImbrex, ServesAnotherProject) {
   write_text(folder.file("consumer/CMakeLists.txt"), kProject);
   write_text(folder.file("consumer/main.c"), kProgram);
   write_text(folder.file("consumer/author.cpp"), kAuthor);
-  run(fmt::format("cmake -S '{0}/consumer' -B '{0}/build' -DCMAKE_PREFIX_PATH='{0}/prefix' -DCMAKE_BUILD_TYPE=Release",
-                  folder.path()));
+  run(fmt::format("cmake -S '{0}/consumer' -B '{0}/build' -DCMAKE_PREFIX_PATH='{0}/prefix' -DCMAKE_BUILD_TYPE=Release {1}",
+                  folder.path(), sanitizer));
   run(fmt::format("cmake --build '{}/build'", folder.path()));
   const CommandResult result = run(fmt::format("'{}/build/consumer'", folder.path()));
   EXPECT_NE(result.out.find("scalar"), std::string::npos) << result.out;
