@@ -62,8 +62,8 @@ class Matmul {
   dnnl::matmul primitive_;
 };
 
-std::vector<float> floats_of(const Array& array) {
-  std::vector<float> values(static_cast<size_t>(array.size()));
+AlignedVector<float> floats_of(const Array& array) {
+  AlignedVector<float> values(static_cast<size_t>(array.size()));
   for (size_t i = 0; i < values.size(); ++i) {
     if (array.dtype == DType::f32) {
       values[i] = array.as<float>()[i];
@@ -246,11 +246,11 @@ class OnednnFront {
   int threads_;
   int64_t tokens_, hidden_, q_lora_, columns_, heads_, group_;
   const uint16_t* x_;
-  std::vector<float> norm_w_, gamma_q_, gamma_kv_, scales_, cosines_, sines_;
-  std::vector<int32_t> shift_, sums_;
-  std::vector<uint16_t> normed_;
-  std::vector<uint8_t> shifted_;
-  std::vector<float> widened_, query_latent_, kv_latent_;
+  AlignedVector<float> norm_w_, gamma_q_, gamma_kv_, scales_, cosines_, sines_;
+  AlignedVector<int32_t> shift_, sums_;
+  AlignedVector<uint16_t> normed_;
+  AlignedVector<uint8_t> shifted_;
+  AlignedVector<float> widened_, query_latent_, kv_latent_;
   dnnl::engine engine_;
   dnnl::stream stream_;
   Matmul wq_a_, wkv_, whole_;

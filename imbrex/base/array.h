@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "imbrex/base/dtype.h"
+#include "imbrex/base/memory.h"
 
 namespace imbrex {
 
 struct Array {
   DType dtype = DType::f32;
   std::vector<int64_t> shape;
-  std::vector<std::byte> bytes;  // elements in row-major order, little endian
+  AlignedVector<std::byte> bytes;  // elements in row-major order, little endian
 
   static Array zeros(DType dtype, std::vector<int64_t> shape);
   int64_t size() const;  // elements

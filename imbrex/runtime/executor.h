@@ -1,6 +1,9 @@
 // Runs one function on several threads at once, SPMD: each worker gets its number `ith` of `nth` and a barrier that joins all of
-// them. Work is split by the function, statically; there are no queues. Idle workers spin for some tens of microseconds, which
-// covers the gaps between the phases and calls of one model, then sleep in the kernel.
+// them. The executor splits no work; the function does. Idle workers spin for some tens of microseconds, which covers the gaps
+// between the phases and calls of one model, then sleep in the kernel.
+//
+// An executor with a worker for each processor keeps each worker on a processor of its own, away from its caller's. Schedulers
+// see too late that a sleeper woke where its caller runs: for a call of a millisecond both would share one processor.
 #pragma once
 
 #include <atomic>
@@ -8,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <type_traits>
+#include <vector>
 
 namespace imbrex::runtime {
 
@@ -60,10 +64,13 @@ class Executor {
  private:
   struct Worker;
   void work(int ith);
+  void keep_apart_from_caller();
 
   int threads_;
   std::unique_ptr<Worker[]> workers_;  // [0] is unused: it is the caller
   std::mutex one_run_;
+  std::vector<int> processors_;  // one for each thread; empty if workers may run anywhere
+  int caller_processor_ = -1;    // for which the workers were placed last
   Barrier barrier_;
   // The run in progress: written before a worker's ticket, read by that worker after it.
   Function function_ = nullptr;

@@ -11,8 +11,16 @@
 namespace imbrex::tools {
 namespace {
 
-// Threads of other software still spin for a few milliseconds after their last run.
-constexpr auto until_others_sleep = std::chrono::milliseconds(5);
+// Threads of other software still spin after their last run: those of OpenMP for about 6 ms.
+constexpr auto until_others_sleep = std::chrono::milliseconds(20);
+// So long each contestant runs before it is timed: its threads are awake then, and the scheduler has had time to move them apart.
+constexpr auto until_own_are_settled = std::chrono::milliseconds(10);
+
+void warm_up(const Contestant& contestant) {
+  const auto end = std::chrono::steady_clock::now() + until_own_are_settled;
+  do contestant.run();
+  while (std::chrono::steady_clock::now() < end);
+}
 
 }  // namespace
 
@@ -24,11 +32,13 @@ void Contest::measure(int64_t rounds, bool cold, const std::function<void(int64_
     for (Contestant& contestant : contestants_) {
       if (!contestant.hot) continue;
       std::this_thread::sleep_for(until_others_sleep);
-      if (contestant.warms_up) contestant.run();
+      if (contestant.warms_up) warm_up(contestant);
       contestant.hot_seconds.push_back(contestant.run());
     }
     for (Contestant& contestant : contestants_) {
       if (!cold || !contestant.cold) continue;
+      std::this_thread::sleep_for(until_others_sleep);
+      if (contestant.warms_up) warm_up(contestant);
       evict_caches(executor_, threads_);
       contestant.cold_seconds.push_back(contestant.run());
     }
@@ -77,8 +87,7 @@ FrontProbes::FrontProbes(const FrontWork& work, runtime::Executor& executor, int
 }
 
 void FrontProbes::add_to(Contest& contest) {
-  contest.add(
-      {.name = "peak", .run = [this] { return time_peak(executor_, threads_, work_.int8, work_.bf16); }, .warms_up = false});
+  contest.add({.name = "peak", .run = [this] { return time_peak(executor_, threads_, work_.int8, work_.bf16); }});
   contest.add(
       {.name = "stream", .run = [this] { return time_stream(executor_, threads_, weights_.data(), work_.weight_bytes); }});
 }

@@ -21,7 +21,7 @@ struct Contestant {
   std::string name;
   std::function<double()> run;  // seconds
   bool hot = true, cold = true;
-  bool warms_up = true;  // its hot time is that of the second of two runs: the first brings its data back into the caches
+  bool warms_up = true;  // it runs for a while before it is timed
   std::vector<double> hot_seconds = {}, cold_seconds = {};
 };
 

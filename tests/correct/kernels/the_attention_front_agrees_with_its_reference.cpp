@@ -72,7 +72,7 @@ TEST(AttentionFront, ARowAloneEqualsTheRowInABatch) {
   const kernels::Tensors batch = run("fused", {}, 3);  // synthetic token t is the same in every batch
   const kernels::Tensors alone = run("fused", {}, 1);
   for (const char* name : kOutputs) {
-    const std::vector<std::byte>&whole = batch.at(name).bytes, &row = alone.at(name).bytes;
+    const auto &whole = batch.at(name).bytes, &row = alone.at(name).bytes;
     EXPECT_TRUE(std::equal(row.begin(), row.end(), whole.begin())) << name;
   }
 }

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <numeric>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -67,6 +69,28 @@ TEST(Executor, CallersTakeTurns) {
     });
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(sum, 400);
+}
+
+// Wherever the caller runs, each worker has another processor than it and than its fellows.
+TEST(Executor, KeepsItsWorkersApart) {
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  const int processors = Executor::available_processors();
+  if (processors < 2) GTEST_SKIP() << "there is one processor";
+  Executor executor(processors);
+  for (int round = 0, cpu = 0; cpu < CPU_SETSIZE && round < 8; ++cpu) {
+    if (!CPU_ISSET(cpu, &before)) continue;
+    ++round;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+    std::vector<int> where(static_cast<size_t>(processors), -1);
+    executor.run(processors, [&](int ith, int, Barrier&) { where[static_cast<size_t>(ith)] = sched_getcpu(); });
+    EXPECT_EQ(where[0], cpu);
+    EXPECT_EQ(std::set<int>(where.begin(), where.end()).size(), where.size()) << "the caller on processor " << cpu;
+  }
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
 TEST(Executor, StartsAndStopsWithoutWork) {
