@@ -7,7 +7,8 @@
 namespace imbrex::optimize {
 namespace {
 
-constexpr int64_t kMicrokernelRows = 12, kMostRows = 4 * kMicrokernelRows;
+// Of more rows, the products would be far when what follows takes them up.
+constexpr int64_t kMicrokernelRows = 12, kMostRows = 2 * kMicrokernelRows;
 constexpr int64_t kMostColumns = 256, kLeastColumns = 32;
 
 int64_t kibibytes(int64_t bytes) { return (bytes + 1023) / 1024; }

@@ -10,7 +10,7 @@ namespace imbrex::optimize {
 // Rows that a chain over rows holds at a time: few, as each row is passed over several times while it is in the nearest cache.
 int64_t row_block(const std::string& scope, std::vector<Choice>& choices);
 // Rows per tile of a contraction: a multiple of the microkernel's rows. The rule: as many as keep the operand's rows in a quarter
-// of the second cache (the weights' panel has half of it), so that a panel is passed over as rarely as possible.
+// of the second cache (the weights' panel has half of it), and no more than stay near until what follows takes them up.
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
 // Columns per task of a contraction. The rule: the weights' panel stays in half of the second cache, and every core gets several
 // tasks.

@@ -33,7 +33,9 @@ TEST(FirstBadStage, IsTheOneThatWentWrong) {
       const tools::StageResult* bad = report.first_bad_stage(output);
       const bool depends = std::count(spoilt.outputs.begin(), spoilt.outputs.end(), output) > 0;
       ASSERT_EQ(bad != nullptr, depends) << spoilt.tensor << ", " << output;
-      if (bad) EXPECT_EQ(bad->stage, spoilt.stage) << output;
+      if (bad) {
+        EXPECT_EQ(bad->stage, spoilt.stage) << output;
+      }
     }
   }
 }

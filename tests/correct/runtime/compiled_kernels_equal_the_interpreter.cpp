@@ -108,7 +108,7 @@ Array integers(std::vector<int64_t> shape, const std::vector<int32_t>& values) {
 
 struct Taps {
   std::mutex mutex;
-  std::map<std::string, std::vector<std::byte>> tiles;  // by name and loop numbers
+  std::map<std::string, AlignedVector<std::byte>> tiles;  // by name and loop numbers
   static std::string key(const std::string& name, const int64_t* indices, size_t count) {
     std::string text = name;
     for (size_t i = 0; i < count; ++i) text += " " + std::to_string(indices[i]);
@@ -138,7 +138,7 @@ TEST(CompiledKernels, TapsShowWhatTheInterpreterShows) {
     y[t, :] = twice
   })");
   Tensors tensors{{"x", floats({10, 20})}}, expected = tensors;
-  std::map<std::string, std::vector<std::byte>> wanted;
+  std::map<std::string, AlignedVector<std::byte>> wanted;
   interpret::Options interpreting;
   interpreting.tap = [&](const std::string& name, const std::vector<int64_t>& indices, const Array& tile) {
     wanted[Taps::key(name, indices.data(), indices.size())] = tile.bytes;
