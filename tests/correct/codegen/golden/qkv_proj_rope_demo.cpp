@@ -16,7 +16,7 @@ int64_t shared_bytes([[maybe_unused]] const int64_t* dims) {
 
 // Bytes of each worker's own memory.
 int64_t worker_bytes([[maybe_unused]] const int64_t* dims) {
-  return 107072;
+  return 57920;
 }
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
@@ -124,8 +124,8 @@ void run(const imbrex_call* call) {
       const int64_t n_index = task_number_2;
       const int64_t n_begin = n_index * 32;
       const Scratch before_2 = scratch;
-      for (int64_t t_2_begin = 0; t_2_begin < T; t_2_begin += 48) {
-        const int64_t t_2_size = smaller(48, T - t_2_begin);
+      for (int64_t t_2_begin = 0; t_2_begin < T; t_2_begin += 24) {
+        const int64_t t_2_size = smaller(24, T - t_2_begin);
         // qr_proj
         const uint64_t qr_proj_started = trace_begin(call);
         matmul_bf16(x_norm + t_2_begin * 512, 512, wq_a, n_begin / 16, qr_proj + t_2_begin * 256 + n_begin, 256, t_2_size, 32,
@@ -142,8 +142,8 @@ void run(const imbrex_call* call) {
       const int64_t n_2_index = task_number_3;
       const int64_t n_2_begin = n_2_index * 64;
       const Scratch before_3 = scratch;
-      for (int64_t t_3_begin = 0; t_3_begin < T; t_3_begin += 48) {
-        const int64_t t_3_size = smaller(48, T - t_3_begin);
+      for (int64_t t_3_begin = 0; t_3_begin < T; t_3_begin += 24) {
+        const int64_t t_3_size = smaller(24, T - t_3_begin);
         // kv_proj
         const uint64_t kv_proj_started = trace_begin(call);
         matmul_bf16(x_norm + t_3_begin * 512, 512, wkv, n_2_begin / 16, kv_proj + t_3_begin * 528 + n_2_begin, 528, t_3_size, 64,
@@ -276,8 +276,8 @@ void run(const imbrex_call* call) {
     for (int64_t task_number_5; (task_number_5 = tasks_4.next()) >= 0;) {
       const int64_t h = task_number_5;
       const Scratch before_5 = scratch;
-      for (int64_t t_5_begin = 0; t_5_begin < T; t_5_begin += 48) {
-        const int64_t t_5_size = smaller(48, T - t_5_begin);
+      for (int64_t t_5_begin = 0; t_5_begin < T; t_5_begin += 24) {
+        const int64_t t_5_size = smaller(24, T - t_5_begin);
         const Scratch before_6 = scratch;
         // q
         const uint64_t q_started = trace_begin(call);
