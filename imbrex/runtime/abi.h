@@ -2,7 +2,7 @@
  *
  * A compiled kernel is a constant table of type imbrex_kernel. A caller binds its tensors, asks for the workspace size once, and
  * runs the kernel on as many threads as it likes: each calls `run` with its own `ith` of `nth`; the barrier joins all nth of
- * them.
+ * them. The call ends when all have returned; only then may its workspace serve another.
  */
 #ifndef IMBREX_RUNTIME_ABI_H
 #define IMBREX_RUNTIME_ABI_H

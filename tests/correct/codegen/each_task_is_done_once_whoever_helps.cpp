@@ -1,0 +1,82 @@
+// The queues of generated code: every task is done exactly once, by its own worker or by one that helps.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "imbrex/target/isa/scalar.h"
+// After the primitives, as in generated code.
+#include "imbrex/codegen/kernel_support.h"
+
+namespace imbrex::isa {
+namespace {
+
+struct Done {
+  std::vector<std::atomic<int>> times;
+  std::vector<int64_t> by_worker;
+};
+
+// Worker `slow` sleeps in each of its tasks.
+Done run_tasks(int64_t tasks, int32_t nth, int32_t slow) {
+  Done done{std::vector<std::atomic<int>>(static_cast<size_t>(tasks)), std::vector<int64_t>(static_cast<size_t>(nth))};
+  struct Own {  // what lies between two workers' queues is any number of bytes
+    Queue queue;
+    char other[192];
+  };
+  std::vector<Own> own(static_cast<size_t>(nth));
+  for (int32_t ith = 0; ith < nth; ++ith) own[static_cast<size_t>(ith)].queue.fill(part_of(tasks, ith, nth));
+  std::vector<std::thread> threads;
+  for (int32_t ith = 0; ith < nth; ++ith) {
+    threads.emplace_back([&, ith] {
+      imbrex_call call = {};
+      call.ith = ith;
+      call.nth = nth;
+      Tasks mine(&own[static_cast<size_t>(ith)].queue, sizeof(Own), &call);
+      for (int64_t task; (task = mine.next()) >= 0;) {
+        ++done.times[static_cast<size_t>(task)];
+        ++done.by_worker[static_cast<size_t>(ith)];
+        if (ith == slow) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return done;
+}
+
+TEST(Tasks, AreDoneOnce) {
+  for (const int32_t nth : {1, 2, 3, 7}) {
+    for (const int64_t tasks : {0, 1, 2, 3, 6, 7, 8, 1000}) {
+      const Done done = run_tasks(tasks, nth, -1);
+      for (const std::atomic<int>& times : done.times) EXPECT_EQ(times, 1) << tasks << " tasks, " << nth << " workers";
+    }
+  }
+}
+
+TEST(Tasks, OfASlowWorkerAreDoneByOthers) {
+  const Done done = run_tasks(90, 3, 1);
+  for (const std::atomic<int>& times : done.times) EXPECT_EQ(times, 1);
+  EXPECT_LT(done.by_worker[1], 30);
+}
+
+TEST(Tasks, WithNumbersOfMoreThan32BitsStayWithTheirWorker) {
+  const int64_t many = int64_t{1} << 33;
+  Queue queues[2];
+  queues[0].fill({0, 2});
+  queues[1].fill({many, many + 2});
+  imbrex_call call = {};
+  call.nth = 2;
+  call.ith = 1;
+  Tasks own(&queues[1], sizeof(Queue), &call);
+  EXPECT_EQ(own.next(), many);
+  EXPECT_EQ(own.next(), many + 1);
+  EXPECT_EQ(own.next(), 1);  // then it helps, from the back
+  call.ith = 0;
+  Tasks other(&queues[0], sizeof(Queue), &call);
+  EXPECT_EQ(other.next(), 0);
+  EXPECT_EQ(other.next(), -1);
+}
+
+}  // namespace
+}  // namespace imbrex::isa
