@@ -24,6 +24,16 @@ std::string quoted_line(const SourceLine& where) {
   return text.empty() ? "" : fmt::format("\n    | {}", text);
 }
 
+// What a terminal would obey, or a C string would end at, as a number.
+std::string printable(const std::string& text) {
+  std::string result;
+  for (const char each : text) {
+    const bool is_control = (static_cast<unsigned char>(each) < 0x20 && each != '\n' && each != '\t') || each == 0x7f;
+    result += is_control ? fmt::format("\\x{:02x}", static_cast<unsigned char>(each)) : std::string(1, each);
+  }
+  return result;
+}
+
 std::string join(const std::vector<Diagnostic>& diagnostics) {
   std::string text;
   for (const Diagnostic& diagnostic : diagnostics) text += (text.empty() ? "" : "\n") + render(diagnostic);
@@ -38,7 +48,7 @@ std::string render(const Diagnostic& d) {
   for (const Diagnostic::Note& note : d.notes)
     text += fmt::format("\n  {}note: {}{}", prefix(note.where), note.message, quoted_line(note.where));
   if (!d.hint.empty()) text += fmt::format("\n  try: {}", d.hint);
-  return text;
+  return printable(text);
 }
 
 UserError::UserError(std::vector<Diagnostic> diagnostics)

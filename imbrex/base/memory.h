@@ -1,5 +1,5 @@
-// Memory for tensors: it begins at a cache line, and large pieces ask for huge pages, so that rows far apart need few entries of the
-// processor's address tables.
+// Memory for tensors: it begins at a cache line, and large pieces ask for huge pages, so that rows far apart need few entries of
+// the processor's address tables.
 #pragma once
 
 #include <cstddef>

@@ -44,6 +44,8 @@ Quantity Quantity::of(const ir::IndexExpr& e) {
   if (e->kind == Kind::floor_div && e->a->kind == Kind::add && ir::constant_value(e->b) &&
       ir::constant_value(e->a->b) == *ir::constant_value(e->b) - 1)
     text = fmt::format("ceil({}/{})", ir::to_text(e->a->a), ir::to_text(e->b));
+  else if (e->kind == Kind::floor_div || e->kind == Kind::mod)
+    text = "(" + text + ")";  // as a factor
   Quantity result;
   result.add_term({{text, {e, 1}}}, 1);
   return result;

@@ -1,6 +1,8 @@
 // The report as text and as JSON.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "imbrex/prove/prove.h"
 #include "imbrex/prove/quantity.h"
 #include "imbrex/prove/traffic.h"
@@ -84,7 +86,14 @@ std::string memory_line(const MemoryUse& m) {
 std::string Report::verdict() const {
   std::string text;
   for (const Diagnostic& diagnostic : diagnostics) text += render(diagnostic) + "\n";
-  return text + fmt::format("{}: {}\n", program, proven ? "proven" : "refused");
+  const target::Machine* machine = target::machine_named(target);
+  const bool is_partly_judged =
+      machine && machine->capacity_is_binding &&
+      std::any_of(scopes.begin(), scopes.end(), [](const ScopeRow& row) { return row.name == kOutsideScopes; });
+  const char* result = !proven            ? "refused"
+                       : is_partly_judged ? "proven, but for the capacity of what is outside of scopes"
+                                          : "proven";
+  return text + fmt::format("{}: {}\n", program, result);
 }
 
 std::string Report::text() const {

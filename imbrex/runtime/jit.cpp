@@ -18,6 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::string told(const fs::filesystem_error& error) {
+  return fmt::format("'{}': {}", error.path1().string(), error.code().message());
+}
+
 Diagnostic not_kept(const std::string& why) {
   Diagnostic warning;
   warning.id = "cache-unwritable";
@@ -205,9 +209,9 @@ Module load_or_compile(const std::string& source, const JitOptions& options) {
     }
   } catch (const fs::filesystem_error& error) {
     if (module.handle_ == nullptr)
-      throw UserError("cache-unwritable", fmt::format("a kernel cannot be compiled: {}", error.what()),
+      throw UserError("cache-unwritable", fmt::format("a kernel cannot be compiled in {}", told(error)),
                       "a directory with free space that can be written: IMBREX_CACHE=/path/to/directory");
-    module.warnings.push_back(not_kept(error.what()));
+    module.warnings.push_back(not_kept(told(error)));
   }
   module.seconds = seconds();
   return module;

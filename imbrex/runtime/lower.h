@@ -22,7 +22,8 @@ struct Lowered {
   // Why it is as written, and what in the source made it so.
   std::string reason;
   SourceLine where;
-  Proof proof;  // of what the author wrote; none if it was not asked for
+  std::vector<Diagnostic::Note> kept;  // what stays as its author wrote it where the rest is optimized, and why
+  Proof proof;                         // of what the author wrote; none if it was not asked for
 };
 
 // UserError where the program does not verify, or is not proven.

@@ -41,8 +41,10 @@ int emit(const EmitOptions& options) {
     return 0;
   }
   if (!lowered.is_optimized) print_remark({lowered.where, "lowered as written: " + lowered.reason});
+  for (const Diagnostic::Note& kept : lowered.kept) print_remark({kept.where, kept.message});
   for (const codegen::Remark& remark : generated.remarks) print_remark(remark);
-  if (generated.remarks.empty()) fmt::print("everything in this kernel has its fast form\n");
+  if (lowered.is_optimized && lowered.kept.empty() && generated.remarks.empty())
+    fmt::print("everything in this kernel has its fast form\n");
   return 0;
 }
 

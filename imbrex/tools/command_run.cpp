@@ -82,6 +82,9 @@ class Run {
                         "--replay without sizes");
       const FrontLayer layer = front_layer_in(options_.replay);
       chosen.sizes.insert(layer.options.begin(), layer.options.end());
+      if (!chosen.preset.empty() && !layer.preset.empty() && chosen.preset != layer.preset)
+        throw UserError("unknown-preset", fmt::format("the folder's layer is of preset {}, not {}", layer.preset, chosen.preset),
+                        "--replay without --preset");
       if (chosen.preset.empty()) chosen.preset = layer.preset;  // for eps
       given["T"] = layer.tokens;
     } else if (options_.tokens) {

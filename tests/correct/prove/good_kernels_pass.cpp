@@ -110,7 +110,7 @@ TEST(Traffic, OfRowsInPartsIsThatOfAllRows) {
   }
   // What does not add up to T stays as it is.
   const Report report = report_of(copy_rows("i in 0..2", "i * (T // 2) +: T // 2"));
-  EXPECT_EQ(report.scopes.at(0).bytes_read.expression, "512*T // 2");
+  EXPECT_EQ(report.scopes.at(0).bytes_read.expression, "512*(T // 2)");
 }
 
 // On a2a3 what the cube makes and the vector unit takes goes through GM, and the other way round; on a5 it does not.
