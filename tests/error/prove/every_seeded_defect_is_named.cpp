@@ -93,6 +93,13 @@ TEST_P(EverySeededDefect, IsNamedAndTheHintRepairsIt) {
       ir::verify_or_throw(ir::parse(edited(c), "kernel.tile"));
       const Report repaired = report_of(c, edited(c));
       EXPECT_TRUE(repaired.proven) << errors_of(repaired);
+      // A tile that a hint gives is the one that is taken.
+      const std::string says = "use a smaller tile: `";
+      for (size_t at = c.says.find(says); at != std::string::npos; at = c.says.find(says, at + 1)) {
+        const size_t begin = at + says.size();
+        const std::string tile = c.says.substr(begin, c.says.find('`', begin) - begin);
+        EXPECT_NE(edited(c).find(tile), std::string::npos) << tile;
+      }
       // The counterexample faults when it is run, the repaired kernel does not. (Zeros as indices are no counterexample.)
       const bool runs = c.id != "over-capacity" && c.id != "undecidable" && c.kernel.find("read ") == std::string::npos;
       if (!runs) continue;
