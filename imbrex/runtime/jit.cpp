@@ -115,14 +115,14 @@ fs::path make_directory(const Cache& cache, std::vector<Diagnostic>& warnings) {
   try {
     return cache.make_private_directory();
   } catch (const fs::filesystem_error& error) {
-    why = error.what();
+    why = told(error);
   }
   warnings.push_back(not_kept(why));
   try {
     return make_unique_directory(fs::temp_directory_path(), "imbrex-");
   } catch (const fs::filesystem_error& error) {
     throw UserError("no-temporary-directory",
-                    fmt::format("there is no place to compile a kernel in: {}, and {}", why, error.what()),
+                    fmt::format("there is no place to compile a kernel in: {}, and {}", why, told(error)),
                     "a directory that can be written: IMBREX_CACHE=/path/to/directory, or TMPDIR");
   }
 }
