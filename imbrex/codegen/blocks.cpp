@@ -274,15 +274,18 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
     lowering.place(target.declarations, target.shared, lowering.symbols.variables.at(assign->name), s.origin);
     guarded([&](Writer& out) {
       const Expr& e = *assign->value;
-      if (e.op == Op::matmul || e.op == Op::matmul_acc)
+      if (e.op == Op::matmul || e.op == Op::matmul_acc) {
+        if (e.args.back()->op == Op::load && lowering.packed.contains(e.args.back()->name))
+          write_fetches(lowering, statements.subspan(1), out);
         write_matmul(lowering, *assign, nullptr, s.origin, out);
-      else if (is_column_reduction(e.op))
+      } else if (is_column_reduction(e.op)) {
         write_column_reduction(lowering, *assign, out);
-      else if (e.op == Op::load)
+      } else if (e.op == Op::load) {
         write_copy(lowering, e.name, e.slice, lowering.symbols.variables.at(assign->name).data, true, e.rows, e.columns, s.origin,
                    out);
-      else
+      } else {
         write_move(lowering, *assign, out);
+      }
     });
   } else if (const auto* store = std::get_if<ir::Store>(&s.node)) {
     guarded([&](Writer& out) {

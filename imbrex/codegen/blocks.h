@@ -33,6 +33,8 @@ bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Sto
 const char* packed_suffix(ir::DType dtype);  // "i8" in pack_i8
 // Decides which inputs are packed ahead.
 void plan_packing(Lowering& lowering);
+// fetching.cpp: fetches what the row steps in `after` touch.
+void write_fetches(Lowering& lowering, std::span<const ir::Statement> after, Writer& out);
 // phases.cpp: the body of the kernel, as all workers run it together.
 void write_kernel_body(Lowering& lowering, Writer& out);
 

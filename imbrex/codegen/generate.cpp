@@ -149,6 +149,7 @@ class KernelWriter {
   void write_run(const Writer& body, Writer& out) const {
     std::string text = body.text();
     for (const std::string& check : lowering_.layout_checks) text += check;
+    for (const std::string& line : lowering_.beginning) text += line;
     for (const std::string& tasks : lowering_.queues) text += tasks;
     out.line("");
     out.open("void run(const imbrex_call* call)");
@@ -175,6 +176,7 @@ class KernelWriter {
       out.line(fmt::format("Queue* const queues = scratch.take<Queue>({});", lowering_.queues.size()));
     for (size_t i = 0; i < lowering_.queues.size(); ++i)
       out.line(fmt::format("queues[{}].fill(part_of({}, call->ith, call->nth));", i, lowering_.queues[i]));
+    for (const std::string& line : lowering_.beginning) out.line(line);
     out.append(body);
     out.close();
   }

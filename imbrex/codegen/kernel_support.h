@@ -106,12 +106,27 @@ inline void wait_for_all(const imbrex_call* call) {
   if (call->nth > 1) call->barrier(call->barrier_user);
 }
 
-// Whether stores to a tensor of so many bytes go past the caches: it is more than they would keep for whoever reads it next, and
-// its rows (`strides`: all of them in bytes, or-ed) allow it.
+// Whether stores to a tensor of so many bytes go past the caches: it is more than a worker's second would keep for whoever reads
+// it next, and its rows (`strides`: all of them in bytes, or-ed) allow it.
 inline bool streams_to(const void* data, int64_t bytes, int64_t strides) {
-  constexpr int64_t kKeptBytes = int64_t{4} << 20;
-  return bytes >= kKeptBytes && (reinterpret_cast<intptr_t>(data) | strides) % 32 == 0;
+  constexpr int64_t kKeptBytes = int64_t{1} << 20;
+  return bytes >= kKeptBytes && (reinterpret_cast<intptr_t>(data) | strides) % 64 == 0;
 }
+
+// So many bytes of each row come nearer, to be read, or to be overwritten.
+inline void fetch_rows(const void* first, int64_t stride_in_bytes, int64_t rows, int64_t bytes) {
+  constexpr int read = 0, second_cache = 2;
+  const char* row = static_cast<const char*>(first);
+  for (int64_t r = 0; r < rows; ++r, row += stride_in_bytes)
+    for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(row + at, read, second_cache);
+}
+inline void claim_rows(const void* first, int64_t stride_in_bytes, int64_t rows, int64_t bytes) {
+  constexpr int write = 1, second_cache = 2;
+  const char* row = static_cast<const char*>(first);
+  for (int64_t r = 0; r < rows; ++r, row += stride_in_bytes)
+    for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(row + at, write, second_cache);
+}
+
 // Makes stores past the caches visible to who waits for this worker.
 inline void finish_streams() { _mm_sfence(); }
 

@@ -58,6 +58,29 @@ void Lowering::place(Writer& out, bool in_shared, VariableSymbol& variable, int 
   out.line("int64_t " + variable.position + " = 0;");
 }
 
+std::string Lowering::streams_of(const ir::Statement& statement) {
+  const auto* store = std::get_if<ir::Store>(&statement.node);
+  if (!store || !find(statement.annotations, "stream")) return "";
+  const TensorSymbol& tensor = symbols.tensors.at(store->tensor);
+  const bool has_form = tensor.dtype == ir::DType::bf16 || tensor.dtype == ir::DType::f32;
+  const int64_t bytes_of_element = bytes_of(tensor.dtype);
+  if (!has_form || tensor.argument < 0 || !symbols.is_multiple(store->slice.back().begin, kAlignment / bytes_of_element))
+    return "";
+  streams = true;
+  if (const auto found = streams_of_.find(store->tensor); found != streams_of_.end()) return found->second;
+  ir::IndexExpr bytes = ir::constant(bytes_of_element);
+  std::string strides;
+  for (size_t axis = 0; axis < tensor.shape.size(); ++axis) {
+    bytes = ir::mul(tensor.shape[axis], bytes);
+    if (axis + 1 < tensor.shape.size())
+      strides += fmt::format("{}{} * {}", strides.empty() ? "" : " | ", tensor.strides[axis], bytes_of_element);
+  }
+  const std::string name = symbols.names.fresh(store->tensor + "_streams");
+  beginning.push_back(fmt::format("const bool {} = streams_to({}, {}, {});", name, tensor.data, symbols.text(bytes),
+                                  strides.empty() ? "0" : strides));
+  return streams_of_[store->tensor] = name;
+}
+
 std::string Lowering::condition(const ir::Condition& condition) const {
   std::string text;
   for (const ir::Comparison& each : condition)

@@ -46,6 +46,7 @@ struct Lowering {
   std::vector<Remark> remarks;
   std::vector<std::string> layout_checks;  // conditions on strides that views rely on
   std::vector<std::string> loop_numbers;   // C++ text of the enclosing loops' iteration numbers, for taps
+  std::vector<std::string> beginning;      // C++ lines that the whole body may rely on
   std::vector<std::string> queues;         // of phases whose tasks idle workers help with: how many tasks, C++ text
   bool streams = false;                    // some store before this point may go past the caches
   int assume_count = 0;                    // explicit ones met so far
@@ -56,11 +57,16 @@ struct Lowering {
                    const std::string& stem, int origin);
   // Gives a variable its memory: a full tile, or for an accumulator 64 lanes per row and its position.
   void place(Writer& out, bool in_shared, VariableSymbol& variable, int origin);
+  // The C++ bool whether a store marked `@stream` goes past the caches; "" if it never does.
+  std::string streams_of(const ir::Statement& store);
   int implicit_check() const { return 1 + assume_total; }
   std::string condition(const ir::Condition& condition) const;
   // "" or the condition under which the data-dependent slices of a statement lie inside their tensors.
   std::string slice_check(const ir::Statement& statement) const;
   void remark(int origin, std::string message) { remarks.push_back({program.where(origin), std::move(message)}); }
+
+ private:
+  std::map<std::string, std::string> streams_of_;  // by tensor
 };
 
 }  // namespace imbrex::codegen

@@ -17,12 +17,13 @@ constexpr const char* kReserved[] = {
     // of the headers that are included
     "vf", "vi", "vm", "sum64", "add", "sub", "mul", "div", "min", "max", "neg", "abs", "abs_", "sqrt", "sqrt_", "recip", "rsqrt",
     "exp", "exp_", "log", "log_", "eq", "ne", "lt", "le", "gt", "ge", "select", "even", "odd", "interleave_lo", "interleave_hi",
-    "broadcast", "broadcast_i", "iota_i", "f32_of", "i32_of", "f32_exact", "saturate_i8", "saturate_u8", "reduce_max",
-    "reduce_min", "reduce_sum_i", "smaller", "larger", "floor_div", "floor_mod", "tiles_of", "Part", "part_of", "Scratch",
-    "FloatMode", "wait_for_all", "nanoseconds", "trace_begin", "trace_end", "fail_assumption", "checked_index", "all_distinct",
-    "keep", "add_to_lanes", "fold_lanes", "Gathered", "gather_columns", "copy_tile", "memcpy", "memset", "run", "pack", "call",
-    "Queue", "queues", "Tasks", "streams_to", "finish_streams", "shared", "scratch", "task", "c", "r", "j", "k", "dims", "nth",
-    "ith", "workspace_bytes", "kernel", "tensors", "timespec", "clock_gettime"};
+    "interleaved", "vf_pair", "broadcast", "broadcast_i", "iota_i", "f32_of", "i32_of", "f32_exact", "saturate_i8", "saturate_u8",
+    "reduce_max", "reduce_min", "reduce_sum_i", "smaller", "larger", "floor_div", "floor_mod", "tiles_of", "Part", "part_of",
+    "Scratch", "FloatMode", "wait_for_all", "nanoseconds", "trace_begin", "trace_end", "fail_assumption", "checked_index",
+    "all_distinct", "keep", "add_to_lanes", "fold_lanes", "Gathered", "gather_columns", "copy_tile", "memcpy", "memset", "run",
+    "pack", "call", "Queue", "queues", "Tasks", "streams_to", "finish_streams", "fetch_rows", "claim_rows", "shared", "scratch",
+    "task", "c", "n", "r", "j", "k", "group", "block", "pair", "half", "dims", "nth", "ith", "workspace_bytes", "kernel",
+    "tensors", "timespec", "clock_gettime"};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #include "imbrex/codegen/row_groups.h"
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 
 #include "imbrex/codegen/split.h"
@@ -108,14 +109,16 @@ Meeting worst_meeting(const Touches& a, const Touches& b, const Symbols& symbols
 }
 
 class Grouping {
+  auto all_touched() const { return touched_ | std::views::join; }
+
  public:
   Grouping(RowGroup& group, const Symbols& symbols) : group_(group), symbols_(symbols) {}
 
   bool accepts(const RowStep& step, const Touches& t) const {
     if (group_.segments.empty()) return true;
-    if (!ir::same(step.rows, group_.rows) || t.is_checked || touched_.front().is_checked) return false;
+    if (!ir::same(step.rows, group_.rows) || t.is_checked || touched_.front().front().is_checked) return false;
     if (ir::is_one(group_.rows)) return accepts_in_one_row(t);
-    for (const Touches& earlier : touched_) {
+    for (const Touches& earlier : all_touched()) {
       if (worst_meeting(earlier, t, symbols_) == Meeting::anyhow) return false;
       if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
       for (const std::string& name : t.writes) {
@@ -129,7 +132,7 @@ class Grouping {
 
   // With a single row, segments simply follow each other; a sum continued twice needs its position moved in between.
   bool accepts_in_one_row(const Touches& t) const {
-    for (const Touches& earlier : touched_) {
+    for (const Touches& earlier : all_touched()) {
       if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
       for (const std::string& name : t.writes)
         if (symbols_.variables.at(name).accumulator && earlier.writes.contains(name)) return false;
@@ -139,23 +142,49 @@ class Grouping {
 
   void add(const RowStep& step, Touches t) {
     if (group_.segments.empty()) group_.rows = step.rows;
-    if (!joins_last_segment(step, t)) {
+    const size_t index = segment_for(step, t);
+    if (index == group_.segments.size()) {
       group_.segments.push_back({});
-      first_of_segment_ = touched_.size();
+      touched_.push_back({});
     }
-    group_.segments.back().steps.push_back(step);
-    touched_.push_back(std::move(t));
+    group_.segments[index].steps.push_back(step);
+    touched_[index].push_back(std::move(t));
   }
 
  private:
-  bool joins_last_segment(const RowStep& step, const Touches& t) const {
-    if (group_.segments.empty() || group_.segments.back().is_single() || ir::is_one(step.columns)) return false;
+  // The segment whose loop the step joins: the last, or one from which on nothing minds that the step comes first. Values that
+  // wait for a reduction stay behind it.
+  size_t segment_for(const RowStep& step, const Touches& t) const {
+    for (size_t i = group_.segments.size(); i > 0; --i) {
+      if (joins(i - 1, step, t)) return i - 1;
+      if (!may_come_before(i - 1, t)) break;
+    }
+    return group_.segments.size();
+  }
+
+  bool may_come_before(size_t index, const Touches& t) const {
+    const Segment& segment = group_.segments[index];
+    if (segment.is_single()) return false;
+    for (size_t i = 0; i < segment.steps.size(); ++i) {
+      const Touches& other = touched_[index][i];
+      if (segment.steps[i].kind == RowStep::Kind::row_reduction || worst_meeting(other, t, symbols_) != Meeting::apart)
+        return false;
+      for (const auto* names : {&t.reads, &t.reads_across, &t.row_indices, &t.writes})
+        if (intersects(other.writes, *names)) return false;
+      for (const auto* names : {&other.reads, &other.reads_across, &other.row_indices})
+        if (intersects(t.writes, *names)) return false;
+    }
+    return true;
+  }
+
+  bool joins(size_t index, const RowStep& step, const Touches& t) const {
+    const Segment& segment = group_.segments[index];
+    if (segment.is_single() || ir::is_one(step.columns)) return false;
     if (step.kind == RowStep::Kind::concat) return false;
-    const Segment& last = group_.segments.back();
-    if (!ir::same(step.columns, last.steps.front().columns)) return false;
-    for (size_t i = 0; i < last.steps.size(); ++i) {
-      const RowStep& earlier = last.steps[i];
-      const Touches& before = touched_[first_of_segment_ + i];
+    if (!ir::same(step.columns, segment.steps.front().columns)) return false;
+    for (size_t i = 0; i < segment.steps.size(); ++i) {
+      const RowStep& earlier = segment.steps[i];
+      const Touches& before = touched_[index][i];
       if (earlier.kind == RowStep::Kind::concat) return false;
       if (worst_meeting(before, t, symbols_) > Meeting::same_element) return false;
       if (intersects(before.writes, t.reads_across) || intersects(t.writes, before.reads_across)) return false;
@@ -171,8 +200,7 @@ class Grouping {
 
   RowGroup& group_;
   const Symbols& symbols_;
-  std::vector<Touches> touched_;
-  size_t first_of_segment_ = 0;
+  std::vector<std::vector<Touches>> touched_;  // by segment, by step
 };
 
 }  // namespace

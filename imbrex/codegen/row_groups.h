@@ -37,7 +37,8 @@ struct RowGroup {
 
 // The step of a (split) statement; nothing if it is none.
 std::optional<RowStep> row_step(const ir::Statement& statement);
-// The group that begins at statements[0], which is a row step; `count` is how many statements it takes.
+// The group that begins at statements[0], which is a row step; `count` is how many statements it takes. Steps may
+// stand before earlier ones that they do not depend on.
 RowGroup row_group(std::span<const ir::Statement> statements, const Symbols& symbols, size_t& count);
 
 }  // namespace imbrex::codegen

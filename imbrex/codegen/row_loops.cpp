@@ -18,8 +18,14 @@ using ir::ExprPtr;
 using ir::Op;
 using Kind = RowStep::Kind;
 
-constexpr int64_t kLanes = 16, kSumLanes = 64;
+constexpr int64_t kLanes = 16, kPair = 32, kSumLanes = 64;
 constexpr int64_t kRowsOfStage = 4;
+
+// The f32 tile that a cast to bf16 rounds to nearest, null if it is no such cast. A store rounds in the same instruction.
+ExprPtr rounded_to_bf16(const ExprPtr& e) {
+  const bool rounds = e->op == Op::cast && e->dtype == DType::bf16 && e->args[0]->dtype == DType::f32;
+  return rounds && e->mode == ir::CastMode::rint ? e->args[0] : nullptr;
+}
 
 bool stores_listed_rows(const RowGroup& group) {
   const auto* store = std::get_if<ir::Store>(&group.segments.front().steps.front().statement->node);
@@ -227,43 +233,21 @@ class GroupWriter {
 
   void store_value(const ir::Store& store, const RowStep& step, const Place& place, Writer& out) {
     const std::string pointer = values_.row_of(store.tensor, store.slice);
-    const Expr& e = *step.value;
-    const bool rounds =
-        e.op == Op::cast && e.dtype == DType::bf16 && e.args[0]->dtype == DType::f32 && e.mode == ir::CastMode::rint;
-    if (rounds && place.vector)
-      store_vector(step, "bf16_rint", pointer, values_.text(e.args[0], place), place, out);
+    const ExprPtr rounded = rounded_to_bf16(step.value);
+    if (const auto pair = pairs_.find(&step); pair != pairs_.end())
+      out.line(fmt::format("{}.set(half, {});", pair->second, values_.text(rounded, place)));
+    else if (rounded && place.vector)
+      store_vector(step, "bf16_rint", pointer, values_.text(rounded, place), place, out);
     else if (place.vector)
-      store_vector(step, storage_suffix(e.dtype), pointer, values_.text(step.value, place), place, out);
+      store_vector(step, storage_suffix(step.value->dtype), pointer, values_.text(step.value, place), place, out);
     else
-      out.line(values_.store(e.dtype, pointer, values_.text(step.value, place), place));
+      out.line(values_.store(step.value->dtype, pointer, values_.text(step.value, place), place));
   }
 
   void store_vector(const RowStep& step, const std::string& form, const std::string& pointer, const std::string& value,
                     const Place& place, Writer& out) {
-    const std::string streams = place.count.empty() ? streams_of(step) : "";
+    const std::string streams = place.count.empty() ? lowering_.streams_of(*step.statement) : "";
     out.line(streams.empty() ? values_.store(form, pointer, value, place) : values_.stream(form, pointer, value, place, streams));
-  }
-
-  // The C++ bool whether a store marked `@stream` goes past the caches; "" if it never does.
-  std::string streams_of(const RowStep& step) {
-    const auto* store = std::get_if<ir::Store>(&step.statement->node);
-    if (!store || !find(step.statement->annotations, "stream")) return "";
-    const TensorSymbol& tensor = symbols_.tensors.at(store->tensor);
-    const bool has_form = tensor.dtype == DType::bf16 || tensor.dtype == DType::f32;
-    if (!has_form || !symbols_.is_multiple(store->slice.back().begin, kLanes)) return "";
-    if (const auto found = streams_.find(store->tensor); found != streams_.end()) return found->second;
-    ir::IndexExpr bytes = ir::constant(bytes_of(tensor.dtype));
-    std::string strides;
-    for (size_t axis = 0; axis < tensor.shape.size(); ++axis) {
-      bytes = ir::mul(tensor.shape[axis], bytes);
-      if (axis + 1 < tensor.shape.size())
-        strides += fmt::format("{}{} * {}", strides.empty() ? "" : " | ", tensor.strides[axis], bytes_of(tensor.dtype));
-    }
-    const std::string name = symbols_.names.fresh(store->tensor + "_streams");
-    work_.line(fmt::format("const bool {} = streams_to({}, {}, {});", name, tensor.data, symbols_.text(bytes),
-                           strides.empty() ? "0" : strides));
-    lowering_.streams = true;
-    return streams_[store->tensor] = name;
   }
 
   // Rows listed by data are stored only where they exist. Such a store is a group of its own.
@@ -306,7 +290,9 @@ class GroupWriter {
     const std::string extent = symbols_.text(columns);
     const auto constant = symbols_.fixed(columns);
     const int64_t whole = constant ? *constant / kLanes * kLanes : 0;
-    if (whole == kLanes) {
+    if (constant && find_pairs(segment, *constant)) {
+      write_pairs(segment, *constant, out);
+    } else if (whole == kLanes) {
       out.open("");
       write_step(segment, Place{true, "0", ""}, "0", out);
       out.close();
@@ -326,6 +312,44 @@ class GroupWriter {
       write_step(segment, Place{true, "c", "n"}, "0", out);
     }
     out.close();
+  }
+
+  // The stores that take two vectors at once, a cache line: what they round to bf16 goes nowhere else in this loop.
+  bool find_pairs(const Segment& segment, int64_t columns) {
+    pairs_.clear();
+    for (const RowStep& step : segment.steps) {
+      const auto* store = std::get_if<ir::Store>(&step.statement->node);
+      if (!store || step.kind != Kind::elementwise || columns % kPair != 0 || !rounded_to_bf16(step.value)) continue;
+      const std::string& storage = symbols_.tensors.at(store->tensor).storage;
+      int uses = 0;
+      for (const RowStep& other : segment.steps) {
+        const auto* other_store = std::get_if<ir::Store>(&other.statement->node);
+        if (other_store && symbols_.tensors.at(other_store->tensor).storage == storage) ++uses;
+        ir::for_each_expr(other.value, [&](const Expr& e) {
+          if (e.op == Op::load && symbols_.tensors.at(e.name).storage == storage) ++uses;
+        });
+      }
+      if (uses == 1) pairs_[&step] = symbols_.names.fresh(store->tensor + "_pair");
+    }
+    return !pairs_.empty();
+  }
+
+  void write_pairs(const Segment& segment, int64_t columns, Writer& out) {
+    out.open(columns == kPair ? "" : fmt::format("for (int64_t pair = 0; pair < {}; pair += 32)", columns));
+    for (const RowStep& step : segment.steps)
+      if (const auto pair = pairs_.find(&step); pair != pairs_.end()) out.line("vf_pair " + pair->second + ";");
+    out.line("#pragma GCC unroll 2");
+    out.open("for (int half = 0; half < 2; ++half)");
+    out.line(columns == kPair ? "const int64_t c = 16 * half;" : "const int64_t c = pair + 16 * half;");
+    write_step(segment, Place{true, "c", ""}, "0", out);
+    out.close();
+    const Place place{true, columns == kPair ? "0" : "pair", ""};
+    for (const RowStep& step : segment.steps) {
+      if (const auto pair = pairs_.find(&step); pair != pairs_.end())
+        store_vector(step, "bf16_rint", row_of_result(step), pair->second, place, out);
+    }
+    out.close();
+    pairs_.clear();
   }
 
   // Sums take the axis in groups of 64, one lane for each column of a group.
@@ -387,17 +411,24 @@ class GroupWriter {
     const Expr& e = *step.value;
     const std::string pointer = row_of_result(step);
     const bool is_mask = e.dtype == DType::boolean;  // masks have no lanes to move: bytes have
-    const DType moved = is_mask ? DType::uint8 : e.dtype;
+    const ExprPtr rounded_first = rounded_to_bf16(e.args[0]), rounded_second = rounded_to_bf16(e.args[1]);
+    const bool rounds = rounded_first && rounded_second && place.count.empty();  // after they are moved, by what stores them
+    const DType moved = is_mask ? DType::uint8 : rounds ? DType::f32 : e.dtype;
     const std::string first = register_name(step) + "_even", second = register_name(step) + "_odd";
     const auto half = [&](const std::string& name, const ExprPtr& value) {
       const std::string text = values_.text(value, place);
       out.line(fmt::format("const {} {} = {};", register_type(moved), name, is_mask ? "i32_of(" + text + ")" : text));
     };
-    half(first, e.args[0]);
-    half(second, e.args[1]);
+    half(first, rounds ? rounded_first : e.args[0]);
+    half(second, rounds ? rounded_second : e.args[1]);
     const std::string wide = place.column == "0" ? "0" : "2 * " + place.column;
     const std::string lo = fmt::format("interleave_lo({}, {})", first, second),
                       hi = fmt::format("interleave_hi({}, {})", first, second);
+    if (rounds) {
+      const std::string both = fmt::format("interleaved({}, {})", first, second);
+      store_vector(step, "bf16_rint", pointer, both, Place{true, wide, ""}, out);
+      return;
+    }
     if (place.count.empty()) {
       store_vector(step, storage_suffix(moved), pointer, lo, Place{true, wide, ""}, out);
       store_vector(step, storage_suffix(moved), pointer, hi, Place{true, wide == "0" ? "16" : wide + " + 16", ""}, out);
@@ -452,7 +483,7 @@ class GroupWriter {
   RowReductions reductions_;
   std::map<const ir::Statement*, std::string> register_names_;
   std::map<const Segment*, int> stage_of_;
-  std::map<std::string, std::string> streams_;  // by tensor
+  std::map<const RowStep*, std::string> pairs_;  // in the loop being written: the vf_pair that the step fills
   int stages_ = 1;
 };
 

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "imbrex/ir/hash.h"
@@ -32,6 +33,8 @@ struct Scope {
   std::string name;
   SourceLine where;
   std::vector<std::string> stores;  // tensors, in order
+  std::set<std::string> loads;
+  std::set<std::string> weights;  // what its products multiply by
 };
 
 std::vector<Scope> scopes_of(const ir::Program& program) {
@@ -42,10 +45,16 @@ std::vector<Scope> scopes_of(const ir::Program& program) {
       base_of[view->name] = base_of.contains(view->base) ? base_of.at(view->base) : view->base;
     const auto* at = std::get_if<ir::At>(&statement.node);
     if (!at) return true;
-    Scope scope{at->name, program.where(statement.origin), {}};
+    Scope scope{at->name, program.where(statement.origin), {}, {}, {}};
+    const auto base = [&](const std::string& tensor) { return base_of.contains(tensor) ? base_of.at(tensor) : tensor; };
     ir::for_each_statement(at->body, [&](const ir::Statement& inner) {
+      ir::for_each_expr(inner, [&](const ir::Expr& e) {
+        if (e.op == ir::Op::load) scope.loads.insert(base(e.name));
+        const bool is_product = e.op == ir::Op::matmul || e.op == ir::Op::matmul_acc;
+        if (is_product && e.args.back()->op == ir::Op::load) scope.weights.insert(base(e.args.back()->name));
+      });
       if (const auto* store = std::get_if<ir::Store>(&inner.node)) {
-        const std::string tensor = base_of.contains(store->tensor) ? base_of.at(store->tensor) : store->tensor;
+        const std::string tensor = base(store->tensor);
         if (std::find(scope.stores.begin(), scope.stores.end(), tensor) == scope.stores.end()) scope.stores.push_back(tensor);
       }
       return true;
@@ -88,15 +97,30 @@ void print_scopes(const char* title, const ir::Program& program) {
     fmt::print("  {:<20} stores {:<40} {}\n", scope.name, joined(scope.stores), place_text(scope.where));
 }
 
-void print_became(const ir::Program& before, const ir::Program& after) {
-  std::map<std::string, std::vector<std::string>> writers;
-  for (const Scope& scope : scopes_of(before))
-    for (const std::string& tensor : scope.stores) writers[tensor].push_back(scope.name);
-  for (const Scope& scope : scopes_of(after)) {
+// Which of the author's scopes an optimized one does the work of: those that store its outputs, and those before them that hand
+// over a tensor which is gone, unless another scope has their product now.
+void print_became(const ir::Program& before, const ir::Program& after, const std::vector<ir::Tensor>& dropped) {
+  const std::vector<Scope> authors = scopes_of(before), optimized = scopes_of(after);
+  for (const Scope& scope : optimized) {
+    std::set<std::string> wanted(scope.stores.begin(), scope.stores.end()), taken;
+    const auto belongs = [&](const Scope& author) {
+      const bool stores_wanted =
+          std::any_of(author.stores.begin(), author.stores.end(), [&](const auto& tensor) { return wanted.contains(tensor); });
+      return stores_wanted &&
+             std::includes(scope.weights.begin(), scope.weights.end(), author.weights.begin(), author.weights.end());
+    };
+    for (bool found = true; found;) {
+      found = false;
+      for (const Scope& author : authors) {
+        if (!belongs(author) || !taken.insert(author.name).second) continue;
+        found = true;
+        for (const ir::Tensor& tensor : dropped)
+          if (author.loads.contains(tensor.name)) wanted.insert(tensor.name);
+      }
+    }
     std::vector<std::string> from;
-    for (const std::string& tensor : scope.stores)
-      for (const std::string& name : writers[tensor])
-        if (std::find(from.begin(), from.end(), name) == from.end()) from.push_back(name);
+    for (const Scope& author : authors)
+      if (taken.contains(author.name)) from.push_back(author.name);
     if (from.size() > 1) fmt::print("  {} became one: {}\n", joined(from), scope.name);
   }
 }
@@ -219,7 +243,7 @@ int explain(const ExplainOptions& options) {
     fmt::print("{}: {} scopes became {}\n", subject.program.name, result.scopes_before, result.scopes_after);
     print_scopes("Scopes that the author wrote", subject.program);
     print_scopes("Scopes of the optimized program", result.program);
-    print_became(subject.program, result.program);
+    print_became(subject.program, result.program, result.dropped);
     print_apart(result.apart);
     print_choices(result.choices);
     print_dropped(result.dropped, dims);

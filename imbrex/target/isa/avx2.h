@@ -407,13 +407,18 @@ namespace {
 IMBREX_OP void store_bf16_rint(void* p, vf x) { store_bf16(p, round_bf16_rint(x)); }
 IMBREX_OP void store_bf16_rint(void* p, vf x, int n) { store_bf16(p, round_bf16_rint(x), n); }
 
-// The same past the caches if `streams`; p is then a multiple of 32.
+// The same past the caches if `streams`; p is then a multiple of what is stored.
 IMBREX_OP void stream_32_bytes(void* p, __m256i x) { _mm256_stream_si256(static_cast<__m256i*>(p), x); }
 IMBREX_OP void stream_bf16(void* p, vf x, bool streams) {
   if (!streams) return store_bf16(p, x);
   stream_32_bytes(p, low_halves(shift_right<16>(bits_of(x))));
 }
 IMBREX_OP void stream_bf16_rint(void* p, vf x, bool streams) { stream_bf16(p, round_bf16_rint(x), streams); }
+IMBREX_OP void stream_bf16_rint(void* p, vf_pair x, bool streams) {
+  stream_bf16_rint(p, x.low, streams);
+  stream_bf16_rint(static_cast<char*>(p) + 32, x.high, streams);
+}
+IMBREX_OP void store_bf16_rint(void* p, vf_pair x) { stream_bf16_rint(p, x, false); }
 IMBREX_OP void stream_f32(void* p, vf x, bool streams) {
   if (!streams) return store_f32(p, x);
   stream_32_bytes(p, _mm256_castps_si256(x.low));

@@ -288,7 +288,14 @@ namespace {
 
 // store_bf16(p, round_bf16_rint(x)). The instruction that rounds takes subnormals as zero; they are rare.
 inline __attribute__((noinline)) void store_bf16_rint_subnormal(void* p, vf x, int n) { store_bf16(p, round_bf16_rint(x), n); }
+inline __attribute__((noinline)) void store_bf16_rint_subnormal(void* p, vf_pair x) {
+  store_bf16(p, round_bf16_rint(x.low));
+  store_bf16(static_cast<char*>(p) + 32, round_bf16_rint(x.high));
+}
 IMBREX_OP bool has_subnormal(vf x) { return _mm512_fpclass_ps_mask(x.v, 0x20) != 0; }
+IMBREX_OP bool has_subnormal(vf_pair x) {
+  return !_kortestz_mask16_u8(_mm512_fpclass_ps_mask(x.low.v, 0x20), _mm512_fpclass_ps_mask(x.high.v, 0x20));
+}
 IMBREX_OP void store_bf16_rint(void* p, vf x) {
   if (__builtin_expect(has_subnormal(x), false)) return store_bf16_rint_subnormal(p, x, 16);
   store_16_bit_lanes(p, (__m256i)_mm512_cvtneps_pbh(x.v));
@@ -297,8 +304,12 @@ IMBREX_OP void store_bf16_rint(void* p, vf x, int n) {
   if (__builtin_expect(has_subnormal(x), false)) return store_bf16_rint_subnormal(p, x, n);
   store_16_bit_lanes(p, (__m256i)_mm512_cvtneps_pbh(x.v), n);
 }
+IMBREX_OP void store_bf16_rint(void* p, vf_pair x) {
+  if (__builtin_expect(has_subnormal(x), false)) return store_bf16_rint_subnormal(p, x);
+  _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(x.high.v, x.low.v));
+}
 
-// The same past the caches if `streams`; p is then a multiple of 32.
+// The same past the caches if `streams`; p is then a multiple of what is stored.
 IMBREX_OP void stream_32_bytes(void* p, __m256i x) { _mm256_stream_si256(static_cast<__m256i*>(p), x); }
 IMBREX_OP void stream_bf16(void* p, vf x, bool streams) {
   if (!streams) return store_bf16(p, x);
@@ -307,6 +318,10 @@ IMBREX_OP void stream_bf16(void* p, vf x, bool streams) {
 IMBREX_OP void stream_bf16_rint(void* p, vf x, bool streams) {
   if (!streams || __builtin_expect(has_subnormal(x), false)) return store_bf16_rint(p, x);
   stream_32_bytes(p, (__m256i)_mm512_cvtneps_pbh(x.v));
+}
+IMBREX_OP void stream_bf16_rint(void* p, vf_pair x, bool streams) {
+  if (__builtin_expect(!streams, false) || __builtin_expect(has_subnormal(x), false)) return store_bf16_rint(p, x);
+  _mm512_stream_si512(static_cast<__m512i*>(p), (__m512i)_mm512_cvtne2ps_pbh(x.high.v, x.low.v));
 }
 IMBREX_OP void stream_f32(void* p, vf x, bool streams) {
   if (!streams) return store_f32(p, x);

@@ -14,5 +14,12 @@ IMBREX_OP vf odd(vf low, vf high) { return float_of_bits(odd(bits_of(low), bits_
 IMBREX_OP vf interleave_lo(vf e, vf o) { return float_of_bits(interleave_lo(bits_of(e), bits_of(o))); }
 IMBREX_OP vf interleave_hi(vf e, vf o) { return float_of_bits(interleave_hi(bits_of(e), bits_of(o))); }
 
+// 32 consecutive columns: as bf16, a cache line.
+struct vf_pair {
+  vf low, high;
+  IMBREX_OP void set(int half, vf x) { (half == 0 ? low : high) = x; }
+};
+IMBREX_OP vf_pair interleaved(vf e, vf o) { return {interleave_lo(e, o), interleave_hi(e, o)}; }
+
 }  // namespace
 }  // namespace imbrex::isa

@@ -262,6 +262,11 @@ IMBREX_OP void store_bf16_rint(void* p, vf x, int n) { store_bf16(p, round_bf16_
 // Nothing goes past the caches here.
 IMBREX_OP void stream_bf16(void* p, vf x, bool) { store_bf16(p, x); }
 IMBREX_OP void stream_bf16_rint(void* p, vf x, bool) { store_bf16_rint(p, x); }
+IMBREX_OP void store_bf16_rint(void* p, vf_pair x) {
+  store_bf16_rint(p, x.low);
+  store_bf16_rint(static_cast<char*>(p) + 32, x.high);
+}
+IMBREX_OP void stream_bf16_rint(void* p, vf_pair x, bool) { store_bf16_rint(p, x); }
 IMBREX_OP void stream_f32(void* p, vf x, bool) { store_f32(p, x); }
 
 }  // namespace

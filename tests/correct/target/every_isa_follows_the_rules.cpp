@@ -311,6 +311,29 @@ TEST(Primitives, RoundingAndStreamingStores) {
   }
 }
 
+TEST(Primitives, StoresOfPairs) {
+  const auto widened = [](uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); };
+  const std::vector<float> values = floats();
+  ASSERT_GT(values.size(), 100'000u);
+  for (const Table* table : tables()) {
+    int wrong = 0;
+    for (size_t i = 0; i + 32 <= values.size() && wrong < 5; i += 32) {
+      uint16_t stored[33] = {};
+      alignas(64) uint16_t streamed[32];
+      stored[32] = 4711;
+      table->stored_pair(&values[i], i % 64 == 0, stored, streamed);
+      for (size_t j = 0; j < 32; ++j) {
+        const float expected = to_bf16(values[i + j], "rint");
+        if (identity(widened(stored[j])) == identity(expected) && identity(widened(streamed[j])) == identity(expected)) continue;
+        ++wrong;
+        ADD_FAILURE() << table->isa << ": " << values[i + j] << " is stored as " << widened(stored[j]) << ", "
+                      << widened(streamed[j]) << ", and is " << expected;
+      }
+      EXPECT_EQ(stored[32], 4711) << table->isa;
+    }
+  }
+}
+
 TEST(Primitives, SumsOfSixtyFourLanes) {
   std::mt19937 random(4);
   for (int64_t n = 0; n <= 300; ++n) {

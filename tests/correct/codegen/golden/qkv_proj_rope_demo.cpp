@@ -16,7 +16,7 @@ int64_t shared_bytes([[maybe_unused]] const int64_t* dims) {
 
 // Bytes of each worker's own memory.
 int64_t worker_bytes([[maybe_unused]] const int64_t* dims) {
-  return 57920;
+  return 57664;
 }
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
@@ -73,6 +73,8 @@ void run(const imbrex_call* call) {
   queues[1].fill(part_of(8, call->ith, call->nth));
   queues[2].fill(part_of(tiles_of(T, 4), call->ith, call->nth));
   queues[3].fill(part_of(4, call->ith, call->nth));
+  const bool kv_streams = streams_to(kv, 512 * T * 2, kv_stride * 2);
+  const bool q_streams = streams_to(q, 512 * 4 * T * 2, q_stride_0 * 2 | q_stride_1 * 2);
   uint16_t* const x_norm = shared.take<uint16_t>(T * 512);
   float* const qr_proj = shared.take<float>(T * 256);
   float* const kv_proj = shared.take<float>(T * 528);
@@ -108,8 +110,14 @@ void run(const imbrex_call* call) {
         const uint16_t* const x_row_2 = x + t_begin * x_stride + row * x_stride;
         float* const x_norm_inv_row_2 = x_norm_inv_rows + row;
         const vf x_norm_inv_all = broadcast(load_f32_s(x_norm_inv_row_2));
-        for (int64_t c = 0; c < 512; c += 16) {
-          store_bf16_rint(x_norm_row + c, mul(load_f32(norm_w + c), mul(load_bf16(x_row_2 + c), x_norm_inv_all)));
+        for (int64_t pair = 0; pair < 512; pair += 32) {
+          vf_pair x_norm_pair;
+          #pragma GCC unroll 2
+          for (int half = 0; half < 2; ++half) {
+            const int64_t c = pair + 16 * half;
+            x_norm_pair.set(half, mul(load_f32(norm_w + c), mul(load_bf16(x_row_2 + c), x_norm_inv_all)));
+          }
+          store_bf16_rint(x_norm_row + pair, x_norm_pair);
         }
       }
       trace_end(call, "x_norm", x_norm_started);
@@ -165,8 +173,6 @@ void run(const imbrex_call* call) {
       // kv
       const uint64_t kv_started = trace_begin(call);
       float* const kv_inv_rows = scratch.take<float>(4);
-      float* const kv_even_row = scratch.take<float>(32);
-      float* const kv_odd_row = scratch.take<float>(32);
       for (int64_t row_2 = 0; row_2 < t_4_size; ++row_2) {
         float* const kv_proj_row = kv_proj + t_4_begin * 528 + row_2 * 528;
         float* const kv_inv_row = kv_inv_rows + row_2;
@@ -183,36 +189,34 @@ void run(const imbrex_call* call) {
         const float kv_inv = div(1.0f, sqrt_(add(mul(kv_sum, 0.001953125f), 1e-06f)));
         store_f32_s(kv_inv_row, kv_inv);
       }
-      const bool kv_streams = streams_to(kv, 512 * T * 2, kv_stride * 2);
       for (int64_t row_2 = 0; row_2 < t_4_size; ++row_2) {
         float* const kv_inv_row_2 = kv_inv_rows + row_2;
         float* const kv_proj_row_2 = kv_proj + t_4_begin * 528 + 448 + row_2 * 528;
         const uint16_t* const gamma_ckv_row = gamma_ckv + 448;
-        uint16_t* const kv_row = kv + t_4_begin * kv_stride + row_2 * kv_stride;
-        float* const kv_proj_row_3 = kv_proj + t_4_begin * 528 + row_2 * 528;
-        uint16_t* const kv_row_2 = kv + t_4_begin * kv_stride + 448 + row_2 * kv_stride;
+        uint16_t* const kv_row = kv + t_4_begin * kv_stride + 448 + row_2 * kv_stride;
         const uint16_t* const rope_cos_row = rope_cos + t_4_begin * rope_cos_stride + row_2 * rope_cos_stride;
         const uint16_t* const rope_sin_row = rope_sin + t_4_begin * rope_sin_stride + row_2 * rope_sin_stride;
+        uint16_t* const kv_row_2 = kv + t_4_begin * kv_stride + row_2 * kv_stride;
+        float* const kv_proj_row_3 = kv_proj + t_4_begin * 528 + row_2 * 528;
         const vf kv_inv_all = broadcast(load_f32_s(kv_inv_row_2));
         for (int64_t c = 0; c < 32; c += 16) {
           const vf kv_even = mul(mul(kv_inv_all, even(load_f32(kv_proj_row_2 + 2 * c), load_f32(kv_proj_row_2 + 2 * c + 16))),
               even(load_bf16(gamma_ckv_row + 2 * c), load_bf16(gamma_ckv_row + 2 * c + 16)));
-          store_f32(kv_even_row + c, kv_even);
           const vf kv_odd = mul(mul(kv_inv_all, odd(load_f32(kv_proj_row_2 + 2 * c), load_f32(kv_proj_row_2 + 2 * c + 16))),
               odd(load_bf16(gamma_ckv_row + 2 * c), load_bf16(gamma_ckv_row + 2 * c + 16)));
-          store_f32(kv_odd_row + c, kv_odd);
+          const vf kv_2_even = sub(mul(kv_even, load_bf16(rope_cos_row + c)), mul(kv_odd, load_bf16(rope_sin_row + c)));
+          const vf kv_2_odd = add(mul(kv_odd, load_bf16(rope_cos_row + c)), mul(kv_even, load_bf16(rope_sin_row + c)));
+          stream_bf16_rint(kv_row + 2 * c, interleaved(kv_2_even, kv_2_odd), kv_streams);
         }
         const vf kv_inv_all_2 = broadcast(load_f32_s(kv_inv_row_2));
-        for (int64_t c = 0; c < 448; c += 16) {
-          stream_bf16_rint(kv_row + c, mul(mul(kv_inv_all_2, load_f32(kv_proj_row_3 + c)), load_bf16(gamma_ckv + c)), kv_streams);
-        }
-        for (int64_t c = 0; c < 32; c += 16) {
-          const vf kv_2_even = round_bf16_rint(sub(mul(load_f32(kv_even_row + c), load_bf16(rope_cos_row + c)),
-              mul(load_f32(kv_odd_row + c), load_bf16(rope_sin_row + c))));
-          const vf kv_2_odd = round_bf16_rint(add(mul(load_f32(kv_odd_row + c), load_bf16(rope_cos_row + c)),
-              mul(load_f32(kv_even_row + c), load_bf16(rope_sin_row + c))));
-          stream_bf16(kv_row_2 + 2 * c, interleave_lo(kv_2_even, kv_2_odd), kv_streams);
-          stream_bf16(kv_row_2 + 2 * c + 16, interleave_hi(kv_2_even, kv_2_odd), kv_streams);
+        for (int64_t pair = 0; pair < 448; pair += 32) {
+          vf_pair kv_pair;
+          #pragma GCC unroll 2
+          for (int half = 0; half < 2; ++half) {
+            const int64_t c = pair + 16 * half;
+            kv_pair.set(half, mul(mul(kv_inv_all_2, load_f32(kv_proj_row_3 + c)), load_bf16(gamma_ckv + c)));
+          }
+          stream_bf16_rint(kv_row_2 + pair, kv_pair, kv_streams);
         }
       }
       trace_end(call, "kv", kv_started);
@@ -282,11 +286,14 @@ void run(const imbrex_call* call) {
         // q
         const uint64_t q_started = trace_begin(call);
         int32_t* const q_acc = scratch.take<int32_t>(t_5_size * 512);
+        fetch_rows(wq_b_scale + 512 * h, 0, 1, 2048);
+        if (!q_streams) claim_rows(q + t_5_begin * q_stride_0 + h * q_stride_1, q_stride_0 * 2, t_5_size, 896);
+        fetch_rows(rope_cos + t_5_begin * rope_cos_stride, rope_cos_stride * 2, t_5_size, 64);
+        fetch_rows(rope_sin + t_5_begin * rope_sin_stride, rope_sin_stride * 2, t_5_size, 64);
+        if (!q_streams) claim_rows(q + t_5_begin * q_stride_0 + h * q_stride_1 + 448, q_stride_0 * 2, t_5_size, 128);
         matmul_i8(qr + t_5_begin * qr_stride, qr_stride, wq_b, 512 * h / 16, q_acc, 512, t_5_size, 512, 256, false);
         float* const q_value_rows = scratch.take<float>(2048);
         float* const q_inv_rows = scratch.take<float>(4);
-        float* const q_even_row = scratch.take<float>(32);
-        float* const q_odd_row = scratch.take<float>(32);
         for (int64_t first_row = 0; first_row < t_5_size; first_row += 4) {
           const int64_t end_row = smaller(t_5_size, first_row + 4);
           for (int64_t row_4 = first_row; row_4 < end_row; ++row_4) {
@@ -311,34 +318,32 @@ void run(const imbrex_call* call) {
             const float q_inv = div(1.0f, sqrt_(add(mul(q_sum, 0.001953125f), 1e-06f)));
             store_f32_s(q_inv_row, q_inv);
           }
-          const bool q_streams = streams_to(q, 512 * 4 * T * 2, q_stride_0 * 2 | q_stride_1 * 2);
           for (int64_t row_4 = first_row; row_4 < end_row; ++row_4) {
             float* const q_inv_row_2 = q_inv_rows + row_4 - first_row;
             float* const q_value_row_2 = q_value_rows + (row_4 - first_row) * 512;
-            uint16_t* const q_row = q + t_5_begin * q_stride_0 + h * q_stride_1 + row_4 * q_stride_0;
-            uint16_t* const q_row_2 = q + t_5_begin * q_stride_0 + h * q_stride_1 + 448 + row_4 * q_stride_0;
+            uint16_t* const q_row = q + t_5_begin * q_stride_0 + h * q_stride_1 + 448 + row_4 * q_stride_0;
             const uint16_t* const rope_cos_row_2 = rope_cos + t_5_begin * rope_cos_stride + row_4 * rope_cos_stride;
             const uint16_t* const rope_sin_row_2 = rope_sin + t_5_begin * rope_sin_stride + row_4 * rope_sin_stride;
+            uint16_t* const q_row_2 = q + t_5_begin * q_stride_0 + h * q_stride_1 + row_4 * q_stride_0;
             const vf q_inv_all = broadcast(load_f32_s(q_inv_row_2));
             for (int64_t c = 0; c < 32; c += 16) {
               const vf q_even = mul(q_inv_all, even(load_f32(q_value_row_2 + 448 + 2 * c),
                   load_f32(q_value_row_2 + 448 + 2 * c + 16)));
-              store_f32(q_even_row + c, q_even);
               const vf q_odd = mul(q_inv_all, odd(load_f32(q_value_row_2 + 448 + 2 * c),
                   load_f32(q_value_row_2 + 448 + 2 * c + 16)));
-              store_f32(q_odd_row + c, q_odd);
+              const vf q_2_even = sub(mul(q_even, load_bf16(rope_cos_row_2 + c)), mul(load_bf16(rope_sin_row_2 + c), q_odd));
+              const vf q_2_odd = add(mul(load_bf16(rope_sin_row_2 + c), q_even), mul(q_odd, load_bf16(rope_cos_row_2 + c)));
+              stream_bf16_rint(q_row + 2 * c, interleaved(q_2_even, q_2_odd), q_streams);
             }
             const vf q_inv_all_2 = broadcast(load_f32_s(q_inv_row_2));
-            for (int64_t c = 0; c < 448; c += 16) {
-              stream_bf16_rint(q_row + c, mul(q_inv_all_2, load_f32(q_value_row_2 + c)), q_streams);
-            }
-            for (int64_t c = 0; c < 32; c += 16) {
-              const vf q_2_even = round_bf16_rint(sub(mul(load_f32(q_even_row + c), load_bf16(rope_cos_row_2 + c)),
-                  mul(load_bf16(rope_sin_row_2 + c), load_f32(q_odd_row + c))));
-              const vf q_2_odd = round_bf16_rint(add(mul(load_bf16(rope_sin_row_2 + c), load_f32(q_even_row + c)),
-                  mul(load_f32(q_odd_row + c), load_bf16(rope_cos_row_2 + c))));
-              stream_bf16(q_row_2 + 2 * c, interleave_lo(q_2_even, q_2_odd), q_streams);
-              stream_bf16(q_row_2 + 2 * c + 16, interleave_hi(q_2_even, q_2_odd), q_streams);
+            for (int64_t pair = 0; pair < 448; pair += 32) {
+              vf_pair q_pair;
+              #pragma GCC unroll 2
+              for (int half = 0; half < 2; ++half) {
+                const int64_t c = pair + 16 * half;
+                q_pair.set(half, mul(q_inv_all_2, load_f32(q_value_row_2 + c)));
+              }
+              stream_bf16_rint(q_row_2 + pair, q_pair, q_streams);
             }
           }
         }

@@ -30,6 +30,7 @@ void run(const imbrex_call* call) {
   uint16_t* const y = static_cast<uint16_t*>(call->tensors[2].data);
   const int64_t y_stride = call->tensors[2].strides[0];
   Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * worker_bytes(call->dims)};
+  const bool y_streams = streams_to(y, 512 * T * 2, y_stride * 2);
   // parallel t by 4
   {
     const Part part = part_of(tiles_of(T, 4), call->ith, call->nth);
@@ -57,14 +58,19 @@ void run(const imbrex_call* call) {
         const float y_inv = div(1.0f, sqrt_(add(mul(y_sum, 0.001953125f), 1e-06f)));
         store_f32_s(y_inv_row, y_inv);
       }
-      const bool y_streams = streams_to(y, 512 * T * 2, y_stride * 2);
       for (int64_t row = 0; row < t_size; ++row) {
         uint16_t* const y_row = y + t_begin * y_stride + row * y_stride;
         const uint16_t* const x_row_2 = x + t_begin * x_stride + row * x_stride;
         float* const y_inv_row_2 = y_inv_rows + row;
         const vf y_inv_all = broadcast(load_f32_s(y_inv_row_2));
-        for (int64_t c = 0; c < 512; c += 16) {
-          stream_bf16_rint(y_row + c, mul(load_f32(w + c), mul(load_bf16(x_row_2 + c), y_inv_all)), y_streams);
+        for (int64_t pair = 0; pair < 512; pair += 32) {
+          vf_pair y_pair;
+          #pragma GCC unroll 2
+          for (int half = 0; half < 2; ++half) {
+            const int64_t c = pair + 16 * half;
+            y_pair.set(half, mul(load_f32(w + c), mul(load_bf16(x_row_2 + c), y_inv_all)));
+          }
+          stream_bf16_rint(y_row + pair, y_pair, y_streams);
         }
       }
       trace_end(call, "y", y_started);

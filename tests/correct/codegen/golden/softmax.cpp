@@ -29,6 +29,7 @@ void run(const imbrex_call* call) {
   float* const y = static_cast<float*>(call->tensors[1].data);
   const int64_t y_stride = call->tensors[1].strides[0];
   Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * worker_bytes(call->dims)};
+  const bool y_streams = streams_to(y, 512 * T * 4, y_stride * 4);
   // parallel t by 4
   {
     const Part part = part_of(tiles_of(T, 4), call->ith, call->nth);
@@ -72,7 +73,6 @@ void run(const imbrex_call* call) {
         const float y_sum = y_sum_lanes.fold();
         store_f32_s(y_sum_row, y_sum);
       }
-      const bool y_streams = streams_to(y, 512 * T * 4, y_stride * 4);
       for (int64_t row = 0; row < t_size; ++row) {
         float* const y_row = y + t_begin * y_stride + row * y_stride;
         float* const y_value_row_2 = y_value_rows + row * 512;

@@ -106,12 +106,19 @@ void stored(const float* x, int n, bool streams, uint16_t* rounded, uint16_t* st
   stream_f32(whole, v, streams);
   stream_bf16(cut, v, streams);
 }
+void stored_pair(const float* x, bool streams, uint16_t* stored, uint16_t* streamed) {
+  vf_pair pair;
+  for (int half = 0; half < 2; ++half) pair.set(half, load_f32(x + 16 * half));
+  store_bf16_rint(stored, pair);
+  stream_bf16_rint(streamed, pair, streams);
+}
 void halves(const float* columns, float* e, float* o, float* both) {
   const vf low = load_f32(columns), high = load_f32(columns + 16);
   store_f32(e, even(low, high));
   store_f32(o, odd(low, high));
-  store_f32(both, interleave_lo(even(low, high), odd(low, high)));
-  store_f32(both + 16, interleave_hi(even(low, high), odd(low, high)));
+  const vf_pair pair = interleaved(even(low, high), odd(low, high));
+  store_f32(both, pair.low);
+  store_f32(both + 16, pair.high);
 }
 float row_sum(const float* x, int64_t n) {
   sum64 sum;
@@ -143,6 +150,7 @@ const Table IMBREX_TABLE = {
     .i32_compare = i32_compare,
     .memory = memory,
     .stored = stored,
+    .stored_pair = stored_pair,
     .halves = halves,
     .select = [](const uint8_t* condition, const float* a, const float* b,
                  float* result) { store_f32(result, select(load_mask(condition), load_f32(a), load_f32(b))); },

@@ -49,6 +49,8 @@ struct Table {
   // 16 elements as store_bf16_rint and stream_bf16_rint store them (to multiples of 32), and as stream_f32 and stream_bf16 do; n
   // of them only, where n > 0, by store_bf16_rint.
   void (*stored)(const float* x, int n, bool streams, uint16_t* rounded, uint16_t* streamed, float* whole, uint16_t* cut);
+  // 32 elements as both take a pair; to multiples of 64.
+  void (*stored_pair)(const float* x, bool streams, uint16_t* stored, uint16_t* streamed);
   // Of 32 columns: even, odd, then both interleaved again.
   void (*halves)(const float* columns, float* even, float* odd, float* both);
   void (*select)(const uint8_t* condition, const float* a, const float* b, float* result);

@@ -1,0 +1,60 @@
+// Memory that is fetched ahead of its use: while a product runs, what the rows after it read and write comes nearer.
+#include <fmt/format.h>
+
+#include <set>
+
+#include "imbrex/codegen/blocks.h"
+#include "imbrex/codegen/row_groups.h"
+#include "imbrex/codegen/row_loops.h"
+#include "imbrex/codegen/split.h"
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::codegen {
+namespace {
+
+constexpr int64_t kMostBytesOfRow = 4096;
+
+// The bytes of a row of a slice of an argument, if it is worth fetching and its place is known before the rows begin.
+std::optional<int64_t> bytes_to_fetch(const Lowering& lowering, const std::string& name, const std::vector<ir::Axis>& slice) {
+  const Symbols& symbols = lowering.symbols;
+  const TensorSymbol& tensor = symbols.tensors.at(name);
+  if (tensor.argument < 0 || lowering.packed.contains(name) || !has_neighbouring_columns(slice)) return std::nullopt;
+  for (const ir::Axis& axis : slice)
+    if (axis.kind == ir::Axis::Kind::by || symbols.depends_on_data(axis.begin) || symbols.depends_on_data(axis.size))
+      return std::nullopt;
+  const auto columns = symbols.fixed(ir::shape_of_slice(slice).columns);
+  if (!columns || *columns == 1 || *columns * bytes_of(tensor.dtype) > kMostBytesOfRow) return std::nullopt;
+  return *columns * bytes_of(tensor.dtype);
+}
+
+}  // namespace
+
+void write_fetches(Lowering& lowering, std::span<const ir::Statement> after, Writer& out) {
+  std::set<std::string> written;
+  const auto fetch = [&](const char* function, const std::string& name, const std::vector<ir::Axis>& slice) -> std::string {
+    const auto bytes = bytes_to_fetch(lowering, name, slice);
+    if (!bytes) return "";
+    const SliceAddress address = address_of(lowering, name, slice);
+    const ir::IndexExpr rows = ir::shape_of_slice(slice).rows;
+    const std::string stride =
+        ir::is_one(rows) || address.row_stride.empty()
+            ? "0"
+            : fmt::format("{} * {}", address.row_stride, bytes_of(lowering.symbols.tensors.at(name).dtype));
+    std::string line = fmt::format("{}({}, {}, {}, {});", function, address.pointer, stride, lowering.symbols.text(rows), *bytes);
+    return written.insert(line).second ? line : "";
+  };
+  for (const ir::Statement& s : after) {
+    const auto step = row_step(s);
+    if (!step) break;
+    ir::for_each_expr(step->value, [&](const ir::Expr& e) {
+      const std::string line = e.op == ir::Op::load ? fetch("fetch_rows", e.name, e.slice) : "";
+      if (!line.empty()) out.line(line);
+    });
+    const auto* store = std::get_if<ir::Store>(&s.node);
+    if (!store) continue;
+    const std::string line = fetch("claim_rows", store->tensor, store->slice), streams = lowering.streams_of(s);
+    if (!line.empty()) out.line(streams.empty() ? line : "if (!" + streams + ") " + line);
+  }
+}
+
+}  // namespace imbrex::codegen
