@@ -34,30 +34,6 @@ Operand operand_of(const Lowering& lowering, const ExprPtr& e) {
   return {address.pointer, address.row_stride.empty() ? "0" : address.row_stride, address.column_stride};
 }
 
-// The two axes of a slice of a matrix, or nothing if it has another form.
-struct MatrixSlice {
-  const ir::Axis *rows, *columns;
-};
-std::optional<MatrixSlice> matrix_slice(const std::vector<ir::Axis>& slice) {
-  if (slice.size() != 2) return std::nullopt;
-  for (const ir::Axis& axis : slice)
-    if (axis.kind != ir::Axis::Kind::range) return std::nullopt;
-  return MatrixSlice{&slice[0], &slice[1]};
-}
-
-// Why a tensor cannot be packed ahead, seen from one of its uses; "" if it can.
-std::string obstacle(const Symbols& symbols, const TensorSymbol& tensor, const Expr& load, bool transposed) {
-  const auto axes = matrix_slice(load.slice);
-  if (!axes) return "its slice is not a plain matrix";
-  const ir::Axis& inner = transposed ? *axes->columns : *axes->rows;
-  const ir::Axis& outer = transposed ? *axes->rows : *axes->columns;
-  const ir::IndexExpr& whole = tensor.shape[transposed ? 1 : 0];
-  if (ir::constant_value(inner.begin) != 0 || !ir::same(inner.size, whole))
-    return "this product takes only a part of its inner axis";
-  if (!symbols.is_multiple(outer.begin, kBlockColumns)) return "its columns do not begin at a multiple of 16";
-  return {};
-}
-
 }  // namespace
 
 const char* packed_suffix(DType dtype) { return dtype == DType::f32 ? "f32" : dtype == DType::bf16 ? "bf16" : "i8"; }
@@ -81,42 +57,11 @@ bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Sto
 }
 
 void plan_packing(Lowering& lowering) {
-  Symbols& symbols = lowering.symbols;
-  std::map<std::string, std::string> refused;  // why, by tensor
-  std::map<std::string, int> uses, as_weights, origins;
-  const auto is_candidate = [&](const TensorSymbol& t) {
-    return t.argument >= 0 && t.name == t.storage && !t.written && t.shape.size() == 2 && ir::constant_value(t.shape[0]) &&
-           ir::constant_value(t.shape[1]);
-  };
-  ir::for_each_statement(lowering.program.body, [&](const Statement& s) {
-    if (const auto* view = std::get_if<ir::View>(&s.node)) refused[view->base] = "a view shares its memory";
-    if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) ++uses[read->tensor];
-    ir::for_each_expr(s, [&](const Expr& e) {
-      if (e.op == Op::load) ++uses[e.name];
-      if (e.op != Op::matmul && e.op != Op::matmul_acc) return;
-      const Expr& weights = *e.args.back();
-      if (weights.op != Op::load) return;
-      const TensorSymbol& tensor = symbols.tensors.at(weights.name);
-      if (!is_candidate(tensor)) return;
-      ++as_weights[tensor.name];
-      origins[tensor.name] = s.origin;
-      const std::string why = obstacle(symbols, tensor, weights, e.transpose_b);
-      if (!why.empty()) refused.try_emplace(tensor.name, why);
-      const Packing packing{*ir::constant_value(tensor.shape[e.transpose_b ? 1 : 0]),
-                            *ir::constant_value(tensor.shape[e.transpose_b ? 0 : 1]), e.transpose_b, tensor.dtype};
-      const auto [found, is_new] = lowering.packed.try_emplace(tensor.name, packing);
-      if (!is_new && found->second.transposed != e.transpose_b)
-        refused.try_emplace(tensor.name, "products take it both ways around");
-    });
-    return true;
-  });
-  for (const auto& [name, count] : as_weights) {
-    if (uses[name] != count) refused.try_emplace(name, "it is read outside of matrix products too");
-    const auto why = refused.find(name);
-    if (why == refused.end()) continue;
-    lowering.packed.erase(name);
-    lowering.remark(origins[name], fmt::format("'{}' is packed anew for each product, not once ahead: {}", name, why->second));
-  }
+  optimize::PackedWeights weights = optimize::packed_weights(lowering.program);
+  lowering.packed = std::move(weights.packed);
+  for (const auto& refused : weights.refused)
+    lowering.remark(refused.origin,
+                    fmt::format("'{}' is packed anew for each product, not once ahead: {}", refused.tensor, refused.reason));
 }
 
 void write_matmul(Lowering& lowering, const ir::Assign& assign, const ir::Store* into, int origin, Writer& out) {

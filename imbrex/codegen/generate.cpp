@@ -181,7 +181,7 @@ class KernelWriter {
     out.close();
   }
 
-  static std::string packed_bytes(const Packing& packing) {
+  static std::string packed_bytes(const optimize::PackedWeight& packing) {
     return fmt::format("packed_bytes_{}({}, {})", packed_suffix(packing.dtype), packing.inner, packing.columns);
   }
 

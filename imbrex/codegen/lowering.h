@@ -9,6 +9,7 @@
 #include "imbrex/codegen/symbols.h"
 #include "imbrex/codegen/writer.h"
 #include "imbrex/ir/program.h"
+#include "imbrex/optimize/packed_weights.h"
 
 namespace imbrex::codegen {
 
@@ -28,21 +29,14 @@ class Arena {
   std::vector<Block> blocks_{{ir::constant(0), ir::constant(0)}};
 };
 
-// How a tensor is packed for contractions, once, ahead of all runs.
-struct Packing {
-  int64_t inner = 0, columns = 0;
-  bool transposed = false;  // the tensor is [columns, inner]
-  ir::DType dtype = ir::DType::f32;
-};
-
 struct Lowering {
   Lowering(const ir::Program& split_program, const Options& chosen) : program(split_program), options(chosen), symbols(program) {}
 
   const ir::Program& program;
   const Options& options;
   Symbols symbols;
-  Arena scratch, shared;                  // of one worker; of all of them
-  std::map<std::string, Packing> packed;  // by tensor
+  Arena scratch, shared;                                 // of one worker; of all of them
+  std::map<std::string, optimize::PackedWeight> packed;  // by tensor
   std::vector<Remark> remarks;
   std::vector<std::string> layout_checks;  // conditions on strides that views rely on
   std::vector<std::string> loop_numbers;   // C++ text of the enclosing loops' iteration numbers, for taps

@@ -71,7 +71,7 @@ const char* memory_type(ir::DType dtype) {
 
 int64_t memory_bytes(ir::DType dtype) { return dtype == ir::DType::boolean ? 1 : bytes_of(dtype); }
 
-Symbols::Symbols(const ir::Program& program) {
+Symbols::Symbols(const ir::Program& program) : program_loops(ir::loops_of(program)) {
   for (const ir::Dim& dim : program.dims) dims[dim.name] = names.fresh(dim.name);
   for (size_t i = 0; i < program.tensors.size(); ++i) {
     const ir::Tensor& t = program.tensors[i];
@@ -176,29 +176,9 @@ static std::optional<IndexExpr> bound(const Symbols& symbols, const IndexExpr& e
 std::optional<IndexExpr> Symbols::upper(const IndexExpr& e) const { return bound(*this, e, true); }
 std::optional<IndexExpr> Symbols::lower(const IndexExpr& e) const { return bound(*this, e, false); }
 
-std::optional<int64_t> Symbols::fixed(const IndexExpr& e) const {
-  if (e->kind != Kind::span_size) return ir::constant_value(e);
-  const LoopSymbol& loop = loops.at(e->name);
-  const auto extent = ir::constant_value(loop.extent);
-  return extent && *extent % loop.tile == 0 ? std::optional(loop.tile) : std::nullopt;
-}
+std::optional<int64_t> Symbols::fixed(const IndexExpr& e) const { return ir::fixed_value(e, program_loops); }
 
-bool Symbols::is_multiple(const IndexExpr& e, int64_t of) const {
-  switch (e->kind) {
-    case Kind::constant: return e->value % of == 0;
-    case Kind::span_begin: {
-      const LoopSymbol& loop = loops.at(e->name);
-      return loop.tile % of == 0 && is_multiple(loop.begin, of);
-    }
-    case Kind::span_size: return fixed(e).value_or(1) % of == 0;
-    case Kind::add:
-    case Kind::sub:
-    case Kind::min:
-    case Kind::max: return is_multiple(e->a, of) && is_multiple(e->b, of);
-    case Kind::mul: return is_multiple(e->a, of) || is_multiple(e->b, of);
-    default: return false;
-  }
-}
+bool Symbols::is_multiple(const IndexExpr& e, int64_t of) const { return ir::is_multiple(e, of, program_loops); }
 
 bool Symbols::at_most(const IndexExpr& e, int64_t limit) const {
   switch (e->kind) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "imbrex/codegen/names.h"
+#include "imbrex/ir/loops.h"
 #include "imbrex/ir/program.h"
 
 namespace imbrex::codegen {
@@ -46,6 +47,7 @@ struct Symbols {
   std::map<std::string, TensorSymbol> tensors;
   std::map<std::string, VariableSymbol> variables;
   std::map<std::string, LoopSymbol> loops;
+  ir::Loops program_loops;
   std::map<std::string, std::string> dims;           // C++ text
   std::map<std::string, std::string> reads;          // indices read from data: C++ text
   std::map<std::string, ir::IndexExpr> read_limits;  // the least upper bound that an `assume` gives, exclusive

@@ -135,6 +135,7 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     // are cut as finely as the machine likes.
     const int64_t window = *windows.begin(), count = *n / window;
     ProductShape shape = c.sizes;
+    shape.row_tile = ruled_row_tile(c, machine);
     shape.column_block = window;
     const double on_chip = estimate(work_of(shape, machine), machine).seconds + machine.barrier;
     shape.column_block = ruled_column_block(c, machine);
@@ -148,14 +149,14 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     const auto rejected = [&](const std::string& what, double seconds) {
       choices.back().rejected.push_back(fmt::format("{}: {} at {} rows", what, milliseconds(seconds), shape.rows));
     };
-    // Two windows for every core, unless the estimates clearly say otherwise. A single one would be one task at every size.
+    // Two windows for every core, unless the estimates clearly say otherwise. A single one would be one task for a few rows.
     c.local = count >= 2 * machine.cores ? !is_clearly_less(stored, on_chip) : count > 1 && is_clearly_less(on_chip, stored);
     if (!c.local) {
       choose(fmt::format("stored, {} at {} rows", milliseconds(stored), shape.rows),
              count >= 2 * machine.cores
                  ? "writing it and reading it again is estimated to take less than tasks of whole windows"
-                 : fmt::format("a row's sum needs all of its {} columns, and {} would not keep {} cores busy", window,
-                               windows_text, machine.cores));
+                 : fmt::format("a row's sum needs all of its {} columns, and {} would not keep {} cores busy at a few rows",
+                               window, windows_text, machine.cores));
       rejected("on chip in " + windows_text, on_chip);
       continue;
     }

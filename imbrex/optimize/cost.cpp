@@ -56,23 +56,24 @@ Work work_of(const ProductShape& shape, const target::Rates& rates) {
   const double rows = static_cast<double>(shape.rows), inner = static_cast<double>(shape.inner),
                columns = static_cast<double>(shape.columns);
   const double block = static_cast<double>(shape.column_block > 0 ? std::min(shape.column_block, shape.columns) : shape.columns);
+  const double row_tile = static_cast<double>(shape.row_tile > 0 ? std::min(shape.row_tile, shape.rows) : shape.rows);
+  const double blocks = std::ceil(columns / block);
   Work work;
-  work.tasks = static_cast<int64_t>(std::ceil(columns / block));
+  work.tasks = static_cast<int64_t>(blocks * std::ceil(rows / row_tile));
   double& products = shape.operand == DType::bf16 ? work.bf16 : bytes_of(shape.operand) == 1 ? work.int8 : work.f32;
   products = rows * inner * columns;
-  // The weights come from memory once, and from where a task's panel fits for each further group of rows.
-  const double weight_bytes = inner * columns * static_cast<double>(bytes_of(shape.weight));
-  const double groups = std::ceil(rows / kMicrokernelRows);
+  // The weights come from memory once. Each group of rows needs them again: from where a task's panel fits, or all of them.
+  const double weight_bytes = inner * columns * static_cast<double>(bytes_of(shape.weight)), panel_bytes = weight_bytes / blocks;
+  const double row_bytes = rows * inner * static_cast<double>(bytes_of(shape.operand)), tile_bytes = row_bytes * row_tile / rows;
+  const double groups = std::ceil(rows / kMicrokernelRows), tiles = std::min(groups, std::ceil(rows / row_tile));
   work.memory += weight_bytes;
-  add_reading(work, weight_bytes * (groups - 1), weight_bytes * block / columns, rates);
-  // The rows are passed over for each block of columns.
-  const double row_bytes = rows * inner * static_cast<double>(bytes_of(shape.operand));
-  add_reading(work, row_bytes * static_cast<double>(work.tasks), row_bytes, rates);
-  // In a block, a tile of rows is passed over for each few vectors of columns.
+  add_reading(work, weight_bytes * (groups - tiles), panel_bytes, rates);
+  add_reading(work, weight_bytes * (tiles - 1), shape.panels_stay ? panel_bytes : weight_bytes, rates);
+  // The rows are needed for each block of columns; in a block, for each few vectors of columns.
   constexpr double kMicrokernelColumns = 32;
-  const double tile_bytes =
-      row_bytes * static_cast<double>(shape.row_tile > 0 ? std::min(shape.row_tile, shape.rows) : shape.rows) / rows;
-  add_reading(work, row_bytes * (std::ceil(columns / kMicrokernelColumns) - static_cast<double>(work.tasks)), tile_bytes, rates);
+  add_reading(work, row_bytes, row_bytes, rates);
+  add_reading(work, row_bytes * (blocks - 1), shape.panels_stay ? row_bytes : tile_bytes, rates);
+  add_reading(work, row_bytes * (std::ceil(columns / kMicrokernelColumns) - blocks), tile_bytes, rates);
   return work;
 }
 

@@ -27,11 +27,14 @@ struct Estimate {
 // Without a barrier.
 Estimate estimate(const Work& work, const target::Rates& rates);
 
-// A product of [rows, inner] with [inner, columns] in tiles, whose columns are tasks.
+// A product of [rows, inner] with [inner, columns] in tiles: the tasks.
 struct ProductShape {
   int64_t rows = 0, inner = 0, columns = 0;
   DType operand = DType::bf16, weight = DType::bf16;
   int64_t row_tile = 0, column_block = 0;  // of the schedule; 0: all
+  // Which tasks follow each other: those of the same columns, so that a panel of weights stays while the rows pass; or those of
+  // the same rows, so that a tile of rows stays while the panels pass.
+  bool panels_stay = true;
 };
 Work work_of(const ProductShape& shape, const target::Rates& rates);
 // Bytes that are read for the first time, and again: from the cache that holds `footprint` bytes in between.

@@ -5,6 +5,7 @@
 
 #include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/packed_weights.h"
 #include "imbrex/optimize/pins.h"
 #include "imbrex/optimize/pipeline.h"
 #include "imbrex/optimize/segments.h"
@@ -64,7 +65,7 @@ Optimized optimize(const ir::Program& program, const Machine& machine) {
   ir::verify_or_throw(segmented.program);
   result.is_scheduled = true;
   result.choices = std::move(segmented.choices);
-  result.program = stream_stores(segmented.program);
+  result.program = pack_weights(stream_stores(segmented.program));
   std::stable_sort(result.apart.begin(), result.apart.end(),
                    [](const Apart& a, const Apart& b) { return a.where.line < b.where.line; });
   result.scopes_after = count_scopes(result.program);

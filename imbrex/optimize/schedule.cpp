@@ -53,9 +53,11 @@ class Scheduler {
 
   std::string decisions() {
     std::string text;
-    for (const Contraction& c : contractions_.all)
-      text += fmt::format("{} {} {} {} {}\n", c.definition, c.local, c.window, row_tile(c, machine_, result_.choices),
-                          column_block(c, machine_, result_.choices));
+    for (const Contraction& c : contractions_.all) {
+      const int64_t rows = row_tile(c, machine_, result_.choices), columns = column_block(c, machine_, result_.choices);
+      text += fmt::format("{} {} {} {} {} {}\n", c.definition, c.local, c.window, rows, columns,
+                          panels_stay(c, rows, c.window > 0 ? c.window : columns, machine_, result_.choices));
+    }
     return text;
   }
 
@@ -381,11 +383,19 @@ class Scheduler {
   void write_stored(const Contraction& c) {
     const std::string n = unique_name("n"), t = unique_name("t");
     ir::Loop columns = loop(ir::Loop::Kind::parallel, n, c.column_extent, columns_of(c, {}));
-    ir::Loop rows = loop(ir::Loop::Kind::range, t, c.row_extent, rows_of(c, {}));
+    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, c.row_extent, rows_of(c, {}));
     ir::Store store{c.stored, {span(t), span(n)}, product(c, t, span(n))};
-    rows.body.push_back({ir::At{c.stored, {{std::move(store), {}, -1}}}, {}, -1});
-    columns.body.push_back({std::move(rows), {}, -1});
-    result_.program.body.push_back({std::move(columns), {}, -1});
+    write_nest(c, std::move(rows), std::move(columns), ir::At{c.stored, {{std::move(store), {}, -1}}});
+  }
+
+  // All tasks are independent. Code takes the outermost loop's fastest.
+  void write_nest(const Contraction& c, ir::Loop rows, ir::Loop columns, ir::At scope) {
+    const int64_t block = c.window > 0 ? c.window : columns.tile;
+    ir::Loop &outer = panels_stay(c, rows.tile, block, machine_, result_.choices) ? rows : columns,
+             &inner = &outer == &rows ? columns : rows;
+    inner.body.push_back({std::move(scope), {}, -1});
+    outer.body.push_back({std::move(inner), {}, -1});
+    result_.program.body.push_back({std::move(outer), {}, -1});
   }
 
   ir::ExprPtr product(const Contraction& c, const std::string& t, const ir::Axis& columns) {
@@ -400,7 +410,7 @@ class Scheduler {
     const int64_t count = c.window > 0 ? *ir::constant_value(c.column_extent) / c.window : 0;
     ir::Loop windows = loop(ir::Loop::Kind::parallel, w, c.window > 0 ? ir::constant(count) : c.column_extent,
                             c.window > 0 ? 0 : columns_of(c, targets));
-    ir::Loop rows = loop(ir::Loop::Kind::range, t, c.row_extent, rows_of(c, targets));
+    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, c.row_extent, rows_of(c, targets));
     if (c.window > 0) terms().ranges[w] = {0, count - 1};
 
     ScopeWriter scope(terms(), {t, c.row_extent}, known_before(level), surroundings());
@@ -418,9 +428,7 @@ class Scheduler {
           scope.add(target->name, piece, row_coordinates(*target, piece, {}, *target), columns);
       }
     }
-    rows.body.push_back({ir::At{targets[0]->name, scope.finish()}, {}, -1});
-    windows.body.push_back({std::move(rows), {}, -1});
-    result_.program.body.push_back({std::move(windows), {}, -1});
+    write_nest(c, std::move(rows), std::move(windows), ir::At{targets[0]->name, scope.finish()});
   }
 
   // Which coordinate of a piece counts windows: the one that appears as window * i in the contraction's column.

@@ -14,7 +14,7 @@ constexpr int64_t kMostColumns = 256, kLeastColumns = 32;
 int64_t kibibytes(int64_t bytes) { return (bytes + 1023) / 1024; }
 
 struct Chosen {
-  int64_t size = 0;
+  int64_t size = 0, tasks = 0;
   double seconds = 0;
   std::vector<std::string> rejected;
 };
@@ -37,7 +37,7 @@ Chosen choose(int64_t ruled, const std::vector<int64_t>& sizes, const char* unit
   const Candidate* best = &candidates[0];
   for (const Candidate& each : candidates)
     if (is_clearly_less(each.seconds, candidates[0].seconds) && each.seconds < best->seconds) best = &each;
-  Chosen chosen{best->size, best->seconds, {}};
+  Chosen chosen{best->size, best->work.tasks, best->seconds, {}};
   for (const Candidate& each : candidates)
     if (&each != best)
       chosen.rejected.push_back(
@@ -57,12 +57,16 @@ int64_t row_block(const std::string& scope, std::vector<Choice>& choices) {
   return kRows;
 }
 
-int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices) {
+int64_t ruled_row_tile(const Contraction& c, const Machine& machine) {
   const int64_t row_bytes = c.sizes.inner * bytes_of(c.operand_dtype);
   const int64_t fitting = machine.second_cache_bytes / 4 / row_bytes / kMicrokernelRows * kMicrokernelRows;
-  const int64_t ruled = std::clamp(fitting, kMicrokernelRows, kMostRows);
+  return std::clamp(fitting, kMicrokernelRows, kMostRows);
+}
+
+int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices) {
+  const int64_t row_bytes = c.sizes.inner * bytes_of(c.operand_dtype);
   const int64_t block = c.window > 0 ? c.window : ruled_column_block(c, machine);
-  const Chosen chosen = choose(ruled, {12, 24, 36, 48}, "rows", machine, [&](int64_t rows) {
+  const Chosen chosen = choose(ruled_row_tile(c, machine), {12, 24, 36, 48}, "rows", machine, [&](int64_t rows) {
     ProductShape shape = c.sizes;
     shape.row_tile = rows;
     shape.column_block = block;
@@ -74,6 +78,31 @@ int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choic
                                  kibibytes(chosen.size * row_bytes), c.operand, kibibytes(machine.second_cache_bytes)),
                      c.where, chosen.rejected});
   return chosen.size;
+}
+
+bool panels_stay(const Contraction& c, int64_t row_tile, int64_t column_block, const Machine& machine,
+                 std::vector<Choice>& choices) {
+  const auto seconds_where = [&](bool stay) {
+    ProductShape shape = c.sizes;
+    shape.row_tile = row_tile;
+    shape.column_block = column_block;
+    shape.panels_stay = stay;
+    return estimate(work_of(shape, machine), machine).seconds + machine.barrier;
+  };
+  const double stay = seconds_where(true), pass = seconds_where(false);
+  const bool result = !is_clearly_less(pass, stay);
+  const std::string stays = fmt::format("rows pass by each panel of {}", c.weight),
+                    passes = fmt::format("the panels of {} pass by each tile of rows", c.weight);
+  const auto bytes = [&](int64_t count, DType dtype) { return kibibytes(c.sizes.inner * count * bytes_of(dtype)); };
+  choices.push_back({product_name(c),
+                     fmt::format("{}, {} at {} rows", result ? stays : passes, milliseconds(result ? stay : pass), c.sizes.rows),
+                     result ? fmt::format("{} KiB of weights stay near, {} KiB of rows are read again for each",
+                                          bytes(column_block, c.weight_dtype), bytes(c.sizes.rows, c.operand_dtype))
+                            : fmt::format("{} KiB of rows stay near, {} KiB of weights are read again for each",
+                                          bytes(row_tile, c.operand_dtype), bytes(c.sizes.columns, c.weight_dtype)),
+                     c.where,
+                     {fmt::format("{}: {}", result ? passes : stays, milliseconds(result ? pass : stay))}});
+  return result;
 }
 
 int64_t ruled_column_block(const Contraction& c, const Machine& machine) {
@@ -90,14 +119,14 @@ int64_t column_block(const Contraction& c, const Machine& machine, std::vector<C
   const int64_t column_bytes = c.sizes.inner * bytes_of(c.weight_dtype);
   const Chosen chosen = choose(ruled_column_block(c, machine), {32, 64, 128, 256}, "columns", machine, [&](int64_t columns) {
     ProductShape shape = c.sizes;
+    shape.row_tile = ruled_row_tile(c, machine);
     shape.column_block = columns;
     return shape;
   });
-  const int64_t tasks = (c.sizes.columns + chosen.size - 1) / chosen.size;
   choices.push_back({product_name(c),
                      fmt::format("tiles of {} columns, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
                      fmt::format("{} KiB of {} stay in a core's caches while all rows pass; {} tasks",
-                                 kibibytes(chosen.size * column_bytes), c.weight, tasks),
+                                 kibibytes(chosen.size * column_bytes), c.weight, chosen.tasks),
                      c.where, chosen.rejected});
   return chosen.size;
 }

@@ -12,9 +12,14 @@ int64_t row_block(const std::string& scope, std::vector<Choice>& choices);
 // Rows per tile of a contraction: a multiple of the microkernel's rows. The rule: as many as keep the operand's rows in a quarter
 // of the second cache (the weights' panel has half of it), and no more than stay near until what follows takes them up.
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
+int64_t ruled_row_tile(const Contraction& c, const Machine& machine);
 // Columns per task of a contraction. The rule: the weights' panel stays in half of the second cache, and every core gets several
 // tasks.
 int64_t column_block(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
+// Whether a panel of weights stays in the caches while the tiles of rows pass: the rule, as weights are the larger part.
+// Otherwise the panels pass by each tile of rows.
+bool panels_stay(const Contraction& c, int64_t row_tile, int64_t column_block, const Machine& machine,
+                 std::vector<Choice>& choices);
 int64_t ruled_column_block(const Contraction& c, const Machine& machine);
 
 }  // namespace imbrex::optimize

@@ -63,7 +63,7 @@ const Rates& default_rates() {
     zen4.second_cache_bytes = 1 << 20;
     zen4.third_cache_bytes = 32 << 20;
     zen4.barrier = 2e-6;
-    zen4.task = 3e-7;
+    zen4.task = 3e-8;
     return zen4;
   }();
   return rates;

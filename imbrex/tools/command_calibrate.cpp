@@ -70,7 +70,7 @@ class Calibration {
                       return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
                     }) /
                     kBarriers;
-    // Handing out a task is a few instructions and the misses that they cause; nothing here can time it apart.
+    // Handing out a task is an exchange on a queue and two divisions; nothing here can time it apart.
     rates.task = target::default_rates().task;
     return rates;
   }

@@ -22,7 +22,7 @@ TEST(Estimates, CountWhatTheFrontDoes) {
   EXPECT_EQ(at_128.at("qr_proj").work.bf16, 128.0 * 4096 * 1024);
   EXPECT_EQ(at_128.at("kv_proj").work.bf16, 128.0 * 4096 * 512);
   EXPECT_EQ(at_128.at("q").work.int8, 128.0 * 1024 * 64 * 512);
-  EXPECT_EQ(at_128.at("q").work.tasks, 64);
+  EXPECT_EQ(at_128.at("q").work.tasks, 64 * 6);  // heads, tiles of 24 rows
   EXPECT_EQ(at_128.at("qr_proj").estimate.limit, "products");
   // A single row takes the time of the weights' bytes.
   const auto at_1 = costs(front, 1);
@@ -40,6 +40,28 @@ TEST(Estimates, FewTasksLeaveCoresIdle) {
   EXPECT_NEAR(estimate(work, zen4()).seconds, one / 2, 1e-6);
   work.tasks = 3;
   EXPECT_NEAR(estimate(work, zen4()).seconds, one / 1.5, 1e-6);
+}
+
+// Weights stay in the caches while rows pass; where reading rows again is dear and all of the weights are near, rows stay.
+TEST(Estimates, AnotherMachineMayChooseAnotherOrderOfTasks) {
+  const ir::Program program = checked(R"(
+  dim T typical 2048
+  input x: bf16[T, 512]
+  input w: bf16[512, 512]
+  output y: f32[T, 512]
+  y[:, :] = matmul(x[:, :], w[:, :])
+)");
+  target::Rates slow = zen4();
+  slow.third_cache = slow.memory = slow.memory_of_all = 2e8;
+  const auto outermost = [&](const Optimized& after) {
+    for (const ir::Statement& statement : after.program.body)
+      if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) return loop->variable.substr(0, 1);
+    return std::string();
+  };
+  const Optimized rows_pass = optimize(program), panels_pass = optimize(program, slow);
+  EXPECT_EQ(outermost(rows_pass), "t") << ir::print(rows_pass.program);
+  EXPECT_EQ(outermost(panels_pass), "n") << ir::print(panels_pass.program);
+  expect_same_bits(program, panels_pass.program);
 }
 
 TEST(Estimates, AnotherMachineMayChooseOtherTiles) {

@@ -5,8 +5,8 @@
 namespace imbrex::optimize {
 namespace {
 
-// Three heads on two cores: for many rows, tasks of whole heads leave a core idle a third of the time; for few rows the weights'
-// bytes decide, and a round trip through memory with its barriers costs more.
+// Three heads on two cores: for many rows, tiles of rows of whole heads are tasks enough; a single tile leaves a core idle a
+// third of the time, and a round trip through memory costs less.
 ir::Program three_heads() {
   return checked(R"(
   dim T typical 128

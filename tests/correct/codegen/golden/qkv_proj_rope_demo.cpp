@@ -69,10 +69,10 @@ void run(const imbrex_call* call) {
   Scratch shared{static_cast<char*>(call->workspace)};
   Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * worker_bytes(call->dims)};
   Queue* const queues = scratch.take<Queue>(4);
-  queues[0].fill(part_of(8, call->ith, call->nth));
-  queues[1].fill(part_of(8, call->ith, call->nth));
+  queues[0].fill(part_of(tiles_of(T, 24) * 8, call->ith, call->nth));
+  queues[1].fill(part_of(tiles_of(T, 24) * 8, call->ith, call->nth));
   queues[2].fill(part_of(tiles_of(T, 4), call->ith, call->nth));
-  queues[3].fill(part_of(4, call->ith, call->nth));
+  queues[3].fill(part_of(tiles_of(T, 24) * 4, call->ith, call->nth));
   const bool kv_streams = streams_to(kv, 512 * T * 2, kv_stride * 2);
   const bool q_streams = streams_to(q, 512 * 4 * T * 2, q_stride_0 * 2 | q_stride_1 * 2);
   uint16_t* const x_norm = shared.take<uint16_t>(T * 512);
@@ -125,39 +125,39 @@ void run(const imbrex_call* call) {
     }
   }
   wait_for_all(call);
-  // parallel n by 32
+  // parallel t_2 by 24, n by 32
   {
     Tasks tasks(&queues[0], worker_bytes(call->dims), call);
     for (int64_t task_number_2; (task_number_2 = tasks.next()) >= 0;) {
-      const int64_t n_index = task_number_2;
+      const int64_t t_2_index = task_number_2 % tiles_of(T, 24);
+      const int64_t t_2_begin = t_2_index * 24;
+      const int64_t t_2_size = smaller(24, T - t_2_begin);
+      const int64_t n_index = task_number_2 / tiles_of(T, 24);
       const int64_t n_begin = n_index * 32;
       const Scratch before_2 = scratch;
-      for (int64_t t_2_begin = 0; t_2_begin < T; t_2_begin += 24) {
-        const int64_t t_2_size = smaller(24, T - t_2_begin);
-        // qr_proj
-        const uint64_t qr_proj_started = trace_begin(call);
-        matmul_bf16(x_norm + t_2_begin * 512, 512, wq_a, n_begin / 16, qr_proj + t_2_begin * 256 + n_begin, 256, t_2_size, 32,
-            512, false);
-        trace_end(call, "qr_proj", qr_proj_started);
-      }
+      // qr_proj
+      const uint64_t qr_proj_started = trace_begin(call);
+      matmul_bf16(x_norm + t_2_begin * 512, 512, wq_a, n_begin / 16, qr_proj + t_2_begin * 256 + n_begin, 256, t_2_size, 32, 512,
+          false);
+      trace_end(call, "qr_proj", qr_proj_started);
       scratch = before_2;
     }
   }
-  // parallel n_2 by 64
+  // parallel t_3 by 24, n_2 by 64
   {
     Tasks tasks_2(&queues[1], worker_bytes(call->dims), call);
     for (int64_t task_number_3; (task_number_3 = tasks_2.next()) >= 0;) {
-      const int64_t n_2_index = task_number_3;
+      const int64_t t_3_index = task_number_3 % tiles_of(T, 24);
+      const int64_t t_3_begin = t_3_index * 24;
+      const int64_t t_3_size = smaller(24, T - t_3_begin);
+      const int64_t n_2_index = task_number_3 / tiles_of(T, 24);
       const int64_t n_2_begin = n_2_index * 64;
       const Scratch before_3 = scratch;
-      for (int64_t t_3_begin = 0; t_3_begin < T; t_3_begin += 24) {
-        const int64_t t_3_size = smaller(24, T - t_3_begin);
-        // kv_proj
-        const uint64_t kv_proj_started = trace_begin(call);
-        matmul_bf16(x_norm + t_3_begin * 512, 512, wkv, n_2_begin / 16, kv_proj + t_3_begin * 528 + n_2_begin, 528, t_3_size, 64,
-            512, false);
-        trace_end(call, "kv_proj", kv_proj_started);
-      }
+      // kv_proj
+      const uint64_t kv_proj_started = trace_begin(call);
+      matmul_bf16(x_norm + t_3_begin * 512, 512, wkv, n_2_begin / 16, kv_proj + t_3_begin * 528 + n_2_begin, 528, t_3_size, 64,
+          512, false);
+      trace_end(call, "kv_proj", kv_proj_started);
       scratch = before_3;
     }
   }
@@ -274,82 +274,80 @@ void run(const imbrex_call* call) {
   }
   finish_streams();
   wait_for_all(call);
-  // parallel h
+  // parallel t_5 by 24, h
   {
     Tasks tasks_4(&queues[3], worker_bytes(call->dims), call);
     for (int64_t task_number_5; (task_number_5 = tasks_4.next()) >= 0;) {
-      const int64_t h = task_number_5;
+      const int64_t t_5_index = task_number_5 % tiles_of(T, 24);
+      const int64_t t_5_begin = t_5_index * 24;
+      const int64_t t_5_size = smaller(24, T - t_5_begin);
+      const int64_t h = task_number_5 / tiles_of(T, 24);
       const Scratch before_5 = scratch;
-      for (int64_t t_5_begin = 0; t_5_begin < T; t_5_begin += 24) {
-        const int64_t t_5_size = smaller(24, T - t_5_begin);
-        const Scratch before_6 = scratch;
-        // q
-        const uint64_t q_started = trace_begin(call);
-        int32_t* const q_acc = scratch.take<int32_t>(t_5_size * 512);
-        fetch_rows(wq_b_scale + 512 * h, 0, 1, 2048);
-        if (!q_streams) claim_rows(q + t_5_begin * q_stride_0 + h * q_stride_1, q_stride_0 * 2, t_5_size, 896);
-        fetch_rows(rope_cos + t_5_begin * rope_cos_stride, rope_cos_stride * 2, t_5_size, 64);
-        fetch_rows(rope_sin + t_5_begin * rope_sin_stride, rope_sin_stride * 2, t_5_size, 64);
-        if (!q_streams) claim_rows(q + t_5_begin * q_stride_0 + h * q_stride_1 + 448, q_stride_0 * 2, t_5_size, 128);
-        matmul_i8(qr + t_5_begin * qr_stride, qr_stride, wq_b, 512 * h / 16, q_acc, 512, t_5_size, 512, 256, false);
-        float* const q_value_rows = scratch.take<float>(2048);
-        float* const q_inv_rows = scratch.take<float>(4);
-        for (int64_t first_row = 0; first_row < t_5_size; first_row += 4) {
-          const int64_t end_row = smaller(t_5_size, first_row + 4);
-          for (int64_t row_4 = first_row; row_4 < end_row; ++row_4) {
-            const float* const wq_b_scale_row = wq_b_scale + 512 * h;
-            float* const qr_scale_row_2 = qr_scale + t_5_begin * qr_scale_stride + row_4 * qr_scale_stride;
-            int32_t* const q_acc_row = q_acc + row_4 * 512;
-            float* const q_value_row = q_value_rows + (row_4 - first_row) * 512;
-            float* const q_inv_row = q_inv_rows + row_4 - first_row;
-            sum64 q_sum_lanes;
-            q_sum_lanes.clear();
-            const vf qr_scale_all = broadcast(load_f32_s(qr_scale_row_2));
-            for (int64_t group = 0; group < 512; group += 64) {
-              #pragma GCC unroll 4
-              for (int block = 0; block < 4; ++block) {
-                const int64_t c = group + 16 * block;
-                const vf q_value = mul(load_f32(wq_b_scale_row + c), mul(qr_scale_all, to_f32_rint(load_i32(q_acc_row + c))));
-                store_f32(q_value_row + c, q_value);
-                q_sum_lanes.add_at(block, mul(q_value, q_value));
-              }
+      // q
+      const uint64_t q_started = trace_begin(call);
+      int32_t* const q_acc = scratch.take<int32_t>(t_5_size * 512);
+      fetch_rows(wq_b_scale + 512 * h, 0, 1, 2048);
+      if (!q_streams) claim_rows(q + t_5_begin * q_stride_0 + h * q_stride_1, q_stride_0 * 2, t_5_size, 896);
+      fetch_rows(rope_cos + t_5_begin * rope_cos_stride, rope_cos_stride * 2, t_5_size, 64);
+      fetch_rows(rope_sin + t_5_begin * rope_sin_stride, rope_sin_stride * 2, t_5_size, 64);
+      if (!q_streams) claim_rows(q + t_5_begin * q_stride_0 + h * q_stride_1 + 448, q_stride_0 * 2, t_5_size, 128);
+      matmul_i8(qr + t_5_begin * qr_stride, qr_stride, wq_b, 512 * h / 16, q_acc, 512, t_5_size, 512, 256, false);
+      float* const q_value_rows = scratch.take<float>(2048);
+      float* const q_inv_rows = scratch.take<float>(4);
+      for (int64_t first_row = 0; first_row < t_5_size; first_row += 4) {
+        const int64_t end_row = smaller(t_5_size, first_row + 4);
+        for (int64_t row_4 = first_row; row_4 < end_row; ++row_4) {
+          const float* const wq_b_scale_row = wq_b_scale + 512 * h;
+          float* const qr_scale_row_2 = qr_scale + t_5_begin * qr_scale_stride + row_4 * qr_scale_stride;
+          int32_t* const q_acc_row = q_acc + row_4 * 512;
+          float* const q_value_row = q_value_rows + (row_4 - first_row) * 512;
+          float* const q_inv_row = q_inv_rows + row_4 - first_row;
+          sum64 q_sum_lanes;
+          q_sum_lanes.clear();
+          const vf qr_scale_all = broadcast(load_f32_s(qr_scale_row_2));
+          for (int64_t group = 0; group < 512; group += 64) {
+            #pragma GCC unroll 4
+            for (int block = 0; block < 4; ++block) {
+              const int64_t c = group + 16 * block;
+              const vf q_value = mul(load_f32(wq_b_scale_row + c), mul(qr_scale_all, to_f32_rint(load_i32(q_acc_row + c))));
+              store_f32(q_value_row + c, q_value);
+              q_sum_lanes.add_at(block, mul(q_value, q_value));
             }
-            const float q_sum = q_sum_lanes.fold();
-            const float q_inv = div(1.0f, sqrt_(add(mul(q_sum, 0.001953125f), 1e-06f)));
-            store_f32_s(q_inv_row, q_inv);
           }
-          for (int64_t row_4 = first_row; row_4 < end_row; ++row_4) {
-            float* const q_inv_row_2 = q_inv_rows + row_4 - first_row;
-            float* const q_value_row_2 = q_value_rows + (row_4 - first_row) * 512;
-            uint16_t* const q_row = q + t_5_begin * q_stride_0 + h * q_stride_1 + 448 + row_4 * q_stride_0;
-            const uint16_t* const rope_cos_row_2 = rope_cos + t_5_begin * rope_cos_stride + row_4 * rope_cos_stride;
-            const uint16_t* const rope_sin_row_2 = rope_sin + t_5_begin * rope_sin_stride + row_4 * rope_sin_stride;
-            uint16_t* const q_row_2 = q + t_5_begin * q_stride_0 + h * q_stride_1 + row_4 * q_stride_0;
-            const vf q_inv_all = broadcast(load_f32_s(q_inv_row_2));
-            for (int64_t c = 0; c < 32; c += 16) {
-              const vf q_even = mul(q_inv_all, even(load_f32(q_value_row_2 + 448 + 2 * c),
-                  load_f32(q_value_row_2 + 448 + 2 * c + 16)));
-              const vf q_odd = mul(q_inv_all, odd(load_f32(q_value_row_2 + 448 + 2 * c),
-                  load_f32(q_value_row_2 + 448 + 2 * c + 16)));
-              const vf q_2_even = sub(mul(q_even, load_bf16(rope_cos_row_2 + c)), mul(load_bf16(rope_sin_row_2 + c), q_odd));
-              const vf q_2_odd = add(mul(load_bf16(rope_sin_row_2 + c), q_even), mul(q_odd, load_bf16(rope_cos_row_2 + c)));
-              stream_bf16_rint(q_row + 2 * c, interleaved(q_2_even, q_2_odd), q_streams);
+          const float q_sum = q_sum_lanes.fold();
+          const float q_inv = div(1.0f, sqrt_(add(mul(q_sum, 0.001953125f), 1e-06f)));
+          store_f32_s(q_inv_row, q_inv);
+        }
+        for (int64_t row_4 = first_row; row_4 < end_row; ++row_4) {
+          float* const q_inv_row_2 = q_inv_rows + row_4 - first_row;
+          float* const q_value_row_2 = q_value_rows + (row_4 - first_row) * 512;
+          uint16_t* const q_row = q + t_5_begin * q_stride_0 + h * q_stride_1 + 448 + row_4 * q_stride_0;
+          const uint16_t* const rope_cos_row_2 = rope_cos + t_5_begin * rope_cos_stride + row_4 * rope_cos_stride;
+          const uint16_t* const rope_sin_row_2 = rope_sin + t_5_begin * rope_sin_stride + row_4 * rope_sin_stride;
+          uint16_t* const q_row_2 = q + t_5_begin * q_stride_0 + h * q_stride_1 + row_4 * q_stride_0;
+          const vf q_inv_all = broadcast(load_f32_s(q_inv_row_2));
+          for (int64_t c = 0; c < 32; c += 16) {
+            const vf q_even = mul(q_inv_all, even(load_f32(q_value_row_2 + 448 + 2 * c),
+                load_f32(q_value_row_2 + 448 + 2 * c + 16)));
+            const vf q_odd = mul(q_inv_all, odd(load_f32(q_value_row_2 + 448 + 2 * c),
+                load_f32(q_value_row_2 + 448 + 2 * c + 16)));
+            const vf q_2_even = sub(mul(q_even, load_bf16(rope_cos_row_2 + c)), mul(load_bf16(rope_sin_row_2 + c), q_odd));
+            const vf q_2_odd = add(mul(load_bf16(rope_sin_row_2 + c), q_even), mul(q_odd, load_bf16(rope_cos_row_2 + c)));
+            stream_bf16_rint(q_row + 2 * c, interleaved(q_2_even, q_2_odd), q_streams);
+          }
+          const vf q_inv_all_2 = broadcast(load_f32_s(q_inv_row_2));
+          for (int64_t pair = 0; pair < 448; pair += 32) {
+            vf_pair q_pair;
+            #pragma GCC unroll 2
+            for (int half = 0; half < 2; ++half) {
+              const int64_t c = pair + 16 * half;
+              q_pair.set(half, mul(q_inv_all_2, load_f32(q_value_row_2 + c)));
             }
-            const vf q_inv_all_2 = broadcast(load_f32_s(q_inv_row_2));
-            for (int64_t pair = 0; pair < 448; pair += 32) {
-              vf_pair q_pair;
-              #pragma GCC unroll 2
-              for (int half = 0; half < 2; ++half) {
-                const int64_t c = pair + 16 * half;
-                q_pair.set(half, mul(q_inv_all_2, load_f32(q_value_row_2 + c)));
-              }
-              stream_bf16_rint(q_row_2 + pair, q_pair, q_streams);
-            }
+            stream_bf16_rint(q_row_2 + pair, q_pair, q_streams);
           }
         }
-        trace_end(call, "q", q_started);
-        scratch = before_6;
       }
+      trace_end(call, "q", q_started);
       scratch = before_5;
     }
   }

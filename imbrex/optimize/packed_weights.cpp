@@ -1,0 +1,91 @@
+#include "imbrex/optimize/packed_weights.h"
+
+#include "imbrex/ir/loops.h"
+#include "imbrex/ir/visit.h"
+
+namespace imbrex::optimize {
+namespace {
+
+using ir::Expr;
+using ir::Op;
+using ir::Statement;
+
+constexpr int64_t kBlockColumns = 16, kPanelColumns = 32;  // target/isa/packing.h
+
+// Why a tensor cannot be packed ahead, seen from one of its uses; "" if it can.
+std::string obstacle(const ir::Tensor& tensor, const Expr& load, bool transposed, const ir::Loops& loops) {
+  for (const ir::Axis& axis : load.slice)
+    if (axis.kind != ir::Axis::Kind::range) return "its slice is not a plain matrix";
+  const ir::Axis &inner = load.slice[transposed ? 1 : 0], &outer = load.slice[transposed ? 0 : 1];
+  if (ir::constant_value(inner.begin) != 0 || !ir::same(inner.size, tensor.shape[transposed ? 1 : 0]))
+    return "this product takes only a part of its inner axis";
+  if (!ir::is_multiple(outer.begin, kBlockColumns, loops)) return "its columns do not begin at a multiple of 16";
+  return {};
+}
+
+// Matrices of constant sizes that nobody writes.
+std::map<std::string, const ir::Tensor*> candidates_of(const ir::Program& program) {
+  std::map<std::string, const ir::Tensor*> candidates;
+  for (const ir::Tensor& tensor : program.tensors)
+    if (tensor.shape.size() == 2 && ir::constant_value(tensor.shape[0]) && ir::constant_value(tensor.shape[1]))
+      candidates[tensor.name] = &tensor;
+  std::map<std::string, std::string> base_of;
+  ir::for_each_statement(program.body, [&](const Statement& s) {
+    if (const auto* view = std::get_if<ir::View>(&s.node))
+      base_of[view->name] = base_of.contains(view->base) ? base_of.at(view->base) : view->base;
+    if (const auto* store = std::get_if<ir::Store>(&s.node))
+      candidates.erase(base_of.contains(store->tensor) ? base_of.at(store->tensor) : store->tensor);
+    return true;
+  });
+  return candidates;
+}
+
+}  // namespace
+
+PackedWeights packed_weights(const ir::Program& program) {
+  const std::map<std::string, const ir::Tensor*> candidates = candidates_of(program);
+  const ir::Loops loops = ir::loops_of(program);
+  PackedWeights result;
+  std::map<std::string, std::string> refused;  // why, by tensor
+  std::map<std::string, int> uses, as_weights, origins;
+  ir::for_each_statement(program.body, [&](const Statement& s) {
+    if (const auto* view = std::get_if<ir::View>(&s.node)) refused[view->base] = "a view shares its memory";
+    if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) ++uses[read->tensor];
+    ir::for_each_expr(s, [&](const Expr& e) {
+      if (e.op == Op::load) ++uses[e.name];
+      if (e.op != Op::matmul && e.op != Op::matmul_acc) return;
+      const Expr& weights = *e.args.back();
+      if (weights.op != Op::load || !candidates.contains(weights.name)) return;
+      const ir::Tensor& tensor = *candidates.at(weights.name);
+      ++as_weights[tensor.name];
+      origins[tensor.name] = s.origin;
+      const std::string why = obstacle(tensor, weights, e.transpose_b, loops);
+      if (!why.empty()) refused.try_emplace(tensor.name, why);
+      const auto extent = [&](bool last) { return *ir::constant_value(tensor.shape[last ? 1 : 0]); };
+      const PackedWeight packed{extent(e.transpose_b), extent(!e.transpose_b), e.transpose_b, tensor.dtype};
+      const auto [found, is_new] = result.packed.try_emplace(tensor.name, packed);
+      if (!is_new && found->second.transposed != e.transpose_b)
+        refused.try_emplace(tensor.name, "products take it both ways around");
+    });
+    return true;
+  });
+  for (const auto& [name, count] : as_weights) {
+    if (uses[name] != count) refused.try_emplace(name, "it is read outside of matrix products too");
+    const auto why = refused.find(name);
+    if (why == refused.end()) continue;
+    result.packed.erase(name);
+    result.refused.push_back({name, why->second, origins[name]});
+  }
+  return result;
+}
+
+ir::Program pack_weights(const ir::Program& program) {
+  ir::Program result = program;
+  const PackedWeights weights = packed_weights(program);
+  for (ir::Tensor& tensor : result.tensors)
+    if (weights.packed.contains(tensor.name) && !find(tensor.annotations, "packed"))
+      tensor.annotations.push_back({"packed", {kPanelColumns}});
+  return result;
+}
+
+}  // namespace imbrex::optimize
