@@ -129,9 +129,9 @@ class Estimator {
     (from_memory ? scope.work.memory : scope.work.third_cache) += unique;
     scope.bytes += from_memory ? unique : 0;
     if (is_store) return;
-    // Outermost first: what is inside of a loop that does not choose elements is read again in each of its iterations.
+    // Slowest first: what is inside of a loop that does not choose elements is read again in each of its iterations.
     double repeats = 1, footprint = unique;
-    for (const ir::Loop* loop : loops_) {
+    for (const ir::Loop* loop : by_speed()) {
       if (std::find(choosing.begin(), choosing.end(), loop) != choosing.end()) {
         footprint /= std::max(1.0, trips_of(*loop));
         continue;
@@ -140,6 +140,14 @@ class Estimator {
       add_reading(scope.work, unique * repeats * (trips - 1), footprint, rates_);
       repeats *= trips;
     }
+  }
+
+  // The open loops, the fastest last: of nested `parallel` loops that is the outermost (codegen/phases.cpp).
+  std::vector<const ir::Loop*> by_speed() const {
+    std::vector<const ir::Loop*> loops = loops_;
+    const auto is_serial = [](const ir::Loop* loop) { return loop->kind != ir::Loop::Kind::parallel; };
+    std::reverse(loops.begin(), std::find_if(loops.begin(), loops.end(), is_serial));
+    return loops;
   }
 
   static std::string slice_key(const std::vector<ir::Axis>& slice) {
@@ -156,10 +164,31 @@ class Estimator {
         phases(*holds ? branch->then_block : branch->else_block);
         continue;
       }
+      if (must_wait_before(statement)) ++phase_;
       scope_ = kNone;
       block({statement});
-      ++phase_;
     }
+  }
+
+  // Whether a barrier stands before it: it meets what was done since the last one. Remembers it.
+  bool must_wait_before(const ir::Statement& statement) {
+    std::set<std::string> reads, writes;
+    const auto note = [&](const ir::Statement& s) {
+      ir::for_each_expr(s, [&](const ir::Expr& e) {
+        if (e.op == ir::Op::load) reads.insert(base_of(bases_, e.name));
+      });
+      if (const auto* store = std::get_if<ir::Store>(&s.node)) writes.insert(base_of(bases_, store->tensor));
+      return true;
+    };
+    ir::for_each_statement(ir::Block{statement}, note);
+    const auto meets = [](const std::set<std::string>& a, const std::set<std::string>& b) {
+      return std::any_of(a.begin(), a.end(), [&](const std::string& each) { return b.contains(each); });
+    };
+    const bool must = meets(writes_, reads) || meets(writes_, writes) || meets(reads_, writes);
+    if (must) reads_.clear(), writes_.clear();
+    reads_.merge(reads);
+    writes_.merge(writes);
+    return must;
   }
 
   // ---- statements
@@ -263,6 +292,7 @@ class Estimator {
   std::vector<const ir::Loop*> loops_;
   std::vector<ScopeCost> scopes_;
   std::set<std::pair<size_t, std::string>> touched_;
+  std::set<std::string> reads_, writes_;  // since the last barrier
   size_t scope_ = kNone, phase_ = 0;
 };
 
