@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "imbrex/base/nearest.h"
 #include "imbrex/kernels/entries.h"
 
 namespace imbrex::kernels {
@@ -21,7 +22,7 @@ const T& choose(const std::vector<T>& list, const std::string& name, const char*
     names.push_back(name_of(element));
   }
   throw UserError(id, fmt::format("there is no {} '{}'; expected one of: {}", what, name, fmt::join(names, ", ")),
-                  fmt::format("{}{}", flag, names.front()));
+                  fmt::format("{}{}", flag, nearest(name, names)));
 }
 
 void check_value(const Entry& entry, const OptionInfo& option, int64_t value) {

@@ -4,6 +4,7 @@
 #include "imbrex/base/error.h"
 #include "imbrex/runtime/aot.h"
 #include "imbrex/tools/commands.h"
+#include "imbrex/tools/execute.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {
@@ -17,13 +18,7 @@ struct AotOptions {
 
 int write(const AotOptions& options) {
   runtime::AotRequest request;
-  for (const std::string& name : options.isas) {
-    const auto isa = target::isa_named(name);
-    if (!isa)
-      throw UserError("unknown-isa", fmt::format("there is no instruction set '{}'; expected scalar, avx2 or avx512", name),
-                      "--isa scalar,avx2,avx512");
-    request.isas.push_back(*isa);
-  }
+  for (const std::string& name : options.isas) request.isas.push_back(known_isa(name));
   const Subject subject = subject_of(options.subject);
   std::string description = subject.name;
   if (!subject.preset.empty()) description += ", preset " + subject.preset;

@@ -9,7 +9,6 @@
 #include "imbrex/ir/hash.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/target/machines.h"
-#include "imbrex/tools/calibration_probes.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/probes.h"

@@ -6,6 +6,7 @@
 #include "imbrex/runtime/lower.h"
 #include "imbrex/target/isa.h"
 #include "imbrex/tools/commands.h"
+#include "imbrex/tools/execute.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {
@@ -18,12 +19,7 @@ struct EmitOptions {
 };
 
 // Code for an instruction set that this machine lacks can be looked at, if not run.
-target::Isa isa_to_emit(const std::string& name) {
-  if (name.empty()) return target::best_isa();
-  if (const auto isa = target::isa_named(name)) return *isa;
-  throw UserError("unknown-isa", fmt::format("there is no instruction set '{}'; expected scalar, avx2 or avx512", name),
-                  "--isa avx2");
-}
+target::Isa isa_to_emit(const std::string& name) { return name.empty() ? target::best_isa() : known_isa(name); }
 
 void print_remark(const codegen::Remark& remark) {
   if (remark.where.line > 0) fmt::print("{}:{}: ", remark.where.file, remark.where.line);

@@ -49,6 +49,9 @@ class Run {
   explicit Run(const RunOptions& options) : options_(options) {}
 
   int operator()() {
+    if (options_.backend == "interpreter" && !options_.isa.empty())
+      throw UserError("unknown-isa", fmt::format("--isa {} with the interpreter, which has no instruction sets", options_.isa),
+                      "--backend interpreter alone, or --isa alone");
     choose_subject();
     prove();
     make_inputs();

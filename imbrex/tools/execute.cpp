@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "imbrex/base/error.h"
+#include "imbrex/base/nearest.h"
 #include "imbrex/interpret/interpreter.h"
 
 namespace imbrex::tools {
@@ -70,19 +71,20 @@ Tensors run_in_interpreter(const ir::Program& program, const std::map<std::strin
   return outputs;
 }
 
+target::Isa known_isa(const std::string& name) {
+  if (const std::optional<target::Isa> isa = target::isa_named(name)) return *isa;
+  throw UserError("unknown-isa", fmt::format("there is no instruction set '{}'; expected scalar, avx2 or avx512", name),
+                  fmt::format("--isa {}, or no --isa at all", nearest(name, {"scalar", "avx2", "avx512"})));
+}
+
 target::Isa isa_of(const std::string& name) {
-  if (name.empty()) return runtime::choose_isa();
-  const std::optional<target::Isa> isa = target::isa_named(name);
-  if (!isa)
-    throw UserError("unknown-isa", fmt::format("there is no instruction set '{}'; expected scalar, avx2 or avx512", name),
-                    fmt::format("--isa {}, the best of this machine, or no --isa at all", target::name_of(target::best_isa())));
-  return runtime::choose_isa(isa);
+  return name.empty() ? runtime::choose_isa() : runtime::choose_isa(known_isa(name));
 }
 
 int threads_of(int64_t wanted) {
   if (wanted < 0 || wanted > most_threads)
     throw UserError(
-        "thread-count", fmt::format("{} threads; expected 1 to {}", wanted, most_threads),
+        "thread-count", fmt::format("{} threads; expected 1 to {}, or 0: one for each processor", wanted, most_threads),
         fmt::format("--threads {}, one for each processor of this machine", runtime::Executor::available_processors()));
   return wanted == 0 ? runtime::Executor::available_processors() : static_cast<int>(wanted);
 }

@@ -35,7 +35,9 @@ HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::s
 Tensors run_in_interpreter(const ir::Program& program, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
                            double& seconds);
 
-// "host" and "avx512" and the like, as the command line gives them. UserError "unknown-isa", "unsupported-isa".
+// "avx512" and the like, as the command line gives them. UserError "unknown-isa".
+target::Isa known_isa(const std::string& name);
+// The same, or the best of this machine for "". UserError "unknown-isa", "unsupported-isa".
 target::Isa isa_of(const std::string& name);
 // The threads to use: `wanted`, or all processors for 0. UserError "thread-count" below 0 or above 1024.
 int threads_of(int64_t wanted);

@@ -1,11 +1,14 @@
 // The `imbrex` command. Exit status: 0 if all went well and everything that was checked passed; 1 for what the user can change
 // and for a check that failed; 2 for a defect of Imbrex; CLI11's (above 100) for a command line that cannot be understood.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
 
 #include "imbrex/base/error.h"
+#include "imbrex/base/nearest.h"
 #include "imbrex/tools/commands.h"
 
 namespace {
@@ -15,6 +18,21 @@ int flushed(int status) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
   fmt::print(stderr, "error [file-unwritable]: cannot write to standard output\n  try: a file on a disk with free space\n");
   return 1;
+}
+
+// A command line that cannot be understood, with what to try.
+std::string command_line_message(const CLI::App* app, const CLI::Error& error, const std::string& word) {
+  using namespace imbrex;
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; }))
+    commands.push_back(command->get_name());
+  const bool is_unknown = !word.empty() && word[0] != '-' && std::find(commands.begin(), commands.end(), word) == commands.end();
+  std::string message = error.what(), chosen;
+  if (is_unknown) message = fmt::format("there is no command '{}'; expected one of: {}", word, fmt::join(commands, ", "));
+  for (const CLI::App* command : app->get_subcommands()) chosen = " " + command->get_name();
+  const std::string hint =
+      is_unknown ? "imbrex " + nearest(word, commands) : fmt::format("imbrex{} --help, which lists what there is", chosen);
+  return fmt::format("error [{}]: {}\n  try: {}\n", "command-line", message, hint);
 }
 
 }  // namespace
@@ -36,6 +54,9 @@ int main(int argc, char** argv) {
   tools::add_cache(app, status);
   tools::add_aot(app, status);
   tools::add_calibrate(app, status);
+  app.failure_message([word = std::string(argc > 1 ? argv[1] : "")](const CLI::App* failed, const CLI::Error& error) {
+    return command_line_message(failed, error, word);
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,7 +1,6 @@
 #include "imbrex/tools/probes.h"
 
 #include <chrono>
-#include <cstring>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -13,142 +12,143 @@
 namespace imbrex::tools {
 namespace {
 
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
 template <class F>
 double timed(runtime::Executor& executor, int threads, F&& part) {
   const auto begin = std::chrono::steady_clock::now();
   executor.run(threads, [&](int ith, int nth, runtime::Barrier&) { part(ith, nth); });
-  return seconds_since(begin);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-// Keeps the compiler from dropping a value, or from knowing it.
-template <class T>
-void keep(T& value) {
+// Twelve independent accumulators cover the latency of the instruction. Operands and accumulators are hidden from the compiler,
+// which would compute them ahead or drop them.
 #if defined(__x86_64__)
-  asm volatile("" : "+x"(value));
-#else
-  asm volatile("" : "+w"(value));
-#endif
-}
+#define IMBREX_HIDE(value, registers) asm volatile("" : registers(value))
+#define IMBREX_TWELVE(DO, step, registers) \
+  DO(0, step, registers)                   \
+  DO(1, step, registers)                   \
+  DO(2, step, registers)                   \
+  DO(3, step, registers)                   \
+  DO(4, step, registers)                   \
+  DO(5, step, registers)                   \
+  DO(6, step, registers)                   \
+  DO(7, step, registers)                   \
+  DO(8, step, registers)                   \
+  DO(9, step, registers)                   \
+  DO(10, step, registers)                  \
+  DO(11, step, registers)
+#define IMBREX_STEP(i, step, registers) \
+  c##i = step(c##i);                    \
+  IMBREX_HIDE(c##i, registers);
 
-// Each loop below has 12 independent accumulators, enough to cover the latency of the instruction; its return value keeps it
-// alive.
-#if defined(__x86_64__)
-
-#define IMBREX_TWELVE(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
-
-__attribute__((target("avx512f,avx512vnni"))) void int8_avx512(int64_t steps) {
-  __m512i a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(5);
-  asm volatile("" : "+v"(a), "+v"(b));
-#define IMBREX_DECLARE(i) __m512i c##i = _mm512_setzero_si512();
-#define IMBREX_STEP(i) c##i = _mm512_dpbusd_epi32(c##i, a, b);
-#define IMBREX_KEEP(i) asm volatile("" : "+v"(c##i));
-  IMBREX_TWELVE(IMBREX_DECLARE)
-  for (int64_t s = 0; s < steps; ++s) {
-    IMBREX_TWELVE(IMBREX_STEP)
-    IMBREX_TWELVE(IMBREX_KEEP)
+// `step` gives the next value of an accumulator from it and from the operand `a`.
+#define IMBREX_REGISTER_LOOP(name, isa, Operand, operand, Accumulator, zero, step, registers)                                   \
+  __attribute__((target(isa))) void name(int64_t steps) {                                                                       \
+    Operand a = operand;                                                                                                        \
+    IMBREX_HIDE(a, registers);                                                                                                  \
+    Accumulator c0 = zero, c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0, c8 = c0, c9 = c0, c10 = c0, c11 = c0; \
+    for (int64_t s = 0; s < steps; ++s) {                                                                                       \
+      IMBREX_TWELVE(IMBREX_STEP, step, registers)                                                                               \
+    }                                                                                                                           \
   }
-#undef IMBREX_DECLARE
-#undef IMBREX_STEP
-}
 
-__attribute__((target("avx512f,avx512bf16"))) void bf16_avx512(int64_t steps) {
-  __m512i bits = _mm512_set1_epi16(0x3f80);
-  asm volatile("" : "+v"(bits));
-  const auto a = (__m512bh)bits;
-#define IMBREX_DECLARE(i) __m512 c##i = _mm512_setzero_ps();
-#define IMBREX_STEP(i) c##i = _mm512_dpbf16_ps(c##i, a, a);
-  IMBREX_TWELVE(IMBREX_DECLARE)
-  for (int64_t s = 0; s < steps; ++s) {
-    IMBREX_TWELVE(IMBREX_STEP)
-    IMBREX_TWELVE(IMBREX_KEEP)
-  }
-#undef IMBREX_DECLARE
-#undef IMBREX_STEP
-}
+#define IMBREX_DPBUSD(c) _mm512_dpbusd_epi32(c, a, a)
+#define IMBREX_DPBF16(c) _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)a)
+#define IMBREX_MADD(c) _mm256_add_epi32(c, _mm256_madd_epi16(a, a))  // without dot products of bytes: pairs of 16 bits
+#define IMBREX_FMA(c) _mm256_fmadd_ps(a, a, c)
+#define IMBREX_MUL_ADD_16(c) _mm512_add_ps(_mm512_mul_ps(c, a), a)
+#define IMBREX_MUL_ADD_8(c) _mm256_add_ps(_mm256_mul_ps(c, a), a)
+IMBREX_REGISTER_LOOP(int8_avx512, "avx512f,avx512vnni", __m512i, _mm512_set1_epi8(3), __m512i, _mm512_setzero_si512(),
+                     IMBREX_DPBUSD, "+v")
+IMBREX_REGISTER_LOOP(bf16_avx512, "avx512f,avx512bf16", __m512i, _mm512_set1_epi16(0x3f80), __m512, _mm512_setzero_ps(),
+                     IMBREX_DPBF16, "+v")
+IMBREX_REGISTER_LOOP(f32_avx512, "avx512f", __m512, _mm512_set1_ps(0.5f), __m512, _mm512_set1_ps(1.0f), IMBREX_MUL_ADD_16, "+v")
+IMBREX_REGISTER_LOOP(int8_avx2, "avx2", __m256i, _mm256_set1_epi16(3), __m256i, _mm256_setzero_si256(), IMBREX_MADD, "+x")
+IMBREX_REGISTER_LOOP(bf16_avx2, "avx2,fma", __m256, _mm256_set1_ps(1.5f), __m256, _mm256_setzero_ps(), IMBREX_FMA, "+x")
+IMBREX_REGISTER_LOOP(f32_avx2, "avx2", __m256, _mm256_set1_ps(0.5f), __m256, _mm256_set1_ps(1.0f), IMBREX_MUL_ADD_8, "+x")
 
-// Without dot products of bytes: products of 16-bit pairs, and the addition that they need.
-__attribute__((target("avx2"))) void int8_avx2(int64_t steps) {
-  __m256i a = _mm256_set1_epi16(3), b = _mm256_set1_epi16(5);
-  asm volatile("" : "+x"(a), "+x"(b));
-#define IMBREX_DECLARE(i) __m256i c##i = _mm256_setzero_si256();
-#define IMBREX_STEP(i) c##i = _mm256_add_epi32(c##i, _mm256_madd_epi16(a, b));
-#undef IMBREX_KEEP
-#define IMBREX_KEEP(i) asm volatile("" : "+x"(c##i));
-  IMBREX_TWELVE(IMBREX_DECLARE)
-  for (int64_t s = 0; s < steps; ++s) {
-    IMBREX_TWELVE(IMBREX_STEP)
-    IMBREX_TWELVE(IMBREX_KEEP)
+__attribute__((target("avx2"))) void read_avx2(const char* memory, int64_t bytes) {
+  __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
+  for (int64_t i = 0; i + 128 <= bytes; i += 128) {
+    const auto* at = reinterpret_cast<const __m256i*>(memory + i);
+    a = _mm256_xor_si256(a, _mm256_loadu_si256(at));
+    b = _mm256_xor_si256(b, _mm256_loadu_si256(at + 1));
+    c = _mm256_xor_si256(c, _mm256_loadu_si256(at + 2));
+    d = _mm256_xor_si256(d, _mm256_loadu_si256(at + 3));
   }
-#undef IMBREX_DECLARE
-#undef IMBREX_STEP
-}
-
-__attribute__((target("avx2,fma"))) void f32_avx2(int64_t steps) {
-  __m256 a = _mm256_set1_ps(1.5f);
-  asm volatile("" : "+x"(a));
-#define IMBREX_DECLARE(i) __m256 c##i = _mm256_setzero_ps();
-#define IMBREX_STEP(i) c##i = _mm256_fmadd_ps(a, a, c##i);
-  IMBREX_TWELVE(IMBREX_DECLARE)
-  for (int64_t s = 0; s < steps; ++s) {
-    IMBREX_TWELVE(IMBREX_STEP)
-    IMBREX_TWELVE(IMBREX_KEEP)
-  }
-#undef IMBREX_DECLARE
-#undef IMBREX_STEP
+  asm volatile("" : "+x"(a), "+x"(b), "+x"(c), "+x"(d));
 }
 #endif
 
-void scalar_multiply_adds(int64_t steps) {
-  float a = 1.5f, c0 = 0, c1 = 0, c2 = 0, c3 = 0;
-  keep(a);
-  for (int64_t s = 0; s < steps; ++s) {
-    c0 += a * a, c1 += a * a, c2 += a * a, c3 += a * a;
-    keep(c0), keep(c1), keep(c2), keep(c3);
-  }
+void multiply_adds_of_words(int64_t steps) {
+  volatile float hidden = 0.5f;
+  const float a = hidden;
+  float c[12] = {};
+  for (int64_t s = 0; s < steps; ++s)
+    for (float& each : c) each = each * a + a;
+  for (float each : c) hidden = each;
 }
 
-struct Peak {
+void read_words(const char* memory, int64_t bytes) {
+  const auto* words = reinterpret_cast<const uint64_t*>(memory);
+  uint64_t a = 0, b = 0, c = 0, d = 0;
+  for (int64_t i = 0; i + 4 <= bytes / 8; i += 4) a ^= words[i], b ^= words[i + 1], c ^= words[i + 2], d ^= words[i + 3];
+  volatile uint64_t kept = a ^ b ^ c ^ d;
+  (void)kept;
+}
+
+// The loops for an instruction set, and what one lane of their twelve accumulators does in a step.
+struct Loops {
   void (*int8)(int64_t steps);
   void (*bf16)(int64_t steps);
-  double int8_per_step, bf16_per_step;  // multiply-adds
+  void (*f32)(int64_t steps);
+  void (*read)(const char* memory, int64_t bytes);
+  double int8_multiply_adds, bf16_multiply_adds, f32_operations;  // of a step
 };
 
-Peak peak_of_this_machine() {
+Loops loops_of_this_machine() {
   switch (target::best_isa()) {
 #if defined(__x86_64__)
-    case target::Isa::avx512: return {int8_avx512, bf16_avx512, 12.0 * 64, 12.0 * 32};
-    case target::Isa::avx2: return {int8_avx2, f32_avx2, 12.0 * 16, 12.0 * 8};
+    case target::Isa::avx512: return {int8_avx512, bf16_avx512, f32_avx512, read_avx2, 12.0 * 64, 12.0 * 32, 12.0 * 2 * 16};
+    case target::Isa::avx2: return {int8_avx2, bf16_avx2, f32_avx2, read_avx2, 12.0 * 16, 12.0 * 8, 12.0 * 2 * 8};
 #endif
-    default: return {scalar_multiply_adds, scalar_multiply_adds, 4, 4};
+    default: return {multiply_adds_of_words, multiply_adds_of_words, multiply_adds_of_words, read_words, 12.0, 12.0, 12.0 * 2};
   }
 }
 
-uint64_t sum_of(const uint64_t* words, int64_t count) {
-  uint64_t a = 0, b = 0, c = 0, d = 0;
-  for (int64_t i = 0; i + 4 <= count; i += 4) a ^= words[i], b ^= words[i + 1], c ^= words[i + 2], d ^= words[i + 3];
-  return a ^ b ^ c ^ d;
+// Calls `read` for each thread's part of the memory, whole pages.
+template <class Read>
+double time_reading(runtime::Executor& executor, int threads, const void* memory, int64_t bytes, Read read) {
+  return timed(executor, threads, [&](int ith, int nth) {
+    const int64_t part = bytes / nth / 4096 * 4096;
+    read(static_cast<const char*>(memory) + ith * part, part);
+  });
 }
 
 }  // namespace
 
 double time_peak(runtime::Executor& executor, int threads, double int8_multiply_adds, double bf16_multiply_adds) {
-  const Peak peak = peak_of_this_machine();
+  const Loops loops = loops_of_this_machine();
   return timed(executor, threads, [&](int, int nth) {
-    peak.int8(static_cast<int64_t>(int8_multiply_adds / peak.int8_per_step / nth));
-    peak.bf16(static_cast<int64_t>(bf16_multiply_adds / peak.bf16_per_step / nth));
+    loops.int8(static_cast<int64_t>(int8_multiply_adds / loops.int8_multiply_adds / nth));
+    loops.bf16(static_cast<int64_t>(bf16_multiply_adds / loops.bf16_multiply_adds / nth));
   });
 }
 
+double time_vector_operations(runtime::Executor& executor, int threads, double operations) {
+  const Loops loops = loops_of_this_machine();
+  return timed(executor, threads,
+               [&](int, int nth) { loops.f32(static_cast<int64_t>(operations / loops.f32_operations / nth)); });
+}
+
+// Words, as many at a time as the machine has in flight anyway, are as fast as vectors where memory is the limit.
 double time_stream(runtime::Executor& executor, int threads, const void* memory, int64_t bytes) {
-  constexpr int64_t page_words = 4096 / 8;
-  return timed(executor, threads, [&](int ith, int nth) {
-    const int64_t words = bytes / 8 / nth / page_words * page_words;
-    uint64_t sum = sum_of(static_cast<const uint64_t*>(memory) + ith * words, words);
-    asm volatile("" : "+r"(sum));
+  return time_reading(executor, threads, memory, bytes, read_words);
+}
+
+double time_repeated_stream(runtime::Executor& executor, int threads, const void* memory, int64_t bytes, int64_t times) {
+  const Loops loops = loops_of_this_machine();
+  return time_reading(executor, threads, memory, bytes, [&](const char* part, int64_t size) {
+    for (int64_t i = 0; i < times; ++i) loops.read(part, size);
   });
 }
 

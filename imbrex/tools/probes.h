@@ -15,6 +15,11 @@ double time_peak(runtime::Executor& executor, int threads, double int8_multiply_
 // One run of reading `bytes` (rounded down to 4 KiB for each thread) from `memory` once. Seconds.
 double time_stream(runtime::Executor& executor, int threads, const void* memory, int64_t bytes);
 
+// What `imbrex calibrate` times besides. Multiplications and additions of f32 in registers, as many in all, with the widest
+// vectors; and each thread reading its part of `bytes`, `times` times over. Seconds.
+double time_vector_operations(runtime::Executor& executor, int threads, double operations);
+double time_repeated_stream(runtime::Executor& executor, int threads, const void* memory, int64_t bytes, int64_t times);
+
 // Streams 192 MiB through the caches, so that the next run finds nothing there.
 void evict_caches(runtime::Executor& executor, int threads);
 

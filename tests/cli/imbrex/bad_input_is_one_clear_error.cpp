@@ -27,6 +27,7 @@ TEST(BadInput, unknown_names) {
   expect_error(imbrex_command("run " + front + " --variant plain2"), "unknown-variant", "plain2");
   expect_error(imbrex_command(run_demo + "--isa sse9"), "unknown-isa", "sse9");
   expect_error(imbrex_command("emit " + front + " --isa sse9"), "unknown-isa", "sse9");
+  expect_error(imbrex_command("run nn/softmax --backend interpreter --isa avx2"), "unknown-isa", "interpreter");
   expect_error(imbrex_command("run no/such.tile"), "file-unreadable", "no/such.tile");
   expect_error(imbrex_command("run " + front + " --set depth=3"), "unknown-option", "depth");
   expect_error(imbrex_command("check " + front + " --target a9"), "unknown-target", "a9");
@@ -64,8 +65,26 @@ TEST(BadInput, command_lines_that_mean_nothing) {
     const CommandResult result = imbrex_command(arguments);
     EXPECT_GT(result.status, 100) << arguments;
     EXPECT_LT(result.status, 128) << arguments;
-    EXPECT_NE(result.err, "") << arguments;
+    EXPECT_EQ(result.out, "") << arguments;
+    EXPECT_EQ(result.err.rfind("error [command-line]: ", 0), 0u) << arguments << ": " << result.err;
+    EXPECT_NE(result.err.find("\n  try: imbrex"), std::string::npos) << arguments << ": " << result.err;
   }
+  EXPECT_NE(imbrex_command("chekc nn/softmax").err.find("there is no command 'chekc'"), std::string::npos);
+  EXPECT_NE(imbrex_command("chekc nn/softmax").err.find("try: imbrex check"), std::string::npos);
+  EXPECT_NE(imbrex_command("run nn/softmax --repat 3").err.find("try: imbrex run --help"), std::string::npos);
+}
+
+// What is tried first is what was meant: the name with the fewest letters to change.
+TEST(BadInput, mistyped_names_offer_the_nearest) {
+  const auto tries = [](const std::string& arguments) {
+    const std::string err = imbrex_command(arguments).err;
+    return err.substr(err.find("try: "));
+  };
+  EXPECT_NE(tries("run deepseek_v4/qkv_proj_rop").find("deepseek_v4/qkv_proj_rope"), std::string::npos);
+  EXPECT_NE(tries("run nn/sotfmax").find("nn/softmax"), std::string::npos);
+  EXPECT_NE(tries("run " + front + " --variant unfusd").find("--variant unfused"), std::string::npos);
+  EXPECT_NE(tries("run " + front + " --preset por").find("--preset pro"), std::string::npos);
+  EXPECT_NE(tries("emit nn/softmax --isa avx512f").find("--isa avx512"), std::string::npos);
 }
 
 // ---- replay folders -----------------------------------------------------------------------------------------------------------
