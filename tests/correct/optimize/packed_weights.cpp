@@ -1,0 +1,85 @@
+#include "imbrex/optimize/packed_weights.h"
+
+#include "correct/optimize/optimized.h"
+#include "imbrex/target/isa/scalar.h"
+
+namespace imbrex::optimize {
+namespace {
+
+const std::string kHead = R"(
+  dim T
+  input x: bf16[T, 64]
+  input w: bf16[64, 96]
+  input v: bf16[96, 64]
+  output y: f32[T, 96]
+)";
+
+std::string packed(const ir::Program& program) {
+  std::string names;
+  for (const ir::Tensor& tensor : program.tensors)
+    if (find(tensor.annotations, "packed")) names += tensor.name;
+  return names;
+}
+
+void expect_packed(const std::string& names, const std::string& body, const std::string& why = "") {
+  const ir::Program before = checked(kHead + body);
+  const ir::Program after = pack_weights(before);
+  EXPECT_EQ(packed(after), names) << ir::print(after);
+  EXPECT_TRUE(ir::equal(pack_weights(after), after)) << "marked twice";
+  expect_same_bits(before, after);
+  const PackedWeights weights = packed_weights(before);
+  ASSERT_EQ(weights.refused.size(), why.empty() ? 0u : 1u);
+  for (const auto& refused : weights.refused) EXPECT_EQ(refused.tensor + ": " + refused.reason, why);
+}
+
+TEST(PackedWeights, AreThoseThatOnlyProductsReadWhole) {
+  expect_packed("w", "  y[:, :] = matmul(x[:, :], w[:, :])");
+  expect_packed("w", R"(
+  parallel n in tiles(96, 32) {
+    y[:, n] = matmul(x[:, :], w[:, n])
+  })");
+  const PackedWeights weights = packed_weights(checked(kHead + "  y[:, :] = matmul(x[:, :], v[:, :], transpose_b)"));
+  ASSERT_TRUE(weights.packed.contains("v"));
+  EXPECT_TRUE(weights.packed.at("v").transposed);
+  EXPECT_EQ(weights.packed.at("v").inner, 64);
+  EXPECT_EQ(weights.packed.at("v").columns, 96);
+}
+
+TEST(PackedWeights, SayWhyOthersAreNot) {
+  expect_packed("", R"(
+  parallel n in tiles(96, 24) {
+    y[:, n] = matmul(x[:, :], w[:, n])
+  })",
+                "w: its columns do not begin at a multiple of 16");
+  expect_packed("", "  y[:, :] = matmul(x[:, 0 +: 32], w[0 +: 32, :])", "w: this product takes only a part of its inner axis");
+  expect_packed("", R"(
+  y[:, :] = matmul(x[:, :], w[:, :]) + cast(w[0, :], f32))",
+                "w: it is read outside of matrix products too");
+  expect_packed("", R"(
+  view flat = w: [6144]
+  y[:, :] = matmul(x[:, :], w[:, :]))",
+                "w: a view shares its memory");
+  expect_packed("", R"(
+  let both = matmul(x[:, :], w[:, :])
+  y[:, :] = both + matmul(cast(matmul(cast(both, bf16, rint), w[:, :], transpose_b), bf16, rint), w[:, :]))",
+                "w: products take it both ways around");
+}
+
+// What varies, or is written, is no weight; nobody need be told.
+TEST(PackedWeights, AreMatricesOfConstantSizesThatNobodyWrites) {
+  expect_packed("", R"(
+  create t: bf16[64, 96]
+  t[:, :] = w[:, :]
+  y[:, :] = matmul(x[:, :], t[:, :]))");
+}
+
+// The page says as many columns as the microkernels take.
+TEST(PackedWeights, AreAnnotatedWithTheColumnsOfAPanel) {
+  const ir::Program after = pack_weights(checked(kHead + "  y[:, :] = matmul(x[:, :], w[:, :])"));
+  const ir::Annotation* annotation = find(after.tensors.at(1).annotations, "packed");
+  ASSERT_NE(annotation, nullptr);
+  EXPECT_EQ(std::get<int64_t>(annotation->values.at(0)), isa::kPanelColumns);
+}
+
+}  // namespace
+}  // namespace imbrex::optimize
