@@ -1,7 +1,6 @@
 #include "imbrex/codegen/row_groups.h"
 
 #include <algorithm>
-#include <ranges>
 #include <set>
 
 #include "imbrex/codegen/split.h"
@@ -109,35 +108,17 @@ Meeting worst_meeting(const Touches& a, const Touches& b, const Symbols& symbols
 }
 
 class Grouping {
-  auto all_touched() const { return touched_ | std::views::join; }
-
  public:
   Grouping(RowGroup& group, const Symbols& symbols) : group_(group), symbols_(symbols) {}
 
   bool accepts(const RowStep& step, const Touches& t) const {
     if (group_.segments.empty()) return true;
     if (!ir::same(step.rows, group_.rows) || t.is_checked || touched_.front().front().is_checked) return false;
-    if (ir::is_one(group_.rows)) return accepts_in_one_row(t);
-    for (const Touches& earlier : all_touched()) {
-      if (worst_meeting(earlier, t, symbols_) == Meeting::anyhow) return false;
-      if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
-      for (const std::string& name : t.writes) {
-        // Loops of this group read a row of it while the next rows are still to come.
-        if (!ir::same(symbols_.variables.at(name).rows, group_.rows)) return false;
-        if (symbols_.variables.at(name).accumulator && (earlier.writes.contains(name))) return false;
-      }
-    }
-    return true;
-  }
-
-  // With a single row, segments simply follow each other; a sum continued twice needs its position moved in between.
-  bool accepts_in_one_row(const Touches& t) const {
-    for (const Touches& earlier : all_touched()) {
-      if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
-      for (const std::string& name : t.writes)
-        if (symbols_.variables.at(name).accumulator && earlier.writes.contains(name)) return false;
-    }
-    return true;
+    return std::all_of(touched_.begin(), touched_.end(), [&](const std::vector<Touches>& segment) {
+      return std::all_of(segment.begin(), segment.end(), [&](const Touches& earlier) {
+        return ir::is_one(group_.rows) ? follows_in_one_row(earlier, t) : follows_row_by_row(earlier, t);
+      });
+    });
   }
 
   void add(const RowStep& step, Touches t) {
@@ -152,6 +133,24 @@ class Grouping {
   }
 
  private:
+  bool follows_row_by_row(const Touches& earlier, const Touches& t) const {
+    if (worst_meeting(earlier, t, symbols_) == Meeting::anyhow) return false;
+    if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
+    return std::all_of(t.writes.begin(), t.writes.end(), [&](const std::string& name) {
+      // Loops of this group read a row of it while the next rows are still to come.
+      if (!ir::same(symbols_.variables.at(name).rows, group_.rows)) return false;
+      return !symbols_.variables.at(name).accumulator || !earlier.writes.contains(name);
+    });
+  }
+
+  // With a single row, segments simply follow each other; a sum continued twice needs its position moved in between.
+  bool follows_in_one_row(const Touches& earlier, const Touches& t) const {
+    if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
+    return std::none_of(t.writes.begin(), t.writes.end(), [&](const std::string& name) {
+      return symbols_.variables.at(name).accumulator && earlier.writes.contains(name);
+    });
+  }
+
   // The segment whose loop the step joins: the last, or one from which on nothing minds that the step comes first. Values that
   // wait for a reduction stay behind it.
   size_t segment_for(const RowStep& step, const Touches& t) const {

@@ -8,7 +8,7 @@ namespace imbrex::optimize {
 namespace {
 
 // Of more rows, the products would be far when what follows takes them up.
-constexpr int64_t kMicrokernelRows = 12, kMostRows = 2 * kMicrokernelRows;
+constexpr int64_t kMicrokernelRows = 12, kMostRows = 6 * kMicrokernelRows;
 constexpr int64_t kMostColumns = 256, kLeastColumns = 32;
 
 int64_t kibibytes(int64_t bytes) { return (bytes + 1023) / 1024; }
@@ -66,7 +66,7 @@ int64_t ruled_row_tile(const Contraction& c, const Machine& machine) {
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices) {
   const int64_t row_bytes = c.sizes.inner * bytes_of(c.operand_dtype);
   const int64_t block = c.window > 0 ? c.window : ruled_column_block(c, machine);
-  const Chosen chosen = choose(ruled_row_tile(c, machine), {12, 24, 36, 48}, "rows", machine, [&](int64_t rows) {
+  const Chosen chosen = choose(ruled_row_tile(c, machine), {12, 24, 48, 72, 96}, "rows", machine, [&](int64_t rows) {
     ProductShape shape = c.sizes;
     shape.row_tile = rows;
     shape.column_block = block;

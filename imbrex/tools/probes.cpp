@@ -41,14 +41,15 @@ double timed(runtime::Executor& executor, int threads, F&& part) {
   IMBREX_HIDE(c##i, registers);
 
 // `step` gives the next value of an accumulator from it and from the operand `a`.
-#define IMBREX_REGISTER_LOOP(name, isa, Operand, operand, Accumulator, zero, step, registers)                                   \
-  __attribute__((target(isa))) void name(int64_t steps) {                                                                       \
-    Operand a = operand;                                                                                                        \
-    IMBREX_HIDE(a, registers);                                                                                                  \
-    Accumulator c0 = zero, c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0, c8 = c0, c9 = c0, c10 = c0, c11 = c0; \
-    for (int64_t s = 0; s < steps; ++s) {                                                                                       \
-      IMBREX_TWELVE(IMBREX_STEP, step, registers)                                                                               \
-    }                                                                                                                           \
+#define IMBREX_REGISTER_LOOP(name, isa, Operand, operand, Accumulator, zero, step, registers)                           \
+  __attribute__((target(isa))) void name(int64_t steps) {                                                               \
+    Operand a = (operand);                                                                                              \
+    IMBREX_HIDE(a, registers);                                                                                          \
+    Accumulator c0 = (zero), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0, c8 = c0, c9 = c0, c10 = c0, \
+                c11 = c0;                                                                                               \
+    for (int64_t s = 0; s < steps; ++s) {                                                                               \
+      IMBREX_TWELVE(IMBREX_STEP, step, registers)                                                                       \
+    }                                                                                                                   \
   }
 
 #define IMBREX_DPBUSD(c) _mm512_dpbusd_epi32(c, a, a)

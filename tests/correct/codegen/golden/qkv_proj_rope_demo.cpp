@@ -16,7 +16,7 @@ int64_t shared_bytes([[maybe_unused]] const int64_t* dims) {
 
 // Bytes of each worker's own memory.
 int64_t worker_bytes([[maybe_unused]] const int64_t* dims) {
-  return 57664;
+  return 155968;
 }
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
@@ -69,10 +69,10 @@ void run(const imbrex_call* call) {
   Scratch shared{static_cast<char*>(call->workspace)};
   Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * worker_bytes(call->dims)};
   Queue* const queues = scratch.take<Queue>(4);
-  queues[0].fill(part_of(tiles_of(T, 24) * 8, call->ith, call->nth));
-  queues[1].fill(part_of(tiles_of(T, 24) * 8, call->ith, call->nth));
+  queues[0].fill(part_of(tiles_of(T, 72) * 8, call->ith, call->nth));
+  queues[1].fill(part_of(tiles_of(T, 72) * 8, call->ith, call->nth));
   queues[2].fill(part_of(tiles_of(T, 4), call->ith, call->nth));
-  queues[3].fill(part_of(tiles_of(T, 24) * 4, call->ith, call->nth));
+  queues[3].fill(part_of(tiles_of(T, 72) * 4, call->ith, call->nth));
   const bool kv_streams = streams_to(kv, 512 * T * 2, kv_stride * 2);
   const bool q_streams = streams_to(q, 512 * 4 * T * 2, q_stride_0 * 2 | q_stride_1 * 2);
   uint16_t* const x_norm = shared.take<uint16_t>(T * 512);
@@ -125,14 +125,14 @@ void run(const imbrex_call* call) {
     }
   }
   wait_for_all(call);
-  // parallel t_2 by 24, n by 32
+  // parallel t_2 by 72, n by 32
   {
     Tasks tasks(&queues[0], worker_bytes(call->dims), call);
     for (int64_t task_number_2; (task_number_2 = tasks.next()) >= 0;) {
-      const int64_t t_2_index = task_number_2 % tiles_of(T, 24);
-      const int64_t t_2_begin = t_2_index * 24;
-      const int64_t t_2_size = smaller(24, T - t_2_begin);
-      const int64_t n_index = task_number_2 / tiles_of(T, 24);
+      const int64_t t_2_index = task_number_2 % tiles_of(T, 72);
+      const int64_t t_2_begin = t_2_index * 72;
+      const int64_t t_2_size = smaller(72, T - t_2_begin);
+      const int64_t n_index = task_number_2 / tiles_of(T, 72);
       const int64_t n_begin = n_index * 32;
       const Scratch before_2 = scratch;
       // qr_proj
@@ -143,14 +143,14 @@ void run(const imbrex_call* call) {
       scratch = before_2;
     }
   }
-  // parallel t_3 by 24, n_2 by 64
+  // parallel t_3 by 72, n_2 by 64
   {
     Tasks tasks_2(&queues[1], worker_bytes(call->dims), call);
     for (int64_t task_number_3; (task_number_3 = tasks_2.next()) >= 0;) {
-      const int64_t t_3_index = task_number_3 % tiles_of(T, 24);
-      const int64_t t_3_begin = t_3_index * 24;
-      const int64_t t_3_size = smaller(24, T - t_3_begin);
-      const int64_t n_2_index = task_number_3 / tiles_of(T, 24);
+      const int64_t t_3_index = task_number_3 % tiles_of(T, 72);
+      const int64_t t_3_begin = t_3_index * 72;
+      const int64_t t_3_size = smaller(72, T - t_3_begin);
+      const int64_t n_2_index = task_number_3 / tiles_of(T, 72);
       const int64_t n_2_begin = n_2_index * 64;
       const Scratch before_3 = scratch;
       // kv_proj
@@ -274,14 +274,14 @@ void run(const imbrex_call* call) {
   }
   finish_streams();
   wait_for_all(call);
-  // parallel t_5 by 24, h
+  // parallel t_5 by 72, h
   {
     Tasks tasks_4(&queues[3], worker_bytes(call->dims), call);
     for (int64_t task_number_5; (task_number_5 = tasks_4.next()) >= 0;) {
-      const int64_t t_5_index = task_number_5 % tiles_of(T, 24);
-      const int64_t t_5_begin = t_5_index * 24;
-      const int64_t t_5_size = smaller(24, T - t_5_begin);
-      const int64_t h = task_number_5 / tiles_of(T, 24);
+      const int64_t t_5_index = task_number_5 % tiles_of(T, 72);
+      const int64_t t_5_begin = t_5_index * 72;
+      const int64_t t_5_size = smaller(72, T - t_5_begin);
+      const int64_t h = task_number_5 / tiles_of(T, 72);
       const Scratch before_5 = scratch;
       // q
       const uint64_t q_started = trace_begin(call);
