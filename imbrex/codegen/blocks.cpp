@@ -149,7 +149,7 @@ void write_tap(Lowering& lowering, const ir::Tap& tap, Writer& out) {
   const VariableSymbol& variable = lowering.symbols.variables.at(tap.value->name);
   const std::map<ir::DType, const char*> dtypes = {{ir::DType::f32, "IMBREX_F32"},     {ir::DType::bf16, "IMBREX_BF16"},
                                                    {ir::DType::f16, "IMBREX_F16"},     {ir::DType::int8, "IMBREX_INT8"},
-                                                   {ir::DType::uint8, "IMBREX_UINT8"}, {ir::DType::boolean, "IMBREX_UINT8"},
+                                                   {ir::DType::uint8, "IMBREX_UINT8"}, {ir::DType::boolean, "IMBREX_BOOL"},
                                                    {ir::DType::int32, "IMBREX_INT32"}};
   out.open("if (call->tap)");
   std::string numbers;

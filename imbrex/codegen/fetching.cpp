@@ -1,7 +1,8 @@
 // Memory that is fetched ahead of its use: while a product runs, what the rows after it read and write comes nearer.
 #include <fmt/format.h>
 
-#include <set>
+#include <algorithm>
+#include <vector>
 
 #include "imbrex/codegen/blocks.h"
 #include "imbrex/codegen/row_groups.h"
@@ -30,31 +31,37 @@ std::optional<int64_t> bytes_to_fetch(const Lowering& lowering, const std::strin
 }  // namespace
 
 void write_fetches(Lowering& lowering, std::span<const ir::Statement> after, Writer& out) {
-  std::set<std::string> written;
-  const auto fetch = [&](const char* function, const std::string& name, const std::vector<ir::Axis>& slice) -> std::string {
+  struct Fetch {
+    std::string condition, call;  // of all but the bytes
+    int64_t bytes;
+  };
+  std::vector<Fetch> fetches;
+  const auto fetch = [&](const char* function, const std::string& name, const std::vector<ir::Axis>& slice,
+                         const ir::Statement* store) {
     const auto bytes = bytes_to_fetch(lowering, name, slice);
-    if (!bytes) return "";
+    if (!bytes) return;
     const SliceAddress address = address_of(lowering, name, slice);
     const ir::IndexExpr rows = ir::shape_of_slice(slice).rows;
     const std::string stride =
         ir::is_one(rows) || address.row_stride.empty()
             ? "0"
             : fmt::format("{} * {}", address.row_stride, bytes_of(lowering.symbols.tensors.at(name).dtype));
-    std::string line = fmt::format("{}({}, {}, {}, {});", function, address.pointer, stride, lowering.symbols.text(rows), *bytes);
-    return written.insert(line).second ? line : "";
+    const std::string streams = store ? lowering.streams_of(*store) : "";
+    const std::string call = fmt::format("{}({}, {}, {}", function, address.pointer, stride, lowering.symbols.text(rows));
+    // Columns from the same one on are fetched once, as many as any use needs.
+    for (Fetch& known : fetches)
+      if (known.call == call) return void(known.bytes = std::max(known.bytes, *bytes));
+    fetches.push_back({streams.empty() ? "" : "if (!" + streams + ") ", call, *bytes});
   };
   for (const ir::Statement& s : after) {
     const auto step = row_step(s);
     if (!step) break;
     ir::for_each_expr(step->value, [&](const ir::Expr& e) {
-      const std::string line = e.op == ir::Op::load ? fetch("fetch_rows", e.name, e.slice) : "";
-      if (!line.empty()) out.line(line);
+      if (e.op == ir::Op::load) fetch("fetch_rows", e.name, e.slice, nullptr);
     });
-    const auto* store = std::get_if<ir::Store>(&s.node);
-    if (!store) continue;
-    const std::string line = fetch("claim_rows", store->tensor, store->slice), streams = lowering.streams_of(s);
-    if (!line.empty()) out.line(streams.empty() ? line : "if (!" + streams + ") " + line);
+    if (const auto* store = std::get_if<ir::Store>(&s.node)) fetch("claim_rows", store->tensor, store->slice, &s);
   }
+  for (const Fetch& each : fetches) out.line(fmt::format("{}{}, {});", each.condition, each.call, each.bytes));
 }
 
 }  // namespace imbrex::codegen

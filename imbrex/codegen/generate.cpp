@@ -21,7 +21,7 @@ const char* abi_dtype(ir::DType dtype) {
     case ir::DType::int8: return "IMBREX_INT8";
     case ir::DType::uint8: return "IMBREX_UINT8";
     case ir::DType::int32: return "IMBREX_INT32";
-    case ir::DType::boolean: return "IMBREX_UINT8";
+    case ir::DType::boolean: return "IMBREX_BOOL";
   }
   throw InternalError("a type without an ABI name");
 }

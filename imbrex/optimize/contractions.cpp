@@ -122,6 +122,10 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     const auto choose = [&](std::string decision, std::string reason) {
       choices.push_back({product_name(c), std::move(decision), std::move(reason), c.where, {}});
     };
+    if (meets_local_product(c)) {
+      choose("stored", "what follows needs another product too, which is on chip there");
+      continue;
+    }
     if (!reduced && is_elementwise(c)) {
       c.local = true;
       choose("on chip in tiles of its columns", "what follows needs nothing but the element itself");
@@ -152,11 +156,12 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     // Two windows for every core, unless the estimates clearly say otherwise. A single one would be one task for a few rows.
     c.local = count >= 2 * machine.cores ? !is_clearly_less(stored, on_chip) : count > 1 && is_clearly_less(on_chip, stored);
     if (!c.local) {
-      choose(fmt::format("stored, {} at {} rows", milliseconds(stored), shape.rows),
-             count >= 2 * machine.cores
-                 ? "writing it and reading it again is estimated to take less than tasks of whole windows"
-                 : fmt::format("a row's sum needs all of its {} columns, and {} would not keep {} cores busy at a few rows",
-                               window, windows_text, machine.cores));
+      choose(
+          fmt::format("stored, {} at {} rows", milliseconds(stored), shape.rows),
+          count >= 2 * machine.cores
+              ? "writing it and reading it again is estimated to take less than tasks of whole windows"
+              : fmt::format("what follows needs {} columns of a row at once, and {} would not keep {} cores busy at a few rows",
+                            window, windows_text, machine.cores));
       rejected("on chip in " + windows_text, on_chip);
       continue;
     }
@@ -165,6 +170,15 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
            "each window's rows are reduced, scaled and stored where they were computed");
     rejected("stored", stored);
   }
+}
+
+// A scope computes one product; what else its outputs need is stored before.
+bool Contractions::meets_local_product(const Contraction& c) {
+  for (const Output& output : d_.outputs)
+    for (const OutputPiece& piece : output.pieces)
+      for (const Contraction& other : all)
+        if (&other != &c && other.local && needs(piece.term, c.definition) && needs(piece.term, other.definition)) return true;
+  return false;
 }
 
 // Every use is by one output, at that output's own column.

@@ -51,6 +51,7 @@ class Contractions {
  private:
   void find();
   void choose_windows(const Machine& machine, std::vector<Choice>& choices);
+  bool meets_local_product(const Contraction& c);
   bool is_elementwise(const Contraction& c);
   bool uses_at(TermId term, int definition, const std::string& column);
 

@@ -82,9 +82,10 @@ PackedWeights packed_weights(const ir::Program& program) {
 ir::Program pack_weights(const ir::Program& program) {
   ir::Program result = program;
   const PackedWeights weights = packed_weights(program);
-  for (ir::Tensor& tensor : result.tensors)
-    if (weights.packed.contains(tensor.name) && !find(tensor.annotations, "packed"))
-      tensor.annotations.push_back({"packed", {kPanelColumns}});
+  for (ir::Tensor& tensor : result.tensors) {
+    std::erase_if(tensor.annotations, [](const ir::Annotation& each) { return each.name == "packed"; });
+    if (weights.packed.contains(tensor.name)) tensor.annotations.push_back({"packed", {kPanelColumns}});
+  }
   return result;
 }
 

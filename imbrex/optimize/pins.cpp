@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/check_pins.h"
 #include "imbrex/optimize/uses.h"
 
 namespace imbrex::optimize {
@@ -74,8 +75,10 @@ class Reader {
       if (!kept && find(statement.annotations, "no_fusion")) {
         const std::string name = name_for(statement);
         // The border of a loop stays when the loop itself is dissolved.
-        if (const auto* loop = std::get_if<ir::Loop>(&statement.node))
+        if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) {
+          std::erase_if(statement.annotations, [](const ir::Annotation& each) { return each.name == "no_fusion"; });
           statement = {ir::At{loop->variable, {statement}}, {}, statement.origin};
+        }
         pin(statement, Apart::Kind::alone, "its author lets nothing fuse across it");
         apart_.back().what = name;
       }
@@ -135,7 +138,10 @@ class Reader {
 
 }  // namespace
 
-Pins read_pins(const ir::Program& program, std::vector<Apart>& apart) { return Reader(program, apart).run(); }
+Pins read_pins(const ir::Program& program, std::vector<Apart>& apart) {
+  check_annotations(program);
+  return Reader(program, apart).run();
+}
 
 std::vector<TilePin> followed(std::vector<TilePin> pins, const ir::Program& part) {
   const BaseOfView bases = bases_of_views(part);

@@ -270,11 +270,11 @@ class Scheduler {
       });
     };
     std::optional<int64_t> size;
-    for (size_t i = 0; i < around_.tiles.size(); ++i) {
+    for (size_t i = around_.tiles.size(); i-- > 0;) {  // the inner ones come last, and are nearer
       const TilePin& pin = around_.tiles[i];
       if (!binds(pin) || (size && *size != pin.size)) continue;
       if (!size) {
-        const auto decision = fmt::format("{} {} at a time", pin.size, rows ? "rows" : "columns");
+        const auto decision = fmt::format("{} {}{} at a time", pin.size, rows ? "row" : "column", pin.size == 1 ? "" : "s");
         result_.choices.push_back({subject, decision, fmt::format("pinned by its author, {}", pin.what), pin.where, {}});
       }
       size = pin.size;
@@ -327,14 +327,16 @@ class Scheduler {
     ScopeWriter scope(terms(), {t, row_extent}, known_before(level), surroundings());
     for (const Target* target : targets) {
       for (const OutputPiece& piece : target->pieces) {
-        if (!ir::same(target->shape[0], row_extent)) refuse(fmt::format("{} has other rows than {}", target->name, first.name));
+        if (!ir::same(target->shape[0], row_extent))
+          refuse(fmt::format("{} has {} rows, what is computed beside it {}", target->name, ir::to_text(target->shape[0]),
+                             ir::to_text(row_extent)));
         scope.add(target->name, piece, row_coordinates(*target, piece, between, first));
       }
     }
     ir::Statement statement{ir::At{first.name, scope.finish()}, {}, -1};
     for (size_t d = between.size(); d-- > 0;) {
       if (between[d].empty()) continue;
-      ir::Loop over = loop(ir::Loop::Kind::range, between[d], first.shape[d + 1], 0);
+      ir::Loop over = loop(ir::Loop::Kind::parallel, between[d], first.shape[d + 1], 0);
       over.body.push_back(std::move(statement));
       statement = {std::move(over), {}, -1};
     }
@@ -418,6 +420,7 @@ class Scheduler {
         c.window > 0 ? ir::Axis{ir::Axis::Kind::range, ir::mul(ir::constant(c.window), ir::named(w)), ir::constant(c.window), {}}
                      : span(w);
     terms().ranges[kColumnName] = counter_range(columns.size, terms().ranges);
+    if (c.window == 0) scope.stand_in_columns(columns, c.column_extent);
     const TermId held = terms().reference(c.definition, {ir::named(kRowName), ir::add(columns.begin, ir::named(kColumnName))});
     scope.hold(targets[0]->name + "_acc", held, columns.size, product(c, t, columns));
     for (const Target* target : targets) {

@@ -24,6 +24,10 @@ std::optional<Op> row_operation(Reduction reduction) {
 // A value that does not vary along rows or columns, over so many of them.
 ir::ExprPtr spread(const ir::ExprPtr& value, const IndexExpr& rows, const IndexExpr& columns) {
   if (value->op == Op::constant) return ir::make_constant(value->dtype, rows, columns, value->value);
+  const auto fits = [](const IndexExpr& from, const IndexExpr& to) { return ir::is_one(from) || ir::same(from, to); };
+  if (!fits(value->rows, rows) || !fits(value->columns, columns))
+    throw NotWritable{fmt::format("what would be rows [{}, {}] is stored as [{}, {}]", ir::to_text(value->rows),
+                                  ir::to_text(value->columns), ir::to_text(rows), ir::to_text(columns))};
   const double least = value->dtype == DType::f32 ? -INFINITY : INT32_MIN;
   return ir::make_binary(Op::max, value, ir::make_constant(value->dtype, rows, columns, least));
 }
@@ -112,7 +116,7 @@ void ScopeWriter::reduce(TermId reference, const std::string& base) {
   const Definition definition = terms_.definition(use.definition);
   const auto operation = row_operation(definition.reduction);
   if (!operation)
-    throw NotWritable{fmt::format("{} needs a {} that no tile of its scope holds", base, name_of(definition.reduction))};
+    throw NotWritable{fmt::format("what would be stored as {} needs a product of matrices that is not stored before it", base)};
   if (writer_.depends_on(reference, kColumnName)) throw NotWritable{fmt::format("{} needs a sum for each of its columns", base)};
   set_columns(definition.extent);
   Substitution by{{kReducedName, ir::named(kColumnName)}};

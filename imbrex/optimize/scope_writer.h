@@ -14,6 +14,8 @@ class ScopeWriter {
  public:
   ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around);
 
+  // In a tile of columns, not in whole rows (TileWriter::stand_in_columns).
+  void stand_in_columns(const ir::Axis& tile, const ir::IndexExpr& extent) { writer_.stand_in_columns(tile.begin, extent); }
   // A tile that the scope begins with.
   void hold(const std::string& name, TermId term, const ir::IndexExpr& columns, ir::ExprPtr value);
   // A part of a tensor to store. `coordinates` says what each coordinate of the piece is here: kRowName, kColumnName, a loop

@@ -66,17 +66,19 @@ int64_t ruled_row_tile(const Contraction& c, const Machine& machine) {
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices) {
   const int64_t row_bytes = c.sizes.inner * bytes_of(c.operand_dtype);
   const int64_t block = c.window > 0 ? c.window : ruled_column_block(c, machine);
-  const Chosen chosen = choose(ruled_row_tile(c, machine), {12, 24, 48, 72, 96}, "rows", machine, [&](int64_t rows) {
+  const int64_t ruled = ruled_row_tile(c, machine);
+  const Chosen chosen = choose(ruled, {12, 24, 48, 72, 96}, "rows", machine, [&](int64_t rows) {
     ProductShape shape = c.sizes;
     shape.row_tile = rows;
     shape.column_block = block;
     return shape;
   });
-  choices.push_back({product_name(c),
-                     fmt::format("tiles of {} rows, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
-                     fmt::format("{} KiB of {}, in a quarter of the {} KiB of a core's second cache",
-                                 kibibytes(chosen.size * row_bytes), c.operand, kibibytes(machine.second_cache_bytes)),
-                     c.where, chosen.rejected});
+  choices.push_back(
+      {product_name(c), fmt::format("tiles of {} rows, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
+       chosen.size != ruled ? fmt::format("estimated to be clearly faster than the rule's {} rows", ruled)
+                            : fmt::format("{} KiB of {}, in a quarter of the {} KiB of a core's second cache",
+                                          kibibytes(chosen.size * row_bytes), c.operand, kibibytes(machine.second_cache_bytes)),
+       c.where, chosen.rejected});
   return chosen.size;
 }
 

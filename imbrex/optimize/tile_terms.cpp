@@ -104,8 +104,11 @@ std::optional<TileWriter::Found> TileWriter::find_known(TermId term) {
       bool inside = true;
       for (size_t d = 0; d < known.shape.size(); ++d) {
         const IndexExpr index = at->try_emplace(coordinate_name(d), ir::constant(0)).first->second;
-        inside =
-            inside && ((text(index) == kRowName && ir::same(known.shape[d], rows_.extent)) || is_inside(index, known.shape[d]));
+        const bool own_row = text(index) == kRowName && ir::same(known.shape[d], rows_.extent);
+        const bool own_column = columns_extent_ && ir::same(known.shape[d], columns_extent_) &&
+                                text(simplify(index, terms_.ranges)) ==
+                                    text(simplify(ir::add(columns_begin_, ir::named(kColumnName)), terms_.ranges));
+        inside = inside && (own_row || own_column || is_inside(index, known.shape[d]));
       }
       if (inside) return Found{&known, *at};
       continue;

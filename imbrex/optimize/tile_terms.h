@@ -53,6 +53,11 @@ class TileWriter {
  public:
   TileWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around);
 
+  // Columns count from `begin`, in a tile of all `extent` of them: those of a tensor as wide lie inside it.
+  void stand_in_columns(ir::IndexExpr begin, ir::IndexExpr extent) {
+    columns_begin_ = std::move(begin);
+    columns_extent_ = std::move(extent);
+  }
   // A tile of `columns` columns (1 where the term does not depend on col). Throws NotWritable.
   ir::ExprPtr write(TermId term, const ir::IndexExpr& columns);
   // `let name = ...` for this term; later uses of it, or of its columns, take the tile.
@@ -77,6 +82,7 @@ class TileWriter {
 
   Terms& terms_;
   Rows rows_;
+  ir::IndexExpr columns_begin_, columns_extent_;  // null in whole rows
   std::vector<Known> known_;
   Surroundings around_;
 };

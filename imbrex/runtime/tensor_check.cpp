@@ -98,6 +98,7 @@ DType dtype_of(imbrex_dtype dtype) {
     case IMBREX_F16: return DType::f16;
     case IMBREX_INT8: return DType::int8;
     case IMBREX_UINT8: return DType::uint8;
+    case IMBREX_BOOL: return DType::boolean;
     case IMBREX_INT32: return DType::int32;
   }
   throw InternalError("a kernel's table has element types of abi.h");

@@ -98,7 +98,7 @@ Rates read_rates(const std::string& path) {
   rates.name = path;
   const auto take = [&](const char* name) {
     const auto found = values.find(name);
-    if (found == values.end()) refuse(path, number, fmt::format("{} is missing", name));
+    if (found == values.end()) refuse(path, number, fmt::format("{} has no line for {}", path, name));
     const double value = found->second;
     values.erase(found);
     return value;

@@ -65,6 +65,8 @@ std::vector<Scope> scopes_of(const ir::Program& program) {
   return scopes;
 }
 
+std::string counted(int64_t count, const char* noun) { return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s"); }
+
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -102,6 +104,10 @@ void print_scopes(const char* title, const ir::Program& program) {
 void print_became(const ir::Program& before, const ir::Program& after, const std::vector<ir::Tensor>& dropped) {
   const std::vector<Scope> authors = scopes_of(before), optimized = scopes_of(after);
   for (const Scope& scope : optimized) {
+    const bool is_kept = std::any_of(authors.begin(), authors.end(), [&](const Scope& author) {
+      return author.name == scope.name && author.where.line == scope.where.line && author.where.file == scope.where.file;
+    });
+    if (is_kept && scope.where.line > 0) continue;
     std::set<std::string> wanted(scope.stores.begin(), scope.stores.end()), taken;
     const auto belongs = [&](const Scope& author) {
       const bool stores_wanted =
@@ -174,7 +180,7 @@ void print_estimates(const ir::Program& program, const std::map<std::string, int
                      const std::map<std::string, double>* measured) {
   const std::vector<optimize::ScopeCost> scopes = optimize::estimate_scopes(program, dims, machine);
   const std::string hash = ir::sha256_hex(target::text_of(machine)).substr(0, 12);
-  fmt::print("\nEstimated for {} ({}), {} cores\n", machine.name, hash, machine.cores);
+  fmt::print("\nEstimated for {} ({}), {}\n", machine.name, hash, counted(machine.cores, "core"));
   fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9}{}  {}\n", "scope", "tasks", "operations", "from memory", "ms",
              measured ? fmt::format(" {:>9}", "measured") : "", "limit");
   const double total = optimize::total_seconds(scopes, machine);
@@ -192,8 +198,8 @@ void print_estimates(const ir::Program& program, const std::map<std::string, int
     fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  {}\n", scope.name, scope.work.tasks, count_text(scope.operations),
                size_text(static_cast<int64_t>(scope.bytes)), 1e3 * scope.estimate.seconds, beside, scope.estimate.limit);
   }
-  fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  with {} barriers\n", "in all", "", "", "", 1e3 * total,
-             measured ? fmt::format(" {:>9.4f}", 1e3 * total_measured) : "", phases);
+  fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  with {}\n", "in all", "", "", "", 1e3 * total,
+             measured ? fmt::format(" {:>9.4f}", 1e3 * total_measured) : "", counted(static_cast<int64_t>(phases), "barrier"));
 }
 
 // By scope, the time of the worker that it kept busy longest; the least of several runs.
@@ -240,7 +246,7 @@ int explain(const ExplainOptions& options) {
     fmt::print("{} keeps its author's loops: {}{}\n", subject.program.name, result.reason, in_parentheses(result.where));
     if (result.apart.size() > 1) print_apart(result.apart);
   } else {
-    fmt::print("{}: {} scopes became {}\n", subject.program.name, result.scopes_before, result.scopes_after);
+    fmt::print("{}: {} became {}\n", subject.program.name, counted(result.scopes_before, "scope"), result.scopes_after);
     print_scopes("Scopes that the author wrote", subject.program);
     print_scopes("Scopes of the optimized program", result.program);
     print_became(subject.program, result.program, result.dropped);
@@ -260,7 +266,7 @@ void add_explain(CLI::App& app, int& status) {
   auto* command = app.add_subcommand("explain", "Says what the optimizer made of a kernel, and why");
   auto o = std::make_shared<ExplainOptions>();
   o->subject.add_to(*command);
-  command->add_option("--tokens", o->tokens, "Tokens T, for bytes and estimates");
+  command->add_option("--tokens", o->tokens, "Tokens T, for bytes and estimates; choices are for the typical size");
   command->add_flag("--measure", o->measure, "Also compiles and runs it, and prints each scope's time beside its estimate");
   command->add_option("--threads", o->threads, "Threads for --measure (default: one for each processor)");
   command->callback([o, &status] { status = explain(*o); });

@@ -16,7 +16,7 @@ TEST(Calibrate, writes_a_file_that_explain_uses) {
   const std::string hash = written.out.substr(written.out.find(", ") + 2, 12);
   const CommandResult explained = imbrex_command("explain nn/matmul", "IMBREX_MACHINE='" + file + "'");
   ASSERT_EQ(explained.status, 0) << explained.err;
-  EXPECT_NE(explained.out.find("Estimated for " + file + " (" + hash + "), 1 cores"), std::string::npos) << explained.out;
+  EXPECT_NE(explained.out.find("Estimated for " + file + " (" + hash + "), 1 core"), std::string::npos) << explained.out;
   EXPECT_NE(imbrex_command("explain nn/matmul").out.find("Estimated for zen4 ("), std::string::npos);
 }
 

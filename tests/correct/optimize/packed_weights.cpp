@@ -73,6 +73,12 @@ TEST(PackedWeights, AreMatricesOfConstantSizesThatNobodyWrites) {
   y[:, :] = matmul(x[:, :], t[:, :]))");
 }
 
+TEST(PackedWeights, AreNoLongerMarkedWhereTheyAreReadOtherwise) {
+  ir::Program program = checked(kHead + "  y[:, :] = matmul(x[:, :], w[:, :]) + cast(w[0, :], f32)");
+  program.tensors.at(1).annotations.push_back({"packed", {int64_t{32}}});
+  EXPECT_EQ(packed(pack_weights(program)), "");
+}
+
 // The page says as many columns as the microkernels take.
 TEST(PackedWeights, AreAnnotatedWithTheColumnsOfAPanel) {
   const ir::Program after = pack_weights(checked(kHead + "  y[:, :] = matmul(x[:, :], w[:, :])"));

@@ -199,5 +199,61 @@ TEST(Pins, AKernelWithoutFusionHasItsScopes) {
   EXPECT_TRUE(after.dropped.empty());
 }
 
+// A loop by itself: what it stores stays in memory, whatever is inside.
+TEST(Pins, NoFusionOnALoopMakesASegmentOfIt) {
+  const ir::Program program = checked(R"(
+  dim T
+  input x: f32[T, 64]
+  output y: f32[T, 64]
+  create n: f32[T, 64]
+  parallel t in tiles(T, 16) @no_fusion {
+    at "a" { n[t, :] = x[t, :] * rsqrt(row_sum(x[t, :] * x[t, :])) }
+  }
+  parallel u in tiles(T, 16) {
+    at "b" { y[u, :] = n[u, :] + 1.0 }
+  })");
+  const Optimized after = expect_sound(program);
+  EXPECT_NE(text_of(after).find("create n: "), std::string::npos) << text_of(after);
+}
+
+TEST(Pins, ThatNothingObeysAreErrors) {
+  const auto told = [](const std::string& on_kernel, const std::string& on_loop, const std::string& on_scope,
+                       const std::string& on_store) {
+    const ir::Program program = ir::parse(fmt::format(R"(imbrex 1
+kernel "k" {} {{
+  dim T
+  input x: f32[T, 64]
+  output y: f32[T, 64]
+  parallel t in tiles(T, 16) {} {{
+    at "a" {} {{
+      y[t, :] = x[t, :] + 1.0 {}
+    }}
+  }}
+}}
+)",
+                                                      on_kernel, on_loop, on_scope, on_store),
+                                          "k.tile");
+    ir::verify_or_throw(program);
+    try {
+      optimize(program);
+    } catch (const UserError& error) {
+      const Diagnostic& diagnostic = error.diagnostics().at(0);
+      EXPECT_EQ(diagnostic.id, "unknown-annotation");
+      return fmt::format("{}: {}, try {}", diagnostic.where.line, diagnostic.message, diagnostic.hint);
+    }
+    return std::string("optimized");
+  };
+  EXPECT_EQ(told("@as_written", "@tile(3)", "@tile(4, 5) @no_fusion", "@stream"), "optimized");
+  EXPECT_EQ(told("@as_writen", "", "", ""), "0: nothing obeys @as_writen on a kernel, try @as_written");
+  EXPECT_EQ(told("", "@no_fuson", "", ""), "6: nothing obeys @no_fuson on a loop, try @no_fusion");
+  EXPECT_EQ(told("", "@tile(0)", "", ""), "6: @tile(0) on a loop has other values than it takes, try @tile(n), n at least 1");
+  EXPECT_EQ(told("", "@tile(4, 5)", "", ""),
+            "6: @tile(4, 5) on a loop has other values than it takes, try @tile(n), n at least 1");
+  EXPECT_EQ(told("", "", "@tile(\"large\")", ""),
+            "7: @tile(\"large\") on a scope has other values than it takes, try @tile(n) or @tile(n, m), both at least 1");
+  EXPECT_EQ(told("", "", "@as_written(1)", ""), "7: @as_written(1) on a scope has other values than it takes, try @as_written");
+  EXPECT_EQ(told("", "", "", "@tile(4)"), "8: nothing obeys @tile(4) on a store, try @stream");
+}
+
 }  // namespace
 }  // namespace imbrex::optimize

@@ -50,6 +50,20 @@ TEST(StreamStores, KeepsWhatHasAView) {
   w[:, :] = x[:, :])");
 }
 
+TEST(StreamStores, KeepsRowsThatFillNoLines) {
+  const ir::Program before = checked(R"(
+  dim T
+  input x: f32[T, 64]
+  output narrow: f32[T, 24]
+  output single: f32[T, 1]
+  output bytes: int8[T, 64]
+  narrow[:, :] = x[:, 0 +: 24]
+  single[:, :] = row_sum(x[:, :])
+  bytes[:, :] = cast(x[:, :], int8, rint)
+)");
+  EXPECT_EQ(streamed(stream_stores(before)), "");
+}
+
 TEST(StreamStores, KeepsTemporariesAndWhatTheCallerReads) {
   expect_streamed("yw", R"(
   create a: f32[T, 64]

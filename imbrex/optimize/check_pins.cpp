@@ -1,0 +1,81 @@
+#include "imbrex/optimize/check_pins.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "imbrex/base/error.h"
+#include "imbrex/base/nearest.h"
+#include "imbrex/ir/visit.h"
+#include "imbrex/optimize/apart.h"
+
+namespace imbrex::optimize {
+namespace {
+
+// What may stand on one kind of statement, and how many positive integers it takes.
+struct Known {
+  const char* name;
+  size_t least = 0, most = 0;
+  const char* form = "";
+};
+using Words = std::vector<Known>;
+
+const Words kOnKernels = {{"as_written"}, {"no_fusion"}};
+const Words kOnLoops = {{"as_written"}, {"no_fusion"}, {"tile", 1, 1, "@tile(n), n at least 1"}};
+const Words kOnScopes = {{"as_written"}, {"no_fusion"}, {"tile", 1, 2, "@tile(n) or @tile(n, m), both at least 1"}};
+const Words kOnStores = {{"stream"}};
+const Words kOnOthers = {{"as_written"}, {"no_fusion"}};
+
+std::string text_of(const ir::Annotation& annotation) {
+  std::string values;
+  for (const ir::Annotation::Value& value : annotation.values) {
+    const auto* number = std::get_if<int64_t>(&value);
+    values += (values.empty() ? "" : ", ") + (number ? std::to_string(*number) : '"' + std::get<std::string>(value) + '"');
+  }
+  return "@" + annotation.name + (values.empty() ? "" : "(" + values + ")");
+}
+
+void check(const ir::Annotations& annotations, const Words& words, const char* place, const SourceLine& where) {
+  for (const ir::Annotation& annotation : annotations) {
+    if (annotation.name == kApart) continue;
+    std::vector<std::string> names;
+    for (const Known& word : words) names.emplace_back(word.name);
+    const auto known = std::find_if(words.begin(), words.end(), [&](const Known& word) { return annotation.name == word.name; });
+    if (known == words.end())
+      throw UserError(Diagnostic{"unknown-annotation",
+                                 where,
+                                 fmt::format("nothing obeys {} on {}", text_of(annotation), place),
+                                 "@" + nearest(annotation.name, names),
+                                 {}});
+    const bool positive = std::all_of(annotation.values.begin(), annotation.values.end(), [](const ir::Annotation::Value& value) {
+      const auto* number = std::get_if<int64_t>(&value);
+      return number && *number > 0;
+    });
+    if (positive && annotation.values.size() >= known->least && annotation.values.size() <= known->most) continue;
+    throw UserError(Diagnostic{"unknown-annotation",
+                               where,
+                               fmt::format("{} on {} has other values than it takes", text_of(annotation), place),
+                               known->most == 0 ? fmt::format("@{}", known->name) : std::string(known->form),
+                               {}});
+  }
+}
+
+}  // namespace
+
+void check_annotations(const ir::Program& program) {
+  check(program.annotations, kOnKernels, "a kernel", {});
+  ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
+    const SourceLine where = program.where(statement.origin);
+    if (std::holds_alternative<ir::Loop>(statement.node))
+      check(statement.annotations, kOnLoops, "a loop", where);
+    else if (std::holds_alternative<ir::At>(statement.node))
+      check(statement.annotations, kOnScopes, "a scope", where);
+    else if (std::holds_alternative<ir::Store>(statement.node))
+      check(statement.annotations, kOnStores, "a store", where);
+    else
+      check(statement.annotations, kOnOthers, "this statement", where);
+    return true;
+  });
+}
+
+}  // namespace imbrex::optimize

@@ -1,0 +1,13 @@
+// Annotations that nothing obeys are their author's mistake: UserError "unknown-annotation".
+//
+// The language's annotations never change meaning, so that any is good for the verifier and the interpreter; but a pin that is
+// misspelt would be forgotten without a word. (Those of tensors say what data is like, to whoever asks.)
+#pragma once
+
+#include "imbrex/ir/program.h"
+
+namespace imbrex::optimize {
+
+void check_annotations(const ir::Program& program);
+
+}  // namespace imbrex::optimize
