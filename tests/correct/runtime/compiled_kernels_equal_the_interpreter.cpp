@@ -7,6 +7,7 @@
 
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/ir/parse.h"
+#include "imbrex/ir/verify.h"
 #include "imbrex/kernels/registry.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/tools/subject.h"
@@ -220,6 +221,40 @@ TEST(CompiledKernels, AnIndexFromDataOutsideItsTensorTouchesNothing) {
   EXPECT_EQ(with(8), "");
   for (const int32_t row : {9, -1, INT32_MAX, INT32_MIN})
     EXPECT_NE(with(row).find("indices read from data lie inside"), std::string::npos) << with(row);
+}
+
+// Every element type that the language has can be bound, read and written.
+TEST(CompiledKernels, TakeTensorsOfEveryType) {
+  ir::Program program = ir::parse(R"(imbrex 1
+kernel "types" {
+  dim T
+  input a: f32[T, 7]
+  input b: bf16[T, 7]
+  input c: f16[T, 7]
+  input d: int8[T, 7]
+  input e: uint8[T, 7]
+  input f: int32[T, 7]
+  input g: bool[T, 7]
+  output z: bool[T, 7]
+  output y: f32[T, 7]
+  z[:, :] = gt(select(g[:, :], a[:, :], cast(b[:, :], f32)), cast(c[:, :], f32))
+  y[:, :] = select(g[:, :], cast(cast(d[:, :], int32) + cast(e[:, :], int32) + f[:, :], f32, rint), a[:, :])
+}
+)",
+                                  "types.tile");
+  ir::verify_or_throw(program);
+  Executor executor(2);
+  const Tensors inputs = tools::synthetic_inputs(tools::shapes_of(program, {{"T", 5}}, {ir::Role::input}), 3);
+  Tensors expected = inputs;
+  interpret::run(program, {{"T", 5}}, expected);
+  for (const target::Isa isa : target::supported_isas()) {
+    Tensors actual = inputs;
+    run(compile(program, options_for(isa)), {{"T", 5}}, actual, executor);
+    for (const char* name : {"z", "y"}) {
+      EXPECT_EQ(actual.at(name).dtype, expected.at(name).dtype) << name;
+      EXPECT_EQ(actual.at(name).bytes, expected.at(name).bytes) << name << " on " << target::name_of(isa);
+    }
+  }
 }
 
 }  // namespace
