@@ -32,6 +32,16 @@ inline Part part_of(int64_t tasks, int64_t ith, int64_t nth) {
   return {begin, begin + each + (ith < more ? 1 : 0)};
 }
 
+// Tasks are tiles of rows, for each of `others` (panels of weights): `near` tiles pass by all of the others before the next ones
+// come, so that these rows, and the pages that they lie on, stay near meanwhile.
+struct TaskOfTiles {
+  int64_t tile, other;
+};
+inline TaskOfTiles task_of_tiles(int64_t task, int64_t tiles, int64_t others, int64_t near) {
+  const int64_t first = task / (near * others) * near, size = smaller(near, tiles - first), rest = task - first * others;
+  return {first + rest % size, rest / size};
+}
+
 // One worker's block of a phase's tasks, from which idle workers take too. Filled before a barrier, emptied after it.
 struct alignas(64) Queue {
   uint64_t range;  // the end in the upper half, the begin in the lower

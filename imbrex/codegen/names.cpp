@@ -21,9 +21,9 @@ constexpr const char* kReserved[] = {
     "reduce_max", "reduce_min", "reduce_sum_i", "smaller", "larger", "floor_div", "floor_mod", "tiles_of", "Part", "part_of",
     "Scratch", "FloatMode", "wait_for_all", "nanoseconds", "trace_begin", "trace_end", "fail_assumption", "checked_index",
     "all_distinct", "keep", "add_to_lanes", "fold_lanes", "Gathered", "gather_columns", "copy_tile", "memcpy", "memset", "run",
-    "pack", "call", "Queue", "queues", "Tasks", "streams_to", "finish_streams", "fetch_rows", "claim_rows", "shared", "scratch",
-    "task", "c", "n", "r", "j", "k", "group", "block", "pair", "half", "dims", "nth", "ith", "workspace_bytes", "kernel",
-    "tensors", "timespec", "clock_gettime"};
+    "pack", "call", "Queue", "queues", "Tasks", "TaskOfTiles", "task_of_tiles", "streams_to", "finish_streams", "fetch_rows",
+    "claim_rows", "shared", "scratch", "task", "c", "n", "r", "j", "k", "group", "block", "pair", "half", "dims", "nth", "ith",
+    "workspace_bytes", "kernel", "tensors", "timespec", "clock_gettime"};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "imbrex/codegen/blocks.h"
 #include "imbrex/codegen/row_groups.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/cost.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -279,16 +280,26 @@ class Phases {
     });
   }
 
-  // The outermost loop's number varies fastest: what the inner loops choose (a panel of weights) stays while rows pass by.
+  // The outermost loop's number varies fastest: what the inner loops choose (a panel of weights) stays while rows pass by. Where
+  // it goes over tiles, only so many that they stay near, too.
   void write_iteration(const std::vector<const ir::Loop*>& nest, const std::vector<std::string>& counts,
                        const std::string& task) {
     Symbols& symbols = lowering_.symbols;
-    std::string rest = task;
+    std::string rest = task, first;
+    if (nest.size() > 1 && nest[0]->tile > 0) {
+      const std::string numbers = symbols.names.fresh("numbers");
+      std::string others;
+      for (size_t i = 1; i < counts.size(); ++i) others += (i == 1 ? "" : " * ") + counts[i];
+      out_.line(fmt::format("const TaskOfTiles {} = task_of_tiles({}, {}, {}, {});", numbers, task, counts[0], others,
+                            std::max<int64_t>(1, optimize::kNearRows / nest[0]->tile)));
+      first = numbers + ".tile";
+      rest = numbers + ".other";
+    }
     for (size_t i = 0; i < nest.size(); ++i) {
       const ir::Loop& loop = *nest[i];
       LoopSymbol& symbol = symbols.loops.at(loop.variable);
-      const bool last = i + 1 == nest.size();
-      const std::string number = last ? rest : rest + " % " + counts[i];
+      const bool last = i + 1 == nest.size(), is_given = i == 0 && !first.empty();
+      const std::string number = is_given ? first : last ? rest : rest + " % " + counts[i];
       symbol.begin_text = symbols.names.fresh(loop.tile ? loop.variable + "_begin" : loop.variable);
       const std::string offset = ir::constant_value(loop.begin) == 0 ? "" : symbols.text(loop.begin) + " + ";
       if (loop.tile == 0) {
@@ -309,7 +320,7 @@ class Phases {
         }
         lowering_.loop_numbers.push_back(symbol.index_text);
       }
-      if (!last) rest = (rest.find(' ') == std::string::npos ? rest : "(" + rest + ")") + " / " + counts[i];
+      if (!last && !is_given) rest = (rest.find(' ') == std::string::npos ? rest : "(" + rest + ")") + " / " + counts[i];
     }
     lowering_.scratch.open();
     const std::string mark = symbols.names.fresh("before");

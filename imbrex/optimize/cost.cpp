@@ -66,13 +66,15 @@ Work work_of(const ProductShape& shape, const target::Rates& rates) {
   const double weight_bytes = inner * columns * static_cast<double>(bytes_of(shape.weight)), panel_bytes = weight_bytes / blocks;
   const double row_bytes = rows * inner * static_cast<double>(bytes_of(shape.operand)), tile_bytes = row_bytes * row_tile / rows;
   const double groups = std::ceil(rows / kMicrokernelRows), tiles = std::min(groups, std::ceil(rows / row_tile));
+  const double near = std::min(rows, static_cast<double>(kNearRows));
+  const double passes = shape.panels_stay ? std::min(tiles, std::ceil(rows / near)) : tiles;  // over all of the weights
   work.memory += weight_bytes;
-  add_reading(work, weight_bytes * (groups - tiles), panel_bytes, rates);
-  add_reading(work, weight_bytes * (tiles - 1), shape.panels_stay ? panel_bytes : weight_bytes, rates);
+  add_reading(work, weight_bytes * (groups - passes), panel_bytes, rates);
+  add_reading(work, weight_bytes * (passes - 1), weight_bytes, rates);
   // The rows are needed for each block of columns; in a block, for each few vectors of columns.
   constexpr double kMicrokernelColumns = 32;
   add_reading(work, row_bytes, row_bytes, rates);
-  add_reading(work, row_bytes * (blocks - 1), shape.panels_stay ? row_bytes : tile_bytes, rates);
+  add_reading(work, row_bytes * (blocks - 1), shape.panels_stay ? row_bytes * near / rows : tile_bytes, rates);
   add_reading(work, row_bytes * (std::ceil(columns / kMicrokernelColumns) - blocks), tile_bytes, rates);
   return work;
 }

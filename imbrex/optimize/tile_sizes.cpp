@@ -96,14 +96,15 @@ bool panels_stay(const Contraction& c, int64_t row_tile, int64_t column_block, c
   const std::string stays = fmt::format("rows pass by each panel of {}", c.weight),
                     passes = fmt::format("the panels of {} pass by each tile of rows", c.weight);
   const auto bytes = [&](int64_t count, DType dtype) { return kibibytes(c.sizes.inner * count * bytes_of(dtype)); };
-  choices.push_back({product_name(c),
-                     fmt::format("{}, {} at {} rows", result ? stays : passes, milliseconds(result ? stay : pass), c.sizes.rows),
-                     result ? fmt::format("{} KiB of weights stay near, {} KiB of rows are read again for each",
-                                          bytes(column_block, c.weight_dtype), bytes(c.sizes.rows, c.operand_dtype))
-                            : fmt::format("{} KiB of rows stay near, {} KiB of weights are read again for each",
-                                          bytes(row_tile, c.operand_dtype), bytes(c.sizes.columns, c.weight_dtype)),
-                     c.where,
-                     {fmt::format("{}: {}", result ? passes : stays, milliseconds(result ? pass : stay))}});
+  choices.push_back(
+      {product_name(c),
+       fmt::format("{}, {} at {} rows", result ? stays : passes, milliseconds(result ? stay : pass), c.sizes.rows),
+       result ? fmt::format("{} KiB of weights stay near, {} KiB of rows are read again for each",
+                            bytes(column_block, c.weight_dtype), bytes(std::min(c.sizes.rows, kNearRows), c.operand_dtype))
+              : fmt::format("{} KiB of rows stay near, {} KiB of weights are read again for each",
+                            bytes(row_tile, c.operand_dtype), bytes(c.sizes.columns, c.weight_dtype)),
+       c.where,
+       {fmt::format("{}: {}", result ? passes : stays, milliseconds(result ? pass : stay))}});
   return result;
 }
 

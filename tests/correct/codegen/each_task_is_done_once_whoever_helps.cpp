@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -43,6 +44,21 @@ Done run_tasks(int64_t tasks, int32_t nth, int32_t slow) {
   }
   for (std::thread& thread : threads) thread.join();
   return done;
+}
+
+// Tiles pass by all of the others `near` at a time; each pair comes once.
+TEST(TaskOfTiles, IsEachPairOnce) {
+  for (const int64_t tiles : {1, 2, 3, 4, 7, 29})
+    for (const int64_t others : {1, 2, 16})
+      for (const int64_t near : {1, 3, 4, 100}) {
+        std::set<std::pair<int64_t, int64_t>> seen;
+        for (int64_t task = 0; task < tiles * others; ++task) {
+          const TaskOfTiles numbers = task_of_tiles(task, tiles, others, near);
+          EXPECT_TRUE(numbers.tile >= 0 && numbers.tile < tiles && numbers.other >= 0 && numbers.other < others);
+          EXPECT_TRUE(seen.emplace(numbers.tile, numbers.other).second) << task << " of " << tiles << " x " << others;
+          EXPECT_EQ(numbers.tile / near, task / (near * others)) << "leaves the tiles that are near too early";
+        }
+      }
 }
 
 TEST(Tasks, AreDoneOnce) {

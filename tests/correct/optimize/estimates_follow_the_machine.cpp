@@ -55,10 +55,12 @@ TEST(Estimates, FewTasksLeaveCoresIdle) {
 TEST(Estimates, AnotherMachineMayChooseAnotherOrderOfTasks) {
   const ir::Program program = checked(R"(
   dim T typical 2048
-  input x: bf16[T, 512]
-  input w: bf16[512, 512]
-  output y: f32[T, 512]
-  y[:, :] = matmul(x[:, :], w[:, :])
+  input x: bf16[T, 2048]
+  input w: bf16[2048, 128]
+  output y: f32[T, 128]
+  parallel n in tiles(128, 32) @tile(32) {
+    y[:, n] = matmul(x[:, :], w[:, n])
+  }
 )");
   target::Rates slow = zen4();
   slow.third_cache = slow.memory = slow.memory_of_all = 2e8;

@@ -129,10 +129,11 @@ void run(const imbrex_call* call) {
   {
     Tasks tasks(&queues[0], worker_bytes(call->dims), call);
     for (int64_t task_number_2; (task_number_2 = tasks.next()) >= 0;) {
-      const int64_t t_2_index = task_number_2 % tiles_of(T, 72);
+      const TaskOfTiles numbers = task_of_tiles(task_number_2, tiles_of(T, 72), 8, 3);
+      const int64_t t_2_index = numbers.tile;
       const int64_t t_2_begin = t_2_index * 72;
       const int64_t t_2_size = smaller(72, T - t_2_begin);
-      const int64_t n_index = task_number_2 / tiles_of(T, 72);
+      const int64_t n_index = numbers.other;
       const int64_t n_begin = n_index * 32;
       const Scratch before_2 = scratch;
       // qr_proj
@@ -147,10 +148,11 @@ void run(const imbrex_call* call) {
   {
     Tasks tasks_2(&queues[1], worker_bytes(call->dims), call);
     for (int64_t task_number_3; (task_number_3 = tasks_2.next()) >= 0;) {
-      const int64_t t_3_index = task_number_3 % tiles_of(T, 72);
+      const TaskOfTiles numbers_2 = task_of_tiles(task_number_3, tiles_of(T, 72), 8, 3);
+      const int64_t t_3_index = numbers_2.tile;
       const int64_t t_3_begin = t_3_index * 72;
       const int64_t t_3_size = smaller(72, T - t_3_begin);
-      const int64_t n_2_index = task_number_3 / tiles_of(T, 72);
+      const int64_t n_2_index = numbers_2.other;
       const int64_t n_2_begin = n_2_index * 64;
       const Scratch before_3 = scratch;
       // kv_proj
@@ -278,10 +280,11 @@ void run(const imbrex_call* call) {
   {
     Tasks tasks_4(&queues[3], worker_bytes(call->dims), call);
     for (int64_t task_number_5; (task_number_5 = tasks_4.next()) >= 0;) {
-      const int64_t t_5_index = task_number_5 % tiles_of(T, 72);
+      const TaskOfTiles numbers_3 = task_of_tiles(task_number_5, tiles_of(T, 72), 4, 3);
+      const int64_t t_5_index = numbers_3.tile;
       const int64_t t_5_begin = t_5_index * 72;
       const int64_t t_5_size = smaller(72, T - t_5_begin);
-      const int64_t h = task_number_5 / tiles_of(T, 72);
+      const int64_t h = numbers_3.other;
       const Scratch before_5 = scratch;
       // q
       const uint64_t q_started = trace_begin(call);
