@@ -143,8 +143,17 @@ class Scheduler {
       if (target.pieces.size() == 1 && target.shape.size() == 2 && target.pieces[0].term == c.rows) return target;
     OutputPiece piece{{ir::constant(0), ir::constant(0)}, {c.row_extent, c.inner}, {1, 1}, c.rows};
     const DType dtype = terms().at(c.rows).dtype;
-    targets_.push_back({unique_name(first_input(c.rows) + "_norm"), dtype, {c.row_extent, c.inner}, {piece}, 0, -1, false});
+    // Rows divided by what a reduction over them gives are a norm of them; of anything else, the name says what it is for.
+    const std::string input = first_input(c.rows);
+    const std::string name = is_reduced(c.rows) ? input + "_norm" : "left_of_" + c.weight;
+    targets_.push_back({unique_name(name), dtype, {c.row_extent, c.inner}, {piece}, 0, -1, false});
     return targets_.back();
+  }
+
+  bool is_reduced(TermId id) {
+    const Term term = terms().at(id);
+    if (term.kind == Kind::reference && !contractions_.of(term.definition)) return true;
+    return std::any_of(term.args.begin(), term.args.end(), [&](TermId arg) { return is_reduced(arg); });
   }
 
   std::string first_input(TermId id) {
