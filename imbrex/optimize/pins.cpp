@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "imbrex/ir/visit.h"
-#include "imbrex/optimize/check_pins.h"
+#include "imbrex/optimize/check_annotations.h"
 #include "imbrex/optimize/uses.h"
 
 namespace imbrex::optimize {

@@ -223,6 +223,19 @@ TEST(CompiledKernels, AnIndexFromDataOutsideItsTensorTouchesNothing) {
     EXPECT_NE(with(row).find("indices read from data lie inside"), std::string::npos) << with(row);
 }
 
+// What a call needs beside its outputs, however many threads share it: the tensors between phases once, tiles for each.
+TEST(CompiledFront, NeedsLessThanFourMebibytesOfWorkspaceForEachThread) {
+  const CompiledKernel kernel =
+      compile(kernels::build("deepseek_v4/qkv_proj_rope", "fused", "flash", {}).program, options_for(target::best_isa()));
+  ASSERT_TRUE(kernel.lowered().is_optimized);
+  const int64_t T = 128;
+  for (const int32_t nth : {1, 2, 8}) {
+    const size_t bytes = kernel.table().workspace_bytes(&T, nth);
+    EXPECT_GT(bytes, static_cast<size_t>(T * 4096 * 2)) << "x_norm alone is larger";
+    EXPECT_LT(bytes, static_cast<size_t>(nth) * (4u << 20)) << nth << " threads";
+  }
+}
+
 // Every element type that the language has can be bound, read and written.
 TEST(CompiledKernels, TakeTensorsOfEveryType) {
   ir::Program program = ir::parse(R"(imbrex 1

@@ -1,4 +1,4 @@
-#include "imbrex/optimize/check_pins.h"
+#include "imbrex/optimize/check_annotations.h"
 
 #include <fmt/format.h>
 
