@@ -8,6 +8,8 @@
 #include <limits>
 #include <span>
 
+#include "imbrex/base/checked.h"
+
 namespace imbrex::ir {
 namespace {
 
@@ -75,6 +77,17 @@ std::string describe(const ExprPtr& e) { return fmt::format("{} {}", name_of(e->
 
 [[noreturn]] void fail(const Written& written, const char* id, std::string message, std::string hint) {
   throw UserError(Diagnostic{id, written.where, std::move(message), std::move(hint), {}});
+}
+
+// The sum or product of two extents. Where they are constants it is computed here, and has to fit.
+IndexExpr combined_extent(Op op, Index::Kind kind, const IndexExpr& a, const IndexExpr& b, const Written& written) {
+  const bool adds = kind == Index::Kind::add;
+  const auto x = constant_value(a), y = constant_value(b);
+  if (x && y && !(adds ? checked_add(*x, *y) : checked_mul(*x, *y)))
+    fail(written, "shape-mismatch",
+         fmt::format("{}: an extent of {} {} {} is more than 64 bits hold", name_of(op), *x, adds ? "+" : "*", *y),
+         "make its tiles smaller");
+  return adds ? add(a, b) : mul(a, b);
 }
 
 std::shared_ptr<Expr> node(Op op, DType dtype, IndexExpr rows, IndexExpr columns, std::vector<ExprPtr> args,
@@ -347,7 +360,8 @@ ExprPtr make_binary(Op op, ExprPtr a, ExprPtr b, const Written& written) {
       if (a->dtype != b->dtype || !same(a->rows, b->rows) || !same(a->columns, b->columns))
         fail(written, "shape-mismatch", fmt::format("interleave of {} and {}: they must be alike", describe(a), describe(b)),
              "give the even and the odd columns with the same shape and type");
-      return node(op, a->dtype, a->rows, mul(constant(2), a->columns), {a, b}, written);
+      return node(op, a->dtype, a->rows, combined_extent(op, Index::Kind::mul, constant(2), a->columns, written), {a, b},
+                  written);
     case Op::gather:
       require_dtype(op, b, {DType::int32}, written);
       if (!same(a->rows, b->rows))
@@ -379,7 +393,10 @@ ExprPtr make_matmul_acc(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, boo
 }
 
 ExprPtr make_reshape(ExprPtr x, IndexExpr rows, IndexExpr columns, const Written& written) {
-  if (!same(mul(x->rows, x->columns), mul(rows, columns)))
+  const auto elements = [&](const IndexExpr& m, const IndexExpr& n) {
+    return combined_extent(Op::reshape, Index::Kind::mul, m, n, written);
+  };
+  if (!same(elements(x->rows, x->columns), elements(rows, columns)))
     fail(written, "shape-mismatch",
          fmt::format("reshape of {} to {}: the numbers of elements are not the same", describe(x), shape_text(rows, columns)),
          "keep rows * columns");
@@ -388,7 +405,7 @@ ExprPtr make_reshape(ExprPtr x, IndexExpr rows, IndexExpr columns, const Written
 
 ExprPtr make_columns(ExprPtr x, IndexExpr begin, IndexExpr size, const Written& written) {
   const auto b = constant_value(begin), n = constant_value(size), all = constant_value(x->columns);
-  if (!b || !n || !all || *b < 0 || *n < 1 || *b + *n > *all)
+  if (!b || !n || !all || *b < 0 || *n < 1 || *n > *all || *b > *all - *n)
     fail(written, "shape-mismatch",
          fmt::format("columns {} +: {} of {}: they are not constants inside its columns", to_text(begin), to_text(size),
                      describe(x)),
@@ -401,7 +418,8 @@ ExprPtr make_columns(ExprPtr x, IndexExpr begin, IndexExpr size, const Written& 
 ExprPtr make_repeat_rows(ExprPtr x, int64_t times, const Written& written) {
   if (times < 1)
     fail(written, "shape-mismatch", fmt::format("repeat_rows of {}, {} times", describe(x), times), "repeat once or more");
-  auto e = node(Op::repeat_rows, x->dtype, mul(constant(times), x->rows), x->columns, {x}, written);
+  const IndexExpr rows = combined_extent(Op::repeat_rows, Index::Kind::mul, constant(times), x->rows, written);
+  auto e = node(Op::repeat_rows, x->dtype, rows, x->columns, {x}, written);
   e->index = constant(times);
   return e;
 }
@@ -418,7 +436,7 @@ ExprPtr make_concat(Op op, std::vector<ExprPtr> parts, const Written& written) {
       fail(
           written, "shape-mismatch", fmt::format("{} of {} and {}", name_of(op), describe(parts[0]), describe(part)),
           by_rows ? "give tiles of one type with equal numbers of columns" : "give tiles of one type with equal numbers of rows");
-    sum = add(sum, by_rows ? part->rows : part->columns);
+    sum = combined_extent(op, Index::Kind::add, sum, by_rows ? part->rows : part->columns, written);
   }
   const ExprPtr first = parts[0];
   return node(op, first->dtype, by_rows ? sum : first->rows, by_rows ? first->columns : sum, std::move(parts), written);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "imbrex/base/checked.h"
+
 namespace imbrex::prove {
 namespace {
 
@@ -69,7 +71,7 @@ IndexExpr resolve(const IndexExpr& e, const LoopsByName& loops, const Fixed& fix
 std::optional<int64_t> constant_trips(const ir::Loop& loop) {
   const auto extent = ir::constant_value(loop.extent);
   if (!extent) return std::nullopt;
-  return std::max<int64_t>(0, loop.tile > 0 ? (*extent + loop.tile - 1) / loop.tile : *extent);
+  return std::max<int64_t>(0, loop.tile > 0 ? ceil_div(*extent, loop.tile) : *extent);
 }
 
 Frame::Frame(isl_ctx* ctx, const ir::Program& program, const LoopsByName& loops, std::vector<std::string> coordinates)
