@@ -5,6 +5,7 @@
 #include "imbrex/codegen/row_loops.h"
 #include "imbrex/codegen/row_values.h"
 #include "imbrex/codegen/split.h"
+#include "imbrex/codegen/text.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::codegen {
@@ -38,7 +39,7 @@ void write_column_reduction(Lowering& lowering, const ir::Assign& assign, Writer
   else if (e.args[0]->name != assign.name)
     out.line(fmt::format("for (int64_t c = 0; c < {}; ++c) {}[c] = {}[c];", extent, result.data, data_of(lowering, e.args[0])));
 
-  const std::string row = symbols.names.fresh("row");
+  const std::string row = symbols.names.own("row");
   RowValues values(lowering, ir::is_one(operand->rows), ir::is_one(operand->rows) ? "0" : row);
   Writer begin(out.depth() + 1), loop(out.depth() + 1);
   values.row_begin = values.before_loop = &begin;
@@ -155,9 +156,9 @@ void write_tap(Lowering& lowering, const ir::Tap& tap, Writer& out) {
   std::string numbers;
   for (const std::string& each : lowering.loop_numbers) numbers += (numbers.empty() ? "" : ", ") + each;
   out.line(fmt::format("const int64_t indices[] = {{{}}};", numbers.empty() ? "0" : numbers));
-  out.line(fmt::format("call->tap(call->tap_user, \"{}\", {}, {}, {}, {}, indices, {});", tap.name, dtypes.at(variable.dtype),
-                       variable.data, lowering.symbols.text(variable.rows), lowering.symbols.text(variable.columns),
-                       lowering.loop_numbers.size()));
+  out.line(fmt::format("call->tap(call->tap_user, {}, {}, {}, {}, {}, indices, {});", literal(tap.name),
+                       dtypes.at(variable.dtype), variable.data, lowering.symbols.text(variable.rows),
+                       lowering.symbols.text(variable.columns), lowering.loop_numbers.size()));
   out.close();
 }
 
@@ -346,7 +347,7 @@ void write_scoped(Lowering& lowering, const ir::Block& block, Writer& out) {
   const bool took = lowering.scratch.took();
   std::string mark;
   if (took) {
-    mark = lowering.symbols.names.fresh("before");
+    mark = lowering.symbols.names.own("before");
     out.line(fmt::format("const Scratch {} = scratch;", mark));
   }
   out.append(body);
@@ -366,11 +367,11 @@ void write_block(Lowering& lowering, const ir::Block& block, Writer& out) {
       lowering.loop_numbers.pop_back();
       out.close();
     } else if (const auto* at = std::get_if<ir::At>(&s.node)) {
-      out.line("// " + at->name);
+      out.line("// " + comment(at->name));
       const std::string begin = lowering.symbols.names.fresh(at->name + "_started");
       out.line(fmt::format("const uint64_t {} = trace_begin(call);", begin));
       write_block(lowering, at->body, out);
-      out.line(fmt::format("trace_end(call, \"{}\", {});", at->name, begin));
+      out.line(fmt::format("trace_end(call, {}, {});", literal(at->name), begin));
     } else if (const auto* branch = std::get_if<ir::If>(&s.node)) {
       out.open("if (" + lowering.condition(branch->condition) + ")");
       write_scoped(lowering, branch->then_block, out);

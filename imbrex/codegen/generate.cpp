@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cctype>
-
 #include "imbrex/codegen/blocks.h"
 #include "imbrex/codegen/dead_values.h"
+#include "imbrex/codegen/names.h"
 #include "imbrex/codegen/split.h"
+#include "imbrex/codegen/text.h"
+#include "imbrex/ir/hash.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/assume_each_element.h"
 
@@ -28,12 +29,6 @@ const char* abi_dtype(ir::DType dtype) {
 
 const char* abi_role(ir::Role role) {
   return role == ir::Role::input ? "IMBREX_INPUT" : role == ir::Role::output ? "IMBREX_OUTPUT" : "IMBREX_INOUT";
-}
-
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (char each : text) result += each == '"' || each == '\\' ? std::string("\\") + each : std::string(1, each);
-  return result + "\"";
 }
 
 // `constant * dims[dim]`, the only form that the ABI has.
@@ -73,17 +68,17 @@ class KernelWriter {
     write_kernel_body(lowering_, body);
     Writer out;
     out.line("namespace {");
-    out.line("namespace " + symbol_ + "_kernel {");
+    out.line("namespace kernel_" + symbol_ + " {");
     out.line("using namespace imbrex::isa;");
     write_sizes(out);
     write_pack(out);
     write_run(body, out);
     write_tables(out);
     out.line("");
-    out.line("}  // namespace " + symbol_ + "_kernel");
+    out.line("}  // namespace kernel_" + symbol_);
     out.line("}  // namespace");
     out.line("");
-    out.line(fmt::format("extern \"C\" const imbrex_kernel* imbrex_kernel_{0}(void) {{ return &{0}_kernel::kernel; }}", symbol_));
+    out.line(fmt::format("extern \"C\" const imbrex_kernel* imbrex_kernel_{0}(void) {{ return &kernel_{0}::kernel; }}", symbol_));
     return out.text();
   }
 
@@ -189,7 +184,7 @@ class KernelWriter {
     out.line("");
     if (!split_.dims.empty()) {
       std::string names;
-      for (const ir::Dim& dim : split_.dims) names += (names.empty() ? "" : ", ") + quoted(dim.name);
+      for (const ir::Dim& dim : split_.dims) names += (names.empty() ? "" : ", ") + literal(dim.name);
       out.line("constexpr const char* kDimNames[] = {" + names + "};");
     }
     for (size_t i = 0; i < split_.tensors.size(); ++i) {
@@ -204,7 +199,7 @@ class KernelWriter {
       for (size_t i = 0; i < split_.tensors.size(); ++i) {
         const ir::Tensor& tensor = split_.tensors[i];
         const auto packed = lowering_.packed.find(tensor.name);
-        out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}}},", quoted(tensor.name), abi_dtype(tensor.dtype),
+        out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}}},", literal(tensor.name), abi_dtype(tensor.dtype),
                              abi_role(tensor.role), tensor.shape.size(),
                              tensor.shape.empty() ? "nullptr" : fmt::format("kShape{}", i),
                              packed == lowering_.packed.end() ? "0" : packed_bytes(packed->second)));
@@ -212,7 +207,8 @@ class KernelWriter {
       out.line("};");
     }
     out.line("constexpr imbrex_kernel kernel = {");
-    out.line(fmt::format("    IMBREX_ABI_VERSION, {}, {},", quoted(split_.name), quoted(target::name_of(lowering_.options.isa))));
+    out.line(
+        fmt::format("    IMBREX_ABI_VERSION, {}, {},", literal(split_.name), literal(target::name_of(lowering_.options.isa))));
     out.line(fmt::format("    {}, {}, {}, {},", split_.dims.size(), split_.dims.empty() ? "nullptr" : "kDimNames",
                          split_.tensors.size(), split_.tensors.empty() ? "nullptr" : "kTensors"));
     out.line(fmt::format("    workspace_bytes, {}, run}};", lowering_.packed.empty() ? "nullptr" : "pack"));
@@ -225,10 +221,10 @@ class KernelWriter {
 
 }  // namespace
 
+// Names that differ in what no identifier holds differ in a digest of it.
 std::string symbol_of(const ir::Program& program) {
-  std::string symbol;
-  for (char each : program.name) symbol += std::isalnum(static_cast<unsigned char>(each)) ? each : '_';
-  return symbol;
+  const std::string identifier = c_identifier(program.name);
+  return identifier == program.name ? identifier : identifier.substr(0, 60) + "_" + ir::sha256_hex(program.name).substr(0, 8);
 }
 
 Generated generate_many(std::span<const ir::Program> programs, const Options& options) {

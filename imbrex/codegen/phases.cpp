@@ -11,6 +11,7 @@
 
 #include "imbrex/codegen/blocks.h"
 #include "imbrex/codegen/row_groups.h"
+#include "imbrex/codegen/text.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/cost.h"
 
@@ -137,11 +138,11 @@ class Phases {
 
   void scope(const ir::At& at) {
     out_.line("");
-    out_.line("// " + at.name);
+    out_.line("// " + comment(at.name));
     const std::string begin = lowering_.symbols.names.fresh(at.name + "_started");
     out_.line(fmt::format("const uint64_t {} = trace_begin(call);", begin));
     block(at.body);
-    out_.line(fmt::format("trace_end(call, \"{}\", {});", at.name, begin));
+    out_.line(fmt::format("trace_end(call, {}, {});", literal(at.name), begin));
   }
 
   // Statements with phases inside are walked by all; others are one worker's.
@@ -179,7 +180,7 @@ class Phases {
 
   // Ends with nothing left open, so that the memory taken inside may be used again.
   void scoped(const ir::Block& body) {
-    const std::string mark = lowering_.symbols.names.fresh("before");
+    const std::string mark = lowering_.symbols.names.own("before");
     out_.line(fmt::format("const Scratch {} = shared;", mark));
     lowering_.shared.open();
     block(body);
@@ -197,7 +198,7 @@ class Phases {
     before(memory_of(statements.first(count), false));
     if (work.empty()) return count;
     out_.open("if (call->ith == 0)");
-    const std::string mark = took ? lowering_.symbols.names.fresh("before") : "";
+    const std::string mark = took ? lowering_.symbols.names.own("before") : "";
     if (took) out_.line(fmt::format("const Scratch {} = scratch;", mark));
     out_.append(work);
     if (took) out_.line(fmt::format("scratch = {};", mark));
@@ -251,17 +252,17 @@ class Phases {
       tasks += (tasks.empty() ? "" : " * ") + counts.back();
       what += (what.empty() ? "" : ", ") + loop->variable + (loop->tile ? fmt::format(" by {}", loop->tile) : "");
     }
-    for (const std::string& name : scopes) out_.line("// " + name);
+    for (const std::string& name : scopes) out_.line("// " + comment(name));
     out_.line("// parallel " + what);
     out_.open("");
-    const std::string task = symbols.names.fresh("task_number");
+    const std::string task = symbols.names.own("task_number");
     if (may_be_helped(nest)) {
-      const std::string name = symbols.names.fresh("tasks");
+      const std::string name = symbols.names.own("tasks");
       out_.line(fmt::format("Tasks {}(&queues[{}], worker_bytes(call->dims), call);", name, lowering_.queues.size()));
       out_.open(fmt::format("for (int64_t {0}; ({0} = {1}.next()) >= 0;)", task, name));
       lowering_.queues.push_back(tasks);
     } else {
-      const std::string part = symbols.names.fresh("part");
+      const std::string part = symbols.names.own("part");
       out_.line(fmt::format("const Part {} = part_of({}, call->ith, call->nth);", part, tasks));
       out_.open(fmt::format("for (int64_t {0} = {1}.begin; {0} < {1}.end; ++{0})", task, part));
     }
@@ -287,7 +288,7 @@ class Phases {
     Symbols& symbols = lowering_.symbols;
     std::string rest = task, first;
     if (nest.size() > 1 && nest[0]->tile > 0) {
-      const std::string numbers = symbols.names.fresh("numbers");
+      const std::string numbers = symbols.names.own("numbers");
       std::string others;
       for (size_t i = 1; i < counts.size(); ++i) others += (i == 1 ? "" : " * ") + counts[i];
       out_.line(fmt::format("const TaskOfTiles {} = task_of_tiles({}, {}, {}, {});", numbers, task, counts[0], others,
@@ -323,7 +324,7 @@ class Phases {
       if (!last && !is_given) rest = (rest.find(' ') == std::string::npos ? rest : "(" + rest + ")") + " / " + counts[i];
     }
     lowering_.scratch.open();
-    const std::string mark = symbols.names.fresh("before");
+    const std::string mark = symbols.names.own("before");
     out_.line(fmt::format("const Scratch {} = scratch;", mark));
     write_block(lowering_, nest.back()->body, out_);
     out_.line(fmt::format("scratch = {};", mark));

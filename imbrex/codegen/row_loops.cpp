@@ -45,7 +45,7 @@ class GroupWriter {
         work_(work),
         shared_(shared),
         one_row_(ir::is_one(group.rows) && !stores_listed_rows(group)),
-        row_(one_row_ ? "0" : symbols_.names.fresh("row")),
+        row_(one_row_ ? "0" : symbols_.names.own("row")),
         values_(lowering, one_row_, row_),
         reductions_(lowering, values_) {}
 
@@ -63,7 +63,7 @@ class GroupWriter {
       for (int stage = 0; stage < stages_; ++stage)
         write_stage(stage, fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row_, rows), work_);
     } else {
-      const std::string first = symbols_.names.fresh("first_row"), end = symbols_.names.fresh("end_row");
+      const std::string first = symbols_.names.own("first_row"), end = symbols_.names.own("end_row");
       values_.first_row = first;
       work_.open(fmt::format("for (int64_t {0} = 0; {0} < {1}; {0} += {2})", first, rows, kRowsOfStage));
       work_.line(fmt::format("const int64_t {} = smaller({}, {} + {});", end, rows, first, kRowsOfStage));

@@ -154,8 +154,9 @@ std::string RowValues::broadcast(const ExprPtr& e) {
   if (e->op == Op::constant) return all;
   const auto found = hoisted_.find(all);
   if (found != hoisted_.end()) return found->second;
-  const std::string stem = e->op == Op::variable ? e->name + "_all" : e->op == Op::load ? e->name + "_all" : "factor";
-  const std::string name = lowering_.symbols.names.fresh(stem);
+  const bool has_name = e->op == Op::variable || e->op == Op::load;
+  Names& names = lowering_.symbols.names;
+  const std::string name = has_name ? names.fresh(e->name + "_all") : names.own("factor");
   before_loop->line(fmt::format("const {} {} = {};", register_type(e->dtype), name, all));
   return hoisted_[all] = name;
 }

@@ -14,6 +14,7 @@ struct Walk {
   std::vector<Binder> binders;
   std::vector<Guard> guards;
   std::string scope;
+  size_t scope_number = 0;
   struct Named {
     std::string memory;
     std::vector<ir::IndexExpr> shape;
@@ -27,8 +28,8 @@ struct Walk {
 
   void access(const std::string& name, const std::vector<ir::Axis>& slice, bool writes, int origin) {
     const Named& named = tensors.at(name);
-    out.all.push_back(
-        {writes, &out.memories.at(named.memory), name, named.shape, slice, origin, out.all.size(), binders, guards, scope});
+    out.all.push_back({writes, &out.memories.at(named.memory), name, named.shape, slice, origin, out.all.size(), binders, guards,
+                       scope, scope_number});
   }
 
   void expressions(const ir::Statement& statement) {
@@ -78,14 +79,17 @@ struct Walk {
     if (is_outside_loops() && std::none_of(guards.begin(), guards.end(), [](const Guard& g) { return !g.assumed; }))
       out.of_dimensions.push_back(guard);
   }
-  void visit(const ir::At& node, const ir::Statement&) {
+  void visit(const ir::At& node, const ir::Statement& s) {
     const std::string outer = std::exchange(scope, node.name);
+    const size_t outer_number = std::exchange(scope_number, out.scopes.size());
+    out.scopes.push_back({node.name, s.origin});
     // Not block(): what is read or assumed inside a scope stays known after it.
     for (const ir::Statement& statement : node.body) {
       expressions(statement);
       std::visit([&](const auto& inner) { visit(inner, statement); }, statement.node);
     }
     scope = outer;
+    scope_number = outer_number;
   }
   void visit(const ir::If& node, const ir::Statement&) {
     guards.push_back({&node.condition, true, false});
@@ -119,7 +123,8 @@ std::string text_of_axis(const ir::Axis& axis, const ir::IndexExpr& extent) {
 }  // namespace
 
 Accesses accesses_of(const ir::Program& program) {
-  Walk walk{program, {}, {}, {}, {}, {}};
+  Walk walk{program, {}, {}, {}, {}, 0, {}};
+  walk.out.scopes.emplace_back();
   for (const ir::Tensor& tensor : program.tensors) walk.declare(tensor, tensor.origin);
   walk.block(program.body);
   return std::move(walk.out);

@@ -44,7 +44,8 @@ struct Access {
   size_t order = 0;             // accesses are numbered in program order; a statement's loads come before its store
   std::vector<Binder> binders;  // outermost first
   std::vector<Guard> guards;
-  std::string scope;  // the innermost `at`
+  std::string scope;        // the innermost `at`
+  size_t scope_number = 0;  // in Accesses::scopes: names need not differ
 };
 
 // A `gather` in a tile: which columns it may pick, checked like an access.
@@ -61,7 +62,13 @@ struct ParallelLoop {
   int origin = -1;
 };
 
+struct Scope {
+  std::string name;
+  int origin = -1;
+};
+
 struct Accesses {
+  std::vector<Scope> scopes;                     // every `at`, in program order; the first stands for what is outside of all
   std::map<std::string, const ir::Loop*> loops;  // by variable
   std::map<std::string, Memory> memories;        // by name, views not included
   std::deque<Access> all;                        // in program order

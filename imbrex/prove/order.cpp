@@ -4,15 +4,15 @@
 #include <isl/set.h>
 
 #include <algorithm>
+#include <set>
 
+#include "imbrex/base/utf8.h"
 #include "imbrex/prove/exchanged.h"
 #include "imbrex/prove/simplify.h"
 #include "imbrex/prove/traffic.h"
 
 namespace imbrex::prove {
 namespace {
-
-std::string scope_of(const Access& access) { return access.scope.empty() ? kOutsideScopes : access.scope; }
 
 const char* text_of(Dependence::Kind kind) {
   switch (kind) {
@@ -25,8 +25,27 @@ const char* text_of(Dependence::Kind kind) {
 
 std::string quoted(const std::string& text) {
   std::string result = "\"";
-  for (const char c : text) result += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+  for (const char c : with_visible_characters(text)) result += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
   return result + "\"";
+}
+
+// What each scope is called: its name, and what sets it apart from others of that name: its line, or else a number.
+std::vector<std::string> labels_of(const Subject& subject) {
+  const std::vector<Scope>& scopes = subject.accesses.scopes;
+  std::vector<std::string> names{kOutsideScopes}, labels;
+  for (size_t i = 1; i < scopes.size(); ++i) names.push_back(scopes[i].name);
+  std::set<std::string> taken(names.begin(), names.end());
+  for (size_t i = 0; i < names.size(); ++i) {
+    std::string label = names[i];
+    const int line = i == 0 ? 0 : subject.program.where(scopes[i].origin).line;
+    if (i > 0 && std::count(names.begin(), names.end(), label) > 1) {
+      if (line > 0) label = fmt::format("{} (line {})", names[i], line);
+      for (int number = 2; std::find(labels.begin(), labels.end(), label) != labels.end() || taken.contains(label); ++number)
+        label = fmt::format("{} #{}", names[i], number);
+    }
+    labels.push_back(label);
+  }
+  return labels;
 }
 
 // What is left of `part`, elements of `later` that `earlier` touches before it, without those that a store between the two
@@ -48,15 +67,18 @@ isl::set without_replaced(const Subject& subject, isl::set part, const Access& l
 std::vector<Dependence> dependences(const Subject& subject, const std::map<std::string, int64_t>& dims) {
   struct Found {
     Dependence dependence;
+    size_t from, to;  // numbers of scopes
     const Access* access;
     isl::set part;
     bool is_certain;  // not decided by data
   };
   std::vector<Found> found;
+  const std::vector<std::string> labels = labels_of(subject);
   const std::deque<Access>& all = subject.accesses.all;
   for (const Access& later : all)
     for (const Access& earlier : all) {
-      if (later.memory != earlier.memory || !(later.writes || earlier.writes) || scope_of(later) == scope_of(earlier)) continue;
+      if (later.memory != earlier.memory || !(later.writes || earlier.writes) || later.scope_number == earlier.scope_number)
+        continue;
       if (!subject.decided(*later.memory)) continue;
       const isl::set part =
           without_replaced(subject, preceded(subject.may(later), later, subject.may(earlier), earlier), later, earlier);
@@ -67,12 +89,16 @@ std::vector<Dependence> dependences(const Subject& subject, const std::map<std::
       const isl::set elements = by_instance(later, part);
       const bool is_certain = !depends_on_data(later) && !depends_on_data(earlier);
       const auto same = std::find_if(found.begin(), found.end(), [&](const Found& f) {
-        return f.dependence.from == scope_of(earlier) && f.dependence.to == scope_of(later) && f.dependence.kind == kind &&
+        return f.from == earlier.scope_number && f.to == later.scope_number && f.dependence.kind == kind &&
                f.access->memory == later.memory;
       });
       if (same == found.end()) {
-        found.push_back(
-            {{scope_of(earlier), scope_of(later), kind, later.memory->tensor->name, ""}, &later, elements, is_certain});
+        found.push_back({{labels[earlier.scope_number], labels[later.scope_number], kind, later.memory->tensor->name, ""},
+                         earlier.scope_number,
+                         later.scope_number,
+                         &later,
+                         elements,
+                         is_certain});
       } else {
         same->part = same->part.unite(elements).coalesce();
         same->is_certain = same->is_certain && is_certain;
@@ -93,10 +119,11 @@ std::vector<Dependence> dependences(const Subject& subject, const std::map<std::
 
 std::string graph_of_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims) {
   std::string text = fmt::format("digraph {} {{\n  node [shape=box];\n", quoted(subject.program.name));
-  std::vector<std::string> scopes;
+  const std::vector<std::string> labels = labels_of(subject);
+  std::vector<size_t> scopes;  // those that access something
   for (const Access& access : subject.accesses.all)
-    if (std::find(scopes.begin(), scopes.end(), scope_of(access)) == scopes.end()) scopes.push_back(scope_of(access));
-  for (const std::string& scope : scopes) text += fmt::format("  {};\n", quoted(scope));
+    if (std::find(scopes.begin(), scopes.end(), access.scope_number) == scopes.end()) scopes.push_back(access.scope_number);
+  for (const size_t scope : scopes) text += fmt::format("  {};\n", quoted(labels[scope]));
   for (const Dependence& d : dependences(subject, dims))
     text += fmt::format("  {} -> {} [label={}];\n", quoted(d.from), quoted(d.to),
                         quoted(fmt::format("{} {}: {} bytes", text_of(d.kind), d.tensor, d.bytes)));

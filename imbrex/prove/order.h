@@ -8,7 +8,7 @@ namespace imbrex::prove {
 
 struct Dependence {
   enum class Kind { read_after_write, write_after_read, write_after_write };
-  std::string from, to;  // scopes
+  std::string from, to;  // scopes: their names, told apart where they are alike
   Kind kind;
   std::string tensor;
   std::string bytes;  // of the elements that both touch, over all iterations: an expression over dimensions

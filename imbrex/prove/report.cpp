@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
+#include "imbrex/base/utf8.h"
 #include "imbrex/prove/prove.h"
 #include "imbrex/prove/quantity.h"
 #include "imbrex/prove/traffic.h"
@@ -13,15 +15,20 @@ namespace {
 
 std::string json_text(const std::string& text) {
   std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      result += std::string("\\") + c;
-    else if (c == '\n')
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Character character = utf8_character(std::string_view(text).substr(i));
+    const size_t length = std::max<size_t>(character.length, 1);
+    if (text[i] == '"' || text[i] == '\\')
+      result += std::string("\\") + text[i];
+    else if (text[i] == '\n')
       result += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20)
-      result += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    else if (character.length == 0)
+      result += "\\ufffd";  // JSON is UTF-8
+    else if (character.value < 0x20)
+      result += fmt::format("\\u{:04x}", character.value);
     else
-      result += c;
+      result += text.substr(i, length);
+    i += length;
   }
   return result + "\"";
 }

@@ -8,6 +8,8 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/codegen/generate.h"
+#include "imbrex/codegen/names.h"
+#include "imbrex/codegen/text.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/runtime/jit.h"
 #include "imbrex/runtime/lower.h"
@@ -16,6 +18,7 @@ namespace imbrex::runtime {
 namespace {
 
 namespace fs = std::filesystem;
+using codegen::c_identifier;
 
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -34,9 +37,9 @@ void check(const AotRequest& request) {
   if (request.isas.empty())
     throw UserError("unknown-isa", "there is no instruction set to write kernels for", "--isa scalar,avx2,avx512");
   for (const AotKernel& kernel : request.kernels)
-    if (kernel.symbol.empty() || kernel.symbol != c_identifier(kernel.symbol))
+    if (kernel.symbol.empty() || kernel.symbol != c_identifier(kernel.symbol) || codegen::is_reserved_word(kernel.symbol))
       throw UserError("bad-symbol", fmt::format("`{}` is not the name of a C function", kernel.symbol),
-                      "--symbol " + c_identifier(kernel.symbol.empty() ? "kernel" : kernel.symbol));
+                      "--symbol " + usable_symbol(kernel.symbol));
 }
 
 std::string table_function(const AotKernel& kernel, target::Isa isa) {
@@ -55,7 +58,7 @@ std::string dispatcher_source(const AotKernel& kernel, const std::vector<target:
   std::string text = fmt::format(
       "// {}: chooses the instruction set at run time.\n#include \"imbrex/runtime/abi.h\"\n"
       "#include \"imbrex/runtime/dispatch.h\"\n\nextern \"C\" {{\n",
-      kernel.description);
+      codegen::comment(kernel.description));
   for (const target::Isa isa : isas) text += fmt::format("const imbrex_kernel* {}(void);\n", table_function(kernel, isa));
   text += fmt::format(
       "\nconst imbrex_kernel* {}(const char* isa) {{\n  int forced = 0;\n"
@@ -88,7 +91,7 @@ std::string tensor_line(const ir::Tensor& tensor) {
 
 std::string kernel_declaration(const AotKernel& kernel) {
   std::vector<std::string> tensors, dims;
-  std::string text = fmt::format("\n/* {}\n", kernel.description);
+  std::string text = fmt::format("\n/* {}\n", codegen::comment(kernel.description));
   for (const ir::Tensor& tensor : kernel.program.tensors) {
     text += tensor_line(tensor);
     tensors.push_back(tensor.name);
@@ -132,10 +135,9 @@ std::string header_text(const AotRequest& request) {
 
 }  // namespace
 
-std::string c_identifier(const std::string& name) {
-  std::string text;
-  for (const char c : name) text += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  return text.empty() || std::isdigit(static_cast<unsigned char>(text[0])) != 0 ? "_" + text : text;
+std::string usable_symbol(const std::string& name) {
+  const std::string symbol = c_identifier(name.empty() ? "kernel" : name);
+  return codegen::is_reserved_word(symbol) ? symbol + "_kernel" : symbol;
 }
 
 std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
@@ -149,7 +151,7 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
     const ir::Program lowered = lower(kernel.program, {kernel.optimize, false}).program;
     for (const target::Isa isa : isas) {
       const std::string stem = table_function(kernel, isa);
-      std::string flags = "-fno-exceptions -fno-rtti -fno-math-errno\n";
+      std::string flags = "-std=c++20\n-O3\n-fno-exceptions\n-fno-rtti\n";
       for (const std::string& flag : target::compiler_flags(isa)) flags += flag + "\n";
       write_if_changed(source / (stem + ".flags"), flags);
       sources.push_back(source / (stem + ".cpp"));

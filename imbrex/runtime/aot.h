@@ -36,6 +36,6 @@ struct AotRequest {
 std::vector<std::filesystem::path> write_ahead_of_time(const AotRequest& request);
 
 // "deepseek_v4/qkv_proj_rope" -> "deepseek_v4_qkv_proj_rope"; CMake's function makes the same.
-std::string c_identifier(const std::string& name);
+std::string usable_symbol(const std::string& name);
 
 }  // namespace imbrex::runtime

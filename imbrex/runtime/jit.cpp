@@ -33,8 +33,7 @@ Diagnostic not_kept(const std::string& why) {
 }
 
 std::vector<std::string> all_flags(const JitOptions& options) {
-  std::vector<std::string> flags = {"-std=c++20",        "-fPIC",           "-shared",        "-fno-exceptions", "-fno-rtti",
-                                    "-ffp-contract=off", "-fno-math-errno", "-Wl,--as-needed"};
+  std::vector<std::string> flags = {"-std=c++20", "-fPIC", "-shared", "-fno-exceptions", "-fno-rtti", "-Wl,--as-needed"};
   if (const std::string sanitizers = IMBREX_SANITIZE; !sanitizers.empty()) {
     // Less optimized: g++ 12 takes minutes for a large kernel that it instruments at -O3.
     flags.push_back("-fsanitize=" + sanitizers);

@@ -82,7 +82,7 @@ Isa best_isa() { return supported_isas().back(); }
 
 std::vector<std::string> compiler_flags(Isa isa) {
   // Nothing here changes a result: a square root need not set errno, and no one reads the floating-point exception flags.
-  std::vector<std::string> flags = {"-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"};
+  std::vector<std::string> flags = {"-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-trapping-math"};
   if (isa == Isa::avx2) flags.insert(flags.end(), {"-mavx2", "-mfma", "-mf16c"});
   if (isa == Isa::avx512) {
     flags.insert(flags.end(), {"-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni",

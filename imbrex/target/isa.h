@@ -14,6 +14,8 @@ const char* description_of(Isa isa);  // "avx512-vnni-bf16" and the like: what s
 std::optional<Isa> isa_named(const std::string& name);
 std::vector<Isa> supported_isas();  // of this CPU and operating system, best last; asks cpuid and xgetbv only
 Isa best_isa();
-std::vector<std::string> compiler_flags(Isa isa);  // "-mavx512f", ...; always with -ffp-contract=off
+// What generated code means depends on these: "-ffp-contract=off", "-fwrapv" (index arithmetic that overflows wraps, as in the
+// interpreter), ..., "-mavx512f", ... The optimization level is left to whoever compiles.
+std::vector<std::string> compiler_flags(Isa isa);
 
 }  // namespace imbrex::target

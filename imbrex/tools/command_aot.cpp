@@ -24,7 +24,7 @@ int write(const AotOptions& options) {
   if (!subject.preset.empty()) description += ", preset " + subject.preset;
   if (!subject.variant.empty()) description += ", variant " + subject.variant;
   request.kernels.push_back(
-      {subject.program, options.symbol.empty() ? runtime::c_identifier(subject.name) : options.symbol, description});
+      {subject.program, options.symbol.empty() ? runtime::usable_symbol(subject.name) : options.symbol, description});
   request.header = options.header;
   request.directory = options.output;
   for (const auto& file : runtime::write_ahead_of_time(request)) fmt::print("{}\n", file.string());

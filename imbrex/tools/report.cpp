@@ -206,7 +206,7 @@ std::string json_of(const RunReport& report) {
     out["gb_per_s"] = report.bytes / time / 1e9;
     if (report.operations > 0) out["gop_per_s"] = report.operations / time / 1e9;
   }
-  return out.dump(2);
+  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace imbrex::tools

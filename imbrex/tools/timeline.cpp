@@ -133,7 +133,8 @@ std::string timeline_json(const ir::Program& program, const std::map<std::string
         events.push_back(slice(worker, slices[i].name, slices[i].begin_ns, slices[i].end_ns, first, args.at(slices[i].name)));
     }
   }
-  return json{{"traceEvents", events}, {"slices dropped", collector.dropped()}}.dump();
+  return json{{"traceEvents", events}, {"slices dropped", collector.dropped()}}.dump(-1, ' ', false,
+                                                                                     json::error_handler_t::replace);
 }
 
 }  // namespace imbrex::tools

@@ -33,6 +33,7 @@ TEST(BadInput, unknown_names) {
   expect_error(imbrex_command("check " + front + " --target a9"), "unknown-target", "a9");
   const TemporaryFolder folder;
   expect_error(imbrex_command("aot nn/rms_norm --symbol 2fast --output '" + folder.path() + "'"), "bad-symbol", "2fast");
+  expect_error(imbrex_command("aot nn/rms_norm --symbol int --output '" + folder.path() + "'"), "bad-symbol", "int");
   EXPECT_EQ(folder.entries(), 0u);
 }
 

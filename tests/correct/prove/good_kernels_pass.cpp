@@ -236,10 +236,37 @@ TEST(Order, WhatIsReplacedInBetweenIsNotExchanged) {
                          edge("first", "third", "reads s: 192*T bytes"), edge("second", "third", "reads s: 64*T bytes")}));
 }
 
+TEST(Order, ScopesOfOneNameAreToldApart) {
+  const auto body = [](const std::string& second) {
+    return std::string(kRows) + "  create s: f32[T, 64]\n  at \"a\" { s[:, :] = x[:, :] }\n  at \"" + second +
+           "\" { y[:, :] = s[:, :] }";
+  };
+  EXPECT_EQ(edges_of(body("b")), std::vector{edge("a", "b", "reads s: 256*T bytes")});
+  EXPECT_EQ(edges_of(body("a")), std::vector{edge("a (line 7)", "a (line 8)", "reads s: 256*T bytes")});
+  // A scope may be called what stands for the statements outside of scopes.
+  EXPECT_EQ(edges_of(std::string(kRows) +
+                     "  create s: f32[T, 64]\n  s[:, :] = x[:, :]\n  at \"(outside scopes)\" { y[:, :] = s[:, :] }")
+                .size(),
+            1u);
+  // Or anything: what the graph quotes stays one name.
+  EXPECT_EQ(edges_of(body("b\\\" = \\x0a")), std::vector{edge("a", "b\\\" = \\\\x0a", "reads s: 256*T bytes")});
+}
+
 TEST(Order, AGraphThatCannotBeDecidedIsAnError) {
   EXPECT_THROW(edges_of("  input x: f32[T, T]\n  output y: f32[T, T]\n  view v = x: [T * T]\n"
                         "  range i in 0 .. T { y[i, :] = v[i * T +: T] }"),
                UserError);
+}
+
+TEST(Report, JsonIsUtf8WhateverScopesAreCalled) {
+  const auto json = [](const std::string& name) {
+    ir::Program program =
+        ir::parse("imbrex 1\nkernel \"k\" {\n  dim T\n" + std::string(kRows) + "  at \"scope\" { y[:, :] = x[:, :] }\n}\n", "k");
+    std::get<ir::At>(program.body[0].node).name = name;
+    return prove(program).json();
+  };
+  EXPECT_NE(json("größe").find("\"größe\""), std::string::npos);
+  EXPECT_NE(json("\xff\x01\n\"").find(R"("\ufffd\u0001\n\"")"), std::string::npos) << json("\xff\x01\n\"");
 }
 
 TEST(Budget, ACheckThatRunsOutOfItIsAnError) {

@@ -4,7 +4,7 @@
 #include "imbrex/runtime/abi.h"
 
 namespace {
-namespace rms_norm_kernel {
+namespace kernel_rms_norm {
 using namespace imbrex::isa;
 
 // Bytes of the memory that all workers see.
@@ -23,57 +23,57 @@ size_t workspace_bytes(const int64_t* dims, int32_t nth) {
 
 void run(const imbrex_call* call) {
   const FloatMode float_mode;
-  const int64_t T = call->dims[0];
-  const uint16_t* const x = static_cast<const uint16_t*>(call->tensors[0].data);
-  const int64_t x_stride = call->tensors[0].strides[0];
-  const float* const w = static_cast<const float*>(call->tensors[1].data);
-  uint16_t* const y = static_cast<uint16_t*>(call->tensors[2].data);
-  const int64_t y_stride = call->tensors[2].strides[0];
+  const int64_t T_ = call->dims[0];
+  const uint16_t* const x_ = static_cast<const uint16_t*>(call->tensors[0].data);
+  const int64_t x_stride_ = call->tensors[0].strides[0];
+  const float* const w_ = static_cast<const float*>(call->tensors[1].data);
+  uint16_t* const y_ = static_cast<uint16_t*>(call->tensors[2].data);
+  const int64_t y_stride_ = call->tensors[2].strides[0];
   Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * worker_bytes(call->dims)};
-  const bool y_streams = streams_to(y, 512 * T * 2, y_stride * 2);
+  const bool y_streams_ = streams_to(y_, 512 * T_ * 2, y_stride_ * 2);
   // parallel t by 4
   {
-    const Part part = part_of(tiles_of(T, 4), call->ith, call->nth);
+    const Part part = part_of(tiles_of(T_, 4), call->ith, call->nth);
     for (int64_t task_number = part.begin; task_number < part.end; ++task_number) {
-      const int64_t t_index = task_number;
-      const int64_t t_begin = t_index * 4;
-      const int64_t t_size = smaller(4, T - t_begin);
+      const int64_t t_index_ = task_number;
+      const int64_t t_begin_ = t_index_ * 4;
+      const int64_t t_size_ = smaller(4, T_ - t_begin_);
       const Scratch before = scratch;
       // y
-      const uint64_t y_started = trace_begin(call);
-      float* const y_inv_rows = scratch.take<float>(4);
-      for (int64_t row = 0; row < t_size; ++row) {
-        const uint16_t* const x_row = x + t_begin * x_stride + row * x_stride;
-        float* const y_inv_row = y_inv_rows + row;
-        sum64 y_sum_lanes;
-        y_sum_lanes.clear();
+      const uint64_t y_started_ = trace_begin(call);
+      float* const y_inv_rows_ = scratch.take<float>(4);
+      for (int64_t row = 0; row < t_size_; ++row) {
+        const uint16_t* const x_row_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+        float* const y_inv_row_ = y_inv_rows_ + row;
+        sum64 y_sum_lanes_;
+        y_sum_lanes_.clear();
         for (int64_t group = 0; group < 512; group += 64) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
             const int64_t c = group + 16 * block;
-            y_sum_lanes.add_at(block, mul(load_bf16(x_row + c), load_bf16(x_row + c)));
+            y_sum_lanes_.add_at(block, mul(load_bf16(x_row_ + c), load_bf16(x_row_ + c)));
           }
         }
-        const float y_sum = y_sum_lanes.fold();
-        const float y_inv = div(1.0f, sqrt_(add(mul(y_sum, 0.001953125f), 1e-06f)));
-        store_f32_s(y_inv_row, y_inv);
+        const float y_sum_ = y_sum_lanes_.fold();
+        const float y_inv_ = div(1.0f, sqrt_(add(mul(y_sum_, 0.001953125f), 1e-06f)));
+        store_f32_s(y_inv_row_, y_inv_);
       }
-      for (int64_t row = 0; row < t_size; ++row) {
-        uint16_t* const y_row = y + t_begin * y_stride + row * y_stride;
-        const uint16_t* const x_row_2 = x + t_begin * x_stride + row * x_stride;
-        float* const y_inv_row_2 = y_inv_rows + row;
-        const vf y_inv_all = broadcast(load_f32_s(y_inv_row_2));
+      for (int64_t row = 0; row < t_size_; ++row) {
+        uint16_t* const y_row_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
+        const uint16_t* const x_row_2_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+        float* const y_inv_row_2_ = y_inv_rows_ + row;
+        const vf y_inv_all_ = broadcast(load_f32_s(y_inv_row_2_));
         for (int64_t pair = 0; pair < 512; pair += 32) {
-          vf_pair y_pair;
+          vf_pair y_pair_;
           #pragma GCC unroll 2
           for (int half = 0; half < 2; ++half) {
             const int64_t c = pair + 16 * half;
-            y_pair.set(half, mul(load_f32(w + c), mul(load_bf16(x_row_2 + c), y_inv_all)));
+            y_pair_.set(half, mul(load_f32(w_ + c), mul(load_bf16(x_row_2_ + c), y_inv_all_)));
           }
-          stream_bf16_rint(y_row + pair, y_pair, y_streams);
+          stream_bf16_rint(y_row_ + pair, y_pair_, y_streams_);
         }
       }
-      trace_end(call, "y", y_started);
+      trace_end(call, "y", y_started_);
       scratch = before;
     }
   }
@@ -94,7 +94,7 @@ constexpr imbrex_kernel kernel = {
     1, kDimNames, 3, kTensors,
     workspace_bytes, nullptr, run};
 
-}  // namespace rms_norm_kernel
+}  // namespace kernel_rms_norm
 }  // namespace
 
-extern "C" const imbrex_kernel* imbrex_kernel_rms_norm(void) { return &rms_norm_kernel::kernel; }
+extern "C" const imbrex_kernel* imbrex_kernel_rms_norm(void) { return &kernel_rms_norm::kernel; }
