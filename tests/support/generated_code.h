@@ -3,7 +3,9 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <barrier>
 #include <cstdlib>
 #include <cstring>
@@ -70,30 +72,45 @@ class GeneratedCode {
   std::string error_;
 };
 
-// Memory between guard bytes, 64-byte aligned.
+// Memory, 64-byte aligned, with guard bytes before it and up to the next 64 bytes after it, then a page that no one may touch.
 class Guarded {
  public:
   explicit Guarded(size_t bytes, unsigned char fill = 0xa5)
       : bytes_(bytes),
-        memory_(static_cast<unsigned char*>(std::aligned_alloc(64, (bytes + 2 * kGuard + 63) / 64 * 64)), std::free) {
-    std::memset(memory_.get(), 0x5c, (bytes + 2 * kGuard + 63) / 64 * 64);
+        inside_(round_up(bytes + kGuard + kAlignment, kPage)),
+        memory_(map(inside_ + 2 * kPage), Unmap{inside_ + 2 * kPage}) {
+    mprotect(memory_.get() + kPage, inside_, PROT_READ | PROT_WRITE);
+    std::memset(memory_.get() + kPage, 0x5c, inside_);
     std::memset(data(), fill, bytes);
     if (!__asan_poison_memory_region || bytes == 0) return;
-    __asan_poison_memory_region(memory_.get(), kGuard);
-    __asan_poison_memory_region(data() + bytes, kGuard);
+    __asan_poison_memory_region(data() - kGuard, kGuard);
+    __asan_poison_memory_region(data() + bytes, static_cast<size_t>(end() - data()) - bytes);
   }
-  unsigned char* data() const { return memory_.get() + kGuard; }
+  unsigned char* data() const { return memory_.get() + kPage + (inside_ - bytes_) / kAlignment * kAlignment; }
   bool is_intact() const {
-    if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(memory_.get(), bytes_ + 2 * kGuard);
-    for (size_t i = 0; i < kGuard; ++i)
-      if (memory_.get()[i] != 0x5c || memory_.get()[kGuard + bytes_ + i] != 0x5c) return false;
-    return true;
+    if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(memory_.get() + kPage, inside_);
+    const auto is_guard = [](unsigned char byte) { return byte == 0x5c; };
+    return std::all_of(memory_.get() + kPage, data(), is_guard) && std::all_of(data() + bytes_, end(), is_guard);
   }
 
  private:
-  static constexpr size_t kGuard = 256;
-  size_t bytes_;
-  std::unique_ptr<unsigned char, void (*)(void*)> memory_;
+  static constexpr size_t kGuard = 256, kPage = 4096, kAlignment = 64;
+  unsigned char* end() const { return memory_.get() + kPage + inside_; }
+  static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+  static unsigned char* map(size_t bytes) {
+    void* memory = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(memory != MAP_FAILED, "there is memory for a test");
+    return static_cast<unsigned char*>(memory);
+  }
+  struct Unmap {
+    size_t bytes;
+    void operator()(unsigned char* memory) const {
+      if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(memory, bytes);
+      munmap(memory, bytes);
+    }
+  };
+  size_t bytes_, inside_;
+  std::unique_ptr<unsigned char, Unmap> memory_;
 };
 
 using Tensors = std::map<std::string, Array>;

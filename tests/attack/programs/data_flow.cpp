@@ -1,0 +1,201 @@
+// Data flow: stages over temporaries, some rewritten in place, some read before or between writes, with carries and conditions.
+// Most are right; what a stage reads may be hurt.
+#include "attack.h"
+
+namespace imbrex::attack {
+namespace {
+
+constexpr int64_t kTiles[] = {1, 2, 3, 4, 8, 16};
+constexpr const char* kLoops[] = {"parallel", "parallel", "range"};
+
+class Stages {
+ public:
+  explicit Stages(Writer& w) : w_(w), c_(w.pick(std::array{4, 6, 8, 16})) {
+    w_.declare("dim T typical 16");
+    w_.declare("input x: f32[T, {}]", c_);
+    w_.declare("input w: f32[{0}, {0}]", c_);
+    readable_ = {"x"};
+    if (w_.random.chance(50)) {
+      w_.declare("inout z: f32[T, {}]", c_);
+      readable_.push_back("z");
+      writable_.push_back("z");
+    }
+    for (int64_t k = w_.random.between(0, 3); k > 0; --k) {
+      writable_.push_back(w_.fresh("s"));
+      w_.line("create {}: f32[T, {}]", writable_.back(), c_);
+    }
+  }
+  void write() {
+    for (int64_t k = w_.random.between(1, 5); k > 0; --k) stage(pick_target());
+    for (int64_t k = w_.random.between(1, 3); k > 0; --k) {
+      const std::string y = w_.fresh("y");
+      w_.declare("output {}: f32[T, {}]", y, c_);
+      stage(y);
+    }
+  }
+
+ private:
+  std::string pick_target() { return writable_.empty() ? "" : w_.pick(writable_); }
+  std::string source() { return w_.pick(readable_); }
+  void store(const std::string& to, const std::string& rows, const std::string& value) {
+    if (w_.keeps()) w_.line("{}[{}, :] = {}", to, rows, value);
+  }
+
+  // Rows `t` of something readable.
+  std::string load(const std::string& rows) { return fmt::format("{}[{}, :]", source(), rows); }
+  std::string value(const std::string& t) {
+    switch (w_.random.below(9)) {
+      case 0: return load(t) + " + " + load(t);
+      case 1: return load(t) + " * rsqrt(row_sum(" + load(t) + " * " + load(t) + ") + 1.0)";
+      case 2: return "select(gt(" + load(t) + ", 0.0), " + load(t) + ", -0.0)";
+      case 3: return "matmul(" + load(t) + ", w[:, :])";
+      case 4: return fmt::format("exp({0} - row_max({0}))", load(t));
+      case 5: return fmt::format("interleave(odd({0}), even({0}))", load(t));
+      case 6: return fmt::format("concat_columns(columns({0}, {1}, {1}), columns({0}, 0, {1}))", load(t), c_ / 2);
+      case 7: return "-" + load(t);
+      default: return load(t) + " * 2.0";
+    }
+  }
+
+  void stage(const std::string& to) {
+    if (to.empty()) return;
+    constexpr void (Stages::*kForms[])(const std::string&) = {
+        &Stages::over_rows, &Stages::whole,  &Stages::chained,    &Stages::column_parts,    &Stages::conditional, &Stages::summed,
+        &Stages::product,   &Stages::online, &Stages::neighbours, &Stages::private_scratch, &Stages::carried_rows};
+    (this->*w_.pick(kForms))(to);
+    if (std::find(readable_.begin(), readable_.end(), to) == readable_.end() && w_.keeps()) readable_.push_back(to);
+  }
+  std::string open_rows(bool scope = true) {
+    const std::string t = w_.fresh("t");
+    w_.open("{} {} in tiles(T, {})", w_.pick(kLoops), t, w_.tile(w_.pick(kTiles)));
+    if (scope) {
+      has_scope_ = w_.random.chance(60);
+      if (has_scope_) w_.open("at \"{}\"", w_.fresh("scope"));
+    }
+    return t;
+  }
+  void close_rows() {
+    if (has_scope_) w_.close();
+    has_scope_ = false;
+    w_.close();
+  }
+
+  void over_rows(const std::string& to) {
+    const std::string t = open_rows();
+    store(to, t, value(t));
+    close_rows();
+  }
+  void whole(const std::string& to) { store(to, ":", value(":")); }
+  // A chain of stores and loads of the same rows.
+  void chained(const std::string& to) {
+    const std::string t = open_rows();
+    store(to, t, value(t));
+    for (int64_t k = w_.random.between(1, 3); k > 0; --k)
+      store(to, t, fmt::format("{}[{}, :] * 0.5 + {}", to, w_.either(t, t + ".begin +: " + t + ".size"), load(t)));
+    close_rows();
+  }
+  void column_parts(const std::string& to) {
+    const std::string t = open_rows();
+    const int64_t half = c_ / 2;
+    const std::string from = source();
+    for (const auto& [a, b] : {std::pair{int64_t{0}, half}, {half, int64_t{0}}})
+      if (w_.keeps())
+        w_.line("{}[{}, {} +: {}] = {}[{}, {} +: {}] + 1.0", to, t, w_.off(std::to_string(a)), half, from, t, b, half);
+    close_rows();
+  }
+  void conditional(const std::string& to) {
+    const std::string t = open_rows();
+    const std::string when = w_.pick(std::array<std::string, 4>{t + ".index == 0", "T > 5", t + ".begin + 2 < T", "T % 2 == 0"});
+    w_.open("if {}", when);
+    store(to, t, value(t));
+    if (w_.random.chance(80)) {
+      w_.otherwise();
+      store(to, t, value(t));
+    }
+    w_.close();
+    close_rows();
+  }
+  // A sum over chunks of columns.
+  void summed(const std::string& to) {
+    const std::string from = source(), t = open_rows(), k = w_.fresh("k"), sum = w_.fresh("a");
+    w_.line("let {} = full(f32, [{}.size, 1], {})", sum, t, w_.either("0.0", "-0.0"));
+    w_.open("range {} in tiles({}, {})", k, w_.off(std::to_string(c_)), w_.pick(std::array{1, 2, 3, 4}));
+    w_.line("{0} = row_sum_acc({0}, {1}[{2}, {3}])", sum, from, t, w_.either(k, "0 +: " + k + ".size"));
+    w_.close();
+    store(to, t, fmt::format("{}[{}, :] / ({} + 1.0)", from, t, w_.either(sum, "row_sum(" + from + "[" + t + ", :])")));
+    close_rows();
+  }
+  // A product over chunks of k.
+  void product(const std::string& to) {
+    const std::string from = source(), t = open_rows(), k = w_.fresh("k"), sum = w_.fresh("a");
+    w_.line("let {} = full(f32, [{}.size, {}], 0.0)", sum, t, c_);
+    w_.open("{} {} in tiles({}, {})", w_.pick(std::array{"range", "pipeline(2)"}), k, c_, w_.tile(w_.pick(std::array{2, 4, 3})));
+    w_.line("{0} = matmul_acc({0}, {1}[{2}, {3}], w[{4}, :])", sum, from, t, k,
+            w_.either(k, w_.off(k + ".begin") + " +: " + k + ".size"));
+    w_.close();
+    store(to, t, sum);
+    close_rows();
+  }
+  // A running maximum and sum, as in an online softmax.
+  void online(const std::string& to) {
+    const std::string from = source(), t = open_rows(), c = w_.fresh("c"), d = w_.fresh("d");
+    const std::string most = w_.fresh("m"), sum = w_.fresh("a"), now = w_.fresh("n");
+    const int tile = w_.pick(std::array{1, 2, 4});
+    w_.line("let {} = full(f32, [{}.size, 1], -inf)", most, t);
+    w_.line("let {} = full(f32, [{}.size, 1], 0.0)", sum, t);
+    w_.open("range {} in tiles({}, {})", c, c_, tile);
+    w_.line("let {} = max({}, row_max({}[{}, {}]))", now, most, from, t, c);
+    const std::string add =
+        fmt::format("{0} = {0} * exp({1} - {2}) + row_sum(exp({3}[{4}, {5}] - {2}))", sum, most, now, from, t, c);
+    const std::string step = fmt::format("{} = {}", most, now);
+    w_.line("{}", w_.either(add, step));
+    w_.line("{}", w_.either(step, add));
+    w_.close();
+    w_.open("range {} in tiles({}, {})", d, c_, w_.tile(tile));
+    w_.line("{}[{}, {}] = exp({}[{}, {}] - {}) / {}", to, t, d, from, t, d, most, sum);
+    w_.close();
+    close_rows();
+  }
+  // Reads rows that other iterations of a stage wrote.
+  void neighbours(const std::string& to) {
+    const std::string from = w_.random.chance(25) ? to : source(), i = w_.fresh("i");
+    w_.open("{} {} in 0 .. T", w_.pick(kLoops), i);
+    constexpr const char* kRows[] = {"max({} - 1, 0)", "min({} + 1, T - 1)", "T - 1 - {}", "{} // 2", "({} + 1) % T"};
+    store(to, i, fmt::format("{}[{}, :] + 1.0", from, w_.off(fmt::format(fmt::runtime(w_.pick(kRows)), i))));
+    w_.close();
+  }
+  void private_scratch(const std::string& to) {
+    const std::string s = w_.fresh("p");
+    const bool outside = w_.random.chance(15);
+    const std::string t = [&] {
+      if (outside) w_.line("create {}: f32[16, {}]", s, c_);
+      return open_rows(false);
+    }();
+    if (!outside) w_.line("create {}: f32[{}.size, {}]", s, t, c_);
+    const std::string part = outside ? fmt::format("0 +: {}.size", t) : ":";
+    if (w_.keeps()) w_.line("{}[{}, :] = {}", s, part, value(t));
+    w_.line("{0}[{1}, {2} +: 2] = {0}[{1}, {3} +: 2] * 3.0", s, part, w_.off("0"), w_.off("2"));
+    store(to, t, fmt::format("{}[{}, :]", s, part));
+    w_.close();
+  }
+  // A row that each iteration hands to the next.
+  void carried_rows(const std::string& to) {
+    const std::string from = source(), i = w_.fresh("i"), carry = w_.fresh("a");
+    w_.line("let {} = {}", carry, w_.either(fmt::format("full(f32, [1, {}], 0.0)", c_), from + "[T - 1, :]"));
+    w_.open("{} {} in 0 .. T", w_.either("range", "parallel"), i);
+    store(to, i, carry);
+    w_.line("{0} = {0} * 0.5 + {1}[{2}, :]", carry, from, w_.off(i));
+    w_.close();
+  }
+
+  Writer& w_;
+  int64_t c_;
+  bool has_scope_ = false;
+  std::vector<std::string> readable_, writable_;
+};
+
+}  // namespace
+
+void write_data_flow(Writer& w) { Stages(w).write(); }
+
+}  // namespace imbrex::attack

@@ -1,0 +1,235 @@
+#include "judge.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "data.h"
+#include "imbrex/codegen/generate.h"
+#include "imbrex/interpret/interpreter.h"
+#include "imbrex/ir/parse.h"
+#include "imbrex/ir/print.h"
+#include "imbrex/ir/verify.h"
+#include "imbrex/prove/prove.h"
+#include "imbrex/runtime/lower.h"
+#include "support/generated_code.h"
+
+namespace imbrex::attack {
+namespace {
+
+constexpr size_t kSizes = 7, kDataOfEach = 4, kRunsKept = 3;
+constexpr int kSearches = 80;
+constexpr size_t kMostWorkspace = size_t{1} << 26;
+
+std::string sizes_text(const Dims& dims) {
+  std::string text;
+  for (const auto& [name, size] : dims) text += fmt::format(" {}={}", name, size);
+  return text;
+}
+
+std::string data_text(const ir::Program& program, const Tensors& tensors) {
+  std::string text;
+  for (const ir::Tensor& tensor : program.tensors) {
+    if (tensor.dtype != DType::int32 || tensor.role == ir::Role::output) continue;
+    const Array& array = tensors.at(tensor.name);
+    text += "\n  " + tensor.name + " =";
+    for (int64_t k = 0; k < std::min<int64_t>(array.size(), 40); ++k) text += fmt::format(" {}", array.as<int32_t>()[k]);
+  }
+  return text;
+}
+
+// How a run of the interpreter's checked mode ended.
+struct Ending {
+  enum class Kind : uint8_t { done, not_allowed, too_large, fault } kind = Kind::done;
+  std::string id, message;
+};
+
+Ending run_checked(const ir::Program& program, const Dims& dims, Tensors& tensors) {
+  interpret::Options options;
+  options.checked = true;
+  try {
+    interpret::run(program, dims, tensors, options);
+    return {};
+  } catch (const interpret::Fault& fault) {
+    const Diagnostic& what = fault.diagnostics().at(0);
+    const Ending::Kind kind = what.id == "assumption-failed" ? Ending::Kind::not_allowed
+                              : what.id == "tile-too-large"  ? Ending::Kind::too_large
+                                                             : Ending::Kind::fault;
+    return {kind, what.id, fault.what()};
+  } catch (const std::bad_alloc&) {
+    return {Ending::Kind::too_large, "", ""};
+  }
+}
+
+bool is_about_memory(const std::string& id) {
+  return id == "out-of-bounds" || id == "uninitialised-read" || id == "output-not-written" || id == "parallel-conflict";
+}
+
+// The sizes that a message shows; those that it leaves out do not matter.
+Dims sizes_in(const ir::Program& program, const std::string& message, int64_t otherwise) {
+  Dims dims;
+  for (const ir::Dim& dim : program.dims) {
+    std::smatch found;
+    const bool is_shown = std::regex_search(message, found, std::regex("\\b" + dim.name + "=([0-9]{1,18})\\b"));
+    dims[dim.name] = is_shown ? std::stoll(found[1]) : std::min(otherwise, dim.max.value_or(otherwise));
+  }
+  return dims;
+}
+
+// Looks for the fault that a refusal foretells.
+enum class Found : uint8_t { fault, none, untried };
+Found find_fault(const ir::Program& program, const Diagnostic& error, uint64_t seed) {
+  const std::vector<int64_t> numbers = numbers_in(error.message + ir::print(program));
+  test::Random random(seed);
+  Found found = Found::untried;
+  for (const int64_t otherwise : {3, 1, 17}) {
+    const Dims dims = sizes_in(program, error.message, otherwise);
+    if (!is_small(program, dims)) continue;
+    for (int tries = reads_integers(program) ? kSearches : 1; tries > 0; --tries) {
+      Tensors tensors = draw_data(program, dims, numbers, random);
+      const Ending ending = run_checked(program, dims, tensors);
+      if (ending.kind == Ending::Kind::fault) return Found::fault;
+      if (ending.kind != Ending::Kind::too_large) found = Found::none;
+    }
+  }
+  return found;
+}
+
+std::vector<Diagnostic> errors_of(const prove::Report& report) {
+  std::vector<Diagnostic> errors = report.diagnostics;
+  std::erase_if(errors, [](const Diagnostic& diagnostic) { return diagnostic.is_warning; });
+  return errors;
+}
+
+void judge_refused(Judged& judged, const ir::Program& program, const std::vector<Diagnostic>& errors, uint64_t seed) {
+  bool is_refuted = false;
+  for (const Diagnostic& error : errors) {
+    if (!is_about_memory(error.id)) continue;
+    is_refuted = true;
+    switch (find_fault(program, error, seed)) {
+      case Found::fault: ++judged.counts.counterexamples; break;
+      case Found::untried: ++judged.counts.untried; break;
+      case Found::none: judged.failure = {"untrue counterexample: " + error.id, render(error)}; return;
+    }
+  }
+  ++(is_refuted ? judged.counts.refused : judged.counts.undecided);
+}
+
+// Runs a proven program; keeps runs for the kernels made of it.
+void run_proven(Judged& judged, const ir::Program& program, uint64_t seed) {
+  const std::vector<int64_t> numbers = numbers_in(ir::print(program));
+  test::Random random(seed);
+  std::vector<Run> runs;
+  for (const Dims& dims : sizes_to_try(program, kSizes, seed)) {
+    for (size_t tries = 0; tries < (reads_integers(program) ? kDataOfEach : 1); ++tries) {
+      Run run{dims, draw_data(program, dims, numbers, random), {}};
+      run.expected = run.inputs;
+      const Ending ending = run_checked(program, dims, run.expected);
+      if (ending.kind == Ending::Kind::fault) {
+        judged.failure = {"proven, yet " + ending.id, sizes_text(dims) + data_text(program, run.inputs) + "\n" + ending.message};
+        return;
+      }
+      if (ending.kind != Ending::Kind::done) continue;
+      ++judged.counts.runs;
+      runs.push_back(std::move(run));
+    }
+  }
+  while (!runs.empty() && judged.runs.size() < kRunsKept) {
+    const auto at = runs.begin() + random.below(static_cast<int64_t>(runs.size()));
+    judged.runs.push_back(std::move(*at));
+    runs.erase(at);
+  }
+}
+
+// The same bits from what the optimizer made, interpreted.
+void run_lowered(Judged& judged, const ir::Program& program, const char* how) {
+  for (const Run& run : judged.runs) {
+    Tensors actual = run.inputs;
+    const Ending ending = run_checked(program, run.dims, actual);
+    std::string wrong = ending.kind == Ending::Kind::done ? "" : ending.message;
+    for (const auto& [name, expected] : run.expected)
+      if (const auto difference = wrong.empty() ? test::first_difference(actual.at(name), expected) : std::nullopt)
+        wrong = name + *difference;
+    if (wrong.empty()) continue;
+    judged.failure = {fmt::format("{}, interpreted: {}", how, ending.kind == Ending::Kind::done ? "other bits" : ending.id),
+                      sizes_text(run.dims) + data_text(program, run.inputs) + "\n" + wrong + "\n" + ir::print(program)};
+    return;
+  }
+}
+
+std::string first_id(const UserError& error) { return error.diagnostics().empty() ? "" : error.diagnostics()[0].id; }
+
+void lower(Judged& judged, const ir::Program& program, const std::function<void(Phase)>& enter) {
+  for (const bool optimized : {true, false}) {
+    const char* how = optimized ? "optimized" : "as written";
+    try {
+      enter(Phase::lower);
+      ir::Program lowered = runtime::lower(program, {.optimize = optimized, .taps = false, .prove = false, .cache = {}}).program;
+      if (!judged.kernels.empty() && ir::print(lowered) == ir::print(judged.kernels[0])) return;
+      ir::verify_or_throw(lowered);
+      enter(Phase::interpret);
+      run_lowered(judged, lowered, how);
+      if (judged.failure) return;
+      enter(Phase::generate);
+      codegen::generate(lowered, {target::Isa::scalar, false});
+      judged.kernels.push_back(std::move(lowered));
+    } catch (const UserError& error) {
+      judged.failure = {fmt::format("{}: {}", how, first_id(error)), error.what()};
+      return;
+    }
+  }
+  judged.kernels[1].name += "_as_written";  // for a symbol of its own
+}
+
+}  // namespace
+
+Judged judge(const Case& of, const std::string& name, const std::function<void(Phase)>& enter) {
+  Judged judged;
+  judged.counts.programs = 1;
+  try {
+    ir::Program program;
+    std::vector<Diagnostic> errors;
+    enter(Phase::parse);
+    try {
+      program = ir::parse(of.text, "attack.tile");
+      ir::verify_or_throw(program);
+      enter(Phase::prove);
+      errors = errors_of(prove::prove(program));
+    } catch (const UserError& error) {
+      judged.counts.invalid = 1;
+      if (of.is_right) judged.failure = {"right, but " + first_id(error), error.what()};
+      if (first_id(error).empty()) judged.failure = {"an error without an id", error.what()};
+      return judged;
+    }
+    if (!errors.empty()) {
+      enter(Phase::search);
+      judge_refused(judged, program, errors, of.seed);
+      if (of.is_right && judged.counts.refused > 0) judged.failure = {"right, but " + errors[0].id, render(errors[0])};
+      return judged;
+    }
+    judged.counts.proven = 1;
+    enter(Phase::interpret);
+    run_proven(judged, program, of.seed);
+    if (judged.failure) return judged;
+    program.name = name + program.name;
+    lower(judged, program, enter);
+  } catch (const std::exception& error) {
+    judged.failure = {fmt::format("exception: {}", error.what()).substr(0, 100), error.what()};
+  }
+  return judged;
+}
+
+std::optional<Failure> judge_kernel(const ir::Program& program, const imbrex_kernel* kernel, const std::vector<Run>& runs) {
+  if (!kernel) return Failure{"no kernel of that name", program.name};
+  for (const Run& run : runs)
+    for (const int threads : {1, 2, 3}) {
+      std::vector<int64_t> dims;
+      for (const ir::Dim& dim : program.dims) dims.push_back(run.dims.at(dim.name));
+      if (kernel->workspace_bytes(dims.data(), threads) > kMostWorkspace) continue;
+      const auto difference =
+          test::difference_between(run.expected, program, kernel, run.dims, run.inputs, threads, threads % 2 * 3);
+      if (difference) return Failure{"compiled: other bits", data_text(program, run.inputs) + "\n" + *difference};
+    }
+  return std::nullopt;
+}
+
+}  // namespace imbrex::attack
