@@ -7,6 +7,7 @@
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/access.h"
 #include "imbrex/prove/affine.h"
+#include "imbrex/prove/traffic.h"
 
 namespace imbrex::prove {
 namespace {
@@ -14,45 +15,13 @@ namespace {
 using ir::IndexExpr;
 using target::MemoryKind;
 
-// The largest value over all iterations: spans are full, and what else depends on a loop is largest in its first or last
-// iteration.
-IndexExpr worst(const IndexExpr& e, const LoopsByName& loops, const TileSizes& tiles) {
-  const auto tile_of = [&](const ir::Loop& loop) {
-    const auto other = tiles.find(loop.variable);
-    return other == tiles.end() ? loop.tile : other->second;
-  };
-  IndexExpr result = ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
-    const auto found = loops.find(leaf.name);
-    if (found == loops.end() || leaf.kind != ir::Index::Kind::span_size) return std::nullopt;
-    const IndexExpr extent = worst(found->second->extent, loops, tiles);
-    const IndexExpr tile = ir::constant(tile_of(*found->second));
-    return ir::same(extent, tile) ? extent : ir::min(tile, extent);
-  });
-  for (const std::string& name : ir::names_in(result)) {
-    const auto found = loops.find(name);
-    if (found == loops.end()) continue;
-    const ir::Loop& loop = *found->second;
-    const auto in_iteration = [&](const IndexExpr& number) {
-      return ir::substitute(result, [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
-        if (leaf.name != name) return std::nullopt;
-        if (loop.tile == 0) return ir::add(loop.begin, number);
-        return leaf.kind == ir::Index::Kind::span_index ? number
-                                                        : ir::add(loop.begin, ir::mul(number, ir::constant(tile_of(loop))));
-      });
-    };
-    const IndexExpr first = in_iteration(ir::constant(0)), last = in_iteration(ir::sub(trips(loop), ir::constant(1)));
-    result = worst(ir::same(first, last) ? first : ir::max(first, last), loops, tiles);
-  }
-  return result;
-}
-
 struct Tracker {
   const target::Machine& machine;
   const CubeTiles& cube;
-  ScopeBuffers& scope;
+  ProgramBuffers out;
   struct Variable {
     size_t buffer;
-    size_t depth;
+    size_t depth;  // loops around its declaration
   };
   std::map<std::string, Variable> variables;
   struct OpenLoop {
@@ -61,20 +30,41 @@ struct Tracker {
   };
   std::vector<OpenLoop> open;
   std::map<std::string, size_t> copies_of;  // in the memory of the other kind of unit
+  std::vector<size_t> open_scopes;
+  std::vector<const ir::Loop*> loops_around;
+  Place here;
+  std::optional<size_t> place;  // of `here`; none since it changed
+
+  Tracker(const target::Machine& machine, const CubeTiles& cube) : machine(machine), cube(cube) { count_step(); }
+
+  int step() const { return static_cast<int>(out.place_of_step.size()) - 1; }
+  void count_step() {
+    if (!place) {
+      place = out.places.size();
+      out.places.push_back(here);
+    }
+    out.place_of_step.push_back(*place);
+    out.is_in_scope.push_back(!open_scopes.empty());
+  }
 
   int64_t copies() const { return open.empty() ? 1 : open.back().copies; }
 
   size_t allocate(const ir::Expr& e, MemoryKind memory, const std::string& name, int origin) {
     Buffer buffer;
     buffer.name = name, buffer.memory = memory, buffer.dtype = e.dtype, buffer.rows = e.rows, buffer.columns = e.columns;
-    buffer.copies = copies(), buffer.first = buffer.last = scope.steps, buffer.origin = e.origin >= 0 ? e.origin : origin;
-    scope.buffers.push_back(buffer);
-    return scope.buffers.size() - 1;
+    buffer.copies = copies(), buffer.first = buffer.last = step(), buffer.origin = e.origin >= 0 ? e.origin : origin;
+    out.buffers.push_back(buffer);
+    return out.buffers.size() - 1;
   }
 
   void use(const std::string& variable) {
     const auto found = variables.find(variable);
-    if (found != variables.end()) scope.buffers[found->second.buffer].last = scope.steps;
+    if (found != variables.end()) out.buffers[found->second.buffer].last = step();
+  }
+
+  void use_tiles_of(const std::vector<ir::Axis>& slice) {
+    for (const ir::Axis& axis : slice)
+      if (axis.kind == ir::Axis::Kind::by) use(axis.tile);
   }
 
   int64_t half_of(MemoryKind kind) const {
@@ -83,8 +73,9 @@ struct Tracker {
     return 0;
   }
 
-  // Evaluates; returns the buffer of a value that no variable holds.
-  std::optional<size_t> value(const ir::ExprPtr& e, int origin, bool for_cube = false) {
+  // Evaluates; returns the buffer of a value that no variable holds. A sum or product that continues the variable `into` is added
+  // to in place.
+  std::optional<size_t> value(const ir::ExprPtr& e, int origin, bool for_cube = false, const std::string& into = {}) {
     if (e->op == ir::Op::variable) {
       use(e->name);
       return std::nullopt;
@@ -93,34 +84,36 @@ struct Tracker {
       return std::nullopt;
     std::vector<std::optional<size_t>> args;
     for (size_t i = 0; i < e->args.size(); ++i) args.push_back(value(e->args[i], origin, is_cube_operand(*e, i)));
-    ++scope.steps;
+    count_step();
     for (const ir::ExprPtr& arg : e->args)
       if (arg->op == ir::Op::variable) use(arg->name);
     for (const auto& arg : args)
-      if (arg) scope.buffers[*arg].last = scope.steps;
+      if (arg) out.buffers[*arg].last = step();
+    if (e->op == ir::Op::load) use_tiles_of(e->slice);
     moves(*e, origin);
     if (e->op == ir::Op::reshape) return args[0];
     const bool in_place = e->op == ir::Op::matmul_acc || e->op == ir::Op::row_sum_acc || e->op == ir::Op::col_sum_acc;
-    if (in_place) return args[0];
-    const bool product = e->op == ir::Op::matmul;
+    if (in_place && (args[0] || e->args[0]->name == into)) return args[0];
+    const bool product = e->op == ir::Op::matmul || e->op == ir::Op::matmul_acc;
     const MemoryKind memory = product ? MemoryKind::acc : for_cube && e->op == ir::Op::load ? MemoryKind::mat : MemoryKind::vec;
     const std::string name =
         e->op == ir::Op::load ? "the load of " + e->name : fmt::format("the result of {}", ir::name_of(e->op));
     return allocate(*e, memory, name, origin);
   }
 
+  // A variable that is loaded to where products take it from.
+  bool is_in_mat(const ir::Expr& e) const { return e.op == ir::Op::variable && cube.is_loaded(e.name) && cube.is_factor(e.name); }
+
   // Copies that an operation needs between memories: factors of products, and products taken by vector operations.
   void moves(const ir::Expr& e, int origin) {
     for (size_t i = 0; i < e.args.size(); ++i) {
       const ir::Expr& arg = *e.args[i];
       if (is_cube_operand(e, i)) {
-        const bool in_mat =
-            arg.op == ir::Op::load || (arg.op == ir::Op::variable && cube.is_loaded(arg.name) && cube.is_factor(arg.name));
-        if (!in_mat) copy(arg, MemoryKind::mat, origin);
+        if (arg.op != ir::Op::load && !is_in_mat(arg)) copy(arg, MemoryKind::mat, origin);
         const bool left = i == (e.op == ir::Op::matmul ? 0u : 1u);
         const size_t piece = allocate(arg, left ? MemoryKind::left : MemoryKind::right, factor_name(arg), origin);
-        scope.buffers[piece].most_bytes = half_of(left ? MemoryKind::left : MemoryKind::right);
-      } else if (cube.holds(arg) && e.op != ir::Op::matmul_acc) {
+        out.buffers[piece].most_bytes = half_of(left ? MemoryKind::left : MemoryKind::right);
+      } else if (is_in_mat(arg) || (cube.holds(arg) && e.op != ir::Op::matmul_acc)) {
         copy(arg, MemoryKind::vec, origin);
       }
     }
@@ -136,7 +129,7 @@ struct Tracker {
     if (known == copies_of.end())
       copies_of[e.name] = allocate(e, memory, factor_name(e), origin);
     else
-      scope.buffers[known->second].last = scope.steps;
+      out.buffers[known->second].last = step();
   }
 
   static std::string factor_name(const ir::Expr& e) {
@@ -145,11 +138,11 @@ struct Tracker {
 
   void assign(const ir::Assign& node, int origin) {
     const bool factor = cube.is_loaded(node.name) && cube.is_factor(node.name);
-    std::optional<size_t> result = value(node.value, origin, factor);
+    std::optional<size_t> result = value(node.value, origin, factor, node.name);
     copies_of.erase(node.name);
     if (!node.declares) {
       // A product goes into the accumulator that it replaces.
-      if (result && node.value->op == ir::Op::matmul && *result + 1 == scope.buffers.size()) scope.buffers.pop_back();
+      if (result && node.value->op == ir::Op::matmul && *result + 1 == out.buffers.size()) out.buffers.pop_back();
       use(node.name);
       return;
     }
@@ -167,77 +160,104 @@ struct Tracker {
                                                  false,
                                                  -1});
     if (!result) result = allocate(*node.value, accumulates ? MemoryKind::acc : MemoryKind::vec, node.name, origin);
-    if (accumulates) scope.buffers[*result].memory = MemoryKind::acc;
-    scope.buffers[*result].name = node.name;
+    if (accumulates) out.buffers[*result].memory = MemoryKind::acc;
+    out.buffers[*result].name = node.name;
     variables[node.name] = {*result, open.size()};
   }
 
+  // A loop or a branch: what is read, assumed and bound in it ends with it.
   void block(const ir::Block& statements) {
+    const size_t binders = here.binders.size(), guards = here.guards.size();
     for (const ir::Statement& statement : statements) {
-      ++scope.steps;
-      if (const auto* assign_node = std::get_if<ir::Assign>(&statement.node)) {
-        assign(*assign_node, statement.origin);
-      } else if (const auto* store = std::get_if<ir::Store>(&statement.node)) {
-        const auto result = value(store->value, statement.origin);
-        ++scope.steps;
-        if (result) scope.buffers[*result].last = scope.steps;
-        if (store->value->op == ir::Op::variable) use(store->value->name);
-      } else if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) {
-        const int64_t stages = loop->kind == ir::Loop::Kind::pipeline ? std::max(1, loop->stages) : 1;
-        open.push_back({scope.steps, copies() * stages});
-        block(loop->body);
-        ++scope.steps;
-        // What lives before the loop and is used in it lives until its end.
-        for (Buffer& buffer : scope.buffers)
-          if (buffer.first <= open.back().start && buffer.last > open.back().start) buffer.last = scope.steps;
-        open.pop_back();
-      } else if (const auto* branch = std::get_if<ir::If>(&statement.node)) {
-        block(branch->then_block);
-        block(branch->else_block);
-      } else if (const auto* inner = std::get_if<ir::At>(&statement.node)) {
-        block(inner->body);
-      }
+      count_step();
+      std::visit([&](const auto& node) { visit(node, statement.origin); }, statement.node);
     }
+    here.binders.resize(binders), here.guards.resize(guards);
+  }
+
+  void visit(const ir::CreateTensor&, int) {}
+  void visit(const ir::View&, int) {}
+  void visit(const ir::Tap&, int) {}  // shown from where it is: has no tiles of its own
+  void visit(const ir::Assign& node, int origin) { assign(node, origin); }
+  void visit(const ir::Store& node, int origin) {
+    const auto result = value(node.value, origin);
+    count_step();
+    if (result) out.buffers[*result].last = step();
+    if (node.value->op == ir::Op::variable) use(node.value->name);
+    use_tiles_of(node.slice);
+  }
+  void visit(const ir::ReadIndex& node, int origin) {
+    here.binders.push_back({node.name, nullptr, origin});
+    place.reset();
+  }
+  void visit(const ir::Assume& node, int) {
+    for (const ir::Comparison& comparison : node.condition)
+      for (const IndexExpr& side : {comparison.left, comparison.right})
+        for (const std::string& name : ir::names_in(side)) use(name);
+    here.guards.push_back({&node.condition, true, true});
+    place.reset();
+  }
+  void visit(const ir::AssumeDistinct& node, int) { use(node.tile); }
+  void visit(const ir::Loop& node, int origin) {
+    const int64_t stages = node.kind == ir::Loop::Kind::pipeline ? std::max(1, node.stages) : 1;
+    const int64_t most_copies = int64_t{1} << 40;  // more than any memory has
+    for (const size_t scope : open_scopes) out.scopes[scope].loops.push_back(&node);
+    loops_around.push_back(&node);
+    open.push_back({step(), std::min(most_copies, copies() * stages)});
+    const std::optional<size_t> outside = place;
+    here.binders.push_back({node.variable, &node, origin});
+    place.reset();
+    block(node.body);
+    here.binders.pop_back();
+    place = outside;
+    count_step();
+    for (Buffer& buffer : out.buffers) {
+      // What lives before the loop and is used in it lives until its end.
+      if (buffer.first <= open.back().start && buffer.last > open.back().start) buffer.last = step();
+    }
+    // So does the copy that the first iteration makes of a tile from before the loop.
+    for (const auto& [name, buffer] : copies_of) {
+      const auto variable = variables.find(name);
+      Buffer& copy = out.buffers[buffer];
+      if (copy.first > open.back().start && variable != variables.end() && variable->second.depth < open.size())
+        copy.first = open.back().start, copy.last = step();
+    }
+    open.pop_back();
+    loops_around.pop_back();
+  }
+  void visit(const ir::If& node, int) {
+    const std::optional<size_t> outside = place;
+    for (const bool holds : {true, false}) {
+      here.guards.push_back({&node.condition, holds, false});
+      place.reset();
+      block(holds ? node.then_block : node.else_block);
+      here.guards.pop_back();
+    }
+    place = outside;
+  }
+  void visit(const ir::At& node, int origin) {
+    const size_t number = out.scopes.size();
+    out.scopes.push_back({node.name, origin, step() + 1, 0, loops_around, open_scopes.empty()});
+    open_scopes.push_back(number);
+    count_step();
+    // Not block(): what is read or assumed inside a scope stays known after it.
+    for (const ir::Statement& statement : node.body) {
+      count_step();
+      std::visit([&](const auto& inner) { visit(inner, statement.origin); }, statement.node);
+    }
+    open_scopes.pop_back();
+    out.scopes[number].last = step();
   }
 };
 
 }  // namespace
 
-Quantity worst_extent(const IndexExpr& e, const LoopsByName& loops, const TileSizes& other_tiles) {
-  return Quantity::of(worst(e, loops, other_tiles));
-}
-
-Quantity Buffer::bytes(const LoopsByName& loops, const TileSizes& other_tiles) const {
-  const Quantity all =
-      worst_extent(rows, loops, other_tiles) * worst_extent(columns, loops, other_tiles) * Quantity(bytes_of(dtype) * copies);
-  if (most_bytes == 0) return all;
-  const auto known = all.at({});
-  return known && *known < most_bytes ? all : Quantity(most_bytes);
-}
-
-std::vector<ScopeBuffers> buffers_of_scopes(const ir::Program& program, const target::Machine& machine) {
-  std::vector<ScopeBuffers> scopes;
+ProgramBuffers buffers_of(const ir::Program& program, const target::Machine& machine) {
   const CubeTiles cube(program);
-  std::vector<const ir::Loop*> loops;
-  const std::function<void(const ir::Block&)> walk = [&](const ir::Block& statements) {
-    for (const ir::Statement& statement : statements) {
-      if (const auto* at = std::get_if<ir::At>(&statement.node)) {
-        ScopeBuffers scope;
-        scope.name = at->name, scope.origin = statement.origin, scope.loops_around = loops;
-        Tracker{machine, cube, scope, {}, {}, {}}.block(at->body);
-        scopes.push_back(std::move(scope));
-      } else if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) {
-        loops.push_back(loop);
-        walk(loop->body);
-        loops.pop_back();
-      } else if (const auto* branch = std::get_if<ir::If>(&statement.node)) {
-        walk(branch->then_block);
-        walk(branch->else_block);
-      }
-    }
-  };
-  walk(program.body);
-  return scopes;
+  Tracker tracker(machine, cube);
+  tracker.block(program.body);
+  tracker.out.scopes.push_back({kOutsideScopes, -1, 0, tracker.step(), {}, true, true});
+  return std::move(tracker.out);
 }
 
 }  // namespace imbrex::prove

@@ -1,20 +1,15 @@
-// The tiles of a scope as buffers: where each lives, how large it is, and from when to when. docs/capacity.md has the model.
+// The tiles of a program as buffers: where each lives, how large it is, and from when to when. docs/capacity.md has the model.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "imbrex/prove/domain.h"
 #include "imbrex/prove/memories.h"
-#include "imbrex/prove/quantity.h"
 #include "imbrex/target/machines.h"
 
 namespace imbrex::prove {
-
-using TileSizes = std::map<std::string, int64_t>;  // loops by variable: another tile size than the written one
-
-// An extent in the iteration where it is largest.
-Quantity worst_extent(const ir::IndexExpr& e, const std::map<std::string, const ir::Loop*>& loops,
-                      const TileSizes& other_tiles = {});
 
 struct Buffer {
   std::string name;  // the tile variable, or what the value is
@@ -23,22 +18,38 @@ struct Buffer {
   ir::IndexExpr rows, columns;
   int64_t copies = 1;       // pipeline stages
   int64_t most_bytes = 0;   // pieces that stream: no more than this at a time; 0 for no limit
-  int first = 0, last = 0;  // lifetime in steps of the scope, both included
+  int first = 0, last = 0;  // lifetime in steps of the program, both included
   int origin = -1;
-
-  // Bytes in the worst iteration: full spans.
-  Quantity bytes(const std::map<std::string, const ir::Loop*>& loops, const TileSizes& other_tiles = {}) const;
 };
 
-struct ScopeBuffers {
+struct BufferScope {
   std::string name;
   int origin = -1;
-  int steps = 0;
-  std::vector<Buffer> buffers;
-  std::vector<const ir::Loop*> loops_around;  // outermost first
+  int first = 0, last = 0;             // its steps, both included
+  std::vector<const ir::Loop*> loops;  // around it, outermost first, then those in it
+  bool is_outermost = true;
+  bool is_outside = false;  // what is in no scope: the steps that no other scope has
 };
 
-// The scopes in program order; statements outside every `at` need no on-chip memory of their own scope and are not listed.
-std::vector<ScopeBuffers> buffers_of_scopes(const ir::Program& program, const target::Machine& machine);
+// Everything is walked as one sequence of steps, so that what is made before a scope and used in it is alive in it.
+struct ProgramBuffers {
+  std::vector<Buffer> buffers;
+  std::vector<BufferScope> scopes;    // in program order; at the end what is outside of them
+  std::vector<Place> places;          // what is around the steps
+  std::vector<size_t> place_of_step;  // which of them
+  std::vector<bool> is_in_scope;      // by step
+
+  bool has(const BufferScope& scope, int step) const {
+    return scope.first <= step && step <= scope.last && scope.is_outside != is_in_scope[static_cast<size_t>(step)];
+  }
+  // The buffer is alive in some step of the scope.
+  bool has(const BufferScope& scope, const Buffer& buffer) const {
+    for (int step = std::max(scope.first, buffer.first); step <= std::min(scope.last, buffer.last); ++step)
+      if (has(scope, step)) return true;
+    return false;
+  }
+};
+
+ProgramBuffers buffers_of(const ir::Program& program, const target::Machine& machine);
 
 }  // namespace imbrex::prove

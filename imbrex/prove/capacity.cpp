@@ -5,148 +5,339 @@
 #include <algorithm>
 
 #include "imbrex/prove/buffers.h"
+#include "imbrex/prove/maximum.h"
+#include "imbrex/prove/over_dims.h"
 #include "imbrex/prove/simplify.h"
 #include "imbrex/prove/traffic.h"
 
 namespace imbrex::prove {
 namespace {
 
+using target::MemoryKind;
 using target::OnChipMemory;
+using Kind = ir::Index::Kind;
 
-constexpr int64_t kLargestDim = int64_t{1} << 31;
+constexpr int64_t kLargestDim = (int64_t{1} << 31) - 1;
+constexpr uint64_t kStepsOfASearch = 2000000, kStepsOfAll = 100000000;
 
-struct Peak {
-  int64_t bytes = 0;
-  int step = 0;
+// Buffers that are alive at once, in order.
+using LiveSet = std::vector<size_t>;
+
+// The sets of buffers of one memory that are alive at once at one place, without those that others contain.
+struct Moment {
+  size_t place;
+  std::vector<LiveSet> live;
 };
 
-Peak peak_of(const ScopeBuffers& scope, target::MemoryKind kind, const LoopsByName& loops, const DimValues& dims,
-             const TileSizes& tiles = {}) {
-  std::map<int, int64_t> change;  // by step
-  for (const Buffer& buffer : scope.buffers) {
-    if (buffer.memory != kind) continue;
-    const int64_t bytes = buffer.bytes(loops, tiles).at(dims).value_or(0);
-    change[buffer.first] += bytes;
-    change[buffer.last + 1] -= bytes;
+std::vector<Moment> moments_of(const ProgramBuffers& program, const BufferScope& scope, MemoryKind memory) {
+  std::map<int, std::vector<size_t>> begins, ends;
+  LiveSet live;
+  for (size_t i = 0; i < program.buffers.size(); ++i) {
+    const Buffer& buffer = program.buffers[i];
+    if (buffer.memory != memory || !program.has(scope, buffer)) continue;
+    begins[std::max(buffer.first, scope.first)].push_back(i);
+    ends[buffer.last + 1].push_back(i);
   }
-  Peak peak;
-  int64_t live = 0;
-  for (const auto& [step, bytes] : change)
-    if ((live += bytes) > peak.bytes) peak = {live, step};
-  return peak;
+  std::map<size_t, std::vector<LiveSet>> by_place;
+  for (int step = scope.first; step <= scope.last; ++step) {
+    const auto ending = ends.find(step), beginning = begins.find(step);
+    if (ending != ends.end())
+      for (const size_t buffer : ending->second) live.erase(std::find(live.begin(), live.end(), buffer));
+    if (beginning != begins.end()) live.insert(live.end(), beginning->second.begin(), beginning->second.end());
+    std::sort(live.begin(), live.end());
+    const size_t place = program.place_of_step[static_cast<size_t>(step)];
+    const bool is_entered = step == scope.first || !program.has(scope, step - 1);
+    const bool is_new_place = is_entered || program.place_of_step[static_cast<size_t>(step) - 1] != place;
+    if (live.empty() || !program.has(scope, step) || (beginning == begins.end() && !is_new_place)) continue;
+    std::vector<LiveSet>& known = by_place[place];
+    const auto contains = [](const LiveSet& a, const LiveSet& b) {
+      return std::includes(a.begin(), a.end(), b.begin(), b.end());
+    };
+    if (std::any_of(known.begin(), known.end(), [&](const LiveSet& other) { return contains(other, live); })) continue;
+    std::erase_if(known, [&](const LiveSet& other) { return contains(live, other); });
+    known.push_back(live);
+  }
+  std::vector<Moment> moments;
+  for (auto& [place, sets] : by_place) moments.push_back({place, std::move(sets)});
+  return moments;
 }
 
-std::vector<const Buffer*> live_at(const ScopeBuffers& scope, target::MemoryKind kind, int step) {
-  std::vector<const Buffer*> live;
-  for (const Buffer& buffer : scope.buffers)
-    if (buffer.memory == kind && buffer.first <= step && step <= buffer.last) live.push_back(&buffer);
-  return live;
-}
+// The largest need of a scope in a memory.
+struct Need {
+  int64_t at_least = 0, at_most = 0;                                // at a point that was found; at any point
+  std::vector<const Buffer*> live;                                  // there
+  std::map<std::string, int64_t> values;                            // of the dimensions, loops and data there
+  std::vector<std::pair<std::string, int64_t>> of_dims, of_others;  // what to say of the point
+  bool is_of_data = false;                                          // data has a part in it
+  bool is_shown() const { return at_least == at_most && !is_of_data; }
+};
 
-// The largest n in 1 .. most with fits(n), for a property that larger numbers lose; 0 if none has it.
-template <class Fits>
-int64_t largest(int64_t most, const Fits& fits) {
-  if (!fits(1)) return 0;
-  int64_t good = 1, bad = most + 1;
-  while (bad - good > 1) {
-    const int64_t middle = good + (bad - good) / 2;
-    (fits(middle) ? good : bad) = middle;
-  }
-  return good;
-}
+std::string amount_text(int64_t bytes) { return bytes == Interval::kNoMost ? "4 EiB or more" : bytes_text(bytes); }
 
 struct Judge {
   const ir::Program& program;
   const LoopsByName& loops;
   const Options& options;
-  DimValues dims;                 // every dimension: given, declared maximum, or typical value
-  std::vector<std::string> open;  // dimensions that are neither given nor have a maximum
+  const ProgramBuffers& buffers;
   const Simplifier& simplified;
+  DimRanges dims;                 // given, or up to the declared maximum; where there is none, typical values
+  std::vector<std::string> open;  // dimensions that are neither given nor have a maximum
+  mutable Budget all = {kStepsOfAll};
 
-  bool fits(const ScopeBuffers& scope, const OnChipMemory& memory, const DimValues& at, const TileSizes& tiles = {}) const {
-    return peak_of(scope, memory.kind, loops, at, tiles).bytes <= memory.bytes;
-  }
+  // ---- one moment -------------------------------------------------------------------------------------------------------------
 
-  int64_t largest_dim(const ScopeBuffers& scope, const OnChipMemory& memory, const std::string& dim) const {
-    return largest(kLargestDim, [&](int64_t value) {
-      DimValues at = dims;
-      at[dim] = value;
-      return fits(scope, memory, at);
-    });
-  }
+  struct Question {
+    Domain domain;
+    std::vector<Alternative> alternatives;  // of each live set
+  };
 
-  // The rows of the tallest tile at the peak.
-  int64_t rows_at_once(const ScopeBuffers& scope, const OnChipMemory& memory, const std::string& dim, int64_t value) const {
-    DimValues at = dims;
-    at[dim] = value;
-    int64_t rows = 1;
-    for (const Buffer* buffer : live_at(scope, memory.kind, peak_of(scope, memory.kind, loops, at).step)) {
-      Buffer column = *buffer;
-      column.columns = ir::constant(1), column.dtype = DType::int8, column.copies = 1, column.most_bytes = 0;
-      rows = std::max(rows, column.bytes(loops).at(at).value_or(0));
+  Question question(const Moment& moment, const DimRanges& ranges, const TileSizes& tiles) const {
+    Question q{Domain(program, loops, buffers.places[moment.place], ranges, tiles), {}};
+    if (q.domain.is_empty()) return q;
+    Budget unlimited{UINT64_MAX};
+    std::map<size_t, int> nodes;
+    for (const LiveSet& live : moment.live)
+      for (const size_t i : live) nodes[i] = 0, q.domain.node(buffers.buffers[i].rows), q.domain.node(buffers.buffers[i].columns);
+    const std::vector<Interval> over_all = q.domain.values(q.domain.whole(), unlimited);
+    for (auto& [i, node] : nodes) {
+      const Buffer& buffer = buffers.buffers[i];
+      const auto extent = [&](const ir::IndexExpr& e) {
+        const int of = q.domain.node(e);
+        return over_all[static_cast<size_t>(of)].least >= 0 ? of : q.domain.binary(Kind::max, of, q.domain.constant(0));
+      };
+      const int elements = q.domain.binary(Kind::mul, extent(buffer.rows), extent(buffer.columns));
+      node =
+          q.domain.binary(Kind::mul, elements, q.domain.constant(static_cast<int64_t>(bytes_of(buffer.dtype)) * buffer.copies));
+      if (buffer.most_bytes > 0) node = q.domain.binary(Kind::min, node, q.domain.constant(buffer.most_bytes));
     }
-    return rows;
+    for (const LiveSet& live : moment.live) {
+      int sum = q.domain.constant(0);
+      for (const size_t i : live) sum = q.domain.binary(Kind::add, sum, nodes[i]);
+      q.alternatives.push_back({sum, q.domain.multiplied_out(sum)});
+    }
+    return q;
   }
 
-  // What would fit: a smaller tile of the outermost tiled loop that shrinks the scope, or all rows in such tiles.
-  std::string hint(const ScopeBuffers& scope, const OnChipMemory& memory) const {
-    for (const ir::Loop* loop : scope.loops_around) {
+  template <class Function>
+  auto within_budget(const Function& function) const {
+    Budget budget{std::min(kStepsOfASearch, all.steps)};
+    const uint64_t before = budget.steps;
+    const auto result = function(budget);
+    all.take(before - budget.steps);
+    return result;
+  }
+
+  // ---- a scope in a memory ----------------------------------------------------------------------------------------------------
+
+  Need need_of(const std::vector<Moment>& moments, const DimRanges& ranges, const TileSizes& tiles = {}) const {
+    Need need;
+    for (const Moment& moment : moments) {
+      Question q = question(moment, ranges, tiles);
+      const Maximum most =
+          within_budget([&](Budget& budget) { return largest(q.domain, q.alternatives, need.at_least, budget); });
+      if (most.at_most > need.at_most) {
+        need.at_most = most.at_most;
+        if (most.at.empty()) describe(need, q, moment, q.domain.whole());  // no point was found: what may be alive
+      }
+      if (most.at.empty()) continue;
+      need.at_least = most.at_least;
+      describe(need, q, moment, most.at);
+    }
+    return need;
+  }
+
+  void describe(Need& need, Question& q, const Moment& moment, const Domain::Box& at) const {
+    Budget unlimited{UINT64_MAX};
+    const std::vector<Interval> values = q.domain.values(at, unlimited);
+    size_t best = 0;
+    const auto most = [&](size_t i) { return values[static_cast<size_t>(q.alternatives[i].as_written)].most; };
+    for (size_t i = 1; i < q.alternatives.size(); ++i)
+      if (most(i) > most(best)) best = i;
+    need.live.clear(), need.values.clear(), need.of_dims.clear(), need.of_others.clear();
+    for (const size_t i : moment.live[best]) need.live.push_back(&buffers.buffers[i]);
+    const std::vector<bool> counts = q.domain.variables_in({q.alternatives[best].as_written});
+    const std::vector<bool> decides = q.domain.variables_in_conditions();
+    need.is_of_data = false;
+    for (size_t v = 0; v < at.size(); ++v) {
+      const Domain::Variable& variable = q.domain.variables()[v];
+      const bool is_data = variable.kind == Domain::Variable::Kind::data;
+      need.is_of_data |= is_data && (counts[v] || decides[v]);
+      need.is_of_data |= counts[v] && q.domain.names_in_unused_conditions().count(variable.name) > 0;
+      need.values[variable.name] = at[v].most;
+      if (variable.kind == Domain::Variable::Kind::dim)
+        need.of_dims.emplace_back(variable.name, at[v].most);
+      else if (counts[v] && (is_data || at[v].least != q.domain.whole()[v].least))  // the first iteration needs no words
+        need.of_others.emplace_back(spelt(variable), at[v].most);
+    }
+    std::sort(need.of_dims.begin(), need.of_dims.end());
+  }
+
+  std::string spelt(const Domain::Variable& variable) const {
+    const auto loop = loops.find(variable.name);
+    return loop != loops.end() && loop->second->tile > 0 ? variable.name + ".index" : variable.name;
+  }
+
+  int64_t value_at(const ir::IndexExpr& e, const Need& need) const {
+    const ir::IndexExpr resolved = resolve(e, loops);
+    for (const std::string& name : ir::names_in(resolved))
+      if (!need.values.count(name)) return 0;
+    return std::max<int64_t>(0, ir::evaluate(resolved, [&](const ir::Index& leaf) { return need.values.at(leaf.name); }));
+  }
+
+  static int64_t limited(__int128 bytes) { return static_cast<int64_t>(std::min<__int128>(bytes, int64_t{1} << 60)); }
+  int64_t bytes_at(const Buffer& buffer, const Need& need) const {
+    const int64_t elements = limited(__int128{value_at(buffer.rows, need)} * value_at(buffer.columns, need));
+    const int64_t bytes = limited(__int128{elements} * static_cast<int64_t>(bytes_of(buffer.dtype)) * buffer.copies);
+    return buffer.most_bytes > 0 ? std::min(bytes, buffer.most_bytes) : bytes;
+  }
+
+  bool fits(const std::vector<Moment>& moments, const OnChipMemory& memory, const DimRanges& ranges,
+            const TileSizes& tiles = {}) const {
+    return need_of(moments, ranges, tiles).at_most <= memory.bytes;
+  }
+
+  // The largest value of a dimension up to which every value of it fits; at most kLargestDim.
+  int64_t largest_dim(const std::vector<Moment>& moments, const OnChipMemory& memory, const std::string& dim) const {
+    DimRanges ranges = dims;
+    ranges[dim] = {1, kLargestDim};
+    return largest_before(moments, memory, ranges, dim, kLargestDim);
+  }
+
+  int64_t largest_before(const std::vector<Moment>& moments, const OnChipMemory& memory, const DimRanges& ranges,
+                         const std::string& name, int64_t most) const {
+    for (const Moment& moment : moments) {
+      Question q = question(moment, ranges, {});
+      const auto& variables = q.domain.variables();
+      for (size_t v = 0; v < variables.size(); ++v) {
+        if (variables[v].name != name) continue;
+        const auto above =
+            within_budget([&](Budget& budget) { return first_above(q.domain, q.alternatives, v, memory.bytes, budget); });
+        if (above) most = std::min(most, *above - 1);
+      }
+    }
+    return most;
+  }
+
+  // ---- what is said -----------------------------------------------------------------------------------------------------------
+
+  static int64_t in_sixteens(int64_t rows) { return rows >= 16 ? rows - rows % 16 : rows; }  // as these machines have them
+
+  // What would fit: a smaller tile of the first loop whose tile matters, a bound of what is read, or all rows in tiles.
+  std::string hint(const BufferScope& scope, const std::vector<Moment>& moments, const OnChipMemory& memory,
+                   const Need& need) const {
+    for (const ir::Loop* loop : scope.loops) {
       if (loop->tile == 0) continue;
-      int64_t tile = largest(loop->tile, [&](int64_t n) { return fits(scope, memory, dims, {{loop->variable, n}}); });
-      if (tile == 0 || tile == loop->tile) continue;
-      if (tile >= 16) tile -= tile % 16;  // rows come in sixteens on these machines
+      int64_t good = 0, bad = loop->tile;
+      while (bad - good > 1) {
+        const int64_t middle = good + (bad - good) / 2;
+        (fits(moments, memory, dims, {{loop->variable, middle}}) ? good : bad) = middle;
+      }
+      const int64_t tile = in_sixteens(good);
+      if (tile == 0 || (tile != good && !fits(moments, memory, dims, {{loop->variable, tile}}))) continue;
       return fmt::format("use a smaller tile: `{} in tiles({}, {})`", loop->variable,
                          loop->of_span.empty() ? ir::to_text(loop->extent) : loop->of_span, tile);
     }
+    for (const auto& [name, value] : need.of_others) {
+      if (loops.count(name) || name.find('.') != std::string::npos) continue;
+      const int64_t most = largest_before(moments, memory, dims, name, value);
+      if (most >= 1 && most < value) return fmt::format("bound what is read: `assume {} <= {}`, before the scope", name, most);
+    }
     for (const ir::Dim& dim : program.dims) {
-      const int64_t most = largest_dim(scope, memory, dim.name);
-      if (most == 0 || most >= dims.at(dim.name)) continue;
+      const int64_t most = largest_dim(moments, memory, dim.name);
+      if (most < 1 || most >= dims.at(dim.name).most) continue;
       // The scope may take a part of the dimension at a time: what fits is the rows of its tiles.
-      int64_t rows = rows_at_once(scope, memory, dim.name, most);
-      if (rows >= 16) rows -= rows % 16;
+      DimRanges ranges = dims;
+      ranges[dim.name] = Interval::of(most);
+      const Need there = need_of(moments, ranges);
+      int64_t rows = 1;
+      for (const Buffer* buffer : there.live) rows = std::max(rows, value_at(buffer->rows, there));
+      rows = in_sixteens(rows);
       return fmt::format("take at most {} rows of {} at once: `parallel t in tiles({}, {})`", rows, dim.name, dim.name, rows);
     }
     return "split the scope, or make its tiles narrower";
   }
 
-  Diagnostic over(const ScopeBuffers& scope, const OnChipMemory& memory, const Peak& peak, const DimValues& at) const {
-    std::vector<const Buffer*> live = live_at(scope, memory.kind, peak.step);
-    const auto bytes = [&](const Buffer* buffer) { return buffer->bytes(loops).at(at).value_or(0); };
-    // Of the largest iteration, in numbers: the author's lines are beside it.
-    const auto extent = [&](const ir::IndexExpr& e) { return worst_extent(e, loops).at(at).value_or(0); };
-    std::stable_sort(live.begin(), live.end(), [&](const Buffer* a, const Buffer* b) { return bytes(a) > bytes(b); });
-    std::string when;
-    for (const auto& [name, value] : at) when += fmt::format("{}{}={}", when.empty() ? ": " : ", ", name, value);
-    Diagnostic diagnostic{"over-capacity",
-                          program.where(scope.origin),
-                          fmt::format("scope {} needs {} of {} at once; {} has {}{}", scope.name, bytes_text(peak.bytes),
-                                      memory.name, options.target, bytes_text(memory.bytes), when),
-                          hint(scope, memory),
-                          {},
-                          false};
+  Diagnostic over(const BufferScope& scope, const std::vector<Moment>& moments, const OnChipMemory& memory,
+                  const Need& need) const {
+    std::vector<const Buffer*> live = need.live;
+    std::stable_sort(live.begin(), live.end(),
+                     [&](const Buffer* a, const Buffer* b) { return bytes_at(*a, need) > bytes_at(*b, need); });
+    std::string where;
+    for (const auto* list : {&need.of_dims, &need.of_others})
+      for (const auto& [name, value] : *list) where += fmt::format("{}{}={}", where.empty() ? ": " : ", ", name, value);
+    const bool is_shown = need.at_least > memory.bytes && !need.is_of_data;
+    Diagnostic diagnostic{
+        "over-capacity",
+        program.where(scope.origin),
+        is_shown ? fmt::format("scope {} needs {} of {} at once; {} has {}{}", scope.name, bytes_text(need.at_least), memory.name,
+                               options.target, bytes_text(memory.bytes), where)
+                 : fmt::format("scope {} needs at most {} of {} at once, which cannot be shown to fit; {} has {}{}", scope.name,
+                               amount_text(need.at_most), memory.name, options.target, bytes_text(memory.bytes), where),
+        hint(scope, moments, memory, need),
+        {},
+        false};
     for (size_t i = 0; i < live.size() && i < 3; ++i)
       diagnostic.notes.push_back(
           {program.where(live[i]->origin),
-           fmt::format("{}: {} [{}, {}]{}, {}", live[i]->name, name_of(live[i]->dtype), extent(live[i]->rows),
-                       extent(live[i]->columns), live[i]->copies > 1 ? fmt::format(" in {} copies", live[i]->copies) : "",
-                       bytes_text(bytes(live[i])))});
+           fmt::format("{}: {} [{}, {}]{}, {}", live[i]->name, name_of(live[i]->dtype), value_at(live[i]->rows, need),
+                       value_at(live[i]->columns, need), live[i]->copies > 1 ? fmt::format(" in {} copies", live[i]->copies) : "",
+                       bytes_text(bytes_at(*live[i], need)))});
     return diagnostic;
   }
 
-  MemoryUse use(const ScopeBuffers& scope, const OnChipMemory& memory, const Peak& peak) const {
+  // The bytes as an expression over the dimensions: of each buffer in the iteration where it is largest. Of a size that no such
+  // expression bounds, the largest number.
+  Quantity bytes_over_dims(const Buffer& buffer, size_t index) const {
+    const auto rows = most_over_loops(buffer.rows, program, loops), columns = most_over_loops(buffer.columns, program, loops);
+    if (!rows || !columns) {
+      const Moment alone{buffers.place_of_step[static_cast<size_t>(buffer.first)], {{index}}};
+      const Need need = need_of({alone}, dims);
+      Quantity number(need.at_most);
+      if (!need.is_shown()) number.mark_at_most();
+      return number;
+    }
+    const auto extent = [&](const ir::IndexExpr& e) { return Quantity::of(length(e, program, loops)); };
+    const Quantity bytes =
+        extent(*rows) * extent(*columns) * Quantity(static_cast<int64_t>(bytes_of(buffer.dtype)) * buffer.copies);
+    if (buffer.most_bytes == 0) return bytes;
+    const auto known = bytes.at(options.dims);  // where they are given
+    return known && *known < buffer.most_bytes ? bytes : Quantity(buffer.most_bytes);
+  }
+
+  MemoryUse use(const BufferScope& scope, const std::vector<Moment>& moments, const OnChipMemory& memory,
+                const Need& need) const {
     MemoryUse row;
     row.memory = memory.name, row.capacity_bytes = memory.bytes;
     Quantity high_water, sum;
-    for (const Buffer* buffer : live_at(scope, memory.kind, peak.step)) high_water = high_water + buffer->bytes(loops);
-    for (const Buffer& buffer : scope.buffers)
-      if (buffer.memory == memory.kind) sum = sum + buffer.bytes(loops);
+    for (size_t i = 0; i < buffers.buffers.size(); ++i) {
+      const Buffer& buffer = buffers.buffers[i];
+      if (buffer.memory != memory.kind || !buffers.has(scope, buffer)) continue;
+      const Quantity bytes = bytes_over_dims(buffer, i);
+      sum = sum + bytes;
+      if (std::find(need.live.begin(), need.live.end(), &buffer) != need.live.end()) high_water = high_water + bytes;
+    }
+    DimValues there;
+    for (const auto& [name, value] : need.of_dims) there[name] = value;
+    if (!need.is_shown() || high_water.at(there) != need.at_least) high_water.mark_at_most();
     row.high_water = simplified(high_water).text(), row.without_reuse = simplified(sum).text();
-    row.high_water_bytes = high_water.at(options.dims), row.without_reuse_bytes = sum.at(options.dims);
+    if (high_water.at(options.dims)) row.high_water_bytes = need.at_most;
+    row.without_reuse_bytes = sum.at(options.dims);
+    row.high_water_is_exact = need.is_shown();
     for (const std::string& dim : open) {
-      const int64_t most = largest_dim(scope, memory, dim);
+      const int64_t most = largest_dim(moments, memory, dim);
       if (most < kLargestDim) row.largest = most, row.largest_of = dim;
     }
     return row;
+  }
+
+  // A value of the open dimensions that fits, where the least does not.
+  std::optional<int64_t> value_that_fits(const std::vector<Moment>& moments, const OnChipMemory& memory) const {
+    for (int64_t value = 1; value <= kLargestDim; value *= 2) {
+      DimRanges ranges = dims;
+      for (const std::string& dim : open) ranges[dim] = Interval::of(value);
+      if (fits(moments, memory, ranges)) return value;
+    }
+    return std::nullopt;
   }
 };
 
@@ -158,25 +349,38 @@ Findings check_capacity(const ir::Program& program, const Accesses& accesses, co
   const target::Machine* machine = target::machine_named(options.target);
   if (!machine)
     throw UserError("unknown-target", fmt::format("there is no target named {}", options.target), "one of host, a2a3, a5");
-  Judge judge{program, accesses.loops, options, {}, {}, simplified};
+  const ProgramBuffers buffers = buffers_of(program, *machine);
+  Judge judge{program, accesses.loops, options, buffers, simplified, {}, {}};
   for (const ir::Dim& dim : program.dims) {
     const auto given = options.dims.find(dim.name);
     if (given == options.dims.end() && !dim.max) judge.open.push_back(dim.name);
-    judge.dims[dim.name] = given != options.dims.end() ? given->second : dim.max ? *dim.max : std::max<int64_t>(1, dim.typical);
+    judge.dims[dim.name] = given != options.dims.end() ? Interval::of(given->second)
+                           : dim.max                   ? Interval{1, *dim.max}
+                                                       : Interval::of(std::max<int64_t>(1, dim.typical));
   }
-  for (const ScopeBuffers& scope : buffers_of_scopes(program, *machine)) {
-    ++findings.examined;
-    ScopeRow& row = row_named(scopes, scope.name, program.where(scope.origin));
+  for (const BufferScope& scope : buffers.scopes) {
+    if (scope.is_outside && !machine->capacity_is_binding) continue;
+    if (!scope.is_outside) {
+      ++findings.examined;
+      row_named(scopes, scope.name, program.where(scope.origin));
+    }
     for (const OnChipMemory& memory : machine->memories) {
-      const Peak peak = peak_of(scope, memory.kind, judge.loops, judge.dims);
-      if (peak.bytes == 0) continue;
-      row.memories.push_back(judge.use(scope, memory, peak));
+      const std::vector<Moment> moments = moments_of(buffers, scope, memory.kind);
+      const Need need = judge.need_of(moments, judge.dims);
+      if (need.at_most == 0) continue;
+      MemoryUse& use = row_named(scopes, scope.name, program.where(scope.origin))
+                           .memories.emplace_back(judge.use(scope, moments, memory, need));
       if (!machine->capacity_is_binding) continue;
       // Open dimensions are not an error while some value of them fits: the row says up to which.
-      DimValues least = judge.dims;
-      for (const std::string& dim : judge.open) least[dim] = 1;
-      const Peak smallest_peak = peak_of(scope, memory.kind, judge.loops, least);
-      if (smallest_peak.bytes > memory.bytes) findings.diagnostics.push_back(judge.over(scope, memory, smallest_peak, least));
+      DimRanges least = judge.dims;
+      for (const std::string& dim : judge.open) least[dim] = Interval::of(1);
+      const Need of_least = judge.open.empty() ? need : judge.need_of(moments, least);
+      if (of_least.at_most <= memory.bytes) continue;
+      if (!judge.open.empty()) use.fits_at = judge.value_that_fits(moments, memory);
+      use.fits = use.fits_at.has_value();
+      // What is outside of scopes is for the optimizer to cut; an inner scope is a part of an outer one.
+      if (!use.fits && !scope.is_outside && scope.is_outermost)
+        findings.diagnostics.push_back(judge.over(scope, moments, memory, of_least));
     }
   }
   return findings;

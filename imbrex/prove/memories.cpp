@@ -13,7 +13,7 @@ CubeTiles::CubeTiles(const ir::Program& program) {
     if (const auto* assign = std::get_if<ir::Assign>(&statement.node)) {
       const ir::Op op = assign->value->op;
       if (op == ir::Op::matmul || op == ir::Op::matmul_acc) results_.insert(assign->name);
-      if (op == ir::Op::load) loaded_.insert(assign->name);
+      (op == ir::Op::load ? loaded_ : computed_).insert(assign->name);
     }
     ir::for_each_expr(statement, [&](const ir::Expr& e) {
       for (size_t i = 0; i < e.args.size(); ++i)

@@ -19,12 +19,13 @@ class CubeTiles {
   explicit CubeTiles(const ir::Program& program);
   // The value of this expression lies in Acc.
   bool holds(const ir::Expr& e) const;
-  // The variable is a load, and used by matrix units alone: it is loaded to where it is used.
-  bool is_loaded(const std::string& variable) const { return loaded_.count(variable) > 0; }
+  // All its values are loads.
+  bool is_loaded(const std::string& variable) const { return loaded_.count(variable) > 0 && computed_.count(variable) == 0; }
+  // Some product takes it.
   bool is_factor(const std::string& variable) const { return factors_.count(variable) > 0; }
 
  private:
-  std::set<std::string> results_, loaded_, factors_;
+  std::set<std::string> results_, loaded_, computed_, factors_;
 };
 
 }  // namespace imbrex::prove

@@ -33,15 +33,18 @@ struct MemoryUse {
   std::string high_water;                                        // bytes by lifetime, an expression over dimensions
   std::string without_reuse;                                     // bytes if no two tiles shared memory
   std::optional<int64_t> high_water_bytes, without_reuse_bytes;  // for the given dimensions
+  bool high_water_is_exact = true;                               // some iteration needs as much; else no iteration needs more
   int64_t capacity_bytes = 0;
-  std::optional<int64_t> largest;  // with one dimension open in this expression: its largest value that fits
+  bool fits = true;                // for some value of the open dimensions and every value of the others
+  std::optional<int64_t> largest;  // with one dimension open in this expression: it and all smaller values fit
   std::string largest_of;          // that dimension
+  std::optional<int64_t> fits_at;  // of the open dimensions where 1 does not fit
 };
 
 // One scope: what it moves and computes in one run of the kernel. Expressions over dimensions, and values where they are given.
 struct Amount {
-  std::string expression;
-  std::optional<int64_t> value;
+  std::string expression = "0";
+  std::optional<int64_t> value = 0;
 };
 struct ScopeRow {
   std::string name;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 
 #include "imbrex/base/utf8.h"
@@ -58,9 +59,10 @@ std::string json_of(const Diagnostic& d) {
 std::string json_of(const MemoryUse& m) {
   return fmt::format(
       "{{\"memory\":{},\"high_water\":{},\"high_water_bytes\":{},\"without_reuse\":{},\"without_reuse_bytes\":{},"
-      "\"capacity_bytes\":{},\"largest\":{},\"largest_of\":{}}}",
+      "\"high_water_is_exact\":{},\"fits\":{},\"capacity_bytes\":{},\"largest\":{},\"largest_of\":{},\"fits_at\":{}}}",
       json_text(m.memory), json_text(m.high_water), json_number(m.high_water_bytes), json_text(m.without_reuse),
-      json_number(m.without_reuse_bytes), m.capacity_bytes, json_number(m.largest), json_text(m.largest_of));
+      json_number(m.without_reuse_bytes), m.high_water_is_exact, m.fits, m.capacity_bytes, json_number(m.largest),
+      json_text(m.largest_of), json_number(m.fits_at));
 }
 
 std::string json_of(const ScopeRow& row) {
@@ -83,9 +85,44 @@ std::string memory_line(const MemoryUse& m) {
   const auto bytes = [](const std::optional<int64_t>& value, const std::string& expression) {
     return value ? bytes_text(*value) : expression + " B";
   };
-  return fmt::format("    {:<6} {} of {}; without reuse {}{}\n", m.memory, bytes(m.high_water_bytes, m.high_water),
-                     bytes_text(m.capacity_bytes), bytes(m.without_reuse_bytes, m.without_reuse),
-                     m.largest ? fmt::format("; fits up to {}={}", m.largest_of, *m.largest) : "");
+  std::string text = fmt::format(
+      "    {:<6} {}{} of {}; without reuse {}", m.memory, m.high_water_bytes && !m.high_water_is_exact ? "at most " : "",
+      bytes(m.high_water_bytes, m.high_water), bytes_text(m.capacity_bytes), bytes(m.without_reuse_bytes, m.without_reuse));
+  if (!m.fits)
+    text += "; does not fit";
+  else if (m.fits_at)
+    text += fmt::format("; does not fit at {}=1, fits at {}", m.largest_of, *m.fits_at);
+  else if (m.largest)
+    text += fmt::format("; fits up to {}={}", m.largest_of, *m.largest);
+  return text + "\n";
+}
+
+// Statements outside of scopes whose tiles do not fit for every value of the dimensions: no error, and no proof.
+bool is_too_large_outside(const ScopeRow& row) {
+  return row.name == kOutsideScopes && std::any_of(row.memories.begin(), row.memories.end(), [](const MemoryUse& memory) {
+           return !memory.fits || memory.fits_at || memory.largest;
+         });
+}
+
+// What of a proven program was not judged for capacity, or holds for some dimensions alone; "" if nothing.
+std::string exceptions_of(const Report& report) {
+  const target::Machine* machine = target::machine_named(report.target);
+  if (!machine || !machine->capacity_is_binding) return "";
+  std::string text;
+  std::map<std::string, int64_t> largest;
+  for (const ScopeRow& row : report.scopes)
+    for (const MemoryUse& memory : row.memories) {
+      if (!memory.largest || row.name == kOutsideScopes) continue;
+      const int64_t most = memory.fits_at ? 0 : *memory.largest;
+      const auto known = largest.try_emplace(memory.largest_of, most).first;
+      known->second = std::min(known->second, most);
+    }
+  for (const auto& [dim, most] : largest)
+    text += most > 0 ? fmt::format(", with capacity for {} up to {}", dim, most)
+                     : fmt::format(", with capacity for some {} (see the scopes)", dim);
+  if (std::any_of(report.scopes.begin(), report.scopes.end(), is_too_large_outside))
+    text += ", except capacity outside scopes (not checked)";
+  return text;
 }
 
 }  // namespace
@@ -93,13 +130,7 @@ std::string memory_line(const MemoryUse& m) {
 std::string Report::verdict() const {
   std::string text;
   for (const Diagnostic& diagnostic : diagnostics) text += render(diagnostic) + "\n";
-  const target::Machine* machine = target::machine_named(target);
-  const bool is_partly_judged =
-      machine && machine->capacity_is_binding &&
-      std::any_of(scopes.begin(), scopes.end(), [](const ScopeRow& row) { return row.name == kOutsideScopes; });
-  const char* result = !proven            ? "refused"
-                       : is_partly_judged ? "proven, but for the capacity of what is outside of scopes"
-                                          : "proven";
+  const std::string result = proven ? "proven" + exceptions_of(*this) : "refused";
   return text + fmt::format("{}: {}\n", program, result);
 }
 
@@ -120,8 +151,8 @@ std::string Report::text() const {
     text += "\n";
     for (const MemoryUse& memory : row.memories) text += memory_line(memory);
     const target::Machine* machine = target::machine_named(target);
-    if (row.name == kOutsideScopes && machine && machine->capacity_is_binding)
-      text += "    not judged for capacity: put it into a scope, `at \"name\" { ... }`\n";
+    if (machine && machine->capacity_is_binding && is_too_large_outside(row))
+      text += "    not checked for capacity: put it into a scope, `at \"name\" { ... }`\n";
   }
   return text;
 }

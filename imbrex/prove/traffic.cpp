@@ -7,6 +7,7 @@
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/affine.h"
 #include "imbrex/prove/memories.h"
+#include "imbrex/prove/over_dims.h"
 #include "imbrex/prove/quantity.h"
 #include "imbrex/prove/simplify.h"
 #include "imbrex/target/machines.h"
@@ -80,59 +81,6 @@ Quantity total(const LoopStack& loops, size_t depth, const std::vector<Test>& te
   return sum;
 }
 
-bool is_never_negative(const IndexExpr& e) {
-  using Kind = ir::Index::Kind;
-  switch (e->kind) {
-    case Kind::constant: return e->value >= 0;
-    case Kind::name:
-    case Kind::span_size: return true;
-    case Kind::add:
-    case Kind::mul:
-    case Kind::min: return is_never_negative(e->a) && is_never_negative(e->b);
-    case Kind::max: return is_never_negative(e->a) || is_never_negative(e->b);
-    case Kind::floor_div:
-    case Kind::mod: return is_never_negative(e->a) && ir::constant_value(e->b).value_or(0) > 0;
-    default: return false;
-  }
-}
-
-// An empty span may have a negative size, and touches nothing.
-IndexExpr length(const IndexExpr& e) { return is_never_negative(e) ? e : ir::max(e, ir::constant(0)); }
-
-IndexExpr elements(const ir::Expr& e) { return ir::mul(length(e.rows), length(e.columns)); }
-
-IndexExpr operations(const ir::Expr& e) {
-  switch (e.op) {
-    case ir::Op::matmul:
-    case ir::Op::matmul_acc: {
-      const ir::Expr& a = *e.args[e.op == ir::Op::matmul ? 0 : 1];
-      return ir::mul(ir::mul(ir::constant(2), elements(e)), length(e.transpose_a ? a.rows : a.columns));
-    }
-    case ir::Op::row_sum:
-    case ir::Op::row_max:
-    case ir::Op::row_min:
-    case ir::Op::col_sum:
-    case ir::Op::col_max:
-    case ir::Op::col_min: return elements(*e.args[0]);
-    case ir::Op::row_sum_acc:
-    case ir::Op::col_sum_acc: return elements(*e.args[1]);
-    case ir::Op::variable:
-    case ir::Op::load:
-    case ir::Op::constant:
-    case ir::Op::index:
-    case ir::Op::iota:
-    case ir::Op::reshape:
-    case ir::Op::transpose:
-    case ir::Op::concat_rows:
-    case ir::Op::concat_columns:
-    case ir::Op::even:
-    case ir::Op::odd:
-    case ir::Op::interleave:
-    case ir::Op::gather: return ir::constant(0);
-    default: return elements(e);
-  }
-}
-
 struct Measure {
   const ir::Program& program;
   struct Sums {
@@ -147,6 +95,41 @@ struct Measure {
   std::string scope = kOutsideScopes;
   CubeTiles cube;
   std::set<std::string> exchanged;  // tile variables whose value the other kind of unit has a copy of
+
+  IndexExpr size(const IndexExpr& e) const { return length(e, program, by_name); }
+  IndexExpr elements(const ir::Expr& e) const { return ir::mul(size(e.rows), size(e.columns)); }
+
+  IndexExpr operations(const ir::Expr& e) const {
+    switch (e.op) {
+      case ir::Op::matmul:
+      case ir::Op::matmul_acc: {
+        const ir::Expr& a = *e.args[e.op == ir::Op::matmul ? 0 : 1];
+        return ir::mul(ir::mul(ir::constant(2), elements(e)), size(e.transpose_a ? a.rows : a.columns));
+      }
+      case ir::Op::row_sum:
+      case ir::Op::row_max:
+      case ir::Op::row_min:
+      case ir::Op::col_sum:
+      case ir::Op::col_max:
+      case ir::Op::col_min: return elements(*e.args[0]);
+      case ir::Op::row_sum_acc:
+      case ir::Op::col_sum_acc: return elements(*e.args[1]);
+      case ir::Op::variable:
+      case ir::Op::load:
+      case ir::Op::constant:
+      case ir::Op::index:
+      case ir::Op::iota:
+      case ir::Op::reshape:
+      case ir::Op::transpose:
+      case ir::Op::concat_rows:
+      case ir::Op::concat_columns:
+      case ir::Op::even:
+      case ir::Op::odd:
+      case ir::Op::interleave:
+      case ir::Op::gather: return ir::constant(0);
+      default: return elements(e);
+    }
+  }
 
   Sums& here() {
     if (!sums.count(scope)) order.push_back(scope);
@@ -227,6 +210,9 @@ void measure_traffic(const ir::Program& program, const Options& options, const S
   Measure measure{program, {}, {}, {}, {}, {}, kOutsideScopes, CubeTiles(program), {}};
   measure.block(program.body);
   const target::Machine* machine = target::machine_named(options.target);
+  measure.scope = kOutsideScopes;
+  for (const ScopeRow& row : scopes)  // of tiles alone, which move nothing
+    if (row.name == kOutsideScopes) measure.here();
   for (const std::string& name : measure.order) {
     const auto& sums = measure.sums.at(name);
     ScopeRow& row = row_named(scopes, name, sums.where);
