@@ -1,5 +1,8 @@
 // Data flow: stages over temporaries, some rewritten in place, some read before or between writes, with carries and conditions.
 // Most are right; what a stage reads may be hurt.
+#include <algorithm>
+#include <array>
+
 #include "attack.h"
 
 namespace imbrex::attack {
@@ -63,7 +66,10 @@ class Stages {
         &Stages::over_rows, &Stages::whole,  &Stages::chained,    &Stages::column_parts,    &Stages::conditional, &Stages::summed,
         &Stages::product,   &Stages::online, &Stages::neighbours, &Stages::private_scratch, &Stages::carried_rows};
     (this->*w_.pick(kForms))(to);
-    if (std::find(readable_.begin(), readable_.end(), to) == readable_.end() && w_.keeps()) readable_.push_back(to);
+    if (!is_readable(to) && w_.keeps()) readable_.push_back(to);
+  }
+  bool is_readable(const std::string& tensor) const {
+    return std::find(readable_.begin(), readable_.end(), tensor) != readable_.end();
   }
   std::string open_rows(bool scope = true) {
     const std::string t = w_.fresh("t");
@@ -158,7 +164,7 @@ class Stages {
   }
   // Reads rows that other iterations of a stage wrote.
   void neighbours(const std::string& to) {
-    const std::string from = w_.random.chance(25) ? to : source(), i = w_.fresh("i");
+    const std::string from = is_readable(to) && w_.random.chance(25) ? to : source(), i = w_.fresh("i");
     w_.open("{} {} in 0 .. T", w_.pick(kLoops), i);
     constexpr const char* kRows[] = {"max({} - 1, 0)", "min({} + 1, T - 1)", "T - 1 - {}", "{} // 2", "({} + 1) % T"};
     store(to, i, fmt::format("{}[{}, :] + 1.0", from, w_.off(fmt::format(fmt::runtime(w_.pick(kRows)), i))));
@@ -185,6 +191,68 @@ class Stages {
     w_.open("{} {} in 0 .. T", w_.either("range", "parallel"), i);
     store(to, i, carry);
     w_.line("{0} = {0} * 0.5 + {1}[{2}, :]", carry, from, w_.off(i));
+    w_.close();
+  }
+
+  // Columns in parts, each with scratch of its own or shared.
+  void heads(const std::string& to) {
+    const std::string from = source(), s = w_.fresh("p"), h = w_.fresh("h");
+    const int64_t part = c_ / 2;
+    const bool is_shared = w_.random.chance(30);
+    if (is_shared) w_.line("create {}: f32[T, {}]", s, part);
+    w_.open("{} {} in 0 .. {}", is_shared ? "range" : w_.pick(kLoops), h, w_.off("2"));
+    if (!is_shared) w_.line("create {}: f32[T, {}]", s, part);
+    if (w_.keeps()) w_.line("{}[:, :] = {}[:, {} * {} +: {}] * -1.0", s, from, h, w_.tile(part), part);
+    w_.line("{}[:, {} * {} +: {}] = {}[:, :] + row_sum({}[:, :])", to, h, part, part, s, s);
+    w_.close();
+  }
+  // Through a view, flat or of pairs of columns.
+  void viewed(const std::string& to) {
+    const std::string from = source(), v = w_.fresh("v"), i = w_.fresh("i");
+    if (w_.random.chance(50)) {
+      w_.line("view {} = {}: [T * {}]", v, to, c_);
+      w_.open("{} {} in 0 .. T", w_.pick(kLoops), i);
+      w_.line("{}[{} * {} +: {}] = {}[{}, :]", v, i, w_.tile(c_), c_, from, i);
+      w_.close();
+    } else {
+      w_.line("view {} = {}: [T, {}, 2]", v, to, c_ / 2);
+      for (const char* lane : {"0", "1"})
+        if (w_.keeps()) w_.line("{}[:, :, {}] = {}({}[:, :])", v, w_.off(lane), *lane == '0' ? "odd" : "even", from);
+    }
+  }
+  // A sum that is continued as often as there are rows, perhaps never.
+  void repeated_sum(const std::string& to) {
+    const std::string from = source(), t = open_rows(), j = w_.fresh("j"), sum = w_.fresh("a");
+    w_.line("let {} = full(f32, [{}.size, 1], {})", sum, t, w_.pick(std::array{"0.0", "-0.0"}));
+    w_.open("range {} in 0 .. {}", j, w_.pick(std::array{"T - 4", "T", "T // 3", "3"}));
+    w_.line("{0} = row_sum_acc({0}, {1}[{2}, {3} +: 2])", sum, from, t,
+            w_.pick(std::array<std::string, 3>{"0", "1", j + " % 3"}));
+    w_.close();
+    store(to, t, fmt::format("{} * {}", load(t), sum));
+    close_rows();
+  }
+  // A product of bf16 or of integers, k in chunks.
+  void narrow_product(const std::string& to) {
+    const std::string from = source(), t = open_rows(), k = w_.fresh("k"), sum = w_.fresh("a"), narrow = w_.fresh("n");
+    const bool is_bf16 = w_.random.chance(50);
+    const std::string type = is_bf16 ? "bf16" : "int8", weights = w_.fresh("w"), other = w_.fresh("b");
+    w_.declare("input {}: {}[{}, {}]", weights, type, c_, c_);
+    w_.line("let {} = cast({}[{}, :], {}, rint)", narrow, from, t, type);
+    w_.line("let {} = full({}, [{}.size, {}], {})", sum, is_bf16 ? "f32" : "int32", t, c_, is_bf16 ? "0.0" : "0");
+    const int64_t chunk = w_.tile(2);
+    for (int64_t at = 0; at < c_; at += chunk)
+      w_.line("{0} = matmul_acc({0}, columns({1}, {2}, {3}), {4}[{2} +: {3}, :])", sum, narrow, at, std::min(chunk, c_ - at),
+              weights);
+    store(to, t, is_bf16 ? sum : fmt::format("cast({}, f32, rint)", sum));
+    close_rows();
+  }
+  // Several rows at a time, by hand.
+  void blocks_of_rows(const std::string& to) {
+    const std::string from = source(), i = w_.fresh("i");
+    const int64_t n = w_.pick(kTiles);
+    w_.open("{} {} in 0 .. (T + {}) // {}", w_.pick(kLoops), i, n - 1, n);
+    const std::string rows = fmt::format("{0} * {1} +: min({1}, T - {0} * {1})", i, n);
+    store(to, rows, fmt::format("{}[{}, :] * 3.0", from, w_.either(rows, fmt::format("{} * {} +: {}", i, n, n))));
     w_.close();
   }
 

@@ -16,7 +16,7 @@
 namespace imbrex::attack {
 namespace {
 
-constexpr size_t kSizes = 7, kDataOfEach = 4, kRunsKept = 3;
+constexpr size_t kSizes = 7, kDataOfEach = 4, kRunsKept = 6;
 constexpr int kSearches = 80;
 constexpr size_t kMostWorkspace = size_t{1} << 26;
 
@@ -100,6 +100,14 @@ std::vector<Diagnostic> errors_of(const prove::Report& report) {
   return errors;
 }
 
+// What does not depend on the machine.
+std::vector<std::string> of_memory(const std::vector<Diagnostic>& errors) {
+  std::vector<std::string> messages;
+  for (const Diagnostic& error : errors)
+    if (is_about_memory(error.id)) messages.push_back(error.message);
+  return messages;
+}
+
 void judge_refused(Judged& judged, const ir::Program& program, const std::vector<Diagnostic>& errors, uint64_t seed) {
   bool is_refuted = false;
   for (const Diagnostic& error : errors) {
@@ -128,6 +136,7 @@ void run_proven(Judged& judged, const ir::Program& program, uint64_t seed) {
         judged.failure = {"proven, yet " + ending.id, sizes_text(dims) + data_text(program, run.inputs) + "\n" + ending.message};
         return;
       }
+      if (ending.kind == Ending::Kind::not_allowed && judged.not_allowed.empty()) judged.not_allowed.push_back(run);
       if (ending.kind != Ending::Kind::done) continue;
       ++judged.counts.runs;
       runs.push_back(std::move(run));
@@ -194,6 +203,8 @@ Judged judge(const Case& of, const std::string& name, const std::function<void(P
       ir::verify_or_throw(program);
       enter(Phase::prove);
       errors = errors_of(prove::prove(program));
+      if (of.seed % 4 == 0 && of_memory(errors) != of_memory(errors_of(prove::prove(program, {.target = "a2a3", .dims = {}}))))
+        judged.failure = {"another verdict for another machine", ""};
     } catch (const UserError& error) {
       judged.counts.invalid = 1;
       if (of.is_right) judged.failure = {"right, but " + first_id(error), error.what()};
@@ -218,17 +229,32 @@ Judged judge(const Case& of, const std::string& name, const std::function<void(P
   return judged;
 }
 
-std::optional<Failure> judge_kernel(const ir::Program& program, const imbrex_kernel* kernel, const std::vector<Run>& runs) {
+namespace {
+
+bool has_memory_for(const ir::Program& program, const imbrex_kernel& kernel, const Dims& dims, int threads) {
+  std::vector<int64_t> values;
+  for (const ir::Dim& dim : program.dims) values.push_back(dims.at(dim.name));
+  return kernel.workspace_bytes(values.data(), threads) <= kMostWorkspace;
+}
+
+}  // namespace
+
+std::optional<Failure> judge_kernel(const ir::Program& program, const imbrex_kernel* kernel, const Judged& judged) {
   if (!kernel) return Failure{"no kernel of that name", program.name};
-  for (const Run& run : runs)
+  for (const Run& run : judged.runs)
     for (const int threads : {1, 2, 3}) {
-      std::vector<int64_t> dims;
-      for (const ir::Dim& dim : program.dims) dims.push_back(run.dims.at(dim.name));
-      if (kernel->workspace_bytes(dims.data(), threads) > kMostWorkspace) continue;
+      if (!has_memory_for(program, *kernel, run.dims, threads)) continue;
       const auto difference =
           test::difference_between(run.expected, program, kernel, run.dims, run.inputs, threads, threads % 2 * 3);
       if (difference) return Failure{"compiled: other bits", data_text(program, run.inputs) + "\n" + *difference};
     }
+  for (const Run& run : judged.not_allowed) {
+    if (!has_memory_for(program, *kernel, run.dims, 2)) continue;
+    const test::RunResult result = test::run_generated(program, kernel, run.dims, run.inputs, 2, 0);
+    const std::string data = sizes_text(run.dims) + data_text(program, run.inputs) + "\n" + ir::print(program);
+    if (!result.error.empty()) return Failure{"compiled, its assumption broken: memory overwritten", data + result.error};
+    if (!result.failed_assumption) return Failure{"compiled, its assumption broken: not noticed", data};
+  }
   return std::nullopt;
 }
 

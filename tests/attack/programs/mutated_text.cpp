@@ -83,14 +83,20 @@ std::vector<Token> tokens_of(const std::string& text) {
   return tokens;
 }
 
+constexpr const char* kHostileTexts[] = {"\"a b\"",      "\"int\"", "\"*/\"",   "\"\\\\\"", "\"1\"",
+                                         "\"\xc3\xa9\"", "\"\"",    "\"?\?/\"", "\"%s{}\""};
+constexpr const char* kHostileNames[] = {"int",    "NULL",   "call",    "smaller", "add",   "INT32_MAX", "linux",  "unix",
+                                         "assert", "main",   "this",    "std",     "vf",    "scratch",   "shared", "kernel",
+                                         "double", "errno",  "stdin",   "run",     "tasks", "nth",       "EOF",    "memset",
+                                         "isa",    "imbrex", "int64_t", "T_",      "_",     "x_begin"};
+
 std::string another(Writer& w, const std::string& text, const std::vector<Token>& tokens, const Token& token) {
   constexpr const char* kNumbers[] = {
       "0", "1", "2", "3", "7", "8", "2147483647", "2147483648", "4611686018427387904", "9223372036854775807"};
   constexpr const char* kSigns[] = {"+", "-", "*", "//", "%", "<", "<=", "==", ">", ":", ","};
-  constexpr const char* kTexts[] = {"\"a b\"", "\"int\"", "\"*/\"", "\"\\\\\"", "\"1\"", "\"\xc3\xa9\"", "\"\""};
   if (token.kind == Token::Kind::number && w.random.chance(50)) return w.pick(kNumbers);
   if (token.kind == Token::Kind::sign && w.random.chance(50)) return w.pick(kSigns);
-  if (token.kind == Token::Kind::text) return w.pick(kTexts);
+  if (token.kind == Token::Kind::text) return w.pick(kHostileTexts);
   for (int tries = 0; tries < 20; ++tries) {
     const Token other = w.pick(tokens);
     if (other.kind == token.kind) return text.substr(other.begin, other.size);
@@ -98,12 +104,32 @@ std::string another(Writer& w, const std::string& text, const std::vector<Token>
   return "";
 }
 
-// One edit: a token, or a line.
+// The same name everywhere, but one that C++ or the support headers know.
+std::string renamed(Writer& w, const std::string& text, const std::vector<Token>& tokens) {
+  const Token chosen = w.pick(tokens);
+  if (chosen.kind != Token::Kind::word) return text;
+  const auto stem = [&](const Token& token) {
+    const std::string word = text.substr(token.begin, token.size);
+    return word.substr(0, word.find('.'));
+  };
+  const std::string old = stem(chosen), name = w.pick(kHostileNames);
+  std::string result;
+  size_t end = 0;
+  for (const Token& token : tokens) {
+    if (token.kind != Token::Kind::word || stem(token) != old) continue;
+    result += text.substr(end, token.begin - end) + name;
+    end = token.begin + old.size();
+  }
+  return result + text.substr(end);
+}
+
+// One edit: a token, a name or a line.
 std::string edited(Writer& w, std::string text) {
   const std::vector<Token> tokens = tokens_of(text);
   const Token token = w.pick(tokens);
   const std::string old = text.substr(token.begin, token.size);
-  switch (w.random.below(8)) {
+  switch (w.random.below(9)) {
+    case 8: return renamed(w, text, tokens);
     case 0: return text.erase(token.begin, token.size);
     case 1: return text.insert(token.begin, old + " ");
     case 2: {  // a line dropped, or written twice

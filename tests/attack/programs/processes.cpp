@@ -77,7 +77,7 @@ void compile_and_run(const std::vector<Judged>& judged, const std::function<void
       }
       enter(k, Phase::run);
       ++said.of[k].counts.kernels;
-      if (const auto failure = judge_kernel(program, code.kernel(program), judged[k].runs)) {
+      if (const auto failure = judge_kernel(program, code.kernel(program), judged[k])) {
         say(said, k, {failure->kind, fmt::format("{}\n{}", target::name_of(isa), failure->text)});
         break;
       }
