@@ -1,16 +1,15 @@
 #include "judge.h"
 
 #include <algorithm>
-#include <regex>
 
 #include "data.h"
 #include "imbrex/codegen/generate.h"
-#include "imbrex/interpret/interpreter.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/prove/prove.h"
 #include "imbrex/runtime/lower.h"
+#include "support/faults.h"
 #include "support/generated_code.h"
 
 namespace imbrex::attack {
@@ -44,35 +43,16 @@ struct Ending {
 };
 
 Ending run_checked(const ir::Program& program, const Dims& dims, Tensors& tensors) {
-  interpret::Options options;
-  options.checked = true;
   try {
-    interpret::run(program, dims, tensors, options);
-    return {};
-  } catch (const interpret::Fault& fault) {
-    const Diagnostic& what = fault.diagnostics().at(0);
-    const Ending::Kind kind = what.id == "assumption-failed" ? Ending::Kind::not_allowed
-                              : what.id == "tile-too-large"  ? Ending::Kind::too_large
-                                                             : Ending::Kind::fault;
-    return {kind, what.id, fault.what()};
+    const std::optional<Diagnostic> fault = test::fault_of(program, dims, tensors);
+    if (!fault) return {};
+    const Ending::Kind kind = fault->id == "assumption-failed" ? Ending::Kind::not_allowed
+                              : fault->id == "tile-too-large"  ? Ending::Kind::too_large
+                                                               : Ending::Kind::fault;
+    return {kind, fault->id, render(*fault)};
   } catch (const std::bad_alloc&) {
     return {Ending::Kind::too_large, "", ""};
   }
-}
-
-bool is_about_memory(const std::string& id) {
-  return id == "out-of-bounds" || id == "uninitialised-read" || id == "output-not-written" || id == "parallel-conflict";
-}
-
-// The sizes that a message shows; those that it leaves out do not matter.
-Dims sizes_in(const ir::Program& program, const std::string& message, int64_t otherwise) {
-  Dims dims;
-  for (const ir::Dim& dim : program.dims) {
-    std::smatch found;
-    const bool is_shown = std::regex_search(message, found, std::regex("\\b" + dim.name + "=([0-9]{1,18})\\b"));
-    dims[dim.name] = is_shown ? std::stoll(found[1]) : std::min(otherwise, dim.max.value_or(otherwise));
-  }
-  return dims;
 }
 
 // Looks for the fault that a refusal foretells.
@@ -82,7 +62,7 @@ Found find_fault(const ir::Program& program, const Diagnostic& error, uint64_t s
   test::Random random(seed);
   Found found = Found::untried;
   for (const int64_t otherwise : {3, 1, 17}) {
-    const Dims dims = sizes_in(program, error.message, otherwise);
+    const Dims dims = test::sizes_in(program, error.message, otherwise);
     if (!is_small(program, dims)) continue;
     for (int tries = reads_integers(program) ? kSearches : 1; tries > 0; --tries) {
       Tensors tensors = draw_data(program, dims, numbers, random);
@@ -94,24 +74,18 @@ Found find_fault(const ir::Program& program, const Diagnostic& error, uint64_t s
   return found;
 }
 
-std::vector<Diagnostic> errors_of(const prove::Report& report) {
-  std::vector<Diagnostic> errors = report.diagnostics;
-  std::erase_if(errors, [](const Diagnostic& diagnostic) { return diagnostic.is_warning; });
-  return errors;
-}
-
 // What does not depend on the machine.
 std::vector<std::string> of_memory(const std::vector<Diagnostic>& errors) {
   std::vector<std::string> messages;
   for (const Diagnostic& error : errors)
-    if (is_about_memory(error.id)) messages.push_back(error.message);
+    if (test::is_about_memory(error.id)) messages.push_back(error.message);
   return messages;
 }
 
 void judge_refused(Judged& judged, const ir::Program& program, const std::vector<Diagnostic>& errors, uint64_t seed) {
   bool is_refuted = false;
   for (const Diagnostic& error : errors) {
-    if (!is_about_memory(error.id)) continue;
+    if (!test::is_about_memory(error.id)) continue;
     is_refuted = true;
     switch (find_fault(program, error, seed)) {
       case Found::fault: ++judged.counts.counterexamples; break;
@@ -202,8 +176,9 @@ Judged judge(const Case& of, const std::string& name, const std::function<void(P
       program = ir::parse(of.text, "attack.tile");
       ir::verify_or_throw(program);
       enter(Phase::prove);
-      errors = errors_of(prove::prove(program));
-      if (of.seed % 4 == 0 && of_memory(errors) != of_memory(errors_of(prove::prove(program, {.target = "a2a3", .dims = {}}))))
+      errors = test::errors_of(prove::prove(program));
+      if (of.seed % 4 == 0 &&
+          of_memory(errors) != of_memory(test::errors_of(prove::prove(program, {.target = "a2a3", .dims = {}}))))
         judged.failure = {"another verdict for another machine", ""};
     } catch (const UserError& error) {
       judged.counts.invalid = 1;

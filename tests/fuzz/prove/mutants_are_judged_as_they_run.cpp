@@ -5,9 +5,7 @@
 
 #include <cstdlib>
 #include <iostream>
-#include <regex>
 
-#include "imbrex/interpret/interpreter.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify.h"
@@ -17,6 +15,7 @@
 #include "random/mutate.h"
 #include "random/random_kernel.h"
 #include "support/defect_cases.h"
+#include "support/faults.h"
 
 namespace imbrex::prove {
 namespace {
@@ -71,34 +70,10 @@ std::vector<GoodKernel> good_kernels() {
   return kernels;
 }
 
-std::vector<Diagnostic> errors_of(const Report& report) {
-  std::vector<Diagnostic> errors = report.diagnostics;
-  std::erase_if(errors, [](const Diagnostic& diagnostic) { return diagnostic.is_warning; });
-  return errors;
-}
-
 std::optional<Diagnostic> fault_of(const ir::Program& program, const Dims& dims) {
   Random random(7);
   std::map<std::string, Array> tensors = random_inputs(program, dims, random);
-  interpret::Options options;
-  options.checked = true;
-  try {
-    interpret::run(program, dims, tensors, options);
-  } catch (const interpret::Fault& fault) {
-    return fault.diagnostics().at(0);
-  }
-  return std::nullopt;
-}
-
-// The sizes that the message shows first; those that it leaves out do not matter.
-Dims sizes_in(const ir::Program& program, const std::string& message) {
-  Dims dims;
-  for (const ir::Dim& dim : program.dims) {
-    std::smatch found;
-    const bool is_shown = std::regex_search(message, found, std::regex("\\b" + dim.name + "=([0-9]+)"));
-    dims[dim.name] = is_shown ? std::stoll(found[1]) : 3;
-  }
-  return dims;
+  return test::fault_of(program, dims, tensors);
 }
 
 // All dimensions alike, then each size beside the next.
@@ -112,10 +87,6 @@ std::vector<Dims> sizes_to_run(const GoodKernel& kernel) {
       all.push_back(dims);
     }
   return all;
-}
-
-bool is_about_memory(const std::string& id) {
-  return id == "out-of-bounds" || id == "uninitialised-read" || id == "output-not-written" || id == "parallel-conflict";
 }
 
 // What an index read from data may do is not known without an `assume` before its use.
@@ -152,7 +123,7 @@ std::optional<Diagnostic> fault_of_counterexamples(const ir::Program& program, c
   std::optional<Diagnostic> first;
   for (const Diagnostic& error : errors) {
     if (!is_about_memory(error.id)) continue;
-    const std::optional<Diagnostic> fault = fault_of(program, sizes_in(program, error.message));
+    const std::optional<Diagnostic> fault = fault_of(program, sizes_in(program, error.message, 3));
     EXPECT_TRUE(fault || is_decided_by_data(program)) << "no fault at the sizes of: " << render(error);
     if (fault && !first) first = fault;
   }
