@@ -24,20 +24,20 @@ static void* memory_of(size_t bytes) { /* aligned_alloc wants a multiple of the 
   return memory;
 }
 
+static const imbrex_kernel* kernel;
+
 /* Reads ("rb") or writes ("wb") a tensor, row by row: in memory rows may lie further apart than they are long. */
-static void transfer(const char* mode, const char* folder, const imbrex_tensor_info* info, const int64_t* dims,
-                     imbrex_tensor it) {
-  const size_t element = imbrex_element_bytes(info->dtype), bytes = (size_t)imbrex_row_elements(info, dims) * element;
+static void transfer(const char* mode, const char* folder, int tensor, const int64_t* dims, imbrex_tensor it) {
+  const imbrex_tensor_info* info = &kernel->tensors[tensor];
+  const size_t element = imbrex_element_bytes(info->dtype), bytes = (size_t)imbrex_row_elements(kernel, tensor, dims) * element;
   char path[4096], *row = it.data;
   snprintf(path, sizeof path, "%s/%s.bin", folder, info->name);
   FILE* file = fopen(path, mode);
   need(file != NULL, "cannot open", path);
-  for (int64_t rows = imbrex_extent_of(info->shape[0], dims); rows > 0; --rows, row += (size_t)it.strides[0] * element)
+  for (int64_t rows = kernel->extent(tensor, 0, dims); rows > 0; --rows, row += (size_t)it.strides[0] * element)
     need((*mode == 'r' ? fread(row, 1, bytes, file) : fwrite(row, 1, bytes, file)) == bytes, "cannot transfer all of", path);
   need(fclose(file) == 0, "cannot write", path);
 }
-
-static const imbrex_kernel* kernel;
 
 static void* work(void* call) {
   kernel->run(call);
@@ -57,12 +57,12 @@ int main(int argc, char** argv) {
   int64_t strides[TENSORS][DEEPSEEK_V4_QKV_PROJ_ROPE_MAX_RANK];
   for (int i = 0; i < TENSORS; ++i) {
     const imbrex_tensor_info* info = &kernel->tensors[i];
-    imbrex_dense_strides(info, dims, strides[i]);
+    imbrex_dense_strides(kernel, i, dims, strides[i]);
     if (i == X) strides[i][0] += 24; /* a slice of wider activations */
-    const int64_t rows = imbrex_extent_of(info->shape[0], dims), out_in[] = {1, rows};
+    const int64_t rows = kernel->extent(i, 0, dims), out_in[] = {1, rows};
     char* data = memory_of((size_t)(rows * strides[i][0]) * imbrex_element_bytes(info->dtype));
     tensors[i] = (imbrex_tensor){data, strides[i]};
-    if (info->role == IMBREX_INPUT) transfer("rb", argv[1], info, dims, tensors[i]);
+    if (info->role == IMBREX_INPUT) transfer("rb", argv[1], i, dims, tensors[i]);
     if (info->packed_bytes == 0) continue;
     tensors[i].data = memory_of(info->packed_bytes); /* a weight, packed once, when the model is loaded */
     kernel->pack(i, data, out_in, tensors[i].data, 0, 1);
@@ -71,8 +71,10 @@ int main(int argc, char** argv) {
 
   pthread_barrier_t barrier;
   need(pthread_barrier_init(&barrier, NULL, (unsigned)nth) == 0, "cannot make", "a barrier");
-  void* workspace = memory_of(kernel->workspace_bytes(dims, nth)); /* one for all layers: nothing in it outlives a call */
-  imbrex_call calls[MOST_THREADS];                                 /* the same for all threads but for ith */
+  const size_t bytes = kernel->workspace_bytes(dims, nth);
+  need(bytes != IMBREX_TOO_LARGE, "no memory for", "the workspace");
+  void* workspace = memory_of(bytes); /* one for all layers: nothing in it outlives a call */
+  imbrex_call calls[MOST_THREADS];    /* the same for all threads but for ith */
   pthread_t threads[MOST_THREADS];
   char text[256];
   for (int ith = 0; ith < nth; ++ith) {
@@ -85,7 +87,7 @@ int main(int argc, char** argv) {
   for (int ith = 1; ith < nth; ++ith) pthread_join(threads[ith], NULL);
 
   for (int i = 0; i < TENSORS; ++i) {
-    if (kernel->tensors[i].role == IMBREX_OUTPUT) transfer("wb", argv[1], &kernel->tensors[i], dims, tensors[i]);
+    if (kernel->tensors[i].role == IMBREX_OUTPUT) transfer("wb", argv[1], i, dims, tensors[i]);
     free(tensors[i].data);
   }
   free(workspace);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "imbrex/codegen/arguments.h"
 #include "imbrex/codegen/blocks.h"
 #include "imbrex/codegen/dead_values.h"
 #include "imbrex/codegen/names.h"
@@ -13,44 +14,6 @@
 
 namespace imbrex::codegen {
 namespace {
-
-const char* abi_dtype(ir::DType dtype) {
-  switch (dtype) {
-    case ir::DType::f32: return "IMBREX_F32";
-    case ir::DType::bf16: return "IMBREX_BF16";
-    case ir::DType::f16: return "IMBREX_F16";
-    case ir::DType::int8: return "IMBREX_INT8";
-    case ir::DType::uint8: return "IMBREX_UINT8";
-    case ir::DType::int32: return "IMBREX_INT32";
-    case ir::DType::boolean: return "IMBREX_BOOL";
-  }
-  throw InternalError("a type without an ABI name");
-}
-
-const char* abi_role(ir::Role role) {
-  return role == ir::Role::input ? "IMBREX_INPUT" : role == ir::Role::output ? "IMBREX_OUTPUT" : "IMBREX_INOUT";
-}
-
-// `constant * dims[dim]`, the only form that the ABI has.
-std::string abi_extent(const ir::Program& program, const ir::Tensor& tensor, const ir::IndexExpr& e) {
-  if (const auto value = ir::constant_value(e)) return fmt::format("{{{}, -1}}", *value);
-  for (size_t i = 0; i < program.dims.size(); ++i) {
-    const ir::IndexExpr dim = ir::named(program.dims[i].name);
-    if (ir::same(e, dim)) return fmt::format("{{1, {}}}", i);
-    if (e->kind != ir::Index::Kind::mul) continue;
-    const auto a = ir::constant_value(e->a), b = ir::constant_value(e->b);
-    const auto factor = a ? a : b;
-    if (factor && ir::same(e, ir::mul(ir::constant(*factor), dim))) return fmt::format("{{{}, {}}}", *factor, i);
-  }
-  throw UserError(
-      Diagnostic{"tensor-extent",
-                 program.where(tensor.origin),
-                 fmt::format("tensor '{}' has the extent {}: an argument's extent is a constant, or a constant times one "
-                             "dimension",
-                             tensor.name, ir::to_text(e)),
-                 "declare a dimension of its own for it",
-                 {}});
-}
 
 class KernelWriter {
  public:
@@ -97,29 +60,23 @@ class KernelWriter {
     }
   }
 
-  void write_dims(const std::string& text, const char* from, Writer& out) const {
-    for (size_t i = 0; i < split_.dims.size(); ++i) {
-      const std::string& name = lowering_.symbols.dims.at(split_.dims[i].name);
-      if (mentions(text, name)) out.line(fmt::format("const int64_t {} = {}dims[{}];", name, from, i));
-    }
-  }
-
   void write_size(const char* name, const char* comment, const ir::IndexExpr& bytes, Writer& out) const {
     const std::string text = lowering_.symbols.text(bytes);
     out.line("");
     out.line(std::string("// ") + comment);
-    out.open(fmt::format("int64_t {}([[maybe_unused]] const int64_t* dims)", name));
-    write_dims(text, "", out);
+    out.open(fmt::format("Size {}([[maybe_unused]] const int64_t* dims)", name));
+    write_dims(split_, lowering_.symbols, text, "Size", "", out);
     out.line("return " + text + ";");
     out.close();
   }
 
   void write_sizes(Writer& out) const {
+    write_extent_function(split_, lowering_.symbols, out);
     write_size("shared_bytes", "Bytes of the memory that all workers see.", lowering_.shared.most(), out);
     write_size("worker_bytes", "Bytes of each worker's own memory.", lowering_.scratch.most(), out);
     out.line("");
     out.open("size_t workspace_bytes(const int64_t* dims, int32_t nth)");
-    out.line("return static_cast<size_t>(shared_bytes(dims) + nth * worker_bytes(dims));");
+    out.line("return workspace_of(shared_bytes(dims) + nth * worker_bytes(dims));");
     out.close();
   }
 
@@ -149,7 +106,7 @@ class KernelWriter {
     out.line("");
     out.open("void run(const imbrex_call* call)");
     out.line("const FloatMode float_mode;");
-    write_dims(text, "call->", out);
+    write_dims(split_, lowering_.symbols, text, "int64_t", "call->", out);
     for (const ir::Tensor& tensor : split_.tensors) {
       const TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor.name);
       if (mentions(text, symbol.data)) {
@@ -165,8 +122,8 @@ class KernelWriter {
     if (mentions(text, "shared")) out.line("Scratch shared{static_cast<char*>(call->workspace)};");
     if (mentions(text, "scratch") || !lowering_.queues.empty())
       out.line(
-          "Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * "
-          "worker_bytes(call->dims)};");
+          "Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims).value + call->ith * "
+          "worker_bytes(call->dims).value};");
     if (!lowering_.queues.empty())
       out.line(fmt::format("Queue* const queues = scratch.take<Queue>({});", lowering_.queues.size()));
     for (size_t i = 0; i < lowering_.queues.size(); ++i)
@@ -182,36 +139,18 @@ class KernelWriter {
 
   void write_tables(Writer& out) const {
     out.line("");
-    if (!split_.dims.empty()) {
-      std::string names;
-      for (const ir::Dim& dim : split_.dims) names += (names.empty() ? "" : ", ") + literal(dim.name);
-      out.line("constexpr const char* kDimNames[] = {" + names + "};");
+    std::vector<std::string> bytes;
+    for (const ir::Tensor& tensor : split_.tensors) {
+      const auto packed = lowering_.packed.find(tensor.name);
+      bytes.push_back(packed == lowering_.packed.end() ? "0" : packed_bytes(packed->second));
     }
-    for (size_t i = 0; i < split_.tensors.size(); ++i) {
-      const ir::Tensor& tensor = split_.tensors[i];
-      std::string extents;
-      for (const ir::IndexExpr& extent : tensor.shape)
-        extents += (extents.empty() ? "" : ", ") + abi_extent(split_, tensor, extent);
-      if (!extents.empty()) out.line(fmt::format("constexpr imbrex_extent kShape{}[] = {{{}}};  // {}", i, extents, tensor.name));
-    }
-    if (!split_.tensors.empty()) {
-      out.line("constexpr imbrex_tensor_info kTensors[] = {");
-      for (size_t i = 0; i < split_.tensors.size(); ++i) {
-        const ir::Tensor& tensor = split_.tensors[i];
-        const auto packed = lowering_.packed.find(tensor.name);
-        out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}}},", literal(tensor.name), abi_dtype(tensor.dtype),
-                             abi_role(tensor.role), tensor.shape.size(),
-                             tensor.shape.empty() ? "nullptr" : fmt::format("kShape{}", i),
-                             packed == lowering_.packed.end() ? "0" : packed_bytes(packed->second)));
-      }
-      out.line("};");
-    }
+    write_argument_tables(split_, bytes, out);
     out.line("constexpr imbrex_kernel kernel = {");
-    out.line(
-        fmt::format("    IMBREX_ABI_VERSION, {}, {},", literal(split_.name), literal(target::name_of(lowering_.options.isa))));
-    out.line(fmt::format("    {}, {}, {}, {},", split_.dims.size(), split_.dims.empty() ? "nullptr" : "kDimNames",
-                         split_.tensors.size(), split_.tensors.empty() ? "nullptr" : "kTensors"));
-    out.line(fmt::format("    workspace_bytes, {}, run}};", lowering_.packed.empty() ? "nullptr" : "pack"));
+    out.line(fmt::format("    IMBREX_ABI_VERSION, {}, {},", literal(split_.name), literal(target::name_of(lowering_.options.isa))));
+    const bool has_dims = !split_.dims.empty(), has_tensors = !split_.tensors.empty();
+    out.line(fmt::format("    {}, {}, {}, {}, {},", split_.dims.size(), has_dims ? "kDimNames" : "nullptr",
+                         has_dims ? "kDimMax" : "nullptr", split_.tensors.size(), has_tensors ? "kTensors" : "nullptr"));
+    out.line(fmt::format("    extent, workspace_bytes, {}, run}};", lowering_.packed.empty() ? "nullptr" : "pack"));
   }
 
   ir::Program split_;

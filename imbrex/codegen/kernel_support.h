@@ -21,6 +21,40 @@ inline int64_t floor_div(int64_t a, int64_t b) {
 inline int64_t floor_mod(int64_t a, int64_t b) { return a - floor_div(a, b) * b; }
 inline int64_t tiles_of(int64_t extent, int64_t tile) { return extent <= 0 ? 0 : (extent + tile - 1) / tile; }
 
+// A number of elements or bytes that is computed from a call's dimensions: what leaves 64 bits stays known as too large.
+struct Size {
+  int64_t value = 0;
+  bool fits = true;
+  constexpr Size() = default;
+  constexpr Size(int64_t number) : value(number) {}
+  constexpr Size(int64_t number, bool number_fits) : value(number), fits(number_fits) {}
+};
+inline Size operator+(Size a, Size b) {
+  int64_t sum = 0;
+  const bool wraps = __builtin_add_overflow(a.value, b.value, &sum);
+  return {sum, a.fits && b.fits && !wraps};
+}
+inline Size operator-(Size a, Size b) {
+  int64_t difference = 0;
+  const bool wraps = __builtin_sub_overflow(a.value, b.value, &difference);
+  return {difference, a.fits && b.fits && !wraps};
+}
+inline Size operator*(Size a, Size b) {
+  int64_t product = 0;
+  const bool wraps = __builtin_mul_overflow(a.value, b.value, &product);
+  return {product, a.fits && b.fits && !wraps};
+}
+inline Size smaller(Size a, Size b) { return {smaller(a.value, b.value), a.fits && b.fits}; }
+inline Size larger(Size a, Size b) { return {larger(a.value, b.value), a.fits && b.fits}; }
+inline Size floor_div(Size a, Size b) {
+  const bool fits = a.fits && b.fits && b.value != 0 && !(a.value == INT64_MIN && b.value == -1);
+  return {fits ? floor_div(a.value, b.value) : 0, fits};
+}
+inline Size floor_mod(Size a, Size b) { return a - floor_div(a, b) * b; }
+inline bool is_possible(Size size) { return size.fits && size.value < IMBREX_TOO_MANY_BYTES; }
+inline int64_t elements_of(Size size) { return is_possible(size) ? larger(size.value, 0) : -1; }
+inline size_t workspace_of(Size bytes) { return is_possible(bytes) ? static_cast<size_t>(bytes.value) : IMBREX_TOO_LARGE; }
+
 // The contiguous block of `tasks` that worker `ith` of `nth` does; blocks differ by at most one task.
 struct Part {
   int64_t begin, end;

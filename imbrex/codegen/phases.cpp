@@ -258,7 +258,7 @@ class Phases {
     const std::string task = symbols.names.own("task_number");
     if (may_be_helped(nest)) {
       const std::string name = symbols.names.own("tasks");
-      out_.line(fmt::format("Tasks {}(&queues[{}], worker_bytes(call->dims), call);", name, lowering_.queues.size()));
+      out_.line(fmt::format("Tasks {}(&queues[{}], worker_bytes(call->dims).value, call);", name, lowering_.queues.size()));
       out_.open(fmt::format("for (int64_t {0}; ({0} = {1}.next()) >= 0;)", task, name));
       lowering_.queues.push_back(tasks);
     } else {

@@ -1,5 +1,7 @@
 #include "imbrex/codegen/symbols.h"
 
+#include <fmt/format.h>
+
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::codegen {
@@ -197,6 +199,14 @@ bool Symbols::depends_on_data(const IndexExpr& e) const {
       if (loop == loops.end() || depends_on_data(loop->second.begin) || depends_on_data(loop->second.extent)) return true;
     }
   return false;
+}
+
+void write_dims(const ir::Program& program, const Symbols& symbols, const std::string& text, const char* type, const char* from,
+                Writer& out) {
+  for (size_t i = 0; i < program.dims.size(); ++i) {
+    const std::string& name = symbols.dims.at(program.dims[i].name);
+    if (mentions(text, name)) out.line(fmt::format("const {} {} = {}dims[{}];", type, name, from, i));
+  }
 }
 
 }  // namespace imbrex::codegen

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "imbrex/codegen/names.h"
+#include "imbrex/codegen/writer.h"
 #include "imbrex/ir/loops.h"
 #include "imbrex/ir/program.h"
 
@@ -65,5 +66,9 @@ struct Symbols {
   bool at_most(const ir::IndexExpr& e, int64_t limit) const;   // proven
   bool depends_on_data(const ir::IndexExpr& e) const;
 };
+
+// Declares those dimensions that `text` mentions: `const TYPE T = FROMdims[0];`
+void write_dims(const ir::Program& program, const Symbols& symbols, const std::string& text, const char* type, const char* from,
+                Writer& out);
 
 }  // namespace imbrex::codegen

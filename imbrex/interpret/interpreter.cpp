@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 
+#include "imbrex/base/checked.h"
 #include "imbrex/interpret/operations.h"
 #include "imbrex/interpret/scalar.h"
 #include "imbrex/interpret/storage.h"
@@ -122,6 +123,8 @@ class Machine {
   void refuse_conflict(const std::string& name, size_t element, const Access& earlier, const char* did, const char* does) const;
   void require_complete(const Storage& storage) const;
   std::string element_text(const std::string& name, size_t element) const;
+  std::shared_ptr<Storage> take_memory(const ir::Tensor& tensor, const std::vector<int64_t>& extents);
+  [[noreturn]] void overflow(const std::string& what) const;
   [[noreturn]] void fault(const char* id, std::string message, std::string hint, std::vector<Diagnostic::Note> notes = {}) const;
 
   const ir::Program& program_;
@@ -131,7 +134,8 @@ class Machine {
   std::map<std::string, View> views_;
   std::vector<int64_t> loop_numbers_;  // of the enclosing loops' iterations
   Iterations iterations_;
-  int origin_ = -1;  // of what is being executed
+  int origin_ = -1;                                                             // of what is being executed
+  const std::shared_ptr<int64_t> tensor_bytes_ = std::make_shared<int64_t>(0);  // of all that was created and lives
 };
 
 // ---- arguments ---------------------------------------------------------------------------------------------------------------
@@ -144,9 +148,9 @@ Machine::Machine(const ir::Program& program, const std::map<std::string, int64_t
     if (given == dims.end())
       throw UserError("dim-missing", fmt::format("dimension `{}` of kernel `{}` has no value", dim.name, program.name),
                       "give one, at least 1");
-    if (given->second < 1 || (dim.max && given->second > *dim.max))
+    if (given->second < 1 || given->second > ir::most_of(dim))
       throw UserError("dim-range", fmt::format("dimension `{}` of kernel `{}` is {}", dim.name, program.name, given->second),
-                      dim.max ? fmt::format("a value from 1 to {}", *dim.max) : "a value of at least 1");
+                      fmt::format("a value from 1 to {}", ir::most_of(dim)));
     indices_[dim.name].begin = given->second;
   }
   for (const ir::Tensor& tensor : program.tensors) bind(tensor, tensors);
@@ -196,13 +200,31 @@ void Machine::execute(const ir::Block& block) {
 }
 
 void Machine::execute(const ir::CreateTensor& create) {
-  auto storage = std::make_shared<Storage>();
   const std::vector<int64_t> extents = shape(create.tensor.shape);
+  const std::shared_ptr<Storage> storage = take_memory(create.tensor, extents);
   storage->declared = &create.tensor;
   storage->own = Array::zeros(create.tensor.dtype, extents);
   storage->array = &storage->own;
   storage->watch(options_.checked);
-  views_[create.tensor.name] = {std::move(storage), extents};
+  views_[create.tensor.name] = {storage, extents};
+}
+
+// Counts the bytes of a tensor as long as it lives.
+std::shared_ptr<Storage> Machine::take_memory(const ir::Tensor& tensor, const std::vector<int64_t>& extents) {
+  views_.erase(tensor.name);  // what an earlier iteration had under this name
+  int64_t bytes = bytes_of(tensor.dtype);
+  if (options_.checked) bytes += static_cast<int64_t>(2 * sizeof(Access));
+  for (const int64_t extent : extents) bytes *= extent;
+  if (bytes > options_.most_bytes - *tensor_bytes_)
+    fault("out-of-memory",
+          fmt::format("tensor `{}` [{}] takes {} MiB, and the interpreter has {} MiB left", tensor.name, fmt::join(extents, ", "),
+                      bytes >> 20, (options_.most_bytes - *tensor_bytes_) >> 20),
+          "smaller dimensions");
+  *tensor_bytes_ += bytes;
+  return {new Storage, [bytes, counter = tensor_bytes_](Storage* storage) {
+            *counter -= bytes;
+            delete storage;
+          }};
 }
 
 void Machine::execute(const ir::View& reshaped) {
@@ -246,11 +268,15 @@ void Machine::execute(const ir::Loop& loop) {
   const int origin = origin_;
   const bool tiled = loop.tile > 0;
   const int64_t begin = index(loop.begin), extent = std::max<int64_t>(index(loop.extent), 0), step = tiled ? loop.tile : 1;
+  if (!checked_add(begin, extent)) overflow(fmt::format("the loop over `{}` ends at {} + {}", loop.variable, begin, extent));
   const int64_t execution = iterations_.begin_loop();
   loop_numbers_.push_back(0);
-  for (int64_t number = 0; number * step < extent; ++number) {
+  int64_t number = 0;
+  for (int64_t done = 0; done < extent; ++number) {
+    const int64_t size = std::min(step, extent - done);
     loop_numbers_.back() = number;
-    indices_[loop.variable] = {begin + number * step, std::min(step, extent - number * step), number};
+    indices_[loop.variable] = {begin + done, size, number};
+    done += size;
     const bool parallel = loop.kind == ir::Loop::Kind::parallel;
     if (parallel) iterations_.enter(loop, origin, execution, tiled ? number : begin + number);
     execute(loop.body);
@@ -309,7 +335,7 @@ void Machine::execute(const ir::AssumeDistinct& assume) {
 
 int64_t Machine::index(const ir::IndexExpr& e) const {
   using Kind = ir::Index::Kind;
-  return ir::evaluate(e, [this](const ir::Index& leaf) {
+  const std::optional<int64_t> result = ir::checked_evaluate(e, [this](const ir::Index& leaf) {
     const auto value = indices_.find(leaf.name);
     require(value != indices_.end(), "an index name has a value");
     switch (leaf.kind) {
@@ -318,6 +344,13 @@ int64_t Machine::index(const ir::IndexExpr& e) const {
       default: return value->second.begin;
     }
   });
+  if (!result) overflow(fmt::format("{} has no value that fits", ir::to_text(e)));
+  return *result;
+}
+
+void Machine::overflow(const std::string& what) const {
+  fault("index-overflow", fmt::format("{}: index arithmetic leaves 64 bits", what),
+        "smaller factors, or a `max` for the dimensions in it");
 }
 
 bool Machine::holds_now(const ir::Condition& condition) const {
@@ -337,9 +370,10 @@ std::vector<int64_t> Machine::shape(const std::vector<ir::IndexExpr>& extents) c
 
 // rows * columns, if that is a number of elements that anyone could mean.
 int64_t Machine::checked_size(int64_t rows, int64_t columns) const {
-  if (rows > 0 && columns > kMaxElements / rows)
+  const int64_t most = std::min<int64_t>(kMaxElements, options_.most_bytes / 4);
+  if (rows > 0 && columns > most / rows)
     fault("tile-too-large", fmt::format("{} x {} elements", rows, columns),
-          "the interpreter holds 2^31 elements in a tile or tensor");
+          fmt::format("smaller dimensions: the interpreter holds {} elements in a tile or tensor", most));
   return rows * columns;
 }
 

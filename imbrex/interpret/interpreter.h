@@ -23,6 +23,8 @@ struct Options {
   // Also watches what a correct program never does, at several times the cost: reading an element that nobody wrote, leaving an
   // element of an output unwritten, and touching an element in two iterations of a `parallel` loop of which at least one writes.
   bool checked = false;
+  // More than this is not taken for the tensors that the program creates, nor for one tile: Fault "out-of-memory".
+  int64_t most_bytes = INT64_MAX;
   // Called for each `tap`; `indices` are the iteration numbers (from 0) of the enclosing loops, outermost first.
   std::function<void(const std::string& tap, const std::vector<int64_t>& indices, const Array& tile)> tap;
 };
@@ -31,8 +33,8 @@ struct Options {
 // input and inout. Outputs are put into `tensors`; inouts are changed in place.
 //
 // Throws UserError if an argument is missing or does not fit, and Fault with one of the ids out-of-bounds, assumption-failed,
-// odd-chunk, tile-too-large, index-division, and in checked mode uninitialised-read, output-not-written, parallel-conflict.
-// After a throw the outputs and inouts hold what was written until then.
+// odd-chunk, tile-too-large, index-overflow, out-of-memory, and in checked mode uninitialised-read, output-not-written,
+// parallel-conflict. After a throw the outputs and inouts hold what was written until then.
 void run(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
          const Options& options = {});
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "imbrex/base/checked.h"
 #include "imbrex/base/error.h"
 
 namespace imbrex::ir {
@@ -29,6 +30,17 @@ int64_t apply(Kind kind, int64_t a, int64_t b) {
     case Kind::min: return std::min(a, b);
     case Kind::max: return std::max(a, b);
     default: throw InternalError("not an index operator");
+  }
+}
+
+std::optional<int64_t> checked_apply(Kind kind, int64_t a, int64_t b) {
+  switch (kind) {
+    case Kind::add: return checked_add(a, b);
+    case Kind::sub: return checked_sub(a, b);
+    case Kind::mul: return checked_mul(a, b);
+    case Kind::floor_div: return checked_floor_div(a, b);
+    case Kind::mod: return checked_mod(a, b);
+    default: return apply(kind, a, b);
   }
 }
 
@@ -149,6 +161,19 @@ int64_t evaluate(const IndexExpr& e, const std::function<int64_t(const Index&)>&
     case Kind::span_index: return leaf_value(*e);
     default: return apply(e->kind, evaluate(e->a, leaf_value), evaluate(e->b, leaf_value));
   }
+}
+
+std::optional<int64_t> checked_evaluate(const IndexExpr& e, const std::function<int64_t(const Index&)>& leaf_value) {
+  switch (e->kind) {
+    case Kind::constant: return e->value;
+    case Kind::name:
+    case Kind::span_begin:
+    case Kind::span_size:
+    case Kind::span_index: return leaf_value(*e);
+    default: break;
+  }
+  const auto a = checked_evaluate(e->a, leaf_value), b = checked_evaluate(e->b, leaf_value);
+  return a && b ? checked_apply(e->kind, *a, *b) : std::nullopt;
 }
 
 IndexExpr substitute(const IndexExpr& e, const std::function<std::optional<IndexExpr>(const Index&)>& leaf) {

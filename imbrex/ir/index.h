@@ -51,6 +51,8 @@ std::optional<int64_t> constant_value(const IndexExpr& e);
 bool same(const IndexExpr& a, const IndexExpr& b);
 // The value under an environment. The callback is asked for leaf nodes of kind name and span_* only.
 int64_t evaluate(const IndexExpr& e, const std::function<int64_t(const Index& leaf)>& leaf_value);
+// The same where every step of it lies in 64 bits and divides by no zero.
+std::optional<int64_t> checked_evaluate(const IndexExpr& e, const std::function<int64_t(const Index& leaf)>& leaf_value);
 // Replaces leaves for which `leaf` returns an expression; others stay.
 IndexExpr substitute(const IndexExpr& e, const std::function<std::optional<IndexExpr>(const Index& leaf)>& leaf);
 // The names used, loop spans included (without .begin and the like).

@@ -14,7 +14,12 @@
 extern "C" {
 #endif
 
-#define IMBREX_ABI_VERSION 1
+#define IMBREX_ABI_VERSION 2
+
+/* No size in a call reaches this: the bytes of a tensor, of the workspace. */
+#define IMBREX_TOO_MANY_BYTES ((int64_t)1 << 62)
+/* What workspace_bytes() gives where a workspace would have so many. */
+#define IMBREX_TOO_LARGE SIZE_MAX
 
 typedef enum imbrex_dtype {
   IMBREX_F32 = 0,
@@ -35,10 +40,12 @@ typedef struct imbrex_tensor {
   const int64_t* strides;
 } imbrex_tensor;
 
-/* An axis extent: `constant` if `dim` < 0, else constant * dims[dim]. */
+/* An axis extent over the dimensions, such as "T + 3". imbrex_kernel::extent has its value; where it is linear, so do these:
+ * offset + the sum of factors[d] * dims[d]. */
 typedef struct imbrex_extent {
-  int64_t constant;
-  int32_t dim;
+  const char* text;       /* as its author wrote it */
+  const int64_t* factors; /* one for each dimension; null where the extent is not linear */
+  int64_t offset;
 } imbrex_extent;
 
 typedef struct imbrex_tensor_info {
@@ -58,7 +65,7 @@ typedef void (*imbrex_tap_fn)(void* user, const char* name, imbrex_dtype dtype, 
                               const int64_t* indices, int32_t index_count);
 
 typedef struct imbrex_call {
-  const int64_t* dims;          /* one value for each symbolic dimension, in order of declaration, each >= 1 */
+  const int64_t* dims;          /* one value for each symbolic dimension, in order of declaration, from 1 to dim_max */
   const imbrex_tensor* tensors; /* inputs, outputs, inouts in order of declaration */
   void* workspace;              /* workspace_bytes(dims, nth) bytes, 64-byte aligned, shared by all threads of this call */
   int32_t ith, nth;
@@ -78,9 +85,12 @@ typedef struct imbrex_kernel {
   const char* isa; /* "avx512", "avx2", "scalar" */
   int32_t dim_count;
   const char* const* dim_names;
+  const int64_t* dim_max; /* the largest legal value of each dimension */
   int32_t tensor_count;
   const imbrex_tensor_info* tensors;
-  size_t (*workspace_bytes)(const int64_t* dims, int32_t nth);
+  /* The elements of tensor `tensor` along `axis`, at least 0; -1 where they are IMBREX_TOO_MANY_BYTES or more. */
+  int64_t (*extent)(int32_t tensor, int32_t axis, const int64_t* dims);
+  size_t (*workspace_bytes)(const int64_t* dims, int32_t nth); /* IMBREX_TOO_LARGE where no memory has so many */
   /* Packs tensor `index` from memory with two strides in elements ([k, n]: strides {k step, n step}, so a transposed source is
    * strides {1, k}). `packed` has packed_bytes, 64-byte aligned. Part `ith` of `nth`: parts may run on several threads at once.
    */

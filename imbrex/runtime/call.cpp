@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "imbrex/runtime/kernel.h"
@@ -18,6 +19,13 @@ std::string names_of_tensors(const imbrex_kernel& table) {
   std::string text;
   for (int32_t i = 0; i < table.tensor_count; ++i) text += (i == 0 ? "" : ", ") + std::string(table.tensors[i].name);
   return text;
+}
+
+[[noreturn]] void fail_workspace(const imbrex_kernel& table, const std::vector<int64_t>& dims, const std::string& size) {
+  std::string values;
+  for (size_t i = 0; i < dims.size(); ++i) values += fmt::format("{}{} = {}", i == 0 ? "" : ", ", table.dim_names[i], dims[i]);
+  fail("out-of-memory", fmt::format("the workspace of kernel `{}` takes {} with {}", table.name, size, values),
+       "smaller dimensions");
 }
 
 void check_packed_memory(const imbrex_kernel& table, size_t tensor, const void* packed, size_t bytes) {
@@ -67,10 +75,12 @@ Call& Call::bind(const std::string& tensor, const TensorView& view) {
   Bound bound;
   if (packed == 0) {
     bound.view = checked_view(kernel_.table(), index, view, false);
+    bound.is_bound = true;
   } else {
     bound.owned.grow_to(packed);
     pack(tensor, view, bound.owned.data(), packed);
     bound.packed = bound.owned.data();
+    bound.is_bound = true;
   }
   bound_[index] = std::move(bound);
   checked_ = false;
@@ -82,6 +92,7 @@ Call& Call::bind_packed(const std::string& tensor, const void* packed, size_t by
   check_packed_memory(kernel_.table(), index, packed, bytes);
   Bound bound;
   bound.packed = packed;
+  bound.is_bound = true;
   bound_[index] = std::move(bound);
   checked_ = false;
   return *this;
@@ -114,15 +125,15 @@ const std::vector<int64_t>& Call::infer_dims() {
   for (size_t dim = 0; dim < given_dims_.size(); ++dim)
     if (given_dims_[dim]) inference.add(dim, *given_dims_[dim]);
   for (size_t i = 0; i < bound_.size(); ++i)
-    if (bound_[i].view.data != nullptr) inference.add(i, bound_[i].view.shape);
-  dims_ = inference.finish(kernel_.dim_max());
+    if (bound_[i].is_bound && bound_[i].packed == nullptr) inference.add(i, bound_[i].view.shape);
+  dims_ = inference.finish();
   return dims_;
 }
 
 void Call::check_all_bound() const {
   const imbrex_kernel& table = kernel_.table();
   for (size_t i = 0; i < bound_.size(); ++i)
-    if (!bound_[i].is_bound())
+    if (!bound_[i].is_bound)
       fail("tensor-missing",
            fmt::format("tensor `{}`, {}, of kernel `{}` is not bound", table.tensors[i].name, wanted_text(table, i), table.name),
            fmt::format("bind(\"{}\", ...)", table.tensors[i].name));
@@ -165,11 +176,18 @@ void Call::check() {
 size_t Call::workspace_bytes(int nth) {
   require(nth >= 1, "a call runs on at least one thread");
   check();
-  return kernel_.table().workspace_bytes(dims_.data(), nth);
+  const size_t bytes = kernel_.table().workspace_bytes(dims_.data(), nth);
+  if (bytes == IMBREX_TOO_LARGE) fail_workspace(kernel_.table(), dims_, "2^62 bytes or more");
+  return bytes;
 }
 
 void Call::prepare(int nth) {
-  workspace_.grow_to(workspace_bytes(nth));
+  const size_t bytes = workspace_bytes(nth);
+  try {
+    workspace_.grow_to(bytes);
+  } catch (const std::bad_alloc&) {
+    fail_workspace(kernel_.table(), dims_, fmt::format("{} MiB", bytes >> 20));
+  }
   if (poison_) std::memset(workspace_.data(), 0xff, workspace_.size());
   failed_assumption_ = 0;
 }
@@ -245,10 +263,7 @@ void run(const CompiledKernel& kernel, const std::map<std::string, int64_t>& dim
     const imbrex_tensor_info& info = table.tensors[i];
     if (info.role != IMBREX_OUTPUT) continue;
     std::vector<int64_t> shape;
-    for (int32_t axis = 0; axis < info.rank; ++axis) {
-      const imbrex_extent& extent = info.shape[axis];
-      shape.push_back(extent.dim < 0 ? extent.constant : extent.constant * values[static_cast<size_t>(extent.dim)]);
-    }
+    for (int32_t axis = 0; axis < info.rank; ++axis) shape.push_back(table.extent(i, axis, values.data()));
     Array& array = tensors[info.name] = Array::zeros(dtype_of(info.dtype), std::move(shape));
     call.bind(info.name, TensorView::of(array));
   }

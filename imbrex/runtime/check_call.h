@@ -11,7 +11,7 @@ typedef enum imbrex_status {
   IMBREX_OK = 0,
   IMBREX_NO_KERNEL,    /* the kernel is null, or made for another version of abi.h */
   IMBREX_NULL_POINTER, /* a pointer that is needed is null */
-  IMBREX_BAD_DIM,      /* a dimension below 1, or one that makes a tensor larger than the address space */
+  IMBREX_BAD_DIM,      /* a dimension out of its range, or one that makes a tensor or the workspace too large */
   IMBREX_BAD_STRIDE,   /* strides that make rows overlap, go backwards, or leave gaps between columns */
   IMBREX_MISALIGNED,   /* a tensor not aligned to its elements; packed memory or workspace not to 64 bytes */
   IMBREX_BAD_THREAD,   /* ith is not below nth, or several threads have no barrier */
@@ -37,51 +37,69 @@ static inline size_t imbrex_element_bytes(imbrex_dtype dtype) {
   return dtype == IMBREX_BF16 || dtype == IMBREX_F16 ? 2 : 1;
 }
 
-/* The elements of one axis; 0 where that is no number. */
-static inline int64_t imbrex_extent_of(imbrex_extent extent, const int64_t* dims) {
-  if (extent.dim < 0) return extent.constant;
-  return dims[extent.dim] > INT64_MAX / extent.constant ? 0 : extent.constant * dims[extent.dim];
-}
-
-/* The elements of one step along the first axis: a row of a matrix, one of a vector. */
-static inline int64_t imbrex_row_elements(const imbrex_tensor_info* info, const int64_t* dims) {
+/* The elements of one step along the first axis: a row of a matrix, one of a vector. For dimensions that imbrex_check_call lets
+ * pass, as in imbrex_dense_strides. */
+static inline int64_t imbrex_row_elements(const imbrex_kernel* kernel, int32_t tensor, const int64_t* dims) {
   int64_t elements = 1;
   int32_t axis;
-  for (axis = 1; axis < info->rank; ++axis) elements *= imbrex_extent_of(info->shape[axis], dims);
+  for (axis = 1; axis < kernel->tensors[tensor].rank; ++axis) elements *= kernel->extent(tensor, axis, dims);
   return elements;
 }
 
-/* The strides of a tensor that lies row-major without gaps: `info->rank` of them. */
-static inline void imbrex_dense_strides(const imbrex_tensor_info* info, const int64_t* dims, int64_t* strides) {
+/* The strides of a tensor that lies row-major without gaps: one for each axis. */
+static inline void imbrex_dense_strides(const imbrex_kernel* kernel, int32_t tensor, const int64_t* dims, int64_t* strides) {
   int64_t elements = 1;
   int32_t axis;
-  for (axis = info->rank - 1; axis >= 0; --axis) {
+  for (axis = kernel->tensors[tensor].rank - 1; axis >= 0; --axis) {
     strides[axis] = elements;
-    elements *= imbrex_extent_of(info->shape[axis], dims);
+    elements *= kernel->extent(tensor, axis, dims);
   }
 }
 
-/* A tensor that is bound as it is: its strides, and that its last byte has an address. */
-static inline imbrex_status imbrex_check_layout(const imbrex_tensor_info* info, imbrex_tensor tensor, const int64_t* dims,
-                                                imbrex_message message) {
-  const int64_t element_bytes = (int64_t)imbrex_element_bytes(info->dtype);
-  const int64_t most = (int64_t)((PTRDIFF_MAX - 1) / element_bytes);
-  int64_t span = 1; /* elements from the first to after the last of the axes seen so far */
+/* `elements`: of the tensor; fewer than IMBREX_TOO_MANY_BYTES bytes. */
+static inline imbrex_status imbrex_count_elements(const imbrex_kernel* kernel, int32_t tensor, const int64_t* dims,
+                                                  int64_t* elements, imbrex_message message) {
+  const imbrex_tensor_info* info = &kernel->tensors[tensor];
+  const int64_t most = (IMBREX_TOO_MANY_BYTES - 1) / (int64_t)imbrex_element_bytes(info->dtype);
+  int is_empty = 0, is_too_large = 0;
   int32_t axis;
+  *elements = 1;
+  for (axis = 0; axis < info->rank; ++axis) {
+    const int64_t extent = kernel->extent(tensor, axis, dims);
+    if (extent == 0) is_empty = 1;
+    if (extent < 0 || (extent > 0 && *elements > most / extent)) is_too_large = 1;
+    if (!is_too_large) *elements *= extent > 0 ? extent : 1;
+  }
+  if (is_empty) *elements = 0;
+  if (!is_empty && is_too_large)
+    return imbrex_say(message, IMBREX_BAD_DIM, "tensor %s has 2^%lld bytes or more with these dimensions", info->name, 62);
+  return IMBREX_OK;
+}
+
+/* A tensor that is bound as it is: its strides, and that its last byte has an address. */
+static inline imbrex_status imbrex_check_layout(const imbrex_kernel* kernel, int32_t index, imbrex_tensor tensor,
+                                                const int64_t* dims, imbrex_message message) {
+  const imbrex_tensor_info* info = &kernel->tensors[index];
+  const int64_t element_bytes = (int64_t)imbrex_element_bytes(info->dtype);
+  const int64_t most = (IMBREX_TOO_MANY_BYTES - 1) / element_bytes;
+  int64_t elements, span = 1; /* elements from the first to after the last of the axes seen so far */
+  const imbrex_status status = imbrex_count_elements(kernel, index, dims, &elements, message);
+  int32_t axis;
+  if (status != IMBREX_OK || elements == 0) return status;
+  if (tensor.data == NULL) return imbrex_say(message, IMBREX_NULL_POINTER, "tensor %s, number %lld, is null", info->name, index);
   if (info->rank > 0 && tensor.strides == NULL)
     return imbrex_say(message, IMBREX_NULL_POINTER, "the strides of tensor %s are null", info->name, 0);
   for (axis = info->rank - 1; axis >= 0; --axis) {
-    const int64_t extent = imbrex_extent_of(info->shape[axis], dims), stride = tensor.strides[axis];
-    if (extent < 1) return imbrex_say(message, IMBREX_BAD_DIM, "tensor %s has an axis of %lld elements", info->name, extent);
-    if (extent > 1 && axis == info->rank - 1 && stride != 1)
+    const int64_t extent = kernel->extent(index, axis, dims), stride = tensor.strides[axis];
+    if (extent == 1) continue;
+    if (axis == info->rank - 1 && stride != 1)
       return imbrex_say(message, IMBREX_BAD_STRIDE, "the last axis of tensor %s has stride %lld, not 1", info->name, stride);
-    if (extent > 1 && (stride < 0 || (stride < span && info->role != IMBREX_INPUT)))
+    if (stride < 0 || (stride < span && info->role != IMBREX_INPUT))
       return imbrex_say(message, IMBREX_BAD_STRIDE, "tensor %s has a stride of %lld, less than what it steps over", info->name,
                         stride);
-    if (extent > 1 && stride > (most - span) / (extent - 1))
-      return imbrex_say(message, IMBREX_BAD_DIM, "tensor %s is larger than the address space, with a stride of %lld", info->name,
-                        stride);
-    if (extent > 1) span += (extent - 1) * stride;
+    if (stride > (most - span) / (extent - 1))
+      return imbrex_say(message, IMBREX_BAD_DIM, "tensor %s spans 2^62 bytes or more, with a stride of %lld", info->name, stride);
+    span += (extent - 1) * stride;
   }
   if ((uintptr_t)tensor.data > UINTPTR_MAX - (uintptr_t)(span * element_bytes))
     return imbrex_say(message, IMBREX_BAD_DIM, "tensor %s ends after the last address, with %lld elements", info->name, span);
@@ -93,10 +111,11 @@ static inline imbrex_status imbrex_check_tensor(const imbrex_kernel* kernel, int
   const imbrex_tensor_info* info = &kernel->tensors[index];
   const imbrex_tensor tensor = call->tensors[index];
   const size_t alignment = info->packed_bytes > 0 ? 64 : imbrex_element_bytes(info->dtype);
-  if (tensor.data == NULL) return imbrex_say(message, IMBREX_NULL_POINTER, "tensor %s, number %lld, is null", info->name, index);
+  if (info->packed_bytes > 0 && tensor.data == NULL)
+    return imbrex_say(message, IMBREX_NULL_POINTER, "tensor %s, number %lld, is null", info->name, index);
   if (!imbrex_is_aligned(tensor.data, alignment))
     return imbrex_say(message, IMBREX_MISALIGNED, "tensor %s is not aligned to %lld bytes", info->name, (long long)alignment);
-  return info->packed_bytes > 0 ? IMBREX_OK : imbrex_check_layout(info, tensor, call->dims, message);
+  return info->packed_bytes > 0 ? IMBREX_OK : imbrex_check_layout(kernel, index, tensor, call->dims, message);
 }
 
 /* Everything about a call that can be seen from it. */
@@ -115,11 +134,17 @@ static inline imbrex_status imbrex_check_call(const imbrex_kernel* kernel, const
   if (call->nth > 1 && call->barrier == NULL)
     return imbrex_say(message, IMBREX_BAD_THREAD, "%s runs on %lld threads without a barrier", kernel->name, call->nth);
   for (i = 0; i < kernel->dim_count; ++i)
-    if (call->dims[i] < 1 || call->dims[i] > ((int64_t)1 << 40))
-      return imbrex_say(message, IMBREX_BAD_DIM, "dimension %s is %lld, which is not between 1 and 2^40", kernel->dim_names[i],
-                        call->dims[i]);
+    if (call->dims[i] < 1 || call->dims[i] > kernel->dim_max[i]) {
+      if (text != NULL && size > 0)
+        snprintf(text, size, "dimension %s is %lld, which is not between 1 and %lld", kernel->dim_names[i],
+                 (long long)call->dims[i], (long long)kernel->dim_max[i]);
+      return IMBREX_BAD_DIM;
+    }
   for (i = 0; i < kernel->tensor_count; ++i)
     if ((status = imbrex_check_tensor(kernel, i, call, message)) != IMBREX_OK) return status;
+  if (kernel->workspace_bytes(call->dims, call->nth) == IMBREX_TOO_LARGE)
+    return imbrex_say(message, IMBREX_BAD_DIM, "the workspace of %s for %lld threads has 2^62 bytes or more", kernel->name,
+                      call->nth);
   if (kernel->workspace_bytes(call->dims, call->nth) > 0 && call->workspace == NULL)
     return imbrex_say(message, IMBREX_NULL_POINTER, "%s needs a workspace for %lld threads", kernel->name, call->nth);
   if (!imbrex_is_aligned(call->workspace, 64))

@@ -91,7 +91,6 @@ CompiledKernel compile(const ir::Program& program, const CompileOptions& options
   jit.flags.insert(jit.flags.end(), options.flags.begin(), options.flags.end());
   auto code = std::make_shared<CompiledKernel::Code>(load_or_compile(generated.source, jit));
   code->table = table_of(code->module, "imbrex_kernel_" + codegen::symbol_of(lowered.program));
-  for (const ir::Dim& dim : program.dims) code->dim_max.push_back(dim.max);
   code->assumptions = assumptions_of(lowered.program);
   code->lowered = std::move(lowered);
   code->remarks = std::move(generated.remarks);

@@ -43,14 +43,13 @@ class CompiledKernel {
  public:
   const imbrex_kernel& table() const { return *code_->table; }
   const Module& module() const { return code_->module; }
-  const std::vector<std::optional<int64_t>>& dim_max() const { return code_->dim_max; }
   // What imbrex_call::failed_assumption means: number k + 1 is text k.
   const std::vector<std::string>& assumptions() const { return code_->assumptions; }
   // What code was generated from, and why that is as written where it is.
   const Lowered& lowered() const { return code_->lowered; }
   const std::vector<codegen::Remark>& remarks() const { return code_->remarks; }
 
-  // From source against abi.h that exports `symbol`; for tests and tools. `dim_max` is empty, or has one for each dimension.
+  // From source against abi.h that exports `symbol`; for tests and tools.
   static CompiledKernel from_source(const std::string& source, const std::string& symbol, const JitOptions& options);
 
  private:
@@ -59,7 +58,6 @@ class CompiledKernel {
     explicit Code(Module loaded) : module(std::move(loaded)) {}
     Module module;
     const imbrex_kernel* table = nullptr;
-    std::vector<std::optional<int64_t>> dim_max;
     std::vector<std::string> assumptions;
     Lowered lowered;
     std::vector<codegen::Remark> remarks;
@@ -133,7 +131,7 @@ class Call {
     TensorView view;
     const void* packed = nullptr;
     Buffer owned;
-    bool is_bound() const { return view.data != nullptr || packed != nullptr; }
+    bool is_bound = false;
   };
   size_t index_of(const std::string& tensor) const;
   void check_all_bound() const;

@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
 namespace imbrex::runtime {
 namespace {
-
-// More than any memory holds; products of two such numbers and an element's bytes are checked where they are made.
-constexpr int64_t kMostOfADim = int64_t{1} << 40;
 
 [[noreturn]] void fail(const char* id, std::string message, std::string hint) {
   throw UserError(id, std::move(message), std::move(hint));
@@ -21,49 +19,84 @@ std::string shape_text(const std::vector<int64_t>& shape) {
   return text + "]";
 }
 
-std::string extent_text(const imbrex_kernel& kernel, const imbrex_extent& extent) {
-  if (extent.dim < 0) return fmt::format("{}", extent.constant);
-  const char* name = kernel.dim_names[extent.dim];
-  return extent.constant == 1 ? name : fmt::format("{} * {}", extent.constant, name);
+bool is_empty(const TensorView& view) { return std::find(view.shape.begin(), view.shape.end(), 0) != view.shape.end(); }
+
+// A linear extent: `offset`, or, where one dimension alone decides it, offset + factor * dim.
+struct Linear {
+  int64_t offset = 0, factor = 0;
+  size_t dim = 0;
+  bool has_dim = false;
+};
+std::optional<Linear> linear_in_one(const imbrex_kernel& kernel, const imbrex_extent& extent) {
+  if (extent.factors == nullptr) return {};
+  Linear linear{extent.offset};
+  for (size_t dim = 0; dim < static_cast<size_t>(kernel.dim_count); ++dim) {
+    if (extent.factors[dim] == 0) continue;
+    if (linear.has_dim) return {};
+    linear = {extent.offset, extent.factors[dim], dim, true};
+  }
+  return linear;
 }
 
-bool fits(const imbrex_extent& extent, int64_t size) {
-  if (size < 1) return false;
-  return extent.dim < 0 ? size == extent.constant : extent.constant >= 1 && size % extent.constant == 0;
+// The value at which offset + factor * value is `size`.
+std::optional<int64_t> solution(int64_t offset, int64_t factor, int64_t size) {
+  int64_t rest = 0;
+  if (__builtin_sub_overflow(size, offset, &rest) || factor == 0 || (factor == -1 && rest == INT64_MIN) || rest % factor != 0)
+    return {};
+  return rest / factor;
 }
 
-bool matches(const imbrex_tensor_info& info, const TensorView& view) {
+// Whether the extent can have that size, for some dimensions.
+bool fits(const imbrex_kernel& kernel, const imbrex_extent& extent, int64_t size) {
+  if (size < 0) return false;
+  const std::optional<Linear> linear = linear_in_one(kernel, extent);
+  if (!linear) return true;
+  if (!linear->has_dim) return size == std::max<int64_t>(linear->offset, 0);
+  const std::optional<int64_t> dim = solution(linear->offset, linear->factor, size);
+  if (dim && *dim >= 1) return true;
+  const auto smallest = static_cast<__int128>(linear->factor) + linear->offset;
+  return size == 0 && (linear->factor < 0 || smallest <= 0);  // negative extents are empty, too
+}
+
+bool matches(const imbrex_kernel& kernel, const imbrex_tensor_info& info, const TensorView& view) {
   if (static_cast<size_t>(info.rank) != view.shape.size()) return false;
   for (size_t axis = 0; axis < view.shape.size(); ++axis)
-    if (!fits(info.shape[axis], view.shape[axis])) return false;
+    if (!fits(kernel, info.shape[axis], view.shape[axis])) return false;
   return true;
 }
 
-// Bytes from the first to after the last element, if that is a number.
+// Bytes from the first to after the last element, if they are fewer than 2^62 and have addresses.
 std::optional<int64_t> span_of(const TensorView& view) {
+  if (is_empty(view)) return 0;
   int64_t last = 0, bytes = 0;
   for (size_t axis = 0; axis < view.shape.size(); ++axis) {
     int64_t step = 0;
     if (__builtin_mul_overflow(view.shape[axis] - 1, view.strides[axis], &step) || __builtin_add_overflow(last, step, &last))
       return {};
   }
-  if (__builtin_add_overflow(last, int64_t{1}, &last) || __builtin_mul_overflow(last, bytes_of(view.dtype), &bytes)) return {};
+  if (__builtin_add_overflow(last, int64_t{1}, &last) || __builtin_mul_overflow(last, bytes_of(view.dtype), &bytes) ||
+      bytes >= IMBREX_TOO_MANY_BYTES)
+    return {};
   if (reinterpret_cast<uintptr_t>(view.data) > UINTPTR_MAX - static_cast<uintptr_t>(bytes)) return {};
   return bytes;
 }
 
-std::optional<std::vector<int64_t>> dense_strides(const std::vector<int64_t>& shape) {
-  std::vector<int64_t> strides(shape.size(), 1);
+// If its bytes are fewer than 2^62.
+std::optional<std::vector<int64_t>> dense_strides(const TensorView& view) {
+  std::vector<int64_t> strides(view.shape.size(), 1);
+  if (is_empty(view)) return strides;
   int64_t stride = 1;
-  for (size_t axis = shape.size(); axis-- > 0;) {
+  for (size_t axis = view.shape.size(); axis-- > 0;) {
     strides[axis] = stride;
-    if (__builtin_mul_overflow(stride, shape[axis], &stride)) return {};
+    if (__builtin_mul_overflow(stride, view.shape[axis], &stride)) return {};
   }
+  if (stride > (IMBREX_TOO_MANY_BYTES - 1) / bytes_of(view.dtype)) return {};
   return strides;
 }
 
 // True if no two indices reach one element: each axis steps over all that the axes inside it span.
 bool reaches_each_once(const TensorView& view) {
+  if (is_empty(view)) return true;
   int64_t inner = 1;
   for (size_t axis = view.shape.size(); axis-- > 0;) {
     if (view.shape[axis] > 1 && view.strides[axis] < inner) return false;
@@ -80,7 +113,7 @@ void check_strides(const imbrex_tensor_info& info, const TensorView& view, bool 
   for (const int64_t stride : view.strides)
     if (stride < 0)
       fail("tensor-strides", had + ": strides are not negative", "the address of the first row, and rows in ascending order");
-  if (!any_strides && !view.strides.empty() && view.strides.back() != 1 && view.shape.back() != 1)
+  if (!any_strides && !view.strides.empty() && view.strides.back() != 1 && view.shape.back() > 1)
     fail("tensor-strides", had + ": the elements of the last axis must lie side by side, stride 1", "a copy in row-major order");
   if (!span_of(view))
     fail("tensor-strides", had + ": its last element lies outside the address space", "strides in elements, not in bytes");
@@ -107,33 +140,30 @@ DType dtype_of(imbrex_dtype dtype) {
 std::string wanted_text(const imbrex_kernel& kernel, size_t tensor) {
   const imbrex_tensor_info& info = kernel.tensors[tensor];
   std::string text = std::string(name_of(dtype_of(info.dtype))) + " [";
-  for (int32_t axis = 0; axis < info.rank; ++axis) text += (axis == 0 ? "" : ", ") + extent_text(kernel, info.shape[axis]);
+  for (int32_t axis = 0; axis < info.rank; ++axis) text += fmt::format("{}{}", axis == 0 ? "" : ", ", info.shape[axis].text);
   return text + "]";
 }
 
 TensorView checked_view(const imbrex_kernel& kernel, size_t tensor, TensorView view, bool any_strides) {
   const imbrex_tensor_info& info = kernel.tensors[tensor];
   const std::string wanted = wanted_text(kernel, tensor);
-  if (view.data == nullptr)
+  if (view.data == nullptr && !is_empty(view))
     fail("tensor-null", fmt::format("tensor `{}`, {}, is bound to a null pointer", info.name, wanted), "its memory");
   if (view.dtype != dtype_of(info.dtype))
     fail("tensor-dtype",
          fmt::format("tensor `{}` of kernel `{}` is {}, but it is bound to {}", info.name, kernel.name, wanted,
                      to_text(view.dtype, view.shape)),
          fmt::format("elements of type {}", name_of(dtype_of(info.dtype))));
-  if (!matches(info, view))
+  if (!matches(kernel, info, view))
     fail("tensor-shape",
          fmt::format("tensor `{}` of kernel `{}` is {}, but it is bound to {}", info.name, kernel.name, wanted,
                      to_text(view.dtype, view.shape)),
          any_strides ? "the shape above; a weight stored the other way round is TensorView::transposed()" : "the shape above");
-  if (view.strides.empty()) {
-    std::optional<std::vector<int64_t>> strides = dense_strides(view.shape);
-    if (!strides)
-      fail("tensor-shape",
-           fmt::format("tensor `{}` with shape {} has more elements than can be counted", info.name, shape_text(view.shape)),
-           "a shape that fits into memory");
-    view.strides = *std::move(strides);
-  }
+  std::optional<std::vector<int64_t>> dense = dense_strides(view);
+  if (!dense)
+    fail("tensor-shape", fmt::format("tensor `{}` with shape {} has 2^62 bytes or more", info.name, shape_text(view.shape)),
+         "a shape that fits into memory");
+  if (view.strides.empty()) view.strides = *std::move(dense);
   check_strides(info, view, any_strides);
   if (reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(bytes_of(view.dtype)) != 0)
     fail("tensor-misaligned",
@@ -150,9 +180,11 @@ TensorView checked_view(const imbrex_kernel& kernel, size_t tensor, TensorView v
 
 void DimInference::set(size_t dim, int64_t value, const std::string& source) {
   const char* name = kernel_.dim_names[dim];
-  if (value < 1 || value > kMostOfADim)
-    fail("dim-range", fmt::format("dimension {} is {} ({}), but it must be between 1 and {}", name, value, source, kMostOfADim),
-         "a size that is possible");
+  if (value < 1 || value > kernel_.dim_max[dim])
+    fail("dim-range",
+         fmt::format("dimension {} is {} ({}), but kernel `{}` takes 1 to {}", name, value, source, kernel_.name,
+                     kernel_.dim_max[dim]),
+         fmt::format("{} from 1 to {}: fewer at a time, or a kernel that declares a larger `max`", name, kernel_.dim_max[dim]));
   if (values_[dim] && *values_[dim] != value)
     fail("dim-conflict",
          fmt::format("dimension {} of kernel `{}` is {} ({}) and also {} ({})", name, kernel_.name, *values_[dim], sources_[dim],
@@ -164,30 +196,70 @@ void DimInference::set(size_t dim, int64_t value, const std::string& source) {
 
 void DimInference::add(size_t tensor, const std::vector<int64_t>& shape) {
   const imbrex_tensor_info& info = kernel_.tensors[tensor];
+  bound_.push_back({tensor, shape});
   for (size_t axis = 0; axis < shape.size(); ++axis) {
-    const imbrex_extent& extent = info.shape[axis];
-    if (extent.dim >= 0)
-      set(static_cast<size_t>(extent.dim), shape[axis] / extent.constant,
-          fmt::format("tensor `{}` is {}", info.name, shape_text(shape)));
+    const std::optional<Linear> linear = linear_in_one(kernel_, info.shape[axis]);
+    if (linear && linear->has_dim && linear->offset == 0 && linear->factor > 0)
+      set(linear->dim, shape[axis] / linear->factor, fmt::format("tensor `{}` is {}", info.name, shape_text(shape)));
   }
 }
 
 void DimInference::add(size_t dim, int64_t value) { set(dim, value, "given"); }
 
-std::vector<int64_t> DimInference::finish(const std::vector<std::optional<int64_t>>& maxima) const {
+// Sets the one dimension of the extent that is unknown, if there is one and the size gives it. An empty axis gives none: every
+// extent below zero is one.
+bool DimInference::solve(const imbrex_extent& extent, int64_t size, const std::string& source) {
+  if (extent.factors == nullptr || size == 0) return false;
+  std::optional<size_t> unknown;
+  int64_t known = extent.offset;
+  for (size_t dim = 0; dim < values_.size(); ++dim) {
+    if (extent.factors[dim] == 0) continue;
+    int64_t term = 0;
+    if (!values_[dim] && unknown) return false;
+    if (!values_[dim])
+      unknown = dim;
+    else if (__builtin_mul_overflow(extent.factors[dim], *values_[dim], &term) || __builtin_add_overflow(known, term, &known))
+      return false;
+  }
+  if (!unknown) return false;
+  const std::optional<int64_t> value = solution(known, extent.factors[*unknown], size);
+  if (value) set(*unknown, *value, source);
+  return value.has_value();
+}
+
+void DimInference::compare(const Bound& bound, const std::vector<int64_t>& dims) const {
+  const imbrex_tensor_info& info = kernel_.tensors[bound.tensor];
+  std::vector<int64_t> wanted;
+  for (int32_t axis = 0; axis < info.rank; ++axis)
+    wanted.push_back(kernel_.extent(static_cast<int32_t>(bound.tensor), axis, dims.data()));
+  if (wanted == bound.shape) return;
+  std::string values;
+  for (size_t dim = 0; dim < dims.size(); ++dim)
+    values += fmt::format("{}{} = {} ({})", dim == 0 ? "" : ", ", kernel_.dim_names[dim], dims[dim], sources_[dim]);
+  fail("tensor-shape",
+       fmt::format("tensor `{}` of kernel `{}` is {}, which is {} with {}; it is bound to {}", info.name, kernel_.name,
+                   wanted_text(kernel_, bound.tensor), shape_text(wanted), values, shape_text(bound.shape)),
+       fmt::format("a tensor {}", shape_text(wanted)));
+}
+
+std::vector<int64_t> DimInference::finish() {
+  for (bool found = true; found;) {
+    found = false;
+    for (const Bound& bound : bound_)
+      for (size_t axis = 0; axis < bound.shape.size(); ++axis)
+        found = solve(kernel_.tensors[bound.tensor].shape[axis], bound.shape[axis],
+                      fmt::format("tensor `{}` is {}", kernel_.tensors[bound.tensor].name, shape_text(bound.shape))) ||
+                found;
+  }
   std::vector<int64_t> result;
   for (size_t dim = 0; dim < values_.size(); ++dim) {
-    const char* name = kernel_.dim_names[dim];
     if (!values_[dim])
-      fail("dim-missing", fmt::format("dimension {} of kernel `{}` follows from no tensor that is bound", name, kernel_.name),
-           fmt::format("set_dim(\"{}\", ...)", name));
-    if (dim < maxima.size() && maxima[dim] && *values_[dim] > *maxima[dim])
-      fail("dim-range",
-           fmt::format("dimension {} is {} ({}), but kernel `{}` declares a maximum of {}", name, *values_[dim], sources_[dim],
-                       kernel_.name, *maxima[dim]),
-           "fewer at a time, or a kernel with a larger maximum");
+      fail("dim-missing",
+           fmt::format("dimension {} of kernel `{}` follows from no tensor that is bound", kernel_.dim_names[dim], kernel_.name),
+           fmt::format("set_dim(\"{}\", ...)", kernel_.dim_names[dim]));
     result.push_back(*values_[dim]);
   }
+  for (const Bound& bound : bound_) compare(bound, result);
   return result;
 }
 
@@ -198,6 +270,7 @@ size_t extent_bytes(const TensorView& view) {
 }
 
 bool may_overlap(const TensorView& a, const TensorView& b) {
+  if (is_empty(a) || is_empty(b)) return false;
   const auto begin_a = reinterpret_cast<uintptr_t>(a.data), begin_b = reinterpret_cast<uintptr_t>(b.data);
   if (begin_a + extent_bytes(a) <= begin_b || begin_b + extent_bytes(b) <= begin_a) return false;
   if (a.shape.size() < 2 || b.shape.size() < 2) return true;

@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "imbrex/base/checked.h"
 #include "imbrex/ir/hash.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/estimate_scopes.h"
@@ -73,17 +74,6 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-// The bytes of a tensor; of one iteration's, where it is created in a loop.
-std::optional<int64_t> bytes_of_tensor(const ir::Tensor& tensor, const std::map<std::string, int64_t>& dims) {
-  int64_t bytes = bytes_of(tensor.dtype);
-  for (const ir::IndexExpr& extent : tensor.shape) {
-    for (const std::string& name : ir::names_in(extent))
-      if (!dims.contains(name)) return std::nullopt;
-    bytes *= ir::evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
-  }
-  return bytes;
-}
-
 std::string size_text(std::optional<int64_t> bytes) {
   if (!bytes) return "as large as its loop says";
   if (*bytes >= 1 << 20) return fmt::format("{:.1f} MiB", static_cast<double>(*bytes) / (1 << 20));
@@ -135,10 +125,10 @@ void print_dropped(const std::vector<ir::Tensor>& dropped, const std::map<std::s
   std::string sizes;
   for (const auto& [name, value] : dims) sizes += fmt::format("{}{} = {}", sizes.empty() ? "" : ", ", name, value);
   fmt::print("\nTensors that no longer exist, at {}\n", sizes);
-  int64_t total = 0;
+  std::optional<int64_t> total = 0;
   for (const ir::Tensor& tensor : dropped) {
-    const auto bytes = bytes_of_tensor(tensor, dims);
-    total += bytes.value_or(0);
+    const std::optional<int64_t> bytes = bytes_at(tensor, dims);
+    total = bytes && total ? checked_add(*total, *bytes) : total;
     fmt::print("  {:<20} {:<5} {}\n", tensor.name, name_of(tensor.dtype), size_text(bytes));
   }
   fmt::print("  {} in all\n", size_text(total));

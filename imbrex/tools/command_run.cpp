@@ -34,7 +34,9 @@ struct RunOptions {
   std::string backend = "host", isa, save, replay, trace;
   int64_t threads = 0, repeat = 20;
   uint64_t seed = 1;
-  bool json = false, verbose = false, unproven = false, as_written = false;
+  bool json = false, verbose = false, unproven = false, as_written = false, checked = false;
+
+  bool interprets() const { return backend == "interpreter" || checked; }
 };
 
 // Outputs larger than this are not compared with the interpreter unless nothing else can judge them: it is slow.
@@ -49,16 +51,16 @@ class Run {
   explicit Run(const RunOptions& options) : options_(options) {}
 
   int operator()() {
-    if (options_.backend == "interpreter" && !options_.isa.empty())
+    if (options_.interprets() && !options_.isa.empty())
       throw UserError("unknown-isa", fmt::format("--isa {} with the interpreter, which has no instruction sets", options_.isa),
-                      "--backend interpreter alone, or --isa alone");
+                      options_.checked ? "--checked alone, or --isa alone" : "--backend interpreter alone, or --isa alone");
     choose_subject();
     prove();
     make_inputs();
-    if (options_.backend == "host")
-      run_on_this_machine();
-    else
+    if (options_.interprets())
       interpret();
+    else
+      run_on_this_machine();
     judge();
     save();
     progress_.clear();
@@ -104,7 +106,8 @@ class Run {
     report_.preset = subject_.preset;
     report_.dims = dims_;
     report_.seed = options_.seed;
-    report_.backend = options_.backend;
+    report_.backend = options_.interprets() ? "interpreter" : options_.backend;
+    report_.checked = options_.checked;
     outputs_ = shapes_of(subject_.program, dims_, {ir::Role::output, ir::Role::inout});
   }
 
@@ -245,15 +248,7 @@ class Run {
     ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
       const auto* create = std::get_if<ir::CreateTensor>(&statement.node);
       if (create == nullptr) return true;
-      int64_t bytes = bytes_of(create->tensor.dtype);
-      bool is_known = true;
-      for (const ir::IndexExpr& extent : create->tensor.shape)
-        bytes *= ir::evaluate(extent, [&](const ir::Index& leaf) {
-          const auto dim = dims_.find(leaf.name);
-          is_known = is_known && dim != dims_.end();
-          return is_known ? dim->second : 1;
-        });
-      if (is_known) found.push_back({create->tensor.name, bytes});
+      if (const auto bytes = bytes_at(create->tensor, dims_)) found.push_back({create->tensor.name, *bytes});
       return true;
     });
     return found;
@@ -287,7 +282,7 @@ class Run {
   void interpret() {
     progress_.say("interpreting");
     double seconds = 0;
-    observed_ = run_in_interpreter(exposed_program(), dims_, inputs_, seconds);
+    observed_ = run_in_interpreter(exposed_program(), dims_, inputs_, options_.checked, seconds);
     for (const TensorShape& spec : outputs_) actual_.emplace(spec.name, observed_.at(spec.name));
     report_.seconds = {seconds};
   }
@@ -302,7 +297,7 @@ class Run {
   void compare_with_interpreter() {
     progress_.say("interpreting");
     double seconds = 0;
-    const Tensors defined = run_in_interpreter(subject_.program, dims_, inputs_, seconds);
+    const Tensors defined = run_in_interpreter(subject_.program, dims_, inputs_, false, seconds);
     bool same = true;
     for (const TensorShape& spec : outputs_) {
       OutputResult result = compare_bits(spec.name, actual_.at(spec.name), defined.at(spec.name));
@@ -322,7 +317,7 @@ class Run {
     if (expected_ || subject_.reference) return judge_by_values();
     report_.compared_with = "the interpreter";
     report_.outputs = interpreted_;
-    if (options_.backend == "interpreter")  // its own definition: there is nothing else to compare with
+    if (options_.interprets())  // its own definition: there is nothing else to compare with
       for (const auto& [name, array] : actual_) report_.outputs.push_back(compare_bits(name, array, array));
   }
 
@@ -386,6 +381,8 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--tokens", o->tokens, "Tokens T, instead of --batch and --seq");
   command->add_option("--dim", o->dims, "A dimension of any kernel: NAME=VALUE");
   command->add_option("--backend", o->backend, "host or interpreter")->check(CLI::IsMember({"host", "interpreter"}));
+  command->add_flag("--checked", o->checked,
+                    "In the interpreter, which watches every access: the first wrong one is an error at its line");
   command->add_option("--isa", o->isa, "Instruction set: scalar, avx2 or avx512 (default: the best of this machine)");
   command->add_option("--threads", o->threads, "Threads (default: one for each processor)");
   command->add_option("--seed", o->seed, "Seed of the inputs (default 1)");

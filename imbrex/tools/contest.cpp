@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "imbrex/tools/execute.h"
 #include "imbrex/tools/numbers.h"
 #include "imbrex/tools/probes.h"
 #include "imbrex/tools/report.h"
@@ -62,6 +63,7 @@ KernelRunner::KernelRunner(const runtime::CompiledKernel& kernel, const std::map
   for (const auto& [name, array] : inputs)
     if (!outputs_.count(name)) call_.bind(name, runtime::TensorView::of(array));
   for (const auto& [name, value] : dims) call_.set_dim(name, value);
+  require_memory(call_, threads_, inputs_, outputs_);
 }
 
 double KernelRunner::run() {

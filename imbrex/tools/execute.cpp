@@ -8,12 +8,19 @@
 #include "imbrex/base/error.h"
 #include "imbrex/base/nearest.h"
 #include "imbrex/interpret/interpreter.h"
+#include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {
 namespace {
 
 constexpr int64_t most_threads = 1024;
 constexpr auto unwritten = std::byte{0xff};  // a NaN in every float type, -1 in the integers
+
+int64_t bytes_in(const Tensors& tensors) {
+  int64_t bytes = 0;
+  for (const auto& [name, array] : tensors) bytes += static_cast<int64_t>(array.bytes.size());
+  return bytes;
+}
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -24,6 +31,17 @@ bool same(const Tensors& a, const Tensors& b) {
 }
 
 }  // namespace
+
+void require_memory(runtime::Call& call, int threads, const Tensors& inputs, const Tensors& outputs) {
+  const auto workspace = static_cast<int64_t>(call.workspace_bytes(threads));
+  const int64_t left = physical_bytes() - bytes_in(inputs) - bytes_in(outputs);
+  if (workspace >= left)
+    throw UserError(
+        "out-of-memory",
+        fmt::format("the workspace takes {} MiB on {} threads, and beside the tensors this machine's memory has {} MiB",
+                    workspace >> 20, threads, left >> 20),
+        threads > 1 ? "smaller dimensions, or fewer --threads" : "smaller dimensions");
+}
 
 HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
                     const std::vector<TensorShape>& outputs, const HostOptions& options, runtime::Executor& executor) {
@@ -38,6 +56,7 @@ HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::s
     call.bind(output.name, runtime::TensorView::of(array));
   }
   for (const auto& [name, value] : dims) call.set_dim(name, value);
+  require_memory(call, options.threads, inputs, results);
   // A tensor that is read and written starts from its input in every run.
   const auto restore = [&] {
     for (const TensorShape& output : outputs)
@@ -60,10 +79,13 @@ HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::s
 }
 
 Tensors run_in_interpreter(const ir::Program& program, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
-                           double& seconds) {
+                           bool checked, double& seconds) {
   Tensors tensors = inputs;
   const auto begin = std::chrono::steady_clock::now();
-  interpret::run(program, dims, tensors);
+  interpret::Options options;
+  options.checked = checked;
+  options.most_bytes = physical_bytes() - 2 * bytes_in(inputs);
+  interpret::run(program, dims, tensors, options);
   seconds = seconds_since(begin);
   Tensors outputs;
   for (const ir::Tensor& tensor : program.tensors)

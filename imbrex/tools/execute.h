@@ -31,9 +31,12 @@ struct HostRun {
 HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
                     const std::vector<TensorShape>& outputs, const HostOptions& options, runtime::Executor& executor);
 
-// The outputs, and the seconds that it took.
+// UserError "out-of-memory" if the call's workspace and the tensors do not fit into this machine's memory together.
+void require_memory(runtime::Call& call, int threads, const Tensors& inputs, const Tensors& outputs);
+
+// The outputs, and the seconds that it took. `checked`: in the checked mode of the interpreter.
 Tensors run_in_interpreter(const ir::Program& program, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
-                           double& seconds);
+                           bool checked, double& seconds);
 
 // "avx512" and the like, as the command line gives them. UserError "unknown-isa".
 target::Isa known_isa(const std::string& name);

@@ -143,6 +143,8 @@ void print_screen(const RunReport& report, bool verbose) {
   if (verbose && report.front) print_stages(*report.front);
   if (!report.bits.empty()) fmt::print("bits      equal {}\n", report.bits);
   if (!report.bits_differ.empty()) fmt::print("bits      FAIL: they differ {}\n", report.bits_differ);
+  if (report.checked)
+    fmt::print("checked   no fault: each access inside its tensor and after its write, each output complete, no race\n");
   fmt::print("proved    {}\n", proof_text(report));
   if (report.fusion) fmt::print("fused     {}\n", fusion_text(*report.fusion));
   if (!report.unfused_because.empty()) fmt::print("fused     nothing, runs as written: {}\n", report.unfused_because);
@@ -179,6 +181,7 @@ std::string json_of(const RunReport& report) {
   }
   if (!report.bits.empty()) out["bits_equal"] = report.bits;
   if (!report.bits_differ.empty()) out["bits_differ"] = report.bits_differ;
+  if (report.checked) out["checked"] = true;
   out["proven"] = report.proof.has_value();
   if (report.proof) out["proof_ms"] = 1e3 * report.proof->seconds, out["proof_cached"] = report.proof->from_cache;
   if (report.fusion) {

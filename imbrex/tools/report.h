@@ -30,6 +30,7 @@ struct RunReport {
   int64_t batch = 0, sequence = 0;  // 0: given as tokens, or the kernel has none
   int threads = 1;
   uint64_t seed = 0;
+  bool checked = false;       // the interpreter watched every access
   std::string compared_with;  // "the reference", "the interpreter", "expected.safetensors"
   std::vector<OutputResult> outputs;
   std::optional<FrontReport> front;     // its outputs are those above

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "imbrex/base/checked.h"
 #include "imbrex/base/error.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
@@ -17,8 +18,6 @@
 
 namespace imbrex::tools {
 namespace {
-
-constexpr int64_t largest_dimension = INT32_MAX;
 
 bool is_tile_file(const std::string& name) { return std::filesystem::path(name).extension() == ".tile"; }
 
@@ -54,9 +53,20 @@ std::pair<std::string, int64_t> setting_of(const std::string& text, const char* 
   return {text.substr(0, equals), value};
 }
 
-int64_t physical_bytes() { return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE); }
-
 }  // namespace
+
+std::optional<int64_t> bytes_at(const ir::Tensor& tensor, const std::map<std::string, int64_t>& dims) {
+  std::optional<int64_t> bytes = bytes_of(tensor.dtype);
+  for (const ir::IndexExpr& extent : tensor.shape) {
+    for (const std::string& name : ir::names_in(extent))
+      if (!dims.contains(name)) return std::nullopt;
+    const auto value = ir::checked_evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
+    bytes = bytes && value ? checked_mul(*bytes, std::max<int64_t>(*value, 0)) : std::nullopt;
+  }
+  return bytes;
+}
+
+int64_t physical_bytes() { return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE); }
 
 std::map<std::string, int64_t> settings_of(const std::vector<std::string>& texts, const char* option) {
   std::map<std::string, int64_t> settings;
@@ -102,7 +112,7 @@ std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::ma
     names.push_back(dim.name);
     const auto found = given.find(dim.name);
     const int64_t value = found != given.end() ? found->second : dim.typical > 0 ? dim.typical : 1;
-    const int64_t most = std::min(largest_dimension, dim.max.value_or(largest_dimension));
+    const int64_t most = ir::most_of(dim);
     if (value < 1 || value > most)
       throw UserError("dimension-value",
                       fmt::format("dimension {} = {} of '{}': expected 1 to {}", dim.name, value, program.name, most),
@@ -124,18 +134,24 @@ std::vector<TensorShape> shapes_of(const ir::Program& program, const std::map<st
   int64_t bytes = 0;
   for (const ir::Tensor& tensor : program.tensors) {
     TensorShape shape{tensor.name, tensor.dtype, {}};
-    int64_t tensor_bytes = bytes_of(tensor.dtype);
-    bool fits = true;
+    std::optional<int64_t> tensor_bytes = bytes_of(tensor.dtype);
     for (const ir::IndexExpr& extent : tensor.shape) {
-      shape.shape.push_back(ir::evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
-      fits = fits && !__builtin_mul_overflow(tensor_bytes, shape.shape.back(), &tensor_bytes);
+      const auto value = ir::checked_evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
+      if (!value)
+        throw UserError("out-of-memory",
+                        fmt::format("tensor '{}' of '{}' has {} elements along an axis, more than 64 bits count", tensor.name,
+                                    program.name, ir::to_text(extent)),
+                        "smaller dimensions");
+      shape.shape.push_back(std::max<int64_t>(*value, 0));
+      if (tensor_bytes) tensor_bytes = checked_mul(*tensor_bytes, shape.shape.back());
     }
-    fits = fits && !__builtin_add_overflow(bytes, tensor_bytes, &bytes) && bytes < physical_bytes();
-    if (!fits)
+    const auto sum = tensor_bytes ? checked_add(bytes, *tensor_bytes) : std::nullopt;
+    if (!sum || *sum >= physical_bytes())
       throw UserError("out-of-memory",
                       fmt::format("the tensors of '{}' do not fit into the {} MiB of this machine's memory: '{}' is [{}]",
                                   program.name, physical_bytes() >> 20, tensor.name, fmt::join(shape.shape, ", ")),
                       "smaller dimensions");
+    bytes = *sum;
     if (std::find(roles.begin(), roles.end(), tensor.role) != roles.end()) shapes.push_back(std::move(shape));
   }
   return shapes;

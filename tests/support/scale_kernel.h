@@ -12,9 +12,14 @@ inline std::string scale_kernel(const std::string& comment = "scale", bool packs
 namespace {
 constexpr int64_t N = 8;
 const char* const dim_names[] = {"T"};
-const imbrex_extent x_shape[] = {{1, 0}, {N, -1}};
-const imbrex_extent w_shape[] = {{N, -1}, {2, -1}};
-const imbrex_extent y_shape[] = {{1, 0}, {N, -1}};
+const int64_t dim_max[] = {INT32_MAX}, no_dims[] = {0}, times_T[] = {1};
+const imbrex_extent x_shape[] = {{"T", times_T, 0}, {"8", no_dims, N}};
+const imbrex_extent w_shape[] = {{"8", no_dims, N}, {"2", no_dims, 2}};
+const imbrex_extent y_shape[] = {{"T", times_T, 0}, {"8", no_dims, N}};
+int64_t extent(int32_t tensor, int32_t axis, const int64_t* dims) {
+  const int64_t shapes[][2] = {{dims[0], N}, {N, 2}, {dims[0], N}};
+  return shapes[tensor][axis];
+}
 const imbrex_tensor_info tensors[] = {
     {"x", IMBREX_F32, IMBREX_INPUT, 2, x_shape, 0},
     {"w", IMBREX_F32, IMBREX_INPUT, 2, w_shape, )code" +
@@ -42,7 +47,8 @@ void run(const imbrex_call* call) {
     for (int64_t n = 0; n < N; ++n)
       static_cast<float*>(y.data)[t * y.strides[0] + n] = products[t * N + n] + static_cast<const float*>(w.data)[n * w_strides[0] + 1];
 }
-const imbrex_kernel kernel = {IMBREX_ABI_VERSION, "scale", "scalar", 1, dim_names, 3, tensors, workspace_bytes, pack, run};
+const imbrex_kernel kernel = {IMBREX_ABI_VERSION, "scale", "scalar", 1, dim_names, dim_max, 3, tensors, extent,
+                              workspace_bytes, pack, run};
 }  // namespace
 extern "C" __attribute__((visibility("default"))) const imbrex_kernel* imbrex_kernel_scale() { return &kernel; }
 )code";

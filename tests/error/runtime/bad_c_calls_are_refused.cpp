@@ -6,15 +6,21 @@
 
 namespace {
 
-constexpr imbrex_extent kRows[] = {{1, 0}, {8, -1}}, kWeight[] = {{8, -1}, {16, -1}}, kVector[] = {{8, -1}};
+constexpr int64_t kNone[] = {0}, kOnce[] = {1}, kDimMax[] = {INT32_MAX};
+constexpr imbrex_extent kEight = {"8", kNone, 8}, kSixteen = {"16", kNone, 16};
+constexpr imbrex_extent kRows[] = {{"T", kOnce, 0}, kEight}, kWeight[] = {kEight, kSixteen}, kVector[] = {kEight};
 constexpr imbrex_tensor_info kTensors[] = {{"x", IMBREX_BF16, IMBREX_INPUT, 2, kRows, 0},
                                            {"w", IMBREX_INT8, IMBREX_INPUT, 2, kWeight, 128},
                                            {"scale", IMBREX_F32, IMBREX_INPUT, 1, kVector, 0},
                                            {"y", IMBREX_F32, IMBREX_OUTPUT, 2, kRows, 0}};
 constexpr const char* kDimNames[] = {"T"};
+int64_t extent(int32_t tensor, int32_t axis, const int64_t* dims) {
+  const int64_t shapes[][2] = {{dims[0], 8}, {8, 16}, {8}, {dims[0], 8}};
+  return shapes[tensor][axis];
+}
 size_t workspace_bytes(const int64_t*, int32_t nth) { return 64 * static_cast<size_t>(nth); }
-constexpr imbrex_kernel kKernel = {IMBREX_ABI_VERSION, "small",         "scalar", 1,      kDimNames, 4,
-                                   kTensors,           workspace_bytes, nullptr,  nullptr};
+constexpr imbrex_kernel kKernel = {IMBREX_ABI_VERSION, "small", "scalar",        1,       kDimNames, kDimMax, 4,
+                                   kTensors,           extent,  workspace_bytes, nullptr, nullptr};
 
 // A call that passes, to be spoilt.
 struct Spoilt {
@@ -68,7 +74,7 @@ TEST(CheckCall, PassesAGoodCall) {
     s.expect(status, words);                   \
   }
 
-REFUSES(AnotherVersion, IMBREX_NO_KERNEL, "version 1", s.kernel.abi_version = 2)
+REFUSES(AnotherVersion, IMBREX_NO_KERNEL, "version 2", s.kernel.abi_version = 1)
 REFUSES(NoDims, IMBREX_NULL_POINTER, "small", s.call.dims = nullptr)
 REFUSES(NoTensors, IMBREX_NULL_POINTER, "small", s.call.tensors = nullptr)
 REFUSES(NoData, IMBREX_NULL_POINTER, "scale, number 2", s.tensors[2].data = nullptr)
@@ -80,7 +86,8 @@ REFUSES(DimLargest, IMBREX_BAD_DIM, "T is 9223372036854775807", s.dims[0] = INT6
 REFUSES(LastAxisStrided, IMBREX_BAD_STRIDE, "last axis of tensor x has stride 2", s.x_strides[1] = 2)
 REFUSES(StrideNegative, IMBREX_BAD_STRIDE, "x has a stride of -8", s.x_strides[0] = -8)
 REFUSES(OutputRowsOverlap, IMBREX_BAD_STRIDE, "y has a stride of 7", s.y_strides[0] = 7)
-REFUSES(TensorTooLarge, IMBREX_BAD_DIM, "x is larger than the address space", s.x_strides[0] = INT64_MAX / 4)
+REFUSES(DimBeyondItsMax, IMBREX_BAD_DIM, "T is 2147483648, which is not between 1 and 2147483647", s.dims[0] = int64_t{1} << 31)
+REFUSES(StrideTooLarge, IMBREX_BAD_DIM, "x spans 2^62 bytes or more", s.x_strides[0] = INT64_MAX / 4)
 REFUSES(TensorAfterTheEnd, IMBREX_BAD_DIM, "x ends after", s.tensors[0].data = reinterpret_cast<void*>(UINTPTR_MAX - 63))
 REFUSES(ElementsMisaligned, IMBREX_MISALIGNED, "scale is not aligned to 4", s.tensors[2].data = s.memory[2] + 2)
 REFUSES(PackedMisaligned, IMBREX_MISALIGNED, "w is not aligned to 64", s.tensors[1].data = s.memory[1] + 32)
