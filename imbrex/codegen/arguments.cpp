@@ -143,7 +143,8 @@ void write_argument_tables(const ir::Program& program, const std::vector<std::st
     const ir::Tensor& tensor = program.tensors[i];
     std::string extents;
     for (const ir::IndexExpr& extent : tensor.shape) extents += (extents.empty() ? "" : ", ") + factors.text(extent);
-    if (!extents.empty()) out.line(fmt::format("constexpr imbrex_extent kShape{}[] = {{{}}};  // {}", i, extents, comment(tensor.name)));
+    if (!extents.empty())
+      out.line(fmt::format("constexpr imbrex_extent kShape{}[] = {{{}}};  // {}", i, extents, comment(tensor.name)));
   }
   if (program.tensors.empty()) return;
   out.line("constexpr imbrex_tensor_info kTensors[] = {");

@@ -146,7 +146,8 @@ class KernelWriter {
     }
     write_argument_tables(split_, bytes, out);
     out.line("constexpr imbrex_kernel kernel = {");
-    out.line(fmt::format("    IMBREX_ABI_VERSION, {}, {},", literal(split_.name), literal(target::name_of(lowering_.options.isa))));
+    out.line(
+        fmt::format("    IMBREX_ABI_VERSION, {}, {},", literal(split_.name), literal(target::name_of(lowering_.options.isa))));
     const bool has_dims = !split_.dims.empty(), has_tensors = !split_.tensors.empty();
     out.line(fmt::format("    {}, {}, {}, {}, {},", split_.dims.size(), has_dims ? "kDimNames" : "nullptr",
                          has_dims ? "kDimMax" : "nullptr", split_.tensors.size(), has_tensors ? "kTensors" : "nullptr"));

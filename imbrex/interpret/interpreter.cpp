@@ -107,7 +107,8 @@ class Machine {
 
   int64_t index(const ir::IndexExpr& e) const;
   bool holds_now(const ir::Condition& condition) const;
-  int64_t checked_size(int64_t rows, int64_t columns) const;
+  int64_t checked_size(int64_t rows, int64_t columns) const;  // of a tile
+  int64_t checked_size(int64_t rows, int64_t columns, int64_t most) const;
   std::vector<int64_t> shape(const std::vector<ir::IndexExpr>& extents) const;
 
   TilePtr evaluate(const ir::ExprPtr& e);
@@ -363,18 +364,21 @@ std::vector<int64_t> Machine::shape(const std::vector<ir::IndexExpr>& extents) c
   int64_t elements = 1;
   for (const ir::IndexExpr& extent : extents) {
     values.push_back(std::max<int64_t>(index(extent), 0));
-    elements = checked_size(elements, values.back());
+    elements = checked_size(elements, values.back(), kMaxElements);
   }
   return values;
 }
 
 // rows * columns, if that is a number of elements that anyone could mean.
-int64_t Machine::checked_size(int64_t rows, int64_t columns) const {
-  const int64_t most = std::min<int64_t>(kMaxElements, options_.most_bytes / 4);
+int64_t Machine::checked_size(int64_t rows, int64_t columns, int64_t most) const {
   if (rows > 0 && columns > most / rows)
     fault("tile-too-large", fmt::format("{} x {} elements", rows, columns),
-          fmt::format("smaller dimensions: the interpreter holds {} elements in a tile or tensor", most));
+          fmt::format("smaller dimensions: the interpreter holds {} elements here", most));
   return rows * columns;
+}
+
+int64_t Machine::checked_size(int64_t rows, int64_t columns) const {
+  return checked_size(rows, columns, std::min<int64_t>(kMaxElements, options_.most_bytes / 4));
 }
 
 // ---- expressions --------------------------------------------------------------------------------------------------------------

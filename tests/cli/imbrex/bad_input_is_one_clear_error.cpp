@@ -28,6 +28,7 @@ TEST(BadInput, unknown_names) {
   expect_error(imbrex_command(run_demo + "--isa sse9"), "unknown-isa", "sse9");
   expect_error(imbrex_command("emit " + front + " --isa sse9"), "unknown-isa", "sse9");
   expect_error(imbrex_command("run nn/softmax --backend interpreter --isa avx2"), "unknown-isa", "interpreter");
+  expect_error(imbrex_command("run nn/softmax --checked --isa avx2"), "unknown-isa", "--checked alone");
   expect_error(imbrex_command("run no/such.tile"), "file-unreadable", "no/such.tile");
   expect_error(imbrex_command("run " + front + " --set depth=3"), "unknown-option", "depth");
   expect_error(imbrex_command("check " + front + " --target a9"), "unknown-target", "a9");
@@ -58,6 +59,19 @@ TEST(BadInput, dimensions_that_cannot_be) {
   expect_error(imbrex_command("run " + front + " --preset demo --dim T"), "dimension-value", "NAME=INTEGER");
   expect_error(imbrex_command(run_demo + "--threads -1"), "thread-count", "-1");
   expect_error(imbrex_command(run_demo + "--threads 100000"), "thread-count", "100000");
+}
+
+TEST(BadInput, memory_that_no_machine_has) {
+  const TemporaryFolder folder;
+  write_text(folder.file("k.tile"),
+             "imbrex 1\nkernel \"k\" {\ndim T\ndim U\ninput x: f32[T, 8]\noutput y: f32[T, 8]\ncreate s: f32[T, U, 8]\n"
+             "parallel t in tiles(T, 8) @as_written {\nat \"a\" @as_written {\ns[t, 0, :] = x[t, :]\n}\n}\n"
+             "parallel v in tiles(T, 8) @as_written {\nat \"b\" @as_written {\ny[v, :] = s[v, 0, :] + 1.0\n}\n}\n}\n");
+  const std::string run = "run '" + folder.file("k.tile") + "' --repeat 1 ";
+  EXPECT_EQ(imbrex_command(run + "--dim T=3 --dim U=4").status, 0);
+  for (const char* backend : {"--backend host", "--backend interpreter", "--checked"})
+    expect_error(imbrex_command(run + "--dim T=4096 --dim U=33554432 " + backend),
+                 backend == std::string("--backend host") ? "out-of-memory" : "tile-too-large", "smaller dimensions");
 }
 
 TEST(BadInput, command_lines_that_mean_nothing) {

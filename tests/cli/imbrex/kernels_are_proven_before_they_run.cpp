@@ -69,6 +69,22 @@ TEST(Run, refuses_what_is_not_proven) {
   EXPECT_FALSE(nlohmann::json::parse(json.out).at("proven").get<bool>());
 }
 
+TEST(Run, checked_shows_what_a_kernel_does_on_these_inputs) {
+  const CommandResult passes = imbrex_command("run nn/rms_norm --checked --dim T=5");
+  EXPECT_EQ(passes.status, 0) << passes.err;
+  EXPECT_NE(passes.out.find("checked   no fault"), std::string::npos) << passes.out;
+  EXPECT_TRUE(nlohmann::json::parse(imbrex_command("run nn/rms_norm --checked --dim T=5 --json").out).at("checked").get<bool>());
+  const std::string scratch = "run '" + examples + "shared_scratch.tile' --unproven ",
+                    lost = "run '" + examples + "lost_row.tile' --unproven ";
+  const CommandResult race = imbrex_command(scratch + "--checked");
+  EXPECT_EQ(race.status, 1);
+  EXPECT_EQ(race.out, "");
+  EXPECT_NE(race.err.find("error [parallel-conflict]: two iterations"), std::string::npos) << race.err;
+  EXPECT_EQ(imbrex_command(scratch + "--backend interpreter").status, 0);  // in order, nothing is wrong
+  EXPECT_NE(imbrex_command(lost + "--checked --dim T=7").err.find("error [output-not-written]"), std::string::npos);
+  EXPECT_EQ(imbrex_command(lost + "--checked --dim T=8").status, 0);
+}
+
 // The files of verdicts below a cache directory.
 std::vector<std::filesystem::path> verdicts_in(const std::filesystem::path& cache) {
   std::vector<std::filesystem::path> files;

@@ -30,13 +30,5 @@ TEST(Refused, a_tile_that_no_dimension_bounds) {
   EXPECT_EQ(first_message(declarations + "assume n >= 0 and n <= N\n" + use), "");
 }
 
-TEST(Refused, an_argument_whose_extent_is_no_multiple_of_a_dimension) {
-  EXPECT_EQ(
-      first_message("dim N\ninput x: f32[N + 1, 4]\noutput y: f32[4]\ny[:] = x[N, :]"),
-      "4 [tensor-extent] tensor 'x' has the extent N + 1: an argument's extent is a constant, or a constant times one dimension; "
-      "try: declare a dimension of its own for it");
-  EXPECT_EQ(first_message("dim N\ndim M\ninput x: f32[M, 4]\noutput y: f32[4]\nassume M == N + 1\ny[:] = x[N, :]"), "");
-}
-
 }  // namespace
 }  // namespace imbrex::codegen

@@ -182,6 +182,43 @@ TEST(Assumptions, are_checked_in_either_mode) {
   }
 }
 
+TEST(IndexOverflow, a_step_of_an_expression_that_leaves_64_bits) {
+  const std::string text = kCopy + "y[:, :] = x[:, :]\nif T * FACTOR > 0 {\ny[0, :] = x[T - 1, :]\n}";
+  const auto with_factor = [&](const std::string& factor) {
+    std::string changed = text;
+    return changed.replace(changed.find("FACTOR"), 6, factor);
+  };
+  for (bool checked : {false, true}) {
+    expect_fault(fault_of(with_factor("4611686018427387904"), {{"T", 2}}, x_of(2), checked), "index-overflow", 7,
+                 {"T * 4611686018427387904"});
+    EXPECT_EQ(fault_of(with_factor("4611686018427387903"), {{"T", 2}}, x_of(2), checked).id, "");
+  }
+}
+
+TEST(IndexOverflow, a_loop_that_would_end_beyond_64_bits) {
+  const auto text = [](const std::string& begin) {
+    return kCopy + "y[:, :] = x[:, :]\nrange i in " + begin + " .. " + begin + " + T {\nif i == 3 {\ny[0, :] = x[0, :]\n}\n}";
+  };
+  expect_fault(fault_of(text("9223372036854775806"), {{"T", 2}}, x_of(2)), "index-overflow", 7, {"9223372036854775806"});
+  EXPECT_EQ(fault_of(text("9223372036854775804"), {{"T", 2}}, x_of(2)).id, "");
+}
+
+TEST(OutOfMemory, a_tensor_beyond_the_bytes_that_may_be_taken) {
+  const std::string text =
+      kCopy + "range i in 0 .. T {\ncreate s: f32[T, 16]\ns[:, :] = full(f32, [T, 16], 1.0)\n}\ny[:, :] = x[:, :]";
+  interpret::Options options;
+  options.most_bytes = 8 * 16 * 4;  // one that lives at a time is enough
+  run_text(text, {{"T", 8}}, x_of(8), options);
+  options.most_bytes -= 1;
+  try {
+    run_text(text, {{"T", 8}}, x_of(8), options);
+    FAIL() << "no fault";
+  } catch (const interpret::Fault& fault) {
+    EXPECT_EQ(fault.diagnostics().at(0).id, "out-of-memory");
+    EXPECT_EQ(fault.diagnostics().at(0).where.line, 7);
+  }
+}
+
 TEST(Arguments, that_are_missing_or_do_not_fit) {
   const auto id_of = [](const std::map<std::string, int64_t>& dims, Tensors tensors) {
     try {
@@ -193,6 +230,7 @@ TEST(Arguments, that_are_missing_or_do_not_fit) {
   };
   EXPECT_EQ(id_of({}, x_of(2)), "dim-missing");
   EXPECT_EQ(id_of({{"T", 0}}, x_of(0)), "dim-range");
+  EXPECT_EQ(id_of({{"T", int64_t{1} << 31}}, x_of(2)), "dim-range");
   EXPECT_EQ(id_of({{"T", 2}}, {}), "tensor-missing");
   EXPECT_EQ(id_of({{"T", 2}}, x_of(3)), "tensor-shape");
   EXPECT_EQ(id_of({{"T", 2}}, {{"x", Array::zeros(DType::int32, {2, 2})}}), "tensor-shape");

@@ -123,6 +123,7 @@ TEST_F(BadCalls, Dims) {
   EXPECT_EQ(error_of([&] { good().set_dim("T", 4).check(); }, "dimension T"), "dim-conflict");
   EXPECT_EQ(error_of([&] { good().set_dim("T", 0).check(); }, "dimension T"), "dim-range");
   EXPECT_EQ(error_of([&] { good().set_dim("T", INT64_MAX).check(); }, "dimension T"), "dim-range");
+  EXPECT_EQ(error_of([&] { good().set_dim("T", int64_t{1} << 31).check(); }, "takes 1 to 2147483647"), "dim-range");
   EXPECT_EQ(error_of([&] { good().set_dim("U", 1); }, "`U`"), "unknown-dim");
   EXPECT_EQ(error_of(
                 [&] {

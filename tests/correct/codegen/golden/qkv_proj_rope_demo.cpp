@@ -7,20 +7,42 @@ namespace {
 namespace kernel_qkv_proj_rope {
 using namespace imbrex::isa;
 
+// The elements of a tensor along an axis.
+int64_t extent([[maybe_unused]] int32_t tensor, [[maybe_unused]] int32_t axis, [[maybe_unused]] const int64_t* dims) {
+  const Size T_ = dims[0];
+  const Size shapes[][3] = {
+      {T_, 512},  // x
+      {512},  // norm_w
+      {512, 256},  // wq_a
+      {256},  // gamma_cq
+      {256, 2048},  // wq_b
+      {2048},  // wq_b_scale
+      {512, 512},  // wkv
+      {512},  // gamma_ckv
+      {T_, 64},  // rope_cos
+      {T_, 64},  // rope_sin
+      {T_, 4, 512},  // q
+      {T_, 512},  // kv
+      {T_, 256},  // qr
+      {T_, 1},  // qr_scale
+  };
+  return elements_of(shapes[tensor][axis]);
+}
+
 // Bytes of the memory that all workers see.
-int64_t shared_bytes([[maybe_unused]] const int64_t* dims) {
-  const int64_t T_ = dims[0];
+Size shared_bytes([[maybe_unused]] const int64_t* dims) {
+  const Size T_ = dims[0];
   return floor_div(larger(0, T_ * 512) * 2 + 63, 64) * 64 + floor_div(larger(0, T_ * 256) * 4 + 63,
       64) * 64 + floor_div(larger(0, T_ * 528) * 4 + 63, 64) * 64;
 }
 
 // Bytes of each worker's own memory.
-int64_t worker_bytes([[maybe_unused]] const int64_t* dims) {
+Size worker_bytes([[maybe_unused]] const int64_t* dims) {
   return 155968;
 }
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
-  return static_cast<size_t>(shared_bytes(dims) + nth * worker_bytes(dims));
+  return workspace_of(shared_bytes(dims) + nth * worker_bytes(dims));
 }
 
 void pack(int32_t index, const void* source, const int64_t* strides, void* packed, int32_t ith, int32_t nth) {
@@ -67,7 +89,7 @@ void run(const imbrex_call* call) {
   float* const qr_scale_ = static_cast<float*>(call->tensors[13].data);
   const int64_t qr_scale_stride_ = call->tensors[13].strides[0];
   Scratch shared{static_cast<char*>(call->workspace)};
-  Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * worker_bytes(call->dims)};
+  Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims).value + call->ith * worker_bytes(call->dims).value};
   Queue* const queues = scratch.take<Queue>(4);
   queues[0].fill(part_of(tiles_of(T_, 72) * 8, call->ith, call->nth));
   queues[1].fill(part_of(tiles_of(T_, 72) * 8, call->ith, call->nth));
@@ -127,7 +149,7 @@ void run(const imbrex_call* call) {
   wait_for_all(call);
   // parallel t_2 by 72, n by 32
   {
-    Tasks tasks(&queues[0], worker_bytes(call->dims), call);
+    Tasks tasks(&queues[0], worker_bytes(call->dims).value, call);
     for (int64_t task_number_2; (task_number_2 = tasks.next()) >= 0;) {
       const TaskOfTiles numbers = task_of_tiles(task_number_2, tiles_of(T_, 72), 8, 3);
       const int64_t t_2_index_ = numbers.tile;
@@ -146,7 +168,7 @@ void run(const imbrex_call* call) {
   }
   // parallel t_3 by 72, n_2 by 64
   {
-    Tasks tasks_2(&queues[1], worker_bytes(call->dims), call);
+    Tasks tasks_2(&queues[1], worker_bytes(call->dims).value, call);
     for (int64_t task_number_3; (task_number_3 = tasks_2.next()) >= 0;) {
       const TaskOfTiles numbers_2 = task_of_tiles(task_number_3, tiles_of(T_, 72), 8, 3);
       const int64_t t_3_index_ = numbers_2.tile;
@@ -166,7 +188,7 @@ void run(const imbrex_call* call) {
   wait_for_all(call);
   // parallel t_4 by 4
   {
-    Tasks tasks_3(&queues[2], worker_bytes(call->dims), call);
+    Tasks tasks_3(&queues[2], worker_bytes(call->dims).value, call);
     for (int64_t task_number_4; (task_number_4 = tasks_3.next()) >= 0;) {
       const int64_t t_4_index_ = task_number_4;
       const int64_t t_4_begin_ = t_4_index_ * 4;
@@ -279,7 +301,7 @@ void run(const imbrex_call* call) {
   wait_for_all(call);
   // parallel t_5 by 72, h
   {
-    Tasks tasks_4(&queues[3], worker_bytes(call->dims), call);
+    Tasks tasks_4(&queues[3], worker_bytes(call->dims).value, call);
     for (int64_t task_number_5; (task_number_5 = tasks_4.next()) >= 0;) {
       const TaskOfTiles numbers_3 = task_of_tiles(task_number_5, tiles_of(T_, 72), 4, 3);
       const int64_t t_5_index_ = numbers_3.tile;
@@ -359,20 +381,25 @@ void run(const imbrex_call* call) {
 }
 
 constexpr const char* kDimNames[] = {"T"};
-constexpr imbrex_extent kShape0[] = {{1, 0}, {512, -1}};  // x
-constexpr imbrex_extent kShape1[] = {{512, -1}};  // norm_w
-constexpr imbrex_extent kShape2[] = {{512, -1}, {256, -1}};  // wq_a
-constexpr imbrex_extent kShape3[] = {{256, -1}};  // gamma_cq
-constexpr imbrex_extent kShape4[] = {{256, -1}, {2048, -1}};  // wq_b
-constexpr imbrex_extent kShape5[] = {{2048, -1}};  // wq_b_scale
-constexpr imbrex_extent kShape6[] = {{512, -1}, {512, -1}};  // wkv
-constexpr imbrex_extent kShape7[] = {{512, -1}};  // gamma_ckv
-constexpr imbrex_extent kShape8[] = {{1, 0}, {64, -1}};  // rope_cos
-constexpr imbrex_extent kShape9[] = {{1, 0}, {64, -1}};  // rope_sin
-constexpr imbrex_extent kShape10[] = {{1, 0}, {4, -1}, {512, -1}};  // q
-constexpr imbrex_extent kShape11[] = {{1, 0}, {512, -1}};  // kv
-constexpr imbrex_extent kShape12[] = {{1, 0}, {256, -1}};  // qr
-constexpr imbrex_extent kShape13[] = {{1, 0}, {1, -1}};  // qr_scale
+constexpr int64_t kDimMax[] = {2147483647};
+constexpr int64_t kFactors[][1] = {
+    {1},
+    {0},
+};
+constexpr imbrex_extent kShape0[] = {{"T", kFactors[0], 0}, {"512", kFactors[1], 512}};  // x
+constexpr imbrex_extent kShape1[] = {{"512", kFactors[1], 512}};  // norm_w
+constexpr imbrex_extent kShape2[] = {{"512", kFactors[1], 512}, {"256", kFactors[1], 256}};  // wq_a
+constexpr imbrex_extent kShape3[] = {{"256", kFactors[1], 256}};  // gamma_cq
+constexpr imbrex_extent kShape4[] = {{"256", kFactors[1], 256}, {"2048", kFactors[1], 2048}};  // wq_b
+constexpr imbrex_extent kShape5[] = {{"2048", kFactors[1], 2048}};  // wq_b_scale
+constexpr imbrex_extent kShape6[] = {{"512", kFactors[1], 512}, {"512", kFactors[1], 512}};  // wkv
+constexpr imbrex_extent kShape7[] = {{"512", kFactors[1], 512}};  // gamma_ckv
+constexpr imbrex_extent kShape8[] = {{"T", kFactors[0], 0}, {"64", kFactors[1], 64}};  // rope_cos
+constexpr imbrex_extent kShape9[] = {{"T", kFactors[0], 0}, {"64", kFactors[1], 64}};  // rope_sin
+constexpr imbrex_extent kShape10[] = {{"T", kFactors[0], 0}, {"4", kFactors[1], 4}, {"512", kFactors[1], 512}};  // q
+constexpr imbrex_extent kShape11[] = {{"T", kFactors[0], 0}, {"512", kFactors[1], 512}};  // kv
+constexpr imbrex_extent kShape12[] = {{"T", kFactors[0], 0}, {"256", kFactors[1], 256}};  // qr
+constexpr imbrex_extent kShape13[] = {{"T", kFactors[0], 0}, {"1", kFactors[1], 1}};  // qr_scale
 constexpr imbrex_tensor_info kTensors[] = {
     {"x", IMBREX_BF16, IMBREX_INPUT, 2, kShape0, 0},
     {"norm_w", IMBREX_F32, IMBREX_INPUT, 1, kShape1, 0},
@@ -391,8 +418,8 @@ constexpr imbrex_tensor_info kTensors[] = {
 };
 constexpr imbrex_kernel kernel = {
     IMBREX_ABI_VERSION, "qkv_proj_rope", "avx512",
-    1, kDimNames, 14, kTensors,
-    workspace_bytes, pack, run};
+    1, kDimNames, kDimMax, 14, kTensors,
+    extent, workspace_bytes, pack, run};
 
 }  // namespace kernel_qkv_proj_rope
 }  // namespace

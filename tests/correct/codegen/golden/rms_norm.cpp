@@ -7,18 +7,29 @@ namespace {
 namespace kernel_rms_norm {
 using namespace imbrex::isa;
 
+// The elements of a tensor along an axis.
+int64_t extent([[maybe_unused]] int32_t tensor, [[maybe_unused]] int32_t axis, [[maybe_unused]] const int64_t* dims) {
+  const Size T_ = dims[0];
+  const Size shapes[][2] = {
+      {T_, 512},  // x
+      {512},  // w
+      {T_, 512},  // y
+  };
+  return elements_of(shapes[tensor][axis]);
+}
+
 // Bytes of the memory that all workers see.
-int64_t shared_bytes([[maybe_unused]] const int64_t* dims) {
+Size shared_bytes([[maybe_unused]] const int64_t* dims) {
   return 0;
 }
 
 // Bytes of each worker's own memory.
-int64_t worker_bytes([[maybe_unused]] const int64_t* dims) {
+Size worker_bytes([[maybe_unused]] const int64_t* dims) {
   return 64;
 }
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
-  return static_cast<size_t>(shared_bytes(dims) + nth * worker_bytes(dims));
+  return workspace_of(shared_bytes(dims) + nth * worker_bytes(dims));
 }
 
 void run(const imbrex_call* call) {
@@ -29,7 +40,7 @@ void run(const imbrex_call* call) {
   const float* const w_ = static_cast<const float*>(call->tensors[1].data);
   uint16_t* const y_ = static_cast<uint16_t*>(call->tensors[2].data);
   const int64_t y_stride_ = call->tensors[2].strides[0];
-  Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims) + call->ith * worker_bytes(call->dims)};
+  Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims).value + call->ith * worker_bytes(call->dims).value};
   const bool y_streams_ = streams_to(y_, 512 * T_ * 2, y_stride_ * 2);
   // parallel t by 4
   {
@@ -81,9 +92,14 @@ void run(const imbrex_call* call) {
 }
 
 constexpr const char* kDimNames[] = {"T"};
-constexpr imbrex_extent kShape0[] = {{1, 0}, {512, -1}};  // x
-constexpr imbrex_extent kShape1[] = {{512, -1}};  // w
-constexpr imbrex_extent kShape2[] = {{1, 0}, {512, -1}};  // y
+constexpr int64_t kDimMax[] = {2147483647};
+constexpr int64_t kFactors[][1] = {
+    {1},
+    {0},
+};
+constexpr imbrex_extent kShape0[] = {{"T", kFactors[0], 0}, {"512", kFactors[1], 512}};  // x
+constexpr imbrex_extent kShape1[] = {{"512", kFactors[1], 512}};  // w
+constexpr imbrex_extent kShape2[] = {{"T", kFactors[0], 0}, {"512", kFactors[1], 512}};  // y
 constexpr imbrex_tensor_info kTensors[] = {
     {"x", IMBREX_BF16, IMBREX_INPUT, 2, kShape0, 0},
     {"w", IMBREX_F32, IMBREX_INPUT, 1, kShape1, 0},
@@ -91,8 +107,8 @@ constexpr imbrex_tensor_info kTensors[] = {
 };
 constexpr imbrex_kernel kernel = {
     IMBREX_ABI_VERSION, "rms_norm", "avx512",
-    1, kDimNames, 3, kTensors,
-    workspace_bytes, nullptr, run};
+    1, kDimNames, kDimMax, 3, kTensors,
+    extent, workspace_bytes, nullptr, run};
 
 }  // namespace kernel_rms_norm
 }  // namespace
