@@ -121,9 +121,7 @@ class KernelWriter {
       out.line(fmt::format("if (!({})) return fail_assumption(call, {});", check, lowering_.implicit_check() + 1));
     if (mentions(text, "shared")) out.line("Scratch shared{static_cast<char*>(call->workspace)};");
     if (mentions(text, "scratch") || !lowering_.queues.empty())
-      out.line(
-          "Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims).value + call->ith * "
-          "worker_bytes(call->dims).value};");
+      out.line("Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));");
     if (!lowering_.queues.empty())
       out.line(fmt::format("Queue* const queues = scratch.take<Queue>({});", lowering_.queues.size()));
     for (size_t i = 0; i < lowering_.queues.size(); ++i)

@@ -134,6 +134,11 @@ struct Scratch {
   }
 };
 
+// Behind what all workers share, each has as much.
+inline Scratch memory_of_worker(const imbrex_call* call, Size shared, Size each) {
+  return {static_cast<char*>(call->workspace) + shared.value + call->ith * each.value};
+}
+
 // Round to nearest even with subnormals kept, whatever the calling thread runs with; restored at the end.
 class FloatMode {
  public:

@@ -89,7 +89,7 @@ void run(const imbrex_call* call) {
   float* const qr_scale_ = static_cast<float*>(call->tensors[13].data);
   const int64_t qr_scale_stride_ = call->tensors[13].strides[0];
   Scratch shared{static_cast<char*>(call->workspace)};
-  Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims).value + call->ith * worker_bytes(call->dims).value};
+  Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
   Queue* const queues = scratch.take<Queue>(4);
   queues[0].fill(part_of(tiles_of(T_, 72) * 8, call->ith, call->nth));
   queues[1].fill(part_of(tiles_of(T_, 72) * 8, call->ith, call->nth));

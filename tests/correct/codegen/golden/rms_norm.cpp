@@ -40,7 +40,7 @@ void run(const imbrex_call* call) {
   const float* const w_ = static_cast<const float*>(call->tensors[1].data);
   uint16_t* const y_ = static_cast<uint16_t*>(call->tensors[2].data);
   const int64_t y_stride_ = call->tensors[2].strides[0];
-  Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims).value + call->ith * worker_bytes(call->dims).value};
+  Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
   const bool y_streams_ = streams_to(y_, 512 * T_ * 2, y_stride_ * 2);
   // parallel t by 4
   {

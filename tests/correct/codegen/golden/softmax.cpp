@@ -38,7 +38,7 @@ void run(const imbrex_call* call) {
   const int64_t x_stride_ = call->tensors[0].strides[0];
   float* const y_ = static_cast<float*>(call->tensors[1].data);
   const int64_t y_stride_ = call->tensors[1].strides[0];
-  Scratch scratch{static_cast<char*>(call->workspace) + shared_bytes(call->dims).value + call->ith * worker_bytes(call->dims).value};
+  Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
   const bool y_streams_ = streams_to(y_, 512 * T_ * 4, y_stride_ * 4);
   // parallel t by 4
   {
