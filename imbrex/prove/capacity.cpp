@@ -178,10 +178,7 @@ struct Judge {
   }
 
   int64_t value_at(const ir::IndexExpr& e, const Need& need) const {
-    const ir::IndexExpr resolved = resolve(e, loops);
-    for (const std::string& name : ir::names_in(resolved))
-      if (!need.values.count(name)) return 0;
-    return std::max<int64_t>(0, ir::evaluate(resolved, [&](const ir::Index& leaf) { return need.values.at(leaf.name); }));
+    return std::max<int64_t>(0, value_of(resolve(e, loops), need.values).value_or(kLargestDim));
   }
 
   static int64_t limited(__int128 bytes) { return static_cast<int64_t>(std::min<__int128>(bytes, int64_t{1} << 60)); }
@@ -322,7 +319,7 @@ struct Judge {
     row.high_water = simplified(high_water).text(), row.without_reuse = simplified(sum).text();
     if (high_water.at(options.dims)) row.high_water_bytes = need.at_most;
     row.without_reuse_bytes = sum.at(options.dims);
-    row.high_water_is_exact = need.is_shown();
+    row.most_bytes = need.at_most, row.high_water_is_exact = need.is_shown();
     for (const std::string& dim : open) {
       const int64_t most = largest_dim(moments, memory, dim);
       if (most < kLargestDim) row.largest = most, row.largest_of = dim;

@@ -69,8 +69,7 @@ Domain::Domain(const ir::Program& program, const LoopsByName& loops, const Place
     } else {
       last = binary(Kind::add, begin, last);
     }
-    conditions_.push_back({{begin, number}});
-    conditions_.push_back({{number, last}});
+    conditions_.push_back({{{begin, number}, {number, last}}});
   }
   for (const Guard& guard : place.guards) add(guard);
   condition_nodes_ = nodes_.size();
@@ -85,27 +84,21 @@ Domain::Domain(const ir::Program& program, const LoopsByName& loops, const Place
 
 // All comparisons hold, or one of them does not.
 void Domain::add(const Guard& guard) {
-  std::vector<Relation> one_of;
+  std::vector<Together> choices;
   bool is_whole = true;
   for (const ir::Comparison& comparison : *guard.condition) {
-    std::optional<std::vector<Relation>> relations;
     try {
-      relations = relations_of(comparison, guard.holds);
+      choices.push_back(relations_of(comparison, guard.holds));
     } catch (const NotInDomain&) {
-    }
-    // Two relations together are no choice beside others.
-    const bool is_usable = relations && (guard.holds || relations->size() == 1 || guard.condition->size() == 1);
-    if (!is_usable) {
       is_whole = false;
       for (const IndexExpr& side : {comparison.left, comparison.right})
         for (const std::string& name : ir::names_in(side)) unused_.insert(name);
-    } else if (guard.holds || guard.condition->size() == 1) {
-      for (const Relation& relation : *relations) conditions_.push_back({relation});
-    } else {
-      one_of.push_back(relations->front());
     }
   }
-  if (!one_of.empty() && is_whole) conditions_.push_back(one_of);
+  if (guard.holds)
+    for (const Together& relations : choices) conditions_.push_back({relations});
+  else if (is_whole)
+    conditions_.push_back(choices);
 }
 
 int Domain::add_node(const Node& node) {
@@ -169,7 +162,7 @@ int Domain::node(const IndexExpr& e) {
   return of_expression_[e] = result;
 }
 
-std::vector<Domain::Relation> Domain::relations_of(const ir::Comparison& c, bool holds) {
+Domain::Together Domain::relations_of(const ir::Comparison& c, bool holds) {
   const int left = node(c.left), right = node(c.right);
   const auto less = [&](int a, int b) { return Relation{binary(Kind::add, a, constant(1)), b}; };
   switch (c.compare) {  // the comparison, or its opposite
@@ -214,21 +207,21 @@ bool Domain::narrow(Box& box, Budget& budget) {
     changed_ = false;
     budget.take(condition_nodes_ + 1);
     evaluate(box, condition_nodes_);
-    for (const std::vector<Relation>& choices : conditions_)
+    for (const std::vector<Together>& choices : conditions_)
       if (!impose_one(choices, box)) return false;
     if (!changed_) return true;
   }
   return true;
 }
 
-bool Domain::impose_one(const std::vector<Relation>& choices, Box& box) {
-  const Relation* possible = nullptr;
-  for (const Relation& relation : choices) {
-    if (holds_never(relation)) continue;
+bool Domain::impose_one(const std::vector<Together>& choices, Box& box) {
+  const Together* possible = nullptr;
+  for (const Together& relations : choices) {
+    if (std::any_of(relations.begin(), relations.end(), [&](const Relation& r) { return holds_never(r); })) continue;
     if (possible) return true;  // more than one
-    possible = &relation;
+    possible = &relations;
   }
-  return possible && impose(*possible, box);
+  return possible && std::all_of(possible->begin(), possible->end(), [&](const Relation& r) { return impose(r, box); });
 }
 
 bool Domain::impose(const Relation& r, Box& box) {
@@ -308,8 +301,9 @@ std::vector<bool> Domain::variables_in(const std::vector<int>& roots) const {
 
 std::vector<bool> Domain::variables_in_conditions() const {
   std::vector<int> roots;
-  for (const std::vector<Relation>& choices : conditions_)
-    for (const Relation& relation : choices) roots.push_back(relation.left), roots.push_back(relation.right);
+  for (const std::vector<Together>& choices : conditions_)
+    for (const Together& relations : choices)
+      for (const Relation& relation : relations) roots.push_back(relation.left), roots.push_back(relation.right);
   return variables_in(roots);
 }
 

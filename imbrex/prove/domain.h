@@ -78,14 +78,16 @@ class Domain {
     bool differs = false;
   };
 
+  using Together = std::vector<Relation>;
+
   int add_node(const Node& node);
   int variable(Variable::Kind kind, const std::string& name);
   void add(const Guard& guard);
-  std::vector<Relation> relations_of(const ir::Comparison& comparison, bool holds);
+  Together relations_of(const ir::Comparison& comparison, bool holds);
   void evaluate(const Box& box, size_t end);
   bool holds_never(const Relation& relation) const;
   bool impose(const Relation& relation, Box& box);
-  bool impose_one(const std::vector<Relation>& choices, Box& box);
+  bool impose_one(const std::vector<Together>& choices, Box& box);
   bool narrow_node(int node, Interval to, Box& box);
 
   const LoopsByName& loops_;
@@ -95,7 +97,7 @@ class Domain {
   std::vector<Node> nodes_;
   std::map<std::tuple<int, int, int, int64_t, int64_t>, int> known_;
   std::map<ir::IndexExpr, int> of_expression_;
-  std::vector<std::vector<Relation>> conditions_;  // of each, one relation holds
+  std::vector<std::vector<Together>> conditions_;  // of each, one choice holds
   size_t condition_nodes_ = 0;                     // the nodes of the conditions come first
   std::set<std::string> unused_;
   Box whole_;

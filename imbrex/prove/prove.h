@@ -33,7 +33,8 @@ struct MemoryUse {
   std::string high_water;                                        // bytes by lifetime, an expression over dimensions
   std::string without_reuse;                                     // bytes if no two tiles shared memory
   std::optional<int64_t> high_water_bytes, without_reuse_bytes;  // for the given dimensions
-  bool high_water_is_exact = true;                               // some iteration needs as much; else no iteration needs more
+  int64_t most_bytes = 0;           // by lifetime, for the dimensions where they are largest; open ones are typical
+  bool high_water_is_exact = true;  // some iteration needs as much; else no iteration needs more
   int64_t capacity_bytes = 0;
   bool fits = true;                // for some value of the open dimensions and every value of the others
   std::optional<int64_t> largest;  // with one dimension open in this expression: it and all smaller values fit

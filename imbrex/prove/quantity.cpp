@@ -4,16 +4,19 @@
 
 #include <algorithm>
 
+#include "imbrex/base/checked.h"
+
 namespace imbrex::prove {
 namespace {
 
 using Kind = ir::Index::Kind;
 
 // Bytes and operations beyond any machine are as good as still larger ones, and so many of them can be added without overflow.
-int64_t limited(__int128 value) {
-  constexpr __int128 most = int64_t{1} << 56;
-  return static_cast<int64_t>(std::clamp(value, -most, most));
-}
+constexpr int64_t kMost = int64_t{1} << 56;
+int64_t limited(__int128 value) { return static_cast<int64_t>(std::clamp<__int128>(value, -kMost, kMost)); }
+
+// More are no text that anyone reads.
+constexpr size_t kMostTerms = 200;
 
 bool mentions(const ir::IndexExpr& e, const std::string& name) { return ir::names_in(e).count(name) > 0; }
 
@@ -23,12 +26,51 @@ ir::IndexExpr trips(const ir::Loop& loop) {
   return loop.tile > 0 ? ir::ceil_div(loop.extent, ir::constant(loop.tile)) : ir::max(loop.extent, ir::constant(0));
 }
 
+std::optional<int64_t> value_of(const ir::IndexExpr& e, const DimValues& dims) {
+  switch (e->kind) {
+    case Kind::constant: return e->value;
+    case Kind::name: {
+      const auto found = dims.find(e->name);
+      return found == dims.end() ? std::nullopt : std::optional(found->second);
+    }
+    case Kind::span_begin:
+    case Kind::span_size:
+    case Kind::span_index: return std::nullopt;
+    default: break;
+  }
+  const auto a = value_of(e->a, dims), b = value_of(e->b, dims);
+  if (!a || !b) return std::nullopt;
+  switch (e->kind) {
+    case Kind::add: return checked_add(*a, *b);
+    case Kind::sub: return checked_sub(*a, *b);
+    case Kind::mul: return checked_mul(*a, *b);
+    case Kind::floor_div: return checked_floor_div(*a, *b);
+    case Kind::mod: return checked_mod(*a, *b);
+    case Kind::min: return std::min(*a, *b);
+    default: return std::max(*a, *b);
+  }
+}
+
 void Quantity::add_term(const Factors& factors, int64_t coefficient) {
+  if (unknown_ != Unknown::no) return;
   std::string key;
   for (const auto& [text, factor] : factors)
     for (int power = 0; power < factor.second; ++power) key += (key.empty() ? "" : "*") + text;
   Term& term = terms_.try_emplace(key, Term{factors, 0}).first->second;
-  if ((term.coefficient += coefficient) == 0) terms_.erase(key);
+  const auto sum = checked_add(term.coefficient, coefficient);
+  if (!sum) {
+    give_up(Unknown::too_large);
+  } else if (*sum == 0) {
+    terms_.erase(key);
+  } else {
+    term.coefficient = *sum;
+    if (terms_.size() > kMostTerms) give_up(Unknown::too_long);
+  }
+}
+
+void Quantity::give_up(Unknown why) {
+  terms_.clear();
+  unknown_ = why;
 }
 
 Quantity Quantity::of(const ir::IndexExpr& e) {
@@ -54,6 +96,7 @@ Quantity Quantity::of(const ir::IndexExpr& e) {
 Quantity Quantity::operator+(const Quantity& other) const {
   Quantity result = *this;
   for (const auto& [key, term] : other.terms_) result.add_term(term.factors, term.coefficient);
+  if (other.unknown_ != Unknown::no) result.give_up(other.unknown_);
   result.at_most_ |= other.at_most_;
   return result;
 }
@@ -67,8 +110,14 @@ Quantity Quantity::operator*(const Quantity& other) const {
         auto& merged = factors.try_emplace(text, factor.first, 0).first->second;
         merged.second += factor.second;
       }
-      result.add_term(factors, a.coefficient * b.coefficient);
+      const auto product = checked_mul(a.coefficient, b.coefficient);
+      product ? result.add_term(factors, *product) : result.give_up(Unknown::too_large);
+      if (result.unknown_ != Unknown::no) break;
     }
+  const bool is_zero = (terms_.empty() && unknown_ == Unknown::no) || (other.terms_.empty() && other.unknown_ == Unknown::no);
+  if (!is_zero)
+    for (const Unknown why : {unknown_, other.unknown_})
+      if (why != Unknown::no) result.give_up(why);
   result.at_most_ = at_most_ || other.at_most_;
   return result;
 }
@@ -77,6 +126,7 @@ Quantity Quantity::summed_over(const ir::Loop& loop) const {
   const Quantity count = of(trips(loop)), extent = of(loop.extent);
   Quantity result;
   result.at_most_ = at_most_;
+  if (unknown_ != Unknown::no) result.give_up(unknown_);
   for (const auto& [key, term] : terms_) {
     Quantity rest(term.coefficient);
     int power = 0;
@@ -111,14 +161,17 @@ Quantity Quantity::summed_over(const ir::Loop& loop) const {
 }
 
 std::optional<int64_t> Quantity::at(const DimValues& dims) const {
+  if (unknown_ == Unknown::too_large) return kMost;
+  if (unknown_ == Unknown::too_long) return std::nullopt;
   int64_t sum = 0;
   for (const auto& [key, term] : terms_) {
-    int64_t product = term.coefficient;
+    int64_t product = limited(term.coefficient);
     for (const auto& [text, factor] : term.factors) {
       for (const std::string& name : ir::names_in(factor.first))
         if (!dims.count(name)) return std::nullopt;
-      const int64_t value = ir::evaluate(factor.first, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
-      for (int i = 0; i < factor.second; ++i) product = limited(static_cast<__int128>(product) * value);
+      const auto value = value_of(factor.first, dims);
+      if (!value) return kMost;
+      for (int i = 0; i < factor.second; ++i) product = limited(static_cast<__int128>(product) * *value);
     }
     sum = limited(static_cast<__int128>(sum) + product);
   }
@@ -126,9 +179,11 @@ std::optional<int64_t> Quantity::at(const DimValues& dims) const {
 }
 
 std::string Quantity::text() const {
+  if (unknown_ == Unknown::too_large) return "over 2^62";
+  if (unknown_ == Unknown::too_long) return "(a sum of more than " + std::to_string(kMostTerms) + " products)";
   std::string text;
   const auto append = [&](const std::string& key, int64_t coefficient) {
-    const int64_t size = coefficient < 0 ? -coefficient : coefficient;
+    const uint64_t size = coefficient < 0 ? 0 - static_cast<uint64_t>(coefficient) : static_cast<uint64_t>(coefficient);
     if (!text.empty())
       text += coefficient < 0 ? " - " : " + ";
     else if (coefficient < 0)
@@ -143,6 +198,7 @@ std::string Quantity::text() const {
 }
 
 std::string bytes_text(int64_t bytes) {
+  if (bytes >= kMost) return "over 2^56 B";
   if (bytes < 1024) return fmt::format("{} B", bytes);
   if (bytes < int64_t{1024} * 1024) return fmt::format("{:.4g} KiB", static_cast<double>(bytes) / 1024);
   return fmt::format("{:.4g} MiB", static_cast<double>(bytes) / (1024 * 1024));

@@ -14,6 +14,9 @@ namespace imbrex::prove {
 
 using DimValues = std::map<std::string, int64_t>;
 
+// None where a name has no value, or where a step leaves 64 bits or divides by 0.
+std::optional<int64_t> value_of(const ir::IndexExpr& e, const DimValues& values);
+
 class Quantity {
  public:
   Quantity() = default;
@@ -28,7 +31,7 @@ class Quantity {
   // add up to the loop's extent.
   Quantity summed_over(const ir::Loop& loop) const;
 
-  // None if a dimension without a value occurs.
+  // None if a dimension without a value occurs. At most 2^56, which stands for all that is more.
   std::optional<int64_t> at(const DimValues& dims) const;
   std::string text() const;
   // Calls visit(coefficient, factors) for each product of the sum.
@@ -41,6 +44,7 @@ class Quantity {
       visit(term.coefficient, factors);
     }
   }
+  bool is_known() const { return unknown_ == Unknown::no; }
   bool is_at_most() const { return at_most_; }
   void mark_at_most() { at_most_ = true; }
 
@@ -50,10 +54,13 @@ class Quantity {
     Factors factors;
     int64_t coefficient;
   };
+  enum class Unknown : uint8_t { no, too_large, too_long };  // a coefficient beyond 64 bits; more terms than anyone reads
   void add_term(const Factors& factors, int64_t coefficient);
+  void give_up(Unknown why);
 
   std::map<std::string, Term> terms_;  // by the factors' text
-  bool at_most_ = false;               // an upper bound, not exact
+  Unknown unknown_ = Unknown::no;
+  bool at_most_ = false;  // an upper bound, not exact
 };
 
 // The number of iterations.

@@ -59,9 +59,10 @@ std::string json_of(const Diagnostic& d) {
 std::string json_of(const MemoryUse& m) {
   return fmt::format(
       "{{\"memory\":{},\"high_water\":{},\"high_water_bytes\":{},\"without_reuse\":{},\"without_reuse_bytes\":{},"
-      "\"high_water_is_exact\":{},\"fits\":{},\"capacity_bytes\":{},\"largest\":{},\"largest_of\":{},\"fits_at\":{}}}",
+      "\"most_bytes\":{},\"high_water_is_exact\":{},\"fits\":{},\"capacity_bytes\":{},\"largest\":{},\"largest_of\":{},\"fits_"
+      "at\":{}}}",
       json_text(m.memory), json_text(m.high_water), json_number(m.high_water_bytes), json_text(m.without_reuse),
-      json_number(m.without_reuse_bytes), m.high_water_is_exact, m.fits, m.capacity_bytes, json_number(m.largest),
+      json_number(m.without_reuse_bytes), m.most_bytes, m.high_water_is_exact, m.fits, m.capacity_bytes, json_number(m.largest),
       json_text(m.largest_of), json_number(m.fits_at));
 }
 

@@ -5,6 +5,7 @@
 
 #include <numeric>
 
+#include "imbrex/base/checked.h"
 #include "imbrex/prove/affine.h"
 
 namespace imbrex::prove {
@@ -14,8 +15,14 @@ using ir::IndexExpr;
 
 namespace {
 
-// Reports are cut short rather than late.
+// Reports are cut short rather than late: questions of an easy kind, a few of them that find no end, and so many in all.
 constexpr unsigned long kOperations = 200000;
+constexpr int kMostPieces = 8, kMostUnanswered = 10, kMostQuestions = 5000;
+
+int count_pieces(const IndexExpr& e) {
+  const int here = e->kind == Kind::min || e->kind == Kind::max || e->kind == Kind::floor_div || e->kind == Kind::mod ? 1 : 0;
+  return e->a ? here + count_pieces(e->a) + count_pieces(e->b) : here;
+}
 
 bool is_min_or_max(const IndexExpr& e) { return e->kind == Kind::min || e->kind == Kind::max; }
 
@@ -56,6 +63,8 @@ struct Simplifier::Impl {
 
   // Whether the comparison holds for all dimensions; false where that cannot be told.
   bool always(const IndexExpr& a, ir::Compare compare, const IndexExpr& b) const {
+    if (unanswered >= kMostUnanswered || ++questions > kMostQuestions || count_pieces(a) + count_pieces(b) > kMostPieces)
+      return false;
     isl_ctx_reset_operations(ctx.get());
     isl_ctx_reset_error(ctx.get());
     try {
@@ -64,6 +73,7 @@ struct Simplifier::Impl {
     } catch (const NotAffine&) {
       return false;
     } catch (const isl::exception&) {  // the budget is spent
+      ++unanswered;
       return false;
     }
   }
@@ -98,16 +108,19 @@ struct Simplifier::Impl {
     for (const ir::Dim& dim : program.dims) at[dim.name] = 1;
     for (const std::string& name : ir::names_in(e))
       if (!at.count(name)) return std::nullopt;
-    const auto value = [&] { return ir::evaluate(e, [&](const ir::Index& leaf) { return at.at(leaf.name); }); };
-    const int64_t base = value();
-    int64_t rest = base;
+    const auto base = value_of(e, at);
+    if (!base) return std::nullopt;
+    int64_t rest = *base;
     IndexExpr sum = ir::constant(0);
     for (const ir::Dim& dim : program.dims) {
       at[dim.name] = 2;
-      const int64_t coefficient = value() - base;
+      const auto next = value_of(e, at);
+      const auto coefficient = next ? checked_sub(*next, *base) : std::nullopt;
       at[dim.name] = 1;
-      rest -= coefficient;
-      sum = ir::add(sum, ir::mul(ir::constant(coefficient), ir::named(dim.name)));
+      const auto without = coefficient ? checked_sub(rest, *coefficient) : std::nullopt;
+      if (!without) return std::nullopt;
+      rest = *without;
+      sum = ir::add(sum, ir::mul(ir::constant(*coefficient), ir::named(dim.name)));
     }
     sum = ir::add(sum, ir::constant(rest));
     return always(e, ir::Compare::eq, sum) ? std::optional(sum) : std::nullopt;
@@ -117,6 +130,7 @@ struct Simplifier::Impl {
   const LoopsByName no_loops;
   mutable std::map<std::string, IndexExpr> shorter;  // found before, by text
   mutable std::map<std::string, std::optional<IndexExpr>> linear_forms;
+  mutable int questions = 0, unanswered = 0;
   std::unique_ptr<isl_ctx, FreeContext> ctx;
 };
 
@@ -127,6 +141,7 @@ IndexExpr Simplifier::operator()(const IndexExpr& e) const { return impl_->index
 
 // Terms that differ in one factor alone are added up: what is piecewise in each may be linear together.
 Quantity Simplifier::operator()(const Quantity& quantity) const {
+  if (!quantity.is_known()) return quantity;
   Quantity shorter;  // each factor by itself
   quantity.for_each_term([&](int64_t coefficient, const Quantity::Powers& factors) {
     Quantity term(coefficient);

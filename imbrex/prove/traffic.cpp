@@ -6,6 +6,7 @@
 
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/affine.h"
+#include "imbrex/prove/domain.h"
 #include "imbrex/prove/memories.h"
 #include "imbrex/prove/over_dims.h"
 #include "imbrex/prove/quantity.h"
@@ -39,11 +40,70 @@ std::optional<bool> decided(const ir::Condition& condition, const LoopsByName& l
   return all;
 }
 
-// The sum of `amount` over all executions under these loops and tests. Loops whose iterations differ (a test or a size names
-// them) are gone through one by one where their number is a constant.
-Quantity total(const LoopStack& loops, size_t depth, const std::vector<Test>& tests, const IndexExpr& amount,
-               const LoopsByName& by_name, Fixed& fixed) {
-  if (depth == loops.size()) {
+// Sums over loops. Loops whose iterations differ (a test or a size names them) are gone through one by one where their number is
+// a small constant and the budget allows it; else the largest iteration counts for all, and the sum is "at most".
+struct Summation {
+  const ir::Program& program;
+  const LoopsByName& by_name;
+  Budget& budget;
+  Fixed fixed = {};
+
+  Quantity total(const LoopStack& loops, const std::vector<Test>& tests, IndexExpr amount) {
+    std::set<std::string> expanded;
+    bool is_exact = true;
+    uint64_t combinations = 1;
+    for (const ir::Loop* loop : loops) {
+      const bool in_amount = names_iteration(amount, *loop);
+      const bool differs = in_amount || std::any_of(tests.begin(), tests.end(), [&](const Test& test) {
+                             return std::any_of(test.condition->begin(), test.condition->end(), [&](const ir::Comparison& c) {
+                               return names_iteration(c.left, *loop) || names_iteration(c.right, *loop);
+                             });
+                           });
+      if (!differs) continue;
+      const auto count = constant_trips(*loop);
+      if (count && *count <= kMostTrips && (loop->tile > 0 || ir::constant_value(loop->begin)) &&
+          combinations * static_cast<uint64_t>(std::max<int64_t>(1, *count)) <= std::min(kMostCombinations, budget.steps)) {
+        combinations *= static_cast<uint64_t>(std::max<int64_t>(1, *count));
+        expanded.insert(loop->variable);
+      } else if (in_amount) {
+        is_exact = false;
+        amount = most_over_loops(amount, program, by_name).value_or(amount);
+      }
+    }
+    budget.take(combinations);
+    Quantity result = sum(loops, 0, tests, amount, expanded);
+    if (!is_exact) result.mark_at_most();
+    return result;
+  }
+
+ private:
+  static constexpr int64_t kMostTrips = 256;
+  static constexpr uint64_t kMostCombinations = 4096;
+
+  static bool names_iteration(const IndexExpr& e, const ir::Loop& loop) {
+    bool result = false;
+    ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
+      if (leaf.name == loop.variable && leaf.kind != ir::Index::Kind::span_size) result = true;
+      return std::nullopt;
+    });
+    return result;
+  }
+
+  Quantity sum(const LoopStack& loops, size_t depth, const std::vector<Test>& tests, const IndexExpr& amount,
+               const std::set<std::string>& expanded) {
+    if (depth == loops.size()) return once(tests, amount);
+    const ir::Loop& loop = *loops[depth];
+    if (!expanded.count(loop.variable)) return sum(loops, depth + 1, tests, amount, expanded).summed_over(loop);
+    Quantity all;
+    for (int64_t i = 0; i < *constant_trips(loop); ++i) {
+      fixed[loop.variable] = i + (loop.tile > 0 ? 0 : *ir::constant_value(loop.begin));
+      all = all + sum(loops, depth + 1, tests, amount, expanded);
+    }
+    fixed.erase(loop.variable);
+    return all;
+  }
+
+  Quantity once(const std::vector<Test>& tests, const IndexExpr& amount) const {
     bool exact = true;
     for (const Test& test : tests) {
       const auto holds = decided(*test.condition, by_name, fixed);
@@ -57,29 +117,7 @@ Quantity total(const LoopStack& loops, size_t depth, const std::vector<Test>& te
     if (!exact) result.mark_at_most();
     return result;
   }
-  const ir::Loop& loop = *loops[depth];
-  bool differs = false;
-  const auto look = [&](const IndexExpr& e) {
-    ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
-      if (leaf.name == loop.variable && leaf.kind != ir::Index::Kind::span_size) differs = true;
-      return std::nullopt;
-    });
-  };
-  look(amount);
-  for (const Test& test : tests)
-    for (const ir::Comparison& c : *test.condition) look(c.left), look(c.right);
-  const auto count = constant_trips(loop);
-  const bool from_constant = loop.tile > 0 || ir::constant_value(loop.begin);
-  if (!differs || !count || *count > 256 || !from_constant)
-    return total(loops, depth + 1, tests, amount, by_name, fixed).summed_over(loop);
-  Quantity sum;
-  for (int64_t i = 0; i < *count; ++i) {
-    fixed[loop.variable] = i + (loop.tile > 0 ? 0 : *ir::constant_value(loop.begin));
-    sum = sum + total(loops, depth + 1, tests, amount, by_name, fixed);
-  }
-  fixed.erase(loop.variable);
-  return sum;
-}
+};
 
 struct Measure {
   const ir::Program& program;
@@ -95,6 +133,7 @@ struct Measure {
   std::string scope = kOutsideScopes;
   CubeTiles cube;
   std::set<std::string> exchanged;  // tile variables whose value the other kind of unit has a copy of
+  mutable Budget budget = {200000};
 
   IndexExpr size(const IndexExpr& e) const { return length(e, program, by_name); }
   IndexExpr elements(const ir::Expr& e) const { return ir::mul(size(e.rows), size(e.columns)); }
@@ -135,10 +174,7 @@ struct Measure {
     if (!sums.count(scope)) order.push_back(scope);
     return sums[scope];
   }
-  Quantity times(const IndexExpr& amount) const {
-    Fixed fixed;
-    return total(loops, 0, tests, amount, by_name, fixed);
-  }
+  Quantity times(const IndexExpr& amount) const { return Summation{program, by_name, budget}.total(loops, tests, amount); }
   void count(Quantity& sum, const IndexExpr& amount) const { sum = sum + times(amount); }
 
   void expressions(const ir::Statement& statement) {
