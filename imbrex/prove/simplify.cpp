@@ -3,7 +3,9 @@
 #include <isl/ctx.h>
 #include <isl/options.h>
 
+#include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "imbrex/base/checked.h"
 #include "imbrex/prove/affine.h"
@@ -17,7 +19,7 @@ namespace {
 
 // Reports are cut short rather than late: questions of an easy kind, a few of them that find no end, and so many in all.
 constexpr unsigned long kOperations = 200000;
-constexpr int kMostPieces = 8, kMostUnanswered = 10, kMostQuestions = 5000;
+constexpr int kMostPieces = 100, kMostPiecesOfManyDims = 8, kMostUnanswered = 10, kMostQuestions = 5000;
 
 int count_pieces(const IndexExpr& e) {
   const int here = e->kind == Kind::min || e->kind == Kind::max || e->kind == Kind::floor_div || e->kind == Kind::mod ? 1 : 0;
@@ -63,8 +65,13 @@ struct Simplifier::Impl {
 
   // Whether the comparison holds for all dimensions; false where that cannot be told.
   bool always(const IndexExpr& a, ir::Compare compare, const IndexExpr& b) const {
-    if (unanswered >= kMostUnanswered || ++questions > kMostQuestions || count_pieces(a) + count_pieces(b) > kMostPieces)
-      return false;
+    std::set<std::string> dims = ir::names_in(a), of_b = ir::names_in(b);
+    dims.merge(of_b);
+    for (const std::string& name : dims)  // of a loop, or read from data
+      if (std::none_of(program.dims.begin(), program.dims.end(), [&](const ir::Dim& dim) { return dim.name == name; }))
+        return false;
+    if (count_pieces(a) + count_pieces(b) > (dims.size() > 2 ? kMostPiecesOfManyDims : kMostPieces)) return false;
+    if (unanswered >= kMostUnanswered || ++questions > kMostQuestions) return false;
     isl_ctx_reset_operations(ctx.get());
     isl_ctx_reset_error(ctx.get());
     try {
