@@ -237,7 +237,7 @@ struct Judge {
     for (const auto& [name, value] : need.of_others) {
       if (loops.count(name) || name.find('.') != std::string::npos) continue;
       const int64_t most = largest_before(moments, memory, dims, name, value);
-      if (most >= 1 && most < value) return fmt::format("bound what is read: `assume {} <= {}`, before the scope", name, most);
+      if (most >= 1 && most < value) return fmt::format("bound what is read: `assume {} <= {}` after its `read`", name, most);
     }
     for (const ir::Dim& dim : program.dims) {
       const int64_t most = largest_dim(moments, memory, dim.name);
@@ -246,6 +246,7 @@ struct Judge {
       DimRanges ranges = dims;
       ranges[dim.name] = Interval::of(most);
       const Need there = need_of(moments, ranges);
+      if (there.live.empty()) continue;  // the scope does not run with so few
       int64_t rows = 1;
       for (const Buffer* buffer : there.live) rows = std::max(rows, value_at(buffer->rows, there));
       rows = in_sixteens(rows);
