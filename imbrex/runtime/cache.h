@@ -4,7 +4,7 @@
 //   <root>/<64 hex digits>/kernel.cpp kernel.so manifest    an entry; `manifest` has size and SHA-256 of the other two
 //   <root>/failed-<64 hex digits>/                          source and messages of a compilation that failed
 //   <root>/compilers/<64 hex digits>                        what a compiler said for --version
-//   <root>/proofs/<64 hex digits>                           programs that are proven, see proof.h
+//   <root>/proofs/<64 hex digits>                           programs that are accepted, see accept.h
 //   <root>/tmp-*/                                           being made, or left by a process that was killed
 //
 // An entry is made in a private directory, flushed to disk, and renamed into place, so that it is there completely or not at all.

@@ -5,7 +5,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/ir/program.h"
-#include "imbrex/runtime/proof.h"
+#include "imbrex/runtime/accept.h"
 
 namespace imbrex::runtime {
 
@@ -26,7 +26,7 @@ struct Lowered {
   Proof proof;                         // of what the author wrote; none if it was not asked for
 };
 
-// UserError where the program does not verify, or is not proven.
+// UserError where the program is not accepted (accept.h).
 Lowered lower(const ir::Program& program, const LowerOptions& options);
 
 }  // namespace imbrex::runtime

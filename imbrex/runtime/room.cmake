@@ -16,3 +16,17 @@ add_library(imbrex_embedded_headers OBJECT ${embedded_source})
 target_include_directories(imbrex_embedded_headers PRIVATE ${PROJECT_SOURCE_DIR})
 target_sources(imbrex_runtime PRIVATE $<TARGET_OBJECTS:imbrex_embedded_headers>)
 target_compile_definitions(imbrex_runtime PRIVATE IMBREX_VERSION="${PROJECT_VERSION}" IMBREX_SANITIZE="${IMBREX_SANITIZE}")
+
+# A verdict that is kept names the judge that gave it: beside the prover (prove/room.cmake), whatever accept.cpp asks.
+file(GLOB judging_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/imbrex/codegen/*.h ${PROJECT_SOURCE_DIR}/imbrex/codegen/*.cpp
+     ${PROJECT_SOURCE_DIR}/imbrex/optimize/*.h ${PROJECT_SOURCE_DIR}/imbrex/optimize/*.cpp)
+list(APPEND judging_sources ${CMAKE_CURRENT_LIST_DIR}/accept.cpp)
+set(judging_hashes)
+foreach(source ${judging_sources})
+  file(SHA256 ${source} source_hash)
+  string(APPEND judging_hashes ${source_hash})
+endforeach()
+string(SHA256 judge_revision "${judging_hashes}")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${judging_sources})
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/accept.cpp PROPERTIES COMPILE_DEFINITIONS
+                            "IMBREX_JUDGE_REVISION=\"${judge_revision}\"")

@@ -3,6 +3,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/prove/prove.h"
+#include "imbrex/runtime/accept.h"
 #include "imbrex/target/machines.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/subject.h"
@@ -39,7 +40,7 @@ struct CheckOptions {
 
 int check(const CheckOptions& options) {
   const Subject subject = subject_of(options.subject);
-  const prove::Report report = prove::prove(subject.program, options.prove_options(subject.program));
+  const prove::Report report = runtime::judge(subject.program, options.prove_options(subject.program));
   fmt::print("{}", options.json ? report.json() : options.brief ? report.verdict() : report.text());
   return report.proven ? 0 : 1;
 }

@@ -15,7 +15,7 @@ namespace {
 struct EmitOptions {
   SubjectOptions subject;
   std::string isa;
-  bool why = false, taps = false, as_written = false;
+  bool why = false, taps = false, as_written = false, unproven = false;
 };
 
 // Code for an instruction set that this machine lacks can be looked at, if not run.
@@ -29,8 +29,8 @@ void print_remark(const codegen::Remark& remark) {
 int emit(const EmitOptions& options) {
   const target::Isa isa = isa_to_emit(options.isa);
   const Subject subject = subject_of(options.subject);
-  const runtime::Lowered lowered =
-      runtime::lower(subject.program, {.optimize = !options.as_written, .taps = options.taps, .prove = false, .cache = {}});
+  const runtime::Lowered lowered = runtime::lower(
+      subject.program, {.optimize = !options.as_written, .taps = options.taps, .prove = !options.unproven, .cache = {}});
   const codegen::Generated generated = codegen::generate(lowered.program, {.isa = isa, .taps = options.taps});
   if (!options.why) {
     fmt::print("{}", generated.source);
@@ -53,6 +53,7 @@ void add_emit(CLI::App& app, int& status) {
   command->add_option("--isa", o->isa, "Instruction set: scalar, avx2 or avx512 (default: the best of this machine)");
   command->add_flag("--as-written", o->as_written, "The author's loops and tiles, not the optimized program's");
   command->add_flag("--why", o->why, "Instead of the code, what has no fast form in it, and why");
+  command->add_flag("--unproven", o->unproven, "Without the proof");
   command->add_flag("--taps", o->taps, "With the calls that tap(name, tile) makes");
   command->callback([o, &status] { status = emit(*o); });
 }

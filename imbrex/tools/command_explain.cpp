@@ -13,6 +13,7 @@
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/estimate_scopes.h"
 #include "imbrex/optimize/optimize.h"
+#include "imbrex/runtime/accept.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/runtime/trace.h"
 #include "imbrex/tools/commands.h"
@@ -27,7 +28,7 @@ struct ExplainOptions {
   SubjectOptions subject;
   std::optional<int64_t> tokens;
   int64_t threads = 0;
-  bool measure = false;
+  bool measure = false, unproven = false;
 };
 
 struct Scope {
@@ -227,6 +228,10 @@ std::map<std::string, double> measured_scopes(const Subject& subject, const std:
 
 int explain(const ExplainOptions& options) {
   const Subject subject = subject_of(options.subject);
+  if (options.unproven)
+    runtime::require_accepted_unproven(subject.program);
+  else
+    runtime::require_accepted(subject.program, {});
   std::map<std::string, int64_t> given;
   if (options.tokens) given["T"] = *options.tokens;
   const auto dims = dims_of(subject.program, given);
@@ -258,6 +263,7 @@ void add_explain(CLI::App& app, int& status) {
   o->subject.add_to(*command);
   command->add_option("--tokens", o->tokens, "Tokens T, for bytes and estimates; choices are for the typical size");
   command->add_flag("--measure", o->measure, "Also compiles and runs it, and prints each scope's time beside its estimate");
+  command->add_flag("--unproven", o->unproven, "Without the proof");
   command->add_option("--threads", o->threads, "Threads for --measure (default: one for each processor)");
   command->callback([o, &status] { status = explain(*o); });
 }

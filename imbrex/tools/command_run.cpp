@@ -10,8 +10,8 @@
 #include "imbrex/base/error.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/prove.h"
+#include "imbrex/runtime/accept.h"
 #include "imbrex/runtime/file.h"
-#include "imbrex/runtime/proof.h"
 #include "imbrex/runtime/trace.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/contest.h"
@@ -120,9 +120,9 @@ class Run {
   }
 
   void prove() {
-    if (options_.unproven) return;
+    if (options_.unproven) return runtime::require_accepted_unproven(subject_.program);
     progress_.say("proving");
-    report_.proof = runtime::require_proof(subject_.program, {});
+    report_.proof = runtime::require_accepted(subject_.program, {});
     std::vector<std::string> sizes;
     for (const ir::Dim& dim : subject_.program.dims)
       sizes.push_back(dim.max ? fmt::format("{} from 1 to {}", dim.name, *dim.max) : fmt::format("every {} >= 1", dim.name));

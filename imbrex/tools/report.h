@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "imbrex/runtime/proof.h"
+#include "imbrex/runtime/accept.h"
 #include "imbrex/tools/front_check.h"
 
 namespace imbrex::tools {
