@@ -13,20 +13,22 @@ namespace {
 using Kind = Index::Kind;
 
 int64_t floor_divide(int64_t a, int64_t b) {
-  require(b != 0, "index division by zero");
-  if (b == -1) return static_cast<int64_t>(0 - static_cast<uint64_t>(a));  // the least integer has no positive counterpart
   const int64_t q = a / b;
   return q - ((a % b != 0) && ((a < 0) != (b < 0)));
 }
 
-int64_t apply(Kind kind, int64_t a, int64_t b) {
+// None where the result leaves 64 bits, or the divisor is 0.
+std::optional<int64_t> apply(Kind kind, int64_t a, int64_t b) {
+  int64_t result = 0;
   switch (kind) {
-    // Wrapping arithmetic: an index that overflows is refused by the checks on dimensions, never undefined here.
-    case Kind::add: return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-    case Kind::sub: return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
-    case Kind::mul: return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
-    case Kind::floor_div: return floor_divide(a, b);
-    case Kind::mod: return a - floor_divide(a, b) * b;
+    case Kind::add: return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+    case Kind::sub: return __builtin_sub_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+    case Kind::mul: return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+    case Kind::floor_div:
+    case Kind::mod:
+      if (b == 0) return std::nullopt;
+      if (b == -1) return kind == Kind::mod ? 0 : apply(Kind::sub, 0, a);
+      return kind == Kind::floor_div ? floor_divide(a, b) : a - floor_divide(a, b) * b;
     case Kind::min: return std::min(a, b);
     case Kind::max: return std::max(a, b);
     default: throw InternalError("not an index operator");
@@ -48,12 +50,13 @@ IndexExpr leaf(Kind kind, std::string name) { return std::make_shared<Index>(Ind
 
 IndexExpr binary(Kind kind, IndexExpr a, IndexExpr b) {
   const auto x = constant_value(a), y = constant_value(b);
-  const bool divides = kind == Kind::floor_div || kind == Kind::mod;
-  if (x && y && !(divides && *y == 0)) return constant(apply(kind, *x, *y));
+  // What leaves 64 bits stays as written, for whoever refuses it.
+  if (const auto value = x && y ? apply(kind, *x, *y) : std::nullopt) return constant(*value);
   return std::make_shared<Index>(Index{kind, 0, {}, std::move(a), std::move(b)});
 }
 
-// A linear combination: coefficient per atom (keyed by its text), and a constant under the empty key.
+// A linear combination: coefficient per atom (keyed by its text), and a constant under the empty key. What would have a coefficient
+// beyond 64 bits is an atom.
 using Linear = std::map<std::string, int64_t>;
 
 Linear linear(const IndexExpr& e);
@@ -64,10 +67,21 @@ std::string canonical_text(const IndexExpr& e) {
   return text;
 }
 
-Linear combine(Linear a, const Linear& b, int64_t factor) {
-  for (const auto& [atom, coefficient] : b)
-    if ((a[atom] = apply(Kind::add, a[atom], apply(Kind::mul, factor, coefficient))) == 0) a.erase(atom);
+std::optional<Linear> combine(Linear a, const Linear& b, int64_t factor) {
+  for (const auto& [atom, coefficient] : b) {
+    const auto scaled = apply(Kind::mul, factor, coefficient);
+    const auto sum = scaled ? apply(Kind::add, a[atom], *scaled) : std::nullopt;
+    if (!sum) return std::nullopt;
+    if ((a[atom] = *sum) == 0) a.erase(atom);
+  }
   return a;
+}
+
+Linear atom_of(const IndexExpr& e) {
+  std::string a = canonical_text(e->a), b = canonical_text(e->b);
+  const bool commutes = e->kind == Kind::mul || e->kind == Kind::min || e->kind == Kind::max || e->kind == Kind::add;
+  if (commutes && b < a) std::swap(a, b);
+  return {{std::to_string(static_cast<int>(e->kind)) + "(" + a + "," + b + ")", 1}};
 }
 
 Linear linear(const IndexExpr& e) {
@@ -77,20 +91,17 @@ Linear linear(const IndexExpr& e) {
     case Kind::span_begin:
     case Kind::span_size:
     case Kind::span_index: return {{to_text(e), 1}};
-    case Kind::add: return combine(linear(e->a), linear(e->b), 1);
-    case Kind::sub: return combine(linear(e->a), linear(e->b), -1);
+    case Kind::add: return combine(linear(e->a), linear(e->b), 1).value_or(atom_of(e));
+    case Kind::sub: return combine(linear(e->a), linear(e->b), -1).value_or(atom_of(e));
     case Kind::mul: {
       const auto x = constant_value(e->a), y = constant_value(e->b);
-      if (x) return *x == 0 ? Linear{} : combine({}, linear(e->b), *x);
-      if (y) return *y == 0 ? Linear{} : combine({}, linear(e->a), *y);
-      [[fallthrough]];
+      if (x && *x == 0) return {};
+      if (y && *y == 0) return {};
+      if (x) return combine({}, linear(e->b), *x).value_or(atom_of(e));
+      if (y) return combine({}, linear(e->a), *y).value_or(atom_of(e));
+      return atom_of(e);
     }
-    default: {
-      std::string a = canonical_text(e->a), b = canonical_text(e->b);
-      const bool commutes = e->kind == Kind::mul || e->kind == Kind::min || e->kind == Kind::max;
-      if (commutes && b < a) std::swap(a, b);
-      return {{std::to_string(static_cast<int>(e->kind)) + "(" + a + "," + b + ")", 1}};
-    }
+    default: return atom_of(e);
   }
 }
 
@@ -152,15 +163,23 @@ std::optional<int64_t> constant_value(const IndexExpr& e) {
 
 bool same(const IndexExpr& a, const IndexExpr& b) { return a == b || linear(a) == linear(b); }
 
-int64_t evaluate(const IndexExpr& e, const std::function<int64_t(const Index&)>& leaf_value) {
+std::optional<int64_t> evaluate_checked(const IndexExpr& e, const std::function<int64_t(const Index&)>& leaf_value) {
   switch (e->kind) {
     case Kind::constant: return e->value;
     case Kind::name:
     case Kind::span_begin:
     case Kind::span_size:
     case Kind::span_index: return leaf_value(*e);
-    default: return apply(e->kind, evaluate(e->a, leaf_value), evaluate(e->b, leaf_value));
+    default: break;
   }
+  const auto a = evaluate_checked(e->a, leaf_value), b = evaluate_checked(e->b, leaf_value);
+  return a && b ? apply(e->kind, *a, *b) : std::nullopt;
+}
+
+int64_t evaluate(const IndexExpr& e, const std::function<int64_t(const Index&)>& leaf_value) {
+  const auto value = evaluate_checked(e, leaf_value);
+  require(value.has_value(), "an index expression of a proven program stays within 64 bits");
+  return *value;
 }
 
 std::optional<int64_t> checked_evaluate(const IndexExpr& e, const std::function<int64_t(const Index&)>& leaf_value) {

@@ -240,11 +240,17 @@ struct Statement {
 
 // ---- programs ---------------------------------------------------------------------------------------------------------------
 
+// docs/semantics.md, "Integers": what every call checks, and every analysis may use.
+inline constexpr int64_t kMaxDim = (int64_t{1} << 31) - 1;  // of a dimension without a declared maximum
+inline constexpr int64_t kMaxBytes = int64_t{1} << 62;      // exclusive: of each argument, and of a call's workspace
+
 struct Dim {
   std::string name;     // >= 1
   int64_t typical = 0;  // 0: not declared
   std::optional<int64_t> max;
   int origin = -1;
+
+  int64_t most() const { return max.value_or(kMaxDim); }
 };
 // The largest legal value of a dimension: what it declares, else 2^31 - 1.
 inline int64_t most_of(const Dim& dim) { return dim.max.value_or(INT32_MAX); }
