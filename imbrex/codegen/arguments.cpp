@@ -132,7 +132,7 @@ void write_argument_tables(const ir::Program& program, const std::vector<std::st
     std::string names, maxima;
     for (const ir::Dim& dim : program.dims) {
       names += (names.empty() ? "" : ", ") + literal(dim.name);
-      maxima += (maxima.empty() ? "" : ", ") + std::to_string(ir::most_of(dim));
+      maxima += (maxima.empty() ? "" : ", ") + std::to_string(dim.most());
     }
     out.line("constexpr const char* kDimNames[] = {" + names + "};");
     out.line("constexpr int64_t kDimMax[] = {" + maxima + "};");

@@ -149,9 +149,9 @@ Machine::Machine(const ir::Program& program, const std::map<std::string, int64_t
     if (given == dims.end())
       throw UserError("dim-missing", fmt::format("dimension `{}` of kernel `{}` has no value", dim.name, program.name),
                       "give one, at least 1");
-    if (given->second < 1 || given->second > ir::most_of(dim))
+    if (given->second < 1 || given->second > dim.most())
       throw UserError("dim-range", fmt::format("dimension `{}` of kernel `{}` is {}", dim.name, program.name, given->second),
-                      fmt::format("a value from 1 to {}", ir::most_of(dim)));
+                      fmt::format("a value from 1 to {}", dim.most()));
     indices_[dim.name].begin = given->second;
   }
   for (const ir::Tensor& tensor : program.tensors) bind(tensor, tensors);

@@ -12,37 +12,17 @@ namespace {
 
 using Kind = Index::Kind;
 
-int64_t floor_divide(int64_t a, int64_t b) {
-  const int64_t q = a / b;
-  return q - ((a % b != 0) && ((a < 0) != (b < 0)));
-}
-
 // None where the result leaves 64 bits, or the divisor is 0.
 std::optional<int64_t> apply(Kind kind, int64_t a, int64_t b) {
-  int64_t result = 0;
-  switch (kind) {
-    case Kind::add: return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
-    case Kind::sub: return __builtin_sub_overflow(a, b, &result) ? std::nullopt : std::optional(result);
-    case Kind::mul: return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
-    case Kind::floor_div:
-    case Kind::mod:
-      if (b == 0) return std::nullopt;
-      if (b == -1) return kind == Kind::mod ? 0 : apply(Kind::sub, 0, a);
-      return kind == Kind::floor_div ? floor_divide(a, b) : a - floor_divide(a, b) * b;
-    case Kind::min: return std::min(a, b);
-    case Kind::max: return std::max(a, b);
-    default: throw InternalError("not an index operator");
-  }
-}
-
-std::optional<int64_t> checked_apply(Kind kind, int64_t a, int64_t b) {
   switch (kind) {
     case Kind::add: return checked_add(a, b);
     case Kind::sub: return checked_sub(a, b);
     case Kind::mul: return checked_mul(a, b);
     case Kind::floor_div: return checked_floor_div(a, b);
     case Kind::mod: return checked_mod(a, b);
-    default: return apply(kind, a, b);
+    case Kind::min: return std::min(a, b);
+    case Kind::max: return std::max(a, b);
+    default: throw InternalError("not an index operator");
   }
 }
 
@@ -55,8 +35,8 @@ IndexExpr binary(Kind kind, IndexExpr a, IndexExpr b) {
   return std::make_shared<Index>(Index{kind, 0, {}, std::move(a), std::move(b)});
 }
 
-// A linear combination: coefficient per atom (keyed by its text), and a constant under the empty key. What would have a coefficient
-// beyond 64 bits is an atom.
+// A linear combination: coefficient per atom (keyed by its text), and a constant under the empty key. What would have a
+// coefficient beyond 64 bits is an atom.
 using Linear = std::map<std::string, int64_t>;
 
 Linear linear(const IndexExpr& e);
@@ -163,25 +143,6 @@ std::optional<int64_t> constant_value(const IndexExpr& e) {
 
 bool same(const IndexExpr& a, const IndexExpr& b) { return a == b || linear(a) == linear(b); }
 
-std::optional<int64_t> evaluate_checked(const IndexExpr& e, const std::function<int64_t(const Index&)>& leaf_value) {
-  switch (e->kind) {
-    case Kind::constant: return e->value;
-    case Kind::name:
-    case Kind::span_begin:
-    case Kind::span_size:
-    case Kind::span_index: return leaf_value(*e);
-    default: break;
-  }
-  const auto a = evaluate_checked(e->a, leaf_value), b = evaluate_checked(e->b, leaf_value);
-  return a && b ? apply(e->kind, *a, *b) : std::nullopt;
-}
-
-int64_t evaluate(const IndexExpr& e, const std::function<int64_t(const Index&)>& leaf_value) {
-  const auto value = evaluate_checked(e, leaf_value);
-  require(value.has_value(), "an index expression of a proven program stays within 64 bits");
-  return *value;
-}
-
 std::optional<int64_t> checked_evaluate(const IndexExpr& e, const std::function<int64_t(const Index&)>& leaf_value) {
   switch (e->kind) {
     case Kind::constant: return e->value;
@@ -192,7 +153,13 @@ std::optional<int64_t> checked_evaluate(const IndexExpr& e, const std::function<
     default: break;
   }
   const auto a = checked_evaluate(e->a, leaf_value), b = checked_evaluate(e->b, leaf_value);
-  return a && b ? checked_apply(e->kind, *a, *b) : std::nullopt;
+  return a && b ? apply(e->kind, *a, *b) : std::nullopt;
+}
+
+int64_t evaluate(const IndexExpr& e, const std::function<int64_t(const Index&)>& leaf_value) {
+  const auto value = checked_evaluate(e, leaf_value);
+  require(value.has_value(), "an index expression of a proven program stays within 64 bits");
+  return *value;
 }
 
 IndexExpr substitute(const IndexExpr& e, const std::function<std::optional<IndexExpr>(const Index&)>& leaf) {

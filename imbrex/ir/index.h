@@ -4,8 +4,9 @@
 //          | index + index | index - index | index * index | index // index | index % index
 //          | min(index, index) | max(index, index)
 //
-// Values are integers; a program in which one can leave 64 bits is refused (docs/semantics.md). `//` rounds towards minus infinity, `%` has the sign of the divisor; both divisors are positive constants
-// wherever the prover is to decide. A NAME is a dimension, an integer loop variable, or an index read from data
+// Values are integers; a program in which one can leave 64 bits is refused (docs/semantics.md). `//` rounds towards minus
+// infinity, `%` has the sign of the divisor; both divisors are positive constants wherever the prover is to decide. A NAME is a
+// dimension, an integer loop variable, or an index read from data
 // (`read`, see program.h); NAME.begin, NAME.size and NAME.index belong to the span NAME of a tiled loop.
 #pragma once
 
@@ -51,11 +52,9 @@ std::optional<int64_t> constant_value(const IndexExpr& e);
 bool same(const IndexExpr& a, const IndexExpr& b);
 // The value under an environment; none where a step leaves 64 bits or divides by 0. The callback is asked for leaf nodes of kind
 // name and span_* only.
-std::optional<int64_t> evaluate_checked(const IndexExpr& e, const std::function<int64_t(const Index& leaf)>& leaf_value);
+std::optional<int64_t> checked_evaluate(const IndexExpr& e, const std::function<int64_t(const Index& leaf)>& leaf_value);
 // The same where that cannot be; an InternalError if it is.
 int64_t evaluate(const IndexExpr& e, const std::function<int64_t(const Index& leaf)>& leaf_value);
-// The same where every step of it lies in 64 bits and divides by no zero.
-std::optional<int64_t> checked_evaluate(const IndexExpr& e, const std::function<int64_t(const Index& leaf)>& leaf_value);
 // Replaces leaves for which `leaf` returns an expression; others stay.
 IndexExpr substitute(const IndexExpr& e, const std::function<std::optional<IndexExpr>(const Index& leaf)>& leaf);
 // The names used, loop spans included (without .begin and the like).

@@ -68,7 +68,8 @@ class Walk {
   }
 
   void forget(const std::string& tile) {
-    std::erase_if(place_.guards, [&](const Guard& guard) { return guard.assumed && names_in(guard.condition[0]).contains(tile); });
+    std::erase_if(place_.guards,
+                  [&](const Guard& guard) { return guard.assumed && names_in(guard.condition[0]).contains(tile); });
     std::erase_if(place_.distinct, [&](const Distinct& distinct) { return distinct.tile == tile; });
   }
   void forget_rebound(const Block& body) {

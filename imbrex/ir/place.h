@@ -1,7 +1,8 @@
 // What holds at a place of a program: which loops and indices are around it, and which conditions were tested or assumed before.
 //
 // An `assume` holds from the place where it was executed to the end of its block, for the value that it was executed on: not in
-// other branches, not before, not after the tile that it names is rebound, and not behind a loop around it, which may run no trip.
+// other branches, not before, not after the tile that it names is rebound, and not behind a loop around it, which may run no
+// trip.
 #pragma once
 
 #include <functional>

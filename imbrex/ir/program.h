@@ -250,10 +250,9 @@ struct Dim {
   std::optional<int64_t> max;
   int origin = -1;
 
+  // The largest legal value.
   int64_t most() const { return max.value_or(kMaxDim); }
 };
-// The largest legal value of a dimension: what it declares, else 2^31 - 1.
-inline int64_t most_of(const Dim& dim) { return dim.max.value_or(INT32_MAX); }
 
 struct Program {
   std::string name;

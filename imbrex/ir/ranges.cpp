@@ -20,8 +20,8 @@ bool fits(Wide value) { return value >= kLeast && value <= kGreatest; }
 Wide floor_divide(Wide a, Wide b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 Wide ceil_divide(Wide a, Wide b) { return -floor_divide(-a, b); }
 
-// constant + the sum of coefficient * atom, where atoms are whatever is no sum and no product with a constant. None where a number
-// leaves 64 bits.
+// constant + the sum of coefficient * atom, where atoms are whatever is no sum and no product with a constant. None where a
+// number leaves 64 bits.
 struct Linear {
   struct Term {
     int64_t coefficient;
@@ -39,8 +39,7 @@ bool add_to(Linear& sum, const IndexExpr& e, int64_t factor) {
   switch (e->kind) {
     case Kind::constant: {
       int64_t product;
-      return !__builtin_mul_overflow(factor, e->value, &product) &&
-             !__builtin_add_overflow(sum.constant, product, &sum.constant);
+      return !__builtin_mul_overflow(factor, e->value, &product) && !__builtin_add_overflow(sum.constant, product, &sum.constant);
     }
     case Kind::add: return add_to(sum, e->a, factor) && add_to(sum, e->b, factor);
     case Kind::sub: return add_to(sum, e->a, factor) && scaled(e->b, -1);
@@ -133,9 +132,7 @@ void Ranges::narrow(const Comparison& c) {
     case Compare::le: return narrow_at_least(c.right, c.left, 0);
     case Compare::gt: return narrow_at_least(c.left, c.right, 1);
     case Compare::ge: return narrow_at_least(c.left, c.right, 0);
-    case Compare::eq:
-      narrow_at_least(c.right, c.left, 0);
-      return narrow_at_least(c.left, c.right, 0);
+    case Compare::eq: narrow_at_least(c.right, c.left, 0); return narrow_at_least(c.left, c.right, 0);
     case Compare::ne: return;
   }
 }
@@ -218,8 +215,8 @@ Ranges::WideRange Ranges::wide(const IndexExpr& e, IndexExpr* overflow) const {
   const WideRange a = operand(e->a), b = operand(e->b);
   if (a.least > a.greatest || b.least > b.greatest) return {1, 0};  // no execution comes here
   const auto corners = [&](auto apply) -> WideRange {
-    const auto [least, greatest] =
-        std::minmax({apply(a.least, b.least), apply(a.least, b.greatest), apply(a.greatest, b.least), apply(a.greatest, b.greatest)});
+    const auto [least, greatest] = std::minmax(
+        {apply(a.least, b.least), apply(a.least, b.greatest), apply(a.greatest, b.least), apply(a.greatest, b.greatest)});
     return {least, greatest};
   };
   WideRange result{0, 0};
@@ -276,7 +273,8 @@ bool Ranges::always(const IndexExpr& a, Compare compare, const IndexExpr& b) con
   return false;
 }
 
-// ---- bounds over dimensions -----------------------------------------------------------------------------------------------------
+// ---- bounds over dimensions
+// -----------------------------------------------------------------------------------------------------
 
 // A bound of a name that is no dimension: of a loop's variable from its loop, of an index from what holds of it.
 std::optional<IndexExpr> Ranges::bound_of_name(const std::string& name, bool up) const {
@@ -304,8 +302,7 @@ std::optional<IndexExpr> Ranges::bound_of_name(const std::string& name, bool up)
       // up: name <= rest - distance; down: name >= distance - rest
       IndexExpr rest = constant(up ? sum.constant : -sum.constant);
       for (const Linear::Term& other : sum.terms)
-        if (&other != &term)
-          rest = add(rest, mul(constant(up ? other.coefficient : -other.coefficient), other.atom));
+        if (&other != &term) rest = add(rest, mul(constant(up ? other.coefficient : -other.coefficient), other.atom));
       candidate(bound(up ? sub(rest, constant(distance)) : add(rest, constant(distance)), up));
     }
   };
@@ -342,7 +339,9 @@ std::optional<IndexExpr> Ranges::bound(const IndexExpr& e, bool up) const {
   const auto corners = [&](auto apply) -> std::optional<IndexExpr> {
     const auto a_low = bound(e->a, false), a_up = bound(e->a, true), b_low = bound(e->b, false), b_up = bound(e->b, true);
     if (!a_low || !a_up || !b_low || !b_up) return std::nullopt;
-    const auto pick = [&](IndexExpr x, IndexExpr y) { return up ? max(std::move(x), std::move(y)) : min(std::move(x), std::move(y)); };
+    const auto pick = [&](IndexExpr x, IndexExpr y) {
+      return up ? max(std::move(x), std::move(y)) : min(std::move(x), std::move(y));
+    };
     return pick(pick(apply(*a_low, *b_low), apply(*a_low, *b_up)), pick(apply(*a_up, *b_low), apply(*a_up, *b_up)));
   };
   switch (e->kind) {

@@ -112,7 +112,7 @@ std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::ma
     names.push_back(dim.name);
     const auto found = given.find(dim.name);
     const int64_t value = found != given.end() ? found->second : dim.typical > 0 ? dim.typical : 1;
-    const int64_t most = ir::most_of(dim);
+    const int64_t most = dim.most();
     if (value < 1 || value > most)
       throw UserError("dimension-value",
                       fmt::format("dimension {} = {} of '{}': expected 1 to {}", dim.name, value, program.name, most),
