@@ -105,6 +105,7 @@ class Machine {
   void execute(const ir::Assume& assume);
   void execute(const ir::AssumeDistinct& assume);
 
+  void count_work(int64_t amount);
   int64_t index(const ir::IndexExpr& e) const;
   bool holds_now(const ir::Condition& condition) const;
   int64_t checked_size(int64_t rows, int64_t columns) const;  // of a tile
@@ -135,6 +136,7 @@ class Machine {
   std::map<std::string, View> views_;
   std::vector<int64_t> loop_numbers_;  // of the enclosing loops' iterations
   Iterations iterations_;
+  int64_t work_ = 0;
   int origin_ = -1;                                                             // of what is being executed
   const std::shared_ptr<int64_t> tensor_bytes_ = std::make_shared<int64_t>(0);  // of all that was created and lives
 };
@@ -202,6 +204,9 @@ void Machine::execute(const ir::Block& block) {
 
 void Machine::execute(const ir::CreateTensor& create) {
   const std::vector<int64_t> extents = shape(create.tensor.shape);
+  int64_t elements = 1;
+  for (const int64_t extent : extents) elements *= extent;
+  count_work(elements);
   const std::shared_ptr<Storage> storage = take_memory(create.tensor, extents);
   storage->declared = &create.tensor;
   storage->own = Array::zeros(create.tensor.dtype, extents);
@@ -276,6 +281,7 @@ void Machine::execute(const ir::Loop& loop) {
   for (int64_t done = 0; done < extent; ++number) {
     const int64_t size = std::min(step, extent - done);
     loop_numbers_.back() = number;
+    count_work(1);
     indices_[loop.variable] = {begin + done, size, number};
     done += size;
     const bool parallel = loop.kind == ir::Loop::Kind::parallel;
@@ -385,7 +391,15 @@ int64_t Machine::checked_size(int64_t rows, int64_t columns) const {
 
 TilePtr Machine::evaluate(const ir::ExprPtr& e) {
   if (e->op == Op::variable) return variables_.at(e->name);
-  return std::make_shared<const Tile>(compute(*e));
+  auto tile = std::make_shared<const Tile>(compute(*e));
+  count_work(1 + tile->rows * tile->columns);
+  return tile;
+}
+
+void Machine::count_work(int64_t amount) {
+  work_ += amount;
+  if (options_.work) *options_.work = work_;
+  if (options_.most_work > 0 && work_ > options_.most_work) throw OutOfWork("the interpreter's limit of work is reached");
 }
 
 Tile Machine::compute(const ir::Expr& e) {
@@ -494,6 +508,7 @@ Tile Machine::product(const ir::Expr& e, const Tile* acc, const Tile& a, const T
           "bf16 products are summed in pairs: let every chunk of k but the last have an even number of elements");
   const Tile left = e.transpose_a ? transpose(a) : a, right = e.transpose_b ? transpose(b) : b;
   checked_size(left.rows, right.columns);
+  count_work(left.rows * right.rows * right.columns);
   return matmul(acc, left, right);
 }
 

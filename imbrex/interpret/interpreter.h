@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,21 @@ class Fault : public UserError {
   using UserError::UserError;
 };
 
+// The work that Options::most_work allows is done.
+class OutOfWork : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 struct Options {
   // Also watches what a correct program never does, at several times the cost: reading an element that nobody wrote, leaving an
   // element of an output unwritten, and touching an element in two iterations of a `parallel` loop of which at least one writes.
   bool checked = false;
   // More than this is not taken for the tensors that the program creates, nor for one tile: Fault "out-of-memory".
   int64_t most_bytes = INT64_MAX;
+  // Elements computed, loaded and stored, and iterations: beyond so many of them the run ends with OutOfWork. 0: no limit.
+  int64_t most_work = 0;
+  int64_t* work = nullptr;  // where the count is put, if anywhere, however the run ends
   // Called for each `tap`; `indices` are the iteration numbers (from 0) of the enclosing loops, outermost first.
   std::function<void(const std::string& tap, const std::vector<int64_t>& indices, const Array& tile)> tap;
 };

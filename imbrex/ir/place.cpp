@@ -44,9 +44,9 @@ class Walk {
   }
   void enter(const AssumeDistinct& node, int) { place_.distinct.push_back({node.tile}); }
   void enter(const At& node, int) {
-    const At* outer = std::exchange(place_.scope, &node);
+    const At* outer = std::exchange(place_.at, &node);
     run(node.body);  // not block(): what is read or assumed inside a scope stays known behind it
-    place_.scope = outer;
+    place_.at = outer;
   }
   void enter(const If& node, int) {
     const auto before = place_.guards;

@@ -40,7 +40,7 @@ struct Place {
   std::vector<Binder> binders;  // outermost first
   std::vector<Guard> guards;    // in the order in which they were executed
   std::vector<Distinct> distinct;
-  const At* scope = nullptr;  // the innermost
+  const At* at = nullptr;  // the innermost scope
 };
 
 // Calls `visit` for each statement in program order, parents before children, with what holds where its execution begins.

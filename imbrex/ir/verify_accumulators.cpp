@@ -16,14 +16,30 @@ bool continues_f32_sum(const Expr& e) { return e.op == Op::row_sum_acc && e.dtyp
 
 bool is_zeros(const Expr& e) { return e.op == Op::constant && e.value == 0; }
 
-// What continuing a product means after its last chunk of k: `even` may go on; `ended` had, or may have had, an odd number of
-// elements; a span had the whole span, which is even but in the last iteration of the span's loop.
+// What continuing a product means after the chunk of k that a tile's value ends with: `even` may go on; `ended` had, or may have
+// had, an odd number of elements; a span had the whole span, which is even but in the last iteration of the span's loop.
 struct Chunk {
   enum class Kind : uint8_t { even, ended, span };
   Kind kind = Kind::even;
   std::string span;
+  friend bool operator==(const Chunk&, const Chunk&) = default;
 };
 
+// Of a tile that holds the one or the other.
+Chunk joined(const Chunk& a, const Chunk& b) {
+  if (a == b || b.kind == Chunk::Kind::even) return a;
+  return a.kind == Chunk::Kind::even ? b : Chunk{Chunk::Kind::ended, {}};
+}
+
+using Chunks = std::map<std::string, Chunk>;  // per tile variable; one that is not there is even
+
+Chunks joined(Chunks a, const Chunks& b) {
+  for (const auto& [name, chunk] : b) a[name] = joined(a[name], chunk);
+  return a;
+}
+
+// Follows what each tile's value ends with through the program, in passes until nothing changes: a loop's body begins with what
+// was before the loop or what an iteration left, whatever assignment it came by.
 class ProductCheck {
  public:
   ProductCheck(const Program& program, std::vector<Diagnostic>& findings) : program_(program), findings_(findings) {
@@ -32,14 +48,15 @@ class ProductCheck {
       return true;
     });
   }
+  void program();
+
+ private:
   void block(const Block& body) {
     for (const Statement& statement : body) visit(statement);
   }
-
- private:
   void visit(const Statement& statement);
-  void join_iterations(const Loop& loop);
   void loop(const Loop& loop);
+  void end_span(Chunks& chunks, const std::string& span, const Chunk& becomes) const;
   Chunk chunk_of_extent(const IndexExpr& k) const;
   Chunk chunk_after(const Expr& e) const;
   void check(const Statement& statement, const Expr& e);
@@ -47,7 +64,10 @@ class ProductCheck {
   const Program& program_;
   std::vector<Diagnostic>& findings_;
   std::map<std::string, const Loop*> spans_;
-  std::map<std::string, Chunk> last_;  // per tile variable
+  Chunks last_;
+  std::map<const Loop*, Chunks> begins_;  // what may stand where an iteration begins, as far as it was found
+  bool is_changed_ = false;
+  bool reports_ = false;  // once nothing changes any more
 };
 
 bool is_bf16_product(const Expr& e) {
@@ -81,7 +101,7 @@ Chunk ProductCheck::chunk_after(const Expr& e) const {
 }
 
 void ProductCheck::check(const Statement& statement, const Expr& e) {
-  if (e.op != Op::matmul_acc || !is_bf16_product(e) || chunk_after(*e.args[0]).kind == Chunk::Kind::even) return;
+  if (!reports_ || e.op != Op::matmul_acc || !is_bf16_product(e) || chunk_after(*e.args[0]).kind == Chunk::Kind::even) return;
   const std::string k = to_text(inner_extent(e));
   findings_.push_back(
       {"odd-chunk",
@@ -94,26 +114,34 @@ void ProductCheck::check(const Statement& statement, const Expr& e) {
        false});
 }
 
-// What one iteration leaves stands before the next one.
-void ProductCheck::join_iterations(const Loop& loop) {
-  std::set<std::string> inside;
-  for_each_statement(loop.body, [&](const Statement& statement) {
-    if (const auto* inner = std::get_if<Loop>(&statement.node)) inside.insert(inner->variable);
-    const auto* assign = std::get_if<Assign>(&statement.node);
-    if (!assign || assign->declares || !is_bf16_product(*assign->value)) return true;
-    Chunk chunk = chunk_of_extent(inner_extent(*assign->value));
-    while (chunk.kind == Chunk::Kind::span && inside.contains(chunk.span)) chunk = chunk_of_extent(spans_.at(chunk.span)->extent);
-    const bool own = chunk.kind == Chunk::Kind::span && chunk.span == loop.variable;
-    if (chunk.kind != Chunk::Kind::even && !own) last_[assign->name] = {Chunk::Kind::ended, {}};
-    return true;
-  });
+void ProductCheck::end_span(Chunks& chunks, const std::string& span, const Chunk& becomes) const {
+  for (auto& [name, chunk] : chunks)
+    if (chunk.kind == Chunk::Kind::span && chunk.span == span) chunk = becomes;
 }
 
 void ProductCheck::loop(const Loop& loop) {
-  join_iterations(loop);
+  const Chunks before = last_;
+  Chunks& begin = begins_[&loop];
+  begin = last_ = joined(begin, before);
   block(loop.body);
-  for (auto& [name, chunk] : last_)
-    if (chunk.kind == Chunk::Kind::span && chunk.span == loop.variable) chunk = chunk_of_extent(loop.extent);
+  Chunks end = last_;
+  end_span(end, loop.variable, {});  // before a further iteration, the span was whole
+  Chunks next = joined(begin, end);
+  if (next != begin) begin = std::move(next), is_changed_ = true;
+  end_span(last_, loop.variable, chunk_of_extent(loop.extent));
+  last_ = joined(before, last_);
+}
+
+void ProductCheck::program() {
+  reports_ = false;
+  do {
+    is_changed_ = false;
+    last_.clear();
+    block(program_.body);
+  } while (is_changed_);
+  reports_ = true;
+  last_.clear();
+  block(program_.body);
 }
 
 void ProductCheck::visit(const Statement& statement) {
@@ -129,8 +157,7 @@ void ProductCheck::visit(const Statement& statement) {
     block(branch->then_block);
     const auto after_then = std::exchange(last_, before);
     block(branch->else_block);
-    for (const auto& [name, chunk] : after_then)
-      if (chunk.kind != Chunk::Kind::even && last_[name].kind != Chunk::Kind::ended) last_[name] = chunk;
+    last_ = joined(after_then, last_);
   }
 }
 
@@ -170,8 +197,6 @@ void check_sums(const Program& program, std::vector<Diagnostic>& findings) {
   });
 }
 
-void check_products(const Program& program, std::vector<Diagnostic>& findings) {
-  ProductCheck(program, findings).block(program.body);
-}
+void check_products(const Program& program, std::vector<Diagnostic>& findings) { ProductCheck(program, findings).program(); }
 
 }  // namespace imbrex::ir

@@ -8,103 +8,145 @@
 namespace imbrex::prove {
 namespace {
 
-struct Walk {
-  const ir::Program& program;
+class Walk {
+ public:
+  explicit Walk(const ir::Program& program) {
+    out.scopes.emplace_back();
+    begin_statement({}, nullptr);
+    for (const ir::Tensor& tensor : program.tensors) {
+      computed(tensor.shape, tensor.origin);
+      declare(tensor, {}, tensor.origin);
+    }
+    ir::for_each_place(program, [&](const ir::Statement& statement, const ir::Place& place) {
+      place_ = &place;
+      origin_ = statement.origin;
+      begin_statement(place, &statement);
+      ir::for_each_expr(statement, [&](const ir::Expr& e) { expression(e); });
+      std::visit([&](const auto& node) { visit(node); }, statement.node);
+    });
+  }
   Accesses out;
-  std::vector<Binder> binders;
-  std::vector<Guard> guards;
-  std::string scope;
-  size_t scope_number = 0;
+
+ private:
   struct Named {
     std::string memory;
     std::vector<ir::IndexExpr> shape;
   };
-  std::map<std::string, Named> tensors;  // by name, views included
 
-  void declare(const ir::Tensor& tensor, int origin) {
-    out.memories[tensor.name] = {&tensor, binders.size(), origin, scope};
-    tensors[tensor.name] = {tensor.name, tensor.shape};
+  void declare(const ir::Tensor& tensor, const ir::Place& place, int origin) {
+    out.memories[tensor.name] = {&tensor, place.binders.size(), origin, place.at ? place.at->name : ""};
+    tensors_[tensor.name] = {tensor.name, tensor.shape};
   }
 
   void access(const std::string& name, const std::vector<ir::Axis>& slice, bool writes, int origin) {
-    const Named& named = tensors.at(name);
-    out.all.push_back({writes, &out.memories.at(named.memory), name, named.shape, slice, origin, out.all.size(), binders, guards,
-                       scope, scope_number});
-  }
-
-  void expressions(const ir::Statement& statement) {
-    ir::for_each_expr(statement, [&](const ir::Expr& e) {
-      const int origin = e.origin >= 0 ? e.origin : statement.origin;
-      if (e.op == ir::Op::load) access(e.name, e.slice, false, origin);
-      if (e.op == ir::Op::gather) out.gathers.push_back({&e, origin, binders, guards});
-    });
-  }
-
-  void block(const ir::Block& statements) {
-    const size_t visible_binders = binders.size(), visible_guards = guards.size();
-    for (const ir::Statement& statement : statements) {
-      expressions(statement);
-      std::visit([&](const auto& node) { visit(node, statement); }, statement.node);
+    const Named& named = tensors_.at(name);
+    Access access;
+    static_cast<ir::Place&>(access) = *place_;
+    access.writes = writes, access.memory = &out.memories.at(named.memory), access.name = name, access.shape = named.shape;
+    access.slice = slice, access.origin = origin, access.order = out.all.size();
+    if (place_->at) access.scope = place_->at->name, access.scope_number = scope_numbers_.at(place_->at);
+    out.all.push_back(std::move(access));
+    for (const ir::Axis& axis : slice) {
+      if (axis.kind == ir::Axis::Kind::by) continue;
+      computed({axis.begin, axis.size}, origin);
+      if (axis.kind == ir::Axis::Kind::range) computed({ir::add(axis.begin, axis.size)}, origin);
     }
-    binders.resize(visible_binders);
-    guards.resize(visible_guards);
   }
 
-  bool is_outside_loops() const {
-    return std::none_of(binders.begin(), binders.end(), [](const Binder& binder) { return binder.loop; });
+  // Into the record of the statement at hand.
+  void computed(const std::vector<ir::IndexExpr>& indices, int origin) {
+    for (const ir::IndexExpr& index : indices)
+      if (index->a) out.computed.back().all.push_back({index, origin});  // else a constant, or a name
+  }
+  void computed(const ir::Condition& condition) {
+    for (const ir::Comparison& comparison : condition) computed({comparison.left, comparison.right}, origin_);
+  }
+  void begin_statement(const ir::Place& place, const ir::Statement* statement) {
+    Computed computed;
+    static_cast<ir::Place&>(computed) = place;
+    computed.origin = statement ? statement->origin : -1;
+    computed.loop = statement ? std::get_if<ir::Loop>(&statement->node) : nullptr;
+    out.computed.push_back(std::move(computed));
   }
 
-  void visit(const ir::CreateTensor& node, const ir::Statement& s) { declare(node.tensor, s.origin); }
-  void visit(const ir::View& node, const ir::Statement&) { tensors[node.name] = {tensors.at(node.base).memory, node.shape}; }
-  void visit(const ir::Assign& node, const ir::Statement&) {
+  void extent(const ir::IndexExpr& e, const std::string& of, int origin) {
+    Extent extent;
+    static_cast<ir::Place&>(extent) = *place_;
+    extent.extent = e, extent.of = of, extent.origin = origin;
+    out.extents.push_back(std::move(extent));
+  }
+
+  void expression(const ir::Expr& e) {
+    const int origin = e.origin >= 0 ? e.origin : origin_;
+    computed({e.rows, e.columns}, origin);
+    if (e.op == ir::Op::load) access(e.name, e.slice, false, origin);
+    if (e.op == ir::Op::index || e.op == ir::Op::iota) computed({e.index}, origin);
+    if (e.op == ir::Op::gather) {
+      TileGather gather;
+      static_cast<ir::Place&>(gather) = *place_;
+      gather.gather = &e, gather.origin = origin;
+      out.gathers.push_back(std::move(gather));
+    }
+    if (e.op == ir::Op::concat_rows || e.op == ir::Op::concat_columns)
+      for (const ir::ExprPtr& part : e.args)
+        extent(e.op == ir::Op::concat_rows ? part->rows : part->columns, std::string("a part of ") + ir::name_of(e.op), origin);
+    if (e.op == ir::Op::reshape)
+      for (const ir::IndexExpr& each : {e.args[0]->rows, e.args[0]->columns, e.rows, e.columns}) extent(each, "reshape", origin);
+  }
+
+  template <class Node>
+  void visit(const Node&) {}
+  void visit(const ir::CreateTensor& node) {
+    computed(node.tensor.shape, origin_);
+    declare(node.tensor, *place_, origin_);
+  }
+  void visit(const ir::View& node) {
+    computed(node.shape, origin_);
+    const Named base = tensors_.at(node.base);
+    for (const ir::IndexExpr& each : node.shape) extent(each, "the view " + node.name, origin_);
+    for (const ir::IndexExpr& each : base.shape) extent(each, node.base + ", of which " + node.name + " is a view", origin_);
+    tensors_[node.name] = {base.memory, node.shape};
+  }
+  void visit(const ir::Assign& node) {
     if (node.declares)
       out.tiles.emplace(node.name, node.value);
     else
       out.rebound.insert(node.name);
   }
-  void visit(const ir::Store& node, const ir::Statement& s) { access(node.tensor, node.slice, true, s.origin); }
-  void visit(const ir::Tap&, const ir::Statement&) {}
-  void visit(const ir::AssumeDistinct& node, const ir::Statement&) { out.distinct.push_back(node.tile); }
-  void visit(const ir::ReadIndex& node, const ir::Statement& s) {
+  void visit(const ir::Store& node) { access(node.tensor, node.slice, true, origin_); }
+  void visit(const ir::AssumeDistinct& node) { out.distinct.push_back(node.tile); }
+  void visit(const ir::ReadIndex& node) {
     std::vector<ir::Axis> slice;
     for (const ir::IndexExpr& position : node.position) slice.push_back({ir::Axis::Kind::point, position, ir::constant(1), {}});
-    access(node.tensor, slice, false, s.origin);
+    access(node.tensor, slice, false, origin_);
     if (is_outside_loops()) out.single_indices.insert(node.name);
-    binders.push_back({node.name, nullptr, s.origin});
   }
-  void visit(const ir::Assume& node, const ir::Statement&) {
-    const Guard guard{&node.condition, true, true};
-    guards.push_back(guard);
-    out.assumptions.push_back(guard);
-    if (is_outside_loops() && std::none_of(guards.begin(), guards.end(), [](const Guard& g) { return !g.assumed; }))
-      out.of_dimensions.push_back(guard);
+  void visit(const ir::Assume& node) {
+    computed(node.condition);
+    out.assumptions.push_back(&node);
+    const bool always = is_outside_loops() && std::all_of(place_->guards.begin(), place_->guards.end(),
+                                                          [](const Guard& guard) { return guard.assumed; });
+    if (always) out.of_dimensions.push_back({node.condition, true, true, place_->binders.size()});
   }
-  void visit(const ir::At& node, const ir::Statement& s) {
-    const std::string outer = std::exchange(scope, node.name);
-    const size_t outer_number = std::exchange(scope_number, out.scopes.size());
-    out.scopes.push_back({node.name, s.origin});
-    // Not block(): what is read or assumed inside a scope stays known after it.
-    for (const ir::Statement& statement : node.body) {
-      expressions(statement);
-      std::visit([&](const auto& inner) { visit(inner, statement); }, statement.node);
-    }
-    scope = outer;
-    scope_number = outer_number;
+  void visit(const ir::At& node) {
+    scope_numbers_[&node] = out.scopes.size();
+    out.scopes.push_back({node.name, origin_});
   }
-  void visit(const ir::If& node, const ir::Statement&) {
-    guards.push_back({&node.condition, true, false});
-    block(node.then_block);
-    guards.back().holds = false;
-    block(node.else_block);
-    guards.pop_back();
-  }
-  void visit(const ir::Loop& node, const ir::Statement& s) {
+  void visit(const ir::If& node) { computed(node.condition); }
+  void visit(const ir::Loop& node) {
+    computed({node.begin, node.extent, ir::add(node.begin, node.extent)}, origin_);
     out.loops[node.variable] = &node;
-    if (node.kind == ir::Loop::Kind::parallel) out.parallel_loops.push_back({&node, binders.size(), s.origin});
-    binders.push_back({node.variable, &node, s.origin});
-    block(node.body);
-    binders.pop_back();
+    if (node.kind == ir::Loop::Kind::parallel) out.parallel_loops.push_back({&node, place_->binders.size(), origin_});
   }
+
+  bool is_outside_loops() const {
+    return std::none_of(place_->binders.begin(), place_->binders.end(), [](const Binder& binder) { return binder.loop; });
+  }
+
+  const ir::Place* place_ = nullptr;  // of the statement at hand
+  int origin_ = -1;
+  std::map<const ir::At*, size_t> scope_numbers_;
+  std::map<std::string, Named> tensors_;  // by name, views included
 };
 
 std::string text_of_axis(const ir::Axis& axis, const ir::IndexExpr& extent) {
@@ -122,13 +164,7 @@ std::string text_of_axis(const ir::Axis& axis, const ir::IndexExpr& extent) {
 
 }  // namespace
 
-Accesses accesses_of(const ir::Program& program) {
-  Walk walk{program, {}, {}, {}, {}, 0, {}};
-  walk.out.scopes.emplace_back();
-  for (const ir::Tensor& tensor : program.tensors) walk.declare(tensor, tensor.origin);
-  walk.block(program.body);
-  return std::move(walk.out);
-}
+Accesses accesses_of(const ir::Program& program) { return std::move(Walk(program).out); }
 
 std::string text_of_access(const std::string& name, const std::vector<ir::Axis>& slice, const std::vector<ir::IndexExpr>& shape) {
   std::string text;

@@ -8,23 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "imbrex/ir/place.h"
 #include "imbrex/ir/program.h"
 
 namespace imbrex::prove {
 
-// What numbers the executions of a statement: a loop around it, or an index read from data before it.
-struct Binder {
-  std::string name;                // of the loop's variable, or of the index
-  const ir::Loop* loop = nullptr;  // null for an index read from data
-  int origin = -1;
-};
-
-// A condition under which a statement runs: an `if` (or its `else`: `holds` false), or an `assume` before it.
-struct Guard {
-  const ir::Condition* condition;
-  bool holds = true;
-  bool assumed = false;
-};
+using ir::Binder;
+using ir::Guard;
 
 // A tensor in memory. One that is created inside loops is another tensor in each iteration: `depth` binders number its instances.
 struct Memory {
@@ -34,26 +24,40 @@ struct Memory {
   std::string scope;
 };
 
-struct Access {
+struct Access : ir::Place {
   bool writes = false;
   const Memory* memory = nullptr;    // views are looked through
   std::string name;                  // as written, which may be a view
   std::vector<ir::IndexExpr> shape;  // of that name
   std::vector<ir::Axis> slice;
   int origin = -1;
-  size_t order = 0;             // accesses are numbered in program order; a statement's loads come before its store
-  std::vector<Binder> binders;  // outermost first
-  std::vector<Guard> guards;
-  std::string scope;        // the innermost `at`
+  size_t order = 0;  // accesses are numbered in program order; a statement's loads come before its store
+  std::string scope;        // the name of the innermost `at`
   size_t scope_number = 0;  // in Accesses::scopes: names need not differ
 };
 
 // A `gather` in a tile: which columns it may pick, checked like an access.
-struct TileGather {
-  const ir::Expr* gather;
+struct TileGather : ir::Place {
+  const ir::Expr* gather = nullptr;
   int origin = -1;
-  std::vector<Binder> binders;
-  std::vector<Guard> guards;
+};
+
+// An extent that is counted with as it stands, so that it may not be negative.
+struct Extent : ir::Place {
+  ir::IndexExpr extent;
+  std::string of;  // "the view v"
+  int origin = -1;
+};
+
+// The index expressions that a statement computes.
+struct Computed : ir::Place {
+  const ir::Loop* loop = nullptr;  // where the statement is one
+  int origin = -1;
+  struct Each {
+    ir::IndexExpr index;
+    int origin;
+  };
+  std::vector<Each> all;
 };
 
 struct ParallelLoop {
@@ -73,13 +77,15 @@ struct Accesses {
   std::map<std::string, Memory> memories;        // by name, views not included
   std::deque<Access> all;                        // in program order
   std::vector<TileGather> gathers;
+  std::vector<Extent> extents;
+  std::vector<Computed> computed;
   std::vector<ParallelLoop> parallel_loops;
-  std::vector<Guard> assumptions;    // every `assume`, in program order
-  std::vector<Guard> of_dimensions;  // those outside loops that always run: what they leave of the dimensions holds everywhere
-  std::set<std::string> single_indices;      // indices read from data outside loops
-  std::map<std::string, ir::ExprPtr> tiles;  // the value by which each tile variable is declared
-  std::set<std::string> rebound;             // tile variables that get other values later
-  std::vector<std::string> distinct;         // tile variables declared distinct
+  std::vector<const ir::Assume*> assumptions;  // in program order
+  std::vector<std::string> distinct;           // tile variables named by `assume_distinct`, in program order
+  std::vector<Guard> of_dimensions;            // assumptions that every run makes: what they leave of the dimensions
+  std::set<std::string> single_indices;        // indices read from data outside loops
+  std::map<std::string, ir::ExprPtr> tiles;    // the value by which each tile variable is declared
+  std::set<std::string> rebound;               // tile variables that get other values later
 };
 
 Accesses accesses_of(const ir::Program& program);

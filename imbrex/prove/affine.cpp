@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "imbrex/base/checked.h"
 
@@ -81,8 +82,8 @@ isl::set Frame::universe() const {
   isl_set* set = isl_set_universe(space_of(ctx_, *program_, coordinates_.size()).release());
   for (size_t i = 0; i < program_->dims.size(); ++i) {
     set = isl_set_lower_bound_si(set, isl_dim_param, static_cast<unsigned>(i), 1);
-    if (const auto max = program_->dims[i].max)
-      set = isl_set_upper_bound_val(set, isl_dim_param, static_cast<unsigned>(i), isl_val_int_from_si(ctx_, *max));
+    set = isl_set_upper_bound_val(set, isl_dim_param, static_cast<unsigned>(i),
+                                  isl_val_int_from_si(ctx_, program_->dims[i].most()));
   }
   return isl::manage(set);
 }
@@ -120,13 +121,45 @@ isl::pw_aff Frame::value(const IndexExpr& e) const {
     case Kind::floor_div:
     case Kind::mod: {
       const auto divisor = ir::constant_value(e->b);
-      if (!divisor || *divisor <= 0) throw NotAffine{e};
+      if (!divisor) return divided(e);
+      if (*divisor <= 0) throw NotAffine{e};
       isl::pw_aff dividend = value(e->a);
       if (e->kind == Kind::mod) return isl::manage(isl_pw_aff_mod_val(dividend.release(), number(*divisor)));
       return isl::manage(isl_pw_aff_floor(isl_pw_aff_scale_down_val(dividend.release(), number(*divisor))));
     }
     default: throw InternalError("spans are resolved before they are values");
   }
+}
+
+// x // n and x % n for a positive n that is no constant: affine where the quotient is one of a few numbers, as in a ring's
+// (i + n - 1) % n.
+isl::pw_aff Frame::divided(const IndexExpr& e) const {
+  constexpr int64_t kLeastQuotient = -2, kGreatestQuotient = 2;
+  const isl::pw_aff x = value(e->a), n = value(e->b);
+  const auto times = [&](int64_t q) { return isl::manage(isl_pw_aff_scale_val(n.copy(), isl_val_int_from_si(ctx_, q))); };
+  const auto constant = [&](int64_t q) {
+    isl_local_space* domain = isl_local_space_from_space(space_of(ctx_, *program_, coordinates_.size()).release());
+    return isl::manage(isl_pw_aff_from_aff(isl_aff_val_on_domain(domain, isl_val_int_from_si(ctx_, q))));
+  };
+  std::optional<isl::pw_aff> result;
+  isl::set rest = universe();
+  for (int64_t q = kLeastQuotient; q <= kGreatestQuotient; ++q) {
+    const isl::set from = isl::manage(isl_pw_aff_ge_set(x.copy(), times(q).release()));
+    const isl::set below = isl::manage(isl_pw_aff_lt_set(x.copy(), times(q + 1).release()));
+    const isl::set domain = from.intersect(below);
+    isl::pw_aff part = e->kind == Kind::mod ? x.sub(times(q)) : constant(q);
+    part = isl::manage(isl_pw_aff_intersect_domain(part.release(), domain.copy()));
+    result = result ? isl::manage(isl_pw_aff_union_add(result->release(), part.release())) : part;
+    rest = rest.subtract(domain);
+  }
+  undefined_.push_back({rest, e});
+  return *result;
+}
+
+void Frame::require_defined(const isl::set& context) const {
+  const std::vector<Undefined> undefined = std::exchange(undefined_, {});
+  for (const Undefined& each : undefined)
+    if (!each.points.intersect(context).is_empty()) throw NotAffine{each.culprit};
 }
 
 isl::set Frame::resolved_less_equal(const IndexExpr& a, const IndexExpr& b) const {

@@ -31,22 +31,33 @@ class Frame {
   // All points: every dimension is at least 1 and at most its declared maximum; coordinates are free.
   isl::set universe() const;
   isl::set empty() const;
-  // The points at which the comparison holds, without the universe's constraints.
+  // The points at which the comparison holds, without the universe's constraints. Points at which it cannot be told are not among
+  // them: see require_defined().
   isl::set holds(const ir::Comparison& comparison, const Fixed& fixed = {}) const;
   isl::set less_equal(const ir::IndexExpr& a, const ir::IndexExpr& b, const Fixed& fixed = {}) const;
   isl::set less(const ir::IndexExpr& a, const ir::IndexExpr& b, const Fixed& fixed = {}) const;
   isl::set equal(const ir::IndexExpr& a, const ir::IndexExpr& b, const Fixed& fixed = {}) const;
   // begin <= e < end
   isl::set between(const ir::IndexExpr& begin, const ir::IndexExpr& e, const ir::IndexExpr& end, const Fixed& fixed = {}) const;
+  // What divides by a number that is no constant is known where the quotient is small. Throws NotAffine if some division since
+  // the last call is not known for a point of `context`.
+  void require_defined(const isl::set& context) const;
+  void forget_undefined() const { undefined_.clear(); }
 
  private:
   isl::pw_aff value(const ir::IndexExpr& e) const;
+  isl::pw_aff divided(const ir::IndexExpr& e) const;
   isl::set resolved_less_equal(const ir::IndexExpr& a, const ir::IndexExpr& b) const;
 
   isl_ctx* ctx_;
   const ir::Program* program_;
   const LoopsByName* loops_;
   std::vector<std::string> coordinates_;
+  struct Undefined {
+    isl::set points;
+    ir::IndexExpr culprit;
+  };
+  mutable std::vector<Undefined> undefined_;
 };
 
 // The expression over dimensions and coordinates alone: spans replaced by their loop's begin, tile and iteration number, which is

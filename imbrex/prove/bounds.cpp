@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "imbrex/ir/visit.h"
+#include "imbrex/prove/decidable.h"
+#include "imbrex/prove/tile_values.h"
 
 namespace imbrex::prove {
 namespace {
@@ -20,24 +21,24 @@ std::string data_behind(const Access& access, const ir::Axis& axis) {
   return "";
 }
 
-bool is_assumed_about(const std::vector<Guard>& guards, const std::string& name) {
-  return std::any_of(guards.begin(), guards.end(), [&](const Guard& guard) {
-    return guard.assumed && std::any_of(guard.condition->begin(), guard.condition->end(), [&](const ir::Comparison& c) {
-             return ir::names_in(c.left).count(name) || ir::names_in(c.right).count(name);
-           });
+bool is_assumed_about(const Access& access, const std::string& name) {
+  return std::any_of(access.guards.begin(), access.guards.end(), [&](const Guard& guard) {
+    return guard.assumed && std::any_of(guard.condition.begin(), guard.condition.end(),
+                                        [&](const ir::Comparison& c) { return ir::names_in(c).count(name) > 0; });
   });
 }
 
 // The value of an expression at a point of [binders].
 int64_t value_at(const Subject& subject, const Access& access, const ir::IndexExpr& e, const Witness& at) {
   const ir::IndexExpr resolved = resolve(e, subject.accesses.loops);
-  return ir::evaluate(resolved, [&](const ir::Index& leaf) -> int64_t {
+  const auto value = ir::evaluate_checked(resolved, [&](const ir::Index& leaf) -> int64_t {
     for (size_t i = 0; i < access.binders.size(); ++i)
       if (access.binders[i].name == leaf.name) return at.coordinates[i];
     for (size_t i = 0; i < subject.program.dims.size(); ++i)
       if (subject.program.dims[i].name == leaf.name) return at.dims[i];
     throw InternalError("an index names a dimension, a loop or an index read");
   });
+  return value.value_or(0);  // beyond 64 bits: refused as that
 }
 
 std::string place_text(size_t axis, size_t axes, int64_t position) {
@@ -105,99 +106,21 @@ Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axi
 
 // ---- gathers inside tiles -----------------------------------------------------------------------------------------------------
 
-struct Interval {
-  int64_t least, greatest;
-  friend bool operator==(const Interval&, const Interval&) = default;
-};
-constexpr Interval kAnything{std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
-
-Interval both(Interval a, Interval b) { return {std::min(a.least, b.least), std::max(a.greatest, b.greatest)}; }
-// int32 arithmetic wraps: a result that may overflow can be anything.
-Interval unless_wrapped(Interval a) { return a.least < kAnything.least || a.greatest > kAnything.greatest ? kAnything : a; }
-
-// What is left of the interval under the assumptions that compare the tile with constants.
-Interval assumed_of(const std::vector<Guard>& guards, const std::string& tile, Interval values) {
-  for (const Guard& guard : guards) {
-    if (!guard.assumed) continue;
-    for (const ir::Comparison& c : *guard.condition) {
-      const bool on_left = c.left->kind == ir::Index::Kind::name && c.left->name == tile;
-      const bool on_right = c.right->kind == ir::Index::Kind::name && c.right->name == tile;
-      const auto bound = ir::constant_value(on_left ? c.right : c.left);
-      if (on_left == on_right || !bound) continue;
-      using ir::Compare;
-      const Compare compare = c.compare;
-      const bool is_strict = compare == Compare::lt || compare == Compare::gt;
-      const bool from_above =
-          on_left ? compare == Compare::lt || compare == Compare::le : compare == Compare::gt || compare == Compare::ge;
-      const bool from_below =
-          on_left ? compare == Compare::gt || compare == Compare::ge : compare == Compare::lt || compare == Compare::le;
-      if (from_above || compare == Compare::eq) values.greatest = std::min(values.greatest, *bound - is_strict);
-      if (from_below || compare == Compare::eq) values.least = std::max(values.least, *bound + is_strict);
-    }
-  }
-  return values;
-}
-
-// The values that an int32 tile may hold, from constants, iota and arithmetic. What is loaded or carried around a loop can be
-// anything.
-Interval interval_of(const Subject& subject, const std::vector<Guard>& guards, const ir::ExprPtr& e) {
-  const auto arg = [&](size_t i) { return interval_of(subject, guards, e->args[i]); };
-  switch (e->op) {
-    case ir::Op::constant: return {static_cast<int64_t>(e->value), static_cast<int64_t>(e->value)};
-    case ir::Op::iota: {
-      const auto begin = ir::constant_value(e->index), count = ir::constant_value(e->columns);
-      return begin && count ? Interval{*begin, *begin + *count - 1} : kAnything;
-    }
-    case ir::Op::variable: {
-      const auto tile = subject.accesses.tiles.find(e->name);
-      const bool once = tile != subject.accesses.tiles.end() && !subject.accesses.rebound.count(e->name);
-      return once ? assumed_of(guards, e->name, interval_of(subject, guards, tile->second)) : kAnything;
-    }
-    case ir::Op::add: return unless_wrapped({arg(0).least + arg(1).least, arg(0).greatest + arg(1).greatest});
-    case ir::Op::sub: return unless_wrapped({arg(0).least - arg(1).greatest, arg(0).greatest - arg(1).least});
-    case ir::Op::neg: return unless_wrapped({-arg(0).greatest, -arg(0).least});
-    case ir::Op::mul: {
-      const Interval a = arg(0), b = arg(1);
-      const auto [least, greatest] =
-          std::minmax({a.least * b.least, a.least * b.greatest, a.greatest * b.least, a.greatest * b.greatest});
-      return unless_wrapped({least, greatest});
-    }
-    case ir::Op::min: return {std::min(arg(0).least, arg(1).least), std::min(arg(0).greatest, arg(1).greatest)};
-    case ir::Op::max: return {std::max(arg(0).least, arg(1).least), std::max(arg(0).greatest, arg(1).greatest)};
-    case ir::Op::select: return both(arg(1), arg(2));
-    case ir::Op::reshape:
-    case ir::Op::transpose:
-    case ir::Op::repeat_rows:
-    case ir::Op::columns:
-    case ir::Op::even:
-    case ir::Op::odd:
-    case ir::Op::row_max:
-    case ir::Op::row_min:
-    case ir::Op::col_max:
-    case ir::Op::col_min: return arg(0);
-    case ir::Op::interleave:
-    case ir::Op::concat_rows:
-    case ir::Op::concat_columns: {
-      Interval all = arg(0);
-      for (size_t i = 1; i < e->args.size(); ++i) all = both(all, arg(i));
-      return all;
-    }
-    default: return kAnything;
-  }
-}
-
 void check_gather(const Subject& subject, const TileGather& gather, Findings& findings) {
-  const ir::ExprPtr& index = gather.gather->args[1];
-  const auto columns = ir::constant_value(gather.gather->args[0]->columns);
-  const Interval values = interval_of(subject, gather.guards, index);
-  const std::string width = ir::to_text(gather.gather->args[0]->columns);
-  if (columns && values.least >= 0 && values.greatest < *columns) return;
-  if (columns && !(values == kAnything)) {
+  const ir::ExprPtr &index = gather.gather->args[1], &source = gather.gather->args[0];
+  const ir::Range values = values_of_tile(subject.program, subject.accesses, gather, index);
+  const ir::Ranges ranges(subject.program, gather);
+  const int64_t columns = ranges.of(source->columns).least;
+  const bool is_empty = ranges.of(index->columns).greatest < 1 || ranges.of(index->rows).greatest < 1;
+  if (is_empty || (values.least >= 0 && values.greatest < columns)) return;
+  const std::string width = ir::to_text(source->columns);
+  const bool is_known = !(values == kAnyInt32);
+  if (is_known && subject.confirmer.is_true({"out-of-bounds", std::nullopt, {}, {values.least, values.greatest}})) {
     findings.diagnostics.push_back(
         {"out-of-bounds",
          subject.where(gather.origin),
          fmt::format("gather picks columns {}..{} of a tile that has {}", values.least, values.greatest, width),
-         fmt::format("keep the indices in 0..{}", *columns - 1),
+         fmt::format("keep the indices in 0..{}", ir::to_text(ir::sub(source->columns, ir::constant(1)))),
          {},
          false});
     return;
@@ -206,23 +129,46 @@ void check_gather(const Subject& subject, const TileGather& gather, Findings& fi
   findings.diagnostics.push_back(
       {"undecidable",
        subject.where(gather.origin),
-       fmt::format("whether gather stays inside its tile of {} columns cannot be decided: its indices can be anything", width),
-       columns ? fmt::format("clamp them: `gather(..., min(max({}, 0), {}))`", name, *columns - 1)
-               : "gather from a tile with a constant number of columns",
+       fmt::format("whether gather stays inside its tile of {} columns cannot be decided: its indices can be {}", width,
+                   is_known ? fmt::format("{}..{} as far as is known", values.least, values.greatest) : "anything"),
+       columns >= 1 ? fmt::format("clamp them: `gather(..., min(max({}, 0), {}))`", name, columns - 1)
+                    : "gather from a tile that has at least one column",
        {},
        false});
 }
 
-// What is wrong with the access, if anything. An access that is not affine has been reported as that.
+// Where an axis cannot be put in affine terms, intervals may do.
+bool stays_inside(const ir::Ranges& ranges, const ir::Axis& axis, const ir::IndexExpr& extent) {
+  if (axis.kind == ir::Axis::Kind::by) return false;
+  return ranges.always(axis.begin, ir::Compare::ge, ir::constant(0)) &&
+         ranges.always(ir::add(axis.begin, axis.size), ir::Compare::le, extent);
+}
+
+// What is wrong with the access, if anything.
 std::optional<Diagnostic> leaves_tensor(const Subject& subject, const Access& access) {
   for (size_t k = 0; k < access.slice.size(); ++k) try {
       const isl::set bad = subject.relations.outside(access, k);
       if (bad.is_empty()) continue;
       const std::string data = data_behind(access, access.slice[k]);
-      const bool open = !data.empty() && !is_assumed_about(access.guards, data);
-      return open ? unassumed(subject, access, access.slice[k], access.shape[k], data) : outside_of(subject, access, k, bad);
-    } catch (const NotAffine&) {
-      continue;
+      if (!data.empty() && !is_assumed_about(access, data))
+        return unassumed(subject, access, access.slice[k], access.shape[k], data);
+      Diagnostic diagnostic = outside_of(subject, access, k, bad);
+      const bool by = access.slice[k].kind == ir::Axis::Kind::by;
+      const Witness at = smallest(subject.program, bad);
+      if (has_part_of_data(subject.program, access) &&
+          !subject.confirmer.is_true({diagnostic.id,
+                                      at.dims,
+                                      {{&access, at.coordinates}},
+                                      by ? std::vector<int64_t>{at.coordinates.back()} : std::vector<int64_t>{}}))
+        return not_decided(subject, access,
+                           fmt::format("whether {} stays inside {} cannot be decided",
+                                       text_of_access(access.name, access.slice, access.shape), access.name),
+                           diagnostic.hint);
+      return diagnostic;
+    } catch (const NotAffine& problem) {
+      if (stays_inside(ir::Ranges(subject.program, access), access.slice[k], access.shape[k])) continue;
+      if (!subject.sets[access.order]) continue;  // reported as that
+      return undecidable(subject, access, problem.culprit);
     }
   return std::nullopt;
 }

@@ -4,6 +4,10 @@
 #include <fmt/ranges.h>
 #include <isl/set.h>
 
+#include <algorithm>
+
+#include "imbrex/prove/decidable.h"
+
 namespace imbrex::prove {
 namespace {
 
@@ -71,6 +75,12 @@ Diagnostic unwritten(const Subject& subject, const Memory& memory, const isl::se
             false};
   const std::string part = part_text(subject.program, missing, whole, tensor), when = when_text(subject.program, missing);
   const std::string data = data_behind(stores);
+  const bool of_data =
+      std::any_of(stores.begin(), stores.end(), [&](const Access* store) { return has_part_of_data(subject.program, *store); });
+  const std::string write_first = fmt::format("write all of it first, whatever the data is: `{}[...] = full(...)`", tensor.name);
+  if (of_data && !subject.confirmer.is_true({"output-not-written", smallest(subject.program, missing).dims, {}, {}}))
+    return not_decided(subject, *stores.back(), fmt::format("whether all of {} is written cannot be decided", tensor.name),
+                       write_first);
   Diagnostic diagnostic{
       "output-not-written",
       subject.where(stores.back()->origin),
@@ -80,7 +90,7 @@ Diagnostic unwritten(const Subject& subject, const Memory& memory, const isl::se
       false};
   if (!data.empty()) {
     diagnostic.message = fmt::format("{} {} not written for some values of {}{}", part, is_are(part), data, sentence("", when));
-    diagnostic.hint = fmt::format("write all of it first, whatever the data is: `{}[...] = full(...)`", tensor.name);
+    diagnostic.hint = write_first;
   }
   diagnostic.notes.push_back({subject.where(memory.origin), fmt::format("{} is declared here", tensor.name)});
   return diagnostic;
@@ -133,7 +143,19 @@ Findings check_initialised(const Subject& subject) {
     ++findings.examined;
     const std::vector<const Access*> stores = stores_of(subject, *read.memory);
     const isl::set missing = never_written(subject, read, stores);
-    if (!missing.is_empty()) findings.diagnostics.push_back(uninitialised(subject, read, missing, !stores.empty()));
+    if (missing.is_empty()) continue;
+    Diagnostic diagnostic = uninitialised(subject, read, missing, !stores.empty());
+    std::vector<const Access*> involved = stores;
+    involved.push_back(&read);
+    const bool of_data = std::any_of(involved.begin(), involved.end(),
+                                     [&](const Access* access) { return has_part_of_data(subject.program, *access); });
+    const Witness at = smallest(subject.program, missing);
+    if (of_data && !subject.confirmer.is_true({diagnostic.id, at.dims, {{&read, at.coordinates}}, at.coordinates}))
+      diagnostic = not_decided(subject, read,
+                               fmt::format("whether {} reads only what was written cannot be decided",
+                                           text_of_access(read.name, read.slice, read.shape)),
+                               diagnostic.hint);
+    findings.diagnostics.push_back(std::move(diagnostic));
   }
   return findings;
 }

@@ -73,6 +73,15 @@ Diagnostic undecidable(const Subject& subject, const Access& access, const ir::I
       false};
 }
 
+Diagnostic not_decided(const Subject& subject, const Access& access, const std::string& question, const std::string& hint) {
+  return {"undecidable",
+          subject.where(access.origin),
+          question + ": the data decides it, what is assumed of the data does not show it, and no data was found that breaks it",
+          hint,
+          {},
+          false};
+}
+
 Findings find_undecidable(Subject& subject) {
   Findings findings;
   std::set<std::string> reported;

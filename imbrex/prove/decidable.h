@@ -9,5 +9,7 @@ namespace imbrex::prove {
 Findings find_undecidable(Subject& subject);
 // The diagnostic for an access that cannot be decided because of `culprit`.
 Diagnostic undecidable(const Subject& subject, const Access& access, const ir::IndexExpr& culprit);
+// For a question that the data decides, where no data was found that gives a counterexample: `question` is "whether ...".
+Diagnostic not_decided(const Subject& subject, const Access& access, const std::string& question, const std::string& hint);
 
 }  // namespace imbrex::prove

@@ -13,6 +13,8 @@
 #include "imbrex/prove/capacity.h"
 #include "imbrex/prove/coverage.h"
 #include "imbrex/prove/decidable.h"
+#include "imbrex/prove/extents.h"
+#include "imbrex/prove/integers.h"
 #include "imbrex/prove/order.h"
 #include "imbrex/prove/races.h"
 #include "imbrex/prove/traffic.h"
@@ -56,6 +58,14 @@ void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std:
     findings = function();
   } catch (const isl::exception& problem) {
     findings.diagnostics.push_back(out_of_budget(ctx, problem, name, report.program));
+  } catch (const NotAffine& problem) {
+    findings.diagnostics.push_back({"undecidable",
+                                    SourceLine{},
+                                    fmt::format("the check of {} of {} cannot be decided: `{}` is not affine", name,
+                                                report.program, ir::to_text(problem.culprit)),
+                                    "give the kernel one dimension for a product of dimensions, and divide by constants",
+                                    {},
+                                    false});
   }
   Check check{name, findings.examined, unit, 0, 0};
   check.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -82,12 +92,15 @@ Report prove(const ir::Program& program, const Options& options) {
   report.target = options.target;
   report.hash = ir::content_hash(program);
   const Accesses accesses = accesses_of(program);
-  for (const Guard& guard : accesses.assumptions) report.assumptions.push_back(text_of(*guard.condition));
+  for (const ir::Assume* assume : accesses.assumptions) report.assumptions.push_back(text_of(assume->condition));
   for (const std::string& tile : accesses.distinct) report.assumptions.push_back("the elements of " + tile + " differ");
 
   const Context ctx = make_context(options);
   const Relations relations(ctx.get(), program, accesses);
-  Subject subject{program, accesses, relations, {}, {}};
+  const Confirmer confirmer(program);
+  Subject subject{program, accesses, relations, confirmer, {}, {}};
+  run_check(report, ctx.get(), "integers", "expressions", [&] { return check_integers(subject); });
+  run_check(report, ctx.get(), "extents", "extents", [&] { return check_extents(subject); });
   run_check(report, ctx.get(), "accesses", "accesses", [&] { return find_undecidable(subject); });
   if (subject.sets.size() == accesses.all.size()) {
     run_check(report, ctx.get(), "bounds", "accesses", [&] { return check_bounds(subject); });
@@ -117,7 +130,8 @@ std::string dependence_graph(const ir::Program& program, const Options& options)
   const Accesses accesses = accesses_of(program);
   const Context ctx = make_context(options);
   const Relations relations(ctx.get(), program, accesses);
-  Subject subject{program, accesses, relations, {}, {}};
+  const Confirmer confirmer(program);
+  Subject subject{program, accesses, relations, confirmer, {}, {}};
   try {
     // A graph without some of its edges would be a wrong one.
     const Findings findings = find_undecidable(subject);

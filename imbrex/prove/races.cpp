@@ -5,6 +5,9 @@
 
 #include <algorithm>
 
+#include "imbrex/prove/decidable.h"
+#include "imbrex/prove/index_tensors.h"
+
 namespace imbrex::prove {
 namespace {
 
@@ -12,63 +15,19 @@ bool is_inside(const Access& access, const ParallelLoop& loop) {
   return access.binders.size() > loop.depth && access.binders[loop.depth].loop == loop.loop;
 }
 
-// The tensor of indices that a tile is a part of, if those indices are declared distinct as a whole: a tile variable loaded from
-// all of an input of one axis, and named by `assume_distinct`.
-const ir::Expr* part_of_distinct(const Subject& subject, const std::string& tile) {
-  const auto load = subject.accesses.tiles.find(tile);
-  if (load == subject.accesses.tiles.end() || load->second->op != ir::Op::load || subject.accesses.rebound.count(tile) ||
-      load->second->slice.size() != 1)
-    return nullptr;
-  const auto memory = subject.accesses.memories.find(load->second->name);
-  if (memory == subject.accesses.memories.end() || memory->second.tensor->role != ir::Role::input) return nullptr;
-  for (const std::string& name : subject.accesses.distinct) {
-    const auto whole = subject.accesses.tiles.find(name);
-    if (whole == subject.accesses.tiles.end() || whole->second->op != ir::Op::load || whole->second->name != load->second->name)
-      continue;
-    const ir::Axis& axis = whole->second->slice.at(0);
-    if (ir::constant_value(axis.begin) == 0 && ir::same(axis.size, memory->second.tensor->shape.at(0))) return load->second.get();
-  }
-  return nullptr;
-}
-
-// An access by an index tile with the positions of the indices in place of their values: where the indices are distinct, two
-// executions touch one element exactly if they use one position.
-std::optional<Access> by_position(const Subject& subject, const Access& access) {
-  Access result = access;
-  bool replaced = false;
-  for (ir::Axis& axis : result.slice) {
-    if (axis.kind != ir::Axis::Kind::by) continue;
-    const ir::Expr* load = part_of_distinct(subject, axis.tile);
-    if (!load || access.name != access.memory->tensor->name) return std::nullopt;
-    axis = load->slice[0];
-    if (axis.kind == ir::Axis::Kind::point) axis = {ir::Axis::Kind::range, axis.begin, ir::constant(1), {}};
-    replaced = true;
-  }
-  return replaced ? std::optional(result) : std::nullopt;
-}
-
-// The tensor whose elements say which rows are taken, on each axis.
-std::vector<std::string> index_tensors(const Subject& subject, const Access& access) {
-  std::vector<std::string> names;
-  for (const ir::Axis& axis : access.slice) {
-    const ir::Expr* load = axis.kind == ir::Axis::Kind::by ? part_of_distinct(subject, axis.tile) : nullptr;
-    names.push_back(load ? load->name : "");
-  }
-  return names;
-}
-
 // Over [binders of a, binders of b, elements]: executions in different iterations of the loop, but the same of those around it,
 // that touch one element.
 isl::set collisions(const Subject& subject, const Access& a, const Access& b, size_t depth) {
   const size_t n = a.binders.size();
   isl::set first = subject.may(a), second = subject.may(b);
-  const auto a_by_position = by_position(subject, a), b_by_position = by_position(subject, b);
-  if (a_by_position && b_by_position && index_tensors(subject, a) == index_tensors(subject, b)) {
-    first = subject.relations.of(*a_by_position);
-    second = subject.relations.of(*b_by_position);
+  const auto a_by_position = by_position(subject.accesses, a), b_by_position = by_position(subject.accesses, b);
+  if (a_by_position && b_by_position && a_by_position->tensors == b_by_position->tensors) {
+    first = subject.relations.of(a_by_position->access);
+    second = subject.relations.of(b_by_position->access);
   }
   isl::set pairs = side_by_side(first, n, second, b.binders.size());
   for (size_t d = 0; d < depth; ++d) pairs = equal_coordinates(pairs, d, n + d);
+  pairs = subject.relations.with_consistent_indices(pairs, a, b);
   isl::set result = less_coordinate(pairs, depth, n + depth);
   if (&a != &b) result = result.unite(less_coordinate(pairs, n + depth, depth));
   return result;
@@ -131,6 +90,17 @@ Diagnostic conflict(const Subject& subject, const Access& a, const Access& b, co
   return diagnostic;
 }
 
+// On data that the assumptions allow.
+bool is_true(const Subject& subject, const Access& a, const Access& b, const isl::set& bad) {
+  const Witness at = smallest(subject.program, bad);
+  const auto split = at.coordinates.begin() + static_cast<std::ptrdiff_t>(a.binders.size());
+  const auto elements = split + static_cast<std::ptrdiff_t>(b.binders.size());
+  return subject.confirmer.is_true({"parallel-conflict",
+                                    at.dims,
+                                    {{&a, {at.coordinates.begin(), split}}, {&b, {split, elements}}},
+                                    {elements, at.coordinates.end()}});
+}
+
 }  // namespace
 
 Findings check_races(const Subject& subject) {
@@ -146,7 +116,14 @@ Findings check_races(const Subject& subject) {
         ++findings.examined;
         const isl::set bad = collisions(subject, a, b, loop.depth);
         if (bad.is_empty()) continue;
-        findings.diagnostics.push_back(conflict(subject, a, b, loop, bad));
+        Diagnostic diagnostic = conflict(subject, a, b, loop, bad);
+        const bool of_data = has_part_of_data(subject.program, a) || has_part_of_data(subject.program, b);
+        if (of_data && !is_true(subject, a, b, bad))
+          diagnostic = not_decided(subject, a.writes ? a : b,
+                                   fmt::format("whether iterations of `parallel {}` touch one element of {} cannot be decided",
+                                               loop.loop->variable, a.memory->tensor->name),
+                                   diagnostic.hint);
+        findings.diagnostics.push_back(std::move(diagnostic));
         reported.insert(a.memory);
       }
   }

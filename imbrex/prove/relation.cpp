@@ -5,8 +5,12 @@
 #include <isl/set.h>
 
 #include <algorithm>
+#include <deque>
 #include <limits>
 #include <set>
+
+#include "imbrex/prove/index_tensors.h"
+#include "imbrex/prove/tile_values.h"
 
 namespace imbrex::prove {
 namespace {
@@ -88,10 +92,25 @@ isl::set same_position(const Frame& frame, const std::vector<IndexExpr>& view, c
 }
 
 bool mentions(const ir::Comparison& comparison, const std::set<std::string>& names) {
-  for (const IndexExpr& side : {comparison.left, comparison.right})
-    for (const std::string& name : ir::names_in(side))
-      if (names.count(name)) return true;
-  return false;
+  const std::set<std::string> used = ir::names_in(comparison);
+  return std::any_of(used.begin(), used.end(), [&](const std::string& name) { return names.count(name) > 0; });
+}
+
+bool is_over(const ir::Comparison& comparison, const std::set<std::string>& known) {
+  const std::set<std::string> used = ir::names_in(comparison);
+  return std::includes(known.begin(), known.end(), used.begin(), used.end());
+}
+
+// What is assumed narrows the set; where it is not affine, less is known.
+isl::set narrowed(const Frame& frame, const isl::set& set, const ir::Comparison& assumed, const Fixed& fixed = {}) {
+  try {
+    const isl::set holds = frame.holds(assumed, fixed);
+    frame.require_defined(set);
+    return set.intersect(holds);
+  } catch (const NotAffine&) {
+    frame.forget_undefined();
+    return set;
+  }
 }
 
 isl::set any_int32(const Frame& frame, const IndexExpr& e) {
@@ -123,66 +142,74 @@ ir::Comparison with_name(const ir::Comparison& c, const std::string& from, const
 }
 
 // What the program assumes of the elements of an index tile, said of the coordinate `name`.
-isl::set assumed_of_tile(const Frame& frame, const Accesses& accesses, const Access& access, const std::string& tile,
-                         const std::string& name) {
-  isl::set result = frame.universe();
-  if (accesses.rebound.count(tile)) return result;  // it may hold other elements by now
+isl::set assumed_of_tile(const Frame& frame, const ir::Program& program, const Accesses& accesses, const Access& access,
+                         const std::string& tile, const std::string& name) {
+  const ir::Range values = values_of_tile(program, accesses, access, tile);
+  isl::set result =
+      frame.universe().intersect(frame.between(ir::constant(values.least), ir::named(name), ir::constant(values.greatest + 1)));
   for (const Guard& guard : access.guards)
-    for (const ir::Comparison& comparison : *guard.condition)
-      if (guard.assumed && mentions(comparison, {tile}))
-        result = result.intersect(frame.holds(with_name(comparison, tile, name)));
+    for (const ir::Comparison& comparison : guard.condition)
+      if (guard.assumed && mentions(comparison, {tile})) result = narrowed(frame, result, with_name(comparison, tile, name));
   return result;
 }
 
 }  // namespace
 
-isl::set Relations::executions(const Access& access, size_t elements, const Fixed& fixed) const {
+isl::set Relations::executions(const ir::Place& place, size_t elements, const Fixed& fixed) const {
   std::string key;
-  for (const Binder& binder : access.binders) key += " " + binder.name;
-  for (const Guard& guard : access.guards) key += fmt::format(" {}:{}", fmt::ptr(guard.condition), guard.holds);
+  for (const Binder& binder : place.binders) key += " " + binder.name;
+  for (const Guard& guard : place.guards) key += fmt::format(" {}:{}", fmt::ptr(guard.condition.data()), guard.holds);
+  for (const ir::Distinct& distinct : place.distinct) key += " " + distinct.tile;
   for (const auto& [name, value] : fixed) key += fmt::format(" {}={}", name, value);
   auto known = executions_.find(key);
-  if (known == executions_.end()) known = executions_.emplace(key, executions_of(access, fixed)).first;
-  return isl::manage(isl_set_insert_dims(known->second.copy(), isl_dim_set, u(access.binders.size()), u(elements)));
+  if (known == executions_.end()) known = executions_.emplace(key, executions_of(place, fixed)).first;
+  return isl::manage(isl_set_insert_dims(known->second.copy(), isl_dim_set, u(place.binders.size()), u(elements)));
 }
 
-isl::set Relations::executions_of(const Access& access, const Fixed& fixed) const {
-  const Frame frame(ctx_, program_, accesses_.loops, names_of(access.binders));
+isl::set Relations::executions_of(const ir::Place& place, const Fixed& fixed) const {
+  const Frame frame(ctx_, program_, accesses_.loops, names_of(place.binders));
   isl::set result = frame.universe();
-  for (const Binder& binder : access.binders) {
+  const auto restrict_to = [&](const isl::set& set) {
+    frame.require_defined(result);
+    result = result.intersect(set);
+  };
+  for (const Binder& binder : place.binders) {
     const IndexExpr name = ir::named(binder.name);
     const auto known = fixed.find(binder.name);
-    if (known != fixed.end()) result = result.intersect(frame.equal(name, ir::constant(known->second)));
+    if (known != fixed.end()) restrict_to(frame.equal(name, ir::constant(known->second)));
     if (!binder.loop) {
-      result = result.intersect(any_int32(frame, name));
+      restrict_to(any_int32(frame, name));
     } else if (binder.loop->tile > 0) {
-      result = result.intersect(frame.less_equal(ir::constant(0), name, fixed))
-                   .intersect(frame.less(ir::mul(name, ir::constant(binder.loop->tile)), binder.loop->extent, fixed));
+      restrict_to(frame.less_equal(ir::constant(0), name, fixed));
+      restrict_to(frame.less(ir::mul(name, ir::constant(binder.loop->tile)), binder.loop->extent, fixed));
     } else {
       const IndexExpr& begin = binder.loop->begin;
-      result = result.intersect(frame.between(begin, name, ir::add(begin, binder.loop->extent), fixed));
+      restrict_to(frame.between(begin, name, ir::add(begin, binder.loop->extent), fixed));
     }
   }
   std::set<std::string> known_names;
-  for (const Binder& binder : access.binders) known_names.insert(binder.name);
+  for (const Binder& binder : place.binders) known_names.insert(binder.name);
   for (const ir::Dim& dim : program_.dims) known_names.insert(dim.name);
-  for (const Guard& guard : access.guards) {
-    isl::set holds = frame.universe();
-    bool used = false;
-    for (const ir::Comparison& comparison : *guard.condition) {
-      std::set<std::string> names = ir::names_in(comparison.left), right = ir::names_in(comparison.right);
-      names.merge(right);
+  for (const Guard& guard : place.guards) {
+    if (guard.assumed) {
       // An assumption about the elements of a tile is used where the tile is.
-      if (guard.assumed && !std::includes(known_names.begin(), known_names.end(), names.begin(), names.end())) continue;
-      holds = holds.intersect(frame.holds(comparison, fixed));
-      used = true;
+      for (const ir::Comparison& comparison : guard.condition)
+        if (is_over(comparison, known_names)) result = narrowed(frame, result, comparison, fixed);
+      continue;
     }
-    if (used) result = guard.holds ? result.intersect(holds) : result.subtract(holds);
+    isl::set holds = frame.universe();
+    for (const ir::Comparison& comparison : guard.condition) holds = holds.intersect(frame.holds(comparison, fixed));
+    frame.require_defined(result);
+    result = guard.holds ? result.intersect(holds) : result.subtract(holds);
   }
+  for (size_t i = 0; i < place.binders.size(); ++i)
+    for (size_t j = i + 1; j < place.binders.size(); ++j)
+      if (place.binders[i].read && place.binders[j].read)
+        result = result.intersect(consistent(frame, accesses_, place, place.binders[i], place, place.binders[j], ""));
   return result.coalesce();
 }
 
-isl::set Relations::expanded(const Access& access, const std::function<isl::set(const Fixed&)>& build) const {
+isl::set Relations::expanded(const ir::Place& place, const std::function<isl::set(const Fixed&)>& build) const {
   std::vector<std::pair<std::string, const ir::Loop*>> loops;
   const auto combinations = [&] {
     std::vector<Fixed> all{{}};
@@ -210,19 +237,28 @@ isl::set Relations::expanded(const Access& access, const std::function<isl::set(
     } catch (const NotAffine& problem) {
       // Expand one more of the loops whose numbers stand in the product; if there is none, give up.
       const std::set<std::string> names = ir::names_in(problem.culprit);
-      int64_t trips = 1;
+      int64_t trips = 1;  // at most `most_expanded`
       for (const auto& [name, loop] : loops) trips *= std::max<int64_t>(1, *constant_trips(*loop));
-      const auto candidate = std::find_if(access.binders.begin(), access.binders.end(), [&](const Binder& binder) {
+      const auto candidate = std::find_if(place.binders.begin(), place.binders.end(), [&](const Binder& binder) {
         const bool expanded_already =
             std::any_of(loops.begin(), loops.end(), [&](const auto& l) { return l.first == binder.name; });
         return binder.loop && names.count(binder.name) && !expanded_already && constant_trips(*binder.loop) &&
                (binder.loop->tile > 0 || ir::constant_value(binder.loop->begin)) &&
-               trips * *constant_trips(*binder.loop) <= most_expanded;
+               *constant_trips(*binder.loop) <= most_expanded / trips;
       });
-      if (candidate == access.binders.end()) throw;
+      if (candidate == place.binders.end()) throw;
       loops.emplace_back(candidate->name, candidate->loop);
     }
   }
+}
+
+isl::set Relations::where(const ir::Place& place, const ir::Comparison& comparison) const {
+  const Frame frame(ctx_, program_, accesses_.loops, names_of(place.binders));
+  return expanded(place, [&](const Fixed& fixed) {
+    const isl::set executed = executions(place, 0, fixed), holds = frame.holds(comparison, fixed);
+    frame.require_defined(executed);
+    return executed.intersect(holds);
+  });
 }
 
 isl::set Relations::of(const Access& access) const {
@@ -241,24 +277,73 @@ isl::set Relations::of(const Access& access) const {
   };
   const auto sliced = [&](const Fixed& fixed) {
     isl::set set = executions(access, coordinates.size() - binders, fixed);
+    const isl::set executed = set;
     for (size_t k = 0; k < written_axes; ++k) {
       const ir::Axis& axis = access.slice[k];
       const IndexExpr e = ir::named(name_of_axis(k));
       if (axis.kind == ir::Axis::Kind::by) {
         set = set.intersect(frame.between(ir::constant(0), e, access.shape[k], fixed))
-                  .intersect(assumed_of_tile(frame, accesses_, access, axis.tile, name_of_axis(k)));
+                  .intersect(assumed_of_tile(frame, program_, accesses_, access, axis.tile, name_of_axis(k)));
       } else if (axis.kind == ir::Axis::Kind::point) {
         set = set.intersect(frame.equal(e, axis.begin, fixed));
       } else {
         set = set.intersect(frame.between(axis.begin, e, ir::add(axis.begin, positive_size(axis)), fixed));
       }
     }
+    frame.require_defined(executed);
     return through_view(set);
   };
   return expanded(access, sliced);
 }
 
 isl::set Relations::certain(const std::vector<Touching>& touching, size_t prefix) const {
+  isl::set result = certain_alone(touching, prefix);
+  for (const isl::set& rows : certain_by_position(touching, prefix)) result = result.unite(rows);
+  return result.coalesce();
+}
+
+std::vector<isl::set> Relations::certain_by_position(const std::vector<Touching>& touching, size_t prefix) const {
+  struct Group {
+    std::deque<ByPosition> accesses;
+    std::deque<isl::set> sets;
+  };
+  std::map<std::vector<std::string>, Group> groups;
+  for (const Touching& each : touching) {
+    auto access = by_position(accesses_, *each.access);
+    if (!access) continue;
+    const std::vector<IndexExpr>& shape = access->access.memory->tensor->shape;
+    bool as_many = true;
+    for (size_t k = 0; k < shape.size(); ++k)
+      as_many = as_many &&
+                (access->tensors[k].empty() || ir::same(shape[k], accesses_.memories.at(access->tensors[k]).tensor->shape.at(0)));
+    if (!as_many) continue;
+    Group& group = groups[access->tensors];
+    group.accesses.push_back(std::move(*access));
+    group.sets.push_back(of(group.accesses.back().access));
+  }
+  std::vector<isl::set> result;
+  for (const auto& [tensors, group] : groups) {
+    std::vector<Touching> members;
+    for (size_t i = 0; i < group.accesses.size(); ++i) members.push_back({&group.accesses[i].access, &group.sets[i]});
+    isl::set set = certain_alone(members, prefix);
+    const Access& any = group.accesses[0].access;
+    std::vector<std::string> coordinates = names_of(any.binders);
+    coordinates.resize(prefix);
+    for (size_t k = 0; k < tensors.size(); ++k) coordinates.push_back(element(k));
+    const Frame frame(ctx_, program_, accesses_.loops, coordinates);
+    for (size_t k = 0; k < tensors.size(); ++k) {
+      if (tensors[k].empty()) continue;
+      const isl::set all =
+          frame.universe().intersect(frame.between(ir::constant(0), ir::named(element(k)), any.memory->tensor->shape[k]));
+      const isl::set missing = project_out(all.subtract(set), prefix + k, 1);
+      set = all.subtract(isl::manage(isl_set_insert_dims(missing.copy(), isl_dim_set, u(prefix + k), 1)));
+    }
+    result.push_back(set);
+  }
+  return result;
+}
+
+isl::set Relations::certain_alone(const std::vector<Touching>& touching, size_t prefix) const {
   std::optional<isl::set> result;
   const auto add = [&](const isl::set& set) { result = result ? result->unite(set) : set; };
   std::map<std::string, std::vector<Touching>> deeper;  // by the next binder
@@ -272,7 +357,7 @@ isl::set Relations::certain(const std::vector<Touching>& touching, size_t prefix
       deeper[each.access->binders[prefix].name].push_back(each);
   }
   for (const auto& [name, group] : deeper) {
-    const isl::set inner = certain(group, prefix + 1), some = project_out(inner, prefix, 1);
+    const isl::set inner = certain_alone(group, prefix + 1), some = project_out(inner, prefix, 1);
     if (group[0].access->binders[prefix].loop)
       add(some);
     else
@@ -286,34 +371,48 @@ isl::set Relations::certain(const std::vector<Touching>& touching, size_t prefix
   return result->coalesce();
 }
 
+isl::set Relations::with_consistent_indices(const isl::set& pairs, const Access& a, const Access& b) const {
+  constexpr const char* kOther = ".other";  // no author can write such a name
+  isl::set result = pairs;
+  std::vector<std::string> coordinates = names_of(a.binders);
+  for (const Binder& binder : b.binders) coordinates.push_back(binder.name + kOther);
+  for (size_t k = 0; k < a.memory->tensor->shape.size(); ++k) coordinates.push_back(element(k));
+  const Frame frame(ctx_, program_, accesses_.loops, coordinates);
+  for (const Binder& first : a.binders)
+    for (const Binder& second : b.binders)
+      if (first.read && second.read) result = result.intersect(consistent(frame, accesses_, a, first, b, second, kOther));
+  return result;
+}
+
 isl::set Relations::allowed_values(const std::vector<Touching>& touching, size_t binders) const {
   const Access& first = *touching.at(0).access;
+  // The index, and those read behind it in the same block: that a run gets past their assumptions says something of it too.
+  size_t last = binders;
+  while (last < first.binders.size() && !first.binders[last].loop) ++last;
+  const auto is_common = [&](const Guard& guard) {
+    return std::all_of(touching.begin(), touching.end(), [&](const Touching& each) {
+      return std::any_of(each.access->guards.begin(), each.access->guards.end(),
+                         [&](const Guard& other) { return other.condition.data() == guard.condition.data(); });
+    });
+  };
   std::vector<std::string> coordinates = names_of(first.binders);
-  coordinates.resize(binders);
+  coordinates.resize(last);
   std::set<std::string> known(coordinates.begin(), coordinates.end());
   for (const ir::Dim& dim : program_.dims) known.insert(dim.name);
-  const std::string index = coordinates.back();
-  for (size_t k = 0; k < first.memory->tensor->shape.size(); ++k) coordinates.push_back(element(k));
+  const size_t elements = first.memory->tensor->shape.size();
+  const std::vector<std::string> names = coordinates;
+  for (size_t k = 0; k < elements; ++k) coordinates.push_back(element(k));
   const Frame frame(ctx_, program_, accesses_.loops, coordinates);
-  isl::set set = frame.universe().intersect(any_int32(frame, ir::named(index)));
+  isl::set set = frame.universe();
+  for (size_t k = binders - 1; k < last; ++k) set = set.intersect(any_int32(frame, ir::named(names[k])));
   for (const Guard& guard : first.guards) {
-    const bool is_common = std::all_of(touching.begin(), touching.end(), [&](const Touching& each) {
-      return std::any_of(each.access->guards.begin(), each.access->guards.end(),
-                         [&](const Guard& other) { return other.condition == guard.condition; });
-    });
-    if (!guard.assumed || !is_common) continue;
-    for (const ir::Comparison& comparison : *guard.condition) {
-      std::set<std::string> names = ir::names_in(comparison.left), right = ir::names_in(comparison.right);
-      names.merge(right);
-      if (!std::includes(known.begin(), known.end(), names.begin(), names.end())) continue;
-      try {
-        set = set.intersect(frame.holds(comparison));
-      } catch (const NotAffine&) {
-        // More values are thought possible then.
-      }
-    }
+    // Under a test or a loop behind the index: what is assumed there says nothing where it does not run.
+    if ((!guard.assumed && guard.binders >= binders) || guard.binders > last) break;
+    if (!guard.assumed || !is_common(guard)) continue;
+    for (const ir::Comparison& comparison : guard.condition)
+      if (is_over(comparison, known)) set = narrowed(frame, set, comparison);
   }
-  return set;
+  return project_out(set, binders, last - binders);
 }
 
 namespace {
@@ -340,6 +439,7 @@ isl::set Relations::outside(const Access& access, size_t axis) const {
   const Frame frame(ctx_, program_, accesses_.loops, coordinates);
   return expanded(access, [&](const Fixed& fixed) {
     isl::set set = executions(access, by ? 1 : 0, fixed);
+    const isl::set executed = set;
     for (const ir::Axis& other : access.slice)
       if (other.kind == ir::Axis::Kind::range)
         set = set.intersect(frame.less_equal(ir::constant(1), positive_size(other), fixed));
@@ -347,9 +447,11 @@ isl::set Relations::outside(const Access& access, size_t axis) const {
     const IndexExpr begin = by ? ir::named(element(axis)) : checked.begin;
     const IndexExpr end = ir::add(begin, checked.kind == ir::Axis::Kind::range ? positive_size(checked) : ir::constant(1));
     if (by)
-      set = set.intersect(assumed_of_tile(frame, accesses_, access, checked.tile, element(axis)))
+      set = set.intersect(assumed_of_tile(frame, program_, accesses_, access, checked.tile, element(axis)))
                 .intersect(any_int32(frame, begin));
-    return set.intersect(frame.less(begin, ir::constant(0), fixed).unite(frame.less(access.shape[axis], end, fixed)));
+    set = set.intersect(frame.less(begin, ir::constant(0), fixed).unite(frame.less(access.shape[axis], end, fixed)));
+    frame.require_defined(executed);
+    return set;
   });
 }
 
@@ -372,16 +474,8 @@ isl::set Relations::allowed_dimensions() const {
   isl::set set = frame.universe();
   for (const std::string& index : indices) set = set.intersect(any_int32(frame, ir::named(index)));
   for (const Guard& guard : accesses_.of_dimensions)
-    for (const ir::Comparison& comparison : *guard.condition) {
-      std::set<std::string> names = ir::names_in(comparison.left), right = ir::names_in(comparison.right);
-      names.merge(right);
-      if (!std::includes(known.begin(), known.end(), names.begin(), names.end())) continue;  // about a tile
-      try {
-        set = set.intersect(frame.holds(comparison));
-      } catch (const NotAffine&) {
-        // Less is known then.
-      }
-    }
+    for (const ir::Comparison& comparison : guard.condition)
+      if (is_over(comparison, known)) set = narrowed(frame, set, comparison);  // else it is about a tile
   return set.params();
 }
 
@@ -407,13 +501,25 @@ isl::set Relations::instances(const Access& access) const {
 bool depends_on_data(const Access& access) {
   const std::set<std::string> unknowns = unknowns_of(access);
   for (const Guard& guard : access.guards)
-    for (const ir::Comparison& comparison : *guard.condition)
+    for (const ir::Comparison& comparison : guard.condition)
       if (!guard.assumed && mentions(comparison, unknowns)) return true;
   for (const Binder& binder : access.binders)
     if (binder.loop && mentions({binder.loop->begin, ir::Compare::le, binder.loop->extent}, unknowns)) return true;
   for (const ir::Axis& axis : access.slice)
     if (axis.kind == ir::Axis::Kind::by || mentions({axis.begin, ir::Compare::le, axis.size}, unknowns)) return true;
   return false;
+}
+
+bool has_part_of_data(const ir::Program& program, const Access& access) {
+  if (depends_on_data(access)) return true;
+  std::set<std::string> known;
+  for (const ir::Dim& dim : program.dims) known.insert(dim.name);
+  for (const Binder& binder : access.binders)
+    if (binder.loop) known.insert(binder.name);
+  return std::any_of(access.guards.begin(), access.guards.end(), [&](const Guard& guard) {
+    return std::any_of(guard.condition.begin(), guard.condition.end(),
+                       [&](const ir::Comparison& comparison) { return !is_over(comparison, known); });
+  });
 }
 
 isl::set with_free_binders(const isl::set& set, size_t binders, size_t count) {

@@ -27,8 +27,12 @@ class Relations {
     const isl::set* set;
   };
   isl::set certain(const std::vector<Touching>& touching, size_t prefix) const;
+  // Over [binders of a, binders of b, elements]: the part in which indices that both read from one input agree with it.
+  isl::set with_consistent_indices(const isl::set& pairs, const Access& a, const Access& b) const;
   // Over [binders]: the executions in which the non-empty slice, as written, leaves its tensor's extent on an axis.
   isl::set outside(const Access& access, size_t axis) const;
+  // Over [binders]: the executions of a place in which the comparison holds.
+  isl::set where(const ir::Place& place, const ir::Comparison& comparison) const;
   // Over [one coordinate per axis]: the tensor's elements, for the dimensions that the program's assumptions allow.
   isl::set elements(const Memory& memory) const;
 
@@ -40,11 +44,14 @@ class Relations {
 
  private:
   // Calls `build` with each combination of iterations of the loops that have to be expanded, and unites the results.
-  isl::set expanded(const Access& access, const std::function<isl::set(const Fixed&)>& build) const;
+  isl::set expanded(const ir::Place& place, const std::function<isl::set(const Fixed&)>& build) const;
   // Over [binders, `elements` free coordinates]: when the access' statement runs.
-  isl::set executions(const Access& access, size_t elements, const Fixed& fixed) const;
-  isl::set executions_of(const Access& access, const Fixed& fixed) const;
+  isl::set executions(const ir::Place& place, size_t elements, const Fixed& fixed) const;
+  isl::set executions_of(const ir::Place& place, const Fixed& fixed) const;
 
+  isl::set certain_alone(const std::vector<Touching>& touching, size_t prefix) const;
+  // What accesses by index tiles certainly touch: n different indices below n are all of them.
+  std::vector<isl::set> certain_by_position(const std::vector<Touching>& touching, size_t prefix) const;
   // Over [the first `binders` binders, elements]: the values of the last one, an index, that assumptions allow.
   isl::set allowed_values(const std::vector<Touching>& touching, size_t binders) const;
   // The dimensions that the program's assumptions allow.
@@ -58,6 +65,8 @@ class Relations {
 
 // Whether what the access touches, or if, depends on an index read from data.
 bool depends_on_data(const Access& access);
+// Whether data has a part in what is known of the access: it depends on data, or something is assumed of data before it.
+bool has_part_of_data(const ir::Program& program, const Access& access);
 // Over [some binders, elements]: the same set over `count` binders, the new ones free.
 isl::set with_free_binders(const isl::set& set, size_t binders, size_t count);
 // Over [prefix of binders, elements]: the points for which the set has one with the same binders but for the last, which is less.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "imbrex/prove/confirm.h"
 #include "imbrex/prove/prove.h"
 #include "imbrex/prove/relation.h"
 #include "imbrex/prove/witness.h"
@@ -14,6 +15,7 @@ struct Subject {
   const ir::Program& program;
   const Accesses& accesses;
   const Relations& relations;
+  const Confirmer& confirmer;
   std::vector<std::optional<isl::set>> sets;  // by Access::order; none where undecidable
   std::set<std::string> undecided;            // tensors with such an access: the checks of whole tensors pass them over
 

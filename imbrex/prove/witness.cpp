@@ -92,8 +92,8 @@ isl::set declared(const ir::Program& program, const isl::set& like) {
   isl_set* all = isl_set_universe(isl_set_get_space(only_dims(like).get()));
   for (size_t i = 0; i < program.dims.size(); ++i) {
     all = isl_set_lower_bound_si(all, isl_dim_param, u(i), 1);
-    if (const auto max = program.dims[i].max)
-      all = isl_set_upper_bound_val(all, isl_dim_param, u(i), isl_val_int_from_si(isl_set_get_ctx(like.get()), *max));
+    all = isl_set_upper_bound_val(all, isl_dim_param, u(i),
+                                  isl_val_int_from_si(isl_set_get_ctx(like.get()), program.dims[i].most()));
   }
   return isl::manage(all);
 }

@@ -1,0 +1,34 @@
+// What holds of indices because of the tensors they come from: an input is never written, so that two reads of one position give
+// one value, and what is assumed of all of its elements holds of each. Private to prove/.
+#pragma once
+
+#include <isl/cpp.h>
+
+#include <optional>
+#include <set>
+#include <string>
+
+#include "imbrex/prove/access.h"
+#include "imbrex/prove/affine.h"
+
+namespace imbrex::prove {
+
+// The inputs of one axis whose elements are assumed to differ at this place: all of one was loaded into a tile that an
+// `assume_distinct` before names.
+std::set<std::string> distinct_tensors(const Accesses& accesses, const ir::Place& place);
+
+// The access with the positions of the indices in place of their values, on each axis that an index tile takes: where all indices
+// differ, two executions touch one element exactly if they use one position. None where some tile is not a part of an input whose
+// elements differ.
+struct ByPosition {
+  Access access;
+  std::vector<std::string> tensors;  // by axis, whose positions stand there; "" for other axes
+};
+std::optional<ByPosition> by_position(const Accesses& accesses, const Access& access);
+
+// Over the frame's coordinates: values of indices `a` and `b` that the inputs they are read from allow. `rename_b` gives the
+// coordinate for a binder of `b`. Everything where nothing follows.
+isl::set consistent(const Frame& frame, const Accesses& accesses, const ir::Place& a, const Binder& index_a, const ir::Place& b,
+                    const Binder& index_b, const std::string& suffix_b);
+
+}  // namespace imbrex::prove

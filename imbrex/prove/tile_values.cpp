@@ -1,0 +1,124 @@
+#include "imbrex/prove/tile_values.h"
+
+#include <algorithm>
+
+namespace imbrex::prove {
+namespace {
+
+using ir::Range;
+
+Range both(Range a, Range b) { return {std::min(a.least, b.least), std::max(a.greatest, b.greatest)}; }
+Range common(Range a, Range b) { return {std::max(a.least, b.least), std::min(a.greatest, b.greatest)}; }
+Range unless_wrapped(Range a) { return a.least < kAnyInt32.least || a.greatest > kAnyInt32.greatest ? kAnyInt32 : a; }
+
+bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16; }
+
+// What a stored element of the type can be, as an int32.
+Range of_type(DType dtype) {
+  switch (dtype) {
+    case DType::int8: return {-128, 127};
+    case DType::uint8: return {0, 255};
+    case DType::boolean: return {0, 1};
+    default: return kAnyInt32;
+  }
+}
+
+class Values {
+ public:
+  Values(const ir::Program& program, const Accesses& accesses, const ir::Place& place)
+      : accesses_(accesses), ranges_(program, place) {}
+
+  Range of(const ir::ExprPtr& e) {
+    const auto known = known_.find(e.get());
+    if (known != known_.end()) return known->second;
+    const Range range = common(found(e), of_type(e->dtype));
+    known_[e.get()] = range;
+    return range;
+  }
+
+  Range variable(const std::string& name) {
+    const auto known = variables_.find(name);
+    if (known != variables_.end()) return known->second;
+    // What is assumed of it, also after it was assigned once more.
+    Range range = common(kAnyInt32, ranges_.of(ir::named(name)));
+    const auto tile = accesses_.tiles.find(name);
+    if (tile != accesses_.tiles.end() && !accesses_.rebound.count(name)) range = common(range, of(tile->second));
+    variables_[name] = range;
+    return range;
+  }
+
+ private:
+  Range found(const ir::ExprPtr& e) {
+    const auto arg = [&](size_t i) { return of(e->args[i]); };
+    // The reduction of no elements is the identity.
+    const auto reduced = [&](const ir::IndexExpr& count, bool is_max) {
+      const int64_t identity = is_max ? kAnyInt32.least : kAnyInt32.greatest;
+      return ranges_.of(count).least >= 1 ? arg(0) : both(arg(0), {identity, identity});
+    };
+    switch (e->op) {
+      case ir::Op::constant:
+        return is_float(e->dtype) ? kAnyInt32 : Range{static_cast<int64_t>(e->value), static_cast<int64_t>(e->value)};
+      case ir::Op::index: return unless_wrapped(ranges_.of(e->index));
+      case ir::Op::iota: {
+        const Range begin = ranges_.of(e->index), columns = ranges_.of(e->columns);
+        if (unless_wrapped(begin) == kAnyInt32 || unless_wrapped(columns) == kAnyInt32) return kAnyInt32;
+        return unless_wrapped({begin.least, begin.greatest + std::max<int64_t>(0, columns.greatest - 1)});
+      }
+      case ir::Op::variable: return e->dtype == DType::int32 ? variable(e->name) : kAnyInt32;
+      case ir::Op::cast: return is_float(e->args[0]->dtype) ? kAnyInt32 : arg(0);
+      case ir::Op::add: return unless_wrapped({arg(0).least + arg(1).least, arg(0).greatest + arg(1).greatest});
+      case ir::Op::sub: return unless_wrapped({arg(0).least - arg(1).greatest, arg(0).greatest - arg(1).least});
+      case ir::Op::neg: return unless_wrapped({-arg(0).greatest, -arg(0).least});
+      case ir::Op::abs: {
+        const Range a = arg(0);
+        const int64_t least = a.least <= 0 && a.greatest >= 0 ? 0 : std::min(std::abs(a.least), std::abs(a.greatest));
+        return unless_wrapped({least, std::max(std::abs(a.least), std::abs(a.greatest))});
+      }
+      case ir::Op::mul: {
+        const Range a = arg(0), b = arg(1);
+        const auto [least, greatest] =
+            std::minmax({a.least * b.least, a.least * b.greatest, a.greatest * b.least, a.greatest * b.greatest});
+        return unless_wrapped({least, greatest});
+      }
+      case ir::Op::min: return {std::min(arg(0).least, arg(1).least), std::min(arg(0).greatest, arg(1).greatest)};
+      case ir::Op::max: return {std::max(arg(0).least, arg(1).least), std::max(arg(0).greatest, arg(1).greatest)};
+      case ir::Op::select: return both(arg(1), arg(2));
+      case ir::Op::row_max:
+      case ir::Op::row_min: return reduced(e->args[0]->columns, e->op == ir::Op::row_max);
+      case ir::Op::col_max:
+      case ir::Op::col_min: return reduced(e->args[0]->rows, e->op == ir::Op::col_max);
+      case ir::Op::reshape:
+      case ir::Op::transpose:
+      case ir::Op::repeat_rows:
+      case ir::Op::columns:
+      case ir::Op::even:
+      case ir::Op::odd:
+      case ir::Op::gather: return arg(0);
+      case ir::Op::interleave:
+      case ir::Op::concat_rows:
+      case ir::Op::concat_columns: {
+        Range all = arg(0);
+        for (size_t i = 1; i < e->args.size(); ++i) all = both(all, arg(i));
+        return all;
+      }
+      default: return kAnyInt32;
+    }
+  }
+
+  const Accesses& accesses_;
+  const ir::Ranges ranges_;
+  std::map<const ir::Expr*, Range> known_;
+  std::map<std::string, Range> variables_;
+};
+
+}  // namespace
+
+Range values_of_tile(const ir::Program& program, const Accesses& accesses, const ir::Place& place, const ir::ExprPtr& tile) {
+  return Values(program, accesses, place).of(tile);
+}
+
+Range values_of_tile(const ir::Program& program, const Accesses& accesses, const ir::Place& place, const std::string& name) {
+  return Values(program, accesses, place).variable(name);
+}
+
+}  // namespace imbrex::prove
