@@ -31,7 +31,7 @@ bool is_assumed_about(const Access& access, const std::string& name) {
 // The value of an expression at a point of [binders].
 int64_t value_at(const Subject& subject, const Access& access, const ir::IndexExpr& e, const Witness& at) {
   const ir::IndexExpr resolved = resolve(e, subject.accesses.loops);
-  const auto value = ir::evaluate_checked(resolved, [&](const ir::Index& leaf) -> int64_t {
+  const auto value = ir::checked_evaluate(resolved, [&](const ir::Index& leaf) -> int64_t {
     for (size_t i = 0; i < access.binders.size(); ++i)
       if (access.binders[i].name == leaf.name) return at.coordinates[i];
     for (size_t i = 0; i < subject.program.dims.size(); ++i)

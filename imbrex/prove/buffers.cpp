@@ -187,14 +187,14 @@ struct Tracker {
     use_tiles_of(node.slice);
   }
   void visit(const ir::ReadIndex& node, int origin) {
-    here.binders.push_back({node.name, nullptr, origin});
+    here.binders.push_back({node.name, nullptr, &node, origin});
     place.reset();
   }
   void visit(const ir::Assume& node, int) {
     for (const ir::Comparison& comparison : node.condition)
       for (const IndexExpr& side : {comparison.left, comparison.right})
         for (const std::string& name : ir::names_in(side)) use(name);
-    here.guards.push_back({&node.condition, true, true});
+    here.guards.push_back({std::span(node.condition), true, true, here.binders.size()});
     place.reset();
   }
   void visit(const ir::AssumeDistinct& node, int) { use(node.tile); }
@@ -205,7 +205,7 @@ struct Tracker {
     loops_around.push_back(&node);
     open.push_back({step(), std::min(most_copies, copies() * stages)});
     const std::optional<size_t> outside = place;
-    here.binders.push_back({node.variable, &node, origin});
+    here.binders.push_back({node.variable, &node, nullptr, origin});
     place.reset();
     block(node.body);
     here.binders.pop_back();
@@ -228,7 +228,7 @@ struct Tracker {
   void visit(const ir::If& node, int) {
     const std::optional<size_t> outside = place;
     for (const bool holds : {true, false}) {
-      here.guards.push_back({&node.condition, holds, false});
+      here.guards.push_back({std::span(node.condition), holds, false, here.binders.size()});
       place.reset();
       block(holds ? node.then_block : node.else_block);
       here.guards.pop_back();

@@ -24,7 +24,7 @@ std::optional<Arrays> arguments(const ir::Program& program, const Dims& dims) {
     std::vector<int64_t> shape;
     int64_t elements = 1;
     for (const ir::IndexExpr& extent : tensor.shape) {
-      const auto value = ir::evaluate_checked(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
+      const auto value = ir::checked_evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
       if (!value || *value > kMostElements) return std::nullopt;
       shape.push_back(std::max<int64_t>(0, *value));
       elements *= shape.back();
@@ -80,7 +80,7 @@ void pin(Arrays& arrays, const Dims& dims, const std::vector<Suspicion::Executio
         int64_t offset = 0;
         bool inside = array.dtype == DType::int32 && array.shape.size() == binder.read->position.size();
         for (size_t k = 0; inside && k < array.shape.size(); ++k) {
-          const auto at = ir::evaluate_checked(resolve(binder.read->position[k], loops), [&](const ir::Index& leaf) {
+          const auto at = ir::checked_evaluate(resolve(binder.read->position[k], loops), [&](const ir::Index& leaf) {
             const auto value = known.find(leaf.name);
             return value == known.end() ? int64_t{-1} : value->second;
           });

@@ -86,7 +86,7 @@ Domain::Domain(const ir::Program& program, const LoopsByName& loops, const Place
 void Domain::add(const Guard& guard) {
   std::vector<Together> choices;
   bool is_whole = true;
-  for (const ir::Comparison& comparison : *guard.condition) {
+  for (const ir::Comparison& comparison : guard.condition) {
     try {
       choices.push_back(relations_of(comparison, guard.holds));
     } catch (const NotInDomain&) {

@@ -16,12 +16,7 @@
 
 namespace imbrex::prove {
 
-// What is around a statement.
-struct Place {
-  std::vector<Binder> binders;  // outermost first
-  std::vector<Guard> guards;
-};
-
+using ir::Place;
 using DimRanges = std::map<std::string, Interval>;
 using TileSizes = std::map<std::string, int64_t>;  // loops by variable: another tile size than the written one
 
