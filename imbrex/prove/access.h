@@ -31,7 +31,7 @@ struct Access : ir::Place {
   std::vector<ir::IndexExpr> shape;  // of that name
   std::vector<ir::Axis> slice;
   int origin = -1;
-  size_t order = 0;  // accesses are numbered in program order; a statement's loads come before its store
+  size_t order = 0;         // accesses are numbered in program order; a statement's loads come before its store
   std::string scope;        // the name of the innermost `at`
   size_t scope_number = 0;  // in Accesses::scopes: names need not differ
 };

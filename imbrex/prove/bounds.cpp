@@ -115,15 +115,12 @@ void check_gather(const Subject& subject, const TileGather& gather, Findings& fi
   if (is_empty || (values.least >= 0 && values.greatest < columns)) return;
   const std::string width = ir::to_text(source->columns);
   const bool is_known = !(values == kAnyInt32);
-  if (is_known && subject.confirmer.is_true({"out-of-bounds", std::nullopt, {}, {values.least, values.greatest}})) {
-    findings.diagnostics.push_back(
-        {"out-of-bounds",
-         subject.where(gather.origin),
-         fmt::format("gather picks columns {}..{} of a tile that has {}", values.least, values.greatest, width),
-         fmt::format("keep the indices in 0..{}", ir::to_text(ir::sub(source->columns, ir::constant(1)))),
-         {},
-         false});
-    return;
+  if (is_known) {
+    const std::string hint = fmt::format("keep the indices in 0..{}", ir::to_text(ir::sub(source->columns, ir::constant(1))));
+    if (const auto shown = subject.confirmer.counterexample({"out-of-bounds", {}, {}, {values.least, values.greatest}}, hint)) {
+      findings.diagnostics.push_back(*shown);
+      return;
+    }
   }
   const std::string name = index->op == ir::Op::variable ? index->name : "i";
   findings.diagnostics.push_back(
@@ -153,18 +150,17 @@ std::optional<Diagnostic> leaves_tensor(const Subject& subject, const Access& ac
       if (!data.empty() && !is_assumed_about(access, data))
         return unassumed(subject, access, access.slice[k], access.shape[k], data);
       Diagnostic diagnostic = outside_of(subject, access, k, bad);
-      const bool by = access.slice[k].kind == ir::Axis::Kind::by;
+      if (!has_part_of_data(subject.program, access)) return diagnostic;
       const Witness at = smallest(subject.program, bad);
-      if (has_part_of_data(subject.program, access) &&
-          !subject.confirmer.is_true({diagnostic.id,
-                                      at.dims,
-                                      {{&access, at.coordinates}},
-                                      by ? std::vector<int64_t>{at.coordinates.back()} : std::vector<int64_t>{}}))
-        return not_decided(subject, access,
-                           fmt::format("whether {} stays inside {} cannot be decided",
-                                       text_of_access(access.name, access.slice, access.shape), access.name),
-                           diagnostic.hint);
-      return diagnostic;
+      const bool by = access.slice[k].kind == ir::Axis::Kind::by;
+      const std::vector<int64_t> elements{at.coordinates.end() - by, at.coordinates.end()};
+      if (const auto shown =
+              subject.confirmer.counterexample({diagnostic.id, at.dims, {{&access, at.coordinates}}, elements}, diagnostic.hint))
+        return shown;
+      return not_decided(subject, access,
+                         fmt::format("whether {} stays inside {} cannot be decided",
+                                     text_of_access(access.name, access.slice, access.shape), access.name),
+                         diagnostic.hint);
     } catch (const NotAffine& problem) {
       if (stays_inside(ir::Ranges(subject.program, access), access.slice[k], access.shape[k])) continue;
       if (!subject.sets[access.order]) continue;  // reported as that

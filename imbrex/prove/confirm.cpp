@@ -1,5 +1,7 @@
 #include "imbrex/prove/confirm.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -37,7 +39,7 @@ std::optional<Arrays> arguments(const ir::Program& program, const Dims& dims) {
 }
 
 // Patterns of small numbers, one after the other: constants, positions forwards and backwards, a few pseudo-random ones.
-int32_t element(int pattern, size_t position, size_t count, const std::vector<int64_t>& values) {
+int32_t element(int pattern, size_t tensor, size_t position, size_t count, const std::vector<int64_t>& values) {
   const auto p = static_cast<int64_t>(position), n = static_cast<int64_t>(count);
   switch (pattern) {
     case 0: return 0;
@@ -50,18 +52,19 @@ int32_t element(int pattern, size_t position, size_t count, const std::vector<in
     case 7: return static_cast<int32_t>(n);
     default: break;
   }
-  uint64_t hash = (static_cast<uint64_t>(pattern) * 1000003 + position) * 0x9e3779b97f4a7c15ULL;
+  uint64_t hash = ((static_cast<uint64_t>(pattern) * 1000003 + position) * 31 + tensor) * 0x9e3779b97f4a7c15ULL;
   hash ^= hash >> 29;
   if (pattern % 2 == 0 && !values.empty()) return static_cast<int32_t>(values[hash % values.size()]);
   return static_cast<int32_t>(hash % 9) - 1;
 }
 
 void fill(const ir::Program& program, Arrays& arrays, int pattern, const std::vector<int64_t>& values) {
-  for (const ir::Tensor& tensor : program.tensors) {
+  for (size_t i = 0; i < program.tensors.size(); ++i) {
+    const ir::Tensor& tensor = program.tensors[i];
     if (tensor.dtype != DType::int32 || tensor.role == ir::Role::output) continue;
     Array& array = arrays.at(tensor.name);
     const auto count = static_cast<size_t>(array.size());
-    for (size_t k = 0; k < count; ++k) array.as<int32_t>()[k] = element(pattern, k, count, values);
+    for (size_t k = 0; k < count; ++k) array.as<int32_t>()[k] = element(pattern, i, k, count, values);
   }
 }
 
@@ -96,7 +99,7 @@ void pin(Arrays& arrays, const Dims& dims, const std::vector<Suspicion::Executio
 
 }  // namespace
 
-bool Confirmer::is_true(const Suspicion& suspicion) const {
+std::optional<Diagnostic> Confirmer::counterexample(const Suspicion& suspicion, const std::string& hint) const {
   std::vector<Dims> all_dims;
   const auto add = [&](const auto& value_of) {
     Dims dims;
@@ -104,10 +107,8 @@ bool Confirmer::is_true(const Suspicion& suspicion) const {
       dims[program_.dims[i].name] = std::clamp<int64_t>(value_of(i), 1, program_.dims[i].most());
     if (std::find(all_dims.begin(), all_dims.end(), dims) == all_dims.end()) all_dims.push_back(std::move(dims));
   };
-  if (suspicion.dims)
-    add([&](size_t i) { return suspicion.dims->at(i); });
-  else
-    for (const int64_t size : {1, 2, 3, 5, 8, 17}) add([&](size_t) { return size; });
+  if (suspicion.dims) add([&](size_t i) { return suspicion.dims->at(i); });
+  for (const int64_t size : {1, 2, 3, 5, 8, 17}) add([&](size_t) { return size; });
 
   interpret::Options options;
   options.checked = true;
@@ -116,8 +117,8 @@ bool Confirmer::is_true(const Suspicion& suspicion) const {
     for (const auto& [name, value] : dims) values.insert(values.end(), {value, value - 1});
     for (int pattern = 0; pattern < kPatterns; ++pattern)
       for (const bool pinned : {true, false}) {
-        if (pinned && suspicion.executions.empty()) continue;
-        if (work_left_ <= 0) return false;
+        if (pinned && (suspicion.executions.empty() || &dims != &all_dims[0])) continue;
+        if (work_left_ <= 0) return std::nullopt;
         std::optional<Arrays> arrays = arguments(program_, dims);
         if (!arrays) break;
         fill(program_, *arrays, pattern, values);
@@ -125,18 +126,24 @@ bool Confirmer::is_true(const Suspicion& suspicion) const {
         options.most_work = std::min(kMostWork, work_left_);
         int64_t work = 0;
         options.work = &work;
-        bool found = false;
+        std::optional<Diagnostic> found;
         try {
           interpret::run(program_, dims, *arrays, options);
         } catch (const interpret::Fault& fault) {
-          found = fault.diagnostics().at(0).id == suspicion.id;
+          if (fault.diagnostics().at(0).id == suspicion.id) found = fault.diagnostics().at(0);
         } catch (const interpret::OutOfWork&) {
         }
         work_left_ -= work + 100;
-        if (found) return true;
+        if (!found) continue;
+        std::string sizes;
+        for (const ir::Dim& dim : program_.dims)
+          sizes += fmt::format("{}{}={}", sizes.empty() ? "" : ", ", dim.name, dims.at(dim.name));
+        found->message += fmt::format("; so with {}{}data that the assumptions allow", sizes, sizes.empty() ? "" : " and ");
+        found->hint = hint;
+        return found;
       }
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace imbrex::prove

@@ -14,7 +14,7 @@ namespace imbrex::prove {
 
 struct Suspicion {
   std::string id;                            // of the fault that is expected
-  std::optional<std::vector<int64_t>> dims;  // where it is expected; some small ones are tried without
+  std::optional<std::vector<int64_t>> dims;  // where it is expected first; small ones are tried too
   // Executions in which it is expected: values for the binders of a place.
   struct Execution {
     const ir::Place* place;
@@ -27,9 +27,10 @@ struct Suspicion {
 class Confirmer {
  public:
   explicit Confirmer(const ir::Program& program) : program_(program) {}
-  // Whether the checked interpreter ends with that fault on some data: on what the suspicion says, and on small data of many
-  // patterns. The work is limited, and limited for all suspicions together, by a count of elements; false where it runs out.
-  bool is_true(const Suspicion& suspicion) const;
+  // The checked interpreter's fault on some data, if one is found: on what the suspicion says, and on small data of many
+  // patterns. The work is limited, and limited for all suspicions together, by a count of elements; none where it runs out. The
+  // hint is added.
+  std::optional<Diagnostic> counterexample(const Suspicion& suspicion, const std::string& hint) const;
 
  private:
   const ir::Program& program_;

@@ -1,7 +1,6 @@
 #include "imbrex/prove/coverage.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <isl/set.h>
 
 #include <algorithm>
@@ -40,19 +39,6 @@ isl::set never_written(const Subject& subject, const Access& read, const std::ve
   return missing;
 }
 
-// The indices read from data on which it depends what these stores write; "" if there are none.
-std::string data_behind(const std::vector<const Access*>& stores) {
-  std::set<std::string> names;
-  for (const Access* store : stores) {
-    if (!depends_on_data(*store)) continue;
-    for (const Binder& binder : store->binders)
-      if (!binder.loop) names.insert(binder.name);
-    for (const ir::Axis& axis : store->slice)
-      if (axis.kind == ir::Axis::Kind::by) names.insert(axis.tile);
-  }
-  return fmt::format("{}", fmt::join(names, " and "));
-}
-
 std::string sentence(const std::string& condition, const std::string& when) {
   return (condition.empty() ? "" : " " + condition) + (when.empty() ? "" : ": " + when);
 }
@@ -74,13 +60,16 @@ Diagnostic unwritten(const Subject& subject, const Memory& memory, const isl::se
             {},
             false};
   const std::string part = part_text(subject.program, missing, whole, tensor), when = when_text(subject.program, missing);
-  const std::string data = data_behind(stores);
   const bool of_data =
       std::any_of(stores.begin(), stores.end(), [&](const Access* store) { return has_part_of_data(subject.program, *store); });
   const std::string write_first = fmt::format("write all of it first, whatever the data is: `{}[...] = full(...)`", tensor.name);
-  if (of_data && !subject.confirmer.is_true({"output-not-written", smallest(subject.program, missing).dims, {}, {}}))
+  if (of_data) {
+    if (const auto shown = subject.confirmer.counterexample(
+            {"output-not-written", smallest(subject.program, missing).dims, {}, {}}, write_first))
+      return *shown;
     return not_decided(subject, *stores.back(), fmt::format("whether all of {} is written cannot be decided", tensor.name),
                        write_first);
+  }
   Diagnostic diagnostic{
       "output-not-written",
       subject.where(stores.back()->origin),
@@ -88,10 +77,6 @@ Diagnostic unwritten(const Subject& subject, const Memory& memory, const isl::se
       "let `tiles(EXTENT, n)` make the spans: they cover the extent exactly, the last one possibly shorter",
       {},
       false};
-  if (!data.empty()) {
-    diagnostic.message = fmt::format("{} {} not written for some values of {}{}", part, is_are(part), data, sentence("", when));
-    diagnostic.hint = write_first;
-  }
   diagnostic.notes.push_back({subject.where(memory.origin), fmt::format("{} is declared here", tensor.name)});
   return diagnostic;
 }
@@ -150,11 +135,15 @@ Findings check_initialised(const Subject& subject) {
     const bool of_data = std::any_of(involved.begin(), involved.end(),
                                      [&](const Access* access) { return has_part_of_data(subject.program, *access); });
     const Witness at = smallest(subject.program, missing);
-    if (of_data && !subject.confirmer.is_true({diagnostic.id, at.dims, {{&read, at.coordinates}}, at.coordinates}))
-      diagnostic = not_decided(subject, read,
-                               fmt::format("whether {} reads only what was written cannot be decided",
-                                           text_of_access(read.name, read.slice, read.shape)),
-                               diagnostic.hint);
+    if (of_data) {
+      const auto shown =
+          subject.confirmer.counterexample({diagnostic.id, at.dims, {{&read, at.coordinates}}, {}}, diagnostic.hint);
+      diagnostic = shown ? *shown
+                         : not_decided(subject, read,
+                                       fmt::format("whether {} reads only what was written cannot be decided",
+                                                   text_of_access(read.name, read.slice, read.shape)),
+                                       diagnostic.hint);
+    }
     findings.diagnostics.push_back(std::move(diagnostic));
   }
   return findings;

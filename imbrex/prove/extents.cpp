@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "imbrex/ir/ranges.h"
 
 namespace imbrex::prove {
@@ -26,11 +28,13 @@ std::optional<std::string> when_negative(const Subject& subject, const Extent& e
 
 Findings check_extents(const Subject& subject) {
   Findings findings;
+  std::set<std::string> reported;  // one statement may count with an extent twice
   for (const Extent& extent : subject.accesses.extents) {
     ++findings.examined;
     const auto when = when_negative(subject, extent);
     if (when && when->empty()) continue;
     const std::string text = ir::to_text(extent.extent);
+    if (!reported.insert(fmt::format("{} {} {}", extent.origin, extent.of, text)).second) continue;
     findings.diagnostics.push_back({"negative-extent",
                                     subject.where(extent.origin),
                                     when

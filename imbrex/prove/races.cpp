@@ -91,14 +91,16 @@ Diagnostic conflict(const Subject& subject, const Access& a, const Access& b, co
 }
 
 // On data that the assumptions allow.
-bool is_true(const Subject& subject, const Access& a, const Access& b, const isl::set& bad) {
+std::optional<Diagnostic> counterexample(const Subject& subject, const Access& a, const Access& b, const isl::set& bad,
+                                         const std::string& hint) {
   const Witness at = smallest(subject.program, bad);
   const auto split = at.coordinates.begin() + static_cast<std::ptrdiff_t>(a.binders.size());
   const auto elements = split + static_cast<std::ptrdiff_t>(b.binders.size());
-  return subject.confirmer.is_true({"parallel-conflict",
-                                    at.dims,
-                                    {{&a, {at.coordinates.begin(), split}}, {&b, {split, elements}}},
-                                    {elements, at.coordinates.end()}});
+  return subject.confirmer.counterexample({"parallel-conflict",
+                                           at.dims,
+                                           {{&a, {at.coordinates.begin(), split}}, {&b, {split, elements}}},
+                                           {elements, at.coordinates.end()}},
+                                          hint);
 }
 
 }  // namespace
@@ -118,11 +120,15 @@ Findings check_races(const Subject& subject) {
         if (bad.is_empty()) continue;
         Diagnostic diagnostic = conflict(subject, a, b, loop, bad);
         const bool of_data = has_part_of_data(subject.program, a) || has_part_of_data(subject.program, b);
-        if (of_data && !is_true(subject, a, b, bad))
-          diagnostic = not_decided(subject, a.writes ? a : b,
-                                   fmt::format("whether iterations of `parallel {}` touch one element of {} cannot be decided",
-                                               loop.loop->variable, a.memory->tensor->name),
-                                   diagnostic.hint);
+        if (of_data) {
+          const auto shown = counterexample(subject, a, b, bad, diagnostic.hint);
+          diagnostic =
+              shown ? *shown
+                    : not_decided(subject, a.writes ? a : b,
+                                  fmt::format("whether iterations of `parallel {}` touch one element of {} cannot be decided",
+                                              loop.loop->variable, a.memory->tensor->name),
+                                  diagnostic.hint);
+        }
         findings.diagnostics.push_back(std::move(diagnostic));
         reported.insert(a.memory);
       }

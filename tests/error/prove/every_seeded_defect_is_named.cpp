@@ -101,7 +101,9 @@ TEST_P(EverySeededDefect, IsNamedAndTheHintRepairsIt) {
         EXPECT_NE(edited(c).find(tile), std::string::npos) << tile;
       }
       // The counterexample faults when it is run, the repaired kernel does not. (Zeros as indices are no counterexample.)
-      const bool runs = c.id != "over-capacity" && c.id != "undecidable" && c.kernel.find("read ") == std::string::npos;
+      const bool faults = c.id != "over-capacity" && c.id != "undecidable" && c.id != "index-overflow" &&
+                          c.id != "negative-extent" && c.id != "endless-loop";
+      const bool runs = faults && c.kernel.find("read ") == std::string::npos && c.kernel.find("assume") == std::string::npos;
       if (!runs) continue;
       EXPECT_EQ(fault_of(c.kernel, rows_in(c.says)), c.id);
       for (const int64_t rows : {1, 5, 129}) EXPECT_EQ(fault_of(edited(c), rows), "") << "T=" << rows;
@@ -115,7 +117,7 @@ TEST_P(EverySeededDefect, IsNamedAndTheHintRepairsIt) {
 
 INSTANTIATE_TEST_SUITE_P(ByHand, EverySeededDefect,
                          testing::Values("race", "lost_tail", "out_of_bounds", "unwritten", "uninitialised", "over_capacity",
-                                         "undecidable"),
+                                         "integers", "data", "undecidable"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
