@@ -21,6 +21,9 @@ const std::map<std::string, std::set<std::string>> kPlaces = {
     {"how it is computed", {"codegen/operations.cpp"}},
 };
 
+// Where more may be said of an operation; what is not there is understood all the same.
+const std::set<std::string> kMore = {"prove/tile_values.cpp"};
+
 TEST(Contributing, an_elementwise_operation_is_added_in_three_places) {
   EXPECT_EQ(kPlaces.size(), 3u);
   const fs::path imbrex = fs::path(IMBREX_SOURCE_DIR) / "imbrex";
@@ -30,7 +33,7 @@ TEST(Contributing, an_elementwise_operation_is_added_in_three_places) {
       if (entry.path().extension() != ".cpp" && entry.path().extension() != ".h") continue;
       if (!std::regex_search(read_text(entry.path().string()), name)) continue;
       const std::string file = fs::relative(entry.path(), imbrex).string();
-      bool is_known = false;
+      bool is_known = kMore.contains(file);
       for (const auto& [place, files] : kPlaces) is_known = is_known || files.contains(file);
       EXPECT_TRUE(is_known) << "imbrex/" << file << " has to know of " << operation;
     }
