@@ -14,9 +14,10 @@
 namespace imbrex::prove {
 
 struct Options {
-  std::string target = "host";               // a name of target/machines.h
-  std::map<std::string, int64_t> dims;       // values for capacity and traffic; dimensions left out stay open
-  uint64_t operations_per_check = 50000000;  // isl's count of elementary steps; a check that needs more is an error
+  std::string target = "host";          // a name of target/machines.h
+  std::map<std::string, int64_t> dims;  // values for capacity and traffic; dimensions left out stay open
+  uint64_t operations_per_check =
+      2000000;  // isl's count of elementary steps, a second or so; a check that needs more is an error
 };
 
 struct Check {
