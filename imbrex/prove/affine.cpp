@@ -167,6 +167,9 @@ isl::set Frame::resolved_less_equal(const IndexExpr& a, const IndexExpr& b) cons
   IndexExpr x, y;
   if (split(b, Kind::min, x, y)) return resolved_less_equal(a, x).intersect(resolved_less_equal(a, y));
   if (split(a, Kind::max, x, y)) return resolved_less_equal(x, b).intersect(resolved_less_equal(y, b));
+  // min(x, y) <= b is a union of two, where a piecewise value of many minima would have a piece for each of their orders.
+  if (split(a, Kind::min, x, y)) return resolved_less_equal(x, b).unite(resolved_less_equal(y, b));
+  if (split(b, Kind::max, x, y)) return resolved_less_equal(a, x).unite(resolved_less_equal(a, y));
   // Both before either is released: a value that is not affine throws.
   isl::pw_aff left = value(a), right = value(b);
   return isl::manage(isl_pw_aff_le_set(left.release(), right.release()));
