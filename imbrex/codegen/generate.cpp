@@ -100,9 +100,8 @@ class KernelWriter {
 
   void write_run(const Writer& body, Writer& out) const {
     std::string text = body.text();
-    for (const std::string& check : lowering_.layout_checks) text += check;
-    for (const std::string& line : lowering_.beginning) text += line;
-    for (const std::string& tasks : lowering_.queues) text += tasks;
+    for (const auto* more : {&lowering_.layout_checks, &lowering_.beginning, &lowering_.queues})
+      for (const std::string& part : *more) text += part + "\n";
     out.line("");
     out.open("void run(const imbrex_call* call)");
     out.line("const FloatMode float_mode;");

@@ -12,6 +12,7 @@
 #include "imbrex/interpret/scalar.h"
 #include "imbrex/interpret/storage.h"
 #include "imbrex/ir/print.h"
+#include "imbrex/ir/verify_accumulators.h"
 
 namespace imbrex::interpret {
 namespace {
@@ -133,6 +134,7 @@ class Machine {
   const Options& options_;
   std::map<std::string, IndexValue> indices_;
   std::map<std::string, TilePtr> variables_;
+  const std::set<std::string> accumulators_;
   std::map<std::string, View> views_;
   std::vector<int64_t> loop_numbers_;  // of the enclosing loops' iterations
   Iterations iterations_;
@@ -145,7 +147,7 @@ class Machine {
 
 Machine::Machine(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
                  const Options& options)
-    : program_(program), options_(options) {
+    : program_(program), options_(options), accumulators_(ir::row_sum_accumulators(program)) {
   for (const ir::Dim& dim : program.dims) {
     const auto given = dims.find(dim.name);
     if (given == dims.end())
@@ -246,7 +248,13 @@ void Machine::execute(const ir::View& reshaped) {
   views_[reshaped.name] = std::move(result);
 }
 
-void Machine::execute(const ir::Assign& assign) { variables_[assign.name] = evaluate(assign.value); }
+void Machine::execute(const ir::Assign& assign) {
+  TilePtr value = evaluate(assign.value);
+  // Zeros that start a sum are the sum of nothing, +0.
+  if (assign.value->op == Op::constant && accumulators_.contains(assign.name))
+    value = std::make_shared<const Tile>(make_tile(value->dtype, value->rows, value->columns));
+  variables_[assign.name] = std::move(value);
+}
 
 void Machine::execute(const ir::Store& store) {
   const int origin = origin_;

@@ -163,6 +163,16 @@ void ProductCheck::visit(const Statement& statement) {
 
 }  // namespace
 
+std::set<std::string> row_sum_accumulators(const Program& program) {
+  std::set<std::string> accumulators;
+  for_each_statement(program.body, [&](const Statement& statement) {
+    const auto* assign = std::get_if<Assign>(&statement.node);
+    if (assign && continues_f32_sum(*assign->value)) accumulators.insert(assign->name);
+    return true;
+  });
+  return accumulators;
+}
+
 void check_sums(const Program& program, std::vector<Diagnostic>& findings) {
   std::set<std::string> accumulators;
   const auto report = [&](const Statement& statement, std::string message, std::string hint) {

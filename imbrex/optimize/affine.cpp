@@ -7,6 +7,9 @@
 #include <tuple>
 #include <utility>
 
+#include "imbrex/base/checked.h"
+#include "imbrex/optimize/budget.h"
+
 namespace imbrex::optimize {
 namespace {
 
@@ -14,28 +17,63 @@ using ir::Index;
 using ir::IndexExpr;
 using Kind = Index::Kind;
 
+using Bound = std::optional<int64_t>;
+
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
+
+// Coefficients and constants that leave 64 bits are another function: such an index is not simplified at all.
+int64_t fitting(Bound value) {
+  if (!value) throw GivenUp{"an index has factors that are too large to be simplified in 64 bits"};
+  return *value;
+}
+int64_t plus(int64_t a, int64_t b) { return fitting(checked_add(a, b)); }
+int64_t times(int64_t a, int64_t b) { return fitting(checked_mul(a, b)); }
+
+// Of two bounds: known where both are, or where one is.
+template <class Operation>
+Bound both(Bound a, Bound b, Operation operation) {
+  return a && b ? Bound(operation(*a, *b)) : std::nullopt;
+}
+template <class Operation>
+Bound either(Bound a, Bound b, Operation operation) {
+  return a && b ? Bound(operation(*a, *b)) : a ? a : b;
+}
+int64_t least_of(int64_t a, int64_t b) { return std::min(a, b); }
+int64_t most_of(int64_t a, int64_t b) { return std::max(a, b); }
+
+Range product_of(const Range& a, const Range& b) {
+  const auto scaled = [](const Range& range, int64_t factor) {
+    Range result{both(range.least, factor, checked_mul), both(range.most, factor, checked_mul)};
+    if (factor < 0) std::swap(result.least, result.most);
+    return result;
+  };
+  if (a.least && a.least == a.most) return scaled(b, *a.least);
+  if (b.least && b.least == b.most) return scaled(a, *b.least);
+  const bool nonnegative = a.least && b.least && *a.least >= 0 && *b.least >= 0;
+  return nonnegative ? Range{both(a.least, b.least, checked_mul), both(a.most, b.most, checked_mul)} : Range{};
+}
 
 void add_part(Linear& sum, const IndexExpr& atom, int64_t coefficient) {
   const std::string key = ir::to_text(atom);
+  Budget::spend(1 + key.size() / 16);
   Linear::Part& part = sum.parts[key];
   part.atom = atom;
-  if ((part.coefficient += coefficient) == 0) sum.parts.erase(key);
+  if ((part.coefficient = plus(part.coefficient, coefficient)) == 0) sum.parts.erase(key);
 }
 
 void add_scaled(Linear& sum, const Linear& other, int64_t factor) {
-  for (const auto& [key, part] : other.parts) add_part(sum, part.atom, factor * part.coefficient);
-  sum.constant += factor * other.constant;
+  for (const auto& [key, part] : other.parts) add_part(sum, part.atom, times(factor, part.coefficient));
+  sum.constant = plus(sum.constant, times(factor, other.constant));
 }
+
+Range range_of_atom(const IndexExpr& e, const Ranges& ranges);
 
 Range range_of_linear(const Linear& sum, const Ranges& ranges) {
   Range total{sum.constant, sum.constant};
   for (const auto& [key, part] : sum.parts) {
-    const Range range = range_of(part.atom, ranges);
-    const auto& low = part.coefficient > 0 ? range.least : range.most;
-    const auto& high = part.coefficient > 0 ? range.most : range.least;
-    total.least = total.least && low ? std::optional(*total.least + part.coefficient * *low) : std::nullopt;
-    total.most = total.most && high ? std::optional(*total.most + part.coefficient * *high) : std::nullopt;
+    const Range range = range_of_atom(part.atom, ranges);
+    const Range scaled = product_of(range, {part.coefficient, part.coefficient});
+    total = {both(total.least, scaled.least, checked_add), both(total.most, scaled.most, checked_add)};
   }
   return total;
 }
@@ -82,14 +120,14 @@ Linear divide(Kind kind, const Linear& a, int64_t divisor, const Ranges& ranges)
   }
   if (kind == Kind::floor_div) {
     if (one_quotient) {
-      quotient.constant += floor_divide(*range.least, divisor);
+      quotient.constant = plus(quotient.constant, floor_divide(*range.least, divisor));
     } else {
       add_part(quotient, ir::floor_div(to_index(rest), ir::constant(divisor)), 1);
     }
     return quotient;
   }
   if (one_quotient) {
-    rest.constant -= divisor * floor_divide(*range.least, divisor);
+    rest.constant = plus(rest.constant, -times(divisor, floor_divide(*range.least, divisor)));
     return rest;
   }
   Linear remainder;
@@ -105,7 +143,7 @@ Linear recombined(Linear sum, const Ranges& ranges) {
     const auto n = atom->kind == Kind::mod ? ir::constant_value(atom->b) : std::nullopt;
     if (!n) continue;
     const auto quotient = sum.parts.find(ir::to_text(ir::floor_div(atom->a, atom->b)));
-    if (quotient == sum.parts.end() || quotient->second.coefficient != c * *n) continue;
+    if (quotient == sum.parts.end() || checked_mul(c, *n) != quotient->second.coefficient) continue;
     sum.parts.erase(quotient);
     sum.parts.erase(sum.parts.find(ir::to_text(atom)));
     add_scaled(sum, linear(atom->a, ranges), c);
@@ -116,10 +154,13 @@ Linear recombined(Linear sum, const Ranges& ranges) {
 
 Linear extremum(Kind kind, const IndexExpr& a, const IndexExpr& b, const Ranges& ranges) {
   const bool smaller = kind == Kind::min;
-  IndexExpr x = simplify(a, ranges), y = simplify(b, ranges);
-  const Range difference = range_of(ir::sub(x, y), ranges);
-  if (difference.most && *difference.most <= 0) return linear(smaller ? x : y, ranges);
-  if (difference.least && *difference.least >= 0) return linear(smaller ? y : x, ranges);
+  const Linear first = linear(a, ranges), second = linear(b, ranges);
+  Linear apart = first;
+  add_scaled(apart, second, -1);
+  const Range difference = range_of_linear(recombined(std::move(apart), ranges), ranges);
+  if (difference.most && *difference.most <= 0) return smaller ? first : second;
+  if (difference.least && *difference.least >= 0) return smaller ? second : first;
+  IndexExpr x = to_index(first), y = to_index(second);
   if (ir::to_text(y) < ir::to_text(x)) std::swap(x, y);
   Linear result;
   add_part(result, smaller ? ir::min(x, y) : ir::max(x, y), 1);
@@ -174,14 +215,21 @@ Linear linear(const IndexExpr& e, const Ranges& ranges) {
 IndexExpr to_index(const Linear& sum) {
   IndexExpr e = ir::constant(0);
   for (const auto& [key, part] : sum.parts)
-    e = part.coefficient < 0 ? ir::sub(e, ir::mul(ir::constant(-part.coefficient), part.atom))
+    e = part.coefficient < 0 ? ir::sub(e, ir::mul(ir::constant(times(-1, part.coefficient)), part.atom))
                              : ir::add(e, ir::mul(ir::constant(part.coefficient), part.atom));
-  return sum.constant < 0 ? ir::sub(e, ir::constant(-sum.constant)) : ir::add(e, ir::constant(sum.constant));
+  return sum.constant < 0 ? ir::sub(e, ir::constant(times(-1, sum.constant))) : ir::add(e, ir::constant(sum.constant));
 }
 
 IndexExpr simplify(const IndexExpr& e, const Ranges& ranges) { return to_index(linear(e, ranges)); }
 
-Range range_of(const IndexExpr& e, const Ranges& ranges) {
+Range range_of(const IndexExpr& e, const Ranges& ranges) { return range_of_linear(linear(e, ranges), ranges); }
+
+namespace {
+
+// From the operands' ranges alone: what is inside an atom is in the canonical form already, and to bring it there again at every
+// level would double the work with each.
+Range range_of_atom(const IndexExpr& e, const Ranges& ranges) {
+  Budget::spend();
   switch (e->kind) {
     case Kind::constant: return {e->value, e->value};
     case Kind::name:
@@ -191,44 +239,24 @@ Range range_of(const IndexExpr& e, const Ranges& ranges) {
       const auto known = ranges.find(ir::to_text(e));
       return known == ranges.end() ? Range{} : known->second;
     }
-    case Kind::add:
-    case Kind::sub:
-    case Kind::mul: {
-      const auto x = ir::constant_value(e->a);
-      if (e->kind == Kind::mul && !x && !ir::constant_value(e->b)) {
-        const Range a = range_of(e->a, ranges), b = range_of(e->b, ranges);
-        const bool nonnegative = a.least && b.least && *a.least >= 0 && *b.least >= 0;
-        return nonnegative ? Range{*a.least * *b.least, a.most && b.most ? std::optional(*a.most * *b.most) : std::nullopt}
-                           : Range{};
-      }
-      return range_of_linear(linear(e, ranges), ranges);
-    }
-    case Kind::mod: {
-      const auto divisor = ir::constant_value(e->b);
-      return divisor && *divisor > 0 ? Range{0, *divisor - 1} : Range{};
-    }
-    case Kind::floor_div: {
-      const auto divisor = ir::constant_value(e->b);
-      if (!divisor || *divisor <= 0) return {};
-      const Range a = range_of(e->a, ranges);
-      return {a.least ? std::optional(floor_divide(*a.least, *divisor)) : std::nullopt,
-              a.most ? std::optional(floor_divide(*a.most, *divisor)) : std::nullopt};
-    }
-    case Kind::min:
-    case Kind::max: {
-      const Range a = range_of(e->a, ranges), b = range_of(e->b, ranges);
-      Range result;
-      if (e->kind == Kind::min) {
-        if (a.least && b.least) result.least = std::min(*a.least, *b.least);
-        if (a.most || b.most) result.most = std::min(a.most.value_or(INT64_MAX), b.most.value_or(INT64_MAX));
-      } else {
-        if (a.most && b.most) result.most = std::max(*a.most, *b.most);
-        if (a.least || b.least) result.least = std::max(a.least.value_or(INT64_MIN), b.least.value_or(INT64_MIN));
-      }
-      return result;
-    }
+    default: break;
   }
-  return {};
+  const Range a = range_of_atom(e->a, ranges), b = range_of_atom(e->b, ranges);
+  switch (e->kind) {
+    case Kind::add: return {both(a.least, b.least, checked_add), both(a.most, b.most, checked_add)};
+    case Kind::sub: return {both(a.least, b.most, checked_sub), both(a.most, b.least, checked_sub)};
+    case Kind::mul: return product_of(a, b);
+    case Kind::mod: return b.least && b.least == b.most && *b.least > 0 ? Range{0, *b.least - 1} : Range{};
+    case Kind::floor_div: {
+      if (!b.least || b.least != b.most || *b.least <= 0) return {};
+      return {a.least ? std::optional(floor_divide(*a.least, *b.least)) : std::nullopt,
+              a.most ? std::optional(floor_divide(*a.most, *b.least)) : std::nullopt};
+    }
+    case Kind::min: return {both(a.least, b.least, least_of), either(a.most, b.most, least_of)};
+    default: return {either(a.least, b.least, most_of), both(a.most, b.most, most_of)};
+  }
 }
+
+}  // namespace
 
 }  // namespace imbrex::optimize

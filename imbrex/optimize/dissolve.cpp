@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <set>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/defects.h"
 #include "imbrex/optimize/memory.h"
 #include "imbrex/optimize/values.h"
 
@@ -15,6 +17,8 @@ namespace {
 
 using ir::IndexExpr;
 using Kind = Term::Kind;
+
+constexpr size_t kMostPieces = 64;  // of one output
 
 class Dissolver {
  public:
@@ -30,6 +34,9 @@ class Dissolver {
     return std::move(result_);
   }
 
+  // Of the statement that was read last.
+  int origin() const { return origin_; }
+
  private:
   Terms& terms() { return result_.terms; }
 
@@ -37,6 +44,7 @@ class Dissolver {
 
   void execute(const ir::Block& block) {
     for (const ir::Statement& statement : block) {
+      origin_ = statement.origin;
       std::visit([&](const auto& node) { execute(node, statement.origin); }, statement.node);
     }
   }
@@ -94,6 +102,8 @@ class Dissolver {
     const TermId value = values_.evaluate(e);
     if (terms().nodes(value) >= Terms::kManyNodes)
       refuse(origin, fmt::format("a value takes {} operations or more once it is written out", Terms::kManyNodes));
+    if (terms().depth(value) > Terms::kDeep)
+      refuse(origin, fmt::format("a value has more than {} operations inside each other once it is written out", Terms::kDeep));
     return value;
   }
 
@@ -130,11 +140,13 @@ class Dissolver {
   void split_choices(const OutputPiece& piece, std::vector<OutputPiece>& pieces) {
     for (size_t d = 0; d < piece.count.size(); ++d)
       terms().ranges[coordinate_name(d)] = counter_range(piece.count[d], terms().ranges);
-    const Term* choice = find_choice(piece.term);
-    if (!choice) {
+    const TermId found = find_choice(piece.term);
+    if (found == kNoTerm) {
+      if (pieces.size() == kMostPieces) refuse(-1, fmt::format("an output falls into more than {} parts", kMostPieces));
       pieces.push_back(piece);
       return;
     }
+    const Term* choice = &terms().at(found);
     const Linear of = linear(choice->indices[0], terms().ranges);
     if (of.parts.size() != 1 || of.parts.begin()->second.coefficient != 1 || !of.parts.begin()->first.starts_with(".i"))
       refuse(-1, "which element is taken depends on more than one coordinate");
@@ -161,17 +173,23 @@ class Dissolver {
       }
       part.least[axis] = simplify(ir::add(piece.least[axis], ir::mul(ir::constant(piece.step[axis]), first)), terms().ranges);
       terms().ranges[name] = counter_range(part.count[axis], terms().ranges);
-      part.term = terms().substitute(piece.term, {{name, ir::add(first, ir::mul(step, ir::named(name)))}});
+      part.term = terms().substitute(terms().decided(piece.term, found, static_cast<size_t>(i)),
+                                     {{name, ir::add(first, ir::mul(step, ir::named(name)))}});
       split_choices(part, pieces);
     }
   }
 
-  const Term* find_choice(TermId id) {
-    const Term& term = terms().at(id);
-    if (term.kind == Kind::choice) return &term;
-    for (TermId arg : term.args)
-      if (const Term* found = find_choice(arg)) return found;
-    return nullptr;
+  TermId find_choice(TermId id) {
+    std::set<TermId> seen;
+    const std::function<TermId(TermId)> walk = [&](TermId at) -> TermId {
+      if (!seen.insert(at).second) return kNoTerm;
+      const Term& term = terms().at(at);
+      if (term.kind == Kind::choice) return at;
+      for (TermId arg : term.args)
+        if (const TermId found = walk(arg); found != kNoTerm) return found;
+      return kNoTerm;
+    };
+    return walk(id);
   }
 
   // The definitions that outputs need, in an order that depends on the outputs alone.
@@ -191,6 +209,7 @@ class Dissolver {
   }
 
   const ir::Program& program_;
+  int origin_ = -1;
   Dissolved result_;
   Memory memory_;
   Values values_;
@@ -221,10 +240,16 @@ std::string Dissolved::text() const {
 }
 
 std::variant<Dissolved, NotDissolved> dissolve(const ir::Program& program) {
+  Dissolver dissolver(program);
+  Defects defects;
   try {
-    return Dissolver(program).run();
+    std::optional<Dissolved> result;
+    if (without_defect("dissolving", defects, [&] { result = dissolver.run(); })) return std::move(*result);
+    return NotDissolved{program.where(dissolver.origin()), defects[0].happened, true};
   } catch (const Refused& refused) {
     return NotDissolved{program.where(refused.origin), refused.reason};
+  } catch (const GivenUp& given_up) {
+    return NotDissolved{program.where(dissolver.origin()), given_up.reason};
   }
 }
 

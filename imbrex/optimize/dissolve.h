@@ -44,6 +44,7 @@ struct Dissolved {
 struct NotDissolved {
   SourceLine where;
   std::string reason;
+  bool is_defect = false;  // of the optimizer (defects.h), which gave up
 };
 
 std::variant<Dissolved, NotDissolved> dissolve(const ir::Program& program);

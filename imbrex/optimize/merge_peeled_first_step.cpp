@@ -1,8 +1,10 @@
 #include "imbrex/optimize/merge_peeled_first_step.h"
 
+#include <cmath>
 #include <optional>
 #include <set>
 
+#include "imbrex/ir/verify_accumulators.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::optimize {
@@ -100,9 +102,24 @@ bool starts_at_zero(const Block& block, size_t loop_at, const std::string& tile)
   for (size_t i = loop_at; i-- > 0;) {
     const auto* assign = std::get_if<Assign>(&block[i].node);
     if (!assign) return false;
-    if (assign->name == tile) return assign->value->op == Op::constant && assign->value->value == 0;
+    if (assign->name == tile)
+      return assign->value->op == Op::constant && assign->value->value == 0 && !std::signbit(assign->value->value);
   }
   return false;
+}
+
+// Zeros of either sign that start a row sum are the sum of nothing, +0 (docs/semantics.md): from here on they look so.
+Program with_positive_zeros(Program program) {
+  const std::set<std::string> sums = row_sum_accumulators(program);
+  for_each_statement(program.body, [&](Statement& statement) {
+    auto* assign = std::get_if<Assign>(&statement.node);
+    if (!assign || assign->value->op != Op::constant || !std::signbit(assign->value->value) || !sums.contains(assign->name))
+      return true;
+    const Expr& zeros = *assign->value;
+    assign->value = make_constant(zeros.dtype, zeros.rows, zeros.columns, 0.0, {{}, zeros.origin});
+    return true;
+  });
+  return program;
 }
 
 class Merge {
@@ -158,8 +175,8 @@ class Merge {
 }  // namespace
 
 ir::Program merge_peeled_first_step(const ir::Program& program) {
-  ir::Program result = program;
-  result.body = Merge(program).block(program.body);
+  ir::Program result = with_positive_zeros(program);
+  result.body = Merge(program).block(result.body);
   return result;
 }
 

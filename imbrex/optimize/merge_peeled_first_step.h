@@ -3,7 +3,8 @@
 //
 // Requires: a verified program. Guarantees: the same bits: a product or sum starts at zero (docs/semantics.md). Destroys: the
 // value that the accumulator had before the loop, which the first iteration overwrites; so the loop must be known to run at least
-// once, unless that value is zeros. Stands first: afterwards accumulators have one form, the one that unchunk_loops recognises.
+// once, unless that value is +0. Zeros that start a row_sum_acc become +0, which they mean. Stands first: afterwards accumulators
+// have one form, the one that unchunk_loops recognises.
 #pragma once
 
 #include "imbrex/ir/program.h"

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <set>
 
-#include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/packed_weights.h"
 #include "imbrex/optimize/pins.h"
 #include "imbrex/optimize/pipeline.h"
 #include "imbrex/optimize/segments.h"
 #include "imbrex/optimize/stream_stores.h"
+#include "imbrex/prove/prove.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -39,12 +39,26 @@ void remove_marks(ir::Program& program) {
   });
 }
 
+// With the annotations that go last. A pass that fails is left out.
+ir::Program annotated(ir::Program program, Defects& defects) {
+  without_defect("streaming stores", defects, [&] { program = verified(stream_stores(program)); });
+  without_defect("packing weights", defects, [&] { program = verified(pack_weights(program)); });
+  return program;
+}
+
 }  // namespace
 
-Optimized optimize(const ir::Program& program, const Machine& machine) {
+std::optional<std::string> proven_now(const ir::Program& program) {
+  const prove::Report report = prove::prove(program);
+  for (const Diagnostic& diagnostic : report.diagnostics)
+    if (!diagnostic.is_warning) return diagnostic.message;
+  return std::nullopt;
+}
+
+Optimized optimize(const ir::Program& program, const Machine& machine, const Prover& prover) {
   Optimized result;
   const Pins pins = read_pins(program, result.apart);
-  const ir::Program lowered = as_written(pins.program);
+  const ir::Program lowered = as_written(pins.program, nullptr, &result.defects);
   result.program = lowered;
   remove_marks(result.program);
   result.scopes_before = result.scopes_after = count_scopes(program);
@@ -52,9 +66,19 @@ Optimized optimize(const ir::Program& program, const Machine& machine) {
     result.reason = "its author pinned it";
     return result;
   }
-  Segmented segmented = optimize_segments(lowered, pins.tiles, machine, result.apart);
+  Segmented segmented;
+  const bool has_ended = without_defect("cutting into segments", result.defects, [&] {
+    const Budget budget(kStepsOfProgram);
+    const Judge judge{[&](const ir::Program& made) { return annotated(made, result.defects); }, prover};
+    segmented = optimize_segments(lowered, pins.tiles, machine, judge, result.apart, result.defects);
+    result.steps = budget.spent();
+  });
   if (!segmented.is_scheduled) {
-    if (!result.apart.empty()) {
+    if (!has_ended) {
+      result.reason = text_of(result.defects.back());
+    } else if (!segmented.reason.empty()) {
+      result.reason = segmented.reason;
+    } else if (!result.apart.empty()) {
       result.where = result.apart[0].where;
       result.reason = result.apart[0].reason;
     } else {
@@ -62,10 +86,9 @@ Optimized optimize(const ir::Program& program, const Machine& machine) {
     }
     return result;
   }
-  ir::verify_or_throw(segmented.program);
   result.is_scheduled = true;
   result.choices = std::move(segmented.choices);
-  result.program = pack_weights(stream_stores(segmented.program));
+  result.program = std::move(segmented.program);
   std::stable_sort(result.apart.begin(), result.apart.end(),
                    [](const Apart& a, const Apart& b) { return a.where.line < b.where.line; });
   result.scopes_after = count_scopes(result.program);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "imbrex/ir/program.h"
+#include "imbrex/optimize/defects.h"
 
 namespace imbrex::optimize {
 
@@ -15,7 +16,8 @@ struct Step {
   ir::Program program;
 };
 
-// Requires: a verified program. Guarantees: a verified program of the same meaning, bit for bit. Each step is added to `trace`.
-ir::Program as_written(const ir::Program& program, std::vector<Step>* trace = nullptr);
+// Requires: a verified program. Guarantees: a verified program of the same meaning, bit for bit: a pass that fails is left out,
+// and added to `defects`. Each step is added to `trace`.
+ir::Program as_written(const ir::Program& program, std::vector<Step>* trace = nullptr, Defects* defects = nullptr);
 
 }  // namespace imbrex::optimize

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <set>
 
 #include "imbrex/optimize/contractions.h"
+#include "imbrex/optimize/defects.h"
 #include "imbrex/optimize/memory.h"
 #include "imbrex/optimize/scope_writer.h"
 #include "imbrex/optimize/tile_sizes.h"
@@ -503,9 +505,15 @@ Machine host_machine() {
 std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,
                                                const Around& around) {
   try {
-    return Scheduler(original, std::move(dissolved), machine, around).run();
+    std::optional<Scheduled> result;
+    Defects defects;
+    if (without_defect("scheduling", defects, [&] { result = Scheduler(original, std::move(dissolved), machine, around).run(); }))
+      return std::move(*result);
+    return NotDissolved{{}, defects[0].happened, true};
   } catch (const NotWritable& e) {
     return NotDissolved{e.where, readable(e.reason)};
+  } catch (const GivenUp& e) {
+    return NotDissolved{{}, e.reason};
   }
 }
 
@@ -513,6 +521,8 @@ std::string decisions(const ir::Program& original, const Dissolved& dissolved, c
   try {
     return Scheduler(original, dissolved, machine, around).decisions();
   } catch (const NotWritable&) {
+    return "";
+  } catch (const GivenUp&) {
     return "";
   }
 }

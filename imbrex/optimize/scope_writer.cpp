@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "imbrex/optimize/budget.h"
+
 namespace imbrex::optimize {
 namespace {
 
@@ -19,17 +21,6 @@ std::optional<Op> row_operation(Reduction reduction) {
     case Reduction::min: return Op::row_min;
     default: return std::nullopt;
   }
-}
-
-// A value that does not vary along rows or columns, over so many of them.
-ir::ExprPtr spread(const ir::ExprPtr& value, const IndexExpr& rows, const IndexExpr& columns) {
-  if (value->op == Op::constant) return ir::make_constant(value->dtype, rows, columns, value->value);
-  const auto fits = [](const IndexExpr& from, const IndexExpr& to) { return ir::is_one(from) || ir::same(from, to); };
-  if (!fits(value->rows, rows) || !fits(value->columns, columns))
-    throw NotWritable{fmt::format("what would be rows [{}, {}] is stored as [{}, {}]", ir::to_text(value->rows),
-                                  ir::to_text(value->columns), ir::to_text(rows), ir::to_text(columns))};
-  const double least = value->dtype == DType::f32 ? -INFINITY : INT32_MIN;
-  return ir::make_binary(Op::max, value, ir::make_constant(value->dtype, rows, columns, least));
 }
 
 }  // namespace
@@ -202,9 +193,6 @@ void ScopeWriter::store(size_t i) {
   // A value that does not vary along the rows or columns it fills is spread over them.
   const ir::TileShape shape = ir::shape_of_slice(slice);
   if (!ir::same(value->rows, shape.rows) || !ir::same(value->columns, shape.columns)) {
-    if (value->dtype != DType::f32 && value->dtype != DType::int32)
-      throw NotWritable{fmt::format("{} is [{}, {}], stored as [{}, {}]", root.tensor, ir::to_text(value->rows),
-                                    ir::to_text(value->columns), ir::to_text(shape.rows), ir::to_text(shape.columns))};
     value = spread(value, shape.rows, shape.columns);
   }
   block_.push_back({ir::Store{root.tensor, std::move(slice), std::move(value)}, {}, -1});
@@ -218,6 +206,7 @@ void ScopeWriter::let(const std::string& name, TermId term, const IndexExpr& col
 
 // Arithmetic only: casts and loads are as cheap again as a tile that holds them.
 int ScopeWriter::operations(TermId id) const {
+  Budget::spend();
   const Term& term = terms_.at(id);
   int count = term.kind == Kind::operation && term.op != Op::cast;
   for (TermId arg : term.args) count += operations(arg);
@@ -225,6 +214,7 @@ int ScopeWriter::operations(TermId id) const {
 }
 
 int ScopeWriter::occurrences(TermId wanted, TermId in) const {
+  Budget::spend();
   if (in == kNoTerm) return 0;
   if (in == wanted) return 1;
   int count = 0;

@@ -34,8 +34,15 @@ bool stands_on(const ir::Program& program, const ir::Statement& statement, const
 
 class Segments {
  public:
-  Segments(const ir::Program& program, const std::vector<TilePin>& tiles, const Machine& machine, std::vector<Apart>& apart)
-      : program_(program), tiles_(tiles), machine_(machine), apart_(apart) {}
+  Segments(const ir::Program& program, const std::vector<TilePin>& tiles, const Machine& machine, const Judge& judge,
+           std::vector<Apart>& apart, Defects& defects)
+      : original_(program),
+        program_(program),
+        tiles_(tiles),
+        machine_(machine),
+        judge_(judge),
+        apart_(apart),
+        defects_(defects) {}
 
   Segmented run() {
     for (;;) {
@@ -51,7 +58,14 @@ class Segments {
           break;
         }
       }
-      if (settled) return assembled();
+      if (!settled) continue;
+      Segmented result = assembled();
+      if (!result.is_scheduled) return result;
+      const std::optional<std::string> refusal = why_refused(result.program);
+      if (!refusal) return result;
+      if (const auto own = judge_.prover(without_marks(original_)))
+        return {{}, false, fmt::format("it is not proven as its author wrote it: {}", *own), {}};
+      if (!marked_for_refusal(*refusal)) return {{}, false, text_of(defects_.back()), {}};
     }
   }
 
@@ -186,6 +200,39 @@ class Segments {
     return false;
   }
 
+  // ---- the proof of the whole
+  // ----------------------------------------------------------------------------------------------------------
+
+  std::optional<std::string> why_refused(ir::Program& made) const {
+    if (const auto findings = ir::verify(made); !findings.empty()) return findings[0].message;
+    made = judge_.finished(made);
+    return judge_.prover(made);
+  }
+
+  static ir::Program without_marks(ir::Program program) {
+    ir::for_each_statement(program.body, [](ir::Statement& statement) {
+      unmark(statement);
+      return true;
+    });
+    return program;
+  }
+
+  // A run whose schedule is refused, though as written it is not, is kept. Whether there is one; a defect in either case.
+  bool marked_for_refusal(const std::string& refusal) {
+    bool found = false;
+    for (const Run& run : runs_) {
+      const ir::Program part = program_of(run);
+      ir::Program made = std::get<Scheduled>(attempts_.at(ir::print(part))).program;
+      const std::optional<std::string> own = why_refused(made);
+      if (!own || judge_.prover(part)) continue;
+      found = true;
+      defects_.push_back({"proving what it made", *own, program_.where(body()[run[0]].origin)});
+      for (const size_t i : run) keep(i, text_of(defects_.back()));
+    }
+    if (!found) defects_.push_back({"proving what it made", refusal, {}});
+    return found;
+  }
+
   // ---- one run
   // ------------------------------------------------------------------------------------------------------------------
 
@@ -246,12 +293,12 @@ class Segments {
   size_t body_size() const { return program_.body.size(); }
 
   // Names that the rest of the program has for sure.
-  std::set<std::string> names_outside(const ir::Program& part) const {
+  std::set<std::string> names_outside(const ir::Program& part, const Run& run) const {
     std::set<std::string> names;
     for (const ir::Dim& dim : program_.dims) names.insert(dim.name);
     for (const ir::Tensor& tensor : program_.tensors) names.insert(tensor.name);
     for (const ir::Tensor& tensor : part.tensors) names.insert(tensor.name);
-    if (runs_.size() == 1 && runs_[0].size() == static_cast<size_t>(count_of_statements())) return names;
+    if (run.size() == static_cast<size_t>(count_of_statements())) return names;
     names.merge(names_declared_in(program_.body));
     names.merge(names_of_schedules());
     return names;
@@ -272,7 +319,21 @@ class Segments {
     const ir::Program part = program_of(run);
     const std::string text = ir::print(part);
     if (const auto known = attempts_.find(text); known != attempts_.end()) return known->second;
-    Attempt attempt = attempted(part, run);
+    Attempt attempt = NotDissolved{};
+    Defects failed;
+    without_defect("dissolving and scheduling", failed, [&] {
+      const Budget budget(kStepsOfSegment);
+      try {
+        attempt = attempted(part, run);
+      } catch (const GivenUp& given_up) {
+        attempt = NotDissolved{{}, given_up.reason};
+      }
+    });
+    if (!failed.empty()) attempt = NotDissolved{{}, failed[0].happened, true};
+    if (auto* refused = std::get_if<NotDissolved>(&attempt); refused && refused->is_defect) {
+      defects_.push_back({"dissolving and scheduling", refused->reason, refused->where});
+      refused->reason = text_of(defects_.back());
+    }
     attempts_.emplace(text, attempt);
     return attempt;
   }
@@ -288,10 +349,15 @@ class Segments {
         return NotDissolved{line_of_store(part, output.tensor),
                             fmt::format("it stores some elements of {} and leaves others between them", output.tensor)};
     }
-    auto result =
-        schedule_for_ranges(part, std::get<Dissolved>(dissolved), machine_, {names_outside(part), followed(tiles_, part), {}});
+    auto result = schedule_for_ranges(part, std::get<Dissolved>(dissolved), machine_,
+                                      {names_outside(part, run), followed(tiles_, part), {}});
     if (auto* refused = std::get_if<NotDissolved>(&result)) return std::move(*refused);
-    return std::move(std::get<Scheduled>(result));
+    const std::vector<Diagnostic> findings = ir::verify(std::get<Scheduled>(result).program);
+    if (findings.empty()) return std::move(std::get<Scheduled>(result));
+    const bool is_too_long =
+        std::all_of(findings.begin(), findings.end(), [](const Diagnostic& d) { return d.id == "expression-size"; });
+    if (is_too_long) return NotDissolved{{}, "written out, it would have longer expressions than a program may have", false};
+    return NotDissolved{{}, fmt::format("the program that it makes does not verify: {}", findings[0].message), true};
   }
 
   bool is_kernel_output(const std::string& tensor) const {
@@ -397,10 +463,13 @@ class Segments {
     return result;
   }
 
+  const ir::Program& original_;
   ir::Program program_;
   std::vector<TilePin> tiles_;
   Machine machine_;
+  const Judge& judge_;
   std::vector<Apart>& apart_;
+  Defects& defects_;
   BaseOfView bases_;
   std::vector<Uses> uses_;
   std::vector<Run> runs_;
@@ -410,8 +479,8 @@ class Segments {
 }  // namespace
 
 Segmented optimize_segments(const ir::Program& program, const std::vector<TilePin>& tiles, const Machine& machine,
-                            std::vector<Apart>& apart) {
-  return Segments(program, tiles, machine, apart).run();
+                            const Judge& judge, std::vector<Apart>& apart, Defects& defects) {
+  return Segments(program, tiles, machine, judge, apart, defects).run();
 }
 
 }  // namespace imbrex::optimize

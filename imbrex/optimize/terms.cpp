@@ -9,6 +9,8 @@
 #include <set>
 #include <tuple>
 
+#include "imbrex/optimize/budget.h"
+
 namespace imbrex::optimize {
 namespace {
 
@@ -63,6 +65,7 @@ std::string readable(const std::string& text) {
 }
 
 TermId Terms::intern(Term term) {
+  Budget::spend(1 + term.args.size() + term.indices.size() + term.limits.size());
   const std::string node = fmt::format("{}:{}:{}:{}:{}:{}:{}", static_cast<int>(term.kind), name_of(term.dtype), term.value,
                                        term.tensor, ir::name_of(term.op), ir::name_of(term.mode), term.modulus);
   std::string indices;
@@ -75,17 +78,23 @@ TermId Terms::intern(Term term) {
 
   std::string skeleton = node + ":" + (term.definition < 0 ? "" : definition(term.definition).digest), whole = skeleton + indices;
   int64_t nodes = 1;
+  int depth = 0;
   if (term.definition >= 0)
-    for (TermId part : definition(term.definition).body) nodes += this->nodes(part);
+    for (TermId part : definition(term.definition).body) {
+      nodes += this->nodes(part);
+      depth = std::max(depth, this->depth(part));
+    }
   for (TermId arg : term.args) {
     skeleton += "," + skeletons_[static_cast<size_t>(arg)];
     whole += "," + digests_[static_cast<size_t>(arg)];
     nodes += this->nodes(arg);
+    depth = std::max(depth, this->depth(arg));
   }
   terms_.push_back(std::move(term));
   skeletons_.push_back(digest(skeleton));
   digests_.push_back(digest(whole));
   nodes_.push_back(static_cast<int>(std::min<int64_t>(nodes, kManyNodes)));
+  depths_.push_back(depth + 1);
   return entry->second;
 }
 
@@ -93,6 +102,7 @@ TermId Terms::intern(Term term) {
 bool Terms::stands_before(TermId a, TermId b) const {
   std::set<std::pair<TermId, TermId>> seen;
   const std::function<int(TermId, TermId)> compare = [&](TermId x, TermId y) -> int {
+    Budget::spend();
     if (x == y || !seen.insert({x, y}).second) return 0;
     for (size_t i = 0; i < std::min(at(x).indices.size(), at(y).indices.size()); ++i)
       if (const int order = ir::to_text(at(x).indices[i]).compare(ir::to_text(at(y).indices[i]))) return order;
@@ -220,6 +230,23 @@ TermId Terms::substitute(TermId id, const Substitution& by) {
       result = term.kind == Kind::operation ? operation(term.op, term.dtype, term.args, term.mode) : intern(std::move(term));
     }
     return done[at_id] = result;
+  };
+  return walk(id);
+}
+
+TermId Terms::decided(TermId id, TermId as, size_t taken) {
+  const auto joined_limits = [&](const Term& term) { return joined(term.indices) + " in " + joined(term.limits); };
+  const std::string asked = joined_limits(at(as));
+  const int64_t modulus = at(as).modulus;
+  std::map<TermId, TermId> done;
+  const std::function<TermId(TermId)> walk = [&](TermId at_id) -> TermId {
+    if (const auto found = done.find(at_id); found != done.end()) return found->second;
+    Term term = at(at_id);
+    if (term.kind == Kind::choice && term.modulus == modulus && joined_limits(term) == asked)
+      return done[at_id] = walk(term.args.at(taken));
+    for (TermId& arg : term.args) arg = walk(arg);
+    return done[at_id] =
+               term.kind == Kind::operation ? operation(term.op, term.dtype, term.args, term.mode) : intern(std::move(term));
   };
   return walk(id);
 }

@@ -84,6 +84,8 @@ class Terms {
   TermId reference(int definition, std::vector<ir::IndexExpr> indices);
 
   TermId substitute(TermId term, const Substitution& by);
+  // With case number `taken` in the place of every choice that asks what the choice `as` does.
+  TermId decided(TermId term, TermId as, size_t taken);
   const Term& at(TermId id) const { return terms_.at(static_cast<size_t>(id)); }
   const Definition& definition(int id) const { return definitions_.at(static_cast<size_t>(id)); }
   // A name that depends on what is computed alone: "#" and six digits.
@@ -95,6 +97,9 @@ class Terms {
   // Nodes, definitions' included, with what is shared counted at every use. Saturates at kManyNodes.
   int nodes(TermId id) const { return nodes_.at(static_cast<size_t>(id)); }
   static constexpr int kManyNodes = 4000;
+  // Of nested terms, definitions' bodies included: recursion over terms goes as deep.
+  int depth(TermId id) const { return depths_.at(static_cast<size_t>(id)); }
+  static constexpr int kDeep = 500;
   // For people and tests.
   std::string text(TermId id) const;
 
@@ -105,7 +110,7 @@ class Terms {
 
   std::vector<Term> terms_;
   std::vector<std::string> skeletons_, digests_;
-  std::vector<int> nodes_;
+  std::vector<int> nodes_, depths_;
   std::map<std::string, TermId> by_key_;
   std::vector<Definition> definitions_;
   std::map<std::string, int> definition_by_key_;

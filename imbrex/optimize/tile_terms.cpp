@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+
+#include "imbrex/base/checked.h"
+#include "imbrex/optimize/budget.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -36,12 +40,17 @@ bool match_index(const IndexExpr& pattern, const IndexExpr& target, const std::s
       for (const std::string& open : unknown)
         if (mentions(other.atom, unsolved(open))) return false;
     const Linear value = linear(ir::sub(target, to_index(rest)), ranges);
+    const auto divided = [&](int64_t whole) {
+      return checked_mod(whole, factor) == 0 ? checked_floor_div(whole, factor) : std::nullopt;
+    };
     Linear quotient;
-    if (value.constant % factor != 0) return false;
-    quotient.constant = value.constant / factor;
+    const auto constant = divided(value.constant);
+    if (!constant) return false;
+    quotient.constant = *constant;
     for (const auto& [key, term] : value.parts) {
-      if (term.coefficient % factor != 0) return false;
-      quotient.parts[key] = {term.coefficient / factor, term.atom};
+      const auto coefficient = divided(term.coefficient);
+      if (!coefficient) return false;
+      quotient.parts[key] = {*coefficient, term.atom};
     }
     solved[name] = to_index(quotient);
     return true;
@@ -58,6 +67,7 @@ bool same_node(const Term& a, const Term& b) {
 
 bool match_terms(Terms& terms, TermId pattern_id, TermId target_id, const std::set<std::string>& unknown, Substitution& solved) {
   const Term &pattern = terms.at(pattern_id), &target = terms.at(target_id);
+  Budget::spend();
   if (terms.skeleton(pattern_id) != terms.skeleton(target_id) || !same_node(pattern, target)) return false;
   for (size_t i = 0; i < pattern.indices.size(); ++i)
     if (!match_index(pattern.indices[i], target.indices[i], unknown, solved, terms.ranges)) return false;
@@ -69,6 +79,16 @@ bool match_terms(Terms& terms, TermId pattern_id, TermId target_id, const std::s
 }
 
 }  // namespace
+
+ir::ExprPtr spread(const ir::ExprPtr& value, const IndexExpr& rows, const IndexExpr& columns) {
+  if (value->op == Op::constant) return ir::make_constant(value->dtype, rows, columns, value->value);
+  const auto fits = [](const IndexExpr& from, const IndexExpr& to) { return ir::is_one(from) || ir::same(from, to); };
+  if ((value->dtype != DType::f32 && value->dtype != DType::int32) || !fits(value->rows, rows) || !fits(value->columns, columns))
+    throw NotWritable{fmt::format("a value of {} [{}, {}] is wanted as [{}, {}]", name_of(value->dtype), text(value->rows),
+                                  text(value->columns), text(rows), text(columns))};
+  const double least = value->dtype == DType::f32 ? -INFINITY : INT32_MIN;
+  return ir::make_binary(Op::max, value, ir::make_constant(value->dtype, rows, columns, least));
+}
 
 std::optional<Substitution> match(Terms& terms, TermId pattern, TermId target, const std::set<std::string>& unknown) {
   Substitution solved;
@@ -123,6 +143,7 @@ std::optional<TileWriter::Found> TileWriter::find_known(TermId term) {
 }
 
 void TileWriter::for_each_unknown(TermId term, const std::function<bool(TermId)>& visit) {
+  Budget::spend();
   if (is_known(term) || !visit(term)) return;
   const std::vector<TermId> args = terms_.at(term).args;
   for (TermId arg : args) for_each_unknown(arg, visit);
@@ -140,6 +161,18 @@ ir::ExprPtr TileWriter::write_read(const std::string& tensor, DType dtype, const
   }
   if (!input || over_columns < 2) return write_access(tensor, dtype, at, columns);
   return write_access(around_.flat(*input), dtype, {simplify(place, terms_.ranges)}, columns);
+}
+
+// A column of rows and a row of columns meet in no operation: the column is spread over the columns first.
+void TileWriter::spread_to_one_shape(std::vector<ir::ExprPtr>& args) {
+  const auto wide =
+      std::find_if(args.begin(), args.end(), [](const ir::ExprPtr& e) { return !ir::is_one(e->columns) && ir::is_one(e->rows); });
+  const bool has_whole =
+      std::any_of(args.begin(), args.end(), [](const ir::ExprPtr& e) { return !ir::is_one(e->columns) && !ir::is_one(e->rows); });
+  if (wide == args.end() || has_whole) return;
+  const IndexExpr columns = (*wide)->columns;
+  for (ir::ExprPtr& e : args)
+    if (!ir::is_one(e->rows) && ir::is_one(e->columns)) e = spread(e, e->rows, columns);
 }
 
 // One slice, and even or odd columns of it where the columns go in steps of two.
@@ -175,6 +208,8 @@ ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, con
       begin = simplify(ir::sub(begin, ir::constant(is_odd ? 1 : 0)), terms_.ranges);
       size = simplify(ir::mul(ir::constant(2), columns), terms_.ranges);
     }
+    if (mentions(begin, kRowName) || mentions(begin, kColumnName))
+      throw NotWritable{fmt::format("{} is read at column {}", tensor, text(at[d]))};
     slice.push_back({ir::Axis::Kind::range, begin, size, {}});
   }
   // A column of rows, [t, 1]: one more axis stays, as a range of one.
@@ -225,14 +260,19 @@ ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
       const auto column = sum.parts.find(kColumnName);
       if (column != sum.parts.end() && column->second.coefficient == 1 && !mentions(term.indices[0], kRowName)) {
         sum.parts.erase(column);
-        return ir::make_iota(columns, to_index(sum));
+        const IndexExpr begin = to_index(sum);
+        if (mentions(begin, kColumnName))
+          throw NotWritable{fmt::format("a value is computed from the index {}", text(term.indices[0]))};
+        return ir::make_iota(columns, begin);
       }
-      if (mentions(term.indices[0], kRowName) || mentions(term.indices[0], kColumnName)) throw NotWritable{"an index as a value"};
+      if (mentions(term.indices[0], kRowName) || mentions(term.indices[0], kColumnName))
+        throw NotWritable{fmt::format("a value is computed from the index {}", text(term.indices[0]))};
       return ir::make_index(term.indices[0]);
     }
     case Kind::operation: {
       std::vector<ir::ExprPtr> args;
       for (TermId arg : term.args) args.push_back(write(arg, columns));
+      spread_to_one_shape(args);
       if (term.op == Op::cast) return ir::make_cast(args[0], term.dtype, term.mode);
       if (term.op == Op::select) return ir::make_select(args[0], args[1], args[2]);
       return args.size() == 1 ? ir::make_unary(term.op, args[0]) : ir::make_binary(term.op, args[0], args[1]);

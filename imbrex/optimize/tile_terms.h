@@ -20,6 +20,9 @@ inline const std::string kRowName = ".row", kColumnName = ".col";
 // Solves pattern == target for the names in `unknown`; the values are over the target's names.
 std::optional<Substitution> match(Terms& terms, TermId pattern, TermId target, const std::set<std::string>& unknown);
 
+// A value that does not vary along rows or columns, over so many of them. Throws NotWritable.
+ir::ExprPtr spread(const ir::ExprPtr& value, const ir::IndexExpr& rows, const ir::IndexExpr& columns);
+
 // A value that exists already: a tensor in memory, or a tile variable of the scope.
 struct Known {
   TermId pattern = kNoTerm;  // a tensor: over .i0, .i1, ...; a tile: over .row, .col
@@ -78,6 +81,7 @@ class TileWriter {
                          const ir::IndexExpr& columns);
   ir::ExprPtr write_access(const std::string& tensor, DType dtype, const std::vector<ir::IndexExpr>& at,
                            const ir::IndexExpr& columns);
+  void spread_to_one_shape(std::vector<ir::ExprPtr>& args);
   ir::ExprPtr write_known(const Found& found, const ir::IndexExpr& columns);
 
   Terms& terms_;

@@ -95,7 +95,11 @@ TermId Values::evaluate_concat(const ir::ExprPtr& e) {
     const IndexExpr row = by_rows ? ir::sub(ir::named(kTileRow), limits.back()) : ir::named(kTileRow);
     const IndexExpr column = by_rows ? ir::named(kTileColumn) : ir::sub(ir::named(kTileColumn), limits.back());
     cases.push_back(moved(part, row, column, e));
-    limits.push_back(ir::add(limits.back(), by_rows ? part->rows : part->columns));
+    // A part of a negative extent is empty.
+    const IndexExpr& extent = by_rows ? part->rows : part->columns;
+    const Range range = range_of(extent, terms_.ranges);
+    const bool is_sure = range.least && *range.least >= 0;
+    limits.push_back(ir::add(limits.back(), is_sure ? extent : ir::max(extent, ir::constant(0))));
   }
   return terms_.intervals(ir::named(by_rows ? kTileRow : kTileColumn), std::move(limits), std::move(cases));
 }

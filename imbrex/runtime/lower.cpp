@@ -29,15 +29,35 @@ Lowered lower(const ir::Program& program, const LowerOptions& options) {
     proof = require_accepted(program, options.cache);
   else
     require_accepted_unproven(program);
-  const auto as_written = [&](std::string reason, SourceLine where = {}) {
-    return Lowered{optimize::as_written(program), false, std::move(reason), std::move(where), {}, proof};
+  const auto as_written = [&](std::string reason) {
+    optimize::Defects defects;
+    ir::Program lowered = optimize::as_written(program, nullptr, &defects);
+    return Lowered{std::move(lowered), false, std::move(reason), {}, {}, proof, {}, std::move(defects)};
   };
   if (!options.optimize) return as_written("optimizing was not asked for");
   if (options.taps) return as_written("its taps show the tiles that its author wrote");
-  optimize::Optimized optimized = optimize::optimize(program);
-  if (!optimized.is_scheduled) return as_written(std::move(optimized.reason), std::move(optimized.where));
-  if (std::string reason = refusal_of_code(optimized.program); !reason.empty()) return as_written(std::move(reason));
-  Lowered lowered{std::move(optimized.program), true, {}, {}, {}, proof};
+  Proof optimized_proof;
+  const auto prover = [&](const ir::Program& made) -> std::optional<std::string> {
+    try {
+      optimized_proof = require_accepted(made, options.cache);
+      return std::nullopt;
+    } catch (const UserError& refused) {
+      return refused.diagnostics().at(0).message;
+    }
+  };
+  optimize::Optimized optimized = optimize::optimize(program, optimize::host_machine(), prover);
+  const bool is_optimized = optimized.is_scheduled;
+  if (is_optimized)
+    if (std::string reason = refusal_of_code(optimized.program); !reason.empty()) return as_written(std::move(reason));
+  Lowered lowered{std::move(optimized.program),
+                  is_optimized,
+                  std::move(optimized.reason),
+                  std::move(optimized.where),
+                  {},
+                  proof,
+                  is_optimized ? optimized_proof : Proof{},
+                  std::move(optimized.defects)};
+  if (!is_optimized) return lowered;
   for (const optimize::Apart& apart : optimized.apart)
     if (apart.kind == optimize::Apart::Kind::kept)
       lowered.kept.push_back({apart.where, fmt::format("{} stays as written: {}", apart.what, apart.reason)});

@@ -1,10 +1,12 @@
-// From what an author wrote to what code is generated from: verified, then optimized where that is possible.
+// From what an author wrote to what code is generated from: verified and proven, then optimized where that is possible, and
+// verified and proven again.
 #pragma once
 
 #include <string>
 
 #include "imbrex/base/error.h"
 #include "imbrex/ir/program.h"
+#include "imbrex/optimize/defects.h"
 #include "imbrex/runtime/accept.h"
 
 namespace imbrex::runtime {
@@ -24,6 +26,8 @@ struct Lowered {
   SourceLine where;
   std::vector<Diagnostic::Note> kept;  // what stays as its author wrote it where the rest is optimized, and why
   Proof proof;                         // of what the author wrote; none if it was not asked for
+  Proof optimized_proof;               // of what the optimizer made of it: always, where it is used
+  optimize::Defects defects;           // of the optimizer, which the author's loops stand in for
 };
 
 // UserError where the program is not accepted (accept.h).

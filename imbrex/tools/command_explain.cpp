@@ -226,6 +226,12 @@ std::map<std::string, double> measured_scopes(const Subject& subject, const std:
   return best;
 }
 
+void print_defects(const optimize::Defects& defects) {
+  if (!defects.empty()) fmt::print("\nDefects of Imbrex, please report them: the loops of the author stand in\n");
+  for (const optimize::Defect& defect : defects)
+    fmt::print("  {}{}\n    {}\n", defect.pass, in_parentheses(defect.where), defect.happened);
+}
+
 int explain(const ExplainOptions& options) {
   const Subject subject = subject_of(options.subject);
   if (options.unproven)
@@ -240,12 +246,14 @@ int explain(const ExplainOptions& options) {
   if (!result.is_scheduled) {
     fmt::print("{} keeps its author's loops: {}{}\n", subject.program.name, result.reason, in_parentheses(result.where));
     if (result.apart.size() > 1) print_apart(result.apart);
+    print_defects(result.defects);
   } else {
     fmt::print("{}: {} became {}\n", subject.program.name, counted(result.scopes_before, "scope"), result.scopes_after);
     print_scopes("Scopes that the author wrote", subject.program);
     print_scopes("Scopes of the optimized program", result.program);
     print_became(subject.program, result.program, result.dropped);
     print_apart(result.apart);
+    print_defects(result.defects);
     print_choices(result.choices);
     print_dropped(result.dropped, dims);
   }

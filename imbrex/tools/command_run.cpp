@@ -199,8 +199,9 @@ class Run {
   // Beside what the machine can do at best, and the loops as they are written.
   void time(const runtime::CompiledKernel& kernel, const HostOptions& host, runtime::Executor& executor) {
     const bool is_optimized = kernel.lowered().is_optimized;
-    if (is_optimized) describe_fusion(kernel.lowered().program);
+    if (is_optimized) describe_fusion(kernel.lowered());
     if (!is_optimized && !options_.as_written) report_.unfused_because = kernel.lowered().reason;
+    report_.defects = kernel.lowered().defects;
     std::optional<KernelRunner> as_written;
     if (is_optimized)
       as_written.emplace(compiled(subject_.program, host.isa, false), dims_, inputs_, outputs_, executor, host.threads);
@@ -223,8 +224,8 @@ class Run {
     report_.stream_seconds = seconds_of("stream");
   }
 
-  // Proves what the optimizer made, too: its output is checked, not trusted.
-  void describe_fusion(const ir::Program& optimized) {
+  void describe_fusion(const runtime::Lowered& lowered) {
+    const ir::Program& optimized = lowered.program;
     Fusion& fusion = report_.fusion.emplace();
     fusion.scopes_before = scopes_in(subject_.program);
     fusion.scopes_after = scopes_in(optimized);
@@ -232,14 +233,7 @@ class Run {
     for (Fusion::Temporary& tensor : temporaries_of(subject_.program))
       if (std::none_of(fusion.kept.begin(), fusion.kept.end(), [&](const auto& kept) { return kept.tensor == tensor.tensor; }))
         fusion.dropped.push_back(std::move(tensor));
-    if (options_.unproven) return;
-    progress_.say("proving the optimized kernel");
-    const auto begin = std::chrono::steady_clock::now();
-    const prove::Report proof = prove::prove(optimized);
-    fusion.milliseconds = 1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    if (!proof.proven) throw InternalError("the optimized kernel is not proven: " + proof.text());
-    for (const prove::Check& check : proof.checks)
-      if (check.name != "capacity" && check.name != "accesses") fusion.checks.push_back(check.name);
+    fusion.proof = lowered.optimized_proof;
   }
 
   // Once each, however often they are created; those whose size a loop decides are left out.

@@ -56,13 +56,16 @@ void print_stages(const FrontReport& front) {
              100 * front.unquantized_q, 100 * front.unquantized_kv, front.unquantized_tokens);
 }
 
+// What a verdict says of a program, by the names of the prover's checks.
+const std::vector<std::string> kProven = {"bounds", "coverage", "initialisation", "independence", "overwriting"};
+
 std::string proof_text(const RunReport& report) {
   if (!report.proof) return "NONE: --unproven skipped it; this kernel may race, lose rows or leave its tensors";
   std::string text = fmt::format("for {}, {:.1f} ms{}", report.proven_sizes, 1e3 * report.proof->seconds,
                                  report.proof->from_cache ? " cached" : "");
   if (report.fusion)
-    text +=
-        fmt::format("; again as optimized, {:.1f} ms: {}", report.fusion->milliseconds, fmt::join(report.fusion->checks, ", "));
+    text += fmt::format("; again as optimized, {:.1f} ms{}: {}", 1e3 * report.fusion->proof.seconds,
+                        report.fusion->proof.from_cache ? " cached" : "", fmt::join(kProven, ", "));
   return text;
 }
 
@@ -148,6 +151,8 @@ void print_screen(const RunReport& report, bool verbose) {
   fmt::print("proved    {}\n", proof_text(report));
   if (report.fusion) fmt::print("fused     {}\n", fusion_text(*report.fusion));
   if (!report.unfused_because.empty()) fmt::print("fused     nothing, runs as written: {}\n", report.unfused_because);
+  if (verbose)
+    for (const optimize::Defect& defect : report.defects) fmt::print("defect    {}\n", optimize::text_of(defect));
   print_times(report);
 }
 
@@ -194,10 +199,13 @@ std::string json_of(const RunReport& report) {
                     {"scopes_after", report.fusion->scopes_after},
                     {"tensors_gone", bytes_by_name(report.fusion->dropped)},
                     {"tensors_kept", bytes_by_name(report.fusion->kept)},
-                    {"proof_ms", report.fusion->milliseconds},
-                    {"checks", report.fusion->checks}};
+                    {"proof_ms", 1e3 * report.fusion->proof.seconds},
+                    {"proof_cached", report.fusion->proof.from_cache},
+                    {"checks", kProven}};
   }
   if (!report.unfused_because.empty()) out["unfused_because"] = report.unfused_because;
+  out["optimizer_defects"] = json::array();
+  for (const optimize::Defect& defect : report.defects) out["optimizer_defects"].push_back(optimize::text_of(defect));
   if (!report.as_written_seconds.empty()) out["as_written_ms"] = 1e3 * median(report.as_written_seconds);
   if (limit_of(report) > 0) out["limit_ms"] = 1e3 * limit_of(report);
   if (report.compile_cold_seconds) out["compile_cold_s"] = *report.compile_cold_seconds;

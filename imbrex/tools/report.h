@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "imbrex/optimize/defects.h"
 #include "imbrex/runtime/accept.h"
 #include "imbrex/tools/front_check.h"
 
@@ -20,8 +21,7 @@ struct Fusion {
     int64_t bytes = 0;  // at this run's dimensions
   };
   std::vector<Temporary> dropped, kept;  // of the author that no longer exist; those of the optimized kernel
-  std::vector<std::string> checks;       // what was proven of the optimized program, by name
-  double milliseconds = 0;               // of that proof
+  runtime::Proof proof;                  // of the optimized program
 };
 
 struct RunReport {
@@ -40,6 +40,7 @@ struct RunReport {
   std::string proven_sizes;             // "every T >= 1"
   std::optional<Fusion> fusion;         // of a kernel that ran optimized
   std::string unfused_because;          // otherwise, where the optimizer was asked
+  optimize::Defects defects;            // of the optimizer
   std::optional<double> compile_cold_seconds, compile_cached_seconds;
   std::vector<double> seconds;                                           // of each timed run
   std::vector<double> as_written_seconds, peak_seconds, stream_seconds;  // in the same rounds; empty: not measured

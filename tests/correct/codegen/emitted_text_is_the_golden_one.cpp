@@ -7,6 +7,7 @@
 #include "imbrex/codegen/generate.h"
 #include "imbrex/kernels/registry.h"
 #include "imbrex/optimize/optimize.h"
+#include "support/optimized.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -20,7 +21,7 @@ constexpr Kept kKept[] = {{"nn/rms_norm", "", "rms_norm.cpp"},
 
 std::string emitted(const Kept& kept) {
   const ir::Program program = kernels::build(kept.kernel, "", kept.preset, {}).program;
-  return generate(optimize::optimize(program).program, {target::Isa::avx512, false}).source;
+  return generate(test::optimized(program).program, {target::Isa::avx512, false}).source;
 }
 
 TEST(Golden, text_is_as_it_was) {

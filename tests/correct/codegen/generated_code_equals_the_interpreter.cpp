@@ -68,6 +68,37 @@ constexpr Case kCases[] = {
     sum = row_sum_acc(sum, x[:, d])
   }
   s[:, :] = sqrt(sum))"},
+    {"zeros_that_start_a_sum", R"(
+  input x: f32[N, 16]
+  output s: f32[N, 1]
+  output r: f32[1, 16]
+  let sum = full(f32, [N, 1], -0.0)
+  range k in tiles(N - 4, 4) { sum = row_sum_acc(sum, x[:, k] * 0.0) }
+  s[:, :] = sum
+  let down = full(f32, [1, 16], -0.0)
+  range n in tiles(N - 4, 4) { down = col_sum_acc(down, x[n, :] * -0.0) }
+  r[:, :] = down)"},
+    {"reductions_of_nothing", R"(
+  input x: f32[N, 8]
+  input i: int32[N, 8]
+  output f: f32[N, 4]
+  output g: int32[N, 3]
+  output h: f32[3, 8]
+  output d: f32[N, N]
+  let few = x[:, 0 +: max(min(N - 4, 8), 0)]
+  f[:, 0 +: 1] = row_sum(few)
+  f[:, 1 +: 1] = row_max(few)
+  f[:, 2 +: 1] = row_min(few)
+  f[:, 3 +: 1] = row_sum(few * -1.0) * -1.0
+  g[:, 0 +: 1] = row_sum(i[:, 0 +: max(min(N - 4, 8), 0)])
+  g[:, 1 +: 1] = row_max(i[:, 0 +: max(min(N - 4, 8), 0)])
+  g[:, 2 +: 1] = row_min(i[:, 0 +: max(min(N - 4, 8), 0)])
+  h[0 +: 1, :] = col_sum(x[0 +: max(N - 4, 0), :])
+  h[1 +: 1, :] = col_max(x[0 +: max(N - 4, 0), :])
+  h[2 +: 1, :] = col_min(x[0 +: max(N - 4, 0), :])
+  let start = matmul(x[:, 0 +: 2] * -0.0, x[:, 2 +: 2], transpose_b)
+  start = matmul_acc(start, few, few, transpose_b)
+  d[:, :] = start)"},
     {"column_sums", R"(
   input x: f32[N, M]
   output s: f32[1, M]
@@ -292,6 +323,28 @@ TEST(GeneratedCode, equals_the_interpreter) {
       }
     }
   }
+}
+
+// Seen as one row, rows must lie one behind the other: every tensor that is seen so is asked.
+TEST(GeneratedCode, asks_for_dense_rows_where_a_view_needs_them) {
+  const ir::Program program = ir::parse(R"(imbrex 1
+kernel "flat" {
+  dim N
+  input x: f32[N, 24]
+  input z: f32[N, 24]
+  output y: f32[N, 24]
+  view u = x: [24 * N]
+  view v = z: [24 * N]
+  view w = y: [24 * N]
+  range t in tiles(24 * N, 10) { w[t] = u[t] * 2.0 + v[t] }
+}
+)",
+                                        "flat.tile");
+  const GeneratedCode code(std::span(&program, 1), target::Isa::scalar);
+  ASSERT_EQ(code.error(), "");
+  const Tensors inputs{{"x", random_array(DType::f32, {5, 24})}, {"z", random_array(DType::f32, {5, 24})}};
+  EXPECT_EQ(difference_from_interpreter(program, code.kernel(program), {{"N", 5}}, inputs, 2, 0), std::nullopt);
+  EXPECT_GT(run_generated(program, code.kernel(program), {{"N", 5}}, inputs, 2, 3).failed_assumption, 0);
 }
 
 }  // namespace

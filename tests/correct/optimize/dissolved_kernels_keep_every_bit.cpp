@@ -13,7 +13,7 @@ TEST(DissolvedKernels, OfTheLibraryKeepEveryBit) {
     if (!entry.name.starts_with("nn/")) continue;
     for (const std::string& variant : entry.variants) {
       const kernels::Built built = kernels::build(entry.name, variant, "", {});
-      const Optimized after = optimize(built.program);
+      const Optimized after = test::optimized(built.program);
       expect_round_trip(after.program);
       if (!after.is_scheduled) {
         EXPECT_FALSE(after.reason.empty()) << entry.name;
@@ -45,7 +45,7 @@ TEST(DissolvedKernels, AtRandomKeepEveryBit) {
     limits.depth = 1 + static_cast<int>(seed / 3 % 4);
     const test::RandomCase random = test::random_case(seed, limits);
     dissolved += std::holds_alternative<Dissolved>(dissolve(as_written(random.program)));
-    const Optimized after = optimize(random.program);
+    const Optimized after = test::optimized(random.program);
     if (!after.is_scheduled) {
       EXPECT_FALSE(after.reason.empty());
       continue;

@@ -17,7 +17,7 @@ std::map<std::string, ScopeCost> costs(const ir::Program& program, int64_t T) {
 }
 
 TEST(Estimates, CountWhatTheFrontDoes) {
-  const ir::Program front = optimize(kernels::build("deepseek_v4/qkv_proj_rope", "plain", "flash", {}).program).program;
+  const ir::Program front = test::optimized(kernels::build("deepseek_v4/qkv_proj_rope", "plain", "flash", {}).program).program;
   const auto at_128 = costs(front, 128);
   // Multiply-adds of the contract, exactly: T * D * Q, T * D * 512, T * Q * H * 512.
   EXPECT_EQ(at_128.at("qr_proj").work.bf16, 128.0 * 4096 * 1024);
@@ -69,7 +69,7 @@ TEST(Estimates, AnotherMachineMayChooseAnotherOrderOfTasks) {
       if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) return loop->variable.substr(0, 1);
     return std::string();
   };
-  const Optimized rows_pass = optimize(program), panels_pass = optimize(program, slow);
+  const Optimized rows_pass = test::optimized(program), panels_pass = test::optimized(program, slow);
   EXPECT_EQ(outermost(rows_pass), "t") << ir::print(rows_pass.program);
   EXPECT_EQ(outermost(panels_pass), "n") << ir::print(panels_pass.program);
   expect_same_bits(program, panels_pass.program);
@@ -79,7 +79,7 @@ TEST(Estimates, AnotherMachineMayChooseOtherTiles) {
   const ir::Program program = kernels::build("nn/matmul", "tiled", "demo", {{"columns", 1024}}).program;
   target::Rates many = zen4();
   many.cores = 8;
-  const Optimized two = optimize(program), eight = optimize(program, many);
+  const Optimized two = test::optimized(program), eight = test::optimized(program, many);
   EXPECT_NE(ir::print(two.program), ir::print(eight.program));
   expect_same_bits(program, eight.program);
 }

@@ -13,6 +13,7 @@
 #include "imbrex/prove/prove.h"
 #include "imbrex/tools/subject.h"
 #include "imbrex/tools/synthetic.h"
+#include "support/optimized.h"
 
 namespace imbrex::optimize {
 

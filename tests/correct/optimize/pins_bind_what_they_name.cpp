@@ -40,7 +40,7 @@ struct Scopes {
 };
 
 Optimized expect_sound(const ir::Program& program) {
-  Optimized after = optimize(program);
+  Optimized after = test::optimized(program);
   expect_same_bits(program, after.program);
   expect_round_trip(after.program);
   expect_proven(after.program);
@@ -235,7 +235,7 @@ kernel "k" {} {{
                                           "k.tile");
     ir::verify_or_throw(program);
     try {
-      optimize(program);
+      test::optimized(program);
     } catch (const UserError& error) {
       const Diagnostic& diagnostic = error.diagnostics().at(0);
       EXPECT_EQ(diagnostic.id, "unknown-annotation");

@@ -32,7 +32,7 @@ int64_t border_of(const ir::If& plans) { return *ir::constant_value(plans.condit
 
 TEST(Plans, AreTwoWhereTheModelSaysSo) {
   const ir::Program program = three_heads();
-  const Optimized after = optimize(program);
+  const Optimized after = test::optimized(program);
   ASSERT_TRUE(after.is_scheduled) << after.reason;
   const ir::If* plans = plans_of(after.program);
   ASSERT_NE(plans, nullptr) << ir::print(after.program);
@@ -52,7 +52,7 @@ TEST(Plans, AreTwoWhereTheModelSaysSo) {
 }
 
 TEST(Plans, EachBranchIsNeededToCoverEverySize) {
-  ir::Program program = optimize(three_heads()).program;
+  ir::Program program = test::optimized(three_heads()).program;
   for (const bool first : {true, false}) {
     ir::Program broken = program;
     for (ir::Statement& statement : broken.body)
@@ -63,7 +63,7 @@ TEST(Plans, EachBranchIsNeededToCoverEverySize) {
 
 TEST(Plans, AreOneWhereOneIsEnough) {
   for (const char* preset : {"demo", "flash", "pro"}) {
-    const Optimized after = optimize(kernels::build("deepseek_v4/qkv_proj_rope", "plain", preset, {}).program);
+    const Optimized after = test::optimized(kernels::build("deepseek_v4/qkv_proj_rope", "plain", preset, {}).program);
     EXPECT_EQ(plans_of(after.program), nullptr) << preset;
   }
 }
@@ -72,10 +72,10 @@ TEST(Plans, FollowFromTheMachineAlone) {
   // One core is never idle: its program needs no second plan.
   Machine one = target::default_rates();
   one.cores = 1;
-  const Optimized after = optimize(three_heads(), one);
+  const Optimized after = test::optimized(three_heads(), one);
   EXPECT_EQ(plans_of(after.program), nullptr) << ir::print(after.program);
   expect_same_bits(three_heads(), after.program);
-  EXPECT_EQ(ir::print(optimize(three_heads()).program), ir::print(optimize(three_heads()).program));
+  EXPECT_EQ(ir::print(test::optimized(three_heads()).program), ir::print(test::optimized(three_heads()).program));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ namespace imbrex::optimize {
 namespace {
 
 Optimized expect_sound(const ir::Program& program) {
-  Optimized after = optimize(program);
+  Optimized after = test::optimized(program);
   EXPECT_TRUE(after.is_scheduled) << after.reason;
   expect_same_bits(program, after.program);
   expect_round_trip(after.program);

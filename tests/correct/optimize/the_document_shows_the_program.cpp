@@ -16,7 +16,7 @@ TEST(TheDocument, ShowsTheOptimizedFront) {
   const size_t from = document.find(begin) + begin.size(), to = document.find(end, from);
   ASSERT_NE(to, std::string::npos);
   const std::string program =
-      ir::print(optimize(kernels::build("deepseek_v4/qkv_proj_rope", "plain", "demo", {}).program).program);
+      ir::print(test::optimized(kernels::build("deepseek_v4/qkv_proj_rope", "plain", "demo", {}).program).program);
   if (std::getenv("IMBREX_UPDATE_GOLDEN"))
     std::ofstream(path) << document.substr(0, from) + program + document.substr(to);
   else

@@ -7,7 +7,7 @@ namespace {
 constexpr const char* kFront = "deepseek_v4/qkv_proj_rope";
 
 Optimized optimized(const std::string& variant, const std::string& preset, const kernels::Options& options) {
-  return optimize(kernels::build(kFront, variant, preset, options).program);
+  return test::optimized(kernels::build(kFront, variant, preset, options).program);
 }
 
 void expect_one_program(const std::string& preset, const kernels::Options& options) {
@@ -43,7 +43,7 @@ TEST(ThreeVariants, NoElephantIsLeft) {
 // T in steps of the tiles, beside them, and beyond.
 TEST(ThreeVariants, TheOptimizedProgramHasTheInputsBits) {
   const kernels::Built built = kernels::build(kFront, "fused", "demo", {});
-  const ir::Program after = optimize(built.program).program;
+  const ir::Program after = test::optimized(built.program).program;
   expect_round_trip(after);
   for (int64_t T : {1, 2, 3, 7, 8, 15, 16, 17, 31, 64, 65}) {
     const auto inputs = tools::synthetic_layer(tools::shapes_of(built.program, {{"T", T}}, {ir::Role::input}), 7);

@@ -14,7 +14,7 @@ constexpr const char* kHead = R"(
 )";
 
 Optimized expect_sound(const ir::Program& program) {
-  Optimized after = optimize(program);
+  Optimized after = test::optimized(program);
   expect_same_bits(program, after.program);
   expect_round_trip(after.program);
   expect_proven(after.program);

@@ -7,6 +7,7 @@
 #include "imbrex/kernels/registry.h"
 #include "imbrex/optimize/optimize.h"
 #include "imbrex/prove/prove.h"
+#include "support/optimized.h"
 
 namespace imbrex::prove {
 namespace {
@@ -55,7 +56,7 @@ TEST(TheLibrary, IsProvenForEveryTarget) {
 TEST(TheLibrary, IsProvenAfterItIsOptimized) {
   int proofs = 0;
   for (const Kernel& kernel : kernels_of_the_library()) {
-    expect_proven(kernel.name + ", optimized", optimize::optimize(kernel.program).program, "host");
+    expect_proven(kernel.name + ", optimized", test::optimized(kernel.program).program, "host");
     ++proofs;
   }
   std::cout << proofs << " proofs of optimized kernels, none refused\n";

@@ -8,6 +8,7 @@
 #include "imbrex/optimize/pipeline.h"
 #include "random/random_kernel.h"
 #include "support/generated_code.h"
+#include "support/optimized.h"
 
 namespace imbrex::test {
 namespace {
@@ -40,7 +41,7 @@ Lowered lowered(uint64_t seed) {
   result.program = result.original.program;
   if (seed % 8 == 7) {
     result.how = "optimized";
-    result.program = optimize::optimize(result.original.program).program;
+    result.program = optimized(result.original.program).program;
   } else if (seed % 2 == 1 || seed % 8 == 0) {
     result.how = "as written";
     result.program = optimize::as_written(result.original.program);

@@ -1,0 +1,20 @@
+// The optimizer as every test calls it: where it fails, the author's loops stand in and nobody else would notice.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "imbrex/ir/print.h"
+#include "imbrex/optimize/optimize.h"
+
+namespace imbrex::test {
+
+inline optimize::Optimized optimized(const ir::Program& program, const optimize::Machine& machine = optimize::host_machine()) {
+  optimize::Optimized result = optimize::optimize(program, machine);
+  for (const optimize::Defect& defect : result.defects)
+    ADD_FAILURE() << optimize::text_of(defect) << "\n"
+                  << defect.where.file << ":" << defect.where.line << "\n"
+                  << ir::print(program);
+  return result;
+}
+
+}  // namespace imbrex::test
