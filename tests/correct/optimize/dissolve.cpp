@@ -97,6 +97,24 @@ TEST(Dissolve, RefusesCarriedValues) {
                  "y is read where another iteration of h stores it");
 }
 
+// A part ends before its end: columns up to and including it are of two parts, columns before it of one.
+TEST(Dissolve, PartsEndBeforeTheirEnd) {
+  const auto columns = [](const char* begin, const char* count) {
+    return with(fmt::format(
+        "let s = concat_columns(x[:, 0 +: 16] * 2.0, x[:, 16 +: 16])\ny[:, :] = x[:, :]\ny[:, 0 +: {1}] = columns(s, {0}, {1})\n",
+        begin, count));
+  };
+  for (const auto& [begin, count] : {std::pair{"0", "16"}, {"0", "17"}, {"15", "2"}, {"16", "16"}, {"15", "1"}, {"16", "1"}}) {
+    expect_same_bits(columns(begin, count), test::optimized(columns(begin, count)).program);
+    const auto rows =
+        with(fmt::format("create s: f32[33, 32]\ns[0 +: 16, :] = x[0 +: 1, :] * full(f32, [16, 32], 2.0)\n"
+                         "s[16 +: 17, :] = x[0 +: 1, :] + full(f32, [17, 32], 1.0)\n"
+                         "y[:, :] = x[:, :] * row_sum(s[{0} +: {1}, 3] * full(f32, [1, {1}], 1.0))\n",
+                         begin, count));
+    expect_same_bits(rows, test::optimized(rows).program);
+  }
+}
+
 TEST(Dissolve, RefusesASumThatContinuesFromElsewhere) {
   expect_refused("let s = row_sum(x[:, 0 +: 16])\ns = row_sum_acc(s, x[:, 16 +: 16])\ny[:, :] = x[:, :] * s\n",
                  "a row_sum_acc continues a value that is not zero");

@@ -197,6 +197,36 @@ TEST(UnchunkLoops, KeepsALoopWhoseReductionIsPerChunk) {
   range d in tiles(40, 8) { y[:, d] = x[:, d] + cast(int32(d.index), f32, rint) })");
 }
 
+// Each of them goes over the same elements in every iteration, not over the loop's chunk of them. The twins do.
+TEST(UnchunkLoops, KeepsALoopWhoseReductionIsOfTheSameElementsAgain) {
+  const auto sum = [](const char* columns) {
+    return std::string(
+               "parallel t in tiles(T, 8) { let s = full(f32, [t.size, 1], 0.0)\n range d in tiles(40, 8) { s = row_sum_acc(s, "
+               "x[t, ") +
+           columns + "] ) }\n y[t, 0 +: 1] = s }\n";
+  };
+  expect_untouched(sum("0 +: 8"));
+  expect_straight(sum("d"));
+  const auto down = [](const char* rows) {
+    return std::string("let s = full(f32, [1, 40], 0.0)\nrange t in tiles(T, 8) { s = col_sum_acc(s, x[") + rows +
+           ", :]) }\ny[0 +: 1, :] = s\n";
+  };
+  expect_untouched(down("0 +: 1"));
+  expect_straight(down("t"));
+  const auto product = [](const char* k) {
+    return std::string("let acc = full(f32, [T, 24], 0.0)\nrange k in tiles(40, 8) { acc = matmul_acc(acc, a[:, ") + k + "], b[" +
+           k + ", :]) }\nc[:, :] = acc\n";
+  };
+  expect_untouched(product("0 +: 8"));
+  expect_straight(product("k"));
+  const auto most = [](const char* columns) {
+    return std::string("let m = full(f32, [T, 1], -inf)\nrange d in tiles(40, 8) { m = max(m, row_max(x[:, ") + columns +
+           "])) }\ny[:, 0 +: 1] = m\n";
+  };
+  expect_untouched(most("0 +: 8"));
+  expect_straight(most("d"));
+}
+
 TEST(UnchunkLoops, KeepsWhatIsPinned) {
   expect_untouched("range t in tiles(T, 8) @as_written { y[t, :] = x[t, :] }");
   expect_untouched("at \"s\" @as_written { range t in tiles(T, 8) { y[t, :] = x[t, :] } }");
