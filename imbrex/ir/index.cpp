@@ -65,20 +65,22 @@ Linear atom_of(const IndexExpr& e) {
 }
 
 Linear linear(const IndexExpr& e) {
+  // Made only where it is wanted: it goes through the operands again, which would double the work at each level.
+  const auto or_atom = [&](std::optional<Linear> sum) { return sum ? *std::move(sum) : atom_of(e); };
   switch (e->kind) {
     case Kind::constant: return e->value == 0 ? Linear{} : Linear{{"", e->value}};
     case Kind::name:
     case Kind::span_begin:
     case Kind::span_size:
     case Kind::span_index: return {{to_text(e), 1}};
-    case Kind::add: return combine(linear(e->a), linear(e->b), 1).value_or(atom_of(e));
-    case Kind::sub: return combine(linear(e->a), linear(e->b), -1).value_or(atom_of(e));
+    case Kind::add: return or_atom(combine(linear(e->a), linear(e->b), 1));
+    case Kind::sub: return or_atom(combine(linear(e->a), linear(e->b), -1));
     case Kind::mul: {
       const auto x = constant_value(e->a), y = constant_value(e->b);
       if (x && *x == 0) return {};
       if (y && *y == 0) return {};
-      if (x) return combine({}, linear(e->b), *x).value_or(atom_of(e));
-      if (y) return combine({}, linear(e->a), *y).value_or(atom_of(e));
+      if (x) return or_atom(combine({}, linear(e->b), *x));
+      if (y) return or_atom(combine({}, linear(e->a), *y));
       return atom_of(e);
     }
     default: return atom_of(e);
