@@ -295,9 +295,14 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
     });
   } else if (const auto* tap = std::get_if<ir::Tap>(&s.node)) {
     write_tap(lowering, *tap, target.work);
-  } else if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&s.node)) {
+  } else if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) {
     const VariableSymbol& variable = lowering.symbols.variables.at(distinct->tile);
     const ir::IndexExpr count = ir::mul(variable.rows, variable.columns);
+    if (distinct->property == ir::AssumeElements::Property::sorted) {
+      target.work.line(fmt::format("if (!is_sorted({}, {})) fail_assumption(call, {});", variable.data,
+                                   lowering.symbols.text(count), lowering.implicit_check()));
+      return 1;
+    }
     const std::string table =
         lowering.take(target.work, false, "int32_t", 4, ir::mul(ir::max(count, ir::constant(1)), ir::constant(4)),
                       distinct->tile + "_seen", s.origin);

@@ -29,7 +29,7 @@ class DeadValues {
     read_.clear();
     ir::for_each_statement(body, [&](const Statement& s) {
       if (const auto* index = std::get_if<ir::ReadIndex>(&s.node)) from_data_.insert(index->name);
-      if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&s.node)) read_.insert(distinct->tile);
+      if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) read_.insert(distinct->tile);
       if (const auto* store = std::get_if<ir::Store>(&s.node))
         for (const ir::Axis& axis : store->slice) read_.insert(axis.tile);
       if (!keeps_taps_ && std::holds_alternative<ir::Tap>(s.node)) return true;

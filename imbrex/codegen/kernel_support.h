@@ -189,6 +189,13 @@ inline void trace_end(const imbrex_call* call, const char* name, uint64_t begin)
   if (call->trace) call->trace(call->trace_user, call->ith, name, begin, nanoseconds());
 }
 
+// Whether no element is less than the one before.
+inline bool is_sorted(const int32_t* elements, int64_t count) {
+  for (int64_t k = 1; k < count; ++k)
+    if (elements[k] < elements[k - 1]) return false;
+  return true;
+}
+
 // Several workers may find broken assumptions at once. The smallest number stays, whoever is faster: an author's `assume` comes
 // before what is checked of every access.
 inline void fail_assumption(const imbrex_call* call, int32_t number) {

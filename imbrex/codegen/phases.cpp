@@ -94,7 +94,7 @@ class Phases {
       }
       if (const auto* assign = std::get_if<ir::Assign>(&s.node)) memory.writes.insert(assign->name);
       if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) memory.reads.insert(storage(read->tensor));
-      if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&s.node)) memory.reads.insert(distinct->tile);
+      if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) memory.reads.insert(distinct->tile);
       return true;
     };
     for (const Statement& s : statements) {

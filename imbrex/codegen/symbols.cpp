@@ -43,7 +43,7 @@ void note_statement(Symbols& symbols, const Statement& s) {
       if (axis.kind == ir::Axis::Kind::by) ++symbols.variables.at(axis.tile).mentions;
   } else if (const auto* loop = std::get_if<ir::Loop>(&s.node)) {
     symbols.loops[loop->variable] = {loop->begin, loop->extent, loop->tile, {}, {}, {}};
-  } else if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&s.node)) {
+  } else if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) {
     ++symbols.variables.at(distinct->tile).mentions;
   } else if (const auto* assume = std::get_if<ir::Assume>(&s.node)) {
     for (const ir::Comparison& each : assume->condition) {

@@ -104,7 +104,7 @@ class Machine {
   void execute(const ir::If& branch) { execute(holds_now(branch.condition) ? branch.then_block : branch.else_block); }
   void execute(const ir::Tap& tap);
   void execute(const ir::Assume& assume);
-  void execute(const ir::AssumeDistinct& assume);
+  void execute(const ir::AssumeElements& assume);
 
   void count_work(int64_t amount);
   int64_t index(const ir::IndexExpr& e) const;
@@ -333,8 +333,17 @@ void Machine::execute(const ir::Assume& assume) {
   }
 }
 
-void Machine::execute(const ir::AssumeDistinct& assume) {
+void Machine::execute(const ir::AssumeElements& assume) {
   const Tile& tile = *variables_.at(assume.tile);
+  if (assume.property == ir::AssumeElements::Property::sorted) {
+    for (size_t k = 1; k < tile.i.size(); ++k)
+      if (tile.i[k] < tile.i[k - 1])
+        fault("assumption-failed",
+              fmt::format("assume_sorted({}) does not hold: element {} is {}, and the one before it is {}", assume.tile, k,
+                          tile.i[k], tile.i[k - 1]),
+              "give inputs that never descend");
+    return;
+  }
   std::map<int32_t, size_t> seen;
   for (size_t k = 0; k < tile.i.size(); ++k) {
     const auto [first, fresh] = seen.emplace(tile.i[k], k);

@@ -395,7 +395,11 @@ Statement Parser::bare_statement() {
   }
   if (accept_word("assume_distinct")) {
     meaning_of(peek().text, Meaning::Kind::tile, "give an int32 tile");
-    return {AssumeDistinct{expect_name("a tile")}, {}, -1};
+    return {AssumeElements{expect_name("a tile"), AssumeElements::Property::distinct}, {}, -1};
+  }
+  if (accept_word("assume_sorted")) {
+    meaning_of(peek().text, Meaning::Kind::tile, "give an int32 tile");
+    return {AssumeElements{expect_name("a tile"), AssumeElements::Property::sorted}, {}, -1};
   }
   fail_expected("a statement");
 }

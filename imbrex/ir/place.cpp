@@ -15,11 +15,11 @@ class Walk {
   void block(const Block& statements) {
     const size_t binders = place_.binders.size();
     const auto guards = place_.guards;
-    const auto distinct = place_.distinct;
+    const auto elements = place_.elements;
     run(statements);
     place_.binders.resize(binders);
     place_.guards = guards;
-    place_.distinct = distinct;
+    place_.elements = elements;
     forget_rebound(statements);
   }
 
@@ -42,7 +42,7 @@ class Walk {
     for (const Comparison& comparison : node.condition)
       place_.guards.push_back({std::span(&comparison, 1), true, true, place_.binders.size()});
   }
-  void enter(const AssumeDistinct& node, int) { place_.distinct.push_back({node.tile}); }
+  void enter(const AssumeElements& node, int) { place_.elements.push_back(node); }
   void enter(const At& node, int) {
     const At* outer = std::exchange(place_.at, &node);
     run(node.body);  // not block(): what is read or assumed inside a scope stays known behind it
@@ -70,7 +70,7 @@ class Walk {
   void forget(const std::string& tile) {
     std::erase_if(place_.guards,
                   [&](const Guard& guard) { return guard.assumed && names_in(guard.condition[0]).contains(tile); });
-    std::erase_if(place_.distinct, [&](const Distinct& distinct) { return distinct.tile == tile; });
+    std::erase_if(place_.elements, [&](const AssumeElements& assumed) { return assumed.tile == tile; });
   }
   void forget_rebound(const Block& body) {
     for_each_statement(body, [&](const Statement& statement) {

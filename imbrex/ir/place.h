@@ -31,16 +31,11 @@ struct Guard {
   size_t binders = 0;    // how many of the place's binders stood around or before it
 };
 
-// The elements of an int32 tile differ.
-struct Distinct {
-  std::string tile;
-};
-
 struct Place {
-  std::vector<Binder> binders;  // outermost first
-  std::vector<Guard> guards;    // in the order in which they were executed
-  std::vector<Distinct> distinct;
-  const At* at = nullptr;  // the innermost scope
+  std::vector<Binder> binders;           // outermost first
+  std::vector<Guard> guards;             // in the order in which they were executed
+  std::vector<AssumeElements> elements;  // what is assumed of the elements of int32 tiles together
+  const At* at = nullptr;                // the innermost scope
 };
 
 // Calls `visit` for each statement in program order, parents before children, with what holds where its execution begins.

@@ -106,7 +106,9 @@ class Printer {
     line(fmt::format("tap {} {}{}", quoted(x.name), expression(x.value), tail));
   }
   void node(const Assume& x, const std::string& tail) { line("assume " + print(x.condition) + tail); }
-  void node(const AssumeDistinct& x, const std::string& tail) { line("assume_distinct " + x.tile + tail); }
+  void node(const AssumeElements& x, const std::string& tail) {
+    line((x.property == AssumeElements::Property::distinct ? "assume_distinct " : "assume_sorted ") + x.tile + tail);
+  }
 
   std::string text_;
   int depth_ = 0;

@@ -16,7 +16,8 @@
 //              |   "if" condition block ["else" block]
 //              |   "tap" STRING expr                                         shows a tile to whoever asks; no effect
 //              |   "assume" condition                                        a NAME may be an int32 tile: each of its elements
-//              |   "assume_distinct" NAME )                                  the elements of an int32 tile differ
+//              |   ("assume_distinct" | "assume_sorted") NAME )              the elements of an int32 tile differ, or never
+//              descend
 //                 annotation*        written before a block's "{", at the end of other statements
 //   block      := "{" statement* "}"
 //   loop       := "parallel" | "range" | "pipeline" "(" INTEGER ")"
@@ -228,12 +229,14 @@ struct Tap {
 struct Assume {
   Condition condition;
 };
-struct AssumeDistinct {
+struct AssumeElements {
+  enum class Property : uint8_t { distinct, sorted };  // sorted: in row-major order none is less than the one before
   std::string tile;
+  Property property = Property::distinct;
 };
 
 struct Statement {
-  std::variant<CreateTensor, View, Assign, Store, ReadIndex, Loop, At, If, Tap, Assume, AssumeDistinct> node;
+  std::variant<CreateTensor, View, Assign, Store, ReadIndex, Loop, At, If, Tap, Assume, AssumeElements> node;
   Annotations annotations;
   int origin = -1;
 };

@@ -84,10 +84,12 @@ class Verifier {
   }
   void visit(const Tap& x, int) { expression(x.value); }
   void visit(const Assume& x, int);
-  void visit(const AssumeDistinct& x, int) {
+  void visit(const AssumeElements& x, int) {
     const Named* tile = use(x.tile, Kind::tile);
     if (tile && tile->dtype != DType::int32)
-      report("dtype-mismatch", fmt::format("assume_distinct of '{}', a {} tile", x.tile, name_of(tile->dtype)),
+      report("dtype-mismatch",
+             fmt::format("assume_{} of '{}', a {} tile", x.property == AssumeElements::Property::distinct ? "distinct" : "sorted",
+                         x.tile, name_of(tile->dtype)),
              "give an int32 tile");
   }
 

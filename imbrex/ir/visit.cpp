@@ -125,7 +125,7 @@ bool equal(const Statement& a, const Statement& b) {
             },
             [](const Tap& x, const Tap& y) { return x.name == y.name && ir::equal(x.value, y.value); },
             [](const Assume& x, const Assume& y) { return alike(x.condition, y.condition); },
-            [](const AssumeDistinct& x, const AssumeDistinct& y) { return x.tile == y.tile; },
+            [](const AssumeElements& x, const AssumeElements& y) { return x.tile == y.tile && x.property == y.property; },
         }(left, right);
       },
       a.node);
@@ -205,7 +205,7 @@ Statement substitute(Statement s, const Leaf& leaf) {
                  },
                  [&](Tap& x) { x.value = substitute(x.value, leaf); },
                  [&](Assume& x) { x.condition = change(std::move(x.condition), leaf); },
-                 [&](AssumeDistinct&) {},
+                 [&](AssumeElements&) {},
              },
              s.node);
   return s;

@@ -187,7 +187,13 @@ void assume_each(const Index& least, const Tile& tile, const Index& end, std::so
 }
 void assume_distinct(const Tile& tile, std::source_location where) {
   Recorder& recorder = Recorder::current(where, "assume_distinct");
-  recorder.append({ir::AssumeDistinct{recorder.use(tile, where).expr->name}, {}, -1}, where);
+  recorder.append({ir::AssumeElements{recorder.use(tile, where).expr->name, ir::AssumeElements::Property::distinct}, {}, -1},
+                  where);
+}
+void assume_sorted(const Tile& tile, std::source_location where) {
+  Recorder& recorder = Recorder::current(where, "assume_sorted");
+  recorder.append({ir::AssumeElements{recorder.use(tile, where).expr->name, ir::AssumeElements::Property::sorted}, {}, -1},
+                  where);
 }
 void tap(const std::string& name, Operand tile) {
   recording::Value& value = Recorder::value_of(tile);

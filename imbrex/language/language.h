@@ -122,6 +122,9 @@ void assume_each(const Index& least, const Tile& tile, const Index& end,
                  std::source_location where = std::source_location::current());
 // The elements of an int32 tile differ from each other, so that rows stored by(tile) do not collide.
 void assume_distinct(const Tile& tile, std::source_location where = std::source_location::current());
+// No element of an int32 tile is less than the one before, in row-major order: offsets into the rows of another tensor, as those
+// from which `read` takes where a group of rows begins and ends.
+void assume_sorted(const Tile& tile, std::source_location where = std::source_location::current());
 // Shows the tile to whoever runs the kernel and asks for it. No effect otherwise.
 void tap(const std::string& name, Operand tile);
 

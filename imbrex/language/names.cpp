@@ -7,23 +7,41 @@ namespace imbrex::recording {
 namespace {
 
 // Words of the program text that are no operations or types.
-constexpr const char* kWords[] = {"imbrex",      "kernel",
-                                  "dim",         "typical",
-                                  "max",         "input",
-                                  "output",      "inout",
-                                  "create",      "view",
-                                  "let",         "read",
-                                  "at",          "if",
-                                  "else",        "tap",
-                                  "assume",      "by",
-                                  "tiles",       "in",
-                                  "parallel",    "range",
-                                  "and",         "pipeline",
-                                  "min",         "assume_distinct",
-                                  "transpose_a", "transpose_b",
-                                  "rint",        "round",
-                                  "floor",       "ceil",
-                                  "trunc",       "inf",
+constexpr const char* kWords[] = {"imbrex",
+                                  "kernel",
+                                  "dim",
+                                  "typical",
+                                  "max",
+                                  "input",
+                                  "output",
+                                  "inout",
+                                  "create",
+                                  "view",
+                                  "let",
+                                  "read",
+                                  "at",
+                                  "if",
+                                  "else",
+                                  "tap",
+                                  "assume",
+                                  "by",
+                                  "tiles",
+                                  "in",
+                                  "parallel",
+                                  "range",
+                                  "and",
+                                  "pipeline",
+                                  "min",
+                                  "assume_distinct",
+                                  "assume_sorted",
+                                  "transpose_a",
+                                  "transpose_b",
+                                  "rint",
+                                  "round",
+                                  "floor",
+                                  "ceil",
+                                  "trunc",
+                                  "inf",
                                   "nan"};
 
 // What the value of an operation is called where the author gives no name.
@@ -124,7 +142,7 @@ class Namer {
   void rename(ir::Loop& loop) { rename(loop.body); }
   void rename(ir::At& scope) { rename(scope.body); }
   void rename(ir::Tap& tap) { tap.value = renamed(tap.value); }
-  void rename(ir::AssumeDistinct& distinct) { distinct.tile = names_.at(distinct.tile); }
+  void rename(ir::AssumeElements& distinct) { distinct.tile = names_.at(distinct.tile); }
   void rename(ir::If& branch) {
     rename(branch.then_block);
     rename(branch.else_block);

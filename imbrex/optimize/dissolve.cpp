@@ -54,8 +54,9 @@ class Dissolver {
   void execute(const ir::Tap&, int) {}
   void execute(const ir::ReadIndex& node, int origin) { refuse(origin, fmt::format("{} is read from data", node.name)); }
   void execute(const ir::If&, int origin) { refuse(origin, "a condition chooses between statements"); }
-  void execute(const ir::AssumeDistinct& node, int origin) {
-    refuse(origin, fmt::format("{} is assumed to hold distinct numbers", node.tile));
+  void execute(const ir::AssumeElements& node, int origin) {
+    refuse(origin, fmt::format("{} is assumed to hold {} numbers", node.tile,
+                               node.property == ir::AssumeElements::Property::distinct ? "distinct" : "sorted"));
   }
   void execute(const ir::At& node, int) { execute(node.body); }
 

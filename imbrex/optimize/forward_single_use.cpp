@@ -66,7 +66,7 @@ class Forward {
     if (const auto* assign = std::get_if<Assign>(&statement.node); assign && !assign->declares) rebound_.insert(assign->name);
     if (const auto* view = std::get_if<View>(&statement.node)) base_of_view_[view->name] = base_of(view->base);
     // A tile of row numbers, or that something is assumed of, keeps its name.
-    if (const auto* distinct = std::get_if<AssumeDistinct>(&statement.node)) uses_[distinct->tile] += 2;
+    if (const auto* distinct = std::get_if<AssumeElements>(&statement.node)) uses_[distinct->tile] += 2;
     if (const auto* assume = std::get_if<Assume>(&statement.node))
       for (const Comparison& comparison : assume->condition)
         for (const IndexExpr& side : {comparison.left, comparison.right})

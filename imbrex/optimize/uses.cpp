@@ -32,7 +32,7 @@ void note(const ir::Statement& statement, const BaseOfView& bases, Uses& uses) {
   }
   if (const auto* assign = std::get_if<ir::Assign>(&statement.node); assign && !assign->declares) uses.names.insert(assign->name);
   if (const auto* view = std::get_if<ir::View>(&statement.node)) uses.names.insert(view->base);
-  if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&statement.node)) uses.names.insert(distinct->tile);
+  if (const auto* distinct = std::get_if<ir::AssumeElements>(&statement.node)) uses.names.insert(distinct->tile);
   if (const auto* read = std::get_if<ir::ReadIndex>(&statement.node)) {
     uses.names.insert(read->tensor);
     uses.loads.insert(base_of(bases, read->tensor));

@@ -114,7 +114,7 @@ class Walk {
       out.rebound.insert(node.name);
   }
   void visit(const ir::Store& node) { access(node.tensor, node.slice, true, origin_); }
-  void visit(const ir::AssumeDistinct& node) { out.distinct.push_back(node.tile); }
+  void visit(const ir::AssumeElements& node) { out.of_elements.push_back(&node); }
   void visit(const ir::ReadIndex& node) {
     std::vector<ir::Axis> slice;
     for (const ir::IndexExpr& position : node.position) slice.push_back({ir::Axis::Kind::point, position, ir::constant(1), {}});

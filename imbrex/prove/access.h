@@ -80,12 +80,12 @@ struct Accesses {
   std::vector<Extent> extents;
   std::vector<Computed> computed;
   std::vector<ParallelLoop> parallel_loops;
-  std::vector<const ir::Assume*> assumptions;  // in program order
-  std::vector<std::string> distinct;           // tile variables named by `assume_distinct`, in program order
-  std::vector<Guard> of_dimensions;            // assumptions that every run makes: what they leave of the dimensions
-  std::set<std::string> single_indices;        // indices read from data outside loops
-  std::map<std::string, ir::ExprPtr> tiles;    // the value by which each tile variable is declared
-  std::set<std::string> rebound;               // tile variables that get other values later
+  std::vector<const ir::Assume*> assumptions;          // in program order
+  std::vector<const ir::AssumeElements*> of_elements;  // in program order
+  std::vector<Guard> of_dimensions;                    // assumptions that every run makes: what they leave of the dimensions
+  std::set<std::string> single_indices;                // indices read from data outside loops
+  std::map<std::string, ir::ExprPtr> tiles;            // the value by which each tile variable is declared
+  std::set<std::string> rebound;                       // tile variables that get other values later
 };
 
 Accesses accesses_of(const ir::Program& program);

@@ -197,7 +197,7 @@ struct Tracker {
     here.guards.push_back({std::span(node.condition), true, true, here.binders.size()});
     place.reset();
   }
-  void visit(const ir::AssumeDistinct& node, int) { use(node.tile); }
+  void visit(const ir::AssumeElements& node, int) { use(node.tile); }
   void visit(const ir::Loop& node, int origin) {
     const int64_t stages = node.kind == ir::Loop::Kind::pipeline ? std::max(1, node.stages) : 1;
     const int64_t most_copies = int64_t{1} << 40;  // more than any memory has

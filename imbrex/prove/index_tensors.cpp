@@ -27,21 +27,40 @@ ir::IndexExpr renamed(const ir::IndexExpr& e, const Accesses& accesses, const ir
 
 }  // namespace
 
-std::set<std::string> distinct_tensors(const Accesses& accesses, const ir::Place& place) {
-  std::set<std::string> tensors;
-  for (const ir::Distinct& distinct : place.distinct) {
-    const ir::Expr* load = load_of_input(accesses, distinct.tile);
+std::vector<std::string> whole_tiles_of(const Accesses& accesses, const std::string& tensor) {
+  std::vector<std::string> tiles;
+  for (const auto& [name, value] : accesses.tiles) {
+    const ir::Expr* load = value->op == ir::Op::load && value->name == tensor ? load_of_input(accesses, name) : nullptr;
     if (!load) continue;
     const ir::Axis& axis = load->slice[0];
-    if (ir::constant_value(axis.begin) == 0 && ir::same(axis.size, accesses.memories.at(load->name).tensor->shape.at(0)))
-      tensors.insert(load->name);
+    if (ir::constant_value(axis.begin) == 0 && ir::same(axis.size, accesses.memories.at(tensor).tensor->shape.at(0)))
+      tiles.push_back(name);
+  }
+  return tiles;
+}
+
+std::vector<std::string> tiles_holding(const Accesses& accesses, const std::string& tile) {
+  std::vector<std::string> tiles{tile};
+  if (const ir::Expr* load = load_of_input(accesses, tile))
+    for (const std::string& whole : whole_tiles_of(accesses, load->name))
+      if (whole != tile) tiles.push_back(whole);
+  return tiles;
+}
+
+std::set<std::string> tensors_with(const Accesses& accesses, const ir::Place& place, ir::AssumeElements::Property property) {
+  std::set<std::string> tensors;
+  for (const ir::AssumeElements& assumed : place.elements) {
+    const ir::Expr* load = assumed.property == property ? load_of_input(accesses, assumed.tile) : nullptr;
+    if (!load) continue;
+    const std::vector<std::string> whole = whole_tiles_of(accesses, load->name);
+    if (std::find(whole.begin(), whole.end(), assumed.tile) != whole.end()) tensors.insert(load->name);
   }
   return tensors;
 }
 
 std::optional<ByPosition> by_position(const Accesses& accesses, const Access& access) {
   if (access.name != access.memory->tensor->name) return std::nullopt;
-  const std::set<std::string> distinct = distinct_tensors(accesses, access);
+  const std::set<std::string> distinct = tensors_with(accesses, access, ir::AssumeElements::Property::distinct);
   ByPosition result{access, std::vector<std::string>(access.slice.size())};
   bool replaced = false;
   for (size_t k = 0; k < access.slice.size(); ++k) {
@@ -70,10 +89,21 @@ isl::set consistent(const Frame& frame, const Accesses& accesses, const ir::Plac
       same_position = same_position.intersect(frame.equal(renamed(index_a.read->position[k], accesses, a, ""),
                                                           renamed(index_b.read->position[k], accesses, b, suffix_b)));
     frame.require_defined(everything);
-    const isl::set same_value = frame.equal(ir::named(index_a.name), ir::named(index_b.name + suffix_b));
-    const bool differ = distinct_tensors(accesses, a).count(tensor) && distinct_tensors(accesses, b).count(tensor);
-    const isl::set elsewhere = everything.subtract(same_position);
-    return same_position.intersect(same_value).unite(differ ? elsewhere.subtract(same_value) : elsewhere);
+    const ir::IndexExpr value_a = ir::named(index_a.name), value_b = ir::named(index_b.name + suffix_b);
+    const isl::set same_value = frame.equal(value_a, value_b);
+    const auto both = [&](ir::AssumeElements::Property property) {
+      return tensors_with(accesses, a, property).count(tensor) && tensors_with(accesses, b, property).count(tensor);
+    };
+    isl::set elsewhere = everything.subtract(same_position);
+    if (both(ir::AssumeElements::Property::distinct)) elsewhere = elsewhere.subtract(same_value);
+    if (both(ir::AssumeElements::Property::sorted)) {
+      const ir::IndexExpr position_a = renamed(index_a.read->position[0], accesses, a, "");
+      const ir::IndexExpr position_b = renamed(index_b.read->position[0], accesses, b, suffix_b);
+      const isl::set in_order = frame.less(position_a, position_b).intersect(frame.less_equal(value_a, value_b));
+      const isl::set reversed = frame.less(position_b, position_a).intersect(frame.less_equal(value_b, value_a));
+      elsewhere = elsewhere.intersect(in_order.unite(reversed));
+    }
+    return same_position.intersect(same_value).unite(elsewhere);
   } catch (const NotAffine&) {
     frame.forget_undefined();
     return everything;

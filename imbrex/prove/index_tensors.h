@@ -13,9 +13,14 @@
 
 namespace imbrex::prove {
 
-// The inputs of one axis whose elements are assumed to differ at this place: all of one was loaded into a tile that an
-// `assume_distinct` before names.
-std::set<std::string> distinct_tensors(const Accesses& accesses, const ir::Place& place);
+// The inputs of one axis of whose elements this is assumed at this place: all of one was loaded into a tile that the assumption
+// names.
+std::set<std::string> tensors_with(const Accesses& accesses, const ir::Place& place, ir::AssumeElements::Property property);
+
+// The tile variables that hold all elements of an input, and nothing else ever.
+std::vector<std::string> whole_tiles_of(const Accesses& accesses, const std::string& tensor);
+// Those of which each holds all elements of the tile, the tile itself first.
+std::vector<std::string> tiles_holding(const Accesses& accesses, const std::string& tile);
 
 // The access with the positions of the indices in place of their values, on each axis that an index tile takes: where all indices
 // differ, two executions touch one element exactly if they use one position. None where some tile is not a part of an input whose

@@ -93,7 +93,9 @@ Report prove(const ir::Program& program, const Options& options) {
   report.hash = ir::content_hash(program);
   const Accesses accesses = accesses_of(program);
   for (const ir::Assume* assume : accesses.assumptions) report.assumptions.push_back(text_of(assume->condition));
-  for (const std::string& tile : accesses.distinct) report.assumptions.push_back("the elements of " + tile + " differ");
+  for (const ir::AssumeElements* assume : accesses.of_elements)
+    report.assumptions.push_back("the elements of " + assume->tile +
+                                 (assume->property == ir::AssumeElements::Property::distinct ? " differ" : " never descend"));
 
   const Context ctx = make_context(options);
   const Relations relations(ctx.get(), program, accesses);

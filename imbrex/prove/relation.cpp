@@ -149,7 +149,8 @@ isl::set assumed_of_tile(const Frame& frame, const ir::Program& program, const A
       frame.universe().intersect(frame.between(ir::constant(values.least), ir::named(name), ir::constant(values.greatest + 1)));
   for (const Guard& guard : access.guards)
     for (const ir::Comparison& comparison : guard.condition)
-      if (guard.assumed && mentions(comparison, {tile})) result = narrowed(frame, result, with_name(comparison, tile, name));
+      for (const std::string& each : guard.assumed ? tiles_holding(accesses, tile) : std::vector<std::string>{})
+        if (mentions(comparison, {each})) result = narrowed(frame, result, with_name(comparison, each, name));
   return result;
 }
 
@@ -159,7 +160,8 @@ isl::set Relations::executions(const ir::Place& place, size_t elements, const Fi
   std::string key;
   for (const Binder& binder : place.binders) key += " " + binder.name;
   for (const Guard& guard : place.guards) key += fmt::format(" {}:{}", fmt::ptr(guard.condition.data()), guard.holds);
-  for (const ir::Distinct& distinct : place.distinct) key += " " + distinct.tile;
+  for (const ir::AssumeElements& assumed : place.elements)
+    key += fmt::format(" {}{}", assumed.tile, static_cast<int>(assumed.property));
   for (const auto& [name, value] : fixed) key += fmt::format(" {}={}", name, value);
   auto known = executions_.find(key);
   if (known == executions_.end()) known = executions_.emplace(key, executions_of(place, fixed)).first;
@@ -202,6 +204,13 @@ isl::set Relations::executions_of(const ir::Place& place, const Fixed& fixed) co
     frame.require_defined(result);
     result = guard.holds ? result.intersect(holds) : result.subtract(holds);
   }
+  // What is assumed of all elements of an input holds of one that is read from it.
+  for (const Binder& binder : place.binders)
+    for (const std::string& tile : binder.read ? whole_tiles_of(accesses_, binder.read->tensor) : std::vector<std::string>{})
+      for (const Guard& guard : place.guards)
+        for (const ir::Comparison& comparison : guard.condition)
+          if (guard.assumed && mentions(comparison, {tile}))
+            result = narrowed(frame, result, with_name(comparison, tile, binder.name), fixed);
   for (size_t i = 0; i < place.binders.size(); ++i)
     for (size_t j = i + 1; j < place.binders.size(); ++j)
       if (place.binders[i].read && place.binders[j].read)

@@ -35,8 +35,9 @@ std::vector<std::string> assumptions_of(const ir::Program& program) {
   std::string from_data = "that indices read from data lie inside their tensors";
   ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
     if (const auto* assume = std::get_if<ir::Assume>(&statement.node)) texts.push_back("`" + text_of(assume->condition) + "`");
-    if (const auto* distinct = std::get_if<ir::AssumeDistinct>(&statement.node))
-      from_data += ", that the elements of `" + distinct->tile + "` differ";
+    if (const auto* distinct = std::get_if<ir::AssumeElements>(&statement.node))
+      from_data += ", that the elements of `" + distinct->tile +
+                   (distinct->property == ir::AssumeElements::Property::distinct ? "` differ" : "` never descend");
     return true;
   });
   texts.push_back(from_data);

@@ -572,7 +572,7 @@ void Generator::scatter_stage() {
   program_.tensors.push_back({state, DType::f32, {ir::constant(rows), columns.total}, ir::Role::inout, {}, -1});
   const std::string list = let(ir::make_load(indices, DType::int32, {range_of(kOne), range_of(whole(count))}));
   assume_below(list, rows);
-  emit(ir::AssumeDistinct{list});
+  emit(ir::AssumeElements{list});
   const std::vector<Axis> slice{{Axis::Kind::by, nullptr, ir::constant(count), list}, range_of(columns)};
   const ExprPtr before = ir::make_load(state, DType::f32, slice);
   emit(ir::Store{state, slice, ir::make_binary(Op::add, before, value(DType::f32, whole(count), columns, 2))});

@@ -169,6 +169,12 @@ const std::vector<std::pair<const char*, Make>> kStatements = {
        assume_each(0, rows, 1);
        return a.x(t, all) + a.z(by(rows), all);
      }},
+    {"assume_sorted",
+     [](Args& a, Span t) {
+       Tile rows = iota(4, 0);
+       assume_sorted(rows);
+       return a.x(t, all) * 2;
+     }},
     {"assume_distinct",
      [](Args& a, Span t) {
        Tile rows = iota(4, 0);
