@@ -112,6 +112,7 @@ class Machine {
   int64_t checked_size(int64_t rows, int64_t columns) const;  // of a tile
   int64_t checked_size(int64_t rows, int64_t columns, int64_t most) const;
   std::vector<int64_t> shape(const std::vector<ir::IndexExpr>& extents) const;
+  void require_no_negative(const std::vector<ir::IndexExpr>& extents, const std::string& of) const;
 
   TilePtr evaluate(const ir::ExprPtr& e);
   Tile compute(const ir::Expr& e);
@@ -237,6 +238,8 @@ std::shared_ptr<Storage> Machine::take_memory(const ir::Tensor& tensor, const st
 
 void Machine::execute(const ir::View& reshaped) {
   const View& base = view(reshaped.base);
+  require_no_negative(reshaped.shape, "the view " + reshaped.name);
+  require_no_negative(base.storage->declared->shape, reshaped.base + ", of which " + reshaped.name + " is a view");
   View result{base.storage, shape(reshaped.shape)};
   int64_t elements = 1;
   for (int64_t extent : result.shape) elements *= extent;
@@ -392,6 +395,14 @@ std::vector<int64_t> Machine::shape(const std::vector<ir::IndexExpr>& extents) c
   return values;
 }
 
+// Numbers of elements are computed from these.
+void Machine::require_no_negative(const std::vector<ir::IndexExpr>& extents, const std::string& of) const {
+  for (const ir::IndexExpr& extent : extents)
+    if (const int64_t value = index(extent); value < 0)
+      fault("negative-extent", fmt::format("`{}`, an extent of {}, is {}", ir::to_text(extent), of, value),
+            "run the statement where it is at least 0, or clamp it with max(..., 0)");
+}
+
 // rows * columns, if that is a number of elements that anyone could mean.
 int64_t Machine::checked_size(int64_t rows, int64_t columns, int64_t most) const {
   if (rows > 0 && columns > most / rows)
@@ -490,10 +501,16 @@ Tile Machine::compute(const ir::Expr& e) {
     case Op::col_min: return col_extreme(e.op == Op::col_max, *args[0]);
     case Op::matmul: return product(e, nullptr, *args[0], *args[1]);
     case Op::matmul_acc: return product(e, args[0].get(), *args[1], *args[2]);
-    case Op::reshape: return reshape(*args[0], std::max<int64_t>(index(e.rows), 0), std::max<int64_t>(index(e.columns), 0));
+    case Op::reshape:
+      require_no_negative({e.args[0]->rows, e.args[0]->columns, e.rows, e.columns}, "reshape");
+      return reshape(*args[0], std::max<int64_t>(index(e.rows), 0), std::max<int64_t>(index(e.columns), 0));
     case Op::transpose: return transpose(*args[0]);
-    case Op::concat_rows: return concat_rows(tiles());
-    case Op::concat_columns: return concat_columns(tiles());
+    case Op::concat_rows:
+    case Op::concat_columns:
+      for (const ir::ExprPtr& part : e.args)
+        require_no_negative({e.op == Op::concat_rows ? part->rows : part->columns},
+                            std::string("a part of ") + ir::name_of(e.op));
+      return e.op == Op::concat_rows ? concat_rows(tiles()) : concat_columns(tiles());
     case Op::even: return every_second_column(*args[0], 0);
     case Op::odd: return every_second_column(*args[0], 1);
     case Op::columns: return columns(*args[0], index(e.index), index(e.columns));
