@@ -1,4 +1,6 @@
 // Access patterns: each fills an output from inputs, and is right by construction until it is hurt.
+#include <array>
+
 #include "attack.h"
 
 namespace imbrex::attack {
@@ -310,14 +312,58 @@ void halo(Writer& w) {
   w.close();
 }
 
+// Tiles of the flat elements that do not follow the rows.
+void flat_tiles(Writer& w) {
+  const Copy k(w);
+  const std::string to = w.fresh("v"), from = w.fresh("v");
+  w.line("view {} = {}: [{} * T]", to, k.y, k.c);
+  w.line("view {} = {}: [{} * T]", from, k.x, k.c);
+  w.open("{} {} in tiles({} * T, {})", k.loop, k.t, w.tile(k.c), w.pick(std::array{3, 10, 100}));
+  k.store(w, fmt::format("{}[{}]", to, k.t), fmt::format("{}[{}]", from, k.t));
+  w.close();
+}
+
+// A temporary filled through a view, every so many columns at once.
+void strided_columns(Writer& w) {
+  const std::string y = w.fresh("y"), x = w.fresh("x"), s = w.fresh("s"), v = w.fresh("v"), i = w.fresh("i"), t = w.fresh("t"),
+                    u = w.fresh("u");
+  const int64_t planes = w.random.between(2, 5), columns = w.random.between(2, 8);
+  w.declare("input {}: f32[T, {}]", x, planes * columns);
+  w.declare("output {}: f32[T, {}]", y, planes * columns);
+  w.line("create {}: f32[T, {}]", s, planes * columns);
+  w.line("view {} = {}: [T, {}, {}]", v, s, columns, planes);
+  w.open("parallel {} in tiles(T, 8)", t);
+  w.open("range {} in 0 .. {}", i, w.tile(planes));
+  w.line("{}[{}, :, {}] = {}[{}, {} * {} +: {}]", v, t, i, x, t, columns, i, columns);
+  w.close();
+  w.close();
+  w.open("parallel {} in tiles(T, 8)", u);
+  w.line("{}[{}, :] = {}[{}, :] + {}[{}, :]", y, u, s, u, x, u);
+  w.close();
+}
+
+// Pages that a table lists.
+void pages(Writer& w) {
+  const std::string y = w.fresh("y"), cache = w.fresh("c"), table = w.fresh("n"), t = w.fresh("t"), page = w.fresh("r");
+  const int64_t n = w.pick(std::array{2, 4, 16});
+  w.declare("input {}: f32[8, {}, 4]", cache, n);
+  w.declare("input {}: int32[(T + {}) // {}]", table, n - 1, n);
+  w.declare("output {}: f32[T, 4]", y);
+  w.open("parallel {} in tiles(T, {})", t, w.tile(n));
+  w.line("read {} = {}[{}]", page, table, w.off(t + ".index"));
+  if (w.keeps()) w.line("assume 0 <= {0} and {0} < {1}", page, w.off("8"));
+  w.line("{}[{}, :] = {}[{}, 0 +: {}.size, :]", y, t, cache, page, t);
+  w.close();
+}
+
 }  // namespace
 
 void write_access(Writer& w) {
   constexpr void (*kPatterns[])(Writer&) = {
-      tiled,   tiled_by_hand,    main_and_tail, interleaved,    strided,   reversed,      window,
-      ring,    nested_spans,     column_tiles,  transposed,     read_rows, gathered_rows, scattered_rows,
-      offsets, gathered_columns, guarded,       split_by_guard, triangle,  flat,          planes,
-      halo};
+      tiled,   tiled_by_hand,    main_and_tail,   interleaved,    strided,   reversed,      window,
+      ring,    nested_spans,     column_tiles,    transposed,     read_rows, gathered_rows, scattered_rows,
+      offsets, gathered_columns, guarded,         split_by_guard, triangle,  flat,          planes,
+      halo,    flat_tiles,       strided_columns, pages};
   w.declare("dim T typical 16");
   w.declare("dim U typical 5");
   for (int64_t patterns = w.random.between(1, 2); patterns > 0; --patterns) w.pick(kPatterns)(w);

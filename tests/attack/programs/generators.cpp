@@ -3,11 +3,9 @@
 namespace imbrex::attack {
 
 const std::vector<Generator>& generators() {
-  static const std::vector<Generator> all = {{"access", write_access, true},
-                                             {"data_flow", write_data_flow},
-                                             {"integers", write_integers},
-                                             {"assumptions", write_assumptions},
-                                             {"mutated_text", write_mutated_text}};
+  static const std::vector<Generator> all = {{"access", write_access, true}, {"data_flow", write_data_flow},
+                                             {"integers", write_integers},   {"assumptions", write_assumptions},
+                                             {"budgets", write_budgets},     {"mutated_text", write_mutated_text}};
   return all;
 }
 
