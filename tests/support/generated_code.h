@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <barrier>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -186,8 +187,18 @@ inline RunResult run_generated(const ir::Program& program, const imbrex_kernel* 
   }
   const Guarded workspace(kernel->workspace_bytes(dim_values.data(), threads), 0xff);  // poison: NaN, -1
   std::barrier barrier(threads);
-  const auto wait = [](void* user) { static_cast<std::barrier<>*>(user)->arrive_and_wait(); };
+  // The last worker comes late to every phase, so that a barrier that is missing shows.
+  static thread_local bool is_late = false;
+  static constexpr auto come_late = [] {
+    if (is_late) std::this_thread::sleep_for(std::chrono::microseconds(100));
+  };
+  const auto wait = [](void* user) {
+    static_cast<std::barrier<>*>(user)->arrive_and_wait();
+    come_late();
+  };
   const auto work = [&](int ith) {
+    is_late = ith > 0 && ith + 1 == threads;
+    come_late();
     const imbrex_call call{dim_values.data(), tensors.data(), workspace.data(), ith,       threads,    wait,
                            &barrier,          watch.trace,    watch.user,       watch.tap, watch.user, &result.failed_assumption};
     kernel->run(&call);

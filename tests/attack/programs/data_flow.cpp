@@ -220,15 +220,39 @@ class Stages {
         if (w_.keeps()) w_.line("{}[:, :, {}] = {}({}[:, :])", v, w_.off(lane), *lane == '0' ? "odd" : "even", from);
     }
   }
-  // A sum that is continued as often as there are rows, perhaps never.
+  // A sum, product or maximum of the same columns, or of some that move, continued as often as a loop runs: perhaps never.
   void repeated_sum(const std::string& to) {
     const std::string from = source(), t = open_rows(), j = w_.fresh("j"), sum = w_.fresh("a");
-    w_.line("let {} = full(f32, [{}.size, 1], {})", sum, t, w_.pick(std::array{"0.0", "-0.0"}));
-    w_.open("range {} in 0 .. {}", j, w_.pick(std::array{"T - 4", "T", "T // 3", "3"}));
-    w_.line("{0} = row_sum_acc({0}, {1}[{2}, {3} +: 2])", sum, from, t,
-            w_.pick(std::array<std::string, 3>{"0", "1", j + " % 3"}));
+    const std::string domain =
+        w_.pick(std::array{"0 .. T - 4", "0 .. T", "0 .. 3", "tiles(T, 3)", "tiles(8, 2)", "tiles(T - 4, 2)"});
+    const std::string at =
+        domain[0] == '0' ? w_.pick(std::array<std::string, 3>{"0", "1", j + " % 3"}) : w_.pick(std::array{"0", "2"});
+    const std::string part = fmt::format("{}[{}, {} +: 2]", from, t, at);
+    const int form = static_cast<int>(w_.random.below(3));
+    const std::string zero = form == 2 ? "-inf" : w_.pick(std::array{"0.0", "-0.0"});
+    w_.line("let {} = full(f32, [{}.size, {}], {})", sum, t, form == 1 ? c_ : 1, zero);
+    w_.open("range {} in {}", j, domain);
+    constexpr const char* kSteps[] = {"{0} = row_sum_acc({0}, {1})", "{0} = matmul_acc({0}, {1}, w[0 +: 2, :])",
+                                      "{0} = max({0}, row_max({1}))"};
+    w_.line("{}", fmt::format(fmt::runtime(kSteps[form]), sum, part));
     w_.close();
     store(to, t, fmt::format("{} * {}", load(t), sum));
+    close_rows();
+  }
+  // Columns stored in three parts, then loaded across them.
+  void windows_of_parts(const std::string& to) {
+    const std::string from = source(), s = w_.fresh("p"), t = open_rows(), sum = w_.fresh("a");
+    const int64_t a = w_.random.between(1, c_ - 2), b = w_.random.between(a + 1, c_ - 1);
+    w_.line("create {}: f32[{}.size, {}]", s, t, c_);
+    w_.line("{}[:, 0 +: {}] = {}[{}, 0 +: {}]", s, a, from, t, a);
+    w_.line("{0}[:, {1} +: {2}] = {3}[{4}, {1} +: {2}] * 2.0", s, a, b - a, from, t);
+    if (w_.keeps()) w_.line("{0}[:, {1} +: {2}] = {3}[{4}, 0 +: {2}] + 1.0", s, w_.off(std::to_string(b)), c_ - b, from, t);
+    w_.line("let {} = {}[:, 0 +: 1]", sum, s);
+    for (int64_t k = w_.random.between(1, 3); k > 0; --k) {
+      const int64_t begin = w_.random.below(c_), size = w_.random.between(1, c_ - begin);
+      w_.line("{0} = {0} + row_max({1}[:, {2} +: {3}])", sum, s, begin, size);
+    }
+    store(to, t, fmt::format("{}[:, :] + {}", s, sum));
     close_rows();
   }
   // A product of bf16 or of integers, k in chunks.
