@@ -63,8 +63,10 @@ class Stages {
   void stage(const std::string& to) {
     if (to.empty()) return;
     constexpr void (Stages::*kForms[])(const std::string&) = {
-        &Stages::over_rows, &Stages::whole,  &Stages::chained,    &Stages::column_parts,    &Stages::conditional, &Stages::summed,
-        &Stages::product,   &Stages::online, &Stages::neighbours, &Stages::private_scratch, &Stages::carried_rows};
+        &Stages::over_rows,      &Stages::whole,           &Stages::chained, &Stages::column_parts, &Stages::conditional,
+        &Stages::summed,         &Stages::product,         &Stages::online,  &Stages::neighbours,   &Stages::private_scratch,
+        &Stages::carried_rows,   &Stages::heads,           &Stages::viewed,  &Stages::repeated_sum, &Stages::narrow_product,
+        &Stages::blocks_of_rows, &Stages::windows_of_parts};
     (this->*w_.pick(kForms))(to);
     if (!is_readable(to) && w_.keeps()) readable_.push_back(to);
   }
