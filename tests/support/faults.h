@@ -20,6 +20,7 @@ inline std::optional<Diagnostic> fault_of(const ir::Program& program, const std:
                                           std::map<std::string, Array>& tensors) {
   interpret::Options options;
   options.checked = true;
+  options.most_bytes = int64_t{1} << 28;
   try {
     interpret::run(program, dims, tensors, options);
   } catch (const interpret::Fault& fault) {

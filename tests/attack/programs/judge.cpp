@@ -7,7 +7,7 @@
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify.h"
-#include "imbrex/prove/prove.h"
+#include "imbrex/runtime/accept.h"
 #include "imbrex/runtime/lower.h"
 #include "support/faults.h"
 #include "support/generated_code.h"
@@ -46,9 +46,9 @@ Ending run_checked(const ir::Program& program, const Dims& dims, Tensors& tensor
   try {
     const std::optional<Diagnostic> fault = test::fault_of(program, dims, tensors);
     if (!fault) return {};
-    const Ending::Kind kind = fault->id == "assumption-failed" ? Ending::Kind::not_allowed
-                              : fault->id == "tile-too-large"  ? Ending::Kind::too_large
-                                                               : Ending::Kind::fault;
+    const Ending::Kind kind = fault->id == "assumption-failed"                                ? Ending::Kind::not_allowed
+                              : fault->id == "tile-too-large" || fault->id == "out-of-memory" ? Ending::Kind::too_large
+                                                                                              : Ending::Kind::fault;
     return {kind, fault->id, render(*fault)};
   } catch (const std::bad_alloc&) {
     return {Ending::Kind::too_large, "", ""};
@@ -146,7 +146,12 @@ void lower(Judged& judged, const ir::Program& program, const std::function<void(
     const char* how = optimized ? "optimized" : "as written";
     try {
       enter(Phase::lower);
-      ir::Program lowered = runtime::lower(program, {.optimize = optimized, .taps = false, .prove = false, .cache = {}}).program;
+      runtime::Lowered result = runtime::lower(program, {.optimize = optimized, .taps = false, .prove = false, .cache = {}});
+      if (result.reason.starts_with("optimized, it takes")) {
+        judged.failure = {"optimized: no code", result.reason};
+        return;
+      }
+      ir::Program lowered = std::move(result.program);
       if (!judged.kernels.empty() && ir::print(lowered) == ir::print(judged.kernels[0])) return;
       ir::verify_or_throw(lowered);
       enter(Phase::interpret);
@@ -174,11 +179,10 @@ Judged judge(const Case& of, const std::string& name, const std::function<void(P
     enter(Phase::parse);
     try {
       program = ir::parse(of.text, "attack.tile");
-      ir::verify_or_throw(program);
       enter(Phase::prove);
-      errors = test::errors_of(prove::prove(program));
+      errors = test::errors_of(runtime::judge(program));
       if (of.seed % 4 == 0 &&
-          of_memory(errors) != of_memory(test::errors_of(prove::prove(program, {.target = "a2a3", .dims = {}}))))
+          of_memory(errors) != of_memory(test::errors_of(runtime::judge(program, {.target = "a2a3", .dims = {}}))))
         judged.failure = {"another verdict for another machine", ""};
     } catch (const UserError& error) {
       judged.counts.invalid = 1;
