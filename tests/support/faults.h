@@ -15,12 +15,14 @@
 
 namespace imbrex::test {
 
-// The fault of a run in checked mode, if it has one. `tensors` hold inputs, and then what was written.
+// The fault of a run in checked mode, if it has one. `tensors` hold inputs, and then what was written. Throws
+// interpret::OutOfWork where the run is long.
 inline std::optional<Diagnostic> fault_of(const ir::Program& program, const std::map<std::string, int64_t>& dims,
                                           std::map<std::string, Array>& tensors) {
   interpret::Options options;
   options.checked = true;
   options.most_bytes = int64_t{1} << 28;
+  options.most_work = 20000000;
   try {
     interpret::run(program, dims, tensors, options);
   } catch (const interpret::Fault& fault) {

@@ -50,7 +50,7 @@ Ending run_checked(const ir::Program& program, const Dims& dims, Tensors& tensor
                               : fault->id == "tile-too-large" || fault->id == "out-of-memory" ? Ending::Kind::too_large
                                                                                               : Ending::Kind::fault;
     return {kind, fault->id, render(*fault)};
-  } catch (const std::bad_alloc&) {
+  } catch (const interpret::OutOfWork&) {
     return {Ending::Kind::too_large, "", ""};
   }
 }
