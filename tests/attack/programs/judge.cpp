@@ -128,6 +128,7 @@ void run_lowered(Judged& judged, const ir::Program& program, const char* how) {
   for (const Run& run : judged.runs) {
     Tensors actual = run.inputs;
     const Ending ending = run_checked(program, run.dims, actual);
+    if (ending.kind == Ending::Kind::too_large) continue;
     std::string wrong = ending.kind == Ending::Kind::done ? "" : ending.message;
     for (const auto& [name, expected] : run.expected)
       if (const auto difference = wrong.empty() ? test::first_difference(actual.at(name), expected) : std::nullopt)
