@@ -23,7 +23,7 @@ std::string counts_text(const Counts& c) {
   return fmt::format(
       "{} programs: {} proven, {} refused with a counterexample, {} undecided, {} not programs; {} runs, {} kernels, {} "
       "counterexamples "
-      "seen to fault, {} too large to try; {} not run to their end",
+      "seen to fault, {} not tried; {} not run to their end",
       c.programs, c.proven, c.refused, c.undecided, c.invalid, c.runs, c.kernels, c.counterexamples, c.untried, c.slow);
 }
 
