@@ -155,8 +155,8 @@ void lower(Judged& judged, const ir::Program& program, const std::function<void(
     try {
       enter(Phase::lower);
       runtime::Lowered result = runtime::lower(program, {.optimize = optimized, .taps = false, .prove = false, .cache = {}});
-      if (result.reason.starts_with("optimized, it takes")) {
-        judged.failure = {"optimized: no code", result.reason};
+      if (!result.defects.empty() || result.reason.starts_with("optimized, it takes")) {
+        judged.failure = {"optimizer failed", result.defects.empty() ? result.reason : optimize::text_of(result.defects[0])};
         return;
       }
       ir::Program lowered = std::move(result.program);

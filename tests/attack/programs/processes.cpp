@@ -174,6 +174,8 @@ void judge_batch(const std::vector<Case>& cases, bool compiles, Outcome& outcome
 }  // namespace
 
 Outcome judge_all(const std::vector<Case>& cases, bool compiles) {
+  const tests::TemporaryFolder cache;  // of verdicts on what the optimizer makes
+  setenv("IMBREX_CACHE", cache.path().c_str(), 1);
   Outcome outcome;
   for (size_t begin = 0; begin < cases.size(); begin += kBatch)
     judge_batch({cases.begin() + static_cast<std::ptrdiff_t>(begin),
