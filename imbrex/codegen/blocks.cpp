@@ -174,12 +174,7 @@ void write_index_read(Lowering& lowering, const ir::ReadIndex& read, Writer& out
   }
   const std::string name = lowering.symbols.names.fresh(read.name);
   lowering.symbols.reads[read.name] = name;
-  out.line(fmt::format("const int64_t {} = {}[{}];", name, symbol.data, offset.empty() ? "0" : offset));
-}
-
-void write_assume(Lowering& lowering, const ir::Assume& assume, Writer& out) {
-  ++lowering.assume_count;
-  out.line(fmt::format("if (!({})) fail_assumption(call, {});", lowering.condition(assume.condition), lowering.assume_count));
+  out.line(fmt::format("[[maybe_unused]] const int64_t {} = {}[{}];", name, symbol.data, offset.empty() ? "0" : offset));
 }
 
 // Rows a multiple of this many bytes apart fall into few sets of the nearest cache, and push each other out of it.
@@ -198,7 +193,8 @@ int64_t padding(const Lowering& lowering, const ir::Tensor& tensor) {
   return viewed ? 0 : kCacheLineBytes / bytes_of(tensor.dtype);
 }
 
-void create_tensor(Lowering& lowering, const ir::CreateTensor& create, Writer& out, bool shared, int origin) {
+void create_tensor(Lowering& lowering, const Statement& statement, Writer& out, bool shared) {
+  const auto& create = std::get<ir::CreateTensor>(statement.node);
   TensorSymbol& symbol = lowering.symbols.tensors.at(create.tensor.name);
   ir::IndexExpr elements = ir::constant(1);
   symbol.strides.assign(symbol.shape.size(), "1");
@@ -209,12 +205,13 @@ void create_tensor(Lowering& lowering, const ir::CreateTensor& create, Writer& o
                             : "(" + lowering.symbols.text(elements) + ")";
     elements = ir::mul(symbol.shape[i], elements);
   }
-  symbol.data = lowering.take(out, shared, memory_type(symbol.dtype), memory_bytes(symbol.dtype), elements, symbol.name, origin);
+  symbol.data =
+      lowering.take(out, shared, memory_type(symbol.dtype), memory_bytes(symbol.dtype), elements, symbol.name, statement);
 }
 
 // Axes are matched from the last one in groups of equal products. Within a group the view's axes step by the stride of the
 // group's last axis; where a group merges several axes of the base, those must be dense, which is checked when the kernel starts.
-void bind_view(Lowering& lowering, const ir::View& view, int) {
+void bind_view(Lowering& lowering, const ir::View& view) {
   TensorSymbol& symbol = lowering.symbols.tensors.at(view.name);
   const TensorSymbol& base = lowering.symbols.tensors.at(view.base);
   symbol.data = base.data;
@@ -269,16 +266,16 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
   if (const auto* assign = std::get_if<ir::Assign>(&s.node)) {
     const auto* into = statements.size() > 1 ? std::get_if<ir::Store>(&statements[1].node) : nullptr;
     if (into && check.empty() && lowering.slice_check(statements[1]).empty() && goes_into(lowering, *assign, *into)) {
-      write_matmul(lowering, *assign, into, s.origin, target.work);
+      write_matmul(lowering, s, into, target.work);
       return 2;
     }
-    lowering.place(target.declarations, target.shared, lowering.symbols.variables.at(assign->name), s.origin);
+    lowering.place(target.declarations, target.shared, lowering.symbols.variables.at(assign->name), s);
     guarded([&](Writer& out) {
       const Expr& e = *assign->value;
       if (e.op == Op::matmul || e.op == Op::matmul_acc) {
         if (e.args.back()->op == Op::load && lowering.packed.contains(e.args.back()->name))
           write_fetches(lowering, statements.subspan(1), out);
-        write_matmul(lowering, *assign, nullptr, s.origin, out);
+        write_matmul(lowering, s, nullptr, out);
       } else if (is_column_reduction(e.op)) {
         write_column_reduction(lowering, *assign, out);
       } else if (e.op == Op::load) {
@@ -305,7 +302,7 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
     }
     const std::string table =
         lowering.take(target.work, false, "int32_t", 4, ir::mul(ir::max(count, ir::constant(1)), ir::constant(4)),
-                      distinct->tile + "_seen", s.origin);
+                      distinct->tile + "_seen", s);
     target.work.line(fmt::format("if (!all_distinct({}, {}, {})) fail_assumption(call, {});", variable.data,
                                  lowering.symbols.text(count), table, lowering.implicit_check()));
   } else {
@@ -344,6 +341,11 @@ void open_loop(Lowering& lowering, const ir::Loop& loop, Writer& out) {
 
 namespace {
 
+// The numbers of the assumptions whose branches are open.
+using Assumed = std::vector<int>;
+
+void write_statements(Lowering& lowering, std::span<const Statement> statements, Writer& out, Assumed& assumed);
+
 // Names are bound while they are written, so that a nested block's memory is given back where the block ends.
 void write_scoped(Lowering& lowering, const ir::Block& block, Writer& out) {
   lowering.scratch.open();
@@ -360,10 +362,13 @@ void write_scoped(Lowering& lowering, const ir::Block& block, Writer& out) {
   lowering.scratch.close();
 }
 
-}  // namespace
+// What an assumption makes known sizes memory: so nothing behind it runs where it does not hold.
+void open_assume(Lowering& lowering, const ir::Assume& assume, Writer& out, Assumed& assumed) {
+  assumed.push_back(++lowering.assume_count);
+  out.open("if (" + lowering.condition(assume.condition) + ")");
+}
 
-void write_block(Lowering& lowering, const ir::Block& block, Writer& out) {
-  const std::span<const Statement> statements(block);
+void write_statements(Lowering& lowering, std::span<const Statement> statements, Writer& out, Assumed& assumed) {
   for (size_t i = 0; i < statements.size();) {
     const Statement& s = statements[i];
     if (const auto* loop = std::get_if<ir::Loop>(&s.node)) {
@@ -375,7 +380,7 @@ void write_block(Lowering& lowering, const ir::Block& block, Writer& out) {
       out.line("// " + comment(at->name));
       const std::string begin = lowering.symbols.names.fresh(at->name + "_started");
       out.line(fmt::format("const uint64_t {} = trace_begin(call);", begin));
-      write_block(lowering, at->body, out);
+      write_statements(lowering, at->body, out, assumed);
       out.line(fmt::format("trace_end(call, {}, {});", literal(at->name), begin));
     } else if (const auto* branch = std::get_if<ir::If>(&s.node)) {
       out.open("if (" + lowering.condition(branch->condition) + ")");
@@ -385,19 +390,31 @@ void write_block(Lowering& lowering, const ir::Block& block, Writer& out) {
         write_scoped(lowering, branch->else_block, out);
       }
       out.close();
-    } else if (const auto* create = std::get_if<ir::CreateTensor>(&s.node)) {
-      create_tensor(lowering, *create, out, false, s.origin);
+    } else if (std::holds_alternative<ir::CreateTensor>(s.node)) {
+      create_tensor(lowering, s, out, false);
     } else if (const auto* view = std::get_if<ir::View>(&s.node)) {
-      bind_view(lowering, *view, s.origin);
+      bind_view(lowering, *view);
     } else if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) {
       write_index_read(lowering, *read, out);
     } else if (const auto* assume = std::get_if<ir::Assume>(&s.node)) {
-      write_assume(lowering, *assume, out);
+      open_assume(lowering, *assume, out, assumed);
     } else {
       i += write_steps(lowering, statements.subspan(i), Target{out, out, false});
       continue;
     }
     ++i;
+  }
+}
+
+}  // namespace
+
+void write_block(Lowering& lowering, std::span<const Statement> statements, Writer& out) {
+  Assumed assumed;
+  write_statements(lowering, statements, out, assumed);
+  for (; !assumed.empty(); assumed.pop_back()) {
+    out.reopen("} else {");
+    out.line(fmt::format("fail_assumption(call, {});", assumed.back()));
+    out.close();
   }
 }
 

@@ -15,19 +15,19 @@ struct Target {
   bool shared = false;  // memory that all workers see
 };
 
-void write_block(Lowering& lowering, const ir::Block& block, Writer& out);
+// What follows an assumption that does not hold is skipped, to the end of the outermost block.
+void write_block(Lowering& lowering, std::span<const ir::Statement> statements, Writer& out);
 // One statement that is no loop, scope or branch, or a group of row steps that begins with it. Returns how many were written.
 size_t write_steps(Lowering& lowering, std::span<const ir::Statement> statements, const Target& target);
 // A loop's head, its span's numbers, and what leads back: to be closed by the caller.
 void open_loop(Lowering& lowering, const ir::Loop& loop, Writer& out);
 void write_index_read(Lowering& lowering, const ir::ReadIndex& read, Writer& out);
-void write_assume(Lowering& lowering, const ir::Assume& assume, Writer& out);
-void bind_view(Lowering& lowering, const ir::View& view, int origin);
-void create_tensor(Lowering& lowering, const ir::CreateTensor& create, Writer& out, bool shared, int origin);
+void bind_view(Lowering& lowering, const ir::View& view);
+void create_tensor(Lowering& lowering, const ir::Statement& statement, Writer& out, bool shared);
 
 // contraction.cpp
 // Into the variable's memory, or where the store that follows would put it.
-void write_matmul(Lowering& lowering, const ir::Assign& assign, const ir::Store* into, int origin, Writer& out);
+void write_matmul(Lowering& lowering, const ir::Statement& statement, const ir::Store* into, Writer& out);
 // Whether that store is the product's only use and its place takes the product as it is computed.
 bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Store& store);
 const char* packed_suffix(ir::DType dtype);  // "i8" in pack_i8

@@ -64,7 +64,8 @@ void plan_packing(Lowering& lowering) {
                     fmt::format("'{}' is packed anew for each product, not once ahead: {}", refused.tensor, refused.reason));
 }
 
-void write_matmul(Lowering& lowering, const ir::Assign& assign, const ir::Store* into, int origin, Writer& out) {
+void write_matmul(Lowering& lowering, const Statement& statement, const ir::Store* into, Writer& out) {
+  const auto& assign = std::get<ir::Assign>(statement.node);
   const Expr& e = *assign.value;
   Symbols& symbols = lowering.symbols;
   const bool continues = e.op == Op::matmul_acc;
@@ -85,7 +86,7 @@ void write_matmul(Lowering& lowering, const ir::Assign& assign, const ir::Store*
   Operand left = operand_of(lowering, a);
   if (e.transpose_a) {
     const std::string copy = lowering.take(out, false, memory_type(a->dtype), memory_bytes(a->dtype),
-                                           ir::mul(a->rows, a->columns), assign.name + "_left", origin);
+                                           ir::mul(a->rows, a->columns), assign.name + "_left", statement);
     out.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", left.pointer, left.row_stride, copy, symbols.text(a->rows),
                          symbols.text(a->rows), symbols.text(a->columns)));
     left = {copy, inner, "1"};
@@ -106,7 +107,7 @@ void write_matmul(Lowering& lowering, const ir::Assign& assign, const ir::Store*
     const auto groups =
         ir::add(ir::ceil_div(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(4)), ir::constant(bytes == 1 ? 1 : 0));
     const auto bound = ir::mul(columns_padded, groups);
-    panel = lowering.take(out, false, "char", 1, bound, assign.name + "_panel", origin);
+    panel = lowering.take(out, false, "char", 1, bound, assign.name + "_panel", statement);
     const std::string k_stride = e.transpose_b ? right.column_stride : right.row_stride;
     const std::string n_stride = e.transpose_b ? right.row_stride : right.column_stride;
     out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, kPanelColumns));", packed_suffix(b->dtype),

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "imbrex/ir/ranges.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::codegen {
@@ -30,12 +31,19 @@ void Arena::close() {
   blocks_.back().inside = ir::max(blocks_.back().inside, ir::add(inner.taken, inner.inside));
 }
 
+Lowering::Lowering(const ir::Program& split_program, const Options& chosen)
+    : program(split_program), options(chosen), symbols(program) {
+  ir::for_each_place(program, [this](const ir::Statement& s, const ir::Place& place) { places_.emplace(&s, place); });
+}
+
 std::string Lowering::take(Writer& out, bool from_shared, const char* type, int64_t element_bytes, const ir::IndexExpr& elements,
-                           const std::string& stem, int origin) {
-  const auto bound = symbols.upper(elements);
+                           const std::string& stem, const ir::Statement& statement) {
+  const auto place = places_.find(&statement);
+  require(place != places_.end(), "memory is taken for a statement of the program");
+  const auto bound = ir::Ranges(program, place->second).upper(elements);
   if (!bound)
     throw UserError(Diagnostic{"unbounded-tile",
-                               program.where(origin),
+                               program.where(statement.origin),
                                fmt::format("a tile of {} elements, which no dimension bounds", ir::to_text(elements)),
                                "bound the index that was read from data: assume(n <= ...)",
                                {}});
@@ -46,14 +54,14 @@ std::string Lowering::take(Writer& out, bool from_shared, const char* type, int6
   return name;
 }
 
-void Lowering::place(Writer& out, bool in_shared, VariableSymbol& variable, int origin) {
+void Lowering::place(Writer& out, bool in_shared, VariableSymbol& variable, const ir::Statement& statement) {
   if (!variable.data.empty()) return;
   if (!variable.accumulator) {
     variable.data = take(out, in_shared, memory_type(variable.dtype), memory_bytes(variable.dtype),
-                         ir::mul(variable.rows, variable.columns), variable.name, origin);
+                         ir::mul(variable.rows, variable.columns), variable.name, statement);
     return;
   }
-  variable.data = take(out, in_shared, "float", 4, ir::mul(variable.rows, ir::constant(64)), variable.name + "_lanes", origin);
+  variable.data = take(out, in_shared, "float", 4, ir::mul(variable.rows, ir::constant(64)), variable.name + "_lanes", statement);
   variable.position = symbols.names.fresh(variable.name + "_position");
   out.line("int64_t " + variable.position + " = 0;");
 }

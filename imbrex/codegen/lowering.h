@@ -8,6 +8,7 @@
 #include "imbrex/codegen/generate.h"
 #include "imbrex/codegen/symbols.h"
 #include "imbrex/codegen/writer.h"
+#include "imbrex/ir/place.h"
 #include "imbrex/ir/program.h"
 #include "imbrex/optimize/packed_weights.h"
 
@@ -30,7 +31,7 @@ class Arena {
 };
 
 struct Lowering {
-  Lowering(const ir::Program& split_program, const Options& chosen) : program(split_program), options(chosen), symbols(program) {}
+  Lowering(const ir::Program& split_program, const Options& chosen);
 
   const ir::Program& program;
   const Options& options;
@@ -46,11 +47,12 @@ struct Lowering {
   int assume_count = 0;                    // explicit ones met so far
   int assume_total = 0;
 
-  // Writes `T* const name = <arena>.take<T>(elements);` and counts it. Returns the name.
+  // Writes `T* const name = <arena>.take<T>(elements);` before the statement, and counts the most elements that there can be
+  // there. Returns the name. UserError "unbounded-tile" where the dimensions do not bound them.
   std::string take(Writer& out, bool from_shared, const char* type, int64_t element_bytes, const ir::IndexExpr& elements,
-                   const std::string& stem, int origin);
-  // Gives a variable its memory: a full tile, or for an accumulator 64 lanes per row and its position.
-  void place(Writer& out, bool in_shared, VariableSymbol& variable, int origin);
+                   const std::string& stem, const ir::Statement& statement);
+  // Gives a variable that the statement assigns its memory: a full tile, or for an accumulator 64 lanes per row and its position.
+  void place(Writer& out, bool in_shared, VariableSymbol& variable, const ir::Statement& statement);
   // The C++ bool whether a store marked `@stream` goes past the caches; "" if it never does.
   std::string streams_of(const ir::Statement& store);
   int implicit_check() const { return 1 + assume_total; }
@@ -60,7 +62,8 @@ struct Lowering {
   void remark(int origin, std::string message) { remarks.push_back({program.where(origin), std::move(message)}); }
 
  private:
-  std::map<std::string, std::string> streams_of_;  // by tensor
+  std::map<const ir::Statement*, ir::Place> places_;  // what holds before each statement of `program`
+  std::map<std::string, std::string> streams_of_;     // by tensor
 };
 
 }  // namespace imbrex::codegen

@@ -44,15 +44,15 @@ class Phases {
         scope(*at);
       } else if (const auto* loop = std::get_if<ir::Loop>(&s.node); loop && loop->kind == ir::Loop::Kind::parallel) {
         phase(s, *loop);
-      } else if (const auto* create = std::get_if<ir::CreateTensor>(&s.node)) {
-        create_tensor(lowering_, *create, out_, true, s.origin);
+      } else if (std::holds_alternative<ir::CreateTensor>(s.node)) {
+        create_tensor(lowering_, s, out_, true);
       } else if (const auto* view = std::get_if<ir::View>(&s.node)) {
-        bind_view(lowering_, *view, s.origin);
+        bind_view(lowering_, *view);
       } else if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) {
         before(memory_of(all.subspan(i, 1), true));
         write_index_read(lowering_, *read, out_);
       } else if (const auto* assume = std::get_if<ir::Assume>(&s.node)) {
-        write_assume(lowering_, *assume, out_);
+        assumption(*assume);
       } else if (const auto* branch = std::get_if<ir::If>(&s.node)) {
         together(s, [&] { this->branch(*branch); });
       } else if (const auto* serial = std::get_if<ir::Loop>(&s.node)) {
@@ -145,13 +145,20 @@ class Phases {
     out_.line(fmt::format("trace_end(call, {}, {});", literal(at.name), begin));
   }
 
+  // All workers read the same values here, so that all leave or none.
+  void assumption(const ir::Assume& assume) {
+    ++lowering_.assume_count;
+    const std::string condition = lowering_.condition(assume.condition);
+    out_.line(fmt::format("if (!({})) return fail_assumption(call, {});", condition, lowering_.assume_count));
+  }
+
   // Statements with phases inside are walked by all; others are one worker's.
   template <class Write>
   void together(const Statement& s, Write write) {
     if (has_parallel(s)) return write();
     before(memory_of(std::span(&s, 1), false));
     out_.open("if (call->ith == 0)");
-    write_block(lowering_, ir::Block{s}, out_);
+    write_block(lowering_, std::span(&s, 1), out_);
     out_.close();
   }
 

@@ -148,12 +148,11 @@ class GroupWriter {
       const bool in_one_stage = stages.size() == 1;
       if (in_register && in_one_stage && (ir::is_one(variable.columns) || segments[assign->name].size() == 1)) return;
       if (!local || one_row_) {
-        lowering_.place(declarations_, shared_, variable, step.statement->origin);
+        lowering_.place(declarations_, shared_, variable, *step.statement);
       } else if (!values_.row_buffers.contains(assign->name)) {
         const ir::IndexExpr elements = in_one_stage ? variable.columns : ir::mul(ir::constant(kRowsOfStage), variable.columns);
-        const std::string buffer =
-            lowering_.take(work_, false, memory_type(variable.dtype), memory_bytes(variable.dtype), elements,
-                           variable.name + (in_one_stage ? "_row" : "_rows"), step.statement->origin);
+        const std::string buffer = lowering_.take(work_, false, memory_type(variable.dtype), memory_bytes(variable.dtype),
+                                                  elements, variable.name + (in_one_stage ? "_row" : "_rows"), *step.statement);
         values_.row_buffers[assign->name] = {buffer, in_one_stage ? "" : symbols_.operand(variable.columns)};
       }
     });

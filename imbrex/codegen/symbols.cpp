@@ -45,12 +45,6 @@ void note_statement(Symbols& symbols, const Statement& s) {
     symbols.loops[loop->variable] = {loop->begin, loop->extent, loop->tile, {}, {}, {}};
   } else if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) {
     ++symbols.variables.at(distinct->tile).mentions;
-  } else if (const auto* assume = std::get_if<ir::Assume>(&s.node)) {
-    for (const ir::Comparison& each : assume->condition) {
-      if (each.left->kind != Kind::name) continue;
-      if (each.compare == ir::Compare::lt) symbols.read_limits.try_emplace(each.left->name, each.right);
-      if (each.compare == ir::Compare::le) symbols.read_limits.try_emplace(each.left->name, ir::add(each.right, ir::constant(1)));
-    }
   }
 }
 
@@ -112,71 +106,6 @@ std::string Symbols::text(const IndexExpr& e) const {
   }
   throw InternalError("an index expression of no kind");
 }
-
-// `up`: the upper bound, else the lower one.
-static std::optional<IndexExpr> bound(const Symbols& symbols, const IndexExpr& e, bool up) {
-  const auto of = [&](const IndexExpr& x, bool way) { return bound(symbols, x, way); };
-  const auto both = [&](bool way_a, bool way_b, auto make) -> std::optional<IndexExpr> {
-    const auto a = of(e->a, way_a), b = of(e->b, way_b);
-    if (!a || !b) return std::nullopt;
-    return make(*a, *b);
-  };
-  switch (e->kind) {
-    case Kind::constant: return e;
-    case Kind::name: {
-      if (symbols.dims.contains(e->name)) return e;
-      const auto loop = symbols.loops.find(e->name);
-      if (loop != symbols.loops.end()) {
-        if (!up) return of(loop->second.begin, false);
-        return of(ir::sub(ir::add(loop->second.begin, loop->second.extent), ir::constant(1)), true);
-      }
-      const auto limit = symbols.read_limits.find(e->name);
-      if (up && limit != symbols.read_limits.end()) return of(ir::sub(limit->second, ir::constant(1)), true);
-      return std::nullopt;
-    }
-    case Kind::span_begin: {
-      const LoopSymbol& loop = symbols.loops.at(e->name);
-      return of(up ? ir::add(loop.begin, loop.extent) : loop.begin, up);
-    }
-    case Kind::span_size: {
-      const LoopSymbol& loop = symbols.loops.at(e->name);
-      if (!up) return ir::constant(0);
-      const auto extent = of(loop.extent, true);
-      if (!extent) return ir::constant(loop.tile);
-      const auto value = ir::constant_value(*extent);
-      return value ? ir::constant(std::min(*value, loop.tile)) : ir::constant(loop.tile);
-    }
-    case Kind::span_index: {
-      const LoopSymbol& loop = symbols.loops.at(e->name);
-      if (!up) return ir::constant(0);
-      return of(ir::floor_div(loop.extent, ir::constant(loop.tile)), true);
-    }
-    case Kind::add: return both(up, up, [](auto a, auto b) { return ir::add(a, b); });
-    case Kind::sub: return both(up, !up, [](auto a, auto b) { return ir::sub(a, b); });
-    case Kind::mul: {
-      const auto x = ir::constant_value(e->a), y = ir::constant_value(e->b);
-      return both(x || !y || *y >= 0 ? (y && *y < 0 ? !up : up) : !up, x && *x < 0 ? !up : up,
-                  [](auto a, auto b) { return ir::mul(a, b); });
-    }
-    case Kind::floor_div: return both(up, !up, [](auto a, auto b) { return ir::floor_div(a, b); });
-    case Kind::mod: {
-      if (!up) return ir::constant(0);
-      const auto b = of(e->b, true);
-      return b ? std::optional(ir::sub(*b, ir::constant(1))) : std::nullopt;
-    }
-    case Kind::min:
-    case Kind::max: {
-      const auto a = of(e->a, up), b = of(e->b, up);
-      const bool one_is_enough = (e->kind == Kind::min) == up;
-      if (a && b) return e->kind == Kind::min ? ir::min(*a, *b) : ir::max(*a, *b);
-      return one_is_enough ? (a ? a : b) : std::nullopt;
-    }
-  }
-  return std::nullopt;
-}
-
-std::optional<IndexExpr> Symbols::upper(const IndexExpr& e) const { return bound(*this, e, true); }
-std::optional<IndexExpr> Symbols::lower(const IndexExpr& e) const { return bound(*this, e, false); }
 
 std::optional<int64_t> Symbols::fixed(const IndexExpr& e) const { return ir::fixed_value(e, program_loops); }
 

@@ -49,17 +49,13 @@ struct Symbols {
   std::map<std::string, VariableSymbol> variables;
   std::map<std::string, LoopSymbol> loops;
   ir::Loops program_loops;
-  std::map<std::string, std::string> dims;           // C++ text
-  std::map<std::string, std::string> reads;          // indices read from data: C++ text
-  std::map<std::string, ir::IndexExpr> read_limits;  // the least upper bound that an `assume` gives, exclusive
+  std::map<std::string, std::string> dims;   // C++ text
+  std::map<std::string, std::string> reads;  // indices read from data: C++ text
   Names names;
 
   std::string text(const ir::IndexExpr& e) const;
   // As an operand of * or after -, in parentheses where needed.
   std::string operand(const ir::IndexExpr& e) const;
-  // A bound over dimensions alone that holds in every iteration; nothing if there is none.
-  std::optional<ir::IndexExpr> upper(const ir::IndexExpr& e) const;
-  std::optional<ir::IndexExpr> lower(const ir::IndexExpr& e) const;
   std::optional<int64_t> fixed(
       const ir::IndexExpr& e) const;  // a constant, also where it is the size of spans that are all whole
   bool is_multiple(const ir::IndexExpr& e, int64_t of) const;  // proven

@@ -30,5 +30,23 @@ TEST(Refused, a_tile_that_no_dimension_bounds) {
   EXPECT_EQ(first_message(declarations + "assume n >= 0 and n <= N\n" + use), "");
 }
 
+// What is said of the index where it is not used says nothing of where it is.
+TEST(Refused, a_tile_that_is_bounded_elsewhere) {
+  const std::string declarations =
+      "dim N\ninput x: f32[N, 4]\ninput count: int32[1]\noutput y: f32[N, 4]\ny[:, :] = x[:, :]\nread n = count[0]\n";
+  const std::string use = "create s: f32[max(n, 1), 4]\ns[0, :] = x[0, :]\ny[0, :] = s[0, :]\n";
+  const auto is_refused = [&](const std::string& body) {
+    return first_message(declarations + body).find("[unbounded-tile]") != std::string::npos;
+  };
+  EXPECT_TRUE(is_refused("if N < 9 {\nassume n < 8\n} else {\n" + use + "}"));
+  EXPECT_FALSE(is_refused("if N < 9 {\n} else {\nassume n < 8\n" + use + "}"));
+  EXPECT_TRUE(is_refused("range i in 0 .. N {\nassume n < 8\n}\n" + use));
+  EXPECT_TRUE(is_refused(use + "assume n < 8\n"));
+  EXPECT_FALSE(is_refused("at \"known\" {\nassume n < 8\n}\n" + use));
+  EXPECT_TRUE(is_refused("if n > 8 {\n" + use + "}"));
+  EXPECT_FALSE(is_refused("if n < 8 {\n" + use + "}"));
+  EXPECT_FALSE(is_refused("if n > 8 {\n} else {\n" + use + "}"));
+}
+
 }  // namespace
 }  // namespace imbrex::codegen
