@@ -104,9 +104,10 @@ std::string Lowering::slice_check(const ir::Statement& statement) const {
       const ir::Axis& axis = slice[i];
       if (axis.kind == ir::Axis::Kind::by) continue;
       if (!symbols.depends_on_data(axis.begin) && !symbols.depends_on_data(axis.size)) continue;
-      const ir::IndexExpr end = ir::add(axis.begin, axis.size);
-      text += fmt::format("{}{} >= 0 && {} <= {}", text.empty() ? "" : " && ", symbols.text(axis.begin), symbols.text(end),
-                          symbols.text(symbols.tensors.at(tensor).shape[i]));
+      const ir::IndexExpr end = ir::add(axis.begin, axis.size), extent = symbols.tensors.at(tensor).shape[i];
+      const auto add = [&](const std::string& comparison) { text += (text.empty() ? "" : " && ") + comparison; };
+      if (ir::constant_value(axis.begin).value_or(-1) < 0) add(symbols.text(axis.begin) + " >= 0");
+      if (!ir::same(end, extent)) add(symbols.text(end) + " <= " + symbols.text(extent));
     }
   };
   ir::for_each_expr(statement, [&](const ir::Expr& e) {

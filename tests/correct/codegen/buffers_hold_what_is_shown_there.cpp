@@ -107,7 +107,7 @@ TEST(Buffers, are_not_overrun_where_an_assumption_breaks) {
        {100000, 0}},
       {"shared",
        kRead + "assume n <= 10\ncreate s: f32[n, 4]\nparallel t in 0 .. n {\ns[t, :] = x[0, :]\n}\n"
-               "parallel t in 0 .. T {\ny[t, :] = s[0, :]\n}",
+               "parallel v in 0 .. T {\ny[v, :] = s[0, :]\n}",
        {100000, 0}},
   };
   const std::vector<ir::Program> programs = programs_of(broken);
