@@ -19,7 +19,7 @@ inline int64_t floor_div(int64_t a, int64_t b) {
   return q - ((a % b != 0) && ((a < 0) != (b < 0)));
 }
 inline int64_t floor_mod(int64_t a, int64_t b) { return a - floor_div(a, b) * b; }
-inline int64_t tiles_of(int64_t extent, int64_t tile) { return extent <= 0 ? 0 : (extent + tile - 1) / tile; }
+inline int64_t tiles_of(int64_t extent, int64_t tile) { return extent <= 0 ? 0 : (extent - 1) / tile + 1; }
 
 // A number of elements or bytes that is computed from a call's dimensions: what leaves 64 bits stays known as too large.
 struct Size {

@@ -254,8 +254,8 @@ class Phases {
       counts.push_back(loop->tile == 0 ? fmt::format("larger({}, 0)", extent)
                                        : fmt::format("tiles_of({}, {})", extent, loop->tile));
       if (const auto constant = ir::constant_value(loop->extent))
-        counts.back() =
-            std::to_string(std::max<int64_t>(0, loop->tile == 0 ? *constant : (*constant + loop->tile - 1) / loop->tile));
+        counts.back() = std::to_string(loop->tile == 0 || *constant <= 0 ? std::max<int64_t>(0, *constant)
+                                                                         : (*constant - 1) / loop->tile + 1);
       tasks += (tasks.empty() ? "" : " * ") + counts.back();
       what += (what.empty() ? "" : ", ") + loop->variable + (loop->tile ? fmt::format(" by {}", loop->tile) : "");
     }
