@@ -300,9 +300,8 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
                                    lowering.symbols.text(count), lowering.implicit_check()));
       return 1;
     }
-    const std::string table =
-        lowering.take(target.work, false, "int32_t", 4, ir::mul(ir::max(count, ir::constant(1)), ir::constant(4)),
-                      distinct->tile + "_seen", s);
+    const std::string table = lowering.take(
+        target.work, false, "int32_t", 4, ir::mul(ir::max(count, ir::constant(1)), ir::constant(4)), distinct->tile + "_seen", s);
     target.work.line(fmt::format("if (!all_distinct({}, {}, {})) fail_assumption(call, {});", variable.data,
                                  lowering.symbols.text(count), table, lowering.implicit_check()));
   } else {
