@@ -67,7 +67,7 @@ void compile_and_run(const std::vector<Judged>& judged, const std::function<void
   const auto isas = target::supported_isas();
   const target::Isa isa = isas[seed % isas.size()];
   Compiled compiled;
-  compile(programs, isa, seed % 2 == 0 ? "-O0" : "-O1", compiled);
+  compile(programs, isa, seed % 4 == 3 ? "-O1" : "-O0", compiled);
   for (size_t k = 0; k < judged.size(); ++k)
     for (const ir::Program& program : judged[k].kernels) {
       const test::GeneratedCode& code = *compiled.at(program.name);
