@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,9 @@ struct Case {
 struct Generator {
   const char* name;
   void (*write)(Writer&);
+  int64_t weight = 1;     // how many programs, beside those of the others
   bool is_right = false;  // what is not hurt
+  friend void PrintTo(const Generator& generator, std::ostream* out) { *out << generator.name; }
 };
 const std::vector<Generator>& generators();
 Case make_case(const Generator& generator, uint64_t seed);

@@ -3,9 +3,10 @@
 namespace imbrex::attack {
 
 const std::vector<Generator>& generators() {
-  static const std::vector<Generator> all = {{"access", write_access, true}, {"data_flow", write_data_flow},
-                                             {"integers", write_integers},   {"assumptions", write_assumptions},
-                                             {"budgets", write_budgets},     {"mutated_text", write_mutated_text}};
+  static const std::vector<Generator> all = {{"access", write_access, 4, true},      {"data_flow", write_data_flow, 4},
+                                             {"integers", write_integers, 4},        {"assumptions", write_assumptions, 4},
+                                             {"budgets", write_budgets, 1},  // each takes long
+                                             {"mutated_text", write_mutated_text, 3}};
   return all;
 }
 

@@ -31,7 +31,9 @@ class Attack : public testing::TestWithParam<Generator> {};
 
 TEST_P(Attack, finds_nothing) {
   const int64_t seed = number_from("IMBREX_SEED", -1);
-  const int64_t share = number_from("IMBREX_ATTACKS", 2000) / static_cast<int64_t>(generators().size());
+  int64_t weights = 0;
+  for (const Generator& each : generators()) weights += each.weight;
+  const int64_t share = number_from("IMBREX_ATTACKS", 2000) * GetParam().weight / weights;
   std::vector<Case> cases;
   for (int64_t k = seed < 0 ? 0 : seed; k < (seed < 0 ? share : seed + 1); ++k)
     cases.push_back(make_case(GetParam(), static_cast<uint64_t>(k)));
