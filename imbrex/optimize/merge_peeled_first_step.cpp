@@ -44,13 +44,8 @@ bool starts(const Expr& first, const Assign& next) {
                     (first.op == Op::col_sum && e.op == Op::col_sum_acc);
   if (!pair || first.transpose_a != e.transpose_a || first.transpose_b != e.transpose_b) return false;
   if (e.args[0]->op != Op::variable || e.args[0]->name != next.name) return false;
-  for (size_t i = 0; i < first.args.size(); ++i) {
+  for (size_t i = 0; i < first.args.size(); ++i)
     if (!equal(first.args[i], e.args[i + 1])) return false;
-    bool reads_itself = false;
-    for_each_expr(first.args[i],
-                  [&](const Expr& x) { reads_itself = reads_itself || (x.op == Op::variable && x.name == next.name); });
-    if (reads_itself) return false;
-  }
   return true;
 }
 

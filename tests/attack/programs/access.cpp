@@ -137,7 +137,7 @@ void nested_spans(Writer& w) {
   const Copy k(w);
   const std::string u = w.fresh("u");
   w.open("{} {} in tiles(T, {})", k.loop, k.t, w.tile(k.n * 2));
-  w.open("range {} in tiles({}, {})", u, k.t, w.tile(k.n));
+  w.open("{} {} in tiles({}, {})", w.pick(kLoops), u, k.t, w.tile(k.n));
   k.rows(w, w.either(u, k.t), w.either(u, fmt::format("{0}.begin +: {0}.size", u)));
   w.close();
   w.close();
@@ -277,6 +277,24 @@ void triangle(Writer& w) {
   w.close();
 }
 
+// A nest whose inner loop is longer in each iteration, and one whose inner loop begins later.
+void triangles(Writer& w) {
+  const std::string y = w.fresh("y"), x = w.fresh("x");
+  w.declare("input {}: f32[T, 4]", x);
+  w.declare("output {}: f32[T, T, 4]", y);
+  for (const bool below : {true, false}) {
+    const std::string i = w.fresh("i"), j = w.fresh("j");
+    w.open("{} {} in 0 .. T", w.pick(kLoops), i);
+    if (below)
+      w.open("{} {} in 0 .. {}", w.pick(kLoops), j, w.off(i + " + 1"));
+    else
+      w.open("{} {} in {} .. T", w.pick(kLoops), j, w.off(i + " + 1"));
+    w.line("{}[{}, {}, :] = {}[{}, :] + {}", y, i, j, x, w.either(j, i), below ? "1.0" : "2.0");
+    w.close();
+    w.close();
+  }
+}
+
 void flat(Writer& w) {
   const Copy k(w);
   const std::string to = w.fresh("v"), from = w.fresh("v");
@@ -360,10 +378,10 @@ void pages(Writer& w) {
 
 void write_access(Writer& w) {
   constexpr void (*kPatterns[])(Writer&) = {
-      tiled,   tiled_by_hand,    main_and_tail,   interleaved,    strided,   reversed,      window,
-      ring,    nested_spans,     column_tiles,    transposed,     read_rows, gathered_rows, scattered_rows,
-      offsets, gathered_columns, guarded,         split_by_guard, triangle,  flat,          planes,
-      halo,    flat_tiles,       strided_columns, pages};
+      tiled,   tiled_by_hand,    main_and_tail, interleaved,     strided,   reversed,      window,
+      ring,    nested_spans,     column_tiles,  transposed,      read_rows, gathered_rows, scattered_rows,
+      offsets, gathered_columns, guarded,       split_by_guard,  triangle,  flat,          planes,
+      halo,    flat_tiles,       triangles,     strided_columns, pages};
   w.declare("dim T typical 16");
   w.declare("dim U typical 5");
   for (int64_t patterns = w.random.between(1, 2); patterns > 0; --patterns) w.pick(kPatterns)(w);

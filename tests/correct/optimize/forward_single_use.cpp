@@ -54,6 +54,11 @@ TEST(ForwardSingleUse, MovesNoLoadPastAStore) {
   range t in 0 .. T { z[t, :] = x[t, :] }
   y[:, :] = x[:, :]
   y[0, :] = old)");
+  expect_lets(1, R"(
+  view w = z: [T * 40]
+  let old = z[0, :]
+  w[:] = reshape(x[:, :], [1, T * 40])
+  y[:, :] = x[:, :] + old)");
   expect_lets(0, R"(
   let old = x[:, :]
   z[:, :] = z[:, :] * 3.0
