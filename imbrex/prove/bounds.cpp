@@ -134,13 +134,6 @@ void check_gather(const Subject& subject, const TileGather& gather, Findings& fi
        false});
 }
 
-// Where an axis cannot be put in affine terms, intervals may do.
-bool stays_inside(const ir::Ranges& ranges, const ir::Axis& axis, const ir::IndexExpr& extent) {
-  if (axis.kind == ir::Axis::Kind::by) return false;
-  return ranges.always(axis.begin, ir::Compare::ge, ir::constant(0)) &&
-         ranges.always(ir::add(axis.begin, axis.size), ir::Compare::le, extent);
-}
-
 // What is wrong with the access, if anything.
 std::optional<Diagnostic> leaves_tensor(const Subject& subject, const Access& access) {
   for (size_t k = 0; k < access.slice.size(); ++k) try {
@@ -162,7 +155,7 @@ std::optional<Diagnostic> leaves_tensor(const Subject& subject, const Access& ac
                                      text_of_access(access.name, access.slice, access.shape), access.name),
                          diagnostic.hint);
     } catch (const NotAffine& problem) {
-      if (stays_inside(ir::Ranges(subject.program, access), access.slice[k], access.shape[k])) continue;
+      if (ranges_show_inside(subject, access, k)) continue;
       if (!subject.sets[access.order]) continue;  // reported as that
       return undecidable(subject, access, problem.culprit);
     }

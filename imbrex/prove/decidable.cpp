@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "imbrex/ir/ranges.h"
+
 namespace imbrex::prove {
 namespace {
 
@@ -82,6 +84,33 @@ Diagnostic not_decided(const Subject& subject, const Access& access, const std::
           false};
 }
 
+bool ranges_show_inside(const Subject& subject, const Access& access, size_t axis) {
+  const ir::Axis& checked = access.slice[axis];
+  const ir::IndexExpr& extent = access.shape[axis];
+  if (checked.kind == ir::Axis::Kind::by) return false;
+  const ir::Ranges ranges(subject.program, access);
+  if (!ranges.always(checked.begin, ir::Compare::ge, ir::constant(0))) return false;
+  const ir::IndexExpr end = ir::add(checked.begin, checked.size);
+  if (ir::same(end, extent) || ranges.always(end, ir::Compare::le, extent)) return true;
+  const auto greatest = ranges.upper(end);
+  return greatest && (ir::same(*greatest, extent) || ranges.always(*greatest, ir::Compare::le, extent));
+}
+
+namespace {
+
+// An input is never written, so that only the bounds of what is read of it matter.
+bool is_only_read_inside(const Subject& subject, const Access& access) {
+  if (access.writes || access.memory->tensor->role != ir::Role::input) return false;
+  for (size_t axis = 0; axis < access.slice.size(); ++axis) try {
+      if (!subject.relations.outside(access, axis).is_empty()) return false;
+    } catch (const NotAffine&) {
+      if (!ranges_show_inside(subject, access, axis)) return false;
+    }
+  return true;
+}
+
+}  // namespace
+
 Findings find_undecidable(Subject& subject) {
   Findings findings;
   std::set<std::string> reported;
@@ -92,6 +121,7 @@ Findings find_undecidable(Subject& subject) {
     } catch (const NotAffine& problem) {
       subject.sets.push_back(std::nullopt);
       subject.undecided.insert(access.memory->tensor->name);
+      if (is_only_read_inside(subject, access)) continue;
       Diagnostic diagnostic = undecidable(subject, access, problem.culprit);
       if (reported.insert(render(diagnostic)).second) findings.diagnostics.push_back(std::move(diagnostic));
     }

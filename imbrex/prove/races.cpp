@@ -53,6 +53,14 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
           "if the indices never repeat, load all of them before the loop, `let all = ...[:]`, and say `assume_distinct all`; "
           "or make the loop over {} a `range`",
           variable);
+  for (const Access* access : {&a, &b})
+    for (const Binder& binder : access->binders)
+      if (binder.read && depends_on_data(*access))
+        return fmt::format(
+            "if it is so, load all of {0} before the loop, `let all = {0}[:]`, and say that its elements differ, "
+            "`assume_distinct all`, "
+            "or never descend, `assume_sorted all`; or make the loop over {1} a `range`",
+            binder.read->tensor, variable);
   if (could_be_private(subject, *a.memory, loop))
     return fmt::format("create {} inside the loop over {}: it is then private to the iteration", name, variable);
   if (a.memory->tensor->role == ir::Role::temporary)
