@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include "imbrex/target/isa/lane.h"
+#include "imbrex/target/isa/products.h"
 
 namespace imbrex::isa {
 namespace {
@@ -272,20 +273,6 @@ IMBREX_OP vi interleave_hi(vi e, vi o) { return interleaved(e.high, o.high); }
 // Of 16 registers, 6 hold a tile of C and 4 a group of B; with a fourth row g++ 12 keeps part of it on the stack.
 constexpr int kRowsOfOne = 3, kRowsOfTwo = 1;
 
-struct AsItIs {};  // no floating-point mode to set
-
-// Subnormal operands and tiny results as zero, as the AVX-512 instruction has it.
-class FlushToZero {
- public:
-  FlushToZero() : caller_(_mm_getcsr()) { _mm_setcsr(caller_ | 0x8040); }
-  ~FlushToZero() { _mm_setcsr(caller_); }
-  FlushToZero(const FlushToZero&) = delete;
-  FlushToZero& operator=(const FlushToZero&) = delete;
-
- private:
-  unsigned caller_;
-};
-
 // Sixteen-bit products summed in pairs are exact for bytes; the instruction on bytes themselves saturates. Of each group's four
 // elements of k, the even ones are multiplied together and the odd ones together.
 struct PairsOfBytes {
@@ -327,9 +314,10 @@ struct DotI8 {
   using Accumulator = vi;
   using Columns = PairsOfBytes;
   using Mode = AsItIs;
-  static constexpr bool needs_corrections = false;
+  using Fetching = FetchingByRows;
+  static constexpr bool needs_corrections = false, prepares_rows = true;
   static constexpr int64_t kBytesOfGroup = 8;
-  static void widen(const char* from, int64_t groups, char* to) {
+  static void prepare(const char* from, int64_t groups, char* to) {
     widen_groups(from, groups, to, [](__m128i x) { return _mm256_cvtepi8_epi16(x); });
   }
   IMBREX_OP static Columns load(const char* packed) {
@@ -345,9 +333,10 @@ struct DotU8I8 {
   using Accumulator = vi;
   using Columns = PairsOfBytes;
   using Mode = AsItIs;
-  static constexpr bool needs_corrections = false;
+  using Fetching = FetchingByRows;
+  static constexpr bool needs_corrections = false, prepares_rows = true;
   static constexpr int64_t kBytesOfGroup = 8;
-  static void widen(const char* from, int64_t groups, char* to) {
+  static void prepare(const char* from, int64_t groups, char* to) {
     widen_groups(from, groups, to, [](__m128i x) { return _mm256_cvtepu8_epi16(x); });
   }
   IMBREX_OP static Columns load(const char* packed) { return DotI8::load(packed); }
@@ -367,7 +356,8 @@ struct DotBf16 {
     __m256 even_low, odd_low, even_high, odd_high;
   };
   using Mode = FlushToZero;
-  static constexpr bool needs_corrections = false;
+  using Fetching = FetchingByRows;
+  static constexpr bool needs_corrections = false, prepares_rows = false;
   static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = load_i32(packed);
@@ -390,7 +380,8 @@ struct DotF32 {
   using Accumulator = vf;
   using Columns = vf;
   using Mode = AsItIs;
-  static constexpr bool needs_corrections = false;
+  using Fetching = FetchingByRows;
+  static constexpr bool needs_corrections = false, prepares_rows = false;
   static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return load_f32(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) { return add(sum, mul(b, broadcast(load_f32_s(a)))); }

@@ -8,10 +8,10 @@
 // code.
 //
 // The ISA's header gives the shapes (kRowsOfOne, kRowsOfTwo: the most rows of a tile of one and of two vectors), and for each
-// kind of product a struct Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group of B in
-// registers), load, step (one group of k for one row), needs_corrections (sums start at those of the packed form), Mode (set
-// around the products), and kBytesOfGroup: how many bytes a group of a row of A takes where step reads it. More than 4 where
-// `widen` prepares the rows, once for all columns of a call.
+// kind of product one or several structs Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group
+// of B in registers), load, step (one group of k for one row), needs_corrections (sums start at those of the packed form), Mode
+// (set around the products), Fetching (below), and kBytesOfGroup: how many bytes a group of a row of A takes where step reads it.
+// Where `prepares_rows`, `prepare` makes those bytes of the rows first, once for all columns of a call.
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
@@ -180,9 +180,8 @@ IMBREX_MICROKERNEL void microkernel(const Operands& o) {
 
 // Fetching from memory what comes next. A panel that several tiles of rows use gives time to fetch all of the next one: each tile
 // a part of it. One that is used once is itself what must be fetched, a little ahead: the more rows, the fewer of its groups the
-// processor sees at once. (With three or four it sees enough, and fetching only disturbs what the caches fetch by themselves.)
+// processor sees at once. How far ahead is the Dot's Fetching: it depends on the processor, and was found by trial.
 constexpr int64_t kFetchingTiles = 4;
-constexpr int64_t bytes_ahead(int64_t rows) { return rows <= 2 ? 1024 : rows <= 4 ? 0 : 8192; }
 
 constexpr int most_rows(int vectors) { return vectors == 2 ? kRowsOfTwo : kRowsOfOne; }
 
@@ -242,7 +241,7 @@ inline void all_columns(Operands o, const char* panels, int64_t panel_stride, in
     o.b = panels + first * kGroupBytes + half * 64;
     if (o.corrections) o.corrections = panels + corrections_at + half * 64;
     const char* const next_panel = columns > (2 - half) * 16 ? o.b + panel_stride : next;
-    o.ahead = tiles == 1 ? o.b + bytes_ahead(rows) : next_panel;
+    o.ahead = tiles == 1 ? o.b + Dot::Fetching::bytes_ahead(rows) : next_panel;
     o.ahead_step = tiles == 1 ? kGroupBytes : tiles < kFetchingTiles ? kGroupBytes / 2 : kGroupBytes / kFetchingTiles;
     if (both) {
       if constexpr (kRowsOfTwo > 0) all_rows<Dot, 2>(o, rows);
@@ -261,9 +260,9 @@ inline void all_columns(Operands o, const char* panels, int64_t panel_stride, in
 // So many groups of a panel, and of the rows of A, stay in cache while all rows pass.
 constexpr int64_t kGroupsAtOnce = 512;
 
-// A's rows, groups [first, first + groups), as step reads them: in place, or widened. What is widened is on the stack: fewer rows
-// and groups go at once.
-template <class Dot, bool widens = (Dot::kBytesOfGroup > 4)>
+// A's rows, groups [first, first + groups), as step reads them: in place, or prepared. What is prepared is on the stack: fewer
+// rows and groups go at once.
+template <class Dot, bool prepares_rows = Dot::prepares_rows>
 struct RowsOfA {
   static constexpr int64_t kRows = kRowsAtOnce, kGroups = kGroupsAtOnce;
   const char* a;
@@ -278,12 +277,12 @@ struct RowsOfA<Dot, true> {
   static constexpr int64_t stride = kGroups * Dot::kBytesOfGroup;
   const char* a;
   int64_t stride_of_a;
-  alignas(64) char wide[kRows * kGroups * Dot::kBytesOfGroup];
+  alignas(64) char prepared[kRows * kGroups * Dot::kBytesOfGroup];
   RowsOfA(const typename Dot::Element* rows, int64_t row_stride)
       : a(reinterpret_cast<const char*>(rows)), stride_of_a(row_stride * static_cast<int64_t>(sizeof(typename Dot::Element))) {}
   const char* groups(int64_t rows, int64_t first, int64_t count) {
-    for (int64_t r = 0; r < rows; ++r) Dot::widen(a + r * stride_of_a + first * 4, count, wide + r * stride);
-    return wide;
+    for (int64_t r = 0; r < rows; ++r) Dot::prepare(a + r * stride_of_a + first * 4, count, prepared + r * stride);
+    return prepared;
   }
 };
 
@@ -298,12 +297,12 @@ inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, co
   for (int64_t r = 0; r < rows && tail != 0; ++r) {
     char group[4] = {};
     memcpy(group, a + r * a_row_stride + k - tail, static_cast<size_t>(tail * bytes));
-    if constexpr (Dot::kBytesOfGroup > 4) Dot::widen(group, 1, tails + r * Dot::kBytesOfGroup);
-    if constexpr (Dot::kBytesOfGroup == 4) memcpy(tails + r * 4, group, 4);
+    if constexpr (Dot::prepares_rows) Dot::prepare(group, 1, tails + r * Dot::kBytesOfGroup);
+    if constexpr (!Dot::prepares_rows) memcpy(tails + r * 4, group, 4);
   }
   RowsOfA<Dot> rows_of_a(a, a_row_stride);
   const char* const panels = packed + first_block / 2 * panel_stride;
-  const bool one_tile = Dot::kBytesOfGroup == 4 && rows <= kRowsOfOne;
+  const bool one_tile = !Dot::prepares_rows && rows <= kRowsOfOne;
   const int64_t at_once = one_tile ? whole_groups : rows_of_a.kGroups;
   Operands o = {};
   o.a_stride = rows_of_a.stride;
@@ -340,7 +339,7 @@ inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const v
 }
 
 // C tile [rows, columns] = or += A [rows, k] . the columns of B from column 16 * first_block on. Templates, so that a file pays
-// only for the products that it calls.
+// only for the products that it calls. An ISA with several ways to the same product names the others beside these.
 #define IMBREX_MATMUL(name, Dot, A, C)                                                                                      \
   template <int = 0>                                                                                                        \
   inline void name(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride, \
@@ -351,7 +350,6 @@ IMBREX_MATMUL(matmul_i8, DotI8, int8_t, int32_t)
 IMBREX_MATMUL(matmul_u8i8, DotU8I8, uint8_t, int32_t)
 IMBREX_MATMUL(matmul_bf16, DotBf16, uint16_t, float)
 IMBREX_MATMUL(matmul_f32, DotF32, float, float)
-#undef IMBREX_MATMUL
 
 }  // namespace
 }  // namespace imbrex::isa

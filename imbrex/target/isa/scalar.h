@@ -2,6 +2,7 @@
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
+#include "imbrex/target/isa/products.h"
 
 namespace imbrex::isa {
 namespace {
@@ -176,8 +177,6 @@ inline float multiply_add_bf16(float acc, float a, float b) {
   return static_cast<float>(sum);
 }
 
-struct AsItIs {};  // no floating-point mode to set
-
 // The sixteen columns of a group of B stay in memory.
 struct DotI8 {
   using Element = int8_t;
@@ -185,7 +184,8 @@ struct DotI8 {
   using Accumulator = vi;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool needs_corrections = false;
+  using Fetching = FetchingByRows;
+  static constexpr bool needs_corrections = false, prepares_rows = false;
   static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
@@ -202,7 +202,8 @@ struct DotU8I8 {
   using Accumulator = vi;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool needs_corrections = false;
+  using Fetching = FetchingByRows;
+  static constexpr bool needs_corrections = false, prepares_rows = false;
   static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
@@ -219,7 +220,8 @@ struct DotBf16 {
   using Accumulator = vf;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool needs_corrections = false;
+  using Fetching = FetchingByRows;
+  static constexpr bool needs_corrections = false, prepares_rows = false;
   static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
@@ -238,7 +240,8 @@ struct DotF32 {
   using Accumulator = vf;
   using Columns = const char*;
   using Mode = AsItIs;
-  static constexpr bool needs_corrections = false;
+  using Fetching = FetchingByRows;
+  static constexpr bool needs_corrections = false, prepares_rows = false;
   static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {

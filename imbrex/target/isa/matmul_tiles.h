@@ -1,0 +1,256 @@
+// C = A . B, or C += A . B, for bytes on the tile registers of AMX. B is packed as for every other ISA (isa/packing.h): a panel's
+// sixteen groups of four elements of k are two tiles beside each other. A is either in tiles (below), or is brought into them,
+// once for all columns of a call.
+//
+// A in tiles: sixteen rows together, of which 64 bytes beside 64 bytes along k make a tile of 1 KiB; then the next 64 bytes of k.
+// Rows and elements of k that do not exist fill the last tiles up; such elements are zero, such rows anything. A tile that lies
+// together is loaded in half the time of one whose rows are far apart.
+//
+// Two tiles of A and two of B make four of C. Of k, so much goes at once that what is read of B stays in the nearest cache while
+// all rows pass.
+#pragma once
+
+#include "imbrex/target/isa/packing.h"
+#include "imbrex/target/isa/tiles.h"
+
+namespace imbrex::isa {
+namespace {
+
+constexpr int64_t kStepsAtOnce = 8;                      // of 64 bytes of k: 16 KiB of a panel
+constexpr int64_t kStepBytes = kTileRows * kGroupBytes;  // of a panel
+constexpr int64_t kBytesAhead = 8192;                    // of a panel that is used once
+
+constexpr int64_t tile_steps(int64_t k) { return (k + kTileRowBytes - 1) / kTileRowBytes; }
+// Of a matrix of bytes in tiles.
+constexpr int64_t tiled_bytes(int64_t rows, int64_t k) { return (rows + kTileRows - 1) / kTileRows * tile_steps(k) * kTileBytes; }
+// Where a row begins, and how far from there the byte of column c is.
+constexpr int64_t tiled_row(int64_t row, int64_t k) {
+  return row / kTileRows * tile_steps(k) * kTileBytes + row % kTileRows * kTileRowBytes;
+}
+constexpr int64_t tiled_column(int64_t c) { return c / kTileRowBytes * kTileBytes + c % kTileRowBytes; }
+
+struct TimesI8 {
+  using Element = int8_t;
+  template <int c, int a, int b>
+  IMBREX_OP static void multiply_add() {
+    tile_multiply_add_i8<c, a, b>();
+  }
+};
+struct TimesU8I8 {
+  using Element = uint8_t;
+  template <int c, int a, int b>
+  IMBREX_OP static void multiply_add() {
+    tile_multiply_add_u8i8<c, a, b>();
+  }
+};
+
+// One or two tiles of rows by one or two of columns.
+struct TileBlock {
+  const char* a;       // the first step's tile of the first sixteen rows
+  int64_t a_block;     // from there to that of the next sixteen
+  const char* b;       // the first step of the panel, or of its right half
+  int64_t steps;       // whole ones
+  const char* b_tail;  // null, or a last step of B, whose groups behind the end of k are zero
+  char* c;
+  int64_t c_stride;
+  bool accumulate;
+  const char* ahead;  // fetched meanwhile: `ahead_lines` lines for each step
+};
+
+template <class Times, int A, int B>
+IMBREX_OP void tile_step(const char* a, int64_t a_block, const char* b) {
+  tile_load<6>(b, kGroupBytes);
+  tile_load<4>(a, kTileRowBytes);
+  Times::template multiply_add<0, 4, 6>();
+  if constexpr (B == 2) {
+    tile_load<7>(b + 64, kGroupBytes);
+    Times::template multiply_add<1, 4, 7>();
+  }
+  if constexpr (A == 2) {
+    tile_load<5>(a + a_block, kTileRowBytes);
+    Times::template multiply_add<2, 5, 6>();
+    if constexpr (B == 2) Times::template multiply_add<3, 5, 7>();
+  }
+}
+
+template <class Times, int A, int B, int ahead_lines>
+inline void tile_block(TileBlock o) {
+  constexpr int write = 0, second_cache = 2;
+  char* const right = o.c + 64;
+  char* const below = o.c + kTileRows * o.c_stride;
+  char* const below_right = below + 64;
+  if (o.accumulate) {
+    tile_load<0>(o.c, o.c_stride);
+    if constexpr (B == 2) tile_load<1>(right, o.c_stride);
+    if constexpr (A == 2) tile_load<2>(below, o.c_stride);
+    if constexpr (A == 2 && B == 2) tile_load<3>(below_right, o.c_stride);
+  } else {
+    tile_zero<0>();
+    if constexpr (B == 2) tile_zero<1>();
+    if constexpr (A == 2) tile_zero<2>();
+    if constexpr (A == 2 && B == 2) tile_zero<3>();
+  }
+  for (int64_t step = 0; step < o.steps; ++step) {
+    tile_step<Times, A, B>(o.a, o.a_block, o.b);
+    for (int line = 0; line < ahead_lines; ++line) __builtin_prefetch(o.ahead + 64 * line, write, second_cache);
+    o.ahead += 64 * ahead_lines;
+    o.a += kTileBytes;
+    o.b += kStepBytes;
+  }
+  if (o.b_tail) tile_step<Times, A, B>(o.a, o.a_block, o.b_tail);
+  tile_store<0>(o.c, o.c_stride);
+  if constexpr (B == 2) tile_store<1>(right, o.c_stride);
+  if constexpr (A == 2) tile_store<2>(below, o.c_stride);
+  if constexpr (A == 2 && B == 2) tile_store<3>(below_right, o.c_stride);
+}
+
+template <class Times, int A, int B>
+inline void tile_block_of(const TileBlock& o, int ahead_lines) {
+  if (ahead_lines == 32) return tile_block<Times, A, B, 32>(o);
+  if (ahead_lines == 16) return tile_block<Times, A, B, 16>(o);
+  if (ahead_lines == 8) return tile_block<Times, A, B, 8>(o);
+  tile_block<Times, A, B, 0>(o);
+}
+
+// A tile stores all of its rows and columns: where C has fewer, it stores to a copy.
+template <class Times, int B>
+inline void partial_tile_block(TileBlock o, int64_t rows, int64_t columns, int ahead_lines) {
+  constexpr int64_t stride = 64 * B;
+  alignas(64) char copy[kTileRows * stride];
+  char* const c = o.c;
+  const int64_t c_stride = o.c_stride;
+  const size_t bytes = static_cast<size_t>(4 * columns);
+  if (o.accumulate) {
+    memset(copy, 0, sizeof copy);
+    for (int64_t r = 0; r < rows; ++r) memcpy(copy + r * stride, c + r * c_stride, bytes);
+  }
+  o.c = copy;
+  o.c_stride = stride;
+  tile_block_of<Times, 1, B>(o, ahead_lines);
+  for (int64_t r = 0; r < rows; ++r) memcpy(c + r * c_stride, copy + r * stride, bytes);
+}
+
+// All rows by one panel, or by one of its halves: 1 to 32 columns of C. `next` is what is needed after this part of the panel,
+// and is fetched meanwhile, a share of it while each of the first pairs of tiles of rows passes. A panel that only one pair uses
+// is itself what must be fetched, a little ahead.
+template <class Times>
+inline void tile_rows(TileBlock o, int64_t rows, int64_t columns, const char* next) {
+  const int64_t pairs = (rows + 2 * kTileRows - 1) / (2 * kTileRows);
+  int ahead_lines = pairs == 1 ? 32 : pairs < 4 ? 16 : 8;
+  o.ahead = pairs == 1 ? o.b + kBytesAhead : next;
+  int64_t lines_left = o.steps * kStepBytes / 64;
+  while (rows > 0) {
+    int64_t blocks = 1;
+    if (columns < kPanelColumns) {
+      partial_tile_block<Times, 1>(o, rows < kTileRows ? rows : kTileRows, columns, ahead_lines);
+    } else if (rows >= 2 * kTileRows) {
+      blocks = 2;
+      tile_block_of<Times, 2, 2>(o, ahead_lines);
+    } else if (rows >= kTileRows) {
+      tile_block_of<Times, 1, 2>(o, ahead_lines);
+    } else {
+      partial_tile_block<Times, 2>(o, rows, columns, ahead_lines);
+    }
+    o.ahead += 64 * ahead_lines * o.steps;
+    lines_left -= ahead_lines * o.steps;
+    if (lines_left <= 0) ahead_lines = 0;
+    o.a += blocks * o.a_block;
+    o.c += blocks * kTileRows * o.c_stride;
+    rows -= blocks * kTileRows;
+  }
+}
+
+// The groups of a panel's last step, which is not full, and zeros behind them.
+inline void tail_of_panel(const char* panel, int64_t k, char* tail) {
+  const int64_t begin = k / kTileRowBytes * kStepBytes, bytes = groups_of(k, 1) * kGroupBytes - begin;
+  memset(tail + bytes, 0, static_cast<size_t>(kStepBytes - bytes));
+  memcpy(tail, panel + begin, static_cast<size_t>(bytes));
+}
+
+// A part of the rows and of k, in tiles.
+struct TiledRows {
+  const char* a;    // the part's first step, of its first sixteen rows
+  int64_t a_block;  // bytes from there to that of the next sixteen
+  int64_t rows;
+  int64_t first_step;  // of k
+  int64_t steps;       // whole ones
+  bool has_tail;       // and one more, which is not full
+};
+
+// Panel by panel. `panel` is the first column's, `k` the whole of it.
+template <class Times>
+inline void multiply_tiles(const TiledRows& part, const char* panel, int64_t k, int64_t first_block, int32_t* c,
+                           int64_t c_row_stride, int64_t columns, bool accumulate) {
+  const int64_t panel_stride = panel_bytes(k, 1);
+  alignas(64) char tail[kStepBytes];
+  TileBlock o = {};
+  o.a_block = part.a_block;
+  o.c_stride = 4 * c_row_stride;
+  int64_t half = first_block % 2;
+  for (int64_t column = 0; column < columns;) {
+    const int64_t left = columns - column, width = half == 0 && left >= kPanelColumns ? kPanelColumns : left < 16 ? left : 16;
+    if (part.has_tail) tail_of_panel(panel, k, tail);
+    for (int64_t step = 0; step == 0 || step < part.steps; step += kStepsAtOnce) {
+      const int64_t steps_left = part.steps - step;
+      o.steps = steps_left < kStepsAtOnce ? steps_left : kStepsAtOnce;
+      o.a = part.a + step * kTileBytes;
+      o.b = panel + (part.first_step + step) * kStepBytes + 64 * half;
+      o.b_tail = part.has_tail && steps_left <= kStepsAtOnce ? tail + 64 * half : nullptr;
+      o.c = reinterpret_cast<char*>(c + column);
+      o.accumulate = accumulate || step > 0;
+      tile_rows<Times>(o, part.rows, width, o.b + panel_stride);
+    }
+    column += width;
+    half = width == kPanelColumns ? 0 : 1 - half;
+    if (half == 0) panel += panel_stride;
+  }
+}
+
+// C tile [rows, columns] = or += A [rows, k] . the columns of B from column 16 * first_block on, A in tiles from a multiple of
+// sixteen rows on.
+template <class Times>
+inline void matmul_tiles(const typename Times::Element* a, const void* packed_b, int64_t first_block, int32_t* c,
+                         int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
+  const Tiles tiles;
+  const char* const panel = static_cast<const char*>(packed_b) + first_block / 2 * panel_bytes(k, 1);
+  const TiledRows all = {
+      reinterpret_cast<const char*>(a), tile_steps(k) * kTileBytes, rows, 0, k / kTileRowBytes, k % kTileRowBytes != 0};
+  multiply_tiles<Times>(all, panel, k, first_block, c, c_row_stride, columns, accumulate);
+}
+
+// Rows of `bytes` bytes into tiles, with zeros behind them.
+inline void put_into_tiles(const char* a, int64_t a_stride, int64_t rows, int64_t bytes, char* tiled) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const char* from = a + row * a_stride;
+    char* to = tiled + tiled_row(row, bytes);
+    int64_t left = bytes;
+    for (; left >= kTileRowBytes; left -= kTileRowBytes, from += kTileRowBytes, to += kTileBytes) memcpy(to, from, kTileRowBytes);
+    if (left > 0) {
+      memset(to, 0, kTileRowBytes);
+      memcpy(to, from, static_cast<size_t>(left));
+    }
+  }
+}
+
+// The same for A as rows, so many of them and so much of k at a time that they stay in the second cache as tiles.
+template <class Times>
+inline void matmul_into_tiles(const typename Times::Element* a, int64_t a_row_stride, const void* packed_b, int64_t first_block,
+                              int32_t* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
+  constexpr int64_t rows_at_once = 128, bytes_at_once = kStepsAtOnce * kTileRowBytes;
+  const Tiles tiles;
+  const char* const panel = static_cast<const char*>(packed_b) + first_block / 2 * panel_bytes(k, 1);
+  alignas(64) char tiled[rows_at_once * bytes_at_once];
+  for (int64_t row = 0; row < rows; row += rows_at_once) {
+    const int64_t count = rows - row < rows_at_once ? rows - row : rows_at_once;
+    for (int64_t first = 0; first == 0 || first < k; first += bytes_at_once) {
+      const int64_t bytes = k - first < bytes_at_once ? k - first : bytes_at_once;
+      put_into_tiles(reinterpret_cast<const char*>(a + row * a_row_stride + first), a_row_stride, count, bytes, tiled);
+      const TiledRows part = {
+          tiled, tile_steps(bytes) * kTileBytes, count, first / kTileRowBytes, bytes / kTileRowBytes, bytes % kTileRowBytes != 0};
+      multiply_tiles<Times>(part, panel, k, first_block, c + row * c_row_stride, c_row_stride, columns, accumulate || first > 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace imbrex::isa
