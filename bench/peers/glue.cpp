@@ -3,6 +3,9 @@
 
 #include <cmath>
 #include <cstring>
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
 
 namespace imbrex::peers::IMBREX_GLUE_ISA {
 namespace {
@@ -20,6 +23,18 @@ uint16_t bf16_of(float value) {
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+// out = values * factor as bf16; n is a multiple of 32.
+void store(const float* values, float factor, int64_t n, uint16_t* out) {
+#ifdef __AVX512BF16__
+  for (int64_t i = 0; i < n; i += 32) {
+    const __m512 low = _mm512_load_ps(values + i) * factor, high = _mm512_load_ps(values + i + 16) * factor;
+    _mm512_store_si512(out + i, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
+  }
+#else
+  for (int64_t i = 0; i < n; ++i) out[i] = bf16_of(values[i] * factor);
+#endif
+}
+
 template <class Value>
 float inverse_rms(int64_t n, float eps, Value value) {
   float sum = 0;
@@ -29,15 +44,12 @@ float inverse_rms(int64_t n, float eps, Value value) {
 }
 
 // out = values * factor, its last 64 columns rotated by pairs.
-void store_rotated(const float* values, float factor, Rotation rotation, uint16_t* out) {
-  for (int64_t c = 0; c < head_dim - rope_dim; ++c) out[c] = bf16_of(values[c] * factor);
-  const float* const pairs = values + head_dim - rope_dim;
-  uint16_t* const rotated = out + head_dim - rope_dim;
-  for (int64_t i = 0; i < rope_dim / 2; ++i) {
-    const float even = pairs[2 * i] * factor, odd = pairs[2 * i + 1] * factor;
-    rotated[2 * i] = bf16_of(even * rotation.cosines[i] - odd * rotation.sines[i]);
-    rotated[2 * i + 1] = bf16_of(even * rotation.sines[i] + odd * rotation.cosines[i]);
-  }
+void store_rotated(const float* values, float factor, const float* cosines, const float* sines, uint16_t* out) {
+  constexpr int64_t plain = head_dim - rope_dim;
+  store(values, factor, plain, out);
+  alignas(64) float rotated[rope_dim];
+  for (int64_t i = 0; i < rope_dim; ++i) rotated[i] = values[plain + i] * cosines[i] + values[plain + (i ^ 1)] * sines[i];
+  store(rotated, factor, rope_dim, out + plain);
 }
 
 void norm(const uint16_t* x, const float* weight, int64_t n, float eps, uint16_t* out) {
@@ -58,31 +70,36 @@ void quantize(const float* latent, const float* gamma, int64_t n, float eps, int
     largest = size > largest ? size : largest;
   }
   const float quant = 127.0f / largest;
-  for (int64_t i = 0; i < n; ++i) {
-    const int32_t rounded = static_cast<int32_t>(std::nearbyint(normed(i) * quant));
-    qr[i] = static_cast<int8_t>(rounded);
-    shifted[i] = static_cast<uint8_t>(rounded + 128);
-  }
+  for (int64_t i = 0; i < n; ++i) qr[i] = static_cast<int8_t>(static_cast<int32_t>(std::nearbyint(normed(i) * quant)));
+  if (shifted != nullptr)
+    for (int64_t i = 0; i < n; ++i) shifted[i] = static_cast<uint8_t>(qr[i] + 128);
   *scale = 1.0f / quant;
 }
 
-void finish_kv(const float* latent, const float* gamma, float eps, Rotation rotation, uint16_t* out) {
+void finish_kv(const float* latent, const float* gamma, float eps, const float* cosines, const float* sines, uint16_t* out) {
   const float inverse = inverse_rms(head_dim, eps, [&](int64_t i) { return latent[i]; });
   alignas(64) float values[head_dim];
   for (int64_t c = 0; c < head_dim; ++c) values[c] = latent[c] * inverse * gamma[c];
-  store_rotated(values, 1.0f, rotation, out);
+  store_rotated(values, 1.0f, cosines, sines, out);
 }
 
-void finish_head(const int32_t* sums, const int32_t* shift, float row_scale, const float* column_scales, float eps,
-                 Rotation rotation, uint16_t* out) {
-  alignas(64) float values[head_dim];
-  float sum = 0;
-  for (int64_t c = 0; c < head_dim; ++c) {
-    values[c] = static_cast<float>(sums[c] - shift[c]) * row_scale * column_scales[c];
-    sum += values[c] * values[c];
+template <bool is_shifted>
+void finish_rows(const HeadTile& tile, float eps) {
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    const int32_t* const sums = tile.sums + row * tile.sums_per_row;
+    alignas(64) float values[head_dim];
+    float sum = 0;
+    for (int64_t c = 0; c < head_dim; ++c) {
+      values[c] =
+          static_cast<float>(is_shifted ? sums[c] - tile.shift[c] : sums[c]) * tile.row_scales[row] * tile.column_scales[c];
+      sum += values[c] * values[c];
+    }
+    store_rotated(values, 1.0f / std::sqrt(sum / static_cast<float>(head_dim) + eps), tile.cosines + row * rope_dim,
+                  tile.sines + row * rope_dim, tile.out + row * tile.out_per_row);
   }
-  store_rotated(values, 1.0f / std::sqrt(sum / static_cast<float>(head_dim) + eps), rotation, out);
 }
+
+void finish_head(const HeadTile& tile, float eps) { (tile.shift != nullptr ? finish_rows<true> : finish_rows<false>)(tile, eps); }
 
 }  // namespace
 

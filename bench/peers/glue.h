@@ -1,4 +1,4 @@
-// What is between oneDNN's primitives: norms, quantization, dequantization, rope, casts, each for one row. Compiled once for each
+// What is between oneDNN's products: norms, quantization, dequantization, rope, casts, each for one row. Compiled once for each
 // instruction set; f32 throughout, bf16 as its bits, and the compiler may reassociate.
 #pragma once
 
@@ -8,20 +8,26 @@ namespace imbrex::peers {
 
 inline constexpr int64_t head_dim = 512, rope_dim = 64;
 
-// Cosines and sines of one token, rope_dim / 2 each.
-struct Rotation {
-  const float *cosines, *sines;
+// One head of some rows: their int32 sums, and what makes values of them.
+struct HeadTile {
+  const int32_t* sums;
+  int64_t rows, sums_per_row;
+  const int32_t* shift;  // what is too much in the sums of each column, or null
+  const float *row_scales, *column_scales;
+  const float *cosines, *sines;  // of the first row; rows are rope_dim apart
+  uint16_t* out;
+  int64_t out_per_row;
 };
 
+// Rope takes, of each token, rope_dim cosines (each pair's twice) and sines (each pair's negated, then as it is): a rotated row
+// is x * cosines + (x with the elements of each pair swapped) * sines.
 struct Glue {
   void (*norm)(const uint16_t* x, const float* weight, int64_t n, float eps, uint16_t* out);
   void (*widen)(const uint16_t* bf16, int64_t n, float* out);
-  // The normalized latent as int8 and, 128 more, as uint8; its scale.
+  // The normalized latent as int8 and, where `shifted` is given, 128 more as uint8; its scale.
   void (*quantize)(const float* latent, const float* gamma, int64_t n, float eps, int8_t* qr, uint8_t* shifted, float* scale);
-  void (*finish_kv)(const float* latent, const float* gamma, float eps, Rotation rotation, uint16_t* out);
-  // One head of one token. `shift` is what the 128 of each activation added to each column.
-  void (*finish_head)(const int32_t* sums, const int32_t* shift, float row_scale, const float* column_scales, float eps,
-                      Rotation rotation, uint16_t* out);
+  void (*finish_kv)(const float* latent, const float* gamma, float eps, const float* cosines, const float* sines, uint16_t* out);
+  void (*finish_head)(const HeadTile& tile, float eps);
 };
 
 namespace avx512 {

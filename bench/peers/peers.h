@@ -7,9 +7,7 @@ namespace imbrex::peers {
 
 std::string version();
 
-// The best composition of oneDNN primitives, in two forms: "oneDNN heads", whose int8 products are made a few heads at a time and
-// finished while they are in the cache, and "oneDNN whole", with one int8 product and a pass over it. Which is faster depends on
-// T.
+// "oneDNN": the fastest composition of its products that was found for these inputs on this machine.
 tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Tensors& kernel_outputs, float eps, target::Isa isa,
                                    int threads);
 

@@ -206,7 +206,7 @@ void add_bench(CLI::App& app, int& status) {
   command->add_flag("--no-cold", o->no_cold, "Without runs after the caches were emptied");
   command->add_flag("--as-written", o->as_written, "Also the kernel without the optimizer");
   command->add_flag("--peers", o->peers,
-                    "Also the best composition of oneDNN primitives (of the front; see docs/performance.md)");
+                    "Also the fastest composition of oneDNN's products that is found (of the front; see docs/performance.md)");
   command->add_flag("--unproven", o->unproven, "Without the proof; says so in the output");
   command->add_flag("--json", o->json, "JSON instead of the table");
   command->callback([o, &status] { status = bench(*o); });

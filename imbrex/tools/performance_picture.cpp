@@ -25,12 +25,12 @@ struct Line {
 
 std::vector<Line> lines_of(const json& result) {
   std::vector<Line> lines = {{"as written", "#b8a038", "", {}},
-                             {"oneDNN, its best form", "#c0504d", "", {}},
+                             {"oneDNN", "#c0504d", "", {}},
                              {"Imbrex", "#1f5fa8", "", {}},
                              {"this machine's limit", "#555555", "5 4", {}}};
   for (const json& size : result.at("sizes")) {
     const double tokens = size.at("dims").at("T").get<double>();
-    const double values[] = {median_of(size, "as written", "hot"), median_of(size, best_peer(size, "hot"), "hot"),
+    const double values[] = {median_of(size, "as written", "hot"), median_of(size, peer_contestant, "hot"),
                              median_of(size, "kernel", "hot"), limit_of(size, "hot")};
     for (size_t i = 0; i < lines.size(); ++i)
       if (values[i] > 0) lines[i].points.push_back({tokens, values[i]});

@@ -8,7 +8,7 @@
 namespace imbrex::tools {
 
 // SVG, with no dependency on fonts or styles outside of it. What takes hot milliseconds in each result: the kernel, as written,
-// the best of each round's peers, and the machine's limit.
+// the peer, and the machine's limit.
 std::string performance_picture(const std::vector<nlohmann::json>& results);
 
 }  // namespace imbrex::tools

@@ -21,14 +21,7 @@ inline double limit_of(const nlohmann::json& size, const std::string& state) {
   return size.contains("limit_ms") && size.at("limit_ms").contains(state) ? size.at("limit_ms").at(state).get<double>() : 0;
 }
 
-// The form of the peer that took the least time.
-inline std::string best_peer(const nlohmann::json& size, const std::string& state) {
-  std::string best;
-  for (const char* name : {"oneDNN heads", "oneDNN whole"}) {
-    const double time = median_of(size, name, state);
-    if (time > 0 && (best.empty() || time < median_of(size, best, state))) best = name;
-  }
-  return best;
-}
+// The peer's name among the contestants of `imbrex bench --peers`.
+inline constexpr const char* peer_contestant = "oneDNN";
 
 }  // namespace imbrex::tools

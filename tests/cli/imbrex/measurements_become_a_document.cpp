@@ -50,6 +50,23 @@ TEST(Performance, shows_what_was_measured) {
   EXPECT_EQ(picture.find("oneDNN"), std::string::npos) << "no peer was measured, none may be drawn";
 }
 
+TEST(Performance, shows_a_peer_that_was_measured) {
+  const TemporaryFolder folder;
+  const CommandResult measured = imbrex_command(demo + "--tokens 1,16 --no-cold");
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  auto result = nlohmann::json::parse(measured.out);
+  for (auto& size : result.at("sizes"))
+    size["contestants"]["oneDNN"]["hot"] = {{"median_ms", 123.0}, {"min_ms", 121.0}, {"max_ms", 125.0}, {"kernel_won", 2}};
+  std::ofstream(folder.file("demo.json")) << result;
+  const CommandResult made = imbrex_command(fmt::format("performance '{}' --document '{}' --picture '{}'",
+                                                        folder.file("demo.json"), folder.file("out.md"), folder.file("out.svg")));
+  ASSERT_EQ(made.status, 0) << made.err;
+  const std::string document = read_text(folder.file("out.md"));
+  EXPECT_NE(document.find("| 123 (121 - 125) |"), std::string::npos) << document;
+  EXPECT_NE(document.find("| 2 of 2 |"), std::string::npos) << document;
+  EXPECT_NE(read_text(folder.file("out.svg")).find(">oneDNN<"), std::string::npos);
+}
+
 TEST(Performance, of_other_files_is_an_error) {
   const TemporaryFolder folder;
   std::ofstream(folder.file("list.json")) << "[1, 2]";

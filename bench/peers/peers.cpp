@@ -1,0 +1,34 @@
+#include "bench/peers/peers.h"
+
+#include <fmt/format.h>
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "bench/peers/accuracy.h"
+#include "bench/peers/onednn_front.h"
+#include "imbrex/base/error.h"
+
+namespace imbrex::peers {
+
+std::string version() {
+  const dnnl_version_t* found = dnnl::version();
+  return fmt::format("oneDNN {}.{}.{}", found->major, found->minor, found->patch);
+}
+
+tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Tensors& kernel_outputs, float eps, target::Isa isa,
+                                   int threads) {
+  if (isa == target::Isa::scalar)
+    throw UserError("no-peers", "oneDNN has no scalar code to compare with", "--isa avx2 or avx512");
+  const bool is_avx2 = isa == target::Isa::avx2;
+  // Before the first primitive, and refused after it: then it was the same.
+  dnnl::set_max_cpu_isa(is_avx2 ? dnnl::cpu_isa::avx2 : dnnl::cpu_isa::all);
+  const auto front = std::make_shared<OnednnFront>(inputs, eps, is_avx2 ? avx2::glue : avx512::glue, !is_avx2, threads);
+  front->run();
+  tools::PeerContestants made;
+  made.owner = front;
+  made.contestants.push_back({.name = "oneDNN", .run = [front] { return front->run(); }});
+  made.accuracy = fmt::format("oneDNN, {}: {}", front->choice(), accuracy_text(front->outputs(), kernel_outputs));
+  return made;
+}
+
+}  // namespace imbrex::peers
