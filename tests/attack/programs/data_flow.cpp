@@ -62,11 +62,16 @@ class Stages {
 
   void stage(const std::string& to) {
     if (to.empty()) return;
-    constexpr void (Stages::*kForms[])(const std::string&) = {
-        &Stages::over_rows,      &Stages::whole,           &Stages::chained, &Stages::column_parts, &Stages::conditional,
-        &Stages::summed,         &Stages::product,         &Stages::online,  &Stages::neighbours,   &Stages::private_scratch,
-        &Stages::carried_rows,   &Stages::heads,           &Stages::viewed,  &Stages::repeated_sum, &Stages::narrow_product,
-        &Stages::blocks_of_rows, &Stages::windows_of_parts};
+    constexpr void (Stages::*kForms[])(const std::string&) = {&Stages::over_rows,        &Stages::whole,
+                                                              &Stages::chained,          &Stages::column_parts,
+                                                              &Stages::conditional,      &Stages::summed,
+                                                              &Stages::product,          &Stages::online,
+                                                              &Stages::neighbours,       &Stages::private_scratch,
+                                                              &Stages::carried_rows,     &Stages::heads,
+                                                              &Stages::viewed,           &Stages::repeated_sum,
+                                                              &Stages::narrow_product,   &Stages::blocks_of_rows,
+                                                              &Stages::windows_of_parts, &Stages::overlapping_parts,
+                                                              &Stages::own_operand};
     (this->*w_.pick(kForms))(to);
     if (!is_readable(to) && w_.keeps()) readable_.push_back(to);
   }
@@ -255,6 +260,39 @@ class Stages {
       w_.line("{0} = {0} + row_max({1}[:, {2} +: {3}])", sum, s, begin, size);
     }
     store(to, t, fmt::format("{}[:, :] + {}", s, sum));
+    close_rows();
+  }
+  // Tiles that are overwritten by what reads all of them.
+  void own_operand(const std::string& to) {
+    const std::string from = source(), t = open_rows(), a = w_.fresh("a");
+    constexpr const char* kForms[] = {"{0} = matmul_acc({0}, {0}, w[:, :])", "{0} = interleave(odd({0}), even({0}))",
+                                      "{0} = {0} + row_max({0})",
+                                      "{0} = concat_columns(columns({0}, 2, {1}), columns({0}, 0, 2))"};
+    w_.line("let {} = {}[{}, :]", a, from, t);
+    for (int64_t k = w_.random.between(1, 3); k > 0; --k) w_.line("{}", fmt::format(fmt::runtime(w_.pick(kForms)), a, c_ - 2));
+    store(to, t, a);
+    close_rows();
+  }
+  // Stores of columns that overlap those of other stores, under the tensor's name and a view's.
+  void overlapping_parts(const std::string& to) {
+    const std::string view = w_.fresh("v"), other = w_.fresh("p");
+    w_.line("view {} = {}: [T, {}, 2]", view, to, c_ / 2);
+    const std::string from = source(), t = open_rows();
+    w_.line("create {}: f32[{}.size, {}]", other, t, c_);
+    w_.line("{}[:, :] = {}[{}, :]", other, from, t);
+    store(to, t, value(t));
+    for (int64_t k = w_.random.between(2, 6); k > 0; --k) {
+      const int64_t size = w_.pick(std::array<int64_t, 3>{1, c_ / 2, c_ / 2 + 1}), begin = w_.random.between(0, c_ - size);
+      const std::string columns = fmt::format("{} +: {}", begin, size), read = fmt::format("{} +: {}", c_ - size - begin, size);
+      switch (w_.random.below(4)) {
+        case 0: w_.line("{}[:, {}] = {}[{}, {}] + {}.0", other, columns, from, t, read, k); break;
+        case 1:
+          w_.line("{}[{}, {}, 0] = {}[:, 0 +: {}] * {}.0", view, t, w_.random.chance(50) ? ":" : fmt::format("0 +: {}", c_ / 2),
+                  other, c_ / 2, k);
+          break;
+        default: w_.line("{}[{}, {}] = {}[:, {}] + {}.0", to, t, columns, other, read, k);
+      }
+    }
     close_rows();
   }
   // A product of bf16 or of integers, k in chunks.
