@@ -22,6 +22,12 @@ bool is_declaration(const ir::Statement& statement) {
   return std::holds_alternative<ir::CreateTensor>(statement.node) || std::holds_alternative<ir::View>(statement.node);
 }
 
+bool has_marks_inside(const ir::Statement& statement) {
+  ir::Block alone{statement};
+  unmark(alone[0]);
+  return has_marks(alone);
+}
+
 class Isolate {
  public:
   Isolate(const ir::Program& program, std::vector<Apart>& apart, const std::set<std::string>& taken)
@@ -37,7 +43,7 @@ class Isolate {
 
  private:
   void append(const ir::Statement& statement, ir::Block& result) {
-    if (is_marked(statement) || !has_marks({statement})) {
+    if (!has_marks_inside(statement)) {
       result.push_back(statement);
       return;
     }
@@ -50,7 +56,7 @@ class Isolate {
     }
     std::vector<std::vector<Unit>> groups = grouped(units_of(block(at ? at->body : loop->body)));
     for (size_t i = 0; i < groups.size(); ++i) {
-      ir::Statement part = statement;
+      ir::Statement part = statement;  // with its own mark, too
       ir::Block& body = at ? std::get<ir::At>(part.node).body : std::get<ir::Loop>(part.node).body;
       body = joined(groups[i]);
       if (loop && i > 0) rename(part);

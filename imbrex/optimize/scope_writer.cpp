@@ -206,20 +206,26 @@ void ScopeWriter::let(const std::string& name, TermId term, const IndexExpr& col
 
 // Arithmetic only: casts and loads are as cheap again as a tile that holds them.
 int ScopeWriter::operations(TermId id) const {
+  if (const auto found = operations_.find(id); found != operations_.end()) return found->second;
   Budget::spend();
   const Term& term = terms_.at(id);
-  int count = term.kind == Kind::operation && term.op != Op::cast;
+  int64_t count = term.kind == Kind::operation && term.op != Op::cast;
   for (TermId arg : term.args) count += operations(arg);
-  return count;
+  return operations_[id] = static_cast<int>(std::min<int64_t>(count, Terms::kManyNodes));
 }
 
+// What is shared is counted at each use.
 int ScopeWriter::occurrences(TermId wanted, TermId in) const {
-  Budget::spend();
   if (in == kNoTerm) return 0;
-  if (in == wanted) return 1;
-  int count = 0;
-  for (TermId arg : terms_.at(in).args) count += occurrences(wanted, arg);
-  return count;
+  std::map<TermId, int> counts{{wanted, 1}};
+  const std::function<int(TermId)> count = [&](TermId at) -> int {
+    if (const auto found = counts.find(at); found != counts.end()) return found->second;
+    Budget::spend();
+    int64_t sum = 0;
+    for (TermId arg : terms_.at(at).args) sum += count(arg);
+    return counts[at] = static_cast<int>(std::min<int64_t>(sum, Terms::kManyNodes));
+  };
+  return count(in);
 }
 
 std::string ScopeWriter::row_name(TermId id, const std::string& base) const {

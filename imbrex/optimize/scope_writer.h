@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,7 @@ class ScopeWriter {
   std::function<std::string(const std::string&)> unique_;
   std::vector<Root> roots_;
   ir::Block block_;
+  mutable std::map<TermId, int> operations_;  // counted before
 };
 
 }  // namespace imbrex::optimize

@@ -252,16 +252,21 @@ TermId Terms::decided(TermId id, TermId as, size_t taken) {
 }
 
 void Terms::collect_names(TermId id, std::map<std::string, bool>& names) const {
-  const Term& term = at(id);
   const auto add = [&](const IndexExpr& e) {
     ir::substitute(e, [&](const ir::Index& leaf) {
       names[ir::to_text(std::make_shared<ir::Index>(leaf))] = true;
       return std::optional<IndexExpr>();
     });
   };
-  for (const IndexExpr& e : term.indices) add(e);
-  for (const IndexExpr& e : term.limits) add(e);
-  for (TermId arg : term.args) collect_names(arg, names);
+  std::set<TermId> seen;
+  const std::function<void(TermId)> walk = [&](TermId at_id) {
+    if (!seen.insert(at_id).second) return;
+    const Term& term = at(at_id);
+    for (const IndexExpr& e : term.indices) add(e);
+    for (const IndexExpr& e : term.limits) add(e);
+    for (TermId arg : term.args) walk(arg);
+  };
+  walk(id);
 }
 
 std::string Terms::definition_name(int id) const { return "#" + definition(id).digest.substr(0, 6); }

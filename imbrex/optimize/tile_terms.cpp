@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "imbrex/base/checked.h"
 #include "imbrex/optimize/budget.h"
@@ -65,16 +66,22 @@ bool same_node(const Term& a, const Term& b) {
          a.args.size() == b.args.size() && a.indices.size() == b.indices.size() && a.limits.size() == b.limits.size();
 }
 
-bool match_terms(Terms& terms, TermId pattern_id, TermId target_id, const std::set<std::string>& unknown, Substitution& solved) {
+using Pairs = std::set<std::pair<TermId, TermId>>;
+
+// A pair that has matched once matches wherever it is met again: what is unknown in it is solved by then.
+bool match_terms(Terms& terms, TermId pattern_id, TermId target_id, const std::set<std::string>& unknown, Substitution& solved,
+                 Pairs& matched) {
   const Term &pattern = terms.at(pattern_id), &target = terms.at(target_id);
   Budget::spend();
+  if (matched.contains({pattern_id, target_id})) return true;
   if (terms.skeleton(pattern_id) != terms.skeleton(target_id) || !same_node(pattern, target)) return false;
   for (size_t i = 0; i < pattern.indices.size(); ++i)
     if (!match_index(pattern.indices[i], target.indices[i], unknown, solved, terms.ranges)) return false;
   for (size_t i = 0; i < pattern.limits.size(); ++i)
     if (!match_index(pattern.limits[i], target.limits[i], unknown, solved, terms.ranges)) return false;
   for (size_t i = 0; i < pattern.args.size(); ++i)
-    if (!match_terms(terms, pattern.args[i], target.args[i], unknown, solved)) return false;
+    if (!match_terms(terms, pattern.args[i], target.args[i], unknown, solved, matched)) return false;
+  matched.insert({pattern_id, target_id});
   return true;
 }
 
@@ -92,7 +99,8 @@ ir::ExprPtr spread(const ir::ExprPtr& value, const IndexExpr& rows, const IndexE
 
 std::optional<Substitution> match(Terms& terms, TermId pattern, TermId target, const std::set<std::string>& unknown) {
   Substitution solved;
-  if (!match_terms(terms, pattern, target, unknown, solved)) return std::nullopt;
+  Pairs matched;
+  if (!match_terms(terms, pattern, target, unknown, solved, matched)) return std::nullopt;
   return solved;
 }
 
@@ -143,10 +151,14 @@ std::optional<TileWriter::Found> TileWriter::find_known(TermId term) {
 }
 
 void TileWriter::for_each_unknown(TermId term, const std::function<bool(TermId)>& visit) {
-  Budget::spend();
-  if (is_known(term) || !visit(term)) return;
-  const std::vector<TermId> args = terms_.at(term).args;
-  for (TermId arg : args) for_each_unknown(arg, visit);
+  std::set<TermId> seen;
+  const std::function<void(TermId)> walk = [&](TermId at) {
+    Budget::spend();
+    if (!seen.insert(at).second || is_known(at) || !visit(at)) return;
+    const std::vector<TermId> args = terms_.at(at).args;
+    for (TermId arg : args) walk(arg);
+  };
+  walk(term);
 }
 
 // Columns that run over several axes of an input, [c // 128, c % 128], are columns of the input seen as one row.

@@ -65,7 +65,7 @@ class TileWriter {
   ir::ExprPtr write(TermId term, const ir::IndexExpr& columns);
   // `let name = ...` for this term; later uses of it, or of its columns, take the tile.
   ir::Statement let(const std::string& name, TermId term, const ir::IndexExpr& columns, ir::ExprPtr value);
-  // The subterms of `term` that no known value gives, parents first; `visit` returns false to leave out what is below.
+  // The subterms of `term` that no known value gives, each once, parents first; `visit` returns false to leave out what is below.
   void for_each_unknown(TermId term, const std::function<bool(TermId)>& visit);
   bool is_known(TermId term) { return find_known(term).has_value(); }
   bool depends_on(TermId term, const std::string& name) const;

@@ -137,6 +137,37 @@ TEST(CutOut, PartsThatLeaveElementsBetweenThemAreNotFilled) {
   EXPECT_EQ(ir::print(rows.program).find("at \"others\""), std::string::npos) << ir::print(rows.program);
 }
 
+// The loop over t is first cut off from what stands before it; then its scope is cut out of what follows.
+TEST(CutOut, AScopeOfALoopThatIsCutOffAlready) {
+  const Optimized after = expect_sound(checked(R"(
+  dim T typical 16
+  input x: f32[T, 16]
+  output y: f32[T, 16]
+  output z: f32[T, 16]
+  output w: f32[T, 16]
+  parallel i in tiles(T, 4) { y[i, :] = x[i, :] * 3.0 }
+  parallel t in tiles(T, 2) {
+    at "parts" {
+      create p: f32[t.size, 16]
+      p[:, 0 +: 3] = x[t, 0 +: 3]
+      p[:, 3 +: 2] = x[t, 3 +: 2] * 2.0
+      p[:, 5 +: 11] = x[t, 0 +: 11] + 1.0
+      let a = p[:, 0 +: 1]
+      a = a + row_max(p[:, 8 +: 7])
+      z[t, :] = p[:, :] + a
+    }
+  }
+  range h in 0 .. 2 {
+    create q: f32[T, 8]
+    q[:, :] = z[:, h * 8 +: 8] * -1.0
+    w[:, h * 8 +: 8] = q[:, :] + row_sum(q[:, :])
+  }
+)"));
+  ASSERT_TRUE(after.is_scheduled) << after.reason;
+  EXPECT_LT(after.steps, 100000u);
+  EXPECT_LT(after.apart.size(), 5u);
+}
+
 TEST(CutOut, ATileOfTheTopLevelBelongsToBothSides) {
   const Optimized after = expect_sound(checked(kHead + std::string(R"(
   create a: f32[T, 32]
