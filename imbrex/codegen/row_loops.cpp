@@ -18,7 +18,7 @@ using ir::ExprPtr;
 using ir::Op;
 using Kind = RowStep::Kind;
 
-constexpr int64_t kLanes = 16, kPair = 32, kSumLanes = 64;
+constexpr int64_t kLanes = 16, kPair = 32, kGroup = 64;
 constexpr int64_t kRowsOfStage = 4;
 
 // The f32 tile that a cast to bf16 rounds to nearest, null if it is no such cast. A store rounds in the same instruction.
@@ -268,15 +268,15 @@ class GroupWriter {
   void write_columns(const Segment& segment, Writer& out) {
     Writer before(out.depth());
     values_.before_loop = &before;
-    bool sums = false;
+    bool by_64 = false;
     for (const RowStep& step : segment.steps) {
       if (step.kind == Kind::row_reduction) reductions_.begin(step, before);
-      sums = sums || reductions_.takes_groups_of_64(step);
+      by_64 = by_64 || reductions_.takes_groups_of_64(step);
     }
     const ir::IndexExpr& columns = segment.steps.front().columns;
     Writer loop(out.depth());
-    if (sums)
-      write_sum_loop(segment, columns, loop);
+    if (by_64)
+      write_loop_by_64(segment, columns, loop);
     else
       write_loop(segment, columns, loop);
     out.append(before);
@@ -351,11 +351,11 @@ class GroupWriter {
     pairs_.clear();
   }
 
-  // Sums take the axis in groups of 64, one lane for each column of a group.
-  void write_sum_loop(const Segment& segment, const ir::IndexExpr& columns, Writer& out) {
+  // In groups of 64 columns, one lane for each: sums are defined so, and a maximum in four vectors waits less for itself.
+  void write_loop_by_64(const Segment& segment, const ir::IndexExpr& columns, Writer& out) {
     const std::string extent = symbols_.text(columns), factor = symbols_.operand(columns);
     const auto constant = symbols_.fixed(columns);
-    const int64_t whole = constant ? *constant / kSumLanes * kSumLanes : 0;
+    const int64_t whole = constant ? *constant / kGroup * kGroup : 0;
     if (!constant || whole > 0) {
       out.open(constant ? fmt::format("for (int64_t group = 0; group < {}; group += 64)", whole)
                         : fmt::format("for (int64_t group = 0; group + 64 <= {}; group += 64)", extent));

@@ -31,6 +31,9 @@ void for_each_assigned(const RowGroup& group, Visit visit) {
 bool RowReductions::is_f32_sum(const RowStep& step) const {
   return step.kind == Kind::row_reduction && step.value->dtype == DType::f32 && is_sum(*step.value);
 }
+bool RowReductions::is_f32_extreme(const RowStep& step) const {
+  return step.kind == Kind::row_reduction && step.value->dtype == DType::f32 && !is_sum(*step.value);
+}
 bool RowReductions::is_in_memory(const RowStep& step) const {
   return is_f32_sum(step) && symbols_.variables.at(assign_of(step)->name).accumulator;
 }
@@ -66,8 +69,9 @@ void RowReductions::begin(const RowStep& step, Writer& before_loop) {
   if (is_f32_sum(step)) {
     before_loop.line("sum64 " + name + ";");
     before_loop.line(name + ".clear();");
-  } else if (e.dtype == DType::f32) {
-    before_loop.line(fmt::format("vf {} = broadcast({});", name, identity(e)));
+  } else if (is_f32_extreme(step)) {
+    before_loop.line(fmt::format("{} {};", e.op == Op::row_max ? "max64" : "min64", name));
+    before_loop.line(name + ".clear();");
   } else {
     before_loop.line(fmt::format("vi {} = broadcast_i({});", name, identity(e)));
   }
@@ -86,7 +90,7 @@ void RowReductions::add(const RowStep& step, const Place& place, const std::stri
   const std::string kept = place.count.empty() ? x
                            : is_sum(e)         ? fmt::format("keep({}, {})", x, place.count)
                                                : fmt::format("keep({}, {}, {})", x, place.count, identity(e));
-  if (is_f32_sum(step))
+  if (takes_groups_of_64(step))
     loop.line(fmt::format("{}.add_at({}, {});", name, lane_block, kept));
   else
     loop.line(fmt::format("{0} = {1}({0}, {2});", name, is_sum(e) ? "add" : e.op == Op::row_max ? "max" : "min", kept));
@@ -102,7 +106,8 @@ std::string RowReductions::end(const RowStep& step) {
   else if (is_sum(e))
     value = fmt::format("reduce_sum_i({})", name);
   else
-    value = fmt::format("{}{}({})", e.op == Op::row_max ? "reduce_max" : "reduce_min", e.dtype == DType::f32 ? "" : "_i", name);
+    value = fmt::format("{}{}", e.op == Op::row_max ? "reduce_max" : "reduce_min",
+                        is_f32_extreme(step) ? fmt::format("({}.lanes())", name) : fmt::format("_i({})", name));
   if (e.op == Op::row_sum_acc) value = fmt::format("add({}, {})", values_.text(e.args[0], Place{}), value);
   return value;
 }

@@ -11,8 +11,8 @@ class RowReductions {
  public:
   RowReductions(Lowering& lowering, RowValues& values) : symbols_(lowering.symbols), values_(values) {}
 
-  // An f32 sum in registers: its loop goes over groups of 64 columns.
-  bool takes_groups_of_64(const RowStep& step) const { return is_f32_sum(step) && !is_in_memory(step); }
+  // An f32 reduction in registers: its loop goes over groups of 64 columns.
+  bool takes_groups_of_64(const RowStep& step) const { return is_f32_extreme(step) || (is_f32_sum(step) && !is_in_memory(step)); }
 
   void begin(const RowStep& step, Writer& before_loop);
   // Takes the columns of `place`; `lane_block` is which 16 of 64 lanes they are.
@@ -28,6 +28,7 @@ class RowReductions {
 
  private:
   bool is_f32_sum(const RowStep& step) const;
+  bool is_f32_extreme(const RowStep& step) const;  // a maximum or a minimum
   bool is_in_memory(const RowStep& step) const;
   std::string name_of(const RowStep& step);
   std::string position_of(const RowStep& step) const;

@@ -136,6 +136,11 @@ IMBREX_OP __m256 min(__m256 a, __m256 b) { return _mm256_or_ps(_mm256_min_ps(a, 
 IMBREX_OP __m256 max(__m256 a, __m256 b) {
   return _mm256_or_ps(_mm256_and_ps(_mm256_max_ps(a, b), _mm256_max_ps(b, a)), _mm256_cmp_ps(a, b, _CMP_UNORD_Q));
 }
+// The instructions give their second operand where it is NaN.
+IMBREX_OP __m256 clamp(__m256 x, float low, float high) {
+  return _mm256_min_ps(_mm256_set1_ps(high), _mm256_max_ps(_mm256_set1_ps(low), x));
+}
+IMBREX_OP vf clamp(vf x, float low, float high) { return {clamp(x.low, low, high), clamp(x.high, low, high)}; }
 IMBREX_OP vf min(vf a, vf b) { return {min(a.low, b.low), min(a.high, b.high)}; }
 IMBREX_OP vf max(vf a, vf b) { return {max(a.low, b.low), max(a.high, b.high)}; }
 

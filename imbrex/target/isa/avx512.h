@@ -96,14 +96,22 @@ IMBREX_OP vf div(vf a, vf b) { return {_mm512_div_ps(a.v, b.v)}; }
 IMBREX_OP vf sqrt_(vf a) { return {_mm512_sqrt_ps(a.v)}; }
 IMBREX_OP vf neg(vf a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
 IMBREX_OP vf abs_(vf a) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v)}; }
-// The instruction gives its second operand for a NaN and for two zeros; both orders together decide. OR of the two keeps a NaN
-// (its exponent and one bit below) and makes -0 of unlike zeros; AND makes +0, and NaN is set.
-IMBREX_OP vf min(vf a, vf b) { return {_mm512_or_ps(_mm512_min_ps(a.v, b.v), _mm512_min_ps(b.v, a.v))}; }
-IMBREX_OP vf max(vf a, vf b) {
-  const __m512 largest = _mm512_and_ps(_mm512_max_ps(a.v, b.v), _mm512_max_ps(b.v, a.v));
+// The instruction orders zeros by their signs, as it should be; of a NaN and a number it gives the number.
+template <int smaller_or_larger>
+IMBREX_OP vf extreme(vf a, vf b) {
+  constexpr int its_sign = 1 << 2;
   const __mmask16 is_nan = _mm512_cmp_ps_mask(a.v, b.v, _CMP_UNORD_Q);
-  return {_mm512_mask_mov_ps(largest, is_nan, _mm512_castsi512_ps(_mm512_set1_epi32(0x7fc00000)))};
+  return {_mm512_mask_mov_ps(_mm512_range_ps(a.v, b.v, its_sign | smaller_or_larger), is_nan,
+                             _mm512_castsi512_ps(_mm512_set1_epi32(0x7fc00000)))};
 }
+IMBREX_OP vf min(vf a, vf b) { return extreme<0>(a, b); }
+IMBREX_OP vf max(vf a, vf b) { return extreme<1>(a, b); }
+// The instructions give their second operand where it is NaN.
+IMBREX_OP vf clamp(vf x, float low, float high) {
+  return {_mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), x.v))};
+}
+// y * 2^n rounded once, n integral.
+IMBREX_OP vf times_power_of_2(vf y, vf n) { return {_mm512_scalef_ps(y.v, n.v)}; }
 
 IMBREX_OP vi add(vi a, vi b) { return {_mm512_add_epi32(a.v, b.v)}; }
 IMBREX_OP vi sub(vi a, vi b) { return {_mm512_sub_epi32(a.v, b.v)}; }

@@ -75,6 +75,9 @@ IMBREX_OP float sqrt_(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))
 IMBREX_OP float min(float a, float b) { return a < b ? a : a > b ? b : a == b ? float_of_bits(bits_of(a) | bits_of(b)) : a + b; }
 IMBREX_OP float max(float a, float b) { return a > b ? a : a < b ? b : a == b ? float_of_bits(bits_of(a) & bits_of(b)) : a + b; }
 
+// x where it is between the bounds, which are not NaN or zero, and the nearer bound elsewhere. A NaN stays.
+IMBREX_OP float clamp(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
+
 IMBREX_OP int32_t add(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
 IMBREX_OP int32_t sub(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) - static_cast<uint32_t>(b)); }
 IMBREX_OP int32_t mul(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b)); }

@@ -49,6 +49,26 @@ inline void sum64_any(sum64& sum, int64_t first_lane, const float* elements, int
   sum.load(lanes);
 }
 
+// The state of one f32 row maximum or minimum: four chains, because each step of one waits for the step before it. Their order
+// does not matter to the result.
+#define IMBREX_CHAINS(name, combine, neutral)                                                        \
+  struct name {                                                                                      \
+    vf block0, block1, block2, block3;                                                               \
+    IMBREX_OP void clear() { block0 = block1 = block2 = block3 = broadcast(neutral); }               \
+    IMBREX_OP void add_at(int block, vf v) {                                                         \
+      switch (block) {                                                                               \
+        case 0: block0 = combine(block0, v); break;                                                  \
+        case 1: block1 = combine(block1, v); break;                                                  \
+        case 2: block2 = combine(block2, v); break;                                                  \
+        default: block3 = combine(block3, v); break;                                                 \
+      }                                                                                              \
+    }                                                                                                \
+    IMBREX_OP vf lanes() const { return combine(combine(block0, block1), combine(block2, block3)); } \
+  };
+IMBREX_CHAINS(max64, max, -__builtin_inff())
+IMBREX_CHAINS(min64, min, __builtin_inff())
+#undef IMBREX_CHAINS
+
 // Over the first n lanes, 0 <= n <= 16.
 #define IMBREX_REDUCTION(name, T, V, combine, neutral, fill_vector, store_vector)        \
   IMBREX_OP T name(V x, int n) {                                                         \

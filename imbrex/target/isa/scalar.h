@@ -84,6 +84,7 @@ IMBREX_BINARY(mul, vf, vf)
 IMBREX_BINARY(div, vf, vf)
 IMBREX_BINARY(min, vf, vf)
 IMBREX_BINARY(max, vf, vf)
+inline vf clamp(vf x, float low, float high) { IMBREX_EACH_LANE(vf, clamp(x.lane[i], low, high)); }
 IMBREX_UNARY(neg, vf, vf)
 IMBREX_UNARY(abs_, vf, vf)
 IMBREX_UNARY(sqrt_, vf, vf)

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -347,6 +349,66 @@ TEST(Primitives, SumsOfSixtyFourLanes) {
       EXPECT_EQ(identity(table->row_sum(x.data(), n)), identity(lanes[0])) << table->isa << " n = " << n;
       EXPECT_EQ(identity(table->row_sum_any(x.data(), n)), identity(lanes[0])) << table->isa << " n = " << n;
     }
+  }
+}
+
+TEST(Primitives, ExtremesInFourChains) {
+  std::mt19937 random(6);
+  for (int64_t n = 0; n <= 300; ++n) {
+    std::vector<float> x(static_cast<size_t>(n));
+    float least = kInfinity, most = -kInfinity;
+    for (float& v : x) {
+      v = random() % 400 == 0 ? kNan
+          : n % 2 == 0        ? (random() % 2 ? 0.0f : -0.0f)
+                              : static_cast<float>(static_cast<int32_t>(random()));
+      least = smaller(least, v), most = larger(most, v);
+    }
+    for (const Table* table : tables()) {
+      EXPECT_EQ(identity(table->row_max(x.data(), n)), identity(most)) << table->isa << " n = " << n;
+      EXPECT_EQ(identity(table->row_min(x.data(), n)), identity(least)) << table->isa << " n = " << n;
+    }
+  }
+}
+
+const Unary<float, float>& exp_of(const Table& table) {
+  const Unary<float, float>* list = table.f32_unary;
+  while (std::string(list->name) != "exp_") ++list;
+  return *list;
+}
+
+// Of every 4,001st float, or of all with IMBREX_ALL_FLOATS=1 (a quarter of an hour).
+TEST(Primitives, ExpOfFloatsEverywhere) {
+  const uint64_t step = std::getenv("IMBREX_ALL_FLOATS") ? 1 : 4001;
+  const std::vector<const Table*> all = tables();
+  for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += 16 * step) {
+    float x[16], expected[16], actual[16];
+    for (uint64_t i = 0; i < 16; ++i) x[i] = std::bit_cast<float>(static_cast<uint32_t>(bits + i * step));
+    exp_of(scalar_table).vector(x, expected);
+    for (const Table* table : all) {
+      exp_of(*table).vector(x, actual);
+      for (size_t i = 0; i < 16; ++i)
+        if (identity(actual[i]) != identity(expected[i]))
+          FAIL() << table->isa << " exp(" << x[i] << ") is " << actual[i] << " instead of " << expected[i];
+    }
+  }
+}
+
+// Results that round to zero took eight times as long on Intel's cores while they were computed as products.
+TEST(Primitives, ExpOfMaskedScoresTakesNoLonger) {
+  const auto seconds = [](const Unary<float, float>& exp, float every_second) {
+    float x[16], y[16];
+    for (int i = 0; i < 16; ++i) x[i] = i % 2 == 0 ? every_second : -0.1f * static_cast<float>(i);
+    double shortest = kInfinity;
+    for (int repeat = 0; repeat < 50; ++repeat) {
+      const auto begin = std::chrono::steady_clock::now();
+      for (int i = 0; i < 1000; ++i) exp.vector(x, y);
+      shortest = std::min(shortest, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    }
+    return shortest;
+  };
+  for (const Table* table : tables()) {
+    const Unary<float, float>& exp = exp_of(*table);
+    EXPECT_LT(seconds(exp, -1e9f), 2 * seconds(exp, -1.0f)) << table->isa;
   }
 }
 

@@ -271,14 +271,19 @@ void run(const imbrex_call* call) {
         float* const qr_inv_row_2_ = qr_inv_rows_ + row_3;
         float* const qr_value_row_ = qr_value_rows_ + row_3 * 256;
         float* const qr_factor_row_ = qr_factor_rows_ + row_3;
-        vf qr_max_lanes_ = broadcast(-__builtin_inff());
+        max64 qr_max_lanes_;
+        qr_max_lanes_.clear();
         const vf qr_inv_all_ = broadcast(load_f32_s(qr_inv_row_2_));
-        for (int64_t c = 0; c < 256; c += 16) {
-          const vf qr_value_ = round_bf16_rint(mul(load_bf16(gamma_cq_ + c), mul(load_f32(qr_proj_row_2_ + c), qr_inv_all_)));
-          store_f32(qr_value_row_ + c, qr_value_);
-          qr_max_lanes_ = max(qr_max_lanes_, abs_(qr_value_));
+        for (int64_t group = 0; group < 256; group += 64) {
+          #pragma GCC unroll 4
+          for (int block = 0; block < 4; ++block) {
+            const int64_t c = group + 16 * block;
+            const vf qr_value_ = round_bf16_rint(mul(load_bf16(gamma_cq_ + c), mul(load_f32(qr_proj_row_2_ + c), qr_inv_all_)));
+            store_f32(qr_value_row_ + c, qr_value_);
+            qr_max_lanes_.add_at(block, abs_(qr_value_));
+          }
         }
-        const float qr_max_ = reduce_max(qr_max_lanes_);
+        const float qr_max_ = reduce_max(qr_max_lanes_.lanes());
         const float qr_factor_ = div(127.0f, max(qr_max_, 0.0001f));
         store_f32_s(qr_factor_row_, qr_factor_);
       }

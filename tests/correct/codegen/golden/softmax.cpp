@@ -56,11 +56,16 @@ void run(const imbrex_call* call) {
       for (int64_t row = 0; row < t_size_; ++row) {
         const float* const x_row_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
         float* const y_max_row_ = y_max_rows_ + row;
-        vf y_max_lanes_ = broadcast(-__builtin_inff());
-        for (int64_t c = 0; c < 512; c += 16) {
-          y_max_lanes_ = max(y_max_lanes_, load_f32(x_row_ + c));
+        max64 y_max_lanes_;
+        y_max_lanes_.clear();
+        for (int64_t group = 0; group < 512; group += 64) {
+          #pragma GCC unroll 4
+          for (int block = 0; block < 4; ++block) {
+            const int64_t c = group + 16 * block;
+            y_max_lanes_.add_at(block, load_f32(x_row_ + c));
+          }
         }
-        const float y_max_ = reduce_max(y_max_lanes_);
+        const float y_max_ = reduce_max(y_max_lanes_.lanes());
         store_f32_s(y_max_row_, y_max_);
       }
       for (int64_t row = 0; row < t_size_; ++row) {

@@ -129,6 +129,19 @@ float row_sum(const float* x, int64_t n) {
     sum.add_at(block, n - i >= 16 ? load_f32(x + i) : load_f32(x + i, static_cast<int>(n - i)));
   return sum.fold();
 }
+template <class Chains>
+vf lanes_of(const float* x, int64_t n, float neutral) {
+  Chains chains;
+  chains.clear();
+  for (int64_t i = 0; i < n; i += 16) {
+    const vf v = load_f32(x + i, static_cast<int>(n - i < 16 ? n - i : 16));
+    chains.add_at(static_cast<int>(i / 16 % 4),
+                  select(lt(iota_i(static_cast<int32_t>(i)), broadcast_i(static_cast<int32_t>(n))), v, broadcast(neutral)));
+  }
+  return chains.lanes();
+}
+float row_max(const float* x, int64_t n) { return reduce_max(lanes_of<max64>(x, n, -__builtin_inff())); }
+float row_min(const float* x, int64_t n) { return reduce_min(lanes_of<min64>(x, n, __builtin_inff())); }
 float row_sum_any(const float* x, int64_t n) {
   sum64 sum;
   sum.clear();
@@ -156,6 +169,8 @@ const Table IMBREX_TABLE = {
                  float* result) { store_f32(result, select(load_mask(condition), load_f32(a), load_f32(b))); },
     .row_sum = row_sum,
     .row_sum_any = row_sum_any,
+    .row_max = row_max,
+    .row_min = row_min,
     .reduce_max = [](const float* x, int n) { return reduce_max(load_f32(x), n); },
     .reduce_min = [](const float* x, int n) { return reduce_min(load_f32(x), n); },
     .reduce_max_i = [](const int32_t* x, int n) { return reduce_max_i(load_i32(x), n); },

@@ -56,6 +56,8 @@ struct Table {
   void (*select)(const uint8_t* condition, const float* a, const float* b, float* result);
   float (*row_sum)(const float* x, int64_t n);      // by add4 and add_at
   float (*row_sum_any)(const float* x, int64_t n);  // by sum64_any, in chunks of 7
+  float (*row_max)(const float* x, int64_t n);      // by max64
+  float (*row_min)(const float* x, int64_t n);
   float (*reduce_max)(const float* x, int n);
   float (*reduce_min)(const float* x, int n);
   int32_t (*reduce_max_i)(const int32_t* x, int n);
