@@ -1,7 +1,7 @@
 # imbrex_add_kernels(TARGET KERNEL NAME [PRESET P] [VARIANT V] [OPTIONS ...] [SYMBOL S] [ISAS ...] [HEADER H])
 #
-# Makes TARGET, a static library with kernel NAME compiled ahead of time for each of ISAS (default: avx512 avx2 scalar; the best that
-# the machine runs is chosen when it runs), and its C header: #include "H" (default: <SYMBOL>.h). SYMBOL, the C function, is by default NAME
+# Makes TARGET, a static library with kernel NAME compiled ahead of time for each of ISAS (default: all that there are; the best
+# that the machine runs is chosen when it runs), and its C header: #include "H" (default: <SYMBOL>.h). SYMBOL, the C function, is by default NAME
 # with every other character as an underscore. OPTIONS are more options of `imbrex aot`. What links TARGET needs the C++ runtime and threads.
 function(imbrex_add_kernels target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "KERNEL;PRESET;VARIANT;SYMBOL;HEADER" "ISAS;OPTIONS")
@@ -15,7 +15,7 @@ function(imbrex_add_kernels target)
     set(arg_HEADER ${arg_SYMBOL}.h)
   endif()
   if(NOT arg_ISAS)
-    set(arg_ISAS avx512 avx2 scalar)
+    get_property(arg_ISAS GLOBAL PROPERTY IMBREX_TARGETS)
   endif()
   if(NOT TARGET imbrex::command)
     message(FATAL_ERROR "imbrex_add_kernels(${target}): there is no `imbrex` command; find_package(imbrex) provides it")

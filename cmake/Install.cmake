@@ -8,5 +8,5 @@ install(DIRECTORY imbrex DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING 
 install(EXPORT imbrex_targets NAMESPACE imbrex:: DESTINATION ${package})
 configure_package_config_file(cmake/imbrexConfig.cmake.in ${PROJECT_BINARY_DIR}/imbrexConfig.cmake INSTALL_DESTINATION ${package})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/imbrexConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/imbrexConfig.cmake ${PROJECT_BINARY_DIR}/imbrexConfigVersion.cmake cmake/ImbrexAddKernels.cmake
+install(FILES ${PROJECT_BINARY_DIR}/imbrexConfig.cmake ${PROJECT_BINARY_DIR}/imbrexConfigVersion.cmake ${imbrex_target_list} cmake/ImbrexAddKernels.cmake
         DESTINATION ${package})

@@ -15,11 +15,11 @@ std::string version() {
   return fmt::format("oneDNN {}.{}.{}", found->major, found->minor, found->patch);
 }
 
-tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Tensors& kernel_outputs, float eps, target::Isa isa,
+tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Tensors& kernel_outputs, float eps, const target::Target& target,
                                    int threads) {
-  if (isa == target::Isa::scalar)
-    throw UserError("no-peers", "oneDNN has no scalar code to compare with", "--isa avx2 or avx512");
-  const bool is_avx2 = isa == target::Isa::avx2;
+  if (target.vector_bits == 0)
+    throw UserError("no-peers", "oneDNN has no scalar code to compare with", "no --isa, or one with vectors");
+  const bool is_avx2 = target.vector_bits == 256;
   // Before the first primitive, and refused after it: then it was the same.
   dnnl::set_max_cpu_isa(is_avx2 ? dnnl::cpu_isa::avx2 : dnnl::cpu_isa::all);
   const auto front = std::make_shared<OnednnFront>(inputs, eps, is_avx2 ? avx2::glue : avx512::glue, !is_avx2, threads);

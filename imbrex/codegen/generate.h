@@ -1,9 +1,9 @@
 // From a verified tile program to one complete C++ file that we would sign.
 //
-// The text is written against the logical vector of 16 lanes of imbrex/target/isa/*.h: it is the same for every ISA but for the
-// header it includes. It holds no file names and no lines, so that a kernel's text depends on its program alone. Each kernel is
-// exported as `extern "C" const imbrex_kernel* imbrex_kernel_<symbol>(void)` (imbrex/runtime/abi.h), where <symbol> is
-// symbol_of(program).
+// The text is written against the logical vector of 16 lanes of imbrex/target/isa/*.h: it is the same for every target but for
+// the header it includes and the product kernels it calls. It holds no file names and no lines, so that a kernel's text depends
+// on its program alone. Each kernel is exported as `extern "C" const imbrex_kernel* imbrex_kernel_<symbol>(void)`
+// (imbrex/runtime/abi.h), where <symbol> is symbol_of(program).
 #pragma once
 
 #include <span>
@@ -12,13 +12,13 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/ir/program.h"
-#include "imbrex/target/isa.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::codegen {
 
 struct Options {
-  target::Isa isa = target::Isa::scalar;
-  bool taps = false;  // compile the calls for `tap` in; without it they cost nothing
+  const target::Target* target = nullptr;  // one that code is generated for
+  bool taps = false;                       // compile the calls for `tap` in; without it they cost nothing
 };
 
 // What was lowered without its fast form, and why: for `imbrex emit --why`. Names and lines are the author's.

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "imbrex/base/dtype.h"
-#include "imbrex/target/machines.h"
+#include "imbrex/target/rates.h"
 
 namespace imbrex::optimize {
 

@@ -15,7 +15,6 @@
 #include "imbrex/optimize/tile_sizes.h"
 #include "imbrex/optimize/tile_terms.h"
 #include "imbrex/optimize/uses.h"
-#include "imbrex/target/machines.h"
 
 namespace imbrex::optimize {
 namespace {

@@ -8,6 +8,7 @@
 #include "imbrex/prove/access.h"
 #include "imbrex/prove/affine.h"
 #include "imbrex/prove/traffic.h"
+#include "imbrex/target/rates.h"
 
 namespace imbrex::prove {
 namespace {
@@ -16,7 +17,7 @@ using ir::IndexExpr;
 using target::MemoryKind;
 
 struct Tracker {
-  const target::Machine& machine;
+  const std::vector<target::OnChipMemory> memories;
   const CubeTiles& cube;
   ProgramBuffers out;
   struct Variable {
@@ -35,7 +36,9 @@ struct Tracker {
   Place here;
   std::optional<size_t> place;  // of `here`; none since it changed
 
-  Tracker(const target::Machine& machine, const CubeTiles& cube) : machine(machine), cube(cube) { count_step(); }
+  Tracker(const target::Target& target, const CubeTiles& cube) : memories(target::memories_of(target)), cube(cube) {
+    count_step();
+  }
 
   int step() const { return static_cast<int>(out.place_of_step.size()) - 1; }
   void count_step() {
@@ -68,7 +71,7 @@ struct Tracker {
   }
 
   int64_t half_of(MemoryKind kind) const {
-    for (const target::OnChipMemory& memory : machine.memories)
+    for (const target::OnChipMemory& memory : memories)
       if (memory.kind == kind) return memory.bytes / 2;
     return 0;
   }
@@ -252,9 +255,9 @@ struct Tracker {
 
 }  // namespace
 
-ProgramBuffers buffers_of(const ir::Program& program, const target::Machine& machine) {
+ProgramBuffers buffers_of(const ir::Program& program, const target::Target& target) {
   const CubeTiles cube(program);
-  Tracker tracker(machine, cube);
+  Tracker tracker(target, cube);
   tracker.block(program.body);
   tracker.out.scopes.push_back({kOutsideScopes, -1, 0, tracker.step(), {}, true, true});
   return std::move(tracker.out);

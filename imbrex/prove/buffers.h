@@ -7,7 +7,7 @@
 
 #include "imbrex/prove/domain.h"
 #include "imbrex/prove/memories.h"
-#include "imbrex/target/machines.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::prove {
 
@@ -50,6 +50,6 @@ struct ProgramBuffers {
   }
 };
 
-ProgramBuffers buffers_of(const ir::Program& program, const target::Machine& machine);
+ProgramBuffers buffers_of(const ir::Program& program, const target::Target& target);
 
 }  // namespace imbrex::prove

@@ -9,6 +9,7 @@
 #include "imbrex/prove/over_dims.h"
 #include "imbrex/prove/simplify.h"
 #include "imbrex/prove/traffic.h"
+#include "imbrex/target/rates.h"
 
 namespace imbrex::prove {
 namespace {
@@ -344,10 +345,11 @@ struct Judge {
 Findings check_capacity(const ir::Program& program, const Accesses& accesses, const Options& options,
                         const Simplifier& simplified, std::vector<ScopeRow>& scopes) {
   Findings findings;
-  const target::Machine* machine = target::machine_named(options.target);
-  if (!machine)
-    throw UserError("unknown-target", fmt::format("there is no target named {}", options.target), "one of host, a2a3, a5");
-  const ProgramBuffers buffers = buffers_of(program, *machine);
+  const target::Target* target = target::judged_target_named(options.target);
+  if (!target)
+    throw UserError("unknown-target", fmt::format("there is no target named {}", options.target),
+                    fmt::format("one of {}", fmt::join(target::judged_target_names(), ", ")));
+  const ProgramBuffers buffers = buffers_of(program, *target);
   Judge judge{program, accesses.loops, options, buffers, simplified, {}, {}};
   for (const ir::Dim& dim : program.dims) {
     const auto given = options.dims.find(dim.name);
@@ -357,18 +359,18 @@ Findings check_capacity(const ir::Program& program, const Accesses& accesses, co
                                                        : Interval::of(std::max<int64_t>(1, dim.typical));
   }
   for (const BufferScope& scope : buffers.scopes) {
-    if (scope.is_outside && !machine->capacity_is_binding) continue;
+    if (scope.is_outside && !target->capacity_is_binding()) continue;
     if (!scope.is_outside) {
       ++findings.examined;
       row_named(scopes, scope.name, program.where(scope.origin));
     }
-    for (const OnChipMemory& memory : machine->memories) {
+    for (const OnChipMemory& memory : target::memories_of(*target)) {
       const std::vector<Moment> moments = moments_of(buffers, scope, memory.kind);
       const Need need = judge.need_of(moments, judge.dims);
       if (need.at_most == 0) continue;
       MemoryUse& use = row_named(scopes, scope.name, program.where(scope.origin))
                            .memories.emplace_back(judge.use(scope, moments, memory, need));
-      if (!machine->capacity_is_binding) continue;
+      if (!target->capacity_is_binding()) continue;
       // Open dimensions are not an error while some value of them fits: the row says up to which.
       DimRanges least = judge.dims;
       for (const std::string& dim : judge.open) least[dim] = Interval::of(1);

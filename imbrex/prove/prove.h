@@ -14,7 +14,7 @@
 namespace imbrex::prove {
 
 struct Options {
-  std::string target = "host";          // a name of target/machines.h
+  std::string target = "host";          // "host" or a name of the table of targets (target/target.h)
   std::map<std::string, int64_t> dims;  // values for capacity and traffic; dimensions left out stay open
   uint64_t operations_per_check =
       2000000;  // isl's count of elementary steps, a second or so; a check that needs more is an error

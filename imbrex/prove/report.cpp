@@ -9,7 +9,7 @@
 #include "imbrex/prove/prove.h"
 #include "imbrex/prove/quantity.h"
 #include "imbrex/prove/traffic.h"
-#include "imbrex/target/machines.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::prove {
 namespace {
@@ -107,8 +107,8 @@ bool is_too_large_outside(const ScopeRow& row) {
 
 // What of a proven program was not judged for capacity, or holds for some dimensions alone; "" if nothing.
 std::string exceptions_of(const Report& report) {
-  const target::Machine* machine = target::machine_named(report.target);
-  if (!machine || !machine->capacity_is_binding) return "";
+  const target::Target* judged = target::judged_target_named(report.target);
+  if (!judged || !judged->capacity_is_binding()) return "";
   std::string text;
   std::map<std::string, int64_t> largest;
   for (const ScopeRow& row : report.scopes)
@@ -151,8 +151,8 @@ std::string Report::text() const {
     if (row.exchanges.expression != "0") text += fmt::format("; cube and vector exchange {} B", shown(row.exchanges));
     text += "\n";
     for (const MemoryUse& memory : row.memories) text += memory_line(memory);
-    const target::Machine* machine = target::machine_named(target);
-    if (machine && machine->capacity_is_binding && is_too_large_outside(row))
+    const target::Target* judged = target::judged_target_named(target);
+    if (judged && judged->capacity_is_binding() && is_too_large_outside(row))
       text += "    not checked for capacity: put it into a scope, `at \"name\" { ... }`\n";
   }
   return text;

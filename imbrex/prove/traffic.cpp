@@ -11,7 +11,7 @@
 #include "imbrex/prove/over_dims.h"
 #include "imbrex/prove/quantity.h"
 #include "imbrex/prove/simplify.h"
-#include "imbrex/target/machines.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::prove {
 namespace {
@@ -245,7 +245,7 @@ void measure_traffic(const ir::Program& program, const Options& options, const S
                      std::vector<ScopeRow>& scopes) {
   Measure measure{program, {}, {}, {}, {}, {}, kOutsideScopes, CubeTiles(program), {}};
   measure.block(program.body);
-  const target::Machine* machine = target::machine_named(options.target);
+  const target::Target* target = target::judged_target_named(options.target);
   measure.scope = kOutsideScopes;
   for (const ScopeRow& row : scopes)  // of tiles alone, which move nothing
     if (row.name == kOutsideScopes) measure.here();
@@ -257,7 +257,7 @@ void measure_traffic(const ir::Program& program, const Options& options, const S
     row.bytes_read = amount(sums.read);
     row.bytes_written = amount(sums.written);
     row.operations = amount(sums.operations);
-    row.exchanges = amount(machine && machine->exchanges_through_gm ? sums.exchanges : Quantity());
+    row.exchanges = amount(target && target->exchanges_through_gm ? sums.exchanges : Quantity());
     if (row.operations.value && row.bytes_read.value && row.bytes_written.value &&
         *row.bytes_read.value + *row.bytes_written.value > 0)
       row.operations_per_byte =

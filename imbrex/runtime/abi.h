@@ -82,7 +82,7 @@ typedef struct imbrex_call {
 typedef struct imbrex_kernel {
   uint32_t abi_version;
   const char* name;
-  const char* isa; /* "avx512", "avx2", "scalar" */
+  const char* isa; /* the target that its code is for */
   int32_t dim_count;
   const char* const* dim_names;
   const int64_t* dim_max; /* the largest legal value of each dimension */

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <set>
 
 #include "imbrex/base/error.h"
@@ -32,42 +33,63 @@ void write_if_changed(const fs::path& path, const std::string& text) {
     throw UserError("file-unwritable", fmt::format("{} cannot be written", path.string()), "another --output");
 }
 
+std::string names_of(const std::vector<const target::Target*>& targets, const char* separator) {
+  std::string text;
+  for (const target::Target* target : targets) text += (text.empty() ? "" : separator) + target->name;
+  return text;
+}
+
 void check(const AotRequest& request) {
   if (request.kernels.empty()) throw UserError("no-kernel", "there is no kernel to write", "the name of at least one kernel");
-  if (request.isas.empty())
-    throw UserError("unknown-isa", "there is no instruction set to write kernels for", "--isa scalar,avx2,avx512");
+  if (request.targets.empty())
+    throw UserError("unknown-isa", "there is no instruction set to write kernels for",
+                    fmt::format("--isa {}", names_of(target::targets_with_code(), ",")));
   for (const AotKernel& kernel : request.kernels)
     if (kernel.symbol.empty() || kernel.symbol != c_identifier(kernel.symbol) || codegen::is_reserved_word(kernel.symbol))
       throw UserError("bad-symbol", fmt::format("`{}` is not the name of a C function", kernel.symbol),
                       "--symbol " + usable_symbol(kernel.symbol));
 }
 
-std::string table_function(const AotKernel& kernel, target::Isa isa) {
-  return fmt::format("{}_{}", kernel.symbol, target::name_of(isa));
+std::string table_function(const AotKernel& kernel, const target::Target& target) {
+  return fmt::format("{}_{}", kernel.symbol, target.name);
 }
 
-// The generated file, under a name of its own for each instruction set.
-std::string kernel_source(const AotKernel& kernel, const ir::Program& lowered, target::Isa isa) {
+// The generated file, under a name of its own for each target.
+std::string kernel_source(const AotKernel& kernel, const ir::Program& lowered, const target::Target& target) {
   codegen::Options options;
-  options.isa = isa;
-  return fmt::format("#define imbrex_kernel_{} {}\n", codegen::symbol_of(lowered), table_function(kernel, isa)) +
+  options.target = &target;
+  return fmt::format("#define imbrex_kernel_{} {}\n", codegen::symbol_of(lowered), table_function(kernel, target)) +
          codegen::generate(lowered, options).source;
 }
 
-std::string dispatcher_source(const AotKernel& kernel, const std::vector<target::Isa>& isas) {
+// What a target needs, as C.
+std::string needs_text(const imbrex_needs& needs) {
+  std::string features;
+  for (int32_t i = 0; i < needs.feature_count; ++i) {
+    const imbrex_cpu_feature& feature = needs.features[i];
+    features +=
+        fmt::format("{}{{{}, {}, '{}', {}}}", i == 0 ? "" : ", ", feature.leaf, feature.subleaf, feature.reg, feature.bit);
+  }
+  return fmt::format("{{{:#x}, {}, {}, {{{}}}}}", needs.saved_states, needs.requested_state, needs.feature_count, features);
+}
+
+std::string dispatcher_source(const AotKernel& kernel, const std::vector<const target::Target*>& targets) {
   std::string text = fmt::format(
       "// {}: chooses the instruction set at run time.\n#include \"imbrex/runtime/abi.h\"\n"
       "#include \"imbrex/runtime/dispatch.h\"\n\nextern \"C\" {{\n",
       codegen::comment(kernel.description));
-  for (const target::Isa isa : isas) text += fmt::format("const imbrex_kernel* {}(void);\n", table_function(kernel, isa));
+  for (const target::Target* target : targets)
+    text += fmt::format("const imbrex_kernel* {}(void);\n", table_function(kernel, *target));
+  text += "}\n\nstatic const imbrex_built_target built[] = {\n";
+  for (const target::Target* target : targets)
+    text += fmt::format("    {{\"{}\", {}}},\n", target->name, needs_text(target->needs));
   text += fmt::format(
-      "\nconst imbrex_kernel* {}(const char* isa) {{\n  int forced = 0;\n"
-      "  const int chosen = imbrex_choose_isa(isa, &forced);\n",
-      kernel.symbol);
-  for (const target::Isa isa : isas)
-    text += fmt::format("  if (chosen == {0} || (!forced && chosen > {0})) return {1}();\n", static_cast<int>(isa),
-                        table_function(kernel, isa));
-  return text + "  return nullptr;\n}\n}\n";
+      "}};\n\nextern \"C\" const imbrex_kernel* {}(const char* isa) {{\n"
+      "  switch (imbrex_choose_target(built, {}, isa)) {{\n",
+      kernel.symbol, targets.size());
+  for (size_t i = 0; i < targets.size(); ++i)
+    text += fmt::format("    case {}: return {}();\n", i, table_function(kernel, *targets[i]));
+  return text + "    default: return nullptr;\n  }\n}\n";
 }
 
 // Names that differ by case alone, and one called "count", get underscores.
@@ -119,13 +141,15 @@ constexpr const char* kHeaderComment = R"(/* Kernels compiled ahead of time. A c
  *   kernel->run(&call)                            on each of nth threads, with its ith; allocates nothing
  *
  * Each function returns the kernel for the best instruction set that this processor and operating system run. `isa`, or else the
- * environment variable IMBREX_ISA, forces one: "scalar", "avx2", "avx512"; NULL if it was not built or cannot run here. Results
+ * environment variable IMBREX_ISA, forces one of @TARGETS@; NULL if it was not built or cannot run here. Results
  * are the same bits for each instruction set and number of threads. imbrex/runtime/abi.h has the types. */
 )";
 
 std::string header_text(const AotRequest& request) {
   const std::string guard = upper(c_identifier(request.header));
   std::string text = kHeaderComment;
+  const std::string_view place = "@TARGETS@";
+  text.replace(text.find(place), place.size(), names_of(target::targets_with_code(), ", "));
   text += fmt::format("#ifndef {0}\n#define {0}\n\n#include \"imbrex/runtime/abi.h\"\n#include \"imbrex/runtime/check_call.h\"\n",
                       guard);
   text += "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
@@ -142,23 +166,23 @@ std::string usable_symbol(const std::string& name) {
 
 std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
   check(request);
-  std::vector<target::Isa> isas = request.isas;
-  std::sort(isas.rbegin(), isas.rend());  // the best first: the dispatcher asks in this order
-  isas.erase(std::unique(isas.begin(), isas.end()), isas.end());
+  std::vector<const target::Target*> targets = request.targets;
+  std::sort(targets.begin(), targets.end(), std::greater<>());  // the best first: the dispatcher asks in this order
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
   const fs::path source = request.directory / "source", include = request.directory / "include";
   std::vector<fs::path> sources;
   for (const AotKernel& kernel : request.kernels) {
     const ir::Program lowered = lower(kernel.program, {kernel.optimize, false}).program;
-    for (const target::Isa isa : isas) {
-      const std::string stem = table_function(kernel, isa);
+    for (const target::Target* target : targets) {
+      const std::string stem = table_function(kernel, *target);
       std::string flags = "-std=c++20\n-O3\n-fno-exceptions\n-fno-rtti\n";
-      for (const std::string& flag : target::compiler_flags(isa)) flags += flag + "\n";
+      for (const std::string& flag : target::compiler_flags(*target)) flags += flag + "\n";
       write_if_changed(source / (stem + ".flags"), flags);
       sources.push_back(source / (stem + ".cpp"));
-      write_if_changed(sources.back(), kernel_source(kernel, lowered, isa));
+      write_if_changed(sources.back(), kernel_source(kernel, lowered, *target));
     }
     sources.push_back(source / (kernel.symbol + ".cpp"));
-    write_if_changed(sources.back(), dispatcher_source(kernel, isas));
+    write_if_changed(sources.back(), dispatcher_source(kernel, targets));
   }
   for (const EmbeddedHeader& header : embedded_headers()) {
     write_if_changed(source / header.path, header.text);

@@ -1,4 +1,4 @@
-// Kernels ahead of time: C++ files for each instruction set, a dispatcher that chooses at run time, and a C header.
+// Kernels ahead of time: C++ files for each target, a dispatcher that chooses at run time, and a C header.
 #pragma once
 
 #include <filesystem>
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "imbrex/ir/program.h"
-#include "imbrex/target/isa.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::runtime {
 
@@ -19,19 +19,19 @@ struct AotKernel {
 
 struct AotRequest {
   std::vector<AotKernel> kernels;
-  std::vector<target::Isa> isas;     // in any order; the best that the machine runs is chosen
-  std::string header = "kernels.h";  // its path below <directory>/include
+  std::vector<const target::Target*> targets;  // in any order; the best that the machine runs is chosen
+  std::string header = "kernels.h";            // its path below <directory>/include
   std::filesystem::path directory;
 };
 
 // Writes, each file only if its text changes:
 //   include/<header>                  the C header: for each kernel its function, the numbers of its tensors and dimensions
 //   include/imbrex/runtime/*.h        what that header includes
-//   source/<symbol>_<isa>.cpp         the kernel for one instruction set, to be compiled with the flags in
-//   source/<symbol>_<isa>.flags       a file for the compiler's command line: @<file>
+//   source/<symbol>_<target>.cpp      the kernel for one target, to be compiled with the flags in
+//   source/<symbol>_<target>.flags    a file for the compiler's command line: @<file>
 //   source/<symbol>.cpp               the dispatcher
 //   source/imbrex/...                 the headers that those include; -I source
-// Returns the source files. UserError: a symbol that is no C identifier, no kernel, no instruction set, files that cannot be
+// Returns the source files. UserError: a symbol that is no C identifier, no kernel, no target, files that cannot be
 // written.
 std::vector<std::filesystem::path> write_ahead_of_time(const AotRequest& request);
 

@@ -14,9 +14,9 @@ namespace {
   throw UserError(id, std::move(message), std::move(hint));
 }
 
-std::string names_of(const std::vector<target::Isa>& isas) {
+std::string names_of(const std::vector<const target::Target*>& targets) {
   std::string text;
-  for (const target::Isa isa : isas) text += (text.empty() ? "" : ", ") + std::string(target::name_of(isa));
+  for (const target::Target* target : targets) text += (text.empty() ? "" : ", ") + target->name;
   return text;
 }
 
@@ -54,20 +54,19 @@ const imbrex_kernel* table_of(const Module& module, const std::string& symbol) {
 
 }  // namespace
 
-target::Isa choose_isa(std::optional<target::Isa> wanted) {
-  const std::vector<target::Isa> supported = target::supported_isas();
-  if (!wanted) {
+const target::Target& choose_target(const target::Target* wanted) {
+  const std::vector<const target::Target*>& supported = target::supported_targets();
+  if (wanted == nullptr) {
     const char* name = std::getenv("IMBREX_ISA");
-    if (name == nullptr || *name == 0) return target::best_isa();
-    wanted = target::isa_named(name);
-    if (!wanted)
+    if (name == nullptr || *name == 0) return target::best_target();
+    wanted = target::target_named(name);
+    if (wanted == nullptr || !wanted->has_code())
       fail("unknown-isa", fmt::format("IMBREX_ISA is `{}`, which is no instruction set that code is generated for", name),
            "one of " + names_of(supported));
   }
-  for (const target::Isa isa : supported)
-    if (isa == *wanted) return isa;
-  fail("unsupported-isa", fmt::format("this machine does not run code for {}", target::name_of(*wanted)),
-       "one of " + names_of(supported));
+  for (const target::Target* target : supported)
+    if (target == wanted) return *target;
+  fail("unsupported-isa", fmt::format("this machine does not run code for {}", wanted->name), "one of " + names_of(supported));
 }
 
 CompiledKernel CompiledKernel::from_source(const std::string& source, const std::string& symbol, const JitOptions& options) {
@@ -79,16 +78,16 @@ CompiledKernel CompiledKernel::from_source(const std::string& source, const std:
 }
 
 CompiledKernel compile(const ir::Program& program, const CompileOptions& options) {
-  const target::Isa isa = choose_isa(options.isa);
+  const target::Target& target = choose_target(options.target);
   Lowered lowered = lower(program, {options.optimize, options.taps, options.prove, options.cache});
   codegen::Options generating;
-  generating.isa = isa;
+  generating.target = &target;
   generating.taps = options.taps;
   codegen::Generated generated = codegen::generate(lowered.program, generating);
 
   JitOptions jit;
   jit.cache = options.cache;
-  jit.flags = target::compiler_flags(isa);
+  jit.flags = target::compiler_flags(target);
   jit.flags.insert(jit.flags.end(), options.flags.begin(), options.flags.end());
   auto code = std::make_shared<CompiledKernel::Code>(load_or_compile(generated.source, jit));
   code->table = table_of(code->module, "imbrex_kernel_" + codegen::symbol_of(lowered.program));

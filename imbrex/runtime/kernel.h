@@ -25,15 +25,15 @@
 #include "imbrex/runtime/executor.h"
 #include "imbrex/runtime/jit.h"
 #include "imbrex/runtime/lower.h"
-#include "imbrex/target/isa.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::runtime {
 
 struct CompileOptions {
-  std::optional<target::Isa> isa;  // unset: $IMBREX_ISA, else the best that this machine runs
-  bool taps = false;               // tap(name, tile) calls Call::on_tap
-  bool optimize = true;            // else code is generated from the loops as they are written
-  bool prove = true;               // else a kernel that races, loses rows or leaves its tensors may do so when it runs
+  const target::Target* target = nullptr;  // unset: $IMBREX_ISA, else the best that this machine runs
+  bool taps = false;                       // tap(name, tile) calls Call::on_tap
+  bool optimize = true;                    // else code is generated from the loops as they are written
+  bool prove = true;                       // else a kernel that races, loses rows or leaves its tensors may do so when it runs
   CacheOptions cache;
   std::vector<std::string> flags;  // more flags for the compiler, such as sanitizers
 };
@@ -65,11 +65,11 @@ class CompiledKernel {
   std::shared_ptr<const Code> code_;
 };
 
-// UserError: the program does not verify, the instruction set is not one of this machine, no compiler.
+// UserError: the program does not verify, the target is not one of this machine, no compiler.
 CompiledKernel compile(const ir::Program& program, const CompileOptions& options = {});
 
-// The instruction set to compile for: `wanted`, else $IMBREX_ISA, else the best. UserError where this machine cannot run it.
-target::Isa choose_isa(std::optional<target::Isa> wanted = {});
+// The target to compile for: `wanted`, else $IMBREX_ISA, else the best. UserError where this machine cannot run it.
+const target::Target& choose_target(const target::Target* wanted = nullptr);
 
 // Memory of the caller as a tensor. Strides are in elements; none means dense, row-major.
 struct TensorView {

@@ -14,7 +14,7 @@ namespace {
 // Why no code is generated for what the optimizer made, if that is so: the loops as written have code, or were not accepted.
 std::string refusal_of_code(const ir::Program& optimized) {
   try {
-    codegen::generate(optimized, {.isa = target::Isa::scalar, .taps = false});
+    codegen::generate(optimized, {.target = &target::targets().front(), .taps = false});
   } catch (const UserError& error) {
     return "optimized, it takes " + error.diagnostics().front().message;
   }

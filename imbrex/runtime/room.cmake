@@ -1,7 +1,8 @@
 # The headers that generated code includes are part of the library, so that they are found wherever it is installed. They are a
 # target of their own so that compiling this room waits for no other.
 file(GLOB embedded_headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/imbrex/target/isa/*.h)
-list(APPEND embedded_headers imbrex/codegen/kernel_support.h imbrex/runtime/abi.h imbrex/runtime/check_call.h imbrex/runtime/dispatch.h)
+list(APPEND embedded_headers imbrex/codegen/kernel_support.h imbrex/runtime/abi.h imbrex/runtime/check_call.h imbrex/runtime/dispatch.h
+     imbrex/target/detect.h)
 list(SORT embedded_headers)
 list(TRANSFORM embedded_headers PREPEND ${PROJECT_SOURCE_DIR}/ OUTPUT_VARIABLE embedded_files)
 set(embedded_source ${CMAKE_CURRENT_BINARY_DIR}/embedded_headers.cpp)

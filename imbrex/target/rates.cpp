@@ -1,3 +1,5 @@
+#include "imbrex/target/rates.h"
+
 #include <fmt/format.h>
 
 #include <fstream>
@@ -5,7 +7,6 @@
 #include <sstream>
 
 #include "imbrex/base/error.h"
-#include "imbrex/target/machines.h"
 
 namespace imbrex::target {
 namespace {
@@ -67,6 +68,11 @@ const Rates& default_rates() {
     return zen4;
   }();
   return rates;
+}
+
+std::vector<OnChipMemory> memories_of(const Target& target) {
+  if (target.capacity_is_binding()) return target.memories;
+  return {{MemoryKind::vec, "cache", default_rates().second_cache_bytes}};
 }
 
 std::string text_of(const Rates& rates) {

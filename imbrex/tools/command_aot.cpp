@@ -6,19 +6,21 @@
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/subject.h"
+#include "imbrex/tools/target_option.h"
 
 namespace imbrex::tools {
 namespace {
 
 struct AotOptions {
   SubjectOptions subject;
-  std::vector<std::string> isas = {"scalar", "avx2", "avx512"};
+  std::vector<std::string> isas;
   std::string output, header = "kernels.h", symbol;
 };
 
 int write(const AotOptions& options) {
   runtime::AotRequest request;
-  for (const std::string& name : options.isas) request.isas.push_back(known_isa(name));
+  if (options.isas.empty()) request.targets = target::targets_with_code();
+  for (const std::string& name : options.isas) request.targets.push_back(&known_target(name));
   const Subject subject = subject_of(options.subject);
   std::string description = subject.name;
   if (!subject.preset.empty()) description += ", preset " + subject.preset;
@@ -38,7 +40,8 @@ void add_aot(CLI::App& app, int& status) {
   auto o = std::make_shared<AotOptions>();
   o->subject.add_to(*command);
   command->add_option("-o,--output", o->output, "Folder to write to")->required();
-  command->add_option("--isa", o->isas, "Instruction sets, the best of which is chosen at run time")->delimiter(',');
+  command->add_option("--isa", o->isas, "Instruction sets, the best of which is chosen at run time (default: all)")
+      ->delimiter(',');
   command->add_option("--header", o->header, "Name of the C header below OUTPUT/include (default kernels.h)");
   command->add_option("--symbol", o->symbol, "The C function's name (default: from the kernel's)");
   command->callback([o, &status] { status = write(*o); });

@@ -15,6 +15,7 @@
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/report.h"
 #include "imbrex/tools/subject.h"
+#include "imbrex/tools/target_option.h"
 
 namespace imbrex::tools {
 namespace {
@@ -94,7 +95,8 @@ class Bench {
     probes_->add_to(contest_);
     if (options_.peers) {
       optimized_->run();
-      peer_ = peer_contestants(inputs_, optimized_->outputs(), static_cast<float>(subject_.eps), isa_of(options_.isa), threads_);
+      peer_ =
+          peer_contestants(inputs_, optimized_->outputs(), static_cast<float>(subject_.eps), host_target(options_.isa), threads_);
       for (const Contestant& contestant : peer_->contestants) contest_.add(contestant);
     }
     if (options_.no_plain || inputs_.at("wq_a").shape[1] % plain_column_block != 0) return;
@@ -154,29 +156,30 @@ class Bench {
 
 int bench(BenchOptions options) {
   if (options.subject.name == front_name && options.tokens.empty()) options.tokens = {1, 8, 64, 128};
-  const target::Isa isa = isa_of(options.isa);
+  const target::Target& target = host_target(options.isa);
   const int threads = threads_of(options.threads);
   const Subject subject = subject_of(options.subject);
   Progress progress;
   progress.say("compiling");
   if (options.peers) require_peers(subject.is_front());
-  Kernels kernels = {runtime::compile(subject.program, {.isa = isa, .prove = !options.unproven, .cache = {}, .flags = {}}), {}};
+  Kernels kernels = {runtime::compile(subject.program, {.target = &target, .prove = !options.unproven, .cache = {}, .flags = {}}),
+                     {}};
   if (options.as_written)
     kernels.as_written =
-        runtime::compile(subject.program, {.isa = isa, .optimize = false, .prove = false, .cache = {}, .flags = {}});
+        runtime::compile(subject.program, {.target = &target, .optimize = false, .prove = false, .cache = {}, .flags = {}});
   runtime::Executor executor(threads);
 
   std::vector<std::map<std::string, int64_t>> sizes;
   for (int64_t tokens : options.tokens) sizes.push_back(dims_of(subject.program, {{"T", tokens}}));
   if (sizes.empty()) sizes.push_back(dims_of(subject.program, {}));
 
-  nlohmann::json out = {{"kernel", subject.name},      {"variant", subject.variant},      {"preset", subject.preset},
-                        {"threads", threads},          {"isa", target::name_of(isa)},     {"rounds", options.rounds},
-                        {"proven", !options.unproven}, {"machine", machine_description()}};
+  nlohmann::json out = {
+      {"kernel", subject.name}, {"variant", subject.variant}, {"preset", subject.preset},    {"threads", threads},
+      {"isa", target.name},     {"rounds", options.rounds},   {"proven", !options.unproven}, {"machine", machine_description()}};
   if (options.peers) out["machine"]["peer"] = peer_version();
   if (!options.json)
     fmt::print("{}  {}  {}  {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset, subject.variant,
-               target::description_of(isa), threads, options.rounds);
+               target.description, threads, options.rounds);
   if (!options.json && options.unproven) fmt::print("proof: NONE, --unproven skipped it\n");
   for (const auto& dims : sizes) {
     Bench one(options, subject, kernels, executor, dims);
@@ -198,7 +201,7 @@ void add_bench(CLI::App& app, int& status) {
   auto o = std::make_shared<BenchOptions>();
   o->subject.add_to(*command);
   command->add_option("--tokens", o->tokens, "Tokens T, one or several (default for the front: 1,8,64,128)")->delimiter(',');
-  command->add_option("--isa", o->isa, "Instruction set: scalar, avx2 or avx512 (default: the best of this machine)");
+  add_isa(*command, o->isa);
   command->add_option("--threads", o->threads, "Threads (default: one for each processor)");
   command->add_option("--rounds", o->rounds, "Interleaved rounds (default 15)")->check(CLI::Range(1, 100000));
   command->add_option("--seed", o->seed, "Seed of the inputs (default 1)");

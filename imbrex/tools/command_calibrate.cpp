@@ -8,7 +8,7 @@
 
 #include "imbrex/ir/hash.h"
 #include "imbrex/runtime/file.h"
-#include "imbrex/target/machines.h"
+#include "imbrex/target/rates.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/probes.h"

@@ -2,9 +2,10 @@
 #include <fmt/format.h>
 
 #include "imbrex/base/error.h"
+#include "imbrex/base/nearest.h"
 #include "imbrex/prove/prove.h"
 #include "imbrex/runtime/accept.h"
-#include "imbrex/target/machines.h"
+#include "imbrex/target/target.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/subject.h"
 
@@ -20,15 +21,17 @@ struct CheckOptions {
 
   void add_to(CLI::App& command) {
     subject.add_to(command);
-    command.add_option("--target", target, "host, a2a3 or a5");
+    command.add_option("--target", target, fmt::format("One of {}", fmt::join(target::judged_target_names(), ", ")));
     command.add_option("--tokens", tokens, "Tokens T, for bytes and capacities in numbers");
     command.add_option("--dim", dims, "A dimension of any other kernel: NAME=VALUE");
   }
 
   prove::Options prove_options(const ir::Program& program) const {
-    if (target::machine_named(target) == nullptr)
-      throw UserError("unknown-target", fmt::format("there is no target '{}'; expected host, a2a3 or a5", target),
-                      "--target a2a3, or no --target at all for the host");
+    const std::vector<std::string> known = target::judged_target_names();
+    if (target::judged_target_named(target) == nullptr)
+      throw UserError("unknown-target",
+                      fmt::format("there is no target '{}'; expected one of {}", target, fmt::join(known, ", ")),
+                      fmt::format("--target {}, or no --target at all for the host", nearest(target, known)));
     prove::Options options;
     options.target = target;
     std::map<std::string, int64_t> given = settings_of(dims, "--dim");

@@ -4,10 +4,11 @@
 #include "imbrex/base/error.h"
 #include "imbrex/codegen/generate.h"
 #include "imbrex/runtime/lower.h"
-#include "imbrex/target/isa.h"
+#include "imbrex/target/target.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/subject.h"
+#include "imbrex/tools/target_option.h"
 
 namespace imbrex::tools {
 namespace {
@@ -18,8 +19,10 @@ struct EmitOptions {
   bool why = false, taps = false, as_written = false, unproven = false;
 };
 
-// Code for an instruction set that this machine lacks can be looked at, if not run.
-target::Isa isa_to_emit(const std::string& name) { return name.empty() ? target::best_isa() : known_isa(name); }
+// Code for a target that this machine lacks can be looked at, if not run.
+const target::Target& target_to_emit(const std::string& name) {
+  return name.empty() ? target::best_target() : known_target(name);
+}
 
 void print_remark(const codegen::Remark& remark) {
   if (remark.where.line > 0) fmt::print("{}:{}: ", remark.where.file, remark.where.line);
@@ -27,11 +30,11 @@ void print_remark(const codegen::Remark& remark) {
 }
 
 int emit(const EmitOptions& options) {
-  const target::Isa isa = isa_to_emit(options.isa);
+  const target::Target& target = target_to_emit(options.isa);
   const Subject subject = subject_of(options.subject);
   const runtime::Lowered lowered = runtime::lower(
       subject.program, {.optimize = !options.as_written, .taps = options.taps, .prove = !options.unproven, .cache = {}});
-  const codegen::Generated generated = codegen::generate(lowered.program, {.isa = isa, .taps = options.taps});
+  const codegen::Generated generated = codegen::generate(lowered.program, {.target = &target, .taps = options.taps});
   if (!options.why) {
     fmt::print("{}", generated.source);
     return 0;
@@ -50,7 +53,7 @@ void add_emit(CLI::App& app, int& status) {
   auto* command = app.add_subcommand("emit", "Prints the C++ generated for a kernel");
   auto o = std::make_shared<EmitOptions>();
   o->subject.add_to(*command);
-  command->add_option("--isa", o->isa, "Instruction set: scalar, avx2 or avx512 (default: the best of this machine)");
+  add_isa(*command, o->isa);
   command->add_flag("--as-written", o->as_written, "The author's loops and tiles, not the optimized program's");
   command->add_flag("--why", o->why, "Instead of the code, what has no fast form in it, and why");
   command->add_flag("--unproven", o->unproven, "Without the proof");

@@ -20,6 +20,7 @@
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/subject.h"
+#include "imbrex/tools/target_option.h"
 
 namespace imbrex::tools {
 namespace {
@@ -197,7 +198,7 @@ void print_estimates(const ir::Program& program, const std::map<std::string, int
 std::map<std::string, double> measured_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims, int threads) {
   constexpr int kRuns = 7;
   const runtime::CompiledKernel kernel =
-      runtime::compile(subject.program, {.isa = isa_of(""), .optimize = true, .prove = false, .cache = {}, .flags = {}});
+      runtime::compile(subject.program, {.target = &host_target(""), .optimize = true, .prove = false, .cache = {}, .flags = {}});
   for (const Diagnostic& warning : kernel.module().warnings) fmt::print(stderr, "{}\n", render(warning));
   const std::vector<TensorShape> wanted = shapes_of(subject.program, dims, {ir::Role::input, ir::Role::inout});
   const Tensors inputs = subject.is_front() ? synthetic_layer(wanted, 1) : synthetic_inputs(wanted, 1);

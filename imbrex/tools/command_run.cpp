@@ -22,6 +22,7 @@
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/report.h"
 #include "imbrex/tools/subject.h"
+#include "imbrex/tools/target_option.h"
 #include "imbrex/tools/timeline.h"
 
 namespace imbrex::tools {
@@ -153,25 +154,27 @@ class Run {
     return with_temporaries_as_outputs(subject_.program, {"token_x_bf16", "qr_bf16"}, exposed);
   }
 
-  runtime::CompiledKernel compiled(const ir::Program& program, target::Isa isa, bool optimize) {
+  runtime::CompiledKernel compiled(const ir::Program& program, const target::Target& target, bool optimize) {
     progress_.say("compiling");
-    return runtime::compile(program, {.isa = isa, .optimize = optimize, .prove = false, .cache = {}, .flags = {}});
+    return runtime::compile(program, {.target = &target, .optimize = optimize, .prove = false, .cache = {}, .flags = {}});
   }
 
   void run_on_this_machine() {
-    HostOptions host{
-        .isa = isa_of(options_.isa), .threads = threads_of(options_.threads), .warm_up = 0, .repeat = runs_that_must_agree};
-    report_.isa = target::name_of(host.isa);
-    report_.isa_description = target::description_of(host.isa);
+    HostOptions host{.target = &host_target(options_.isa),
+                     .threads = threads_of(options_.threads),
+                     .warm_up = 0,
+                     .repeat = runs_that_must_agree};
+    report_.isa = host.target->name;
+    report_.isa_description = host.target->description;
     report_.threads = host.threads;
 
     const bool optimize = !options_.as_written;
-    const runtime::CompiledKernel kernel = compiled(subject_.program, host.isa, optimize);
+    const runtime::CompiledKernel kernel = compiled(subject_.program, *host.target, optimize);
     const bool was_cached = kernel.module().from_cache;
     (was_cached ? report_.compile_cached_seconds : report_.compile_cold_seconds) = kernel.module().seconds;
     for (const Diagnostic& warning : kernel.module().warnings) fmt::print(stderr, "{}\n", render(warning));
     if (!was_cached) {
-      const runtime::CompiledKernel again = compiled(subject_.program, host.isa, optimize);
+      const runtime::CompiledKernel again = compiled(subject_.program, *host.target, optimize);
       if (again.module().from_cache) report_.compile_cached_seconds = again.module().seconds;
     }
 
@@ -185,7 +188,7 @@ class Run {
     if (exposed.tensors.size() != subject_.program.tensors.size()) {
       host.warm_up = host.repeat = 0;
       const auto shapes = shapes_of(exposed, dims_, {ir::Role::output, ir::Role::inout});
-      HostRun inside = run_on_host(compiled(exposed, host.isa, optimize), dims_, inputs_, shapes, host, executor);
+      HostRun inside = run_on_host(compiled(exposed, *host.target, optimize), dims_, inputs_, shapes, host, executor);
       bool same = true;
       for (const auto& [name, array] : actual_) same = same && inside.outputs.at(name).bytes == array.bytes;
       note_bits(same, "with its intermediate tensors visible");
@@ -204,7 +207,7 @@ class Run {
     report_.defects = kernel.lowered().defects;
     std::optional<KernelRunner> as_written;
     if (is_optimized)
-      as_written.emplace(compiled(subject_.program, host.isa, false), dims_, inputs_, outputs_, executor, host.threads);
+      as_written.emplace(compiled(subject_.program, *host.target, false), dims_, inputs_, outputs_, executor, host.threads);
     KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads);
     std::optional<FrontProbes> probes;
 
@@ -377,7 +380,7 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--backend", o->backend, "host or interpreter")->check(CLI::IsMember({"host", "interpreter"}));
   command->add_flag("--checked", o->checked,
                     "In the interpreter, which watches every access: the first wrong one is an error at its line");
-  command->add_option("--isa", o->isa, "Instruction set: scalar, avx2 or avx512 (default: the best of this machine)");
+  add_isa(*command, o->isa);
   command->add_option("--threads", o->threads, "Threads (default: one for each processor)");
   command->add_option("--seed", o->seed, "Seed of the inputs (default 1)");
   command->add_option("--repeat", o->repeat, "Timed rounds (default 20)")->check(CLI::Range(1, 1000000));

@@ -6,7 +6,6 @@
 #include <chrono>
 
 #include "imbrex/base/error.h"
-#include "imbrex/base/nearest.h"
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/tools/subject.h"
 
@@ -91,16 +90,6 @@ Tensors run_in_interpreter(const ir::Program& program, const std::map<std::strin
   for (const ir::Tensor& tensor : program.tensors)
     if (tensor.role != ir::Role::input) outputs.emplace(tensor.name, std::move(tensors.at(tensor.name)));
   return outputs;
-}
-
-target::Isa known_isa(const std::string& name) {
-  if (const std::optional<target::Isa> isa = target::isa_named(name)) return *isa;
-  throw UserError("unknown-isa", fmt::format("there is no instruction set '{}'; expected scalar, avx2 or avx512", name),
-                  fmt::format("--isa {}, or no --isa at all", nearest(name, {"scalar", "avx2", "avx512"})));
-}
-
-target::Isa isa_of(const std::string& name) {
-  return name.empty() ? runtime::choose_isa() : runtime::choose_isa(known_isa(name));
 }
 
 int threads_of(int64_t wanted) {

@@ -9,13 +9,13 @@
 
 #include "imbrex/ir/program.h"
 #include "imbrex/runtime/kernel.h"
-#include "imbrex/target/isa.h"
+#include "imbrex/target/target.h"
 #include "imbrex/tools/layer_folder.h"
 
 namespace imbrex::tools {
 
 struct HostOptions {
-  target::Isa isa = target::Isa::scalar;
+  const target::Target* target = nullptr;
   int threads = 1;
   int warm_up = 1, repeat = 1;  // runs before those that are timed, and those
 };
@@ -38,10 +38,6 @@ void require_memory(runtime::Call& call, int threads, const Tensors& inputs, con
 Tensors run_in_interpreter(const ir::Program& program, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
                            bool checked, double& seconds);
 
-// "avx512" and the like, as the command line gives them. UserError "unknown-isa".
-target::Isa known_isa(const std::string& name);
-// The same, or the best of this machine for "". UserError "unknown-isa", "unsupported-isa".
-target::Isa isa_of(const std::string& name);
 // The threads to use: `wanted`, or all processors for 0. UserError "thread-count" below 0 or above 1024.
 int threads_of(int64_t wanted);
 

@@ -25,12 +25,13 @@ std::string peer_version() {
 #endif
 }
 
-PeerContestants peer_contestants(const Tensors& inputs, const Tensors& kernel_outputs, float eps, target::Isa isa, int threads) {
+PeerContestants peer_contestants(const Tensors& inputs, const Tensors& kernel_outputs, float eps, const target::Target& target,
+                                 int threads) {
   require_peers(true);
 #ifdef IMBREX_BENCH_PEERS
-  return peers::contestants(inputs, kernel_outputs, eps, isa, threads);
+  return peers::contestants(inputs, kernel_outputs, eps, target, threads);
 #else
-  (void)inputs, (void)kernel_outputs, (void)eps, (void)isa, (void)threads;
+  (void)inputs, (void)kernel_outputs, (void)eps, (void)target, (void)threads;
   return {};
 #endif
 }

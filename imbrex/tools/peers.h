@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "imbrex/target/isa.h"
+#include "imbrex/target/target.h"
 #include "imbrex/tools/contest.h"
 
 namespace imbrex::tools {
@@ -23,6 +23,7 @@ void require_peers(bool is_front);
 std::string peer_version();  // "oneDNN 2.6.3"
 
 // Makes the peers, held to an instruction set, and compares their outputs with the kernel's. `inputs` must outlive them.
-PeerContestants peer_contestants(const Tensors& inputs, const Tensors& kernel_outputs, float eps, target::Isa isa, int threads);
+PeerContestants peer_contestants(const Tensors& inputs, const Tensors& kernel_outputs, float eps, const target::Target& target,
+                                 int threads);
 
 }  // namespace imbrex::tools

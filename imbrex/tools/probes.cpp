@@ -7,7 +7,7 @@
 #include <immintrin.h>
 #endif
 
-#include "imbrex/target/isa.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::tools {
 namespace {
@@ -107,10 +107,10 @@ struct Loops {
 };
 
 Loops loops_of_this_machine() {
-  switch (target::best_isa()) {
+  switch (target::best_target().vector_bits) {
 #if defined(__x86_64__)
-    case target::Isa::avx512: return {int8_avx512, bf16_avx512, f32_avx512, read_avx2, 12.0 * 64, 12.0 * 32, 12.0 * 2 * 16};
-    case target::Isa::avx2: return {int8_avx2, bf16_avx2, f32_avx2, read_avx2, 12.0 * 16, 12.0 * 8, 12.0 * 2 * 8};
+    case 512: return {int8_avx512, bf16_avx512, f32_avx512, read_avx2, 12.0 * 64, 12.0 * 32, 12.0 * 2 * 16};
+    case 256: return {int8_avx2, bf16_avx2, f32_avx2, read_avx2, 12.0 * 16, 12.0 * 8, 12.0 * 2 * 8};
 #endif
     default: return {multiply_adds_of_words, multiply_adds_of_words, multiply_adds_of_words, read_words, 12.0, 12.0, 12.0 * 2};
   }

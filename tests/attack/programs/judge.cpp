@@ -167,7 +167,7 @@ void lower(Judged& judged, const ir::Program& program, uint64_t seed, const std:
       run_lowered(judged, lowered, how);
       if (judged.failure) return;
       enter(Phase::generate);
-      codegen::generate(lowered, {target::Isa::scalar, false});
+      codegen::generate(lowered, {&target::targets().front(), false});
       judged.kernels.push_back(std::move(lowered));
     } catch (const UserError& error) {
       judged.failure = {fmt::format("{}: {}", how, first_id(error)), error.what()};

@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "imbrex/checkpoint/safetensors.h"
-#include "imbrex/target/isa.h"
+#include "imbrex/target/target.h"
 #include "support/command.h"
 #include "support/compare.h"
 
@@ -69,8 +69,8 @@ struct Front {
 TEST(Engine, GivesTheBitsOfImbrexRun) {
   for (const int64_t T : {1, 2, 15, 17, 65}) {
     const Front front(T);
-    for (const target::Isa isa : target::supported_isas())
-      for (const int threads : {1, 2, 3}) front.expect_engine(threads, target::name_of(isa));
+    for (const target::Target* target : target::supported_targets())
+      for (const int threads : {1, 2, 3}) front.expect_engine(threads, target->name);
     front.expect_engine(2, "");
   }
 }

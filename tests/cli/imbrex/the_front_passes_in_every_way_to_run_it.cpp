@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "imbrex/checkpoint/safetensors.h"
-#include "imbrex/target/isa.h"
+#include "imbrex/target/target.h"
 #include "imbrex_command.h"
 
 namespace imbrex::tests {
@@ -35,9 +35,9 @@ TEST_P(Variants, pass_on_the_host_at_every_boundary) {
 }
 
 TEST_P(Variants, pass_on_every_instruction_set) {
-  for (target::Isa isa : target::supported_isas())
+  for (const target::Target* target : target::supported_targets())
     for (int64_t tokens : {1, 17, 129})
-      expect_pass(fmt::format("--variant {} --isa {} --tokens {}", GetParam(), target::name_of(isa), tokens));
+      expect_pass(fmt::format("--variant {} --isa {} --tokens {}", GetParam(), target->name, tokens));
 }
 
 TEST_P(Variants, pass_in_the_interpreter) {
@@ -69,7 +69,7 @@ TEST(Front, saved_outputs_have_the_same_bits_whatever_made_them) {
                                                 {"one-thread", "--threads 1"},
                                                 {"three-threads", "--threads 3"},
                                                 {"interpreter", "--backend interpreter"}};
-  for (target::Isa isa : target::supported_isas()) made_by[target::name_of(isa)] = fmt::format("--isa {}", target::name_of(isa));
+  for (const target::Target* target : target::supported_targets()) made_by[target->name] = fmt::format("--isa {}", target->name);
   for (const auto& [name, arguments] : made_by)
     ASSERT_EQ(imbrex_command(fmt::format("{} --tokens 19 {} --save '{}'", demo, arguments, folder.file(name))).status, 0) << name;
   const auto first = checkpoint::read_safetensors(folder.file("fused/outputs.safetensors"));

@@ -96,8 +96,8 @@ Array rows(int64_t count, bool numbered) {
 TEST(BrokenAssumption, touches_nothing) {
   std::vector<ir::Program> programs;
   for (const Case& each : kCases) programs.push_back(program_of(each.name, each.text));
-  for (const target::Isa isa : target::supported_isas()) {
-    const GeneratedCode code(programs, isa);
+  for (const target::Target* target : target::supported_targets()) {
+    const GeneratedCode code(programs, target);
     ASSERT_EQ(code.error(), "");
     for (size_t i = 0; i < programs.size(); ++i) {
       const Case& each = kCases[i];
@@ -125,8 +125,8 @@ TEST(BrokenAssumption, gathers_inside_of_the_tile) {
   y[:, :] = gather(x[:, :], index[:, :]))");
   Tensors inputs{{"x", rows(1, true)}, {"index", numbers({-1, 20, 2147483647, -2147483647}, {1, 20})}};
   for (int32_t i = 0; i < 20; ++i) inputs["x"].as<float>()[i] = static_cast<float>(i);
-  for (const target::Isa isa : target::supported_isas()) {
-    const GeneratedCode code(std::span(&program, 1), isa);
+  for (const target::Target* target : target::supported_targets()) {
+    const GeneratedCode code(std::span(&program, 1), target);
     ASSERT_EQ(code.error(), "");
     const RunResult result = run_generated(program, code.kernel(program), {}, inputs, 1, 0);
     EXPECT_EQ(result.failed_assumption, 1);
@@ -143,7 +143,7 @@ TEST(Distinct, is_decided_by_value_alone) {
   let i = index[:, :]
   assume_distinct i
   y[:, :] = i)");
-  const GeneratedCode code(std::span(&program, 1), target::Isa::scalar);
+  const GeneratedCode code(std::span(&program, 1), &target::targets().front());
   ASSERT_EQ(code.error(), "");
   for (const int32_t n : {1, 2, 3, 64, 1000}) {
     std::vector<int32_t> values;

@@ -297,9 +297,9 @@ TEST(GeneratedCode, equals_the_interpreter) {
       if (!programs.empty() && programs.back().name == each.name) programs.pop_back();
     }
   }
-  for (const target::Isa isa : target::supported_isas()) {
-    const GeneratedCode code(programs, isa);
-    ASSERT_EQ(code.error(), "") << target::name_of(isa);
+  for (const target::Target* target : target::supported_targets()) {
+    const GeneratedCode code(programs, target);
+    ASSERT_EQ(code.error(), "") << target->name;
     for (const ir::Program& program : programs) {
       const imbrex_kernel* kernel = code.kernel(program);
       ASSERT_NE(kernel, nullptr) << program.name;
@@ -317,7 +317,7 @@ TEST(GeneratedCode, equals_the_interpreter) {
         }
         for (int threads = 1; threads <= 3; ++threads) {
           const auto difference = difference_from_interpreter(program, kernel, dims, inputs, threads, threads == 2 ? 3 : 0);
-          EXPECT_FALSE(difference) << target::name_of(isa) << ", " << *difference;
+          EXPECT_FALSE(difference) << target->name << ", " << *difference;
           if (difference) break;
         }
       }
@@ -340,7 +340,7 @@ kernel "flat" {
 }
 )",
                                         "flat.tile");
-  const GeneratedCode code(std::span(&program, 1), target::Isa::scalar);
+  const GeneratedCode code(std::span(&program, 1), &target::targets().front());
   ASSERT_EQ(code.error(), "");
   const Tensors inputs{{"x", random_array(DType::f32, {5, 24})}, {"z", random_array(DType::f32, {5, 24})}};
   EXPECT_EQ(difference_from_interpreter(program, code.kernel(program), {{"N", 5}}, inputs, 2, 0), std::nullopt);

@@ -133,7 +133,7 @@ TEST(Names, of_any_kind_compile_and_compute_the_same) {
     programs.back().name = fmt::format("words {}", i);
   }
   for (const std::string& text : kTexts) programs.push_back(with_text(text));
-  const GeneratedCode code(programs, target::Isa::scalar, "-O0", true);
+  const GeneratedCode code(programs, &target::targets().front(), "-O0", true);
   ASSERT_EQ(code.error(), "");
   for (const ir::Program& program : programs) {
     const imbrex_kernel* kernel = code.kernel(program);
@@ -164,10 +164,10 @@ TEST(Names, that_differ_make_symbols_that_differ) {
 }
 
 TEST(Flags, make_index_arithmetic_wrap_for_every_instruction_set) {
-  for (const target::Isa isa : {target::Isa::scalar, target::Isa::avx2, target::Isa::avx512}) {
-    const std::vector<std::string> flags = target::compiler_flags(isa);
+  for (const target::Target* target : target::targets_with_code()) {
+    const std::vector<std::string> flags = target::compiler_flags(*target);
     for (const char* flag : {"-fwrapv", "-ffp-contract=off"})
-      EXPECT_EQ(std::count(flags.begin(), flags.end(), flag), 1) << flag << " for " << target::name_of(isa);
+      EXPECT_EQ(std::count(flags.begin(), flags.end(), flag), 1) << flag << " for " << target->name;
   }
 }
 

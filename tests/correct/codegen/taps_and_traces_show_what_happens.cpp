@@ -80,16 +80,16 @@ TEST(Watching, shows_what_happens) {
   interpret::run(program, dims, expected, options);
   ASSERT_EQ(taps.size(), 3u * 3u + 10u + 1u);
 
-  for (const target::Isa isa : target::supported_isas()) {
+  for (const target::Target* target : target::supported_targets()) {
     for (const bool with_taps : {true, false}) {
-      const GeneratedCode code(std::span(&program, 1), isa, "-O1", with_taps);
+      const GeneratedCode code(std::span(&program, 1), target, "-O1", with_taps);
       ASSERT_EQ(code.error(), "");
       for (int threads = 1; threads <= 3; ++threads) {
         Watched watched;
         const RunResult result = run_generated(program, code.kernel(program), dims, inputs, threads, 0, {trace, tap, &watched});
         EXPECT_EQ(result.error, "");
         EXPECT_FALSE(first_difference(result.tensors.at("y"), expected.at("y")));
-        EXPECT_EQ(watched.taps == taps, with_taps) << target::name_of(isa) << ", " << threads << " threads";
+        EXPECT_EQ(watched.taps == taps, with_taps) << target->name << ", " << threads << " threads";
         EXPECT_EQ(watched.taps.empty(), !with_taps);
         EXPECT_EQ(watched.scopes, (std::map<std::string, int>{{"double", threads}, {"add", 10}}));
         EXPECT_TRUE(watched.is_ordered);

@@ -249,14 +249,14 @@ TEST(TheLanguage, IsWholeInCppTextInterpreterAndGeneratedCode) {
     const ir::Program parsed = ir::parse(ir::print(program), "whole.tile");
     EXPECT_TRUE(ir::equal(parsed, program)) << ir::print(program);
   }
-  for (const target::Isa isa : target::supported_isas()) {
-    const GeneratedCode code(programs, isa, "-Og");
-    ASSERT_EQ(code.error(), "") << target::name_of(isa);
+  for (const target::Target* target : target::supported_targets()) {
+    const GeneratedCode code(programs, target, "-Og");
+    ASSERT_EQ(code.error(), "") << target->name;
     for (const ir::Program& program : programs)
       for (const int64_t T : {1, 7}) {
         const auto difference =
             difference_from_interpreter(program, code.kernel(program), {{"T", T}}, inputs_for(T), T == 1 ? 1 : 2, 0);
-        EXPECT_FALSE(difference) << target::name_of(isa) << ", " << *difference;
+        EXPECT_FALSE(difference) << target->name << ", " << *difference;
       }
   }
 }

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "imbrex/runtime/jit.h"
-#include "imbrex/target/machines.h"
+#include "imbrex/target/rates.h"
 #include "tests/support/temporary_folder.h"
 
 namespace imbrex::runtime {

@@ -21,9 +21,9 @@ namespace {
 using Tensors = std::map<std::string, Array>;
 constexpr const char* kOutputs[] = {"q", "kv", "qr", "qr_scale"};
 
-CompileOptions options_for(target::Isa isa, bool optimize = true) {
+CompileOptions options_for(const target::Target* target, bool optimize = true) {
   CompileOptions options;
-  options.isa = isa;
+  options.target = target;
   options.optimize = optimize;
   options.cache.directory = std::string(IMBREX_BINARY_DIR) + "/test-cache";
   return options;
@@ -66,15 +66,15 @@ void expect_front_equals_the_interpreter(const std::string& variant, bool optimi
   Executor executor(3);
   std::map<int64_t, Case> cases;
   for (const int64_t T : {1, 2, 3, 15, 16, 17, 33}) cases[T] = front_case(program, T);
-  for (const target::Isa isa : target::supported_isas()) {
-    const CompiledKernel kernel = compile(program, options_for(isa, optimize));
+  for (const target::Target* target : target::supported_targets()) {
+    const CompiledKernel kernel = compile(program, options_for(target, optimize));
     EXPECT_EQ(kernel.lowered().is_optimized, optimize) << kernel.lowered().reason;
     for (const auto& [T, c] : cases) {
       for (int nth = 1; nth <= 3; ++nth) {
         const Tensors outputs = run_front(kernel, c, T, executor, nth);
         for (const char* name : kOutputs) {
           const auto difference = test::first_difference(outputs.at(name), c.expected.at(name));
-          EXPECT_FALSE(difference) << name << *difference << ", T=" << T << ", " << nth << " threads, " << target::name_of(isa);
+          EXPECT_FALSE(difference) << name << *difference << ", T=" << T << ", " << nth << " threads, " << target->name;
         }
       }
     }
@@ -87,7 +87,7 @@ TEST(CompiledFront, FusedAsWrittenEqualsTheInterpreter) { expect_front_equals_th
 TEST(CompiledFront, UnfusedAsWrittenEqualsTheInterpreter) { expect_front_equals_the_interpreter("unfused", false); }
 
 TEST(CompiledFront, IsCompiledOnceForAllThatMeanTheSame) {
-  const CompileOptions options = options_for(target::Isa::scalar);
+  const CompileOptions options = options_for(&target::targets().front());
   const CompiledKernel first = compile(front("fused"), options), second = compile(front("plain"), options);
   EXPECT_TRUE(second.module().from_cache);
   EXPECT_EQ(first.module().library, second.module().library);
@@ -146,8 +146,8 @@ TEST(CompiledKernels, TapsShowWhatTheInterpreterShows) {
   };
   interpret::run(program, {{"T", 10}}, expected, interpreting);
   EXPECT_EQ(wanted.size(), 3u + 9u);
-  for (const target::Isa isa : target::supported_isas()) {
-    CompileOptions options = options_for(isa);
+  for (const target::Target* target : target::supported_targets()) {
+    CompileOptions options = options_for(target);
     options.taps = true;
     Taps taps;
     Array y = Array::zeros(DType::f32, {10, 20});
@@ -155,7 +155,7 @@ TEST(CompiledKernels, TapsShowWhatTheInterpreterShows) {
     call.bind("x", TensorView::of(tensors.at("x"))).bind("y", TensorView::of(y)).on_tap(&Taps::record, &taps);
     Executor executor(2);
     call.run(executor);
-    EXPECT_EQ(taps.tiles, wanted) << target::name_of(isa);
+    EXPECT_EQ(taps.tiles, wanted) << target->name;
     EXPECT_EQ(y.bytes, expected.at("y").bytes);
   }
 }
@@ -163,7 +163,7 @@ TEST(CompiledKernels, TapsShowWhatTheInterpreterShows) {
 std::string failure_of(const ir::Program& program, Tensors tensors, bool prove = true) {
   try {
     Executor executor(2);
-    CompileOptions options = options_for(target::best_isa());
+    CompileOptions options = options_for(&target::best_target());
     options.prove = prove;
     run(compile(program, options), {}, tensors, executor);
   } catch (const UserError& error) {
@@ -226,7 +226,7 @@ TEST(CompiledKernels, AnIndexFromDataOutsideItsTensorTouchesNothing) {
 // What a call needs beside its outputs, however many threads share it: the tensors between phases once, tiles for each.
 TEST(CompiledFront, NeedsLessThanFourMebibytesOfWorkspaceForEachThread) {
   const CompiledKernel kernel =
-      compile(kernels::build("deepseek_v4/qkv_proj_rope", "fused", "flash", {}).program, options_for(target::best_isa()));
+      compile(kernels::build("deepseek_v4/qkv_proj_rope", "fused", "flash", {}).program, options_for(&target::best_target()));
   ASSERT_TRUE(kernel.lowered().is_optimized);
   const int64_t T = 128;
   for (const int32_t nth : {1, 2, 8}) {
@@ -260,12 +260,12 @@ kernel "types" {
   const Tensors inputs = tools::synthetic_inputs(tools::shapes_of(program, {{"T", 5}}, {ir::Role::input}), 3);
   Tensors expected = inputs;
   interpret::run(program, {{"T", 5}}, expected);
-  for (const target::Isa isa : target::supported_isas()) {
+  for (const target::Target* target : target::supported_targets()) {
     Tensors actual = inputs;
-    run(compile(program, options_for(isa)), {{"T", 5}}, actual, executor);
+    run(compile(program, options_for(target)), {{"T", 5}}, actual, executor);
     for (const char* name : {"z", "y"}) {
       EXPECT_EQ(actual.at(name).dtype, expected.at(name).dtype) << name;
-      EXPECT_EQ(actual.at(name).bytes, expected.at(name).bytes) << name << " on " << target::name_of(isa);
+      EXPECT_EQ(actual.at(name).bytes, expected.at(name).bytes) << name << " on " << target->name;
     }
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Compiles the microkernels of one ISA with one compiler and fails if the innermost loop of any touches the stack.
+"""Compiles the microkernels of one target with one compiler and fails if the innermost loop of any touches the stack.
 
-usage: microkernels_stay_in_registers.py COMPILER ISA FLAGS SOURCE_DIRECTORY
+usage: microkernels_stay_in_registers.py COMPILER HEADER FLAGS SOURCE_DIRECTORY PRODUCT:KERNEL...
 """
 import os
 import re
@@ -9,15 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-SAMPLE = """
-#include "imbrex/target/isa/{isa}.h"
-using namespace imbrex::isa;
-using Rows = int64_t;
-void i8(const int8_t* a, const void* b, int32_t* c, Rows m, int64_t n, int64_t k) {{ matmul_i8(a, k, b, 0, c, n, m, n, k, true); }}
-void u8i8(const uint8_t* a, const void* b, int32_t* c, Rows m, int64_t n, int64_t k) {{ matmul_u8i8(a, k, b, 0, c, n, m, n, k, true); }}
-void bf16(const uint16_t* a, const void* b, float* c, Rows m, int64_t n, int64_t k) {{ matmul_bf16(a, k, b, 0, c, n, m, n, k, true); }}
-void f32(const float* a, const void* b, float* c, Rows m, int64_t n, int64_t k) {{ matmul_f32(a, k, b, 0, c, n, m, n, k, true); }}
-"""
+TYPES = {"i8": ("int8_t", "int32_t"), "u8i8": ("uint8_t", "int32_t"), "bf16": ("uint16_t", "float"), "f32": ("float", "float")}
 DOT = re.compile(r"\bv(pdpbusd|dpbf16ps|pmaddwd|fmadd\d+ps|mulps)\b")
 STACK = re.compile(r"\(%r[sb]p")
 
@@ -49,11 +41,16 @@ def uses_frame_pointer(lines):
 
 
 def main():
-    compiler, isa, flags, source_directory = sys.argv[1:5]
+    compiler, header, flags, source_directory, *products = sys.argv[1:]
+    sample = f'#include "{header}"\nusing namespace imbrex::isa;\n'
+    for product in products:
+        kind, name = product.split(":")
+        a, c = TYPES[kind]
+        sample += f"void {name}_(const {a}* a, const void* b, {c}* c, int64_t m, int64_t n, int64_t k) {{ matmul_{name}(a, k, b, 0, c, n, m, n, k, true); }}\n"
     with tempfile.TemporaryDirectory() as folder:
         source, result = os.path.join(folder, "sample.cpp"), os.path.join(folder, "sample.o")
-        with open(source, "w") as f: f.write(SAMPLE.format(isa=isa))
-        subprocess.run([compiler, "-std=c++20", "-O3", "-ffp-contract=off", *flags.split(), "-I", source_directory, "-c", source, "-o", result], check=True)
+        with open(source, "w") as f: f.write(sample)
+        subprocess.run([compiler, "-std=c++20", "-O3", *flags.split(), "-I", source_directory, "-c", source, "-o", result], check=True)
         listing = subprocess.run(["objdump", "-d", "-C", "--no-show-raw-insn", result], check=True, capture_output=True, text=True).stdout
     kernels, bad = 0, 0
     for name, lines in functions(listing):

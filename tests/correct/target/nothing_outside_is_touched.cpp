@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "correct/target/isa/table.h"
-#include "imbrex/target/isa.h"
 
 namespace imbrex::isa_test {
 namespace {
@@ -33,13 +32,8 @@ class GuardedPage {
 };
 
 TEST(LoadsAndStores, TouchOnlyTheirLanes) {
-  std::vector<const Table*> tables = {&scalar_table};
-  for (const target::Isa isa : target::supported_isas()) {
-    if (isa == target::Isa::avx2) tables.push_back(&avx2_table);
-    if (isa == target::Isa::avx512) tables.push_back(&avx512_table);
-  }
   const GuardedPage from, to;
-  for (const Table* table : tables) {
+  for (const Table* table : tables()) {
     for (const Memory* memory = table->memory; memory->name; ++memory) {
       for (int n = 0; n <= 16; ++n) {
         const int bytes = (n == 0 ? 16 : n) * memory->bytes;
@@ -66,9 +60,8 @@ TEST(LoadsAndStores, TouchOnlyTheirLanes) {
 
 // What loads widen to and stores narrow from, for every value.
 TEST(LoadsAndStores, EveryHalfSurvives) {
-  for (const target::Isa isa : target::supported_isas()) {
-    const Table& table = isa == target::Isa::scalar ? scalar_table : isa == target::Isa::avx2 ? avx2_table : avx512_table;
-    for (const Memory* memory = table.memory; memory->name; ++memory) {
+  for (const Table* table : tables()) {
+    for (const Memory* memory = table->memory; memory->name; ++memory) {
       const std::string name = memory->name;
       if (name != "bf16" && name != "f16") continue;
       const uint32_t exponent = name == "bf16" ? 0x7f80 : 0x7c00;
@@ -81,16 +74,16 @@ TEST(LoadsAndStores, EveryHalfSurvives) {
           const bool is_nan = (x[i] & exponent) == exponent && (x[i] & ~exponent & 0x7fff) != 0;
           if (is_nan) {
             EXPECT_TRUE((y[i] & exponent) == exponent && (y[i] & ~exponent & 0x7fff) != 0)
-                << table.isa << " " << name << " " << x[i];
+                << table->isa << " " << name << " " << x[i];
             continue;
           }
-          EXPECT_EQ(x[i], y[i]) << table.isa << " " << name;
+          EXPECT_EQ(x[i], y[i]) << table->isa << " " << name;
           if (name == "f16") {
             float value;
             std::memcpy(&value, &lanes[i], sizeof value);
             const int e = (x[i] >> 10) & 31, m = x[i] & 1023;
             const double magnitude = e == 31 ? HUGE_VAL : e == 0 ? std::ldexp(m, -24) : std::ldexp(1024 + m, e - 25);
-            EXPECT_EQ(double{value}, x[i] & 0x8000 ? -magnitude : magnitude) << table.isa;
+            EXPECT_EQ(double{value}, x[i] & 0x8000 ? -magnitude : magnitude) << table->isa;
           }
         }
       }

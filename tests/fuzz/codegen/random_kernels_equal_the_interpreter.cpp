@@ -19,7 +19,7 @@ constexpr size_t kReported = 10;  // failures, and then the test ends
 // instruction sets is optimized as usual here; those that the optimizer takes longest for are not, and have tests of their own.
 constexpr Limits kLimits{.extent = 40, .stages = 2, .depth = 3};
 
-const char* optimization(target::Isa isa) { return isa == target::Isa::avx2 ? "-O1" : "-Og"; }
+const char* optimization(const target::Target* target) { return target->vector_bits == 256 ? "-O1" : "-Og"; }
 
 struct Lowered {
   RandomCase original;
@@ -58,7 +58,7 @@ std::vector<std::string> failures_of(const std::vector<uint64_t>& seeds) {
   for (const uint64_t seed : seeds) {
     try {
       Lowered each = lowered(seed);
-      codegen::generate(each.program, {target::Isa::scalar, false});
+      codegen::generate(each.program, {&target::targets().front(), false});
       Tensors tensors = each.original.inputs;
       interpret::run(each.original.program, each.original.dims, tensors);
       programs.push_back(each.program);
@@ -68,14 +68,15 @@ std::vector<std::string> failures_of(const std::vector<uint64_t>& seeds) {
       failures.push_back(replay(seed) + error.what() + "\n" + ir::print(random_case(seed, kLimits).program));
     }
   }
-  std::map<target::Isa, std::future<std::unique_ptr<GeneratedCode>>> compiled;
-  for (const target::Isa isa : target::supported_isas())
-    compiled[isa] = std::async(std::launch::async,
-                               [&programs, isa] { return std::make_unique<GeneratedCode>(programs, isa, optimization(isa)); });
-  for (auto& [isa, future] : compiled) {
+  std::map<const target::Target*, std::future<std::unique_ptr<GeneratedCode>>> compiled;
+  for (const target::Target* target : target::supported_targets())
+    compiled[target] = std::async(std::launch::async, [&programs, target] {
+      return std::make_unique<GeneratedCode>(programs, target, optimization(target));
+    });
+  for (auto& [target, future] : compiled) {
     const std::unique_ptr<GeneratedCode> code = future.get();
     if (!code->error().empty()) {
-      failures.push_back(fmt::format("{}: {}", target::name_of(isa), code->error()));
+      failures.push_back(fmt::format("{}: {}", target->name, code->error()));
       continue;
     }
     for (size_t i = 0; i < batch.size(); ++i) {
@@ -85,7 +86,7 @@ std::vector<std::string> failures_of(const std::vector<uint64_t>& seeds) {
           difference_between(expected[i], batch[i].program, code->kernel(batch[i].program), batch[i].original.dims,
                              batch[i].original.inputs, threads, static_cast<int64_t>(seed % 2) * 3);
       if (!difference) continue;
-      failures.push_back(fmt::format("{}{}, {}, {}", replay(seed), target::name_of(isa), batch[i].how, *difference));
+      failures.push_back(fmt::format("{}{}, {}, {}", replay(seed), target->name, batch[i].how, *difference));
       if (std::strcmp(batch[i].how, "as it is") != 0) failures.back() += "\nmade of\n" + ir::print(batch[i].original.program);
     }
   }

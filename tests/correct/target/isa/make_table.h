@@ -1,4 +1,4 @@
-// Defines IMBREX_TABLE from the ISA's header that was included before.
+// Defines IMBREX_TABLE from the target's header that was included before.
 #include "correct/target/isa/table.h"
 
 namespace imbrex::isa_test {
@@ -149,8 +149,14 @@ float row_sum_any(const float* x, int64_t n) {
   return sum.fold();
 }
 
+// What the table of targets lists: by name, and by kind of product.
+#define IMBREX_PRODUCT(kind, function) {.name = #function, .kind = matmul_##function<>},
+constexpr ProductKernel products[] = {IMBREX_PRODUCTS{nullptr}};
+#undef IMBREX_PRODUCT
+
 }  // namespace
 
+extern const Table IMBREX_TABLE;
 const Table IMBREX_TABLE = {
     .isa = IMBREX_ISA,
     .f32_unary = f32_unary,
@@ -179,10 +185,10 @@ const Table IMBREX_TABLE = {
     .pack_i8 = pack_i8,
     .pack_bf16 = pack_bf16,
     .pack_f32 = pack_f32,
-    .i8 = {packed_bytes_i8, matmul_i8<>},
-    .u8i8 = {packed_bytes_i8, matmul_u8i8<>},
-    .bf16 = {packed_bytes_bf16, matmul_bf16<>},
-    .f32 = {packed_bytes_f32, matmul_f32<>},
+    .packed_bytes = packed_bytes,
+    .products = products,
+    .rows_of_one = kRowsOfOne,
+    .rows_of_two = kRowsOfTwo,
 };
 
 }  // namespace imbrex::isa_test

@@ -1,8 +1,11 @@
-// Every primitive of one ISA behind a function pointer. Each table is made in a source file compiled for its ISA; tests are not,
-// so that they run on any CPU and the code of one ISA never reaches another.
+// Every primitive of one target behind a function pointer. Each table is made in a source file compiled for its target (which
+// CMake writes, one for each target of the table); tests are not, so that they run on any CPU and the code of one target never
+// reaches another.
 #pragma once
 
 #include <stdint.h>
+
+#include <vector>
 
 namespace imbrex::isa_test {
 
@@ -26,10 +29,15 @@ struct Memory {
   void (*copy)(const void* from, void* to, int n, uint32_t* lanes);
 };
 template <class A, class C>
-struct Product {
-  int64_t (*packed_bytes)(int64_t k, int64_t n);
-  void (*matmul)(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride,
-                 int64_t rows, int64_t columns, int64_t k, bool accumulate);
+using Matmul = void (*)(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride,
+                        int64_t rows, int64_t columns, int64_t k, bool accumulate);
+// A product kernel: one of the pointers, by its operands' types, is not null.
+struct ProductKernel {
+  const char* name;
+  Matmul<int8_t, int32_t> i8 = nullptr;
+  Matmul<uint8_t, int32_t> u8i8 = nullptr;
+  Matmul<uint16_t, float> bf16 = nullptr;
+  Matmul<float, float> f32 = nullptr;
 };
 template <class B>
 using Pack = void (*)(const B* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t panel_begin,
@@ -66,12 +74,14 @@ struct Table {
   Pack<int8_t> pack_i8;
   Pack<uint16_t> pack_bf16;
   Pack<float> pack_f32;
-  Product<int8_t, int32_t> i8;
-  Product<uint8_t, int32_t> u8i8;
-  Product<uint16_t, float> bf16;
-  Product<float, float> f32;
+  int64_t (*packed_bytes)(int64_t k, int64_t n, int64_t bytes_per_element);
+  const ProductKernel* products;  // ends with a null name
+  int rows_of_one, rows_of_two;   // that microkernels of 16 and of 32 columns keep in registers at most; 0: there is none
 };
 
-extern const Table scalar_table, avx2_table, avx512_table;
+// Of the table of targets, in its order, also those that this processor does not run.
+const std::vector<const Table*>& all_tables();
+// Of those that it runs.
+std::vector<const Table*> tables();
 
 }  // namespace imbrex::isa_test

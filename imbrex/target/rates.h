@@ -1,27 +1,15 @@
-// Machine classes as tables: memories and units. Kernels are judged against them by `check`; the host's are advice to the
-// scheduler.
+// How fast a class of machines is: what the optimizer's estimates are made of.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "imbrex/target/target.h"
+
 namespace imbrex::target {
 
-// Where tiles live. Vector operands and results in `vec`; matrix operands in `mat`, from where pieces stream through `left` and
-// `right`; matrix results in `acc`.
-enum class MemoryKind { vec, mat, left, right, acc };
-constexpr int kMemoryKinds = 5;
-
-struct OnChipMemory {
-  MemoryKind kind;
-  const char* name;
-  int64_t bytes;
-};
-
-// How fast a class of CPUs is: what the optimizer's estimates are made of. Rates are of one core, per second, unless they say
-// otherwise.
+// Rates are of one core, per second, unless they say otherwise.
 struct Rates {
   std::string name;                          // of the class, or of the file that `imbrex calibrate` wrote
   int cores = 2;                             // that estimates are made for
@@ -39,17 +27,7 @@ const Rates& default_rates();
 Rates read_rates(const std::string& path);
 std::string text_of(const Rates& rates);
 
-struct Machine {
-  const char* name;
-  const char* description;
-  std::vector<OnChipMemory> memories;
-  int cube_units = 0, vector_units = 0;
-  bool exchanges_through_gm = false;  // tiles between cube and vector units take the way through global memory
-  bool capacity_is_binding = false;   // false: caches, whose size is advice
-};
-
-// "host", "a2a3", "a5"
-const std::vector<Machine>& machines();
-const Machine* machine_named(const std::string& name);  // null if there is none
+// The target's memories, or a core's second-level cache where only caches are there.
+std::vector<OnChipMemory> memories_of(const Target& target);
 
 }  // namespace imbrex::target

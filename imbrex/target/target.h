@@ -1,0 +1,78 @@
+// The table of targets: what code is generated for and what kernels are judged against. Everything that differs between them is
+// here as data, and everyone else iterates the table: detection, in this library and in libraries made ahead of time, compiler
+// flags, the choice of product kernels, the command's options, CMake, probes and tests. A new instruction set is an entry here
+// and a header in isa/ (docs/targets.md).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "imbrex/target/detect.h"
+
+namespace imbrex::target {
+
+// Kinds of products of matrices, by the types of their operands: int8 or uint8 by int8, bf16 by bf16, f32 by f32.
+enum class Product { i8, u8i8, bf16, f32 };
+constexpr Product kProducts[] = {Product::i8, Product::u8i8, Product::bf16, Product::f32};
+constexpr int kProductCount = 4;
+const char* name_of(Product product);  // "i8", "u8i8", "bf16", "f32"
+
+// One way to compute a kind of product. Those of one product differ in speed, never in bits.
+struct ProductKernel {
+  Product product;
+  std::string name;       // its functions in the target's header: matmul_<name>, peak_<name>
+  int rows, columns;      // of C, in registers at a time
+  int granule;            // elements along k that one step takes of a row
+  std::string rate = "";  // the figure of a machine's Rates that tells its speed: "<target that has it first>.<name>"
+  std::string function() const { return "matmul_" + name; }
+};
+
+// Where tiles live. Vector operands and results in `vec`; matrix operands in `mat`, from where pieces stream through `left` and
+// `right`; matrix results in `acc`.
+enum class MemoryKind { vec, mat, left, right, acc };
+constexpr int kMemoryKinds = 5;
+
+struct OnChipMemory {
+  MemoryKind kind;
+  const char* name;
+  int64_t bytes;
+};
+
+struct Target {
+  std::string name;         // what --isa and --target take, and generated C headers have
+  std::string description;  // what screens print
+
+  // Code: generated only where there is a header.
+  std::string header;              // "imbrex/target/isa/avx512.h"
+  std::vector<std::string> flags;  // of the compiler, beyond those common to all
+  imbrex_needs needs = {};
+  int vector_bits = 0, vector_registers = 0;
+  std::vector<ProductKernel> products;  // of each product at least one; the first where speeds do not decide
+
+  // Memories that the tiles of a kernel must fit into; none for processors whose caches are advice alone (rates.h).
+  std::vector<OnChipMemory> memories;
+  int cube_units = 0, vector_units = 0;
+  bool exchanges_through_gm = false;  // tiles between cube and vector units take the way through global memory
+
+  bool has_code() const { return !header.empty(); }
+  bool capacity_is_binding() const { return !memories.empty(); }
+};
+
+// Those with code first, from the one that runs everywhere to the best.
+const std::vector<Target>& targets();
+const Target* target_named(const std::string& name);  // null if there is none
+// For judging kernels alone; "host" stands for every target with code, as their caches are advice. Null if there is none.
+const Target* judged_target_named(const std::string& name);
+std::vector<std::string> judged_target_names();
+
+std::vector<const Target*> targets_with_code();
+// Those of them that this processor and operating system run, best last. Asked once a process.
+const std::vector<const Target*>& supported_targets();
+const Target& best_target();
+
+// What generated code means depends on these: "-ffp-contract=off", "-fwrapv" (index arithmetic that overflows wraps, as in the
+// interpreter), ..., "-mavx512f", ... The optimization level is left to whoever compiles.
+std::vector<std::string> compiler_flags(const Target& target);
+
+}  // namespace imbrex::target

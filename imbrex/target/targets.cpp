@@ -1,0 +1,176 @@
+// The table, and nothing that it does not need: CMake compiles this file by itself when it configures, for names and flags.
+#include <algorithm>
+#include <initializer_list>
+#include <utility>
+
+#include "imbrex/target/target.h"
+
+namespace imbrex::target {
+namespace {
+
+using Features = std::initializer_list<imbrex_cpu_feature>;
+
+// What `base` needs and more.
+imbrex_needs and_more(imbrex_needs base, uint32_t saved_states, Features features, uint32_t requested_state = 0) {
+  base.saved_states |= saved_states;
+  if (requested_state != 0) base.requested_state = requested_state;
+  for (const imbrex_cpu_feature& feature : features) base.features[base.feature_count++] = feature;
+  return base;
+}
+
+std::vector<std::string> and_more(std::vector<std::string> base, std::initializer_list<const char*> flags) {
+  base.insert(base.end(), flags.begin(), flags.end());
+  return base;
+}
+
+// Bits of XCR0.
+constexpr uint32_t kXmmAndYmm = 0x6, kMasksAndZmm = 0xe0;
+
+constexpr int64_t kKiB = 1024;
+
+Target scalar() {
+  Target t;
+  t.name = "scalar";
+  t.description = "scalar";
+  t.header = "imbrex/target/isa/scalar.h";
+  t.products = {{Product::i8, "i8", 1, 16, 4},
+                {Product::u8i8, "u8i8", 1, 16, 4},
+                {Product::bf16, "bf16", 1, 16, 2},
+                {Product::f32, "f32", 1, 16, 1}};
+  return t;
+}
+
+Target avx2() {
+  Target t;
+  t.name = "avx2";
+  t.description = "avx2-fma-f16c";
+  t.header = "imbrex/target/isa/avx2.h";
+  t.flags = {"-mavx2", "-mfma", "-mf16c"};
+  const imbrex_cpu_feature fma = {1, 0, 'c', 12}, avx = {1, 0, 'c', 28}, f16c = {1, 0, 'c', 29}, avx2 = {7, 0, 'b', 5};
+  t.needs = and_more({}, kXmmAndYmm, {fma, avx, f16c, avx2});
+  t.vector_bits = 256;
+  t.vector_registers = 16;
+  t.products = {{Product::i8, "i8", 3, 16, 4},
+                {Product::u8i8, "u8i8", 3, 16, 4},
+                {Product::bf16, "bf16", 3, 16, 2},
+                {Product::f32, "f32", 3, 16, 1}};
+  return t;
+}
+
+Target avx512(const Target& avx2) {
+  Target t;
+  t.name = "avx512";
+  t.description = "avx512-vnni-bf16";
+  t.header = "imbrex/target/isa/avx512.h";
+  t.flags = and_more(avx2.flags, {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-mavx512bf16",
+                                  "-mprefer-vector-width=512"});
+  const imbrex_cpu_feature f = {7, 0, 'b', 16}, dq = {7, 0, 'b', 17}, bw = {7, 0, 'b', 30}, vl = {7, 0, 'b', 31},
+                           vnni = {7, 0, 'c', 11}, bf16 = {7, 1, 'a', 5};
+  t.needs = and_more(avx2.needs, kMasksAndZmm, {f, dq, bw, vl, vnni, bf16});
+  t.vector_bits = 512;
+  t.vector_registers = 32;
+  t.products = {{Product::i8, "i8", 12, 32, 4},     {Product::i8, "i8_flipped", 12, 32, 4}, {Product::u8i8, "u8i8", 12, 32, 4},
+                {Product::bf16, "bf16", 12, 32, 2}, {Product::bf16, "bf16_fma", 12, 32, 2}, {Product::f32, "f32", 12, 32, 1}};
+  return t;
+}
+
+// The NPUs' Vec is what is usable of it: the instruction library keeps the last 8 KiB to itself.
+Target a2a3() {
+  Target t;
+  t.name = "a2a3";
+  t.description = "Ascend 910B and 910C";
+  t.memories = {{MemoryKind::vec, "Vec", 184 * kKiB},
+                {MemoryKind::mat, "Mat", 512 * kKiB},
+                {MemoryKind::left, "Left", 64 * kKiB},
+                {MemoryKind::right, "Right", 64 * kKiB},
+                {MemoryKind::acc, "Acc", 128 * kKiB}};
+  t.cube_units = 24;
+  t.vector_units = 48;
+  t.exchanges_through_gm = true;
+  return t;
+}
+
+Target a5() {
+  Target t;
+  t.name = "a5";
+  t.description = "Ascend 950";
+  t.memories = {{MemoryKind::vec, "Vec", 240 * kKiB},
+                {MemoryKind::mat, "Mat", 512 * kKiB},
+                {MemoryKind::left, "Left", 64 * kKiB},
+                {MemoryKind::right, "Right", 64 * kKiB},
+                {MemoryKind::acc, "Acc", 256 * kKiB}};
+  t.cube_units = 36;
+  t.vector_units = 72;
+  return t;
+}
+
+}  // namespace
+
+const std::vector<Target>& targets() {
+  static const std::vector<Target> table = [] {
+    std::vector<Target> all;
+    const auto add = [&](Target target) -> const Target& {
+      for (ProductKernel& kernel : target.products)
+        if (kernel.rate.empty()) kernel.rate = target.name + "." + kernel.name;
+      return all.emplace_back(std::move(target));
+    };
+    add(scalar());
+    add(avx512(add(avx2())));
+    add(a2a3());
+    add(a5());
+    return all;
+  }();
+  return table;
+}
+
+const char* name_of(Product product) {
+  switch (product) {
+    case Product::i8: return "i8";
+    case Product::u8i8: return "u8i8";
+    case Product::bf16: return "bf16";
+    case Product::f32: return "f32";
+  }
+  return "?";
+}
+
+const Target* target_named(const std::string& name) {
+  const auto& all = targets();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Target& target) { return name == target.name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+const Target* judged_target_named(const std::string& name) { return name == "host" ? &targets().front() : target_named(name); }
+
+std::vector<std::string> judged_target_names() {
+  std::vector<std::string> names = {"host"};
+  for (const Target& target : targets())
+    if (!target.has_code()) names.push_back(target.name);
+  return names;
+}
+
+std::vector<const Target*> targets_with_code() {
+  std::vector<const Target*> result;
+  for (const Target& target : targets())
+    if (target.has_code()) result.push_back(&target);
+  return result;
+}
+
+const std::vector<const Target*>& supported_targets() {
+  static const std::vector<const Target*> supported = [] {
+    std::vector<const Target*> result = targets_with_code();
+    std::erase_if(result, [](const Target* target) { return !imbrex_runs_here(&target->needs); });
+    return result;
+  }();
+  return supported;
+}
+
+const Target& best_target() { return *supported_targets().back(); }
+
+std::vector<std::string> compiler_flags(const Target& target) {
+  // Nothing here changes a result: a square root need not set errno, and no one reads the floating-point exception flags.
+  std::vector<std::string> flags = {"-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-trapping-math"};
+  flags.insert(flags.end(), target.flags.begin(), target.flags.end());
+  return flags;
+}
+
+}  // namespace imbrex::target

@@ -1,0 +1,68 @@
+// Targets are an entry of a table and a header each: no other source lists them.
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <filesystem>
+#include <set>
+#include <sstream>
+
+#include "imbrex/target/target.h"
+#include "support/command.h"
+
+namespace imbrex::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Names of targets with vectors; that of the scalar one is a word of English.
+std::vector<std::string> names() {
+  std::vector<std::string> result;
+  for (const target::Target* target : target::targets_with_code())
+    if (target->vector_bits > 0) result.push_back(target->name);
+  return result;
+}
+
+bool has_word(const std::string& text, const std::string& word) {
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    const auto is_part = [&](size_t place) {
+      return place < text.size() && std::isalnum(static_cast<unsigned char>(text[place]));
+    };
+    if (!(at > 0 && is_part(at - 1)) && !is_part(at + word.size())) return true;
+  }
+  return false;
+}
+
+// Of files that `folder` holds, those that name two targets: anywhere, or in one line.
+std::string that_list(const std::string& folder, bool in_one_line) {
+  const fs::path root = IMBREX_SOURCE_DIR;
+  const std::set<std::string> kinds = {".cpp", ".h", ".c", ".txt", ".cmake", ".in", ".py"};
+  std::string found;
+  int files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+    const std::string path = fs::relative(entry.path(), root).string();
+    if (!entry.is_regular_file() || !kinds.contains(entry.path().extension())) continue;
+    if (path == "imbrex/target/targets.cpp" || path.rfind("imbrex/target/isa/", 0) == 0) continue;
+    ++files;
+    std::istringstream text(read_text(entry.path()));
+    bool is_list = false;
+    for (std::string part; std::getline(text, part, in_one_line ? '\n' : '\0');) {
+      int count = 0;
+      for (const std::string& name : names()) count += has_word(part, name);
+      is_list = is_list || count > 1;
+    }
+    if (is_list) found += path + "\n";
+  }
+  EXPECT_GT(files, 0) << folder;
+  return found;
+}
+
+TEST(Targets, are_listed_by_the_table_alone) {
+  ASSERT_GE(names().size(), 2u);
+  EXPECT_EQ(that_list("imbrex", false), "imbrex/tools/probes.cpp\n");
+  EXPECT_EQ(that_list("cmake", false), "");
+  EXPECT_EQ(that_list("tests", true), "");
+  EXPECT_EQ(that_list("examples", true), "");
+}
+
+}  // namespace
+}  // namespace imbrex::tests
