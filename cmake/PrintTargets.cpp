@@ -12,12 +12,17 @@ int main() {
     const auto print = [&](const char* what, const std::string& value) {
       std::cout << "set_property(GLOBAL PROPERTY IMBREX_TARGET_" << what << "_" << target->name << value << ")\n";
     };
-    std::string flags, products;
+    std::string flags, products, tiled_products;
     for (const std::string& flag : compiler_flags(*target)) flags += " " + flag;
-    for (const ProductKernel& kernel : target->products) products += std::string(" ") + name_of(kernel.product) + ":" + kernel.name;
+    for (const ProductKernel& kernel : target->products) {
+      const std::string product = std::string(" ") + name_of(kernel.product) + ":" + kernel.name;
+      products += product;
+      if (kernel.takes_tiles) tiled_products += product;
+    }
     print("HEADER", " " + target->header);
     print("FLAGS", flags);
     print("PRODUCTS", products);  // <kind of product>:<name of the kernel>
+    print("TILED_PRODUCTS", tiled_products);
     print("VECTOR_BITS", " " + std::to_string(target->vector_bits));
   }
   std::cout << "set_property(GLOBAL PROPERTY IMBREX_TARGETS" << names << ")\n";

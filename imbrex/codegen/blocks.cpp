@@ -7,6 +7,7 @@
 #include "imbrex/codegen/split.h"
 #include "imbrex/codegen/text.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/rows_in_tiles.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -180,23 +181,36 @@ void write_index_read(Lowering& lowering, const ir::ReadIndex& read, Writer& out
 // Rows a multiple of this many bytes apart fall into few sets of the nearest cache, and push each other out of it.
 constexpr int64_t kCacheSetsBytes = 2048, kCacheLineBytes = 64;
 
-// A line between rows that would otherwise collide; views need dense rows.
+int64_t padding_of_rows(int64_t columns, int64_t element_bytes) {
+  return columns * element_bytes % kCacheSetsBytes == 0 ? kCacheLineBytes / element_bytes : 0;
+}
+
+// Views need dense rows.
 int64_t padding(const Lowering& lowering, const ir::Tensor& tensor) {
   const auto columns = ir::constant_value(tensor.shape.back());
-  if (tensor.shape.size() < 2 || !columns || *columns * bytes_of(tensor.dtype) % kCacheSetsBytes != 0) return 0;
+  if (tensor.shape.size() < 2 || !columns) return 0;
   bool viewed = false;
   ir::for_each_statement(lowering.program.body, [&](const Statement& s) {
     const auto* view = std::get_if<ir::View>(&s.node);
     viewed = viewed || (view && view->base == tensor.name);
     return !viewed;
   });
-  return viewed ? 0 : kCacheLineBytes / bytes_of(tensor.dtype);
+  return viewed ? 0 : padding_of_rows(*columns, bytes_of(tensor.dtype));
 }
 
 void create_tensor(Lowering& lowering, const Statement& statement, Writer& out, bool shared) {
   const auto& create = std::get<ir::CreateTensor>(statement.node);
   TensorSymbol& symbol = lowering.symbols.tensors.at(create.tensor.name);
   ir::IndexExpr elements = ir::constant(1);
+  if (lowering.tiled.contains(symbol.name)) {
+    const auto rows = ir::constant(optimize::kTileRows);
+    symbol.in_tiles = true;
+    symbol.strides.assign(symbol.shape.size(), "0");
+    elements = ir::mul(ir::mul(ir::ceil_div(symbol.shape[0], rows), rows), symbol.shape[1]);
+    symbol.data =
+        lowering.take(out, shared, memory_type(symbol.dtype), memory_bytes(symbol.dtype), elements, symbol.name, statement);
+    return;
+  }
   symbol.strides.assign(symbol.shape.size(), "1");
   for (size_t i = symbol.shape.size(); i-- > 0;) {
     if (i + 2 == symbol.shape.size()) elements = ir::add(elements, ir::constant(padding(lowering, create.tensor)));

@@ -31,8 +31,10 @@ void write_matmul(Lowering& lowering, const ir::Statement& statement, const ir::
 // Whether that store is the product's only use and its place takes the product as it is computed.
 bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Store& store);
 const char* packed_suffix(ir::DType dtype);  // "i8" in pack_i8
-// Decides which inputs are packed ahead.
-void plan_packing(Lowering& lowering);
+// Decides which inputs are packed ahead, which tensors lie in tiles, and how the products' results lie.
+void plan_products(Lowering& lowering);
+// Elements to leave between rows that would otherwise fall into the same sets of the nearest cache; 0 where they do not.
+int64_t padding_of_rows(int64_t columns, int64_t element_bytes);
 // fetching.cpp: fetches what the row steps in `after` touch.
 void write_fetches(Lowering& lowering, std::span<const ir::Statement> after, Writer& out);
 // phases.cpp: the body of the kernel, as all workers run it together.

@@ -5,9 +5,11 @@
 #include <algorithm>
 
 #include "imbrex/codegen/blocks.h"
+#include "imbrex/codegen/row_groups.h"
 #include "imbrex/codegen/row_loops.h"
 #include "imbrex/codegen/split.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/rows_in_tiles.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -28,7 +30,7 @@ struct Operand {
 Operand operand_of(const Lowering& lowering, const ExprPtr& e) {
   if (e->op == Op::variable) {
     const VariableSymbol& variable = lowering.symbols.variables.at(e->name);
-    return {variable.data, lowering.symbols.text(e->columns), "1"};
+    return {variable.data, lowering.symbols.text(width_of(variable)), "1"};
   }
   const SliceAddress address = address_of(lowering, e->name, e->slice);
   return {address.pointer, address.row_stride.empty() ? "0" : address.row_stride, address.column_stride};
@@ -56,7 +58,31 @@ bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Sto
   return uses == 2;
 }
 
-void plan_packing(Lowering& lowering) {
+// Products that the rows after them read, and nothing else does, lie with a line between rows that would collide in the cache.
+void pad_products(Lowering& lowering) {
+  std::map<std::string, int> assigned, read_by_rows;
+  std::map<std::string, const Expr*> products;
+  ir::for_each_statement(lowering.program.body, [&](const Statement& s) {
+    if (row_step(s)) {
+      ir::for_each_expr(s, [&](const Expr& e) { read_by_rows[e.name] += e.op == Op::variable; });
+    } else if (const auto* assign = std::get_if<ir::Assign>(&s.node)) {
+      if (assign->declares && assign->value->op == Op::matmul) products[assign->name] = assign->value.get();
+    }
+    return true;
+  });
+  for (const auto& [name, product] : products) {
+    VariableSymbol& variable = lowering.symbols.variables.at(name);
+    const auto columns = lowering.symbols.fixed(variable.columns);
+    if (!columns || variable.mentions != 1 + read_by_rows[name]) continue;
+    if (lowering.product_kernel(product->args[0]->dtype, product->args[1]->dtype).takes_tiles)
+      variable.padding = padding_of_rows(*columns, bytes_of(variable.dtype));
+  }
+}
+
+void plan_products(Lowering& lowering) {
+  lowering.tiled = optimize::tensors_in_tiles(
+      lowering.program, [&](DType left, DType right) { return lowering.product_kernel(left, right).takes_tiles; });
+  pad_products(lowering);
   optimize::PackedWeights weights = optimize::packed_weights(lowering.program);
   lowering.packed = std::move(weights.packed);
   for (const auto& refused : weights.refused)
@@ -71,7 +97,8 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
   const bool continues = e.op == Op::matmul_acc;
   const ExprPtr &a = e.args[continues ? 1 : 0], &b = e.args[continues ? 2 : 1];
   const std::string columns = symbols.text(e.columns), rows = symbols.text(e.rows);
-  std::string result = symbols.variables.at(assign.name).data, result_stride = columns;
+  const VariableSymbol& variable = symbols.variables.at(assign.name);
+  std::string result = variable.data, result_stride = symbols.text(width_of(variable));
   if (into != nullptr) {
     const SliceAddress address = address_of(lowering, into->tensor, into->slice);
     result = address.pointer;
@@ -83,8 +110,12 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
     out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", symbols.variables.at(e.args[0]->name).data, columns, result,
                          columns, rows, columns));
 
-  Operand left = operand_of(lowering, a);
-  if (e.transpose_a) {
+  const bool is_tiled = a->op == Op::load && symbols.tensors.at(a->name).in_tiles;
+  Operand left = is_tiled ? Operand{} : operand_of(lowering, a);
+  if (is_tiled) {
+    const TensorSymbol& tensor = symbols.tensors.at(a->name);
+    left.pointer = fmt::format("{} + tiled_row({}, {})", tensor.data, symbols.text(a->slice[0].begin), inner);
+  } else if (e.transpose_a) {
     const std::string copy = lowering.take(out, false, memory_type(a->dtype), memory_bytes(a->dtype),
                                            ir::mul(a->rows, a->columns), assign.name + "_left", statement);
     out.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", left.pointer, left.row_stride, copy, symbols.text(a->rows),
@@ -113,9 +144,10 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
     out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, kPanelColumns));", packed_suffix(b->dtype),
                          right.pointer, k_stride, n_stride, inner, columns, panel, columns));
   }
-  const std::string suffix = a->dtype == DType::uint8 ? "u8i8" : packed_suffix(b->dtype);
-  out.line(fmt::format("matmul_{}({}, {}, {}, {}, {}, {}, {}, {}, {}, {});", suffix, left.pointer, left.row_stride, panel,
-                       first_block, result, result_stride, rows, columns, inner, continues ? "true" : "false"));
+  const std::string function = lowering.product_kernel(a->dtype, b->dtype).function() + (is_tiled ? "_tiled" : "");
+  const std::string left_text = is_tiled ? left.pointer : left.pointer + ", " + left.row_stride;
+  out.line(fmt::format("{}({}, {}, {}, {}, {}, {}, {}, {}, {});", function, left_text, panel, first_block, result, result_stride,
+                       rows, columns, inner, continues ? "true" : "false"));
 }
 
 }  // namespace imbrex::codegen

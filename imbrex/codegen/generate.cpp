@@ -22,7 +22,7 @@ class KernelWriter {
 
   std::string write() {
     bind_arguments();
-    plan_packing(lowering_);
+    plan_products(lowering_);
     ir::for_each_statement(split_.body, [&](const ir::Statement& s) {
       lowering_.assume_total += std::holds_alternative<ir::Assume>(s.node);
       return true;

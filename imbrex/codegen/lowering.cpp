@@ -58,7 +58,7 @@ void Lowering::place(Writer& out, bool in_shared, VariableSymbol& variable, cons
   if (!variable.data.empty()) return;
   if (!variable.accumulator) {
     variable.data = take(out, in_shared, memory_type(variable.dtype), memory_bytes(variable.dtype),
-                         ir::mul(variable.rows, variable.columns), variable.name, statement);
+                         ir::mul(variable.rows, width_of(variable)), variable.name, statement);
     return;
   }
   variable.data = take(out, in_shared, "float", 4, ir::mul(variable.rows, ir::constant(64)), variable.name + "_lanes", statement);
@@ -87,6 +87,16 @@ std::string Lowering::streams_of(const ir::Statement& statement) {
   beginning.push_back(fmt::format("const bool {} = streams_to({}, {}, {});", name, tensor.data, symbols.text(bytes),
                                   strides.empty() ? "0" : strides));
   return streams_of_[store->tensor] = name;
+}
+
+const target::ProductKernel& Lowering::product_kernel(ir::DType left, ir::DType right) const {
+  const target::Product product = right == ir::DType::f32    ? target::Product::f32
+                                  : right == ir::DType::bf16 ? target::Product::bf16
+                                  : left == ir::DType::uint8 ? target::Product::u8i8
+                                                             : target::Product::i8;
+  for (const target::ProductKernel& kernel : options.target->products)
+    if (kernel.product == product) return kernel;
+  throw InternalError("the target lacks a product kernel");
 }
 
 std::string Lowering::condition(const ir::Condition& condition) const {

@@ -43,6 +43,7 @@ struct Lowering {
   std::vector<std::string> loop_numbers;   // C++ text of the enclosing loops' iteration numbers, for taps
   std::vector<std::string> beginning;      // C++ lines that the whole body may rely on
   std::vector<std::string> queues;         // of phases whose tasks idle workers help with: how many tasks, C++ text
+  std::set<std::string> tiled;             // tensors that lie in tiles
   bool streams = false;                    // some store before this point may go past the caches
   int assume_count = 0;                    // explicit ones met so far
   int assume_total = 0;
@@ -57,6 +58,8 @@ struct Lowering {
   std::string streams_of(const ir::Statement& store);
   int implicit_check() const { return 1 + assume_total; }
   std::string condition(const ir::Condition& condition) const;
+  // The kernel of the target that computes such products.
+  const target::ProductKernel& product_kernel(ir::DType left, ir::DType right) const;
   // "" or the condition under which the data-dependent slices of a statement lie inside their tensors.
   std::string slice_check(const ir::Statement& statement) const;
   void remark(int origin, std::string message) { remarks.push_back({program.where(origin), std::move(message)}); }

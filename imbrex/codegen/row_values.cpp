@@ -68,9 +68,20 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
   const bool moves = !one_row_ && !address.row_stride.empty() && !ir::is_one(ir::shape_of_slice(slice).rows);
   const bool by_rows = std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
   if (moves && !by_rows) value += " + " + product(row_, address.row_stride);
+  if (symbol.in_tiles) {
+    const std::string begin = lowering_.symbols.text(slice[0].begin);
+    const std::string row = !moves ? begin : begin == "0" ? row_ : begin + " + " + row_;
+    value = fmt::format("{} + tiled_row({}, {})", symbol.data, row, lowering_.symbols.text(symbol.shape[1]));
+  }
   if (is_atom(value)) return value;
   const std::string type = (symbol.written || symbol.argument < 0 ? "" : "const ") + std::string(memory_type(symbol.dtype));
-  return define_pointer(key + (moves ? "r" : ""), tensor + "_row", type, value);
+  const std::string pointer = define_pointer(key + (moves ? "r" : ""), tensor + "_row", type, value);
+  if (symbol.in_tiles) tiled_.insert(pointer);
+  return pointer;
+}
+
+std::string RowValues::at(const std::string& pointer, const std::string& column) const {
+  return plus(pointer, tiled_.contains(pointer) && column != "0" ? "tiled_column(" + column + ")" : column);
 }
 
 std::string RowValues::row_of_variable(const std::string& name) {
@@ -87,7 +98,7 @@ std::string RowValues::row_of_variable(const std::string& name) {
   const bool moves = !one_row_ && !ir::is_one(variable.rows);
   const std::string type = variable.accumulator ? "float" : memory_type(variable.dtype);
   if (!moves) return variable.data;
-  const std::string width = variable.accumulator ? "64" : lowering_.symbols.operand(variable.columns);
+  const std::string width = variable.accumulator ? "64" : lowering_.symbols.operand(width_of(variable));
   return define_pointer("variable " + name, name + "_row", type, plus(variable.data, product(row_, width)));
 }
 
@@ -105,7 +116,7 @@ std::string RowValues::store(const std::string& form, const std::string& pointer
                              const Place& place) const {
   if (!place.vector) return fmt::format("store_{}_s({}, {});", form, pointer, value);
   const std::string count = place.count.empty() ? "" : ", " + place.count;
-  return fmt::format("store_{}({}, {}{});", form, plus(pointer, place.column), value, count);
+  return fmt::format("store_{}({}, {}{});", form, at(pointer, place.column), value, count);
 }
 
 std::string RowValues::stream(const std::string& form, const std::string& pointer, const std::string& value, const Place& place,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "imbrex/codegen/lowering.h"
@@ -48,6 +49,7 @@ class RowValues {
 
  private:
   std::string load(ir::DType dtype, const std::string& pointer, const Place& place) const;
+  std::string at(const std::string& pointer, const std::string& column) const;
   std::string leaf_pointer(const ir::ExprPtr& leaf);
   std::string paired_columns(const ir::ExprPtr& e, const Place& place);
   std::string gathered(const ir::ExprPtr& e, const Place& place);
@@ -59,6 +61,7 @@ class RowValues {
   bool one_row_;
   std::string row_;
   std::map<std::string, std::string> pointers_, hoisted_;
+  std::set<std::string> tiled_;  // pointers to rows that lie in tiles
 };
 
 }  // namespace imbrex::codegen

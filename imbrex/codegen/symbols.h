@@ -24,6 +24,7 @@ struct TensorSymbol {
   bool written = false;              // by any store, through any view
   std::string data;                  // C++ pointer
   std::vector<std::string> strides;  // C++ text per axis, the last "1"
+  bool in_tiles = false;             // rows lie as products on tile registers take them (isa/matmul_tiles.h); no strides then
 };
 
 struct VariableSymbol {
@@ -32,9 +33,15 @@ struct VariableSymbol {
   ir::IndexExpr rows, columns;
   bool accumulator = false;  // some row_sum_acc of f32 continues it: 64 lanes in memory for each row
   int mentions = 0;          // statements and expressions of the whole program that name it
+  int64_t padding = 0;       // elements between its rows in memory
   std::string data;          // C++ pointer to memory, empty until it has some
   std::string position;      // accumulators: columns summed so far
 };
+
+// Elements from one of its rows to the next.
+inline ir::IndexExpr width_of(const VariableSymbol& variable) {
+  return variable.padding == 0 ? variable.columns : ir::add(variable.columns, ir::constant(variable.padding));
+}
 
 struct LoopSymbol {
   ir::IndexExpr begin, extent;

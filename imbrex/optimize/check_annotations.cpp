@@ -24,6 +24,7 @@ const Words kOnKernels = {{"as_written"}, {"no_fusion"}};
 const Words kOnLoops = {{"as_written"}, {"no_fusion"}, {"tile", 1, 1, "@tile(n), n at least 1"}};
 const Words kOnScopes = {{"as_written"}, {"no_fusion"}, {"tile", 1, 2, "@tile(n) or @tile(n, m), both at least 1"}};
 const Words kOnStores = {{"stream"}};
+const Words kOnCreatedTensors = {{"as_written"}, {"no_fusion"}, {"tiles"}};
 const Words kOnOthers = {{"as_written"}, {"no_fusion"}};
 
 std::string text_of(const ir::Annotation& annotation) {
@@ -72,6 +73,8 @@ void check_annotations(const ir::Program& program) {
       check(statement.annotations, kOnScopes, "a scope", where);
     else if (std::holds_alternative<ir::Store>(statement.node))
       check(statement.annotations, kOnStores, "a store", where);
+    else if (std::holds_alternative<ir::CreateTensor>(statement.node))
+      check(statement.annotations, kOnCreatedTensors, "a created tensor", where);
     else
       check(statement.annotations, kOnOthers, "this statement", where);
     return true;

@@ -21,10 +21,11 @@ const char* name_of(Product product);  // "i8", "u8i8", "bf16", "f32"
 // One way to compute a kind of product. Those of one product differ in speed, never in bits.
 struct ProductKernel {
   Product product;
-  std::string name;       // its functions in the target's header: matmul_<name>, peak_<name>
-  int rows, columns;      // of C, in registers at a time
-  int granule;            // elements along k that one step takes of a row
-  std::string rate = "";  // the figure of a machine's Rates that tells its speed: "<target that has it first>.<name>"
+  std::string name;          // its functions in the target's header: matmul_<name>, peak_<name>
+  int rows, columns;         // of C, in registers at a time
+  int granule;               // elements along k that one step takes of a row
+  std::string rate = "";     // the figure of a machine's Rates that tells its speed: "<target that has it first>.<name>"
+  bool takes_tiles = false;  // matmul_<name>_tiled takes A as tile registers load it (isa/matmul_tiles.h)
   std::string function() const { return "matmul_" + name; }
 };
 

@@ -24,7 +24,7 @@ std::vector<std::string> and_more(std::vector<std::string> base, std::initialize
 }
 
 // Bits of XCR0.
-constexpr uint32_t kXmmAndYmm = 0x6, kMasksAndZmm = 0xe0;
+constexpr uint32_t kXmmAndYmm = 0x6, kMasksAndZmm = 0xe0, kTileStates = 0x60000;
 
 constexpr int64_t kKiB = 1024;
 
@@ -74,6 +74,21 @@ Target avx512(const Target& avx2) {
   return t;
 }
 
+// Bytes on tile registers; everything else as avx512.
+Target amx(const Target& avx512) {
+  Target t = avx512;
+  t.name = "amx";
+  t.description = "amx-int8, avx512-vnni-bf16";
+  t.header = "imbrex/target/isa/amx.h";
+  const imbrex_cpu_feature tile = {7, 0, 'd', 24}, int8 = {7, 0, 'd', 25};
+  constexpr uint32_t tile_data = 18;  // the state that Linux must be asked for
+  t.needs = and_more(avx512.needs, kTileStates, {tile, int8}, tile_data);
+  t.products = {{Product::i8, "i8_amx", 32, 32, 64, "", true}, {Product::u8i8, "u8i8_amx", 32, 32, 64, "", true}};
+  for (const ProductKernel& kernel : avx512.products)
+    if (kernel.product == Product::bf16 || kernel.product == Product::f32) t.products.push_back(kernel);
+  return t;
+}
+
 // The NPUs' Vec is what is usable of it: the instruction library keeps the last 8 KiB to itself.
 Target a2a3() {
   Target t;
@@ -115,7 +130,7 @@ const std::vector<Target>& targets() {
       return all.emplace_back(std::move(target));
     };
     add(scalar());
-    add(avx512(add(avx2())));
+    add(amx(add(avx512(add(avx2())))));
     add(a2a3());
     add(a5());
     return all;

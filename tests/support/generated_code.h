@@ -24,6 +24,7 @@
 #include "imbrex/ir/print.h"
 #include "imbrex/runtime/abi.h"
 #include "support/compare.h"
+#include "support/runnable_targets.h"
 #include "support/temporary_folder.h"
 
 // Of the address sanitizer, where it is there.
@@ -46,6 +47,7 @@ class GeneratedCode {
         fmt::format("{} -std=c++20 -Wall -Wextra -Werror {} -shared -fPIC -I{} {} -o {} {}", compiler ? compiler : "c++",
                     optimization, IMBREX_SOURCE_DIR, source, library, more_flags ? more_flags : "");
     for (const std::string& flag : target::compiler_flags(*target)) command += " " + flag;
+    if (takes_tiles_in_software(*target)) command += " -DIMBREX_TILES_IN_SOFTWARE";
     if (*IMBREX_SANITIZE != 0) command += " -fsanitize=" IMBREX_SANITIZE " -fno-sanitize-recover=all -fno-omit-frame-pointer -g1";
     if (std::system((command + " > " + log + " 2>&1").c_str()) != 0) {
       std::ifstream in(log);

@@ -9,6 +9,8 @@
 
 #include "imbrex/target/isa/lane.h"
 
+#define IMBREX_TILES 1  // this file has them
+
 namespace imbrex::isa {
 namespace {
 
@@ -49,17 +51,17 @@ inline void tile_store(char* to, int64_t stride) {
 // c[r][j] += the sum of a[r][4 i + b] * w[i][4 j + b] over i and b, wrapping.
 template <int c, int a, int w, class OfA>
 inline void tile_multiply_add() {
+  char* const sums = tile_register(c);
+  const char *const rows = tile_register(a), *const weights = tile_register(w);
   for (int64_t r = 0; r < kTileRows; ++r) {
-    for (int64_t j = 0; j < 16; ++j) {
-      char* const at = tile_register(c) + r * kTileRowBytes + 4 * j;
-      int32_t sum = load_i32_s(at);
-      for (int64_t k = 0; k < kTileRowBytes; ++k) {
-        const OfA left = static_cast<OfA>(tile_register(a)[r * kTileRowBytes + k]);
-        const int8_t right = static_cast<int8_t>(tile_register(w)[k / 4 * kTileRowBytes + 4 * j + k % 4]);
-        sum = add(sum, int32_t{left} * int32_t{right});
-      }
-      store_i32_s(at, sum);
+    uint32_t of_row[16];
+    memcpy(of_row, sums + r * kTileRowBytes, sizeof of_row);
+    for (int64_t k = 0; k < kTileRowBytes; ++k) {
+      const int32_t left = static_cast<OfA>(rows[r * kTileRowBytes + k]);
+      const char* const right = weights + k / 4 * kTileRowBytes + k % 4;
+      for (int64_t j = 0; j < 16; ++j) of_row[j] += static_cast<uint32_t>(left * static_cast<int8_t>(right[4 * j]));
     }
+    memcpy(sums + r * kTileRowBytes, of_row, sizeof of_row);
   }
 }
 template <int c, int a, int w>

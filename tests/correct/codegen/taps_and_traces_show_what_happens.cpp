@@ -80,7 +80,7 @@ TEST(Watching, shows_what_happens) {
   interpret::run(program, dims, expected, options);
   ASSERT_EQ(taps.size(), 3u * 3u + 10u + 1u);
 
-  for (const target::Target* target : target::supported_targets()) {
+  for (const target::Target* target : test::runnable_targets()) {
     for (const bool with_taps : {true, false}) {
       const GeneratedCode code(std::span(&program, 1), target, "-O1", with_taps);
       ASSERT_EQ(code.error(), "");

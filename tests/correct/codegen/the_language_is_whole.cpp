@@ -249,7 +249,7 @@ TEST(TheLanguage, IsWholeInCppTextInterpreterAndGeneratedCode) {
     const ir::Program parsed = ir::parse(ir::print(program), "whole.tile");
     EXPECT_TRUE(ir::equal(parsed, program)) << ir::print(program);
   }
-  for (const target::Target* target : target::supported_targets()) {
+  for (const target::Target* target : test::runnable_targets()) {
     const GeneratedCode code(programs, target, "-Og");
     ASSERT_EQ(code.error(), "") << target->name;
     for (const ir::Program& program : programs)

@@ -69,7 +69,7 @@ std::vector<std::string> failures_of(const std::vector<uint64_t>& seeds) {
     }
   }
   std::map<const target::Target*, std::future<std::unique_ptr<GeneratedCode>>> compiled;
-  for (const target::Target* target : target::supported_targets())
+  for (const target::Target* target : test::runnable_targets())
     compiled[target] = std::async(std::launch::async, [&programs, target] {
       return std::make_unique<GeneratedCode>(programs, target, optimization(target));
     });

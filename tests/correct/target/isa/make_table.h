@@ -1,4 +1,6 @@
 // Defines IMBREX_TABLE from the target's header that was included before.
+#include <stdlib.h>
+
 #include "correct/target/isa/table.h"
 
 namespace imbrex::isa_test {
@@ -149,16 +151,44 @@ float row_sum_any(const float* x, int64_t n) {
   return sum.fold();
 }
 
+// A product whose left operand lies in tiles, behind the interface of the others. Rows that do not exist hold anything.
+#if defined(IMBREX_TILES)
+template <auto product>
+struct Tiled;
+template <class A, void (*product)(const A*, const void*, int64_t, int32_t*, int64_t, int64_t, int64_t, int64_t, bool)>
+struct Tiled<product> {
+  static void matmul(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, int32_t* c,
+                     int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
+    const size_t bytes = static_cast<size_t>(tiled_bytes(rows, k));
+    char* const memory = static_cast<char*>(malloc(bytes + 64));
+    char* const tiles = memory + (64 - reinterpret_cast<uintptr_t>(memory) % 64) % 64;
+    memset(tiles, 85, bytes);
+    put_into_tiles(reinterpret_cast<const char*>(a), a_row_stride, rows, k, tiles);
+    product(reinterpret_cast<const A*>(tiles), packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);
+    free(memory);
+  }
+};
+template <auto product>
+constexpr auto tiled = &Tiled<product>::matmul;
+#endif
+
 // What the table of targets lists: by name, and by kind of product.
 #define IMBREX_PRODUCT(kind, function) {.name = #function, .kind = matmul_##function<>},
+#define IMBREX_TILED_PRODUCT(kind, function) {.name = #function "_tiled", .kind = tiled<matmul_##function##_tiled<>>},
 constexpr ProductKernel products[] = {IMBREX_PRODUCTS{nullptr}};
 #undef IMBREX_PRODUCT
+#undef IMBREX_TILED_PRODUCT
 
 }  // namespace
 
 extern const Table IMBREX_TABLE;
 const Table IMBREX_TABLE = {
     .isa = IMBREX_ISA,
+#if defined(IMBREX_TILES_IN_SOFTWARE)
+    .tiles_in_software = true,
+#else
+    .tiles_in_software = false,
+#endif
     .f32_unary = f32_unary,
     .f32_to_i32 = f32_to_i32,
     .i32_to_f32 = i32_to_f32,

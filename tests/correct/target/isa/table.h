@@ -45,6 +45,7 @@ using Pack = void (*)(const B* b, int64_t k_stride, int64_t n_stride, int64_t k,
 
 struct Table {
   const char* isa;
+  bool tiles_in_software;
   const Unary<float, float>* f32_unary;  // lists end with a null name
   const Unary<float, int32_t>* f32_to_i32;
   const Unary<int32_t, float>* i32_to_f32;
@@ -83,5 +84,7 @@ struct Table {
 const std::vector<const Table*>& all_tables();
 // Of those that it runs.
 std::vector<const Table*> tables();
+// And of those whose tiles are plain C++ in the test: for products alone, as the rest is the same.
+std::vector<const Table*> tables_of_products();
 
 }  // namespace imbrex::isa_test

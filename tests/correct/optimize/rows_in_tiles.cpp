@@ -1,0 +1,129 @@
+#include "imbrex/optimize/rows_in_tiles.h"
+
+#include "correct/optimize/same_bits.h"
+#include "imbrex/prove/prove.h"
+#include "imbrex/target/isa/tiles.h"
+
+namespace imbrex::optimize {
+namespace {
+
+bool bytes_by_bytes(DType left, DType right) { return bytes_of(left) == 1 && right == DType::int8; }
+
+// The tensors that lie in tiles, and how each product's left operand is called.
+std::string tiled(const ir::Program& program) {
+  std::string names;
+  for (const std::string& name : tensors_in_tiles(program, bytes_by_bytes)) names += name + " ";
+  ir::for_each_statement(program.body, [&](const ir::Statement& s) {
+    ir::for_each_expr(s, [&](const ir::Expr& e) {
+      if (e.op == ir::Op::matmul) names += "<- " + e.args[0]->name;
+    });
+    return true;
+  });
+  return names;
+}
+
+const std::string kHead = R"(
+  dim T
+  input x: f32[T, 128]
+  input w: int8[128, 32]
+  output y: int32[T, 32]
+  output z: int8[T, 128]
+)";
+
+void expect_tiled(const std::string& names, const std::string& body) {
+  const ir::Program before = checked(kHead + body);
+  const ir::Program after = rows_in_tiles(before, bytes_by_bytes);
+  EXPECT_EQ(tiled(after), names) << ir::print(after);
+  EXPECT_TRUE(prove::prove(after).diagnostics.empty()) << ir::print(after);
+  EXPECT_TRUE(ir::equal(rows_in_tiles(after, bytes_by_bytes), after)) << "laid out twice";
+  expect_same_bits(before, after);
+}
+
+// What the caller gets lies in rows; the product reads a copy, stored from the same values.
+TEST(RowsInTiles, CopyAnOutput) {
+  expect_tiled("z_tiles <- z_tiles", R"(
+  parallel t in tiles(T, 4) {
+    z[t, :] = cast(x[t, :], int8, rint)
+  }
+  parallel u in tiles(T, 16) {
+    y[u, :] = matmul(z[u, :], w[:, :])
+  })");
+}
+
+// No copy where nothing else reads it.
+TEST(RowsInTiles, LayATemporaryOutAsItIs) {
+  expect_tiled("a <- a", R"(
+  z[:, :] = cast(x[:, :], int8, rint)
+  create a: int8[T, 128]
+  parallel t in tiles(T, 4) {
+    a[t, :] = cast(x[t, :] * 2.0, int8, rint)
+  }
+  parallel u in tiles(T, 32) {
+    y[u, :] = matmul(a[u, :], w[:, :])
+  })");
+}
+
+// Tiles begin at every sixteenth row.
+TEST(RowsInTiles, LeaveOperandsThatBeginBetweenTiles) {
+  expect_tiled("<- z", R"(
+  z[:, :] = cast(x[:, :], int8, rint)
+  parallel t in tiles(T, 24) {
+    y[t, :] = matmul(z[t, :], w[:, :])
+  })");
+}
+
+TEST(RowsInTiles, LeaveWhatIsStoredInParts) {
+  expect_tiled("<- z", R"(
+  z[:, 0 +: 64] = cast(x[:, 0 +: 64], int8, rint)
+  z[:, 64 +: 64] = cast(x[:, 64 +: 64], int8, rint)
+  parallel t in tiles(T, 16) {
+    y[t, :] = matmul(z[t, :], w[:, :])
+  })");
+}
+
+TEST(RowsInTiles, LeaveWhatHasAView) {
+  expect_tiled("<- z", R"(
+  view flat = z: [T * 128]
+  z[:, :] = cast(x[:, :], int8, rint)
+  parallel t in tiles(T, 16) {
+    y[t, :] = matmul(z[t, :], w[:, :])
+  })");
+}
+
+TEST(RowsInTiles, LeaveWhatTheCallerGives) {
+  const ir::Program before = checked(R"(
+  dim T
+  input a: int8[T, 128]
+  input w: int8[128, 32]
+  output y: int32[T, 32]
+  y[:, :] = matmul(a[:, :], w[:, :])
+)");
+  EXPECT_TRUE(ir::equal(rows_in_tiles(before, bytes_by_bytes), before));
+}
+
+TEST(RowsInTiles, LeaveProductsThatTakeNoTiles) {
+  const ir::Program before = checked(kHead + R"(
+  z[:, :] = cast(x[:, :], int8, rint)
+  y[:, :] = matmul(z[:, :], w[:, :]))");
+  EXPECT_TRUE(ir::equal(rows_in_tiles(before, [](DType, DType) { return false; }), before));
+}
+
+// The annotation is only obeyed where every access is one that tiles serve.
+TEST(RowsInTiles, AreNotBelievedWhereSomethingElseReadsThem) {
+  const auto in_tiles = [](const std::string& reader) {
+    return tensors_in_tiles(checked(kHead + R"(
+  create a: int8[T, 128] @tiles
+  a[:, :] = cast(x[:, :], int8, rint)
+  z[:, :] = )" + reader + R"(
+  y[:, :] = matmul(a[:, :], w[:, :]))"),
+                            bytes_by_bytes)
+        .size();
+  };
+  EXPECT_EQ(in_tiles("a[:, :]"), 0u);
+  EXPECT_EQ(in_tiles("cast(x[:, :], int8, rint)"), 1u);
+}
+
+TEST(RowsInTiles, AreOfTheHardwaresRows) { EXPECT_EQ(kTileRows, isa::kTileRows); }
+
+}  // namespace
+}  // namespace imbrex::optimize

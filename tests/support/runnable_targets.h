@@ -1,0 +1,36 @@
+// The targets whose generated code tests can run on this machine: those that it runs, and those that lack nothing but tile
+// registers, whose instructions are then plain C++ (target/isa/tiles.h).
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include "imbrex/target/target.h"
+
+namespace imbrex::test {
+
+inline bool has_tiles(const target::Target& target) {
+  return std::any_of(target.products.begin(), target.products.end(), [](const auto& kernel) { return kernel.takes_tiles; });
+}
+
+// IMBREX_TILES_IN_SOFTWARE in the environment: also where the instructions are there.
+inline bool takes_tiles_in_software(const target::Target& target) {
+  const auto& supported = target::supported_targets();
+  const bool is_supported = std::find(supported.begin(), supported.end(), &target) != supported.end();
+  return has_tiles(target) && (!is_supported || std::getenv("IMBREX_TILES_IN_SOFTWARE") != nullptr);
+}
+
+inline std::vector<const target::Target*> runnable_targets() {
+  const auto& supported = target::supported_targets();
+  std::vector<const target::Target*> result;
+  for (const target::Target* target : target::targets_with_code()) {
+    const bool lacks_tiles_alone = has_tiles(*target) && std::any_of(supported.begin(), supported.end(), [&](const auto* other) {
+                                     return target::compiler_flags(*other) == target::compiler_flags(*target);
+                                   });
+    if (lacks_tiles_alone || std::find(supported.begin(), supported.end(), target) != supported.end()) result.push_back(target);
+  }
+  return result;
+}
+
+}  // namespace imbrex::test
