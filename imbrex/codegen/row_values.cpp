@@ -9,6 +9,7 @@ namespace {
 
 using ir::Axis;
 using ir::DType;
+using ir::Expr;
 using ir::ExprPtr;
 using ir::Op;
 
@@ -172,8 +173,31 @@ std::string RowValues::broadcast(const ExprPtr& e) {
   return hoisted_[all] = name;
 }
 
+// A single value of this row that divides those of its columns, named before the loop over them.
+std::string RowValues::divisor(const ExprPtr& e) {
+  const std::string value = fmt::format("({})", single(e));
+  std::string& name = hoisted_["Divisor" + value];
+  if (name.empty()) {
+    const bool has_name = e->op == Op::variable || e->op == Op::load;
+    name = has_name ? lowering_.symbols.names.fresh(e->name + "_divisor") : lowering_.symbols.names.own("divisor");
+    before_loop->line("const Divisor " + name + value + ";");
+  }
+  return name;
+}
+
+// Dividing by a reciprocal pays once there are some columns.
+bool RowValues::divides_many(const Expr& e) const {
+  constexpr int64_t kFewColumns = 64;
+  const auto columns = lowering_.symbols.fixed(e.columns);
+  return e.op == Op::div && e.dtype == DType::f32 && ir::is_one(e.args[1]->columns) && (!columns || *columns > kFewColumns);
+}
+
 std::string RowValues::text(const ExprPtr& e, const Place& place) {
   if (place.vector && (ir::is_one(e->columns) || e->op == Op::index)) return broadcast(e);
+  if (place.vector && divides_many(*e)) {
+    const std::string divided = text(e->args[0], place);
+    return fmt::format("div({}, {})", divided, divisor(e->args[1]));
+  }
   switch (e->op) {
     case Op::variable: {
       if (const auto scalar = scalars.find(e->name); scalar != scalars.end()) return scalar->second;

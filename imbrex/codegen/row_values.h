@@ -54,6 +54,8 @@ class RowValues {
   std::string paired_columns(const ir::ExprPtr& e, const Place& place);
   std::string gathered(const ir::ExprPtr& e, const Place& place);
   std::string broadcast(const ir::ExprPtr& e);
+  std::string divisor(const ir::ExprPtr& e);
+  bool divides_many(const ir::Expr& e) const;
   std::string single(const ir::ExprPtr& e) { return text(e, Place{}); }
   std::string define_pointer(const std::string& key, const std::string& stem, const std::string& type, const std::string& value);
 

@@ -398,6 +398,7 @@ struct DotF32 {
 }  // namespace imbrex::isa
 
 #include "imbrex/target/isa/common.h"
+#include "imbrex/target/isa/divisor.h"
 
 namespace imbrex::isa {
 namespace {

@@ -106,12 +106,12 @@ IMBREX_OP vf extreme(vf a, vf b) {
 }
 IMBREX_OP vf min(vf a, vf b) { return extreme<0>(a, b); }
 IMBREX_OP vf max(vf a, vf b) { return extreme<1>(a, b); }
-// The instructions give their second operand where it is NaN.
-IMBREX_OP vf clamp(vf x, float low, float high) {
-  return {_mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), x.v))};
+// Steps of exp (isa/math.h). The instruction gives its second operand where that is NaN.
+IMBREX_OP vf bounded_for_exp(vf x) { return {_mm512_min_ps(_mm512_set1_ps(89.0f), x.v)}; }
+IMBREX_OP vf minus_exact_product(vf a, vf b, vf c) { return {_mm512_fnmadd_ps(b.v, c.v, a.v)}; }
+IMBREX_OP vf times_power_of_2(vf y, vf n, vm vanishes) {
+  return {_mm512_maskz_scalef_ps(static_cast<__mmask16>(~vanishes.v), y.v, n.v)};
 }
-// y * 2^n rounded once, n integral.
-IMBREX_OP vf times_power_of_2(vf y, vf n) { return {_mm512_scalef_ps(y.v, n.v)}; }
 
 IMBREX_OP vi add(vi a, vi b) { return {_mm512_add_epi32(a.v, b.v)}; }
 IMBREX_OP vi sub(vi a, vi b) { return {_mm512_sub_epi32(a.v, b.v)}; }
@@ -346,6 +346,7 @@ struct DotF32 {
 }  // namespace imbrex::isa
 
 #include "imbrex/target/isa/common.h"
+#include "imbrex/target/isa/divisor_avx512.h"
 
 namespace imbrex::isa {
 namespace {

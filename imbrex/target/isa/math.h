@@ -181,22 +181,36 @@ IMBREX_OP F times_plus(F a, F b, float c) {
   return add(mul(a, b), fill<F>(c));
 }  // two roundings
 
-// y * 2^n rounded once, y about 1 and n integral, from -150 to 128: in two factors, because an exponent reaches from -126 to 127.
-// A NaN stays. AVX-512 has an instruction for it.
+// Three steps of exp, which AVX-512 has in fewer instructions.
+// x where it is in the range of exp, the end of the range beyond. Below it exp is zero, and this may be anything.
 template <class F>
-IMBREX_OP F times_power_of_2(F y, F n) {
+IMBREX_OP F bounded_for_exp(F x) {
+  return clamp(x, -104.0f, 89.0f);
+}
+// a - b * c, where the product needs no rounding.
+template <class F>
+IMBREX_OP F minus_exact_product(F a, F b, F c) {
+  return sub(a, mul(b, c));
+}
+// y * 2^n rounded once, y about 1 and n integral, from -150 to 128: in two factors, because an exponent reaches from -126 to 127.
+// A NaN stays. Where it `vanishes`, zero: Intel's cores take about 200 cycles to round a product to zero, but not for one of a
+// zero.
+template <class F>
+IMBREX_OP F times_power_of_2(F y, F n, typename Lanes<F>::Mask vanishes) {
   using I = typename Lanes<F>::Int;
   const I whole = truncated(n), half = shift_right_signed<1>(whole), bias = fill_i<I>(127);
   const F first = float_of_bits(shift_left<23>(add(half, bias)));
   const F second = float_of_bits(shift_left<23>(add(sub(whole, half), bias)));
-  return mul(mul(y, first), second);
+  return mul(mul(select(vanishes, fill<F>(0.0f), y), first), second);
 }
 
 template <class F>
 inline F exp_(F x) {
-  x = clamp(x, -104.0f, 89.0f);
+  const auto vanishes = le(x, fill<F>(-104.0f));  // as the exp of a masked score
+  x = bounded_for_exp(x);
   const F n = integral_rint(mul(x, fill<F>(1.44269504f)));
-  const F r = sub(sub(x, mul(n, fill<F>(0.693359375f))), mul(n, fill<F>(-2.12194440e-4f)));
+  // 355/512 times n has 17 bits.
+  const F r = sub(minus_exact_product(x, n, fill<F>(0.693359375f)), mul(n, fill<F>(-2.12194440e-4f)));
   F p = fill<F>(1.9875691500e-4f);
   p = times_plus(p, r, 1.3981999507e-3f);
   p = times_plus(p, r, 8.3334519073e-3f);
@@ -204,9 +218,7 @@ inline F exp_(F x) {
   p = times_plus(p, r, 1.6666665459e-1f);
   p = times_plus(p, r, 5.0000001201e-1f);
   const F y = add(add(mul(p, mul(r, r)), r), fill<F>(1.0f));
-  // What is far below zero, a masked score, rounds to zero. Intel's cores take about 200 cycles for such a product; not of a
-  // zero.
-  return times_power_of_2(select(le(x, fill<F>(-104.0f)), fill<F>(0.0f), y), n);
+  return times_power_of_2(y, n, vanishes);
 }
 
 template <class F>

@@ -92,9 +92,9 @@ void run(const imbrex_call* call) {
         float* const y_row_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
         float* const y_value_row_2_ = y_value_rows_ + row * 512;
         float* const y_sum_row_2_ = y_sum_rows_ + row;
-        const vf y_sum_all_ = broadcast(load_f32_s(y_sum_row_2_));
+        const Divisor y_sum_divisor_(load_f32_s(y_sum_row_2_));
         for (int64_t c = 0; c < 512; c += 16) {
-          stream_f32(y_row_ + c, div(load_f32(y_value_row_2_ + c), y_sum_all_), y_streams_);
+          stream_f32(y_row_ + c, div(load_f32(y_value_row_2_ + c), y_sum_divisor_), y_streams_);
         }
       }
       trace_end(call, "y", y_started_);
