@@ -162,6 +162,10 @@ inline bool streams_to(const void* data, int64_t bytes, int64_t strides) {
   return bytes >= kKeptBytes && (reinterpret_cast<intptr_t>(data) | strides) % 64 == 0;
 }
 
+// One line comes nearer, to be read, or to be overwritten.
+IMBREX_OP void fetch_line(const void* p) { __builtin_prefetch(p, 0, 2); }
+IMBREX_OP void claim_line(const void* p) { __builtin_prefetch(p, 1, 3); }
+
 // So many bytes of each row come nearer, to be read, or to be overwritten.
 inline void fetch_rows(const void* first, int64_t stride_in_bytes, int64_t rows, int64_t bytes) {
   constexpr int read = 0, second_cache = 2;

@@ -376,8 +376,46 @@ class GroupWriter {
     out.close();
   }
 
+  // Of three stages the one in the middle computes on what is near already. Meanwhile what the first reads of the next rows comes
+  // nearer, and what the last stores of these.
+  void fetch_around(const Segment& segment, const Place& place, Writer& out) {
+    constexpr int middle = 1;
+    const bool reduces = segment.steps.back().kind == Kind::row_reduction;  // one loop of the stage does
+    if (stages_ <= middle + 1 || stage_of_.at(&segment) != middle || !reduces || !place.count.empty()) return;
+    const std::string rows =
+        symbols_.at_most(group_.rows, kRowsOfStage) ? symbols_.operand(group_.rows) : std::to_string(kRowsOfStage);
+    std::set<std::string> fetches, claims;
+    for_each_step([&](const Segment& other, const RowStep& step) {
+      if (stage_of_.at(&other) >= middle) return;
+      ir::for_each_expr(step.value, [&](const Expr& e) {
+        if (e.op != Op::load || !passes_by_rows(e.name, e.slice)) return;
+        fetches.insert(fmt::format("fetch_line({} + {} * {} + {});", values_.row_of(e.name, e.slice), rows,
+                                   address_of(lowering_, e.name, e.slice).row_stride, place.column));
+      });
+    });
+    if (fetches.empty()) return;  // the rows come from where they were just computed
+    for_each_step([&](const Segment& other, const RowStep& step) {
+      const auto* store = std::get_if<ir::Store>(&step.statement->node);
+      if (stage_of_.at(&other) <= middle || !store || !passes_by_rows(store->tensor, store->slice)) return;
+      const std::string streams = lowering_.streams_of(*step.statement);
+      claims.insert(fmt::format("{}claim_line({} + {});", streams.empty() ? "" : "if (!" + streams + ") ",
+                                values_.row_of(store->tensor, store->slice), place.column));
+    });
+    for (const std::string& line : fetches) out.line(line);
+    for (const std::string& line : claims) out.line(line);
+  }
+  // Whether it is an argument, and each row has columns of its own, next to each other.
+  bool passes_by_rows(const std::string& tensor, const std::vector<ir::Axis>& slice) const {
+    if (symbols_.tensors.at(tensor).argument < 0 || lowering_.packed.contains(tensor)) return false;
+    for (const ir::Axis& axis : slice)
+      if (axis.kind == ir::Axis::Kind::by) return false;
+    const SliceAddress address = address_of(lowering_, tensor, slice);
+    return !address.row_stride.empty() && address.column_stride == "1" && !ir::is_one(ir::shape_of_slice(slice).columns);
+  }
+
   void write_step(const Segment& segment, const Place& place, const std::string& lane_block, Writer& out) {
     values_.registers.clear();
+    fetch_around(segment, place, out);
     for (const RowStep& step : segment.steps) {
       if (step.kind == Kind::row_reduction)
         reductions_.add(step, place, lane_block, out);

@@ -70,6 +70,7 @@ void run(const imbrex_call* call) {
       }
       for (int64_t row = 0; row < t_size_; ++row) {
         const float* const x_row_2_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+        float* const y_row_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
         float* const y_max_row_2_ = y_max_rows_ + row;
         float* const y_value_row_ = y_value_rows_ + row * 512;
         float* const y_sum_row_ = y_sum_rows_ + row;
@@ -80,6 +81,8 @@ void run(const imbrex_call* call) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
             const int64_t c = group + 16 * block;
+            fetch_line(x_row_2_ + t_size_ * x_stride_ + c);
+            if (!y_streams_) claim_line(y_row_ + c);
             const vf y_value_ = exp_(sub(load_f32(x_row_2_ + c), y_max_all_));
             store_f32(y_value_row_ + c, y_value_);
             y_sum_lanes_.add_at(block, y_value_);
@@ -89,12 +92,12 @@ void run(const imbrex_call* call) {
         store_f32_s(y_sum_row_, y_sum_);
       }
       for (int64_t row = 0; row < t_size_; ++row) {
-        float* const y_row_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
+        float* const y_row_2_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
         float* const y_value_row_2_ = y_value_rows_ + row * 512;
         float* const y_sum_row_2_ = y_sum_rows_ + row;
         const Divisor y_sum_divisor_(load_f32_s(y_sum_row_2_));
         for (int64_t c = 0; c < 512; c += 16) {
-          stream_f32(y_row_ + c, div(load_f32(y_value_row_2_ + c), y_sum_divisor_), y_streams_);
+          stream_f32(y_row_2_ + c, div(load_f32(y_value_row_2_ + c), y_sum_divisor_), y_streams_);
         }
       }
       trace_end(call, "y", y_started_);
