@@ -74,14 +74,14 @@ void pad_products(Lowering& lowering) {
     VariableSymbol& variable = lowering.symbols.variables.at(name);
     const auto columns = lowering.symbols.fixed(variable.columns);
     if (!columns || variable.mentions != 1 + read_by_rows[name]) continue;
-    if (lowering.product_kernel(product->args[0]->dtype, product->args[1]->dtype).takes_tiles)
+    if (lowering.product_kernel(product->args[0]->dtype).takes_tiles)
       variable.padding = padding_of_rows(*columns, bytes_of(variable.dtype));
   }
 }
 
 void plan_products(Lowering& lowering) {
-  lowering.tiled = optimize::tensors_in_tiles(
-      lowering.program, [&](DType left, DType right) { return lowering.product_kernel(left, right).takes_tiles; });
+  lowering.tiled =
+      optimize::tensors_in_tiles(lowering.program, [&](DType left, DType) { return lowering.product_kernel(left).takes_tiles; });
   pad_products(lowering);
   optimize::PackedWeights weights = optimize::packed_weights(lowering.program);
   lowering.packed = std::move(weights.packed);
@@ -144,7 +144,7 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
     out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, kPanelColumns));", packed_suffix(b->dtype),
                          right.pointer, k_stride, n_stride, inner, columns, panel, columns));
   }
-  const std::string function = lowering.product_kernel(a->dtype, b->dtype).function() + (is_tiled ? "_tiled" : "");
+  const std::string function = lowering.product_kernel(a->dtype).function() + (is_tiled ? "_tiled" : "");
   const std::string left_text = is_tiled ? left.pointer : left.pointer + ", " + left.row_stride;
   out.line(fmt::format("{}({}, {}, {}, {}, {}, {}, {}, {}, {});", function, left_text, panel, first_block, result, result_stride,
                        rows, columns, inner, continues ? "true" : "false"));

@@ -143,7 +143,8 @@ class KernelWriter {
     }
     write_argument_tables(split_, bytes, out);
     out.line("constexpr imbrex_kernel kernel = {");
-    out.line(fmt::format("    IMBREX_ABI_VERSION, {}, {},", literal(split_.name), literal(lowering_.options.target->name)));
+    out.line(
+        fmt::format("    IMBREX_ABI_VERSION, {}, {},", literal(split_.name), literal(lowering_.options.machine.target->name)));
     const bool has_dims = !split_.dims.empty(), has_tensors = !split_.tensors.empty();
     out.line(fmt::format("    {}, {}, {}, {}, {},", split_.dims.size(), has_dims ? "kDimNames" : "nullptr",
                          has_dims ? "kDimMax" : "nullptr", split_.tensors.size(), has_tensors ? "kTensors" : "nullptr"));
@@ -167,7 +168,7 @@ Generated generate_many(std::span<const ir::Program> programs, const Options& op
   Generated result;
   Writer head;
   head.line("// Written by Imbrex.");
-  head.line(fmt::format("#include \"{}\"", options.target->header));
+  head.line(fmt::format("#include \"{}\"", options.machine.target->header));
   head.line("#include \"imbrex/codegen/kernel_support.h\"");
   head.line("#include \"imbrex/runtime/abi.h\"");
   result.source = head.text();

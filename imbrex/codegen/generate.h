@@ -12,13 +12,13 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/ir/program.h"
-#include "imbrex/target/target.h"
+#include "imbrex/target/rates.h"
 
 namespace imbrex::codegen {
 
 struct Options {
-  const target::Target* target = nullptr;  // one that code is generated for
-  bool taps = false;                       // compile the calls for `tap` in; without it they cost nothing
+  target::Machine machine;
+  bool taps = false;  // compile the calls for `tap` in; without it they cost nothing
 };
 
 // What was lowered without its fast form, and why: for `imbrex emit --why`. Names and lines are the author's.

@@ -89,14 +89,8 @@ std::string Lowering::streams_of(const ir::Statement& statement) {
   return streams_of_[store->tensor] = name;
 }
 
-const target::ProductKernel& Lowering::product_kernel(ir::DType left, ir::DType right) const {
-  const target::Product product = right == ir::DType::f32    ? target::Product::f32
-                                  : right == ir::DType::bf16 ? target::Product::bf16
-                                  : left == ir::DType::uint8 ? target::Product::u8i8
-                                                             : target::Product::i8;
-  for (const target::ProductKernel& kernel : options.target->products)
-    if (kernel.product == product) return kernel;
-  throw InternalError("the target lacks a product kernel");
+const target::ProductKernel& Lowering::product_kernel(ir::DType left) const {
+  return target::fastest_kernel(options.machine, target::product_of(left));
 }
 
 std::string Lowering::condition(const ir::Condition& condition) const {

@@ -59,7 +59,7 @@ struct Lowering {
   int implicit_check() const { return 1 + assume_total; }
   std::string condition(const ir::Condition& condition) const;
   // The kernel of the target that computes such products.
-  const target::ProductKernel& product_kernel(ir::DType left, ir::DType right) const;
+  const target::ProductKernel& product_kernel(ir::DType left) const;
   // "" or the condition under which the data-dependent slices of a statement lie inside their tensors.
   std::string slice_check(const ir::Statement& statement) const;
   void remark(int origin, std::string message) { remarks.push_back({program.where(origin), std::move(message)}); }

@@ -141,27 +141,28 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     ProductShape shape = c.sizes;
     shape.row_tile = ruled_row_tile(c, machine);
     shape.column_block = window;
-    const double on_chip = estimate(work_of(shape, machine), machine).seconds + machine.barrier;
+    const double on_chip = estimate(work_of(shape, machine), machine).seconds + machine.rates.barrier;
     shape.column_block = ruled_column_block(c, machine);
     Work round_trip;
     round_trip.tasks = shape.rows;
     const double bytes = 4.0 * static_cast<double>(shape.rows) * static_cast<double>(shape.columns);
     add_reading(round_trip, 2 * bytes, bytes, machine);
     const double stored =
-        estimate(work_of(shape, machine), machine).seconds + estimate(round_trip, machine).seconds + 2 * machine.barrier;
+        estimate(work_of(shape, machine), machine).seconds + estimate(round_trip, machine).seconds + 2 * machine.rates.barrier;
     const std::string windows_text = fmt::format("{} window{} of {} columns", count, count == 1 ? "" : "s", window);
     const auto rejected = [&](const std::string& what, double seconds) {
       choices.back().rejected.push_back(fmt::format("{}: {} at {} rows", what, milliseconds(seconds), shape.rows));
     };
     // Two windows for every core, unless the estimates clearly say otherwise. A single one would be one task for a few rows.
-    c.local = count >= 2 * machine.cores ? !is_clearly_less(stored, on_chip) : count > 1 && is_clearly_less(on_chip, stored);
+    c.local =
+        count >= 2 * machine.rates.cores ? !is_clearly_less(stored, on_chip) : count > 1 && is_clearly_less(on_chip, stored);
     if (!c.local) {
       choose(
           fmt::format("stored, {} at {} rows", milliseconds(stored), shape.rows),
-          count >= 2 * machine.cores
+          count >= 2 * machine.rates.cores
               ? "writing it and reading it again is estimated to take less than tasks of whole windows"
               : fmt::format("what follows needs {} columns of a row at once, and {} would not keep {} cores busy at a few rows",
-                            window, windows_text, machine.cores));
+                            window, windows_text, machine.rates.cores));
       rejected("on chip in " + windows_text, on_chip);
       continue;
     }

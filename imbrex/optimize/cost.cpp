@@ -8,9 +8,7 @@
 namespace imbrex::optimize {
 
 Work& Work::operator+=(const Work& other) {
-  bf16 += other.bf16;
-  int8 += other.int8;
-  f32 += other.f32;
+  for (size_t i = 0; i < products.size(); ++i) products[i] += other.products[i];
   vector += other.vector;
   memory += other.memory;
   third_cache += other.third_cache;
@@ -18,11 +16,14 @@ Work& Work::operator+=(const Work& other) {
   return *this;
 }
 
-Estimate estimate(const Work& work, const target::Rates& rates) {
+Estimate estimate(const Work& work, const target::Machine& machine) {
+  const target::Rates& rates = machine.rates;
   const double tasks = static_cast<double>(std::max<int64_t>(work.tasks, 1));
   // Cores that are busy on average: three tasks on two cores take as long as four.
   const double busy = tasks / std::ceil(tasks / rates.cores);
-  const double arithmetic = work.bf16 / rates.bf16 + work.int8 / rates.int8 + work.f32 / rates.f32;
+  double arithmetic = 0;
+  for (const target::Product product : target::kProducts)
+    if (work.of(product) > 0) arithmetic += work.of(product) / target::product_rate(machine, product);
   const struct {
     const char* limit;
     double seconds;
@@ -41,7 +42,8 @@ Estimate estimate(const Work& work, const target::Rates& rates) {
   return result;
 }
 
-void add_reading(Work& work, double bytes, double footprint, const target::Rates& rates) {
+void add_reading(Work& work, double bytes, double footprint, const target::Machine& machine) {
+  const target::Rates& rates = machine.rates;
   // Half of a cache is the others'.
   if (footprint <= static_cast<double>(rates.second_cache_bytes) / 2)
     work.second_cache += bytes;
@@ -51,8 +53,9 @@ void add_reading(Work& work, double bytes, double footprint, const target::Rates
     work.memory += bytes;
 }
 
-Work work_of(const ProductShape& shape, const target::Rates& rates) {
-  constexpr double kMicrokernelRows = 12;  // that share one reading of the weights from the cache
+Work work_of(const ProductShape& shape, const target::Machine& machine) {
+  const target::Product product = target::product_of(shape.operand);
+  const target::ProductKernel& kernel = target::fastest_kernel(machine, product);
   const double rows = static_cast<double>(shape.rows), inner = static_cast<double>(shape.inner),
                columns = static_cast<double>(shape.columns);
   const double block = static_cast<double>(shape.column_block > 0 ? std::min(shape.column_block, shape.columns) : shape.columns);
@@ -60,22 +63,21 @@ Work work_of(const ProductShape& shape, const target::Rates& rates) {
   const double blocks = std::ceil(columns / block);
   Work work;
   work.tasks = static_cast<int64_t>(blocks * std::ceil(rows / row_tile));
-  double& products = shape.operand == DType::bf16 ? work.bf16 : bytes_of(shape.operand) == 1 ? work.int8 : work.f32;
-  products = rows * inner * columns;
-  // The weights come from memory once. Each group of rows needs them again: from where a task's panel fits, or all of them.
+  work.of(product) = rows * inner * columns;
+  // The weights come from memory once. Each group of rows that a microkernel takes at a time needs them again: from where a
+  // task's panel fits, or all of them.
   const double weight_bytes = inner * columns * static_cast<double>(bytes_of(shape.weight)), panel_bytes = weight_bytes / blocks;
   const double row_bytes = rows * inner * static_cast<double>(bytes_of(shape.operand)), tile_bytes = row_bytes * row_tile / rows;
-  const double groups = std::ceil(rows / kMicrokernelRows), tiles = std::min(groups, std::ceil(rows / row_tile));
+  const double groups = std::ceil(rows / kernel.rows), tiles = std::min(groups, std::ceil(rows / row_tile));
   const double near = std::min(rows, static_cast<double>(kNearRows));
   const double passes = shape.panels_stay ? std::min(tiles, std::ceil(rows / near)) : tiles;  // over all of the weights
   work.memory += weight_bytes;
-  add_reading(work, weight_bytes * (groups - passes), panel_bytes, rates);
-  add_reading(work, weight_bytes * (passes - 1), weight_bytes, rates);
+  add_reading(work, weight_bytes * (groups - passes), panel_bytes, machine);
+  add_reading(work, weight_bytes * (passes - 1), weight_bytes, machine);
   // The rows are needed for each block of columns; in a block, for each few vectors of columns.
-  constexpr double kMicrokernelColumns = 32;
-  add_reading(work, row_bytes, row_bytes, rates);
-  add_reading(work, row_bytes * (blocks - 1), shape.panels_stay ? row_bytes * near / rows : tile_bytes, rates);
-  add_reading(work, row_bytes * (std::ceil(columns / kMicrokernelColumns) - blocks), tile_bytes, rates);
+  add_reading(work, row_bytes, row_bytes, machine);
+  add_reading(work, row_bytes * (blocks - 1), shape.panels_stay ? row_bytes * near / rows : tile_bytes, machine);
+  add_reading(work, row_bytes * (std::ceil(columns / kernel.columns) - blocks), tile_bytes, machine);
   return work;
 }
 

@@ -3,6 +3,7 @@
 // a scope is at. Bits never depend on it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -13,19 +14,21 @@ namespace imbrex::optimize {
 
 // Of one phase, or of a scope in it.
 struct Work {
-  double bf16 = 0, int8 = 0, f32 = 0;                    // multiply-adds of products
+  std::array<double, target::kProductCount> products{};  // multiply-adds, by target::Product
   double vector = 0;                                     // operations element by element
   double memory = 0, third_cache = 0, second_cache = 0;  // bytes, by where they come from
   int64_t tasks = 1;                                     // that run at the same time, as far as there are cores
   Work& operator+=(const Work& other);                   // tasks stay
+  double& of(target::Product product) { return products[static_cast<size_t>(product)]; }
+  double of(target::Product product) const { return products[static_cast<size_t>(product)]; }
 };
 
 struct Estimate {
   double seconds = 0;
-  std::string limit;  // "bf16", "memory", ...
+  std::string limit;  // "products", "memory", ...
 };
 // Without a barrier.
-Estimate estimate(const Work& work, const target::Rates& rates);
+Estimate estimate(const Work& work, const target::Machine& machine);
 
 // Where panels of weights stay while tiles of rows pass by them, so many rows pass before the panels are gone through again: the
 // rows stay in the third cache, and what is stored for them on few enough pages.
@@ -40,9 +43,9 @@ struct ProductShape {
   // the same rows, so that a tile of rows stays while the panels pass.
   bool panels_stay = true;
 };
-Work work_of(const ProductShape& shape, const target::Rates& rates);
+Work work_of(const ProductShape& shape, const target::Machine& machine);
 // Bytes that are read for the first time, and again: from the cache that holds `footprint` bytes in between.
-void add_reading(Work& work, double bytes, double footprint, const target::Rates& rates);
+void add_reading(Work& work, double bytes, double footprint, const target::Machine& machine);
 
 // An estimate must be better by more than the model's own roughness to replace what a rule says.
 inline bool is_clearly_less(double a, double b) { return a < 0.95 * b; }

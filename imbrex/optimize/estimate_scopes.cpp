@@ -16,8 +16,8 @@ using ir::IndexExpr;
 
 class Estimator {
  public:
-  Estimator(const ir::Program& program, const std::map<std::string, int64_t>& dims, const target::Rates& rates)
-      : program_(program), dims_(dims), rates_(rates), bases_(bases_of_views(program)) {
+  Estimator(const ir::Program& program, const std::map<std::string, int64_t>& dims, const target::Machine& machine)
+      : program_(program), dims_(dims), machine_(machine), bases_(bases_of_views(program)) {
     for (const ir::Tensor& tensor : program.tensors) tensors_[tensor.name] = tensor;
     ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
       if (const auto* create = std::get_if<ir::CreateTensor>(&statement.node)) tensors_[create->tensor.name] = create->tensor;
@@ -27,7 +27,7 @@ class Estimator {
 
   std::vector<ScopeCost> run() {
     phases(program_.body);
-    for (ScopeCost& scope : scopes_) scope.estimate = estimate(scope.work, rates_);
+    for (ScopeCost& scope : scopes_) scope.estimate = estimate(scope.work, machine_);
     return std::move(scopes_);
   }
 
@@ -125,7 +125,8 @@ class Estimator {
     ScopeCost& scope = scopes_[scope_];
     const bool is_new = touched_.insert({scope_, tensor.name + (is_store ? " stored" : "") + slice_key(slice)}).second;
     if (!is_new) return;
-    const bool from_memory = tensor.role != ir::Role::temporary || whole > static_cast<double>(rates_.third_cache_bytes) / 2;
+    const bool from_memory =
+        tensor.role != ir::Role::temporary || whole > static_cast<double>(machine_.rates.third_cache_bytes) / 2;
     (from_memory ? scope.work.memory : scope.work.third_cache) += unique;
     scope.bytes += from_memory ? unique : 0;
     if (is_store) return;
@@ -137,7 +138,7 @@ class Estimator {
         continue;
       }
       const double trips = trips_of(*loop);
-      add_reading(scope.work, unique * repeats * (trips - 1), footprint, rates_);
+      add_reading(scope.work, unique * repeats * (trips - 1), footprint, machine_);
       repeats *= trips;
     }
   }
@@ -202,7 +203,7 @@ class Estimator {
       case ir::Op::matmul_acc: {
         const ir::Expr& a = *e->args[e->args.size() - 2];
         const double work = total({e->rows, e->columns, e->transpose_a ? a.rows : a.columns});
-        (a.dtype == DType::bf16 ? scope.work.bf16 : bytes_of(a.dtype) == 1 ? scope.work.int8 : scope.work.f32) += work;
+        scope.work.of(target::product_of(a.dtype)) += work;
         scope.operations += 2 * work;
         break;
       }
@@ -286,7 +287,7 @@ class Estimator {
   static constexpr size_t kNone = static_cast<size_t>(-1);
   const ir::Program& program_;
   const std::map<std::string, int64_t>& dims_;
-  const target::Rates& rates_;
+  const target::Machine& machine_;
   BaseOfView bases_;
   std::map<std::string, ir::Tensor> tensors_;
   std::vector<const ir::Loop*> loops_;
@@ -299,14 +300,14 @@ class Estimator {
 }  // namespace
 
 std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
-                                       const target::Rates& rates) {
-  return Estimator(program, dims, rates).run();
+                                       const target::Machine& machine) {
+  return Estimator(program, dims, machine).run();
 }
 
-double total_seconds(const std::vector<ScopeCost>& scopes, const target::Rates& rates) {
+double total_seconds(const std::vector<ScopeCost>& scopes, const target::Machine& machine) {
   double seconds = 0;
   for (size_t i = 0; i < scopes.size(); ++i)
-    seconds += scopes[i].estimate.seconds + (i == 0 || scopes[i - 1].phase != scopes[i].phase ? rates.barrier : 0);
+    seconds += scopes[i].estimate.seconds + (i == 0 || scopes[i - 1].phase != scopes[i].phase ? machine.rates.barrier : 0);
   return seconds;
 }
 

@@ -24,9 +24,9 @@ struct ScopeCost {
 // last cache; what a loop reads again comes from the cache that holds it meanwhile. Branches whose condition the dimensions
 // decide are followed. Requires: a value for each dimension.
 std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
-                                       const target::Rates& rates);
+                                       const target::Machine& machine);
 
 // Phases one after the other, with a barrier before each.
-double total_seconds(const std::vector<ScopeCost>& scopes, const target::Rates& rates);
+double total_seconds(const std::vector<ScopeCost>& scopes, const target::Machine& machine);
 
 }  // namespace imbrex::optimize

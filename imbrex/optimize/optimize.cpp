@@ -7,6 +7,7 @@
 #include "imbrex/optimize/packed_weights.h"
 #include "imbrex/optimize/pins.h"
 #include "imbrex/optimize/pipeline.h"
+#include "imbrex/optimize/rows_in_tiles.h"
 #include "imbrex/optimize/segments.h"
 #include "imbrex/optimize/stream_stores.h"
 #include "imbrex/prove/prove.h"
@@ -40,8 +41,12 @@ void remove_marks(ir::Program& program) {
 }
 
 // With the annotations that go last. A pass that fails is left out.
-ir::Program annotated(ir::Program program, Defects& defects) {
+ir::Program annotated(ir::Program program, const Machine& machine, Defects& defects) {
+  const auto takes_tiles = [&](DType left, DType) {
+    return target::fastest_kernel(machine, target::product_of(left)).takes_tiles;
+  };
   without_defect("streaming stores", defects, [&] { program = verified(stream_stores(program)); });
+  without_defect("rows in tiles", defects, [&] { program = verified(rows_in_tiles(program, takes_tiles)); });
   without_defect("packing weights", defects, [&] { program = verified(pack_weights(program)); });
   return program;
 }
@@ -69,7 +74,7 @@ Optimized optimize(const ir::Program& program, const Machine& machine, const Pro
   Segmented segmented;
   const bool has_ended = without_defect("cutting into segments", result.defects, [&] {
     const Budget budget(kStepsOfProgram);
-    const Judge judge{[&](const ir::Program& made) { return annotated(made, result.defects); }, prover};
+    const Judge judge{[&](const ir::Program& made) { return annotated(made, machine, result.defects); }, prover};
     segmented = optimize_segments(lowered, pins.tiles, machine, judge, result.apart, result.defects);
     result.steps = budget.spent();
   });

@@ -31,6 +31,7 @@ std::optional<std::string> proven_now(const ir::Program& program);
 // output, or the program as written: always where the prover does not pass the author's, whose word is then not to be taken for
 // anything. Whatever fails in between costs what it failed on its schedule, and is a defect. UserError: an annotation that means
 // nothing.
-Optimized optimize(const ir::Program& program, const Machine& machine = host_machine(), const Prover& prover = proven_now);
+Optimized optimize(const ir::Program& program, const Machine& machine = target::this_machine(),
+                   const Prover& prover = proven_now);
 
 }  // namespace imbrex::optimize

@@ -496,11 +496,6 @@ class Scheduler {
 
 }  // namespace
 
-Machine host_machine() {
-  const char* file = std::getenv("IMBREX_MACHINE");
-  return file && *file ? target::read_rates(file) : target::default_rates();
-}
-
 std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,
                                                const Around& around) {
   try {

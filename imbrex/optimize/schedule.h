@@ -22,11 +22,7 @@
 
 namespace imbrex::optimize {
 
-// What the scheduler knows of a machine: its rates, caches, and how many cores should always have work; more may.
-using Machine = target::Rates;
-// The class of target/rates.h that programs are made for, so that a program is the same on every host; or, where the
-// environment variable IMBREX_MACHINE names a file that `imbrex calibrate` wrote, the machine in it.
-Machine host_machine();
+using target::Machine;
 
 // A choice and its reason, for `imbrex explain`.
 struct Choice {

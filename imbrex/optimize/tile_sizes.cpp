@@ -8,7 +8,7 @@ namespace imbrex::optimize {
 namespace {
 
 // Of more rows, the products would be far when what follows takes them up.
-constexpr int64_t kMicrokernelRows = 12, kMostRows = 6 * kMicrokernelRows;
+constexpr int64_t kMostRows = 72;
 constexpr int64_t kMostColumns = 256, kLeastColumns = 32;
 
 int64_t kibibytes(int64_t bytes) { return (bytes + 1023) / 1024; }
@@ -29,7 +29,7 @@ Chosen choose(int64_t ruled, const std::vector<int64_t>& sizes, const char* unit
   };
   const auto candidate = [&](int64_t size) {
     const Work work = work_of(shape_of(size), machine);
-    return Candidate{size, work, estimate(work, machine).seconds + machine.barrier};
+    return Candidate{size, work, estimate(work, machine).seconds + machine.rates.barrier};
   };
   std::vector<Candidate> candidates{candidate(ruled)};
   for (int64_t size : sizes)
@@ -43,6 +43,13 @@ Chosen choose(int64_t ruled, const std::vector<int64_t>& sizes, const char* unit
       chosen.rejected.push_back(
           fmt::format("tiles of {} {}: {}, {} tasks", each.size, unit, milliseconds(each.seconds), each.work.tasks));
   return chosen;
+}
+
+// Tiles of rows are made of whole tiles of registers, and of so many of those that a call of a product kernel is worth it.
+int64_t row_unit(const Contraction& c, const Machine& machine) {
+  constexpr int64_t kLeastRows = 12;
+  const int64_t height = target::fastest_kernel(machine, target::product_of(c.operand_dtype)).rows;
+  return (kLeastRows + height - 1) / height * height;
 }
 
 }  // namespace
@@ -59,15 +66,17 @@ int64_t row_block(const std::string& scope, std::vector<Choice>& choices) {
 
 int64_t ruled_row_tile(const Contraction& c, const Machine& machine) {
   const int64_t row_bytes = c.sizes.inner * bytes_of(c.operand_dtype);
-  const int64_t fitting = machine.second_cache_bytes / 4 / row_bytes / kMicrokernelRows * kMicrokernelRows;
-  return std::clamp(fitting, kMicrokernelRows, kMostRows);
+  const int64_t unit = row_unit(c, machine);
+  const int64_t fitting = machine.rates.second_cache_bytes / 4 / row_bytes / unit * unit;
+  return std::clamp(fitting, unit, std::max(unit, kMostRows / unit * unit));
 }
 
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices) {
   const int64_t row_bytes = c.sizes.inner * bytes_of(c.operand_dtype);
   const int64_t block = c.window > 0 ? c.window : ruled_column_block(c, machine);
   const int64_t ruled = ruled_row_tile(c, machine);
-  const Chosen chosen = choose(ruled, {12, 24, 48, 72, 96}, "rows", machine, [&](int64_t rows) {
+  const int64_t unit = row_unit(c, machine);
+  const Chosen chosen = choose(ruled, {unit, 2 * unit, 4 * unit, 6 * unit, 8 * unit}, "rows", machine, [&](int64_t rows) {
     ProductShape shape = c.sizes;
     shape.row_tile = rows;
     shape.column_block = block;
@@ -75,9 +84,10 @@ int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choic
   });
   choices.push_back(
       {product_name(c), fmt::format("tiles of {} rows, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
-       chosen.size != ruled ? fmt::format("estimated to be clearly faster than the rule's {} rows", ruled)
-                            : fmt::format("{} KiB of {}, in a quarter of the {} KiB of a core's second cache",
-                                          kibibytes(chosen.size * row_bytes), c.operand, kibibytes(machine.second_cache_bytes)),
+       chosen.size != ruled
+           ? fmt::format("estimated to be clearly faster than the rule's {} rows", ruled)
+           : fmt::format("{} KiB of {}, in a quarter of the {} KiB of a core's second cache", kibibytes(chosen.size * row_bytes),
+                         c.operand, kibibytes(machine.rates.second_cache_bytes)),
        c.where, chosen.rejected});
   return chosen.size;
 }
@@ -89,7 +99,7 @@ bool panels_stay(const Contraction& c, int64_t row_tile, int64_t column_block, c
     shape.row_tile = row_tile;
     shape.column_block = column_block;
     shape.panels_stay = stay;
-    return estimate(work_of(shape, machine), machine).seconds + machine.barrier;
+    return estimate(work_of(shape, machine), machine).seconds + machine.rates.barrier;
   };
   const double stay = seconds_where(true), pass = seconds_where(false);
   const bool result = !is_clearly_less(pass, stay);
@@ -112,8 +122,8 @@ int64_t ruled_column_block(const Contraction& c, const Machine& machine) {
   constexpr int64_t kTasksOfACore = 4;
   const int64_t column_bytes = c.sizes.inner * bytes_of(c.weight_dtype);
   int64_t block = kMostColumns;
-  while (block > kLeastColumns &&
-         (block * column_bytes > machine.second_cache_bytes / 2 || c.sizes.columns / block < kTasksOfACore * machine.cores))
+  while (block > kLeastColumns && (block * column_bytes > machine.rates.second_cache_bytes / 2 ||
+                                   c.sizes.columns / block < kTasksOfACore * machine.rates.cores))
     block /= 2;
   return block;
 }

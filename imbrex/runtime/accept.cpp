@@ -49,7 +49,7 @@ void check_tiles(const ir::Program& program) {
 
 // Taps are in, so that asking for them changes no verdict.
 void check_code(const ir::Program& program) {
-  codegen::generate(optimize::as_written(program), {.target = &target::targets().front(), .taps = true});
+  codegen::generate(optimize::as_written(program), {target::targets().front(), true});
 }
 
 // What the checks say that are not the prover's: the errors of the first that finds any.

@@ -55,11 +55,9 @@ std::string table_function(const AotKernel& kernel, const target::Target& target
 }
 
 // The generated file, under a name of its own for each target.
-std::string kernel_source(const AotKernel& kernel, const ir::Program& lowered, const target::Target& target) {
-  codegen::Options options;
-  options.target = &target;
-  return fmt::format("#define imbrex_kernel_{} {}\n", codegen::symbol_of(lowered), table_function(kernel, target)) +
-         codegen::generate(lowered, options).source;
+std::string kernel_source(const AotKernel& kernel, const ir::Program& lowered, const target::Machine& machine) {
+  return fmt::format("#define imbrex_kernel_{} {}\n", codegen::symbol_of(lowered), table_function(kernel, *machine.target)) +
+         codegen::generate(lowered, {machine, false}).source;
 }
 
 // What a target needs, as C.
@@ -172,14 +170,15 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
   const fs::path source = request.directory / "source", include = request.directory / "include";
   std::vector<fs::path> sources;
   for (const AotKernel& kernel : request.kernels) {
-    const ir::Program lowered = lower(kernel.program, {kernel.optimize, false}).program;
     for (const target::Target* target : targets) {
+      const target::Machine machine = request.rates ? target::Machine(*target, *request.rates) : target::Machine(*target);
+      const ir::Program lowered = lower(kernel.program, {.machine = machine, .optimize = kernel.optimize}).program;
       const std::string stem = table_function(kernel, *target);
       std::string flags = "-std=c++20\n-O3\n-fno-exceptions\n-fno-rtti\n";
       for (const std::string& flag : target::compiler_flags(*target)) flags += flag + "\n";
       write_if_changed(source / (stem + ".flags"), flags);
       sources.push_back(source / (stem + ".cpp"));
-      write_if_changed(sources.back(), kernel_source(kernel, lowered, *target));
+      write_if_changed(sources.back(), kernel_source(kernel, lowered, machine));
     }
     sources.push_back(source / (kernel.symbol + ".cpp"));
     write_if_changed(sources.back(), dispatcher_source(kernel, targets));

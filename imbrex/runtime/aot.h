@@ -2,11 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "imbrex/ir/program.h"
-#include "imbrex/target/target.h"
+#include "imbrex/target/rates.h"
 
 namespace imbrex::runtime {
 
@@ -20,6 +21,7 @@ struct AotKernel {
 struct AotRequest {
   std::vector<AotKernel> kernels;
   std::vector<const target::Target*> targets;  // in any order; the best that the machine runs is chosen
+  std::optional<target::Rates> rates;          // that programs are made for; unset: of the class of machines of each target
   std::string header = "kernels.h";            // its path below <directory>/include
   std::filesystem::path directory;
 };

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "imbrex/ir/hash.h"
-#include "imbrex/optimize/schedule.h"
 #include "imbrex/runtime/compiler.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/runtime/process.h"
@@ -52,7 +51,6 @@ std::string key_of(const std::string& source, const Compiler& compiler, const st
   std::string text;
   append(text, "imbrex " IMBREX_VERSION);
   append(text, source);
-  append(text, target::text_of(optimize::host_machine()));
   for (const EmbeddedHeader& header : embedded_headers()) {
     append(text, header.path);
     append(text, header.text);

@@ -78,16 +78,13 @@ CompiledKernel CompiledKernel::from_source(const std::string& source, const std:
 }
 
 CompiledKernel compile(const ir::Program& program, const CompileOptions& options) {
-  const target::Target& target = choose_target(options.target);
-  Lowered lowered = lower(program, {options.optimize, options.taps, options.prove, options.cache});
-  codegen::Options generating;
-  generating.target = &target;
-  generating.taps = options.taps;
-  codegen::Generated generated = codegen::generate(lowered.program, generating);
+  const target::Machine machine(choose_target(options.target), options.rates ? *options.rates : target::rates_of_this_machine());
+  Lowered lowered = lower(program, {machine, options.optimize, options.taps, options.prove, options.cache});
+  codegen::Generated generated = codegen::generate(lowered.program, {machine, options.taps});
 
   JitOptions jit;
   jit.cache = options.cache;
-  jit.flags = target::compiler_flags(target);
+  jit.flags = target::compiler_flags(*machine.target);
   jit.flags.insert(jit.flags.end(), options.flags.begin(), options.flags.end());
   auto code = std::make_shared<CompiledKernel::Code>(load_or_compile(generated.source, jit));
   code->table = table_of(code->module, "imbrex_kernel_" + codegen::symbol_of(lowered.program));

@@ -25,12 +25,13 @@
 #include "imbrex/runtime/executor.h"
 #include "imbrex/runtime/jit.h"
 #include "imbrex/runtime/lower.h"
-#include "imbrex/target/target.h"
+#include "imbrex/target/rates.h"
 
 namespace imbrex::runtime {
 
 struct CompileOptions {
   const target::Target* target = nullptr;  // unset: $IMBREX_ISA, else the best that this machine runs
+  std::optional<target::Rates> rates;      // unset: of $IMBREX_MACHINE, else of this machine's class
   bool taps = false;                       // tap(name, tile) calls Call::on_tap
   bool optimize = true;                    // else code is generated from the loops as they are written
   bool prove = true;                       // else a kernel that races, loses rows or leaves its tensors may do so when it runs

@@ -14,7 +14,7 @@ namespace {
 // Why no code is generated for what the optimizer made, if that is so: the loops as written have code, or were not accepted.
 std::string refusal_of_code(const ir::Program& optimized) {
   try {
-    codegen::generate(optimized, {.target = &target::targets().front(), .taps = false});
+    codegen::generate(optimized, {target::targets().front(), false});
   } catch (const UserError& error) {
     return "optimized, it takes " + error.diagnostics().front().message;
   }
@@ -45,7 +45,7 @@ Lowered lower(const ir::Program& program, const LowerOptions& options) {
       return refused.diagnostics().at(0).message;
     }
   };
-  optimize::Optimized optimized = optimize::optimize(program, optimize::host_machine(), prover);
+  optimize::Optimized optimized = optimize::optimize(program, options.machine, prover);
   const bool is_optimized = optimized.is_scheduled;
   if (is_optimized)
     if (std::string reason = refusal_of_code(optimized.program); !reason.empty()) return as_written(std::move(reason));

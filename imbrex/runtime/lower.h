@@ -8,10 +8,12 @@
 #include "imbrex/ir/program.h"
 #include "imbrex/optimize/defects.h"
 #include "imbrex/runtime/accept.h"
+#include "imbrex/target/rates.h"
 
 namespace imbrex::runtime {
 
 struct LowerOptions {
+  target::Machine machine;  // that the optimized program is made for
   bool optimize = true;
   bool taps = false;  // tap(name, tile) will be called: then the tiles are those that the author wrote
   bool prove = true;

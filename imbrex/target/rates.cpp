@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
-#include <map>
 #include <sstream>
 
 #include "imbrex/base/error.h"
@@ -18,9 +19,6 @@ struct Field {
 };
 
 constexpr Field kFields[] = {
-    {"bf16", "multiply-adds/s of a core", &Rates::bf16},
-    {"int8", "multiply-adds/s of a core", &Rates::int8},
-    {"f32", "multiply-adds/s of a core", &Rates::f32},
     {"vector", "f32 operations/s of a core", &Rates::vector},
     {"second_cache", "bytes/s of a core", &Rates::second_cache},
     {"third_cache", "bytes/s of a core", &Rates::third_cache},
@@ -41,53 +39,29 @@ constexpr Count kCounts[] = {
     {"third_cache_bytes", "of all cores", &Rates::third_cache_bytes},
 };
 
+constexpr const char* kHint = "a file that `imbrex calibrate --to FILE` writes";
+
 [[noreturn]] void refuse(const std::string& path, int line, const std::string& message) {
-  throw UserError(Diagnostic{"machine-file", {path, line}, message, "a file that `imbrex calibrate --to FILE` writes", {}});
+  throw UserError(Diagnostic{"machine-file", {path, line}, message, kHint, {}});
+}
+
+// Every product kernel of the table.
+template <class F>
+void for_each_product_kernel(F&& f) {
+  for (const Target* target : targets_with_code())
+    for (const ProductKernel& kernel : target->products) f(kernel);
+}
+
+double figure_of(const Rates& rates, const ProductKernel& kernel) {
+  const auto found = rates.products.find(kernel.rate);
+  return found == rates.products.end() ? 0 : found->second;
 }
 
 }  // namespace
 
-// A 2-core Zen 4 virtual machine: measured, with all its threads, by hand-written loops.
-const Rates& default_rates() {
-  static const Rates rates = [] {
-    Rates zen4;
-    zen4.name = "zen4";
-    zen4.cores = 2;
-    zen4.bf16 = 117e9;
-    zen4.int8 = 230e9;
-    zen4.f32 = 58e9;
-    zen4.vector = 58e9;
-    zen4.second_cache = 115e9;
-    zen4.third_cache = 97e9;
-    zen4.memory = 30e9;
-    zen4.memory_of_all = 45e9;
-    zen4.second_cache_bytes = 1 << 20;
-    zen4.third_cache_bytes = 32 << 20;
-    zen4.barrier = 2e-6;
-    zen4.task = 3e-8;
-    return zen4;
-  }();
-  return rates;
-}
-
-std::vector<OnChipMemory> memories_of(const Target& target) {
-  if (target.capacity_is_binding()) return target.memories;
-  return {{MemoryKind::vec, "cache", default_rates().second_cache_bytes}};
-}
-
-std::string text_of(const Rates& rates) {
-  std::string text = "# Rates of a machine, for imbrex: see docs/optimizing.md\n";
-  text += fmt::format("cores {}\n", rates.cores);
-  for (const Field& field : kFields) text += fmt::format("{} {:.4g}  # {}\n", field.name, rates.*field.rate, field.unit);
-  for (const Count& count : kCounts) text += fmt::format("{} {}  # {}\n", count.name, rates.*count.bytes, count.unit);
-  return text;
-}
-
 Rates read_rates(const std::string& path) {
   std::ifstream file(path);
-  if (!file)
-    throw UserError("machine-file", fmt::format("the machine file {} cannot be read", path),
-                    "a file that `imbrex calibrate --to FILE` writes");
+  if (!file) throw UserError("machine-file", fmt::format("the machine file {} cannot be read", path), kHint);
   std::map<std::string, double> values;
   int number = 0;
   for (std::string line; std::getline(file, line);) {
@@ -114,8 +88,77 @@ Rates read_rates(const std::string& path) {
   rates.cores = static_cast<int>(cores);
   for (const Field& field : kFields) rates.*field.rate = take(field.name);
   for (const Count& count : kCounts) rates.*count.bytes = static_cast<int64_t>(take(count.name));
+  for (const Product product : kProducts) {
+    bool any = false;
+    for_each_product_kernel([&](const ProductKernel& kernel) {
+      if (const auto found = values.find(kernel.rate); found != values.end()) rates.products.insert(values.extract(found));
+      any = any || (kernel.product == product && rates.products.contains(kernel.rate));
+    });
+    if (!any) refuse(path, number, fmt::format("{} has no line for a product of {}", path, name_of(product)));
+  }
   if (!values.empty()) refuse(path, number, fmt::format("{} is no rate of a machine", values.begin()->first));
   return rates;
+}
+
+std::string text_of(const Rates& rates) {
+  std::string text = "# Rates of a machine, for imbrex: see docs/optimizing.md\n";
+  text += fmt::format("cores {}\n", rates.cores);
+  for (const auto& [name, rate] : rates.products) text += fmt::format("{} {:.4g}  # multiply-adds/s of a core\n", name, rate);
+  for (const Field& field : kFields) text += fmt::format("{} {:.4g}  # {}\n", field.name, rates.*field.rate, field.unit);
+  for (const Count& count : kCounts) text += fmt::format("{} {}  # {}\n", count.name, rates.*count.bytes, count.unit);
+  return text;
+}
+
+Rates rates_named(const std::string& class_or_path) {
+  std::string names;
+  for (const MachineClass& each : machine_classes()) {
+    if (class_or_path == each.rates.name) return each.rates;
+    names += each.rates.name + ", ";
+  }
+  if (std::ifstream(class_or_path)) return read_rates(class_or_path);
+  throw UserError("machine-file", fmt::format("there is no machine class or file '{}'", class_or_path),
+                  fmt::format("{}or {}", names, kHint));
+}
+
+Rates rates_of_this_machine() {
+  const char* given = std::getenv("IMBREX_MACHINE");
+  return given && *given ? rates_named(given) : class_of_this_machine().rates;
+}
+
+Machine this_machine() { return {best_target(), rates_of_this_machine()}; }
+
+Product product_of(DType left) {
+  switch (left) {
+    case DType::int8: return Product::i8;
+    case DType::uint8: return Product::u8i8;
+    case DType::bf16: return Product::bf16;
+    default: return Product::f32;
+  }
+}
+
+const ProductKernel& fastest_kernel(const Machine& machine, Product product) {
+  const ProductKernel* best = nullptr;
+  for (const ProductKernel& kernel : machine.target->products) {
+    if (kernel.product != product) continue;
+    if (best == nullptr || figure_of(machine.rates, kernel) > figure_of(machine.rates, *best)) best = &kernel;
+  }
+  require(best != nullptr, "a target has a kernel for each product");
+  return *best;
+}
+
+double product_rate(const Machine& machine, Product product) {
+  double rate = figure_of(machine.rates, fastest_kernel(machine, product));
+  if (rate > 0) return rate;
+  for_each_product_kernel([&](const ProductKernel& kernel) {
+    if (kernel.product == product) rate = std::max(rate, figure_of(machine.rates, kernel));
+  });
+  require(rate > 0, "rates have a figure for each product");
+  return rate;
+}
+
+std::vector<OnChipMemory> memories_of(const Target& target) {
+  if (target.capacity_is_binding()) return target.memories;
+  return {{MemoryKind::vec, "cache", machine_classes().front().rates.second_cache_bytes}};
 }
 
 }  // namespace imbrex::target

@@ -1,10 +1,13 @@
-// How fast a class of machines is: what the optimizer's estimates are made of.
+// How fast machines are: what the optimizer's estimates are made of. Classes of machines are a table; programs are made for a
+// target on one of them. Other rates may give another program, never other bits.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "imbrex/base/dtype.h"
 #include "imbrex/target/target.h"
 
 namespace imbrex::target {
@@ -13,7 +16,7 @@ namespace imbrex::target {
 struct Rates {
   std::string name;                          // of the class, or of the file that `imbrex calibrate` wrote
   int cores = 2;                             // that estimates are made for
-  double bf16 = 0, int8 = 0, f32 = 0;        // multiply-adds of products of matrices
+  std::map<std::string, double> products;    // multiply-adds, by ProductKernel::rate; those of other machines may be left out
   double vector = 0;                         // f32 operations, element by element
   double second_cache = 0, third_cache = 0;  // bytes read
   double memory = 0, memory_of_all = 0;      // bytes read, by one core and by all together
@@ -21,11 +24,47 @@ struct Rates {
   int64_t third_cache_bytes = 0;             // of all
   double barrier = 0, task = 0;              // seconds that a barrier, and handing out a task, take
 };
-// The class that programs are made for unless another is given, so that a program is the same on every host.
-const Rates& default_rates();
+
+struct MachineClass {
+  const char* description;
+  const char* vendor;                        // as CPUID names it
+  std::vector<imbrex_cpu_feature> features;  // by which its machines are known
+  const char* target;                        // the best that they run
+  Rates rates;
+};
+
+const std::vector<MachineClass>& machine_classes();
+// That this machine is one of; the nearest by the best target that it runs where it is none.
+const MachineClass& class_of_this_machine();
+// Of those whose best target it is, or whose comes next, the first: the same on every machine.
+const MachineClass& class_of(const Target& target);
+
+// The rates of a class, by its name, or of a file. UserError "machine-file".
+Rates rates_named(const std::string& class_or_path);
+// Those that $IMBREX_MACHINE names, else of this machine's class.
+Rates rates_of_this_machine();
 // One `name value` on each line; `#` starts a comment. UserError "machine-file" where a rate is missing, unknown or not positive.
 Rates read_rates(const std::string& path);
 std::string text_of(const Rates& rates);
+
+// What programs are made for.
+struct Machine {
+  Machine(const Target& target, Rates rates) : target(&target), rates(std::move(rates)) {}
+  // A target alone stands for its class, so that what is made for it is the same everywhere.
+  Machine(const Target& target) : Machine(target, class_of(target).rates) {}
+
+  const Target* target;
+  Rates rates;
+};
+// The best target of this machine.
+Machine this_machine();
+
+// By the type of the left operand; the right one is int8 for bytes.
+Product product_of(DType left);
+// The fastest of the target's kernels for a product.
+const ProductKernel& fastest_kernel(const Machine& machine, Product product);
+// Multiply-adds per second of a core, of that kernel. Where the rates have none of it, those of the fastest that they have.
+double product_rate(const Machine& machine, Product product);
 
 // The target's memories, or a core's second-level cache where only caches are there.
 std::vector<OnChipMemory> memories_of(const Target& target);

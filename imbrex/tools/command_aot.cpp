@@ -5,8 +5,8 @@
 #include "imbrex/runtime/aot.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/execute.h"
+#include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/subject.h"
-#include "imbrex/tools/target_option.h"
 
 namespace imbrex::tools {
 namespace {
@@ -14,6 +14,7 @@ namespace {
 struct AotOptions {
   SubjectOptions subject;
   std::vector<std::string> isas;
+  std::string machine;
   std::string output, header = "kernels.h", symbol;
 };
 
@@ -27,6 +28,7 @@ int write(const AotOptions& options) {
   if (!subject.variant.empty()) description += ", variant " + subject.variant;
   request.kernels.push_back(
       {subject.program, options.symbol.empty() ? runtime::usable_symbol(subject.name) : options.symbol, description});
+  if (!options.machine.empty()) request.rates = target::rates_named(options.machine);
   request.header = options.header;
   request.directory = options.output;
   for (const auto& file : runtime::write_ahead_of_time(request)) fmt::print("{}\n", file.string());
@@ -40,8 +42,15 @@ void add_aot(CLI::App& app, int& status) {
   auto o = std::make_shared<AotOptions>();
   o->subject.add_to(*command);
   command->add_option("-o,--output", o->output, "Folder to write to")->required();
-  command->add_option("--isa", o->isas, "Instruction sets, the best of which is chosen at run time (default: all)")
+  command
+      ->add_option("--isa", o->isas,
+                   fmt::format("Instruction sets, the best of which is chosen at run time (default: {})", names_of_targets()))
+
       ->delimiter(',');
+  command->add_option("--machine", o->machine,
+                      fmt::format("Whose speed programs are made for: {}, or a file of `imbrex calibrate` (default: the first "
+                                  "that each set is the best of)",
+                                  names_of_machines()));
   command->add_option("--header", o->header, "Name of the C header below OUTPUT/include (default kernels.h)");
   command->add_option("--symbol", o->symbol, "The C function's name (default: from the kernel's)");
   command->callback([o, &status] { status = write(*o); });

@@ -10,12 +10,12 @@
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/machine_description.h"
+#include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/peers.h"
 #include "imbrex/tools/plain_front.h"
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/report.h"
 #include "imbrex/tools/subject.h"
-#include "imbrex/tools/target_option.h"
 
 namespace imbrex::tools {
 namespace {
@@ -23,7 +23,7 @@ namespace {
 struct BenchOptions {
   SubjectOptions subject;
   std::vector<int64_t> tokens;
-  std::string isa;
+  MachineOptions machine;
   int64_t threads = 0, rounds = 15;
   uint64_t seed = 1;
   bool json = false, no_plain = false, no_cold = false, as_written = false, peers = false, unproven = false;
@@ -95,8 +95,8 @@ class Bench {
     probes_->add_to(contest_);
     if (options_.peers) {
       optimized_->run();
-      peer_ =
-          peer_contestants(inputs_, optimized_->outputs(), static_cast<float>(subject_.eps), host_target(options_.isa), threads_);
+      peer_ = peer_contestants(inputs_, optimized_->outputs(), static_cast<float>(subject_.eps),
+                               *options_.machine.to_run().target, threads_);
       for (const Contestant& contestant : peer_->contestants) contest_.add(contestant);
     }
     if (options_.no_plain || inputs_.at("wq_a").shape[1] % plain_column_block != 0) return;
@@ -156,30 +156,33 @@ class Bench {
 
 int bench(BenchOptions options) {
   if (options.subject.name == front_name && options.tokens.empty()) options.tokens = {1, 8, 64, 128};
-  const target::Target& target = host_target(options.isa);
+  const target::Machine machine = options.machine.to_run();
   const int threads = threads_of(options.threads);
   const Subject subject = subject_of(options.subject);
   Progress progress;
   progress.say("compiling");
   if (options.peers) require_peers(subject.is_front());
-  Kernels kernels = {runtime::compile(subject.program, {.target = &target, .prove = !options.unproven, .cache = {}, .flags = {}}),
-                     {}};
+  Kernels kernels = {
+      runtime::compile(subject.program,
+                       {.target = machine.target, .rates = machine.rates, .prove = !options.unproven, .cache = {}, .flags = {}}),
+      {}};
   if (options.as_written)
-    kernels.as_written =
-        runtime::compile(subject.program, {.target = &target, .optimize = false, .prove = false, .cache = {}, .flags = {}});
+    kernels.as_written = runtime::compile(
+        subject.program,
+        {.target = machine.target, .rates = machine.rates, .optimize = false, .prove = false, .cache = {}, .flags = {}});
   runtime::Executor executor(threads);
 
   std::vector<std::map<std::string, int64_t>> sizes;
   for (int64_t tokens : options.tokens) sizes.push_back(dims_of(subject.program, {{"T", tokens}}));
   if (sizes.empty()) sizes.push_back(dims_of(subject.program, {}));
 
-  nlohmann::json out = {
-      {"kernel", subject.name}, {"variant", subject.variant}, {"preset", subject.preset},    {"threads", threads},
-      {"isa", target.name},     {"rounds", options.rounds},   {"proven", !options.unproven}, {"machine", machine_description()}};
+  nlohmann::json out = {{"kernel", subject.name},   {"variant", subject.variant},  {"preset", subject.preset},
+                        {"threads", threads},       {"isa", machine.target->name}, {"class", machine.rates.name},
+                        {"rounds", options.rounds}, {"proven", !options.unproven}, {"machine", machine_description()}};
   if (options.peers) out["machine"]["peer"] = peer_version();
   if (!options.json)
-    fmt::print("{}  {}  {}  {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset, subject.variant,
-               target.description, threads, options.rounds);
+    fmt::print("{}  {}  {}  {} on {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset,
+               subject.variant, machine.target->description, machine.rates.name, threads, options.rounds);
   if (!options.json && options.unproven) fmt::print("proof: NONE, --unproven skipped it\n");
   for (const auto& dims : sizes) {
     Bench one(options, subject, kernels, executor, dims);
@@ -201,7 +204,7 @@ void add_bench(CLI::App& app, int& status) {
   auto o = std::make_shared<BenchOptions>();
   o->subject.add_to(*command);
   command->add_option("--tokens", o->tokens, "Tokens T, one or several (default for the front: 1,8,64,128)")->delimiter(',');
-  add_isa(*command, o->isa);
+  o->machine.add_to(*command);
   command->add_option("--threads", o->threads, "Threads (default: one for each processor)");
   command->add_option("--rounds", o->rounds, "Interleaved rounds (default 15)")->check(CLI::Range(1, 100000));
   command->add_option("--seed", o->seed, "Seed of the inputs (default 1)");

@@ -46,13 +46,15 @@ class Calibration {
     target::Rates rates;
     rates.name = "this machine";
     rates.cores = threads_;
-    constexpr double kProducts = 2e9;
-    rates.int8 = kProducts / least_seconds([&] { return time_peak(executor_, 1, kProducts, 0); });
-    rates.bf16 = kProducts / least_seconds([&] { return time_peak(executor_, 1, 0, kProducts); });
-    constexpr double kOperations = 1e9;
+    constexpr double kProducts = 2e9, kOperations = 1e9;
+    const double int8 = kProducts / least_seconds([&] { return time_peak(executor_, 1, kProducts, 0); });
+    const double bf16 = kProducts / least_seconds([&] { return time_peak(executor_, 1, 0, kProducts); });
     rates.vector = kOperations / least_seconds([&] { return time_vector_operations(executor_, 1, kOperations); });
-    // A product of f32 takes a multiplication and an addition of its own.
-    rates.f32 = rates.vector / 2;
+    for (const target::ProductKernel& kernel : target::best_target().products) {
+      const bool is_f32 = kernel.product == target::Product::f32, is_bf16 = kernel.product == target::Product::bf16;
+      // A product of f32 takes a multiplication and an addition of its own.
+      rates.products[kernel.rate] = is_f32 ? rates.vector / 2 : is_bf16 ? bf16 : int8;
+    }
     rates.second_cache_bytes = cache_bytes(2, 1 << 20);
     rates.third_cache_bytes = cache_bytes(3, 8 << 20);
     rates.second_cache = bytes_per_second(1, rates.second_cache_bytes / 2, 64 << 20);
@@ -70,7 +72,7 @@ class Calibration {
                     }) /
                     kBarriers;
     // Handing out a task is an exchange on a queue and two divisions; nothing here can time it apart.
-    rates.task = target::default_rates().task;
+    rates.task = target::machine_classes().front().rates.task;
     return rates;
   }
 

@@ -19,14 +19,15 @@
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
+#include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/subject.h"
-#include "imbrex/tools/target_option.h"
 
 namespace imbrex::tools {
 namespace {
 
 struct ExplainOptions {
   SubjectOptions subject;
+  MachineOptions machine;
   std::optional<int64_t> tokens;
   int64_t threads = 0;
   bool measure = false, unproven = false;
@@ -171,8 +172,9 @@ std::string count_text(double count) {
 void print_estimates(const ir::Program& program, const std::map<std::string, int64_t>& dims, const optimize::Machine& machine,
                      const std::map<std::string, double>* measured) {
   const std::vector<optimize::ScopeCost> scopes = optimize::estimate_scopes(program, dims, machine);
-  const std::string hash = ir::sha256_hex(target::text_of(machine)).substr(0, 12);
-  fmt::print("\nEstimated for {} ({}), {}\n", machine.name, hash, counted(machine.cores, "core"));
+  const std::string hash = ir::sha256_hex(target::text_of(machine.rates)).substr(0, 12);
+  fmt::print("\nEstimated for {} on {} ({}), {}\n", machine.target->name, machine.rates.name, hash,
+             counted(machine.rates.cores, "core"));
   fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9}{}  {}\n", "scope", "tasks", "operations", "from memory", "ms",
              measured ? fmt::format(" {:>9}", "measured") : "", "limit");
   const double total = optimize::total_seconds(scopes, machine);
@@ -195,10 +197,12 @@ void print_estimates(const ir::Program& program, const std::map<std::string, int
 }
 
 // By scope, the time of the worker that it kept busy longest; the least of several runs.
-std::map<std::string, double> measured_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims, int threads) {
+std::map<std::string, double> measured_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims, int threads,
+                                              const target::Machine& machine) {
   constexpr int kRuns = 7;
-  const runtime::CompiledKernel kernel =
-      runtime::compile(subject.program, {.target = &host_target(""), .optimize = true, .prove = false, .cache = {}, .flags = {}});
+  const runtime::CompiledKernel kernel = runtime::compile(
+      subject.program,
+      {.target = machine.target, .rates = machine.rates, .optimize = true, .prove = false, .cache = {}, .flags = {}});
   for (const Diagnostic& warning : kernel.module().warnings) fmt::print(stderr, "{}\n", render(warning));
   const std::vector<TensorShape> wanted = shapes_of(subject.program, dims, {ir::Role::input, ir::Role::inout});
   const Tensors inputs = subject.is_front() ? synthetic_layer(wanted, 1) : synthetic_inputs(wanted, 1);
@@ -242,7 +246,7 @@ int explain(const ExplainOptions& options) {
   std::map<std::string, int64_t> given;
   if (options.tokens) given["T"] = *options.tokens;
   const auto dims = dims_of(subject.program, given);
-  const optimize::Machine machine = optimize::host_machine();
+  const optimize::Machine machine = options.measure ? options.machine.to_run() : options.machine.to_read();
   const optimize::Optimized result = optimize::optimize(subject.program, machine);
   if (!result.is_scheduled) {
     fmt::print("{} keeps its author's loops: {}{}\n", subject.program.name, result.reason, in_parentheses(result.where));
@@ -259,7 +263,7 @@ int explain(const ExplainOptions& options) {
     print_dropped(result.dropped, dims);
   }
   std::map<std::string, double> measured;
-  if (options.measure) measured = measured_scopes(subject, dims, threads_of(options.threads));
+  if (options.measure) measured = measured_scopes(subject, dims, threads_of(options.threads), machine);
   print_estimates(result.program, dims, machine, options.measure ? &measured : nullptr);
   return 0;
 }
@@ -270,6 +274,7 @@ void add_explain(CLI::App& app, int& status) {
   auto* command = app.add_subcommand("explain", "Says what the optimizer made of a kernel, and why");
   auto o = std::make_shared<ExplainOptions>();
   o->subject.add_to(*command);
+  o->machine.add_to(*command);
   command->add_option("--tokens", o->tokens, "Tokens T, for bytes and estimates; choices are for the typical size");
   command->add_flag("--measure", o->measure, "Also compiles and runs it, and prints each scope's time beside its estimate");
   command->add_flag("--unproven", o->unproven, "Without the proof");

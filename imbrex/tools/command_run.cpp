@@ -18,11 +18,11 @@
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/expose.h"
 #include "imbrex/tools/front_check.h"
+#include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/numbers.h"
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/report.h"
 #include "imbrex/tools/subject.h"
-#include "imbrex/tools/target_option.h"
 #include "imbrex/tools/timeline.h"
 
 namespace imbrex::tools {
@@ -32,7 +32,8 @@ struct RunOptions {
   SubjectOptions subject;
   std::optional<int64_t> batch, sequence, tokens;
   std::vector<std::string> dims;
-  std::string backend = "host", isa, save, replay, trace;
+  std::string backend = "host", save, replay, trace;
+  MachineOptions machine;
   int64_t threads = 0, repeat = 20;
   uint64_t seed = 1;
   bool json = false, verbose = false, unproven = false, as_written = false, checked = false;
@@ -52,8 +53,9 @@ class Run {
   explicit Run(const RunOptions& options) : options_(options) {}
 
   int operator()() {
-    if (options_.interprets() && !options_.isa.empty())
-      throw UserError("unknown-isa", fmt::format("--isa {} with the interpreter, which has no instruction sets", options_.isa),
+    if (options_.interprets() && !options_.machine.isa.empty())
+      throw UserError("unknown-isa",
+                      fmt::format("--isa {} with the interpreter, which has no instruction sets", options_.machine.isa),
                       options_.checked ? "--checked alone, or --isa alone" : "--backend interpreter alone, or --isa alone");
     choose_subject();
     prove();
@@ -154,27 +156,28 @@ class Run {
     return with_temporaries_as_outputs(subject_.program, {"token_x_bf16", "qr_bf16"}, exposed);
   }
 
-  runtime::CompiledKernel compiled(const ir::Program& program, const target::Target& target, bool optimize) {
+  runtime::CompiledKernel compiled(const ir::Program& program, const target::Machine& machine, bool optimize) {
     progress_.say("compiling");
-    return runtime::compile(program, {.target = &target, .optimize = optimize, .prove = false, .cache = {}, .flags = {}});
+    return runtime::compile(
+        program,
+        {.target = machine.target, .rates = machine.rates, .optimize = optimize, .prove = false, .cache = {}, .flags = {}});
   }
 
   void run_on_this_machine() {
-    HostOptions host{.target = &host_target(options_.isa),
-                     .threads = threads_of(options_.threads),
-                     .warm_up = 0,
-                     .repeat = runs_that_must_agree};
-    report_.isa = host.target->name;
-    report_.isa_description = host.target->description;
+    const target::Machine machine = options_.machine.to_run();
+    HostOptions host{.threads = threads_of(options_.threads), .warm_up = 0, .repeat = runs_that_must_agree};
+    report_.isa = machine.target->name;
+    report_.isa_description = machine.target->description;
+    report_.machine = machine.rates.name;
     report_.threads = host.threads;
 
     const bool optimize = !options_.as_written;
-    const runtime::CompiledKernel kernel = compiled(subject_.program, *host.target, optimize);
+    const runtime::CompiledKernel kernel = compiled(subject_.program, machine, optimize);
     const bool was_cached = kernel.module().from_cache;
     (was_cached ? report_.compile_cached_seconds : report_.compile_cold_seconds) = kernel.module().seconds;
     for (const Diagnostic& warning : kernel.module().warnings) fmt::print(stderr, "{}\n", render(warning));
     if (!was_cached) {
-      const runtime::CompiledKernel again = compiled(subject_.program, *host.target, optimize);
+      const runtime::CompiledKernel again = compiled(subject_.program, machine, optimize);
       if (again.module().from_cache) report_.compile_cached_seconds = again.module().seconds;
     }
 
@@ -188,26 +191,27 @@ class Run {
     if (exposed.tensors.size() != subject_.program.tensors.size()) {
       host.warm_up = host.repeat = 0;
       const auto shapes = shapes_of(exposed, dims_, {ir::Role::output, ir::Role::inout});
-      HostRun inside = run_on_host(compiled(exposed, *host.target, optimize), dims_, inputs_, shapes, host, executor);
+      HostRun inside = run_on_host(compiled(exposed, machine, optimize), dims_, inputs_, shapes, host, executor);
       bool same = true;
       for (const auto& [name, array] : actual_) same = same && inside.outputs.at(name).bytes == array.bytes;
       note_bits(same, "with its intermediate tensors visible");
       observed_ = std::move(inside.outputs);
     }
-    time(kernel, host, executor);
+    time(kernel, machine, host, executor);
     if (!options_.trace.empty()) trace(kernel, host, executor);
     if (elements() <= most_elements_to_interpret || (!subject_.is_front() && !subject_.reference)) compare_with_interpreter();
   }
 
   // Beside what the machine can do at best, and the loops as they are written.
-  void time(const runtime::CompiledKernel& kernel, const HostOptions& host, runtime::Executor& executor) {
+  void time(const runtime::CompiledKernel& kernel, const target::Machine& machine, const HostOptions& host,
+            runtime::Executor& executor) {
     const bool is_optimized = kernel.lowered().is_optimized;
     if (is_optimized) describe_fusion(kernel.lowered());
     if (!is_optimized && !options_.as_written) report_.unfused_because = kernel.lowered().reason;
     report_.defects = kernel.lowered().defects;
     std::optional<KernelRunner> as_written;
     if (is_optimized)
-      as_written.emplace(compiled(subject_.program, *host.target, false), dims_, inputs_, outputs_, executor, host.threads);
+      as_written.emplace(compiled(subject_.program, machine, false), dims_, inputs_, outputs_, executor, host.threads);
     KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads);
     std::optional<FrontProbes> probes;
 
@@ -380,7 +384,7 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--backend", o->backend, "host or interpreter")->check(CLI::IsMember({"host", "interpreter"}));
   command->add_flag("--checked", o->checked,
                     "In the interpreter, which watches every access: the first wrong one is an error at its line");
-  add_isa(*command, o->isa);
+  o->machine.add_to(*command);
   command->add_option("--threads", o->threads, "Threads (default: one for each processor)");
   command->add_option("--seed", o->seed, "Seed of the inputs (default 1)");
   command->add_option("--repeat", o->repeat, "Timed rounds (default 20)")->check(CLI::Range(1, 1000000));

@@ -5,6 +5,7 @@
 #include "imbrex/optimize/optimize.h"
 #include "imbrex/optimize/pipeline.h"
 #include "imbrex/tools/commands.h"
+#include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {
@@ -12,6 +13,7 @@ namespace {
 
 struct ShowOptions {
   SubjectOptions subject;
+  MachineOptions machine;
   bool lowered = false, passes = false, dissolved = false, optimized = false;
 };
 
@@ -29,7 +31,7 @@ int show(const ShowOptions& options) {
   const Subject subject = subject_of(options.subject);
   if (options.dissolved) return show_dissolved(subject.program);
   if (options.optimized) {
-    fmt::print("{}", ir::print(optimize::optimize(subject.program).program));
+    fmt::print("{}", ir::print(optimize::optimize(subject.program, options.machine.to_read()).program));
     return 0;
   }
   if (!options.lowered && !options.passes) {
@@ -51,6 +53,7 @@ void add_show(CLI::App& app, int& status) {
   auto* command = app.add_subcommand("show", "Prints a kernel as a tile program, which parses back");
   auto o = std::make_shared<ShowOptions>();
   o->subject.add_to(*command);
+  o->machine.add_to(*command);
   command->add_flag("--lowered", o->lowered, "As its author wrote it, after the passes of optimize/pipeline.h");
   command->add_flag("--passes", o->passes, "After each of these passes");
   command->add_flag("--dissolved", o->dissolved,

@@ -9,13 +9,11 @@
 
 #include "imbrex/ir/program.h"
 #include "imbrex/runtime/kernel.h"
-#include "imbrex/target/target.h"
 #include "imbrex/tools/layer_folder.h"
 
 namespace imbrex::tools {
 
 struct HostOptions {
-  const target::Target* target = nullptr;
   int threads = 1;
   int warm_up = 1, repeat = 1;  // runs before those that are timed, and those
 };

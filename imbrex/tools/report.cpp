@@ -138,9 +138,9 @@ void print_screen(const RunReport& report, bool verbose) {
   if (!report.variant.empty()) title.push_back(report.variant);
   const std::string sizes = sizes_text(report);
   if (!sizes.empty()) title.push_back(sizes);
-  title.push_back(report.backend == "interpreter"
-                      ? "interpreter"
-                      : fmt::format("{}, {} thread{}", report.isa_description, report.threads, report.threads == 1 ? "" : "s"));
+  title.push_back(report.backend == "interpreter" ? "interpreter"
+                                                  : fmt::format("{} on {}, {} thread{}", report.isa_description, report.machine,
+                                                                report.threads, report.threads == 1 ? "" : "s"));
   fmt::print("{}\n", fmt::join(title, "  "));
   for (const OutputResult& output : report.outputs) print_output(report, output, verbose);
   if (verbose && report.front) print_stages(*report.front);
@@ -165,7 +165,7 @@ std::string json_of(const RunReport& report) {
               {"seed", report.seed},
               {"compared_with", report.compared_with},
               {"pass", report.pass()}};
-  if (report.backend == "host") out["isa"] = report.isa, out["threads"] = report.threads;
+  if (report.backend == "host") out["isa"] = report.isa, out["machine"] = report.machine, out["threads"] = report.threads;
   out["outputs"] = json::array();
   for (const OutputResult& output : report.outputs) {
     json entry = json_of(output.tally, output.shape);

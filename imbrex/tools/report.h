@@ -25,7 +25,7 @@ struct Fusion {
 };
 
 struct RunReport {
-  std::string kernel, variant, preset, backend, isa, isa_description;
+  std::string kernel, variant, preset, backend, isa, isa_description, machine;
   std::map<std::string, int64_t> dims;
   int64_t batch = 0, sequence = 0;  // 0: given as tokens, or the kernel has none
   int threads = 1;

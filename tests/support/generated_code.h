@@ -36,9 +36,9 @@ namespace imbrex::test {
 class GeneratedCode {
  public:
   // Under the sanitizers of this build; IMBREX_GENERATED_FLAGS adds more flags.
-  GeneratedCode(std::span<const ir::Program> programs, const target::Target* target, const char* optimization = "-O1",
+  GeneratedCode(std::span<const ir::Program> programs, const target::Machine& machine, const char* optimization = "-O1",
                 bool taps = false) {
-    const codegen::Generated generated = codegen::generate_many(programs, {target, taps});
+    const codegen::Generated generated = codegen::generate_many(programs, {machine, taps});
     const std::string source = folder_.file("kernels.cpp"), library = folder_.file("kernels.so"), log = folder_.file("log");
     std::ofstream(source) << generated.source;
     const char* compiler = std::getenv("CXX");
@@ -46,8 +46,8 @@ class GeneratedCode {
     std::string command =
         fmt::format("{} -std=c++20 -Wall -Wextra -Werror {} -shared -fPIC -I{} {} -o {} {}", compiler ? compiler : "c++",
                     optimization, IMBREX_SOURCE_DIR, source, library, more_flags ? more_flags : "");
-    for (const std::string& flag : target::compiler_flags(*target)) command += " " + flag;
-    if (takes_tiles_in_software(*target)) command += " -DIMBREX_TILES_IN_SOFTWARE";
+    for (const std::string& flag : target::compiler_flags(*machine.target)) command += " " + flag;
+    if (takes_tiles_in_software(*machine.target)) command += " -DIMBREX_TILES_IN_SOFTWARE";
     if (*IMBREX_SANITIZE != 0) command += " -fsanitize=" IMBREX_SANITIZE " -fno-sanitize-recover=all -fno-omit-frame-pointer -g1";
     if (std::system((command + " > " + log + " 2>&1").c_str()) != 0) {
       std::ifstream in(log);

@@ -8,7 +8,10 @@
 
 namespace imbrex::test {
 
-inline optimize::Optimized optimized(const ir::Program& program, const optimize::Machine& machine = optimize::host_machine()) {
+// What tests make programs for, so that these are the same everywhere.
+inline target::Machine one_machine() { return *target::target_named("avx512"); }
+
+inline optimize::Optimized optimized(const ir::Program& program, const optimize::Machine& machine = one_machine()) {
   optimize::Optimized result = optimize::optimize(program, machine);
   for (const optimize::Defect& defect : result.defects)
     ADD_FAILURE() << optimize::text_of(defect) << "\n"

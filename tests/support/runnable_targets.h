@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "imbrex/target/target.h"
+#include "imbrex/target/rates.h"
 
 namespace imbrex::test {
 
@@ -31,6 +31,12 @@ inline std::vector<const target::Target*> runnable_targets() {
     if (lacks_tiles_alone || std::find(supported.begin(), supported.end(), target) != supported.end()) result.push_back(target);
   }
   return result;
+}
+
+// On one of the classes of machines, which differ in the product kernels that they choose.
+inline target::Machine machine_by(uint64_t seed, const target::Target& target) {
+  const auto& classes = target::machine_classes();
+  return {target, classes[seed % classes.size()].rates};
 }
 
 }  // namespace imbrex::test

@@ -151,11 +151,14 @@ void run_lowered(Judged& judged, const ir::Program& program, const char* how) {
 std::string first_id(const UserError& error) { return error.diagnostics().empty() ? "" : error.diagnostics()[0].id; }
 
 void lower(Judged& judged, const ir::Program& program, uint64_t seed, const std::function<void(Phase)>& enter) {
+  const std::vector<const target::Target*> targets = target::targets_with_code();
+  const target::Machine machine = *targets[seed % targets.size()];
   for (const bool optimized : {true, false}) {
     const char* how = optimized ? "optimized" : "as written";
     try {
       enter(Phase::lower);
-      runtime::Lowered result = runtime::lower(program, {.optimize = optimized, .taps = false, .prove = false, .cache = {}});
+      runtime::Lowered result =
+          runtime::lower(program, {.machine = machine, .optimize = optimized, .taps = false, .prove = false, .cache = {}});
       if (!result.defects.empty() || result.reason.starts_with("optimized, it takes")) {
         judged.failure = {"optimizer failed", result.defects.empty() ? result.reason : optimize::text_of(result.defects[0])};
         return;
@@ -167,7 +170,7 @@ void lower(Judged& judged, const ir::Program& program, uint64_t seed, const std:
       run_lowered(judged, lowered, how);
       if (judged.failure) return;
       enter(Phase::generate);
-      codegen::generate(lowered, {&target::targets().front(), false});
+      codegen::generate(lowered, {machine, false});
       judged.kernels.push_back(std::move(lowered));
     } catch (const UserError& error) {
       judged.failure = {fmt::format("{}: {}", how, first_id(error)), error.what()};

@@ -48,14 +48,14 @@ void say(Said& said, size_t at, const Failure& failure) {
 
 // Code for all programs in one file; where that does not compile, in two halves, and so on down to those that do not.
 using Compiled = std::map<std::string, std::shared_ptr<test::GeneratedCode>>;
-void compile(std::span<const ir::Program> programs, const target::Target* target, const char* level, Compiled& compiled) {
-  const auto code = std::make_shared<test::GeneratedCode>(programs, target, level);
+void compile(std::span<const ir::Program> programs, const target::Machine& machine, const char* level, Compiled& compiled) {
+  const auto code = std::make_shared<test::GeneratedCode>(programs, machine, level);
   if (code->error().empty() || programs.size() == 1) {
     for (const ir::Program& program : programs) compiled[program.name] = code;
     return;
   }
-  compile(programs.first(programs.size() / 2), target, level, compiled);
-  compile(programs.subspan(programs.size() / 2), target, level, compiled);
+  compile(programs.first(programs.size() / 2), machine, level, compiled);
+  compile(programs.subspan(programs.size() / 2), machine, level, compiled);
 }
 
 void compile_and_run(const std::vector<Judged>& judged, const std::function<void(size_t, Phase)>& enter, Said& said,
@@ -65,9 +65,9 @@ void compile_and_run(const std::vector<Judged>& judged, const std::function<void
   if (programs.empty()) return;
   enter(kBatch, Phase::compile);
   const auto& targets = target::supported_targets();
-  const target::Target* target = targets[seed % targets.size()];
+  const target::Machine machine = test::machine_by(seed, *targets[seed / 2 % targets.size()]);
   Compiled compiled;
-  compile(programs, target, seed % 4 == 3 ? "-O1" : "-O0", compiled);
+  compile(programs, machine, seed % 4 == 3 ? "-O1" : "-O0", compiled);
   for (size_t k = 0; k < judged.size(); ++k)
     for (const ir::Program& program : judged[k].kernels) {
       const test::GeneratedCode& code = *compiled.at(program.name);
@@ -78,7 +78,7 @@ void compile_and_run(const std::vector<Judged>& judged, const std::function<void
       enter(k, Phase::run);
       ++said.of[k].counts.kernels;
       if (const auto failure = judge_kernel(program, code.kernel(program), judged[k])) {
-        say(said, k, {failure->kind, fmt::format("{}\n{}", target->name, failure->text)});
+        say(said, k, {failure->kind, fmt::format("{} on {}\n{}", machine.target->name, machine.rates.name, failure->text)});
         break;
       }
     }

@@ -16,8 +16,23 @@ TEST(Calibrate, writes_a_file_that_explain_uses) {
   const std::string hash = written.out.substr(written.out.find(", ") + 2, 12);
   const CommandResult explained = imbrex_command("explain nn/matmul", "IMBREX_MACHINE='" + file + "'");
   ASSERT_EQ(explained.status, 0) << explained.err;
-  EXPECT_NE(explained.out.find("Estimated for " + file + " (" + hash + "), 1 core"), std::string::npos) << explained.out;
-  EXPECT_NE(imbrex_command("explain nn/matmul").out.find("Estimated for zen4 ("), std::string::npos);
+  EXPECT_NE(explained.out.find(" on " + file + " (" + hash + "), 1 core"), std::string::npos) << explained.out;
+  const CommandResult named = imbrex_command("explain nn/matmul --isa avx512 --machine zen4");
+  EXPECT_NE(named.out.find("Estimated for avx512 on zen4 ("), std::string::npos) << named.out;
+}
+
+TEST(Machines, choose_the_code_that_is_emitted) {
+  const std::string emit = "emit deepseek_v4/qkv_proj_rope --preset demo --isa avx512 --machine ";
+  const std::string zen4 = imbrex_command(emit + "zen4").out, intel = imbrex_command(emit + "sapphire_rapids").out;
+  EXPECT_EQ(zen4.find("// For avx512 on zen4.\n"), 0u) << zen4.substr(0, 100);
+  EXPECT_NE(zen4.find("matmul_bf16("), std::string::npos);
+  EXPECT_EQ(zen4.find("matmul_bf16_fma("), std::string::npos);
+  EXPECT_NE(intel.find("matmul_bf16_fma("), std::string::npos);
+  EXPECT_EQ(imbrex_command(emit + "sapphire_rapids", "IMBREX_MACHINE=zen4").out, intel);
+  const CommandResult none = imbrex_command(emit + "zen40");
+  EXPECT_EQ(none.status, 1);
+  EXPECT_NE(none.err.find("error [machine-file]"), std::string::npos) << none.err;
+  EXPECT_NE(none.err.find("zen4, "), std::string::npos) << none.err;
 }
 
 TEST(Explain, measures_each_scope_beside_its_estimate) {

@@ -97,7 +97,7 @@ TEST(BrokenAssumption, touches_nothing) {
   std::vector<ir::Program> programs;
   for (const Case& each : kCases) programs.push_back(program_of(each.name, each.text));
   for (const target::Target* target : test::runnable_targets()) {
-    const GeneratedCode code(programs, target);
+    const GeneratedCode code(programs, *target);
     ASSERT_EQ(code.error(), "");
     for (size_t i = 0; i < programs.size(); ++i) {
       const Case& each = kCases[i];
@@ -126,7 +126,7 @@ TEST(BrokenAssumption, gathers_inside_of_the_tile) {
   Tensors inputs{{"x", rows(1, true)}, {"index", numbers({-1, 20, 2147483647, -2147483647}, {1, 20})}};
   for (int32_t i = 0; i < 20; ++i) inputs["x"].as<float>()[i] = static_cast<float>(i);
   for (const target::Target* target : test::runnable_targets()) {
-    const GeneratedCode code(std::span(&program, 1), target);
+    const GeneratedCode code(std::span(&program, 1), *target);
     ASSERT_EQ(code.error(), "");
     const RunResult result = run_generated(program, code.kernel(program), {}, inputs, 1, 0);
     EXPECT_EQ(result.failed_assumption, 1);
@@ -143,7 +143,7 @@ TEST(Distinct, is_decided_by_value_alone) {
   let i = index[:, :]
   assume_distinct i
   y[:, :] = i)");
-  const GeneratedCode code(std::span(&program, 1), &target::targets().front());
+  const GeneratedCode code(std::span(&program, 1), target::targets().front());
   ASSERT_EQ(code.error(), "");
   for (const int32_t n : {1, 2, 3, 64, 1000}) {
     std::vector<int32_t> values;

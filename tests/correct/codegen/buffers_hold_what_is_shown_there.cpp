@@ -84,7 +84,7 @@ std::vector<ir::Program> programs_of(const std::vector<Case>& all) {
 TEST(Buffers, hold_what_is_written) {
   const std::vector<Case> all = cases();
   const std::vector<ir::Program> programs = programs_of(all);
-  const GeneratedCode code(programs, &target::targets().front());
+  const GeneratedCode code(programs, target::targets().front());
   ASSERT_EQ(code.error(), "");
   for (size_t i = 0; i < all.size(); ++i)
     for (const int64_t T : {4, 5, 9})
@@ -111,7 +111,7 @@ TEST(Buffers, are_not_overrun_where_an_assumption_breaks) {
        {100000, 0}},
   };
   const std::vector<ir::Program> programs = programs_of(broken);
-  const GeneratedCode code(programs, &target::targets().front());
+  const GeneratedCode code(programs, target::targets().front());
   ASSERT_EQ(code.error(), "");
   for (size_t i = 0; i < broken.size(); ++i)
     for (const int threads : {1, 3}) {

@@ -297,9 +297,12 @@ TEST(GeneratedCode, equals_the_interpreter) {
       if (!programs.empty() && programs.back().name == each.name) programs.pop_back();
     }
   }
+  uint64_t number = 0;
   for (const target::Target* target : test::runnable_targets()) {
-    const GeneratedCode code(programs, target);
-    ASSERT_EQ(code.error(), "") << target->name;
+    const target::Machine machine = test::machine_by(number++, *target);
+    const GeneratedCode code(programs, machine);
+    const std::string name = machine.target->name + " on " + machine.rates.name;
+    ASSERT_EQ(code.error(), "") << name;
     for (const ir::Program& program : programs) {
       const imbrex_kernel* kernel = code.kernel(program);
       ASSERT_NE(kernel, nullptr) << program.name;
@@ -317,7 +320,7 @@ TEST(GeneratedCode, equals_the_interpreter) {
         }
         for (int threads = 1; threads <= 3; ++threads) {
           const auto difference = difference_from_interpreter(program, kernel, dims, inputs, threads, threads == 2 ? 3 : 0);
-          EXPECT_FALSE(difference) << target->name << ", " << *difference;
+          EXPECT_FALSE(difference) << name << ", " << *difference;
           if (difference) break;
         }
       }
@@ -340,7 +343,7 @@ kernel "flat" {
 }
 )",
                                         "flat.tile");
-  const GeneratedCode code(std::span(&program, 1), &target::targets().front());
+  const GeneratedCode code(std::span(&program, 1), target::targets().front());
   ASSERT_EQ(code.error(), "");
   const Tensors inputs{{"x", random_array(DType::f32, {5, 24})}, {"z", random_array(DType::f32, {5, 24})}};
   EXPECT_EQ(difference_from_interpreter(program, code.kernel(program), {{"N", 5}}, inputs, 2, 0), std::nullopt);

@@ -133,7 +133,7 @@ TEST(Names, of_any_kind_compile_and_compute_the_same) {
     programs.back().name = fmt::format("words {}", i);
   }
   for (const std::string& text : kTexts) programs.push_back(with_text(text));
-  const GeneratedCode code(programs, &target::targets().front(), "-O0", true);
+  const GeneratedCode code(programs, target::targets().front(), "-O0", true);
   ASSERT_EQ(code.error(), "");
   for (const ir::Program& program : programs) {
     const imbrex_kernel* kernel = code.kernel(program);

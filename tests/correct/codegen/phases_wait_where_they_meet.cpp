@@ -28,7 +28,7 @@ kernel "phases" {
   }
   const ir::Program program = ir::parse(text + "}\n", "phases.tile");
   ir::verify_or_throw(program);
-  const std::string source = generate(program, {&target::targets().front(), false}).source, wait = "wait_for_all(call);";
+  const std::string source = generate(program, {target::targets().front(), false}).source, wait = "wait_for_all(call);";
   int waits = 0;
   for (size_t at = source.find(wait); at != std::string::npos; at = source.find(wait, at + 1)) ++waits;
   return waits;

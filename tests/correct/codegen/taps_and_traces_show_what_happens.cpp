@@ -82,7 +82,7 @@ TEST(Watching, shows_what_happens) {
 
   for (const target::Target* target : test::runnable_targets()) {
     for (const bool with_taps : {true, false}) {
-      const GeneratedCode code(std::span(&program, 1), target, "-O1", with_taps);
+      const GeneratedCode code(std::span(&program, 1), *target, "-O1", with_taps);
       ASSERT_EQ(code.error(), "");
       for (int threads = 1; threads <= 3; ++threads) {
         Watched watched;

@@ -250,7 +250,7 @@ TEST(TheLanguage, IsWholeInCppTextInterpreterAndGeneratedCode) {
     EXPECT_TRUE(ir::equal(parsed, program)) << ir::print(program);
   }
   for (const target::Target* target : test::runnable_targets()) {
-    const GeneratedCode code(programs, target, "-Og");
+    const GeneratedCode code(programs, *target, "-Og");
     ASSERT_EQ(code.error(), "") << target->name;
     for (const ir::Program& program : programs)
       for (const int64_t T : {1, 7}) {

@@ -8,7 +8,9 @@
 namespace imbrex::optimize {
 namespace {
 
-const target::Rates& zen4() { return target::default_rates(); }
+using target::Product;
+
+target::Machine zen4() { return {*target::target_named("avx512"), target::rates_named("zen4")}; }
 
 std::map<std::string, ScopeCost> costs(const ir::Program& program, int64_t T) {
   std::map<std::string, ScopeCost> by_name;
@@ -20,9 +22,9 @@ TEST(Estimates, CountWhatTheFrontDoes) {
   const ir::Program front = test::optimized(kernels::build("deepseek_v4/qkv_proj_rope", "plain", "flash", {}).program).program;
   const auto at_128 = costs(front, 128);
   // Multiply-adds of the contract, exactly: T * D * Q, T * D * 512, T * Q * H * 512.
-  EXPECT_EQ(at_128.at("qr_proj").work.bf16, 128.0 * 4096 * 1024);
-  EXPECT_EQ(at_128.at("kv_proj").work.bf16, 128.0 * 4096 * 512);
-  EXPECT_EQ(at_128.at("q").work.int8, 128.0 * 1024 * 64 * 512);
+  EXPECT_EQ(at_128.at("qr_proj").work.of(Product::bf16), 128.0 * 4096 * 1024);
+  EXPECT_EQ(at_128.at("kv_proj").work.of(Product::bf16), 128.0 * 4096 * 512);
+  EXPECT_EQ(at_128.at("q").work.of(Product::i8), 128.0 * 1024 * 64 * 512);
   EXPECT_EQ(at_128.at("q").work.tasks, 64 * 2);  // heads, tiles of 72 rows
   EXPECT_EQ(at_128.at("qr_proj").estimate.limit, "products");
   // Barriers stand only where one scope reads what another stored: before the projections, the norms, and q.
@@ -42,7 +44,7 @@ TEST(Estimates, CountWhatTheFrontDoes) {
 
 TEST(Estimates, FewTasksLeaveCoresIdle) {
   Work work;
-  work.bf16 = 1e9;
+  work.of(Product::bf16) = 1e9;
   work.tasks = 1;
   const double one = estimate(work, zen4()).seconds;
   work.tasks = 2;
@@ -62,8 +64,8 @@ TEST(Estimates, AnotherMachineMayChooseAnotherOrderOfTasks) {
     y[:, n] = matmul(x[:, :], w[:, n])
   }
 )");
-  target::Rates slow = zen4();
-  slow.third_cache = slow.memory = slow.memory_of_all = 2e8;
+  target::Machine slow = zen4();
+  slow.rates.third_cache = slow.rates.memory = slow.rates.memory_of_all = 2e8;
   const auto outermost = [&](const Optimized& after) {
     for (const ir::Statement& statement : after.program.body)
       if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) return loop->variable.substr(0, 1);
@@ -77,8 +79,8 @@ TEST(Estimates, AnotherMachineMayChooseAnotherOrderOfTasks) {
 
 TEST(Estimates, AnotherMachineMayChooseOtherTiles) {
   const ir::Program program = kernels::build("nn/matmul", "tiled", "demo", {{"columns", 1024}}).program;
-  target::Rates many = zen4();
-  many.cores = 8;
+  target::Machine many = zen4();
+  many.rates.cores = 8;
   const Optimized two = test::optimized(program), eight = test::optimized(program, many);
   EXPECT_NE(ir::print(two.program), ir::print(eight.program));
   expect_same_bits(program, eight.program);
@@ -86,8 +88,8 @@ TEST(Estimates, AnotherMachineMayChooseOtherTiles) {
 
 TEST(Estimates, RatesAreReadAsTheyAreWritten) {
   const std::string path = testing::TempDir() + "/imbrex_rates";
-  std::ofstream(path) << target::text_of(zen4());
-  EXPECT_EQ(target::text_of(target::read_rates(path)), target::text_of(zen4()));
+  std::ofstream(path) << target::text_of(zen4().rates);
+  EXPECT_EQ(target::text_of(target::read_rates(path)), target::text_of(zen4().rates));
   const auto refused = [&](const std::string& text) {
     std::ofstream(path) << text;
     try {
@@ -97,7 +99,7 @@ TEST(Estimates, RatesAreReadAsTheyAreWritten) {
     }
     return std::string("read");
   };
-  const std::string whole = target::text_of(zen4());
+  const std::string whole = target::text_of(zen4().rates);
   EXPECT_EQ(refused(whole), "read");
   EXPECT_EQ(refused(whole + "cores 2\n"), "machine-file");
   EXPECT_EQ(refused(whole + "speed 2\n"), "machine-file");

@@ -119,7 +119,7 @@ bool mentions(const ir::Program& program, const std::string& text) { return ir::
 TEST(Proof, OfEverythingIsAskedForBeforeItIsUsed) {
   const ir::Program program = checked(kTwoParts);
   std::vector<std::string> asked;
-  const Optimized after = optimize(program, host_machine(), [&](const ir::Program& made) {
+  const Optimized after = optimize(program, test::one_machine(), [&](const ir::Program& made) {
     asked.push_back(ir::print(made));
     return proven_now(made);
   });
@@ -131,7 +131,7 @@ TEST(Proof, OfEverythingIsAskedForBeforeItIsUsed) {
 TEST(Proof, ThatFailsCostsTheSegmentAtFaultItsSchedule) {
   const ir::Program program = checked(kTwoParts);
   // As if what the optimizer makes of the last part were wrong: there the scope is called y.
-  const Optimized after = optimize(program, host_machine(), [](const ir::Program& made) -> std::optional<std::string> {
+  const Optimized after = optimize(program, test::one_machine(), [](const ir::Program& made) -> std::optional<std::string> {
     return mentions(made, "at \"y\"") ? std::optional<std::string>("y[t, :] is outside of y") : std::nullopt;
   });
   expect_same_bits(program, after.program);
@@ -147,7 +147,7 @@ TEST(Proof, ThatFailsCostsTheSegmentAtFaultItsSchedule) {
 TEST(Proof, ThatFailsForNoSegmentInParticularCostsTheWhole) {
   const ir::Program program = checked(kTwoParts);
   const std::string own = ir::print(program);
-  const Optimized after = optimize(program, host_machine(), [&](const ir::Program& made) -> std::optional<std::string> {
+  const Optimized after = optimize(program, test::one_machine(), [&](const ir::Program& made) -> std::optional<std::string> {
     return mentions(made, "at \"kept\"") && !mentions(made, "at \"first\"") ? std::optional<std::string>("no") : std::nullopt;
   });
   EXPECT_FALSE(after.is_scheduled);
@@ -160,7 +160,7 @@ TEST(Proof, ThatFailsForNoSegmentInParticularCostsTheWhole) {
 TEST(Proof, ThatThrowsCostsTheWhole) {
   const ir::Program program = checked(kTwoParts);
   const Optimized after =
-      optimize(program, host_machine(), [](const ir::Program&) -> std::optional<std::string> { throw std::bad_alloc(); });
+      optimize(program, test::one_machine(), [](const ir::Program&) -> std::optional<std::string> { throw std::bad_alloc(); });
   EXPECT_FALSE(after.is_scheduled);
   ASSERT_EQ(after.defects.size(), 1u);
   expect_same_bits(program, after.program);

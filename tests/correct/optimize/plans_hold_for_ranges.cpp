@@ -70,8 +70,8 @@ TEST(Plans, AreOneWhereOneIsEnough) {
 
 TEST(Plans, FollowFromTheMachineAlone) {
   // One core is never idle: its program needs no second plan.
-  Machine one = target::default_rates();
-  one.cores = 1;
+  Machine one = test::one_machine();
+  one.rates.cores = 1;
   const Optimized after = test::optimized(three_heads(), one);
   EXPECT_EQ(plans_of(after.program), nullptr) << ir::print(after.program);
   expect_same_bits(three_heads(), after.program);

@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "imbrex/runtime/jit.h"
-#include "imbrex/target/rates.h"
 #include "tests/support/temporary_folder.h"
 
 namespace imbrex::runtime {
@@ -76,21 +75,6 @@ TEST(Cache, SecondTimeIsAHitAndTheSourceIsKept) {
   EXPECT_EQ(read_text(cold.source.string()), answer_source(42));
   EXPECT_TRUE(hit.warnings.empty());
   EXPECT_EQ(private_directories(options), 0u);
-}
-
-TEST(Cache, AMachinesRatesMakeAnotherKey) {
-  const TemporaryFolder folder;
-  const JitOptions options = options_in(folder);
-  target::Rates faster = target::default_rates();
-  faster.memory *= 2;
-  const std::string file = folder.file("faster.machine");
-  write_text(file, target::text_of(faster));
-  load_or_compile(answer_source(1), options);
-  setenv("IMBREX_MACHINE", file.c_str(), 1);
-  EXPECT_FALSE(load_or_compile(answer_source(1), options).from_cache);
-  EXPECT_TRUE(load_or_compile(answer_source(1), options).from_cache);
-  unsetenv("IMBREX_MACHINE");
-  EXPECT_TRUE(load_or_compile(answer_source(1), options).from_cache);
 }
 
 TEST(Cache, SourceFlagsAndCompilerEachMakeAnotherKey) {

@@ -73,9 +73,10 @@ TEST(Targets, HaveAKernelForEachProductWhoseTileFitsTheirRegisters) {
 TEST(Targets, HaveTheTilesOfTheirHeaders) {
   for (const Table* table : all_tables()) {
     for (const target::ProductKernel& kernel : target::target_named(table->isa)->products)
-      if (!kernel.takes_tiles)
+      if (!kernel.takes_tiles) {
         EXPECT_EQ(kernel.rows, kernel.columns == 16 ? table->rows_of_one : table->rows_of_two)
             << table->isa << " " << kernel.name;
+      }
   }
 }
 

@@ -58,7 +58,7 @@ std::vector<std::string> failures_of(const std::vector<uint64_t>& seeds) {
   for (const uint64_t seed : seeds) {
     try {
       Lowered each = lowered(seed);
-      codegen::generate(each.program, {&target::targets().front(), false});
+      codegen::generate(each.program, {target::targets().front(), false});
       Tensors tensors = each.original.inputs;
       interpret::run(each.original.program, each.original.dims, tensors);
       programs.push_back(each.program);
@@ -70,8 +70,8 @@ std::vector<std::string> failures_of(const std::vector<uint64_t>& seeds) {
   }
   std::map<const target::Target*, std::future<std::unique_ptr<GeneratedCode>>> compiled;
   for (const target::Target* target : test::runnable_targets())
-    compiled[target] = std::async(std::launch::async, [&programs, target] {
-      return std::make_unique<GeneratedCode>(programs, target, optimization(target));
+    compiled[target] = std::async(std::launch::async, [&programs, &seeds, target] {
+      return std::make_unique<GeneratedCode>(programs, machine_by(seeds.at(0), *target), optimization(target));
     });
   for (auto& [target, future] : compiled) {
     const std::unique_ptr<GeneratedCode> code = future.get();

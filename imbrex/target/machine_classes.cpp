@@ -1,0 +1,92 @@
+// The table of machine classes, and which of them this machine is one of.
+#include <algorithm>
+#include <cstring>
+
+#include "imbrex/target/rates.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace imbrex::target {
+namespace {
+
+constexpr int64_t kKiB = 1024, kMiB = 1024 * kKiB;
+
+// A 2-core virtual machine, measured with all its threads: products by hand-written loops, from registers.
+MachineClass zen4() {
+  MachineClass c{"AMD Zen 4", "AuthenticAMD", {{7, 1, 'a', 5}}, "avx512", {}};
+  Rates& r = c.rates;
+  r.name = "zen4";
+  r.cores = 2;
+  r.products = {{"avx512.i8", 230e9},   {"avx512.i8_flipped", 225e9}, {"avx512.u8i8", 230e9},
+                {"avx512.bf16", 117e9}, {"avx512.bf16_fma", 55e9},    {"avx512.f32", 58e9}};
+  r.vector = 58e9;
+  r.second_cache = 115e9;
+  r.third_cache = 97e9;
+  r.memory = 30e9;
+  r.memory_of_all = 45e9;
+  r.second_cache_bytes = 1 * kMiB;
+  r.third_cache_bytes = 32 * kMiB;
+  r.barrier = 2e-6;
+  r.task = 3e-8;
+  return c;
+}
+
+// A 2-core virtual machine, its processor's name masked, measured the same way. AMX_TILE, AMX_INT8 and AMX_BF16 are its marks.
+MachineClass sapphire_rapids() {
+  MachineClass c{"Intel server cores with AMX", "GenuineIntel", {{7, 0, 'd', 24}, {7, 0, 'd', 25}, {7, 0, 'd', 22}}, "amx", {}};
+  Rates& r = c.rates;
+  r.name = "sapphire_rapids";
+  r.cores = 2;
+  r.products = {{"avx512.i8", 265e9},      {"avx512.i8_flipped", 362e9}, {"avx512.u8i8", 362e9}, {"avx512.bf16", 49e9},
+                {"avx512.bf16_fma", 91e9}, {"avx512.f32", 55e9},         {"amx.i8_amx", 2.6e12}, {"amx.u8i8_amx", 2.6e12}};
+  r.vector = 110e9;
+  r.second_cache = 115e9;
+  r.third_cache = 40e9;
+  r.memory = 20e9;
+  r.memory_of_all = 40e9;
+  r.second_cache_bytes = 2 * kMiB;
+  r.third_cache_bytes = 32 * kMiB;
+  r.barrier = 2e-6;
+  r.task = 3e-8;
+  return c;
+}
+
+std::string vendor_of_this_machine() {
+#if defined(__x86_64__)
+  unsigned most = 0, words[3] = {};
+  if (__get_cpuid(0, &most, &words[0], &words[2], &words[1])) {
+    char text[13] = {};
+    std::memcpy(text, words, 12);
+    return text;
+  }
+#endif
+  return "";
+}
+
+}  // namespace
+
+const std::vector<MachineClass>& machine_classes() {
+  static const std::vector<MachineClass> table = {zen4(), sapphire_rapids()};
+  return table;
+}
+
+const MachineClass& class_of(const Target& target) {
+  const std::vector<MachineClass>& all = machine_classes();
+  for (const Target* better = &target; better <= &targets().back(); ++better)
+    for (const MachineClass& each : all)
+      if (better->name == each.target) return each;
+  return all.front();
+}
+
+const MachineClass& class_of_this_machine() {
+  const std::string vendor = vendor_of_this_machine();
+  for (const MachineClass& each : machine_classes()) {
+    const auto has = [](const imbrex_cpu_feature& feature) { return imbrex_has_feature(&feature) != 0; };
+    if (vendor == each.vendor && std::all_of(each.features.begin(), each.features.end(), has)) return each;
+  }
+  return class_of(best_target());
+}
+
+}  // namespace imbrex::target

@@ -1,0 +1,57 @@
+#include "imbrex/tools/machine_options.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "imbrex/base/error.h"
+#include "imbrex/base/nearest.h"
+#include "imbrex/runtime/kernel.h"
+
+namespace imbrex::tools {
+namespace {
+
+std::vector<std::string> target_names() {
+  std::vector<std::string> names;
+  for (const target::Target* target : target::targets_with_code()) names.push_back(target->name);
+  return names;
+}
+
+}  // namespace
+
+std::string names_of_targets() { return fmt::format("{}", fmt::join(target_names(), ", ")); }
+
+std::string names_of_machines() {
+  std::vector<std::string> names;
+  for (const target::MachineClass& each : target::machine_classes()) names.push_back(each.rates.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+const target::Target& known_target(const std::string& name) {
+  const target::Target* target = target::target_named(name);
+  if (target != nullptr && target->has_code()) return *target;
+  throw UserError("unknown-isa", fmt::format("there is no instruction set '{}'; expected one of {}", name, names_of_targets()),
+                  fmt::format("--isa {}, or no --isa at all", nearest(name, target_names())));
+}
+
+void MachineOptions::add_to(CLI::App& command) {
+  command.add_option("--isa", isa,
+                     fmt::format("Instruction set, one of {} (default: the best of this machine)", names_of_targets()));
+  command.add_option("--machine", machine,
+                     fmt::format("Whose speed programs are made for: {}, or a file of `imbrex calibrate` (default: this one's)",
+                                 names_of_machines()));
+}
+
+target::Machine MachineOptions::to_run() const {
+  const target::Target& target = isa.empty() ? runtime::choose_target() : runtime::choose_target(&known_target(isa));
+  return {target, machine.empty() ? target::rates_of_this_machine() : target::rates_named(machine)};
+}
+
+target::Machine MachineOptions::to_read() const {
+  const char* given = std::getenv("IMBREX_ISA");
+  const std::string name = isa.empty() && given != nullptr ? given : isa;
+  const target::Target& target = name.empty() ? target::best_target() : known_target(name);
+  return {target, machine.empty() ? target::rates_of_this_machine() : target::rates_named(machine)};
+}
+
+}  // namespace imbrex::tools

@@ -1,0 +1,83 @@
+// Which product kernel generated code calls follows from a machine's figures, and which figures those are from the machine.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "imbrex/base/error.h"
+#include "imbrex/codegen/generate.h"
+#include "imbrex/ir/parse.h"
+#include "imbrex/target/rates.h"
+
+namespace imbrex::target {
+namespace {
+
+Machine avx512_of(const char* name) { return {*target_named("avx512"), rates_named(name)}; }
+
+TEST(Machines, ChooseTheFastestKernel) {
+  const Machine zen4 = avx512_of("zen4"), intel = avx512_of("sapphire_rapids");
+  EXPECT_EQ(fastest_kernel(zen4, Product::i8).name, "i8");
+  EXPECT_EQ(fastest_kernel(zen4, Product::bf16).name, "bf16");
+  EXPECT_EQ(fastest_kernel(intel, Product::i8).name, "i8_flipped");
+  EXPECT_EQ(fastest_kernel(intel, Product::bf16).name, "bf16_fma");
+  EXPECT_EQ(product_rate(intel, Product::bf16), intel.rates.products.at("avx512.bf16_fma"));
+}
+
+TEST(Machines, AreEstimatedByWhatTheyHaveWhereAFigureIsMissing) {
+  Rates rates = rates_named("zen4");
+  rates.products = {{"scalar.bf16", 1e9}, {"avx2.bf16", 2e9}, {"avx2.i8", 3e9}};
+  const Machine machine(*target_named("avx512"), rates);
+  EXPECT_EQ(fastest_kernel(machine, Product::bf16).name, "bf16");  // the table's first
+  EXPECT_EQ(product_rate(machine, Product::bf16), 2e9);
+  EXPECT_EQ(product_rate(Machine(*target_named("scalar"), rates), Product::bf16), 1e9);
+}
+
+TEST(Machines, AreClassesWithFiguresForAllThatTheirTargetHas) {
+  std::set<std::string> names;
+  for (const MachineClass& each : machine_classes()) {
+    EXPECT_TRUE(names.insert(each.rates.name).second) << each.rates.name;
+    const Target* target = target_named(each.target);
+    ASSERT_NE(target, nullptr) << each.target;
+    for (const ProductKernel& kernel : target->products)
+      EXPECT_TRUE(each.rates.products.contains(kernel.rate)) << each.rates.name << " " << kernel.rate;
+    std::set<std::string> known;
+    for (const Target* any : targets_with_code())
+      for (const ProductKernel& kernel : any->products) known.insert(kernel.rate);
+    for (const auto& [name, rate] : each.rates.products) EXPECT_TRUE(known.contains(name)) << each.rates.name << " " << name;
+  }
+  for (const Target* target : targets_with_code()) EXPECT_NO_THROW(product_rate(Machine(*target), Product::f32)) << target->name;
+  EXPECT_EQ(class_of(*target_named("avx512")).rates.name, "zen4");
+  EXPECT_EQ(class_of(*target_named("scalar")).rates.name, class_of(targets().front()).rates.name);
+}
+
+TEST(Machines, OfNoClassOrFileAreAnErrorThatNamesTheClasses) {
+  try {
+    rates_named("no_such_machine");
+    ADD_FAILURE() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.diagnostics().at(0).id, "machine-file");
+    for (const MachineClass& each : machine_classes())
+      EXPECT_NE(error.diagnostics().at(0).hint.find(each.rates.name), std::string::npos) << error.diagnostics().at(0).hint;
+  }
+}
+
+TEST(Machines, DecideWhichKernelIsCalled) {
+  const ir::Program program = ir::parse(R"(imbrex 1
+kernel "product" {
+  input x: bf16[64, 128]
+  input w: bf16[128, 64]
+  output y: f32[64, 64]
+  y[:, :] = matmul(x[:, :], w[:, :])
+}
+)",
+                                        "product.tile");
+  const auto calls = [&](const Machine& machine, const std::string& function) {
+    return codegen::generate(program, {machine, false}).source.find(function + "(") != std::string::npos;
+  };
+  EXPECT_TRUE(calls(avx512_of("zen4"), "matmul_bf16"));
+  EXPECT_FALSE(calls(avx512_of("zen4"), "matmul_bf16_fma"));
+  EXPECT_TRUE(calls(avx512_of("sapphire_rapids"), "matmul_bf16_fma"));
+  EXPECT_TRUE(calls(*target_named("avx2"), "matmul_bf16"));
+}
+
+}  // namespace
+}  // namespace imbrex::target
