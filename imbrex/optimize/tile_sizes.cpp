@@ -8,7 +8,7 @@ namespace imbrex::optimize {
 namespace {
 
 // Of more rows, the products would be far when what follows takes them up.
-constexpr int64_t kMostRows = 72;
+constexpr int64_t kMostRows = 72, kMostRowsInTiles = 128;
 constexpr int64_t kMostColumns = 256, kLeastColumns = 32;
 
 int64_t kibibytes(int64_t bytes) { return (bytes + 1023) / 1024; }
@@ -68,7 +68,9 @@ int64_t ruled_row_tile(const Contraction& c, const Machine& machine) {
   const int64_t row_bytes = c.sizes.inner * bytes_of(c.operand_dtype);
   const int64_t unit = row_unit(c, machine);
   const int64_t fitting = machine.rates.second_cache_bytes / 4 / row_bytes / unit * unit;
-  return std::clamp(fitting, unit, std::max(unit, kMostRows / unit * unit));
+  const int64_t most =
+      target::fastest_kernel(machine, target::product_of(c.operand_dtype)).takes_tiles ? kMostRowsInTiles : kMostRows;
+  return std::clamp(fitting, unit, std::max(unit, most / unit * unit));
 }
 
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices) {

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "correct/target/isa/table.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::isa_test {
 namespace {
@@ -53,61 +55,88 @@ uint32_t identity(T x) {
 
 // ---- all shapes ---------------------------------------------------------------------------------------------------------------
 
-// `values` makes an element; `starts` an element of C to accumulate to.
-template <class A, class B, class C, class MakeA, class MakeB, class MakeC>
-void check_shape(const Table& table, const char* name, Matmul<A, C> matmul, Pack<B> pack, int64_t rows, int64_t columns,
-                 int64_t k, MakeA make_a, MakeB make_b, MakeC make_c) {
-  const int64_t first_block = 1, n = columns + 16;  // the product begins at the second column block
-  const int64_t a_stride = k + 3, c_stride = columns + 5;
-  std::vector<A> a(static_cast<size_t>(rows * a_stride + 1));
-  std::vector<B> b(static_cast<size_t>(k * n + 1));
-  for (A& x : a) x = make_a();
-  for (B& x : b) x = make_b();
-  const int64_t bytes = table.packed_bytes(k, n, sizeof(B));
-  std::vector<char> space(static_cast<size_t>(bytes) + 128, char{77});
-  char* const packed = space.data() + (64 - reinterpret_cast<uintptr_t>(space.data()) % 64);
-  pack(b.data(), n, 1, k, n, packed, 0, 1);
-  pack(b.data(), n, 1, k, n, packed, 1, (n + 31) / 32);
-  ASSERT_EQ(packed[bytes], 77) << "packing wrote past its end";
-  for (const bool accumulated : {false, true}) {
-    std::vector<C> before(static_cast<size_t>((rows + 1) * c_stride));
+// One product: operands, what C held before, and what it holds afterwards.
+template <class A, class B, class C>
+struct Case {
+  static constexpr int64_t first_block = 1;  // the product begins at the second column block
+  int64_t rows, columns, k, n, a_stride, c_stride;
+  std::vector<A> a;
+  std::vector<B> b;
+  std::vector<C> before, expected, expected_sum;
+
+  template <class MakeA, class MakeB, class MakeC>
+  Case(int64_t row_count, int64_t column_count, int64_t inner, MakeA make_a, MakeB make_b, MakeC make_c)
+      : rows(row_count), columns(column_count), k(inner), n(columns + 16), a_stride(k + 3), c_stride(columns + 5) {
+    a.resize(static_cast<size_t>(rows * a_stride + 1));
+    b.resize(static_cast<size_t>(k * n + 1));
+    before.resize(static_cast<size_t>((rows + 1) * c_stride));
+    for (A& x : a) x = make_a();
+    for (B& x : b) x = make_b();
     for (C& x : before) x = make_c();
-    std::vector<C> c = before;
-    matmul(a.data(), a_stride, packed, first_block, c.data(), c_stride, rows, columns, k, accumulated);
-    for (int64_t r = 0; r <= rows; ++r) {
-      for (int64_t j = 0; j < c_stride; ++j) {
+    expected = expected_sum = before;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t j = 0; j < columns; ++j) {
         const size_t at = static_cast<size_t>(r * c_stride + j);
-        const bool inside = r < rows && j < columns;
-        const C expected = inside ? element(&a[static_cast<size_t>(r * a_stride)], b.data() + 16 * first_block + j, n, k,
-                                            accumulated ? before[at] : C{0})
-                                  : before[at];
-        ASSERT_EQ(identity(c[at]), identity(expected))
-            << table.isa << (table.tiles_in_software ? " in software " : " ") << name << " rows " << rows << " columns "
-            << columns << " k " << k << " accumulate " << accumulated << " at [" << r << ", " << j << "]: " << c[at] << ", not "
-            << expected;
+        const A* const row = &a[static_cast<size_t>(r * a_stride)];
+        const B* const column = b.data() + 16 * first_block + j;
+        expected[at] = element(row, column, n, k, C{0});
+        expected_sum[at] = element(row, column, n, k, before[at]);
       }
     }
   }
-}
-template <class A, class B, class C, class MakeA, class MakeB, class MakeC>
-void check_all(Matmul<A, C> ProductKernel::*product, Pack<B> Table::*pack, MakeA make_a, MakeB make_b, MakeC make_c) {
-  for (const Table* table : tables_of_products()) {
-    for (const ProductKernel* kernel = table->products; kernel->name; ++kernel) {
-      const Matmul<A, C> matmul = kernel->*product;
-      if (matmul == nullptr) continue;
-      const auto check = [&](int64_t rows, int64_t columns, int64_t k) {
-        check_shape(*table, kernel->name, matmul, table->*pack, rows, columns, k, make_a, make_b, make_c);
-        return !testing::Test::HasFatalFailure();
-      };
-      for (const int64_t columns : {1, 15, 16, 17, 31, 33, 64, 65, 83})
-        for (const int64_t k : {0, 1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 129})
-          for (int64_t rows = 0; rows <= 17; rows += table->tiles_in_software && rows > 0 ? 8 : 1)
-            if (!check(rows, columns, k)) return;
-      if (!check(205, 35, 66) || !check(15, 49, 2 * 2053)) return;  // k in several parts
-      if (!check(48, 64, 600) || !check(133, 48, 512 + 1))
-        return;  // three tiles of rows, panels and parts of k that are not full
+
+  void check(const Table& table, const char* name, Matmul<A, C> matmul, Pack<B> pack) const {
+    const int64_t bytes = table.packed_bytes(k, n, sizeof(B));
+    std::vector<char> space(static_cast<size_t>(bytes) + 128, char{77});
+    char* const packed = space.data() + (64 - reinterpret_cast<uintptr_t>(space.data()) % 64);
+    pack(b.data(), n, 1, k, n, packed, 0, 1);
+    pack(b.data(), n, 1, k, n, packed, 1, (n + 31) / 32);
+    ASSERT_EQ(packed[bytes], 77) << "packing wrote past its end";
+    for (const bool accumulated : {false, true}) {
+      std::vector<C> c = before;
+      matmul(a.data(), a_stride, packed, first_block, c.data(), c_stride, rows, columns, k, accumulated);
+      const std::vector<C>& right = accumulated ? expected_sum : expected;
+      for (size_t at = 0; at < c.size(); ++at)
+        ASSERT_EQ(identity(c[at]), identity(right[at]))
+            << table.isa << (table.tiles_in_software ? " in software " : " ") << name << " rows " << rows << " columns "
+            << columns << " k " << k << " accumulate " << accumulated << " at [" << static_cast<int64_t>(at) / c_stride << ", "
+            << static_cast<int64_t>(at) % c_stride << "]: " << c[at] << ", not " << right[at];
     }
   }
+};
+
+// All kernels for a kind of product, those that targets share once.
+template <class A, class B, class C, class MakeA, class MakeB, class MakeC>
+void check_all(Matmul<A, C> ProductKernel::*product, Pack<B> Table::*pack, MakeA make_a, MakeB make_b, MakeC make_c) {
+  struct Subject {
+    const Table* table;
+    const ProductKernel* kernel;
+  };
+  std::vector<Subject> subjects;
+  std::set<std::string> seen;
+  for (const Table* table : tables_of_products()) {
+    for (const ProductKernel* kernel = table->products; kernel->name; ++kernel) {
+      if (kernel->*product == nullptr) continue;
+      std::string code = table->isa + std::string(".") + kernel->name + (table->tiles_in_software ? " in software" : "");
+      for (const target::ProductKernel& entry : target::target_named(table->isa)->products)
+        if (entry.name == kernel->name && !entry.takes_tiles) code = entry.rate;
+      if (seen.insert(code).second) subjects.push_back({table, kernel});
+    }
+  }
+  const auto check = [&](int64_t rows, int64_t columns, int64_t k) {
+    const Case<A, B, C> one(rows, columns, k, make_a, make_b, make_c);
+    for (const auto& [table, kernel] : subjects) {
+      one.check(*table, kernel->name, kernel->*product, table->*pack);
+      if (testing::Test::HasFatalFailure()) return false;
+    }
+    return true;
+  };
+  for (const int64_t columns : {1, 15, 16, 17, 31, 33, 64, 65, 83})
+    for (const int64_t k : {0, 1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 129})
+      for (int64_t rows = 0; rows <= 17; ++rows)
+        if (!check(rows, columns, k)) return;
+  if (!check(205, 35, 66) || !check(15, 49, 2 * 2053)) return;  // k in several parts
+  if (!check(48, 64, 600) || !check(133, 48, 512 + 1)) return;  // three tiles of rows, panels and parts of k that are not full
 }
 
 std::mt19937 random_bits(7);
