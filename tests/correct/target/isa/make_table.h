@@ -203,7 +203,7 @@ const Table IMBREX_TABLE = {
     .halves = halves,
     .select = [](const uint8_t* condition, const float* a, const float* b,
                  float* result) { store_f32(result, select(load_mask(condition), load_f32(a), load_f32(b))); },
-    .divide = [](const float* a, float b, float* result) { store_f32(result, div(load_f32(a), Divisor(b))); },
+    .divide = [](const float* a, const float* b, float* result) { store_f32(result, div(load_f32(a), Divisor(*b))); },
     .row_sum = row_sum,
     .row_sum_any = row_sum_any,
     .row_max = row_max,

@@ -63,10 +63,10 @@ struct Table {
   // Of 32 columns: even, odd, then both interleaved again.
   void (*halves)(const float* columns, float* even, float* odd, float* both);
   void (*select)(const uint8_t* condition, const float* a, const float* b, float* result);
-  void (*divide)(const float* a, float b, float* result);  // by a Divisor
-  float (*row_sum)(const float* x, int64_t n);             // by add4 and add_at
-  float (*row_sum_any)(const float* x, int64_t n);         // by sum64_any, in chunks of 7
-  float (*row_max)(const float* x, int64_t n);             // by max64
+  void (*divide)(const float* a, const float* b, float* result);  // all by the Divisor b[0]
+  float (*row_sum)(const float* x, int64_t n);                    // by add4 and add_at
+  float (*row_sum_any)(const float* x, int64_t n);                // by sum64_any, in chunks of 7
+  float (*row_max)(const float* x, int64_t n);                    // by max64
   float (*row_min)(const float* x, int64_t n);
   float (*reduce_max)(const float* x, int n);
   float (*reduce_min)(const float* x, int n);
