@@ -21,3 +21,11 @@ if(imbrex_target_list_is_old)
   file(WRITE ${imbrex_target_list} "${text}")
 endif()
 include(${imbrex_target_list})
+
+# What the table lists of a target (PRODUCTS, UNITS, ...) as macros for its sources: `MACRO(<kind of product>, <name>) ...`.
+function(imbrex_target_entries list name macro result)
+  get_property(entries GLOBAL PROPERTY IMBREX_TARGET_${list}_${name})
+  list(TRANSFORM entries REPLACE "(.*):(.*)" "${macro}(\\1, \\2)")
+  list(JOIN entries " " text)
+  set(${result} "${text}" PARENT_SCOPE)
+endfunction()

@@ -157,9 +157,8 @@ inline void wait_for_all(const imbrex_call* call) {
 
 // Whether stores to a tensor of so many bytes go past the caches: it is more than a worker's second would keep for whoever reads
 // it next, and its rows (`strides`: all of them in bytes, or-ed) allow it.
-inline bool streams_to(const void* data, int64_t bytes, int64_t strides) {
-  constexpr int64_t kKeptBytes = int64_t{1} << 20;
-  return bytes >= kKeptBytes && (reinterpret_cast<intptr_t>(data) | strides) % 64 == 0;
+inline bool streams_to(const void* data, int64_t bytes, int64_t strides, int64_t second_cache) {
+  return bytes >= second_cache && (reinterpret_cast<intptr_t>(data) | strides) % 64 == 0;
 }
 
 // One line comes nearer, to be read, or to be overwritten.

@@ -84,8 +84,8 @@ std::string Lowering::streams_of(const ir::Statement& statement) {
       strides += fmt::format("{}{} * {}", strides.empty() ? "" : " | ", tensor.strides[axis], bytes_of_element);
   }
   const std::string name = symbols.names.fresh(store->tensor + "_streams");
-  beginning.push_back(fmt::format("const bool {} = streams_to({}, {}, {});", name, tensor.data, symbols.text(bytes),
-                                  strides.empty() ? "0" : strides));
+  beginning.push_back(fmt::format("const bool {} = streams_to({}, {}, {}, {});", name, tensor.data, symbols.text(bytes),
+                                  strides.empty() ? "0" : strides, options.machine.rates.second_cache_bytes));
   return streams_of_[store->tensor] = name;
 }
 

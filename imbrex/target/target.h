@@ -21,12 +21,18 @@ const char* name_of(Product product);  // "i8", "u8i8", "bf16", "f32"
 // One way to compute a kind of product. Those of one product differ in speed, never in bits.
 struct ProductKernel {
   Product product;
-  std::string name;          // its functions in the target's header: matmul_<name>, peak_<name>
+  std::string name;          // its function in the target's header: matmul_<name>
   int rows, columns;         // of C, in registers at a time
   int granule;               // elements along k that one step takes of a row
   std::string rate = "";     // the figure of a machine's Rates that tells its speed: "<target that has it first>.<name>"
   bool takes_tiles = false;  // matmul_<name>_tiled takes A as tile registers load it (isa/matmul_tiles.h)
   std::string function() const { return "matmul_" + name; }
+};
+
+// An instruction that multiplies and adds, for what a machine can do at most: whether or not a product kernel uses it.
+struct Unit {
+  Product product;
+  std::string name;  // its function in the target's header: peak_<name> (isa/peak.h)
 };
 
 // Where tiles live. Vector operands and results in `vec`; matrix operands in `mat`, from where pieces stream through `left` and
@@ -50,6 +56,7 @@ struct Target {
   imbrex_needs needs = {};
   int vector_bits = 0, vector_registers = 0;
   std::vector<ProductKernel> products;  // of each product at least one; the first where speeds do not decide
+  std::vector<Unit> units;              // likewise, those that are the fastest somewhere
 
   // Memories that the tiles of a kernel must fit into; none for processors whose caches are advice alone (rates.h).
   std::vector<OnChipMemory> memories;

@@ -37,6 +37,7 @@ Target scalar() {
                 {Product::u8i8, "u8i8", 1, 16, 4},
                 {Product::bf16, "bf16", 1, 16, 2},
                 {Product::f32, "f32", 1, 16, 1}};
+  for (const Product product : kProducts) t.units.push_back({product, "mulss"});
   return t;
 }
 
@@ -54,6 +55,8 @@ Target avx2() {
                 {Product::u8i8, "u8i8", 3, 16, 4},
                 {Product::bf16, "bf16", 3, 16, 2},
                 {Product::f32, "f32", 3, 16, 1}};
+  t.units = {
+      {Product::i8, "vpmaddwd"}, {Product::u8i8, "vpmaddwd"}, {Product::bf16, "vfmadd231ps"}, {Product::f32, "vfmadd231ps"}};
   return t;
 }
 
@@ -71,6 +74,11 @@ Target avx512(const Target& avx2) {
   t.vector_registers = 32;
   t.products = {{Product::i8, "i8", 12, 32, 4},     {Product::i8, "i8_flipped", 12, 32, 4}, {Product::u8i8, "u8i8", 12, 32, 4},
                 {Product::bf16, "bf16", 12, 32, 2}, {Product::bf16, "bf16_fma", 12, 32, 2}, {Product::f32, "f32", 12, 32, 1}};
+  t.units = {{Product::i8, "vpdpbusd"},
+             {Product::u8i8, "vpdpbusd"},
+             {Product::bf16, "vdpbf16ps"},
+             {Product::bf16, "vfmadd231ps"},
+             {Product::f32, "vfmadd231ps"}};
   return t;
 }
 
@@ -78,14 +86,15 @@ Target avx512(const Target& avx2) {
 Target amx(const Target& avx512) {
   Target t = avx512;
   t.name = "amx";
-  t.description = "amx-int8, avx512-vnni-bf16";
+  t.description = "amx-int8-bf16, avx512-vnni-bf16";
   t.header = "imbrex/target/isa/amx.h";
-  const imbrex_cpu_feature tile = {7, 0, 'd', 24}, int8 = {7, 0, 'd', 25};
+  const imbrex_cpu_feature tile = {7, 0, 'd', 24}, int8 = {7, 0, 'd', 25}, bf16 = {7, 0, 'd', 22};
   constexpr uint32_t tile_data = 18;  // the state that Linux must be asked for
-  t.needs = and_more(avx512.needs, kTileStates, {tile, int8}, tile_data);
+  t.needs = and_more(avx512.needs, kTileStates, {tile, int8, bf16}, tile_data);
   t.products = {{Product::i8, "i8_amx", 32, 32, 64, "", true}, {Product::u8i8, "u8i8_amx", 32, 32, 64, "", true}};
   for (const ProductKernel& kernel : avx512.products)
     if (kernel.product == Product::bf16 || kernel.product == Product::f32) t.products.push_back(kernel);
+  t.units = {{Product::i8, "tdpbssd"}, {Product::u8i8, "tdpbssd"}, {Product::bf16, "tdpbf16ps"}, {Product::f32, "vfmadd231ps"}};
   return t;
 }
 

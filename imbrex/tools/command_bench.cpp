@@ -65,8 +65,9 @@ class Bench {
                "cold ms", "of limit", "won");
     for (const Contestant& c : contest_.contestants())
       fmt::print("  {:<12}{:>11}{:>16}{:>11}{:>8}{:>11}{:>11}{:>8}\n", c.name, milliseconds(c.hot_seconds), spread(c.hot_seconds),
-                 ratio(c.hot_seconds, limit_seconds(contest_, false)), won(c, false), milliseconds(c.cold_seconds),
-                 ratio(c.cold_seconds, limit_seconds(contest_, true)), won(c, true));
+                 ratio(c.hot_seconds, limit_of(contest_, false)), won(c, false), milliseconds(c.cold_seconds),
+                 ratio(c.cold_seconds, limit_of(contest_, true)), won(c, true));
+    print_limits();
     if (peer_) fmt::print("  {}\n", peer_->accuracy);
   }
 
@@ -77,8 +78,12 @@ class Bench {
       if (!c.hot_seconds.empty()) entry["hot"] = json_of(c, false);
       if (!c.cold_seconds.empty()) entry["cold"] = json_of(c, true);
     }
-    if (limit_seconds(contest_, false) > 0) out["limit_ms"]["hot"] = 1e3 * limit_seconds(contest_, false);
-    if (limit_seconds(contest_, true) > 0) out["limit_ms"]["cold"] = 1e3 * limit_seconds(contest_, true);
+    for (const bool cold : {false, true}) {
+      const Limit limit = limit_of(contest_, cold);
+      if (limit.seconds == 0) continue;
+      out["limit_ms"][cold ? "cold" : "hot"] = 1e3 * limit.seconds;
+      out["limit_by"][cold ? "cold" : "hot"] = limit.what;
+    }
     if (peer_) out["peer_accuracy"] = peer_->accuracy;
     return out;
   }
@@ -91,7 +96,7 @@ class Bench {
   }
 
   void add_rivals_of_the_front() {
-    probes_.emplace(front_work(inputs_), executor_, threads_);
+    probes_.emplace(front_work(inputs_), *options_.machine.to_run().target, executor_, threads_);
     probes_->add_to(contest_);
     if (options_.peers) {
       optimized_->run();
@@ -137,8 +142,18 @@ class Bench {
     const auto [least, most] = std::minmax_element(seconds.begin(), seconds.end());
     return fmt::format("{:.2f}-{:.2f}", 1e3 * *least, 1e3 * *most);
   }
-  static std::string ratio(const std::vector<double>& seconds, double of) {
-    return seconds.empty() || of == 0 ? "-" : fmt::format("{:.3f}", median(seconds) / of);
+  // Below 1 it means nothing but that the work is too small to be limited by what the probes measure.
+  static std::string ratio(const std::vector<double>& seconds, const Limit& limit) {
+    if (seconds.empty() || limit.seconds == 0 || median(seconds) < limit.seconds) return "-";
+    return fmt::format("{:.3f}", median(seconds) / limit.seconds);
+  }
+  void print_limits() const {
+    std::string text;
+    for (const bool cold : {false, true})
+      if (const Limit limit = limit_of(contest_, cold); limit.seconds > 0)
+        text +=
+            fmt::format("{}{:.3f} ms {}, {}", text.empty() ? "" : "; ", 1e3 * limit.seconds, cold ? "cold" : "hot", limit.what);
+    if (!text.empty()) fmt::print("  limit: {}\n", text);
   }
 
   const BenchOptions& options_;

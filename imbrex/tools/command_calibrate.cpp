@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <vector>
 
 #include "imbrex/ir/hash.h"
+#include "imbrex/runtime/buffer.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/target/rates.h"
 #include "imbrex/tools/commands.h"
@@ -40,28 +40,27 @@ int64_t cache_bytes(int level, int64_t otherwise) {
 
 class Calibration {
  public:
-  explicit Calibration(int threads) : executor_(threads), threads_(threads), memory_((int64_t{192} << 20) / 8, 1) {}
+  explicit Calibration(int threads) : executor_(threads), threads_(threads), memory_(kMemory) {
+    std::fill_n(static_cast<char*>(memory_.data()), kMemory, char{1});
+  }
 
   target::Rates run() {
     target::Rates rates;
     rates.name = "this machine";
     rates.cores = threads_;
-    constexpr double kProducts = 2e9, kOperations = 1e9;
-    const double int8 = kProducts / least_seconds([&] { return time_peak(executor_, 1, kProducts, 0); });
-    const double bf16 = kProducts / least_seconds([&] { return time_peak(executor_, 1, 0, kProducts); });
-    rates.vector = kOperations / least_seconds([&] { return time_vector_operations(executor_, 1, kOperations); });
-    for (const target::ProductKernel& kernel : target::best_target().products) {
-      const bool is_f32 = kernel.product == target::Product::f32, is_bf16 = kernel.product == target::Product::bf16;
-      // A product of f32 takes a multiplication and an addition of its own.
-      rates.products[kernel.rate] = is_f32 ? rates.vector / 2 : is_bf16 ? bf16 : int8;
-    }
-    rates.second_cache_bytes = cache_bytes(2, 1 << 20);
-    rates.third_cache_bytes = cache_bytes(3, 8 << 20);
-    rates.second_cache = bytes_per_second(1, rates.second_cache_bytes / 2, 64 << 20);
-    rates.third_cache = bytes_per_second(1, std::max(rates.third_cache_bytes / 4, 2 * rates.second_cache_bytes), 64 << 20);
-    const int64_t all = static_cast<int64_t>(memory_.size()) * 8;
-    rates.memory = bytes_per_second(1, all, all);
-    rates.memory_of_all = bytes_per_second(threads_, all, all);
+    for (const target::Target* target : target::supported_targets())
+      for (const target::ProductKernel& kernel : target->products)
+        if (!rates.products.contains(kernel.rate)) rates.products[kernel.rate] = product_kernel_rate(*target, kernel);
+    rates.vector = vector_rate(target::best_target());
+    rates.second_cache_bytes = cache_bytes(2, target::class_of_this_machine().rates.second_cache_bytes);
+    rates.third_cache_bytes = cache_bytes(3, target::class_of_this_machine().rates.third_cache_bytes);
+    const int64_t half = rates.second_cache_bytes / 2, times = (int64_t{64} << 20) / half;
+    rates.second_cache =
+        static_cast<double>(half * times) / least_seconds([&] { return time_repeated_reading(memory_.data(), half, times); });
+    const int64_t in_third = std::min(std::max(rates.third_cache_bytes / 4, 2 * rates.second_cache_bytes), kMemory / 4);
+    rates.third_cache = bytes_per_second(1, in_third, false);
+    rates.memory = bytes_per_second(1, kMemory, true);
+    rates.memory_of_all = bytes_per_second(threads_, kMemory, true);
     constexpr int kBarriers = 1000;
     rates.barrier = least_seconds([&] {
                       const auto begin = std::chrono::steady_clock::now();
@@ -72,21 +71,22 @@ class Calibration {
                     }) /
                     kBarriers;
     // Handing out a task is an exchange on a queue and two divisions; nothing here can time it apart.
-    rates.task = target::machine_classes().front().rates.task;
+    rates.task = target::class_of_this_machine().rates.task;
     return rates;
   }
 
  private:
-  // `bytes` are read again and again until `total` have been.
-  double bytes_per_second(int threads, int64_t bytes, int64_t total) {
-    const int64_t times = std::max<int64_t>(1, total / bytes);
-    const double seconds = least_seconds([&] { return time_repeated_stream(executor_, threads, memory_.data(), bytes, times); });
-    return static_cast<double>(bytes * times) / seconds;
+  double bytes_per_second(int threads, int64_t bytes, bool cold) {
+    return static_cast<double>(bytes) / least_seconds([&] {
+             if (cold) evict_caches(executor_, threads_);
+             return time_stream(executor_, threads, memory_.data(), bytes);
+           });
   }
 
+  static constexpr int64_t kMemory = int64_t{192} << 20;
   runtime::Executor executor_;
   int threads_;
-  std::vector<uint64_t> memory_;
+  runtime::Buffer memory_;
 };
 
 int calibrate(const CalibrateOptions& options) {

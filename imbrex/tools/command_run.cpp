@@ -146,7 +146,7 @@ class Run {
       report_.bytes += static_cast<double>(Array{spec.dtype, spec.shape, {}}.size() * bytes_of(spec.dtype));
     if (!subject_.is_front()) return;
     const FrontWork work = front_work(inputs_);
-    report_.operations = 2 * (work.int8 + work.bf16);  // two for each multiply-add
+    report_.operations = 2 * work.multiply_adds();  // two for each multiply-add
   }
 
   // What the kernel stores between its stages, so that each can be judged on the inputs it really had.
@@ -218,7 +218,7 @@ class Run {
     Contest contest(executor, host.threads);
     contest.add({.name = "kernel", .run = [&] { return runner.run(); }});
     if (as_written) contest.add({.name = "as written", .run = [&] { return as_written->run(); }, .warms_up = false});
-    if (subject_.is_front()) probes.emplace(front_work(inputs_), executor, host.threads).add_to(contest);
+    if (subject_.is_front()) probes.emplace(front_work(inputs_), *machine.target, executor, host.threads).add_to(contest);
     contest.measure(options_.repeat, false,
                     [&](int64_t round) { progress_.say(fmt::format("timing, round {} of {}", round + 1, options_.repeat)); });
     const auto seconds_of = [&](const char* name) {
@@ -227,8 +227,7 @@ class Run {
     };
     report_.seconds = seconds_of("kernel");
     report_.as_written_seconds = seconds_of("as written");
-    report_.peak_seconds = seconds_of("peak");
-    report_.stream_seconds = seconds_of("stream");
+    report_.limit = limit_of(contest, false);
   }
 
   void describe_fusion(const runtime::Lowered& lowered) {

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <thread>
 
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/numbers.h"
-#include "imbrex/tools/probes.h"
 #include "imbrex/tools/report.h"
 
 namespace imbrex::tools {
@@ -73,32 +73,42 @@ double KernelRunner::run() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+double FrontWork::multiply_adds() const { return std::accumulate(products.begin(), products.end(), 0.0); }
+
 FrontWork front_work(const Tensors& inputs) {
   const auto extent = [&](const char* name, size_t axis) { return static_cast<double>(inputs.at(name).shape[axis]); };
   const double tokens = extent("x", 0);
   FrontWork work;
-  work.int8 = tokens * extent("wq_b", 0) * extent("wq_b", 1);
-  work.bf16 = tokens * extent("x", 1) * (extent("wq_a", 1) + extent("wkv", 1));
+  using target::Product;
+  work.products[static_cast<size_t>(Product::i8)] = tokens * extent("wq_b", 0) * extent("wq_b", 1);
+  work.products[static_cast<size_t>(Product::bf16)] = tokens * extent("x", 1) * (extent("wq_a", 1) + extent("wkv", 1));
   for (const char* name : {"wq_a", "wq_b", "wkv"}) work.weight_bytes += static_cast<int64_t>(inputs.at(name).bytes.size());
   return work;
 }
 
-FrontProbes::FrontProbes(const FrontWork& work, runtime::Executor& executor, int threads)
-    : work_(work), weights_(static_cast<size_t>(work.weight_bytes)), executor_(executor), threads_(threads) {
+FrontProbes::FrontProbes(const FrontWork& work, const target::Target& target, runtime::Executor& executor, int threads)
+    : work_(work), target_(target), weights_(static_cast<size_t>(work.weight_bytes)), executor_(executor), threads_(threads) {
   std::fill_n(static_cast<char*>(weights_.data()), work.weight_bytes, char{1});
 }
 
 void FrontProbes::add_to(Contest& contest) {
-  contest.add({.name = "peak", .run = [this] { return time_peak(executor_, threads_, work_.int8, work_.bf16); }});
-  contest.add(
-      {.name = "stream", .run = [this] { return time_stream(executor_, threads_, weights_.data(), work_.weight_bytes); }});
+  std::string units;
+  for (const target::Product product : target::kProducts)
+    if (work_.products[static_cast<size_t>(product)] > 0)
+      units += (units.empty() ? "" : ", ") + fastest_unit(target_, product).name;
+  contest.add({.name = "peak", .run = [this] { return time_peak(executor_, threads_, target_, work_.products); }, .what = units});
+  contest.add({.name = "stream",
+               .run = [this] { return time_stream(executor_, threads_, weights_.data(), work_.weight_bytes); },
+               .what = "reading the weights"});
 }
 
-double limit_seconds(const Contest& contest, bool cold) {
-  double limit = 0;
-  for (const char* name : {"peak", "stream"})
-    if (const Contestant* probe = contest.find(name))
-      limit = std::max(limit, median(cold ? probe->cold_seconds : probe->hot_seconds));
+Limit limit_of(const Contest& contest, bool cold) {
+  Limit limit;
+  for (const char* name : {"peak", "stream"}) {
+    const Contestant* probe = contest.find(name);
+    const double seconds = probe == nullptr ? 0 : median(cold ? probe->cold_seconds : probe->hot_seconds);
+    if (seconds > limit.seconds) limit = {seconds, probe->what};
+  }
   return limit;
 }
 

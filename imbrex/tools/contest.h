@@ -13,6 +13,7 @@
 #include "imbrex/runtime/executor.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/tools/layer_folder.h"
+#include "imbrex/tools/probes.h"
 #include "imbrex/tools/synthetic.h"
 
 namespace imbrex::tools {
@@ -20,6 +21,7 @@ namespace imbrex::tools {
 struct Contestant {
   std::string name;
   std::function<double()> run;  // seconds
+  std::string what = "";        // of a probe: what it runs
   bool hot = true, cold = true;
   bool warms_up = true;  // it runs for a while before it is timed
   std::vector<double> hot_seconds = {}, cold_seconds = {};
@@ -63,26 +65,33 @@ class KernelRunner {
 
 // What a run of deepseek_v4/qkv_proj_rope must do at least.
 struct FrontWork {
-  double int8 = 0, bf16 = 0;  // multiply-adds
+  ProductWork products{};
   int64_t weight_bytes = 0;
+  double multiply_adds() const;
 };
 FrontWork front_work(const Tensors& inputs);
 
-// The probes of a machine for that work: "peak", its multiply-adds from registers, and "stream", its weights read once.
+// The probes of a machine for that work: "peak", its multiply-adds from registers on the target's fastest units, and "stream",
+// its weights read once.
 class FrontProbes {
  public:
-  FrontProbes(const FrontWork& work, runtime::Executor& executor, int threads);
+  FrontProbes(const FrontWork& work, const target::Target& target, runtime::Executor& executor, int threads);
   void add_to(Contest& contest);
 
  private:
   FrontWork work_;
+  const target::Target& target_;
   runtime::Buffer weights_;
   runtime::Executor& executor_;
   int threads_;
 };
 
-// The larger of both probes: what no kernel can beat but by luck. 0 where they were not measured.
-double limit_seconds(const Contest& contest, bool cold);
+// The larger of both probes: what no kernel can beat but by luck.
+struct Limit {
+  double seconds = 0;  // 0 where they were not measured
+  std::string what;    // that takes so long: "tdpbssd, tdpbf16ps"
+};
+Limit limit_of(const Contest& contest, bool cold);
 
 // Rounds in which `a` took less time than `b`; of as many as both have.
 int64_t rounds_won(const std::vector<double>& a, const std::vector<double>& b);

@@ -2,23 +2,33 @@
 // machine that is shared.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string>
 
 #include "imbrex/runtime/executor.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::tools {
 
-// One run of `int8` and `bf16` multiply-adds from registers on `threads` threads, with the best dot-product instructions that the
-// machine has. Seconds.
-double time_peak(runtime::Executor& executor, int threads, double int8_multiply_adds, double bf16_multiply_adds);
+// Multiply-adds of products, by target::Product.
+using ProductWork = std::array<double, target::kProductCount>;
+
+// The fastest of a target's units for a product: tried once a process. The target is one that this machine runs.
+const target::Unit& fastest_unit(const target::Target& target, target::Product product);
+
+// One run of these multiply-adds from registers on `threads` threads, each product on the target's fastest unit for it. Seconds.
+double time_peak(runtime::Executor& executor, int threads, const target::Target& target, const ProductWork& work);
 
 // One run of reading `bytes` (rounded down to 4 KiB for each thread) from `memory` once. Seconds.
 double time_stream(runtime::Executor& executor, int threads, const void* memory, int64_t bytes);
 
-// What `imbrex calibrate` times besides. Multiplications and additions of f32 in registers, as many in all, with the widest
-// vectors; and each thread reading its part of `bytes`, `times` times over. Seconds.
-double time_vector_operations(runtime::Executor& executor, int threads, double operations);
-double time_repeated_stream(runtime::Executor& executor, int threads, const void* memory, int64_t bytes, int64_t times);
+// What `imbrex calibrate` measures besides, on one thread. Multiply-adds per second of a product kernel of a target, its operands
+// in the second cache; multiplications and additions of f32 in registers per second, as many of each. The best of several runs.
+double product_kernel_rate(const target::Target& target, const target::ProductKernel& kernel);
+double vector_rate(const target::Target& target);
+// One thread reads `bytes`, which stay in a near cache, `times` times over. Seconds.
+double time_repeated_reading(const void* memory, int64_t bytes, int64_t times);
 
 // Streams 192 MiB through the caches, so that the next run finds nothing there.
 void evict_caches(runtime::Executor& executor, int threads);

@@ -87,8 +87,6 @@ std::string fusion_text(const Fusion& fusion) {
                      fusion.scopes_after, text_of(fusion.dropped), text_of(fusion.kept));
 }
 
-double limit_of(const RunReport& report) { return std::max(median(report.peak_seconds), median(report.stream_seconds)); }
-
 void print_times(const RunReport& report) {
   std::vector<std::string> compile;
   if (report.compile_cold_seconds) compile.push_back(fmt::format("{:.1f} s cold", *report.compile_cold_seconds));
@@ -100,8 +98,10 @@ void print_times(const RunReport& report) {
   fmt::print("time      {:.3f} ms median ({:.3f} - {:.3f} of {}), {:.1f} GB/s", 1e3 * time, 1e3 * *least, 1e3 * *most,
              report.seconds.size(), report.bytes / time / 1e9);
   if (report.operations > 0) fmt::print(", {:.0f} GOP/s", report.operations / time / 1e9);
-  const double limit = limit_of(report);
-  if (limit > 0) fmt::print(", {:.0f} % of this machine's limit ({:.3f} ms)", 100 * limit / time, 1e3 * limit);
+  const Limit& limit = report.limit;
+  // A share above 100 % means nothing but that the work is too small to be limited by what the probes measure.
+  if (limit.seconds > 0 && limit.seconds <= time) fmt::print(", {:.0f} % of the limit", 100 * limit.seconds / time);
+  if (limit.seconds > 0) fmt::print("\nlimit     {:.3f} ms: {}", 1e3 * limit.seconds, limit.what);
   fmt::print("\n");
   if (!report.as_written_seconds.empty())
     fmt::print("          {:.3f} ms as written, in the same rounds\n", 1e3 * median(report.as_written_seconds));
@@ -207,7 +207,7 @@ std::string json_of(const RunReport& report) {
   out["optimizer_defects"] = json::array();
   for (const optimize::Defect& defect : report.defects) out["optimizer_defects"].push_back(optimize::text_of(defect));
   if (!report.as_written_seconds.empty()) out["as_written_ms"] = 1e3 * median(report.as_written_seconds);
-  if (limit_of(report) > 0) out["limit_ms"] = 1e3 * limit_of(report);
+  if (report.limit.seconds > 0) out["limit_ms"] = 1e3 * report.limit.seconds, out["limit_by"] = report.limit.what;
   if (report.compile_cold_seconds) out["compile_cold_s"] = *report.compile_cold_seconds;
   if (report.compile_cached_seconds) out["compile_cached_ms"] = 1e3 * *report.compile_cached_seconds;
   if (!report.seconds.empty()) {

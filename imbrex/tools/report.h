@@ -9,6 +9,7 @@
 
 #include "imbrex/optimize/defects.h"
 #include "imbrex/runtime/accept.h"
+#include "imbrex/tools/contest.h"
 #include "imbrex/tools/front_check.h"
 
 namespace imbrex::tools {
@@ -42,9 +43,10 @@ struct RunReport {
   std::string unfused_because;          // otherwise, where the optimizer was asked
   optimize::Defects defects;            // of the optimizer
   std::optional<double> compile_cold_seconds, compile_cached_seconds;
-  std::vector<double> seconds;                                           // of each timed run
-  std::vector<double> as_written_seconds, peak_seconds, stream_seconds;  // in the same rounds; empty: not measured
-  double bytes = 0, operations = 0;                                      // of one run; operations 0: not counted
+  std::vector<double> seconds;             // of each timed run
+  std::vector<double> as_written_seconds;  // in the same rounds; empty: not measured
+  Limit limit;                             // likewise
+  double bytes = 0, operations = 0;        // of one run; operations 0: not counted
   bool pass() const;
 };
 

@@ -426,3 +426,40 @@ IMBREX_OP void stream_f32(void* p, vf x, bool streams) {
 
 }  // namespace
 }  // namespace imbrex::isa
+
+#include "imbrex/target/isa/peak.h"
+
+namespace imbrex::isa {
+namespace {
+
+// Without dot products of bytes: pairs of 16 bits.
+struct Vpmaddwd {
+  using Operand = __m256i;
+  using Sum = __m256i;
+  static constexpr double kOfStep = 16;
+  IMBREX_OP static __m256i operand() {
+    return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(kOperandBytes.any)));
+  }
+  IMBREX_OP static __m256i zero() { return _mm256_setzero_si256(); }
+  IMBREX_OP static void hide(__m256i& x) { __asm__ volatile("" : "+x"(x)); }
+  IMBREX_OP static __m256i step(__m256i c, __m256i a) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, a)); }
+};
+struct Vfmadd231ps {
+  using Operand = __m256;
+  using Sum = __m256;
+  static constexpr double kOfStep = 8;
+  IMBREX_OP static __m256 operand() { return _mm256_load_ps(reinterpret_cast<const float*>(kOperandBytes.floats)); }
+  IMBREX_OP static __m256 zero() { return _mm256_setzero_ps(); }
+  IMBREX_OP static void hide(__m256& x) { __asm__ volatile("" : "+x"(x)); }
+  IMBREX_OP static __m256 step(__m256 c, __m256 a) { return _mm256_fmadd_ps(a, a, c); }
+};
+struct MulAdd : Vfmadd231ps {
+  static constexpr double kOfStep = 2 * 8;
+  IMBREX_OP static __m256 step(__m256 c, __m256 a) { return _mm256_add_ps(_mm256_mul_ps(c, a), a); }
+};
+IMBREX_PEAK(vpmaddwd, Vpmaddwd)
+IMBREX_PEAK(vfmadd231ps, Vfmadd231ps)
+IMBREX_PEAK(vector, MulAdd)
+
+}  // namespace
+}  // namespace imbrex::isa

@@ -399,3 +399,42 @@ IMBREX_OP void stream_f32(void* p, vf x, bool streams) {
 
 }  // namespace
 }  // namespace imbrex::isa
+
+#include "imbrex/target/isa/peak.h"
+
+namespace imbrex::isa {
+namespace {
+
+struct Vpdpbusd {
+  using Operand = __m512i;
+  using Sum = __m512i;
+  static constexpr double kOfStep = 64;
+  IMBREX_OP static __m512i operand() { return _mm512_load_si512(kOperandBytes.any); }
+  IMBREX_OP static __m512i zero() { return _mm512_setzero_si512(); }
+  IMBREX_OP static void hide(__m512i& x) { __asm__ volatile("" : "+v"(x)); }
+  IMBREX_OP static __m512i step(__m512i c, __m512i a) { return _mm512_dpbusd_epi32(c, a, a); }
+};
+struct Vfmadd231ps {
+  using Operand = __m512;
+  using Sum = __m512;
+  static constexpr double kOfStep = 16;
+  IMBREX_OP static __m512 operand() { return _mm512_load_ps(kOperandBytes.floats); }
+  IMBREX_OP static __m512 zero() { return _mm512_setzero_ps(); }
+  IMBREX_OP static void hide(__m512& x) { __asm__ volatile("" : "+v"(x)); }
+  IMBREX_OP static __m512 step(__m512 c, __m512 a) { return _mm512_fmadd_ps(a, a, c); }
+};
+struct Vdpbf16ps : Vfmadd231ps {
+  static constexpr double kOfStep = 32;
+  IMBREX_OP static __m512 step(__m512 c, __m512 a) { return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)a); }
+};
+struct MulAdd : Vfmadd231ps {
+  static constexpr double kOfStep = 2 * 16;
+  IMBREX_OP static __m512 step(__m512 c, __m512 a) { return _mm512_add_ps(_mm512_mul_ps(c, a), a); }
+};
+IMBREX_PEAK(vpdpbusd, Vpdpbusd)
+IMBREX_PEAK(vfmadd231ps, Vfmadd231ps)
+IMBREX_PEAK(vdpbf16ps, Vdpbf16ps)
+IMBREX_PEAK(vector, MulAdd)
+
+}  // namespace
+}  // namespace imbrex::isa

@@ -276,3 +276,27 @@ IMBREX_OP void stream_f32(void* p, vf x, bool) { store_f32(p, x); }
 
 }  // namespace
 }  // namespace imbrex::isa
+
+#include "imbrex/target/isa/peak.h"
+
+namespace imbrex::isa {
+namespace {
+
+// A multiplication and an addition of one f32.
+struct MulAddOne {
+  using Operand = float;
+  using Sum = float;
+  static constexpr double kOfStep = 1;
+  IMBREX_OP static float operand() { return load_f32_s(kOperandBytes.floats); }
+  IMBREX_OP static float zero() { return 0; }
+  IMBREX_OP static void hide(float& x) { __asm__ volatile("" : "+x"(x)); }
+  IMBREX_OP static float step(float c, float a) { return c * a + a; }
+};
+struct MulAddOneAsTwo : MulAddOne {
+  static constexpr double kOfStep = 2;
+};
+IMBREX_PEAK(mulss, MulAddOne)
+IMBREX_PEAK(vector, MulAddOneAsTwo)
+
+}  // namespace
+}  // namespace imbrex::isa

@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "imbrex/target/target.h"
 #include "imbrex_command.h"
 
 namespace imbrex::tests {
@@ -14,6 +15,10 @@ TEST(Calibrate, writes_a_file_that_explain_uses) {
   ASSERT_EQ(written.status, 0) << written.err;
   EXPECT_NE(written.out.find("IMBREX_MACHINE=" + file), std::string::npos) << written.out;
   const std::string hash = written.out.substr(written.out.find(", ") + 2, 12);
+  const std::string rates = read_text(file);
+  for (const target::Target* target : target::supported_targets())
+    for (const target::ProductKernel& kernel : target->products)
+      EXPECT_NE(rates.find("\n" + kernel.rate + " "), std::string::npos) << kernel.rate << " in\n" << rates;
   const CommandResult explained = imbrex_command("explain nn/matmul", "IMBREX_MACHINE='" + file + "'");
   ASSERT_EQ(explained.status, 0) << explained.err;
   EXPECT_NE(explained.out.find(" on " + file + " (" + hash + "), 1 core"), std::string::npos) << explained.out;

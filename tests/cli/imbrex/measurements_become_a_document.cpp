@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "imbrex/target/target.h"
 #include "imbrex_command.h"
 
 namespace imbrex::tests {
@@ -26,6 +27,23 @@ TEST(Bench, times_every_contestant_in_every_round) {
       }
     EXPECT_LE(size.at("contestants").at("as written").at("hot").at("kernel_won").get<int>(), 2);
     EXPECT_GT(size.at("limit_ms").at("hot").get<double>(), 0);
+  }
+}
+
+// A kernel that is held to a target is compared with what that target can do.
+TEST(Bench, probes_the_units_of_the_target) {
+  for (const target::Target* target : target::supported_targets()) {
+    const CommandResult result = imbrex_command(demo + "--tokens 4 --no-cold --isa " + target->name);
+    ASSERT_EQ(result.status, 0) << result.err;
+    const auto json = nlohmann::json::parse(result.out);
+    EXPECT_EQ(json.at("isa"), target->name);
+    std::string probes = "reading the weights";
+    for (const target::Unit& bytes : target->units)
+      for (const target::Unit& bf16 : target->units)
+        if (bytes.product == target::Product::i8 && bf16.product == target::Product::bf16)
+          probes += "; " + bytes.name + ", " + bf16.name;
+    const std::string limit = json.at("sizes").at(0).at("limit_by").at("hot");
+    EXPECT_NE(probes.find(limit), std::string::npos) << limit << " is none of " << probes;
   }
 }
 

@@ -95,8 +95,8 @@ void run(const imbrex_call* call) {
   queues[1].fill(part_of(tiles_of(T_, 72) * 8, call->ith, call->nth));
   queues[2].fill(part_of(tiles_of(T_, 4), call->ith, call->nth));
   queues[3].fill(part_of(tiles_of(T_, 72) * 4, call->ith, call->nth));
-  const bool kv_streams_ = streams_to(kv_, 512 * T_ * 2, kv_stride_ * 2);
-  const bool q_streams_ = streams_to(q_, 512 * 4 * T_ * 2, q_stride_0_ * 2 | q_stride_1_ * 2);
+  const bool kv_streams_ = streams_to(kv_, 512 * T_ * 2, kv_stride_ * 2, 1048576);
+  const bool q_streams_ = streams_to(q_, 512 * 4 * T_ * 2, q_stride_0_ * 2 | q_stride_1_ * 2, 1048576);
   uint16_t* const x_norm_ = shared.take<uint16_t>(T_ * 512);
   float* const qr_proj_ = shared.take<float>(T_ * 256);
   float* const kv_proj_ = shared.take<float>(T_ * 528);

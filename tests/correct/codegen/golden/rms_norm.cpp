@@ -41,7 +41,7 @@ void run(const imbrex_call* call) {
   uint16_t* const y_ = static_cast<uint16_t*>(call->tensors[2].data);
   const int64_t y_stride_ = call->tensors[2].strides[0];
   Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
-  const bool y_streams_ = streams_to(y_, 512 * T_ * 2, y_stride_ * 2);
+  const bool y_streams_ = streams_to(y_, 512 * T_ * 2, y_stride_ * 2, 1048576);
   // parallel t by 4
   {
     const Part part = part_of(tiles_of(T_, 4), call->ith, call->nth);

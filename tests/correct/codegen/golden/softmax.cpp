@@ -39,7 +39,7 @@ void run(const imbrex_call* call) {
   float* const y_ = static_cast<float*>(call->tensors[1].data);
   const int64_t y_stride_ = call->tensors[1].strides[0];
   Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
-  const bool y_streams_ = streams_to(y_, 512 * T_ * 4, y_stride_ * 4);
+  const bool y_streams_ = streams_to(y_, 512 * T_ * 4, y_stride_ * 4, 1048576);
   // parallel t by 4
   {
     const Part part = part_of(tiles_of(T_, 4), call->ith, call->nth);
