@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "bench/peers/accuracy.h"
@@ -20,8 +21,11 @@ tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Te
   if (target.vector_bits == 0)
     throw UserError("no-peers", "oneDNN has no scalar code to compare with", "no --isa, or one with vectors");
   const bool is_avx2 = target.vector_bits == 256;
-  // Before the first primitive, and refused after it: then it was the same.
-  dnnl::set_max_cpu_isa(is_avx2 ? dnnl::cpu_isa::avx2 : dnnl::cpu_isa::all);
+  // Held to what the target has, as the kernel is. Before the first primitive, and refused after it: then it was the same.
+  const bool has_tiles = std::any_of(target.products.begin(), target.products.end(), [](const auto& k) { return k.takes_tiles; });
+  dnnl::set_max_cpu_isa(is_avx2     ? dnnl::cpu_isa::avx2
+                        : has_tiles ? dnnl::cpu_isa::all
+                                    : dnnl::cpu_isa::avx512_core_bf16);
   const auto front = std::make_shared<OnednnFront>(inputs, eps, is_avx2 ? avx2::glue : avx512::glue, !is_avx2, threads);
   front->run();
   tools::PeerContestants made;

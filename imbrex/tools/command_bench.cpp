@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "imbrex/base/error.h"
@@ -75,6 +76,7 @@ class Bench {
     nlohmann::json out = {{"dims", dims_}, {"contestants", nlohmann::json::object()}};
     for (const Contestant& c : contest_.contestants()) {
       nlohmann::json& entry = out["contestants"][c.name] = nlohmann::json::object();
+      if (!c.what.empty()) entry["what"] = c.what;
       if (!c.hot_seconds.empty()) entry["hot"] = json_of(c, false);
       if (!c.cold_seconds.empty()) entry["cold"] = json_of(c, true);
     }
@@ -169,6 +171,14 @@ class Bench {
   Contest contest_;
 };
 
+// "2026-03-14", in UTC.
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm day = {};
+  gmtime_r(&now, &day);
+  return fmt::format("{:04}-{:02}-{:02}", 1900 + day.tm_year, 1 + day.tm_mon, day.tm_mday);
+}
+
 int bench(BenchOptions options) {
   if (options.subject.name == front_name && options.tokens.empty()) options.tokens = {1, 8, 64, 128};
   const target::Machine machine = options.machine.to_run();
@@ -194,6 +204,7 @@ int bench(BenchOptions options) {
   nlohmann::json out = {{"kernel", subject.name},   {"variant", subject.variant},  {"preset", subject.preset},
                         {"threads", threads},       {"isa", machine.target->name}, {"class", machine.rates.name},
                         {"rounds", options.rounds}, {"proven", !options.unproven}, {"machine", machine_description()}};
+  out["date"] = today();
   if (options.peers) out["machine"]["peer"] = peer_version();
   if (!options.json)
     fmt::print("{}  {}  {}  {} on {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset,

@@ -1,11 +1,13 @@
-// imbrex performance: results of `imbrex bench --json` as a document and a picture. scripts/update-performance runs both.
+// imbrex performance: results of `imbrex bench --json` as a document and pictures. scripts/update-performance runs both.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
 #include "imbrex/base/error.h"
 #include "imbrex/runtime/file.h"
+#include "imbrex/target/rates.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/performance_picture.h"
 #include "imbrex/tools/performance_results.h"
@@ -17,12 +19,14 @@ using nlohmann::json;
 
 struct PerformanceOptions {
   std::vector<std::string> results;
-  std::string document, picture;
+  std::string document, pictures;
 };
 
 std::string number(double value, const char* format) { return value > 0 ? fmt::format(fmt::runtime(format), value) : "-"; }
 
 std::string ratio(double value, double of) { return number(of > 0 ? value / of : 0, "{:.2f}"); }
+// A share of a limit means nothing below 1.
+std::string of_limit(double value, double limit) { return value < limit ? "-" : ratio(value, limit); }
 
 // "13.1 (12.9 - 14.2)"
 std::string time_text(const json* times) {
@@ -42,9 +46,9 @@ std::string row(const json& result, const json& size, const std::string& first, 
   const double peer_time = median_of(size, peer_contestant, state);
   const double kernel = median_of(size, "kernel", state), limit = limit_of(size, state);
   return fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", first, time_text(times_of(size, "kernel", state)),
-                     ratio(kernel, limit), number(median_of(size, "peak", state), "{:.3g}"),
+                     of_limit(kernel, limit), number(median_of(size, "peak", state), "{:.3g}"),
                      number(median_of(size, "stream", state), "{:.3g}"), number(median_of(size, "as written", state), "{:.3g}"),
-                     time_text(peer), ratio(peer_time, limit), ratio(peer_time, kernel),
+                     time_text(peer), of_limit(peer_time, limit), ratio(peer_time, kernel),
                      won_text(peer, result.at("rounds").get<int64_t>()));
 }
 
@@ -57,8 +61,16 @@ std::string head(const char* first) {
 
 bool has(const json& result, const std::string& state) { return times_of(result.at("sizes").at(0), "kernel", state) != nullptr; }
 
+// What the probe of multiply-adds runs.
+std::string units_of(const json& size) {
+  const auto& all = size.at("contestants");
+  return all.contains("peak") && all.at("peak").contains("what") ? all.at("peak").at("what").get<std::string>() : "";
+}
+
 std::string sweep_text(const json& result) {
-  std::string text = fmt::format("\n## {}\n", result.at("preset").get<std::string>());
+  std::string text = fmt::format("\n### {}\n", result.at("preset").get<std::string>());
+  if (const std::string units = units_of(result.at("sizes").at(0)); !units.empty())
+    text += fmt::format("\nThe peak is that of {}.\n", units);
   for (const auto& [state, title] : {std::pair{"hot", "Hot: weights and activations as the run before left them"},
                                      std::pair{"cold", "Cold: after 192 MiB were streamed through the caches"}}) {
     if (!has(result, state)) continue;
@@ -75,41 +87,73 @@ std::string sweep_text(const json& result) {
   return text;
 }
 
-// Results with one size and not with the others' instruction set stand in one table.
-std::string document_of(const std::vector<json>& results, const std::string& picture) {
-  std::string text =
-      "# How fast\n\nWritten by `scripts/update-performance`; nothing here is typed by hand. Each row is one run of `imbrex "
-      "bench`: "
-      "all\ncontestants in the same rounds, medians in milliseconds with the fastest and the slowest round. *Peak* is the "
-      "work's\n"
-      "multiply-adds from registers, *stream* the weights read once, the *limit* the larger of both; *rounds won* counts paired\n"
-      "rounds in which Imbrex took less time than oneDNN: a composition of its products with the norms, quantization and rope\n"
-      "in vectorized OpenMP loops, whose tiles and kind of int8 product are the fastest of those tried for each T.\n\n";
-  std::set<std::string> seen;
-  for (const json& result : results)
-    for (const auto& [what, how] : result.at("machine").items())
-      if (seen.insert(what + how.get<std::string>()).second) text += fmt::format("- {}: {}\n", what, how.get<std::string>());
-  if (!picture.empty()) text += fmt::format("\n![Time against T]({})\n", picture);
-  std::string others;
+// Results of one size, of several instruction sets.
+std::string instruction_sets_text(const std::vector<json>& results) {
+  std::string rows, notes;
   for (const json& result : results) {
-    if (result.at("sizes").size() > 1) {
-      text += sweep_text(result);
-      continue;
-    }
     const json& size = result.at("sizes").at(0);
-    others += row(result, size,
-                  fmt::format("{} {} T={}", result.at("isa").get<std::string>(), result.at("preset").get<std::string>(),
-                              size.at("dims").at("T").get<int64_t>()),
-                  "hot");
+    const std::string isa = result.at("isa");
+    rows += row(result, size,
+                fmt::format("{} {} T={}", isa, result.at("preset").get<std::string>(), size.at("dims").at("T").get<int64_t>()),
+                "hot");
+    if (const std::string units = units_of(size); !units.empty())
+      notes += fmt::format("- {}: the peak is that of {}\n", isa, units);
     if (size.contains("peer_accuracy"))
-      seen.insert(fmt::format("~\nPeers against the kernel on {}: {}.\n", result.at("isa").get<std::string>(),
-                              size.at("peer_accuracy").get<std::string>()));
+      notes +=
+          fmt::format("- {}: the peer's outputs against the kernel's: {}\n", isa, size.at("peer_accuracy").get<std::string>());
   }
-  if (!others.empty()) {
-    text += "\n## Instruction sets\n\nHot. The probes use the best that the machine has.\n\n" + head("instruction set") + others;
-    for (const std::string& note : seen)
-      if (note[0] == '~') text += note.substr(1);
+  if (rows.empty()) return "";
+  return "\n### Instruction sets\n\nHot. Each is compared with what its own units can do here.\n\n" + head("instruction set") +
+         rows + "\n" + notes;
+}
+
+// The results of one class of machines, and what changed since they were measured.
+struct Section {
+  std::string machine, picture, changed;
+  std::vector<json> sweeps, single;  // of several sizes, and of one
+  std::vector<json> all() const {
+    std::vector<json> results = sweeps;
+    results.insert(results.end(), single.begin(), single.end());
+    return results;
   }
+};
+
+std::string title_of(const Section& section) {
+  for (const target::MachineClass& each : target::machine_classes())
+    if (section.machine == each.rates.name) return fmt::format("{} ({})", each.description, section.machine);
+  return section.machine;
+}
+
+std::string section_text(const Section& section) {
+  std::set<std::string> dates, words;
+  std::string machine;
+  for (const json& result : section.all()) {
+    dates.insert(result.at("date").get<std::string>());
+    for (const auto& [what, how] : result.at("machine").items())
+      if (words.insert(what + how.get<std::string>()).second) machine += fmt::format("- {}: {}\n", what, how.get<std::string>());
+  }
+  std::string text = fmt::format("\n## {}\n\nMeasured on {}.\n\n{}", title_of(section), fmt::join(dates, ", "), machine);
+  if (!section.changed.empty()) text += "\nIt was not measured again since; these changes came after:\n\n" + section.changed;
+  if (!section.picture.empty()) text += fmt::format("\n![Time against T]({})\n", section.picture);
+  for (const json& result : section.sweeps) text += sweep_text(result);
+  return text + instruction_sets_text(section.single);
+}
+
+std::string document_of(const std::vector<Section>& sections) {
+  std::string text =
+      "# How fast\n\nWritten by `scripts/update-performance` from what stands in `bench/results`; no number is typed by hand. "
+      "Each\n"
+      "class of machines has a section, with the date when it was measured. Each row is one run of `imbrex bench`: all "
+      "contestants in\n"
+      "the same rounds, medians in milliseconds with the fastest and the slowest round. *Peak* is the work's multiply-adds from\n"
+      "registers, on the fastest units that the target has for them; *stream* the weights read once; the *limit* is the larger "
+      "of\n"
+      "both, and `-` stands where a run took less: it is too small for these to be its limits. *Rounds won* counts paired rounds "
+      "in\n"
+      "which Imbrex took less time than oneDNN: a composition of its products with the norms, quantization and rope in "
+      "vectorized\n"
+      "OpenMP loops, whose tiles and kind of int8 product are the fastest of those tried for each T.\n";
+  for (const Section& section : sections) text += section_text(section);
   return text;
 }
 
@@ -123,34 +167,58 @@ void write(const std::string& path, const std::string& text) {
   }
 }
 
-int performance(const PerformanceOptions& options) {
-  std::vector<json> results, sweeps;
-  for (const std::string& path : options.results) {
-    const auto bytes = runtime::read_file(path);
-    json result = json::parse(bytes.value_or(""), nullptr, false);
-    if (!result.is_object() || !result.contains("sizes") || !result.contains("machine") || result["sizes"].empty())
+json result_in(const std::string& path) {
+  json result = json::parse(runtime::read_file(path).value_or(""), nullptr, false);
+  for (const char* field : {"sizes", "machine", "class", "date"})
+    if (!result.is_object() || !result.contains(field) || result[field].empty())
       throw UserError("file-unreadable", fmt::format("'{}' is no result of imbrex bench --json", path),
                       "imbrex bench NAME --json > FILE");
-    if (result["sizes"].size() > 1) sweeps.push_back(result);
-    results.push_back(std::move(result));
+  return result;
+}
+
+// Classes in the order of the table, then others as they come.
+std::vector<Section> sections_of(const std::vector<std::string>& paths) {
+  std::vector<Section> sections;
+  for (const target::MachineClass& each : target::machine_classes()) sections.push_back({each.rates.name, "", "", {}, {}});
+  for (const std::string& path : paths) {
+    const json result = result_in(path);
+    const std::string machine = result.at("class");
+    auto found = std::find_if(sections.begin(), sections.end(), [&](const Section& each) { return each.machine == machine; });
+    if (found == sections.end()) found = sections.insert(sections.end(), {machine, "", "", {}, {}});
+    (result.at("sizes").size() > 1 ? found->sweeps : found->single).push_back(result);
+    found->changed = runtime::read_file(std::filesystem::path(path).replace_filename("changed.md")).value_or("");
   }
-  const std::string name = std::filesystem::path(options.picture).filename();
-  write(options.picture, performance_picture(sweeps));
+  std::erase_if(sections, [](const Section& each) { return each.sweeps.empty() && each.single.empty(); });
+  return sections;
+}
+
+int performance(const PerformanceOptions& options) {
+  std::vector<Section> sections = sections_of(options.results);
+  for (Section& section : sections) {
+    if (options.pictures.empty() || section.sweeps.empty()) continue;
+    const std::string name = std::filesystem::path(section.machine).filename();
+    section.picture = fmt::format("performance-{}.svg", name);
+    write((std::filesystem::path(options.pictures) / section.picture).string(), performance_picture(section.sweeps));
+  }
   if (options.document.empty())
-    fmt::print("{}", document_of(results, name));
+    fmt::print("{}", document_of(sections));
   else
-    write(options.document, document_of(results, name));
+    write(options.document, document_of(sections));
   return 0;
 }
 
 }  // namespace
 
 void add_performance(CLI::App& app, int& status) {
-  auto* command = app.add_subcommand("performance", "Makes a document and a picture of results of bench --json");
+  auto* command = app.add_subcommand("performance", "Makes a document and pictures of results of bench --json");
   auto o = std::make_shared<PerformanceOptions>();
-  command->add_option("results", o->results, "Files with what imbrex bench --json printed")->required();
+  command
+      ->add_option("results", o->results,
+                   "Files with what imbrex bench --json printed; changed.md beside one says what came later")
+      ->required();
   command->add_option("--document", o->document, "Markdown file to write (default: standard output)");
-  command->add_option("--picture", o->picture, "SVG file to write: hot milliseconds against T");
+  command->add_option("--pictures", o->pictures,
+                      "Folder for performance-CLASS.svg of each class of machines: hot milliseconds against T");
   command->callback([o, &status] { status = performance(*o); });
 }
 

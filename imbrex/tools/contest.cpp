@@ -93,9 +93,11 @@ FrontProbes::FrontProbes(const FrontWork& work, const target::Target& target, ru
 
 void FrontProbes::add_to(Contest& contest) {
   std::string units;
-  for (const target::Product product : target::kProducts)
-    if (work_.products[static_cast<size_t>(product)] > 0)
-      units += (units.empty() ? "" : ", ") + fastest_unit(target_, product).name;
+  for (const target::Product product : target::kProducts) {
+    if (work_.products[static_cast<size_t>(product)] == 0) continue;
+    const std::string& unit = fastest_unit(target_, product).name;
+    if (units != unit) units += (units.empty() ? "" : ", ") + unit;
+  }
   contest.add({.name = "peak", .run = [this] { return time_peak(executor_, threads_, target_, work_.products); }, .what = units});
   contest.add({.name = "stream",
                .run = [this] { return time_stream(executor_, threads_, weights_.data(), work_.weight_bytes); },

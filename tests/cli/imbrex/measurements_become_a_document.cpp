@@ -1,6 +1,7 @@
 // `imbrex bench --json` and `imbrex performance`: every contestant is measured, and the document and its picture show them.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -32,7 +33,7 @@ TEST(Bench, times_every_contestant_in_every_round) {
 
 // A kernel that is held to a target is compared with what that target can do.
 TEST(Bench, probes_the_units_of_the_target) {
-  for (const target::Target* target : target::supported_targets()) {
+  for (const target::Target* target : {target::supported_targets().front(), target::supported_targets().back()}) {
     const CommandResult result = imbrex_command(demo + "--tokens 4 --no-cold --isa " + target->name);
     ASSERT_EQ(result.status, 0) << result.err;
     const auto json = nlohmann::json::parse(result.out);
@@ -52,16 +53,18 @@ TEST(Performance, shows_what_was_measured) {
   const CommandResult measured = imbrex_command(demo + "--tokens 1,16");
   ASSERT_EQ(measured.status, 0) << measured.err;
   std::ofstream(folder.file("demo.json")) << measured.out;
-  const CommandResult made = imbrex_command(fmt::format("performance '{}' --document '{}' --picture '{}'",
-                                                        folder.file("demo.json"), folder.file("out.md"), folder.file("out.svg")));
+  const CommandResult made = imbrex_command(fmt::format("performance '{}' --document '{}' --pictures '{}'",
+                                                        folder.file("demo.json"), folder.file("out.md"), folder.path()));
   ASSERT_EQ(made.status, 0) << made.err;
-  const std::string document = read_text(folder.file("out.md")), picture = read_text(folder.file("out.svg"));
+  const std::string name = "performance-" + nlohmann::json::parse(measured.out)["class"].get<std::string>() + ".svg";
+  const std::string document = read_text(folder.file("out.md")), picture = read_text(folder.file(name));
   const auto kernel = nlohmann::json::parse(measured.out)["sizes"][1]["contestants"]["kernel"]["hot"];
   EXPECT_NE(document.find(fmt::format("| 16 | {:.3g} ({:.3g} - {:.3g}) |", kernel["median_ms"].get<double>(),
                                       kernel["min_ms"].get<double>(), kernel["max_ms"].get<double>())),
             std::string::npos)
       << document;
-  EXPECT_NE(document.find("![Time against T](out.svg)"), std::string::npos);
+  EXPECT_NE(document.find("![Time against T](" + name + ")"), std::string::npos);
+  EXPECT_NE(document.find("Measured on " + nlohmann::json::parse(measured.out)["date"].get<std::string>()), std::string::npos);
   EXPECT_EQ(picture.rfind("<svg ", 0), 0u);
   for (const char* name : {">Imbrex<", ">as written<", ">this machine's limit<"})
     EXPECT_NE(picture.find(name), std::string::npos) << name;
@@ -76,13 +79,67 @@ TEST(Performance, shows_a_peer_that_was_measured) {
   for (auto& size : result.at("sizes"))
     size["contestants"]["oneDNN"]["hot"] = {{"median_ms", 123.0}, {"min_ms", 121.0}, {"max_ms", 125.0}, {"kernel_won", 2}};
   std::ofstream(folder.file("demo.json")) << result;
-  const CommandResult made = imbrex_command(fmt::format("performance '{}' --document '{}' --picture '{}'",
-                                                        folder.file("demo.json"), folder.file("out.md"), folder.file("out.svg")));
+  const CommandResult made = imbrex_command(fmt::format("performance '{}' --document '{}' --pictures '{}'",
+                                                        folder.file("demo.json"), folder.file("out.md"), folder.path()));
   ASSERT_EQ(made.status, 0) << made.err;
   const std::string document = read_text(folder.file("out.md"));
+  const std::string picture = read_text(folder.file("performance-" + result["class"].get<std::string>() + ".svg"));
   EXPECT_NE(document.find("| 123 (121 - 125) |"), std::string::npos) << document;
   EXPECT_NE(document.find("| 2 of 2 |"), std::string::npos) << document;
-  EXPECT_NE(read_text(folder.file("out.svg")).find(">oneDNN<"), std::string::npos);
+  EXPECT_NE(picture.find(">oneDNN<"), std::string::npos);
+}
+
+// Each class of machines has a section of its own, with its date and what changed since; a share below 1 is not shown.
+TEST(Performance, keeps_the_sections_of_other_machines) {
+  const auto result = [](const char* machine, const char* date, double kernel_ms, double limit_ms) {
+    const nlohmann::json times = {{"median_ms", kernel_ms}, {"min_ms", kernel_ms}, {"max_ms", kernel_ms}};
+    const nlohmann::json size = {{"contestants", {{"kernel", {{"hot", times}}}, {"peak", {{"what", "unit"}}}}},
+                                 {"limit_ms", {{"hot", limit_ms}}}};
+    nlohmann::json one = size, two = size;
+    one["dims"]["T"] = 1, two["dims"]["T"] = 2;
+    return nlohmann::json{{"class", machine},
+                          {"date", date},
+                          {"isa", "scalar"},
+                          {"preset", "demo"},
+                          {"threads", 1},
+                          {"rounds", 1},
+                          {"machine", {{"processor", machine}}},
+                          {"sizes", {one, two}}}
+        .dump();
+  };
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder.path() + "/old");
+  write_text(folder.file("new.json"), result("sapphire_rapids", "2002-02-02", 3.0, 2.0));
+  write_text(folder.file("old/old.json"), result("zen4", "2001-01-01", 3.0, 4.0));
+  write_text(folder.file("old/changed.md"), "- It is faster now.\n");
+  const CommandResult made =
+      imbrex_command(fmt::format("performance '{}' '{}'", folder.file("new.json"), folder.file("old/old.json")));
+  ASSERT_EQ(made.status, 0) << made.err;
+  const size_t zen4 = made.out.find("(zen4)\n\nMeasured on 2001-01-01."),
+               intel = made.out.find("(sapphire_rapids)\n\nMeasured on 2002-02-02.");
+  ASSERT_NE(zen4, std::string::npos) << made.out;
+  ASSERT_NE(intel, std::string::npos) << made.out;
+  EXPECT_LT(zen4, intel);
+  EXPECT_LT(made.out.find("- It is faster now."), intel);
+  EXPECT_EQ(made.out.find("- It is faster now.", intel), std::string::npos);
+  EXPECT_NE(made.out.find("| 1 | 3 (3 - 3) | - |"), std::string::npos) << made.out;
+  EXPECT_NE(made.out.find("| 1 | 3 (3 - 3) | 1.50 |"), std::string::npos) << made.out;
+}
+
+// docs/performance.md is what the results that are checked in give.
+TEST(Performance, document_is_that_of_the_results) {
+  const std::string root = IMBREX_SOURCE_DIR;
+  const TemporaryFolder folder;
+  const CommandResult made =
+      run_command(fmt::format("'{}' performance '{}'/bench/results/*/*.json --document '{}' --pictures '{}'", IMBREX_COMMAND,
+                              root, folder.file("performance.md"), folder.path()));
+  ASSERT_EQ(made.status, 0) << made.err;
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    ++files;
+    EXPECT_EQ(read_text(entry.path().string()), read_text(root + "/docs/" + entry.path().filename().string())) << entry.path();
+  }
+  EXPECT_GE(files, 2);
 }
 
 TEST(Performance, of_other_files_is_an_error) {
