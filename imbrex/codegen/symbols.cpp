@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+#include <set>
+
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::codegen {
@@ -122,12 +125,16 @@ bool Symbols::at_most(const IndexExpr& e, int64_t limit) const {
 }
 
 bool Symbols::depends_on_data(const IndexExpr& e) const {
-  for (const std::string& name : ir::names_in(e))
-    if (!dims.contains(name)) {
+  std::set<std::string> seen;  // spans of spans name each other twice, in their begin and their extent
+  const std::function<bool(const IndexExpr&)> depends = [&](const IndexExpr& at) {
+    for (const std::string& name : ir::names_in(at)) {
+      if (dims.contains(name) || !seen.insert(name).second) continue;
       const auto loop = loops.find(name);
-      if (loop == loops.end() || depends_on_data(loop->second.begin) || depends_on_data(loop->second.extent)) return true;
+      if (loop == loops.end() || depends(loop->second.begin) || depends(loop->second.extent)) return true;
     }
-  return false;
+    return false;
+  };
+  return depends(e);
 }
 
 void write_dims(const ir::Program& program, const Symbols& symbols, const std::string& text, const char* type, const char* from,

@@ -13,10 +13,12 @@
 
 namespace imbrex::ir {
 
-// Limits on what one statement holds, so that no program overflows a stack; verify.h holds programs from C++ to the same.
+// Limits on what one statement holds, so that no program overflows a stack or a proof; verify.h holds programs from C++ to the
+// same.
 constexpr int kMaxNesting = 200;  // of expressions, of index expressions and of blocks
 constexpr int kMaxExpressionNodes = 1000;
 constexpr int kMaxIndexNodes = 500;
+constexpr int kMaxLoops = 20;  // around each other: the numbers of a proof grow with each
 
 // The number of nodes of an index expression, counted up to kMaxIndexNodes + 1.
 int index_nodes(const IndexExpr& e);

@@ -100,6 +100,7 @@ class Verifier {
   std::set<std::string> tiles_as_indices_;  // in the assumption at hand
   int origin_ = -1;                         // of the statement at hand
   int parallel_depth_ = 0;
+  int loops_ = 0;    // around the statement at hand
   int nesting_ = 0;  // of blocks, for the limit on expressions
 };
 
@@ -377,7 +378,11 @@ void Verifier::visit(const Loop& x, int depth) {
   declare(x.variable, {x.tile > 0 ? Kind::span : Kind::index, DType::int32, {}, Role::temporary, {}, -1, 0, true});
   const bool parallel = x.kind == Loop::Kind::parallel;
   parallel_depth_ += parallel;
+  if (++loops_ == kMaxLoops + 1)
+    report("expression-size", fmt::format("loops nested more than {} deep", kMaxLoops),
+           "write inner loops as operations on tiles");
   block(x.body, depth + 1);
+  --loops_;
   parallel_depth_ -= parallel;
   names_[x.variable].visible = false;
 }

@@ -72,9 +72,10 @@ void Contractions::find() {
     d_.terms.ranges[coordinate_name(1)] = counter_range(c.inner, d_.terms.ranges);
     c.rows = d_.terms.substitute(definition.body[0],
                                  {{axis_name(0), ir::named(coordinate_name(0))}, {kReducedName, ir::named(coordinate_name(1))}});
-    c.sizes = {typical_value(c.row_extent),
-               typical_value(c.inner),
-               typical_value(c.column_extent),
+    // Of one element where it is empty: tiles are chosen by dividing by sizes.
+    c.sizes = {std::max<int64_t>(1, typical_value(c.row_extent)),
+               std::max<int64_t>(1, typical_value(c.inner)),
+               std::max<int64_t>(1, typical_value(c.column_extent)),
                c.operand_dtype,
                c.weight_dtype,
                0,

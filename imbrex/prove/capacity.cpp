@@ -19,7 +19,7 @@ using target::OnChipMemory;
 using Kind = ir::Index::Kind;
 
 constexpr int64_t kLargestDim = (int64_t{1} << 31) - 1;
-constexpr uint64_t kStepsOfASearch = 2000000, kStepsOfAll = 100000000;
+constexpr uint64_t kStepsOfASearch = 2000000, kStepsOfAll = 20000000;
 
 // Buffers that are alive at once, in order.
 using LiveSet = std::vector<size_t>;

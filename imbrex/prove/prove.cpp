@@ -27,37 +27,57 @@ struct FreeContext {
 };
 using Context = std::unique_ptr<isl_ctx, FreeContext>;
 
-Context make_context(const Options& options) {
+// A step takes time that grows with the square of the number of coordinates: there are fewer of them where nests are deep.
+constexpr size_t kUsualCoordinates = 12;
+uint64_t operations_for(const Accesses& accesses, const ir::Program& program, uint64_t operations) {
+  size_t most = kUsualCoordinates;
+  for (const Access& access : accesses.all)
+    most = std::max(most, program.dims.size() + access.binders.size() + access.shape.size());
+  const double relative = static_cast<double>(most) / kUsualCoordinates;
+  return std::max<uint64_t>(1, static_cast<uint64_t>(static_cast<double>(operations) / (relative * relative)));
+}
+
+// What is left of the steps once a check has spent them: each check behind it may find that it needs few.
+uint64_t after_a_spent_check(uint64_t operations) { return std::max<uint64_t>(1, operations / 10); }
+// Of a check that only warns.
+uint64_t for_warnings(uint64_t operations) { return std::max<uint64_t>(1, operations / 4); }
+
+Context make_context(uint64_t operations) {
   Context ctx(isl_ctx_alloc());
   isl_options_set_on_error(ctx.get(), ISL_ON_ERROR_CONTINUE);  // the C++ interface throws
-  isl_ctx_set_max_operations(ctx.get(), options.operations_per_check);
+  isl_ctx_set_max_operations(ctx.get(), operations);
   return ctx;
 }
+
+constexpr const char* kOutOfBudget = "undecided-budget";
 
 Diagnostic out_of_budget(isl_ctx* ctx, const isl::exception& problem, const std::string& check, const std::string& program) {
   // A spent budget shows as an exception of its own from the C++ part, and as null pointers from the C part; any other error is
   // a defect here.
   const bool is_spent = dynamic_cast<const isl::exception_quota*>(&problem) || isl_ctx_last_error(ctx) == isl_error_quota;
   if (!is_spent) throw InternalError(std::string("isl: ") + problem.what());
-  return {"undecided-budget",
+  return {kOutOfBudget,
           SourceLine{},
           fmt::format("the check of {} of {} did not finish within its budget", check, program),
-          "simplify the index arithmetic, or give the check a larger budget",
+          "simplify the index arithmetic, or give the proof a larger budget",
           {},
           false};
 }
 
-// Runs one check within its budget and writes its line of the report.
+// Runs one check within what is left of the budget and writes its line of the report.
 template <class Function>
 void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std::string& unit, const Function& function) {
-  isl_ctx_reset_operations(ctx);
   isl_ctx_reset_error(ctx);
   const auto start = std::chrono::steady_clock::now();
   Findings findings;
+  const auto is_spent = [](const Diagnostic& d) { return d.id == kOutOfBudget; };
+  const bool is_first_to_spend = std::none_of(report.diagnostics.begin(), report.diagnostics.end(), is_spent);
   try {
     findings = function();
   } catch (const isl::exception& problem) {
     findings.diagnostics.push_back(out_of_budget(ctx, problem, name, report.program));
+    isl_ctx_reset_operations(ctx);
+    if (is_first_to_spend) isl_ctx_set_max_operations(ctx, after_a_spent_check(isl_ctx_get_max_operations(ctx)));
   } catch (const NotAffine& problem) {
     findings.diagnostics.push_back({"undecidable",
                                     SourceLine{},
@@ -74,6 +94,11 @@ void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std:
     report.diagnostics.push_back(std::move(diagnostic));
   }
   report.checks.push_back(std::move(check));
+}
+
+void make_warning(Report& report, Diagnostic& diagnostic) {
+  if (!diagnostic.is_warning) --report.checks.back().errors;
+  diagnostic.is_warning = true;
 }
 
 std::string text_of(const ir::Condition& condition) {
@@ -97,7 +122,7 @@ Report prove(const ir::Program& program, const Options& options) {
     report.assumptions.push_back("the elements of " + assume->tile +
                                  (assume->property == ir::AssumeElements::Property::distinct ? " differ" : " never descend"));
 
-  const Context ctx = make_context(options);
+  const Context ctx = make_context(operations_for(accesses, program, options.operations));
   const Relations relations(ctx.get(), program, accesses);
   const Confirmer confirmer(program);
   Subject subject{program, accesses, relations, confirmer, {}, {}};
@@ -111,7 +136,11 @@ Report prove(const ir::Program& program, const Options& options) {
     run_check(report, ctx.get(), "coverage", "outputs", [&] { return check_outputs_written(subject); });
     run_check(report, ctx.get(), "initialisation", "reads", [&] { return check_initialised(subject); });
     run_check(report, ctx.get(), "independence", "pairs", [&] { return check_races(subject); });
+    isl_ctx_reset_operations(ctx.get());
+    isl_ctx_set_max_operations(ctx.get(), for_warnings(isl_ctx_get_max_operations(ctx.get())));
+    const size_t before = report.diagnostics.size();
     run_check(report, ctx.get(), "overwriting", "stores", [&] { return check_overwritten(subject); });
+    for (size_t i = before; i < report.diagnostics.size(); ++i) make_warning(report, report.diagnostics[i]);
   }
   const Simplifier simplified(program);
   run_check(report, ctx.get(), "capacity", "scopes",
@@ -132,7 +161,7 @@ const char* revision() { return IMBREX_PROVER_REVISION; }
 
 std::string dependence_graph(const ir::Program& program, const Options& options) {
   const Accesses accesses = accesses_of(program);
-  const Context ctx = make_context(options);
+  const Context ctx = make_context(operations_for(accesses, program, options.operations));
   const Relations relations(ctx.get(), program, accesses);
   const Confirmer confirmer(program);
   Subject subject{program, accesses, relations, confirmer, {}, {}};

@@ -16,8 +16,8 @@ namespace imbrex::prove {
 struct Options {
   std::string target = "host";          // "host" or a name of the table of targets (target/target.h)
   std::map<std::string, int64_t> dims;  // values for capacity and traffic; dimensions left out stay open
-  uint64_t operations_per_check =
-      2000000;  // isl's count of elementary steps, a second or so; a check that needs more is an error
+  // Of all checks together: isl's count of elementary steps, a second or so. A check that needs more is an error.
+  uint64_t operations = 2000000;
 };
 
 struct Check {

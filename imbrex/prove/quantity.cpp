@@ -27,28 +27,14 @@ ir::IndexExpr trips(const ir::Loop& loop) {
 }
 
 std::optional<int64_t> value_of(const ir::IndexExpr& e, const DimValues& dims) {
-  switch (e->kind) {
-    case Kind::constant: return e->value;
-    case Kind::name: {
-      const auto found = dims.find(e->name);
-      return found == dims.end() ? std::nullopt : std::optional(found->second);
-    }
-    case Kind::span_begin:
-    case Kind::span_size:
-    case Kind::span_index: return std::nullopt;
-    default: break;
-  }
-  const auto a = value_of(e->a, dims), b = value_of(e->b, dims);
-  if (!a || !b) return std::nullopt;
-  switch (e->kind) {
-    case Kind::add: return checked_add(*a, *b);
-    case Kind::sub: return checked_sub(*a, *b);
-    case Kind::mul: return checked_mul(*a, *b);
-    case Kind::floor_div: return checked_floor_div(*a, *b);
-    case Kind::mod: return checked_mod(*a, *b);
-    case Kind::min: return std::min(*a, *b);
-    default: return std::max(*a, *b);
-  }
+  bool all_are_known = true;
+  const auto value = ir::checked_evaluate(e, [&](const ir::Index& leaf) -> int64_t {
+    const auto found = leaf.kind == Kind::name ? dims.find(leaf.name) : dims.end();
+    if (found != dims.end()) return found->second;
+    all_are_known = false;
+    return 0;
+  });
+  return all_are_known ? value : std::nullopt;
 }
 
 void Quantity::add_term(const Factors& factors, int64_t coefficient) {

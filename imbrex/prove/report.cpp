@@ -132,7 +132,7 @@ std::string Report::verdict() const {
   std::string text;
   for (const Diagnostic& diagnostic : diagnostics) text += render(diagnostic) + "\n";
   const std::string result = proven ? "proven" + exceptions_of(*this) : "refused";
-  return text + fmt::format("{}: {}\n", program, result);
+  return text + fmt::format("{}: {}\n", with_visible_characters(program), result);
 }
 
 std::string Report::text() const {
@@ -145,8 +145,8 @@ std::string Report::text() const {
   for (const std::string& assumption : assumptions) text += "  " + assumption + "\n";
   if (!scopes.empty()) text += fmt::format("scopes on {}:\n", target);
   for (const ScopeRow& row : scopes) {
-    text += fmt::format("  {}: tasks {}; reads {} B, writes {} B; operations {}", row.name, shown(row.tasks),
-                        shown(row.bytes_read), shown(row.bytes_written), shown(row.operations));
+    text += fmt::format("  {}: tasks {}; reads {} B, writes {} B; operations {}", with_visible_characters(row.name),
+                        shown(row.tasks), shown(row.bytes_read), shown(row.bytes_written), shown(row.operations));
     if (row.operations_per_byte) text += fmt::format("; {:.3g} operations per byte", *row.operations_per_byte);
     if (row.exchanges.expression != "0") text += fmt::format("; cube and vector exchange {} B", shown(row.exchanges));
     text += "\n";

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "imbrex/base/checked.h"
+#include "imbrex/base/utf8.h"
 #include "imbrex/ir/hash.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/estimate_scopes.h"
@@ -249,11 +250,13 @@ int explain(const ExplainOptions& options) {
   const optimize::Machine machine = options.measure ? options.machine.to_run() : options.machine.to_read();
   const optimize::Optimized result = optimize::optimize(subject.program, machine);
   if (!result.is_scheduled) {
-    fmt::print("{} keeps its author's loops: {}{}\n", subject.program.name, result.reason, in_parentheses(result.where));
+    fmt::print("{} keeps its author's loops: {}{}\n", with_visible_characters(subject.program.name), result.reason,
+               in_parentheses(result.where));
     if (result.apart.size() > 1) print_apart(result.apart);
     print_defects(result.defects);
   } else {
-    fmt::print("{}: {} became {}\n", subject.program.name, counted(result.scopes_before, "scope"), result.scopes_after);
+    fmt::print("{}: {} became {}\n", with_visible_characters(subject.program.name), counted(result.scopes_before, "scope"),
+               result.scopes_after);
     print_scopes("Scopes that the author wrote", subject.program);
     print_scopes("Scopes of the optimized program", result.program);
     print_became(subject.program, result.program, result.dropped);

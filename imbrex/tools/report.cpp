@@ -57,7 +57,8 @@ void print_stages(const FrontReport& front) {
 }
 
 // What a verdict says of a program, by the names of the prover's checks.
-const std::vector<std::string> kProven = {"bounds", "coverage", "initialisation", "independence", "overwriting"};
+const std::vector<std::string> kProven = {"integers",       "extents",      "bounds",     "coverage",
+                                          "initialisation", "independence", "overwriting"};
 
 std::string proof_text(const RunReport& report) {
   if (!report.proof) return "NONE: --unproven skipped it; this kernel may race, lose rows or leave its tensors";

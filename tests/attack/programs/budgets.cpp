@@ -115,6 +115,19 @@ void nested_conditions(Writer& w) {
   w.close();
 }
 
+// Spans of spans: the begin and the extent of each name the one around it.
+void nested_spans(Writer& w) {
+  const int64_t n = w.random.between(2, 20), tile = w.pick(std::array<int64_t, 3>{7, 64, (int64_t{1} << 30)});
+  w.declare("input x: f32[T, 4]");
+  w.declare("output y: f32[T, 4]");
+  for (int64_t k = 0; k < n; ++k)
+    w.open("{} s{} in tiles({}, {})", w.pick(std::array{"parallel", "range"}), k, k == 0 ? "T" : fmt::format("s{}", k - 1),
+           std::max<int64_t>(1, tile - k));
+  for (int64_t k = 0; k < 4; ++k)
+    if (w.keeps()) w.line("y[s{0}, {1} +: 1] = x[s{0}, {1} +: 1] * 2.0", n - 1, k);
+  for (int64_t k = 0; k < n; ++k) w.close();
+}
+
 // Quotients of quotients, as index or extent.
 void deep_index(Writer& w) {
   const int64_t n = w.random.between(2, 9);
@@ -133,8 +146,8 @@ void deep_index(Writer& w) {
 }  // namespace
 
 void write_budgets(Writer& w) {
-  constexpr void (*kPatterns[])(Writer&) = {doubled_values, many_dimensions, huge_expansion,    layers_of_parts,
-                                            concatenated,   many_stores,     nested_conditions, deep_index};
+  constexpr void (*kPatterns[])(Writer&) = {doubled_values, many_dimensions,   huge_expansion, layers_of_parts, concatenated,
+                                            many_stores,    nested_conditions, deep_index,     nested_spans};
   w.declare("dim T typical 16");
   w.pick(kPatterns)(w);
 }

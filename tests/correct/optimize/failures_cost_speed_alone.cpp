@@ -78,6 +78,15 @@ TEST(Reach, AMainPartAndATailEnd) {
   expect_sound(parts(tail, main));
 }
 
+TEST(Reach, ProductsOfNothingAreProducts) {
+  for (const char* k : {"0", "1", "8"}) {
+    const std::string part = std::string("0 +: ") + k;
+    expect_sound(
+        "dim T\ninput x: f32[T, 8]\ninput w: f32[8, 8]\noutput y: f32[T, 8]\nparallel t in tiles(T, 4) { y[t, :] = matmul(x[t, " +
+        part + "], w[" + part + ", :]) * -1.0 }\n");
+  }
+}
+
 TEST(Reach, PartsOfNegativeExtentAreEmpty) {
   expect_sound(std::string(kHead) +
                "create s: f32[T, 32]\ns[0 +: min(T, 5), :] = x[0 +: min(T, 5), :] * 3.0\ns[5 +: T - 5, :] = x[5 +: T - 5, :]\n"

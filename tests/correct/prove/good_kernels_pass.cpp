@@ -1,4 +1,5 @@
 // The forms that the rules allow, as kernels without a defect; none may be refused.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <iostream>
@@ -269,16 +270,42 @@ TEST(Report, JsonIsUtf8WhateverScopesAreCalled) {
   EXPECT_NE(json("\xff\x01\n\"").find(R"("\ufffd\u0001\n\"")"), std::string::npos) << json("\xff\x01\n\"");
 }
 
+TEST(Report, NamesStayOnTheirLine) {
+  ir::Program program =
+      ir::parse("imbrex 1\nkernel \"k\" {\n  dim T\n" + std::string(kRows) + "  at \"scope\" { y[:, :] = x[:, :] }\n}\n", "k");
+  program.name = "a\nerror [b]\x1b";
+  std::get<ir::At>(program.body[0].node).name = "c\nd";
+  const std::string text = prove(program).text();
+  EXPECT_NE(text.find("a\\x0aerror [b]\\x1b: proven\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n  c\\x0ad: tasks"), std::string::npos) << text;
+}
+
 TEST(Budget, ACheckThatRunsOutOfItIsAnError) {
   // Wherever it ends, in whichever check.
   Options options;
-  for (options.operations_per_check = 1; options.operations_per_check < 3000; options.operations_per_check += 7) {
+  for (options.operations = 1; options.operations < 3000; options.operations += 7) {
     const Report report = report_of(copy_rows("i in 0..3", "i * (T // 3) +: max(0, min(T // 3, T - i * 7))"), options);
     EXPECT_FALSE(report.proven);
     bool is_said = false;
     for (const Diagnostic& diagnostic : report.diagnostics) is_said = is_said || diagnostic.id == "undecided-budget";
-    EXPECT_TRUE(is_said) << options.operations_per_check << "\n" << report.text();
+    EXPECT_TRUE(is_said) << options.operations << "\n" << report.text();
   }
+}
+
+// It tells of no fault, so that what it does not decide is none.
+TEST(Budget, OfOverwritingEndsInAWarning) {
+  std::string stores;
+  for (int k = 0; k < 8; ++k) stores += fmt::format("y[i, :] = x[min(i // {} + i % {}, T - 1), :] ", k + 2, k + 3);
+  const ir::Program program =
+      ir::parse("imbrex 1\nkernel \"k\" {\n  dim T\n" + std::string(kRows) + "  range i in 0 .. T { " + stores + "}\n}\n", "k");
+  bool is_warned = false;
+  Options options;
+  for (options.operations = 1000; options.operations < 4000000; options.operations += options.operations / 4) {
+    const Report report = prove(program, options);
+    for (const Diagnostic& d : report.diagnostics)
+      is_warned |= report.proven && d.is_warning && d.message.find("the check of overwriting of k did not finish") == 0;
+  }
+  EXPECT_TRUE(is_warned);
 }
 
 }  // namespace

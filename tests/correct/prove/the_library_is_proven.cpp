@@ -37,7 +37,7 @@ void expect_proven(const std::string& name, const ir::Program& program, const st
   Options options;
   options.target = target;
   // Less than a second of work, in a measure that does not depend on the machine.
-  options.operations_per_check = 1000000;  // half of the default
+  options.operations = 1000000;  // half of the default
   const Report report = prove(program, options);
   EXPECT_TRUE(report.proven) << name << " on " << target << "\n" << report.text();
   EXPECT_GT(report.checks.at(0).examined, 0u);

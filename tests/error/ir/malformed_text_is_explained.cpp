@@ -1,4 +1,5 @@
 // Programs with one mistake each: the whole message, what it says to try, and the twin that differs by that edit and is accepted.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "imbrex/ir/parse.h"
@@ -428,6 +429,15 @@ TEST(WrongProgram, DeepNestingIsRefusedNotOverflowed) {
   for (const char* open : {"(", "-(", "exp("})
     EXPECT_NE(nested(open, "1", ")", 100000, "y[0, 0] = ").find("nested more than 200 deep"), std::string::npos);
   EXPECT_NE(nested("if 0 < 1 { ", "", "}", 100000).find("nested more than 200 deep"), std::string::npos);
+  // The numbers of a proof grow with each loop around an access.
+  const auto loops = [&](int count) {
+    std::string text = "imbrex 1\nkernel \"k\" { dim T input x: f32[T] output y: f32[T] ";
+    for (int i = 0; i < count; ++i)
+      text += fmt::format("range i{} in tiles({}, 7) {{ ", i, i == 0 ? "T" : fmt::format("i{}", i - 1));
+    return text + fmt::format("y[i{0}] = x[i{0}] ", count - 1) + std::string(static_cast<size_t>(count), '}') + "\n}\n";
+  };
+  EXPECT_NE(first_message(loops(21)).find("[expression-size] loops nested more than 20 deep"), std::string::npos);
+  EXPECT_EQ(first_message(loops(20)), "no error");
   std::string sum = "imbrex 1\nkernel \"k\" { " Y "y[0, 0] = 1.0",
               doubled = "imbrex 1\nkernel \"k\" { dim T input x: f32[1, T] let a0 = x[:, :] ";
   for (int i = 0; i < 100000; ++i) sum += " + 1.0";
