@@ -42,13 +42,13 @@ MachineClass sapphire_rapids() {
   r.cores = 2;
   r.products = {{"scalar.i8", 6.0e9},      {"scalar.u8i8", 6.9e9}, {"scalar.bf16", 0.33e9},      {"scalar.f32", 15e9},
                 {"avx2.i8", 66e9},         {"avx2.u8i8", 66e9},    {"avx2.bf16", 36e9},          {"avx2.f32", 36e9},
-                {"avx512.i8", 283e9},      {"avx512.u8i8", 389e9}, {"avx512.i8_flipped", 367e9}, {"avx512.bf16", 57e9},
+                {"avx512.i8", 290e9},      {"avx512.u8i8", 389e9}, {"avx512.i8_flipped", 378e9}, {"avx512.bf16", 57e9},
                 {"avx512.bf16_fma", 90e9}, {"avx512.f32", 55e9},   {"amx.i8_amx", 1.8e12},       {"amx.u8i8_amx", 1.8e12}};
   r.vector = 99e9;
   r.second_cache = 160e9;
-  r.third_cache = 27e9;
-  r.memory = 20e9;
-  r.memory_of_all = 40e9;
+  r.third_cache = 28e9;
+  r.memory = 15e9;
+  r.memory_of_all = 28e9;
   r.second_cache_bytes = 2 * kMiB;
   r.third_cache_bytes = 105 * kMiB;
   r.barrier = 2e-7;

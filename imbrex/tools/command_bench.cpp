@@ -205,6 +205,7 @@ int bench(BenchOptions options) {
                         {"threads", threads},       {"isa", machine.target->name}, {"class", machine.rates.name},
                         {"rounds", options.rounds}, {"proven", !options.unproven}, {"machine", machine_description()}};
   out["date"] = today();
+  out["evicted_mib"] = evicted_bytes() >> 20;
   if (options.peers) out["machine"]["peer"] = peer_version();
   if (!options.json)
     fmt::print("{}  {}  {}  {} on {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset,

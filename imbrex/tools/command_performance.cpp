@@ -71,10 +71,12 @@ std::string sweep_text(const json& result) {
   std::string text = fmt::format("\n### {}\n", result.at("preset").get<std::string>());
   if (const std::string units = units_of(result.at("sizes").at(0)); !units.empty())
     text += fmt::format("\nThe peak is that of {}.\n", units);
-  for (const auto& [state, title] : {std::pair{"hot", "Hot: weights and activations as the run before left them"},
-                                     std::pair{"cold", "Cold: after 192 MiB were streamed through the caches"}}) {
+  for (const std::string state : {"hot", "cold"}) {
     if (!has(result, state)) continue;
-    text += fmt::format("\n{}.\n\n{}", title, head("T"));
+    text += state == "hot" ? "\nHot: weights and activations as the run before left them.\n\n"
+                           : fmt::format("\nCold: after {} MiB were streamed through the caches.\n\n",
+                                         result.at("evicted_mib").get<int64_t>());
+    text += head("T");
     for (const json& size : result.at("sizes"))
       text += row(result, size, fmt::format("{}", size.at("dims").at("T").get<int64_t>()), state);
   }

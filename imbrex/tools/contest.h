@@ -33,7 +33,7 @@ class Contest {
 
   // What its function refers to must outlive the contest.
   void add(Contestant contestant) { contestants_.push_back(std::move(contestant)); }
-  // Runs each once, then measures: hot, and where `cold` is wished also after 192 MiB have been streamed through the caches.
+  // Runs each once, then measures: hot, and where `cold` is wished also after the caches were emptied.
   void measure(int64_t rounds, bool cold, const std::function<void(int64_t round)>& progress);
 
   const std::vector<Contestant>& contestants() const { return contestants_; }

@@ -1,5 +1,7 @@
 #include "imbrex/tools/probes.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -9,6 +11,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/runtime/buffer.h"
+#include "imbrex/tools/subject.h"
 #include "imbrex/tools/target_loops.h"
 
 namespace imbrex::tools {
@@ -107,8 +110,16 @@ double time_repeated_reading(const void* memory, int64_t bytes, int64_t times) {
   });
 }
 
+int64_t evicted_bytes() {
+  int64_t third_cache = 0;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  third_cache = sysconf(_SC_LEVEL3_CACHE_SIZE);  // 0 or -1 where it is not known
+#endif
+  return std::max(int64_t{192} << 20, std::min(2 * third_cache, physical_bytes() / 8));
+}
+
 void evict_caches(runtime::Executor& executor, int threads) {
-  static std::vector<uint64_t> memory((int64_t{192} << 20) / 8, 1);
+  static const std::vector<uint64_t> memory(static_cast<size_t>(evicted_bytes()) / 8, 1);
   time_stream(executor, threads, memory.data(), static_cast<int64_t>(memory.size()) * 8);
 }
 

@@ -30,7 +30,9 @@ double vector_rate(const target::Target& target);
 // One thread reads `bytes`, which stay in a near cache, `times` times over. Seconds.
 double time_repeated_reading(const void* memory, int64_t bytes, int64_t times);
 
-// Streams 192 MiB through the caches, so that the next run finds nothing there.
+// Streams so many bytes through the caches that the next run finds nothing there: twice the third cache, which may be the whole
+// processor's though this machine is a part of it, but at least 192 MiB and at most an eighth of the memory.
 void evict_caches(runtime::Executor& executor, int threads);
+int64_t evicted_bytes();
 
 }  // namespace imbrex::tools
