@@ -104,7 +104,7 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
     result = address.pointer;
     result_stride = address.row_stride.empty() ? "0" : address.row_stride;
   }
-  const ir::IndexExpr inner_extent = e.transpose_a ? a->rows : a->columns;
+  const ir::IndexExpr inner_extent = lowering.elements_along(e.transpose_a ? a->rows : a->columns, statement);
   const std::string inner = symbols.text(inner_extent);
   if (continues && e.args[0]->name != assign.name)
     out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", symbols.variables.at(e.args[0]->name).data, columns, result,

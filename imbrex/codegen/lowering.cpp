@@ -54,6 +54,11 @@ std::string Lowering::take(Writer& out, bool from_shared, const char* type, int6
   return name;
 }
 
+ir::IndexExpr Lowering::elements_along(const ir::IndexExpr& extent, const ir::Statement& statement) const {
+  const bool may_be_negative = ir::Ranges(program, places_.at(&statement)).of(extent).least < 0;
+  return may_be_negative ? at_least_zero(extent) : extent;
+}
+
 void Lowering::place(Writer& out, bool in_shared, VariableSymbol& variable, const ir::Statement& statement) {
   if (!variable.data.empty()) return;
   if (!variable.accumulator) {

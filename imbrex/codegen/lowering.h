@@ -52,6 +52,8 @@ struct Lowering {
   // there. Returns the name. UserError "unbounded-tile" where the dimensions do not bound them.
   std::string take(Writer& out, bool from_shared, const char* type, int64_t element_bytes, const ir::IndexExpr& elements,
                    const std::string& stem, const ir::Statement& statement);
+  // The elements along an extent where the statement stands: the extent, or 0 where it may be less.
+  ir::IndexExpr elements_along(const ir::IndexExpr& extent, const ir::Statement& statement) const;
   // Gives a variable that the statement assigns its memory: a full tile, or for an accumulator 64 lanes per row and its position.
   void place(Writer& out, bool in_shared, VariableSymbol& variable, const ir::Statement& statement);
   // The C++ bool whether a store marked `@stream` goes past the caches; "" if it never does.

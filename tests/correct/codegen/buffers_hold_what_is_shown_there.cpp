@@ -25,6 +25,23 @@ Tensors inputs_of(int64_t T, std::vector<int32_t> count) {
   return tensors;
 }
 
+// Products over so many columns of x with so many of its rows, continued too, for each type that has products.
+std::string multiply(const std::string& inner) {
+  std::string text;
+  for (const std::string type : {"f32", "bf16", "int8"}) {
+    const std::string sum = type == "int8" ? "int32" : "f32", name = "p_" + type;
+    const auto part = [&](const std::string& slice) {
+      return type == "f32" ? "x[" + slice + "]" : "cast(x[" + slice + "], " + type + ", rint)";
+    };
+    const std::string columns = part(":, 0 +: " + inner), rows = part("0 +: " + inner + ", :");
+    text += "let " + name + " = full(" + sum + ", [T, 4], 2)\n" + name + " = matmul_acc(" + name + ", " + columns + ", " + rows +
+            ")\ny[:, :] = y[:, :] + " + (type == "int8" ? "cast(" + name + ", f32, rint)" : name) + "\nlet q_" + type +
+            " = matmul(" + rows + ", " + rows + ", transpose_a)\ny[0 +: 4, :] = y[0 +: 4, :] + " +
+            (type == "int8" ? "cast(q_int8, f32, rint)" : "q_" + type) + "\n";
+  }
+  return text;
+}
+
 // A tensor of so many rows under a name of its own, all of it written and some of it read.
 std::string use(const std::string& rows) {
   static int number = 0;
@@ -64,6 +81,8 @@ std::vector<Case> cases() {
       {"two_reads", kRead + "assume 0 <= n and n <= m and m <= 20\n" + use("n * m + m - n"), {19, 20}},
       {"two_negative_reads", kRead + "assume 0 - 9 <= n and n <= 2\nassume 0 - 8 <= m and m <= 3\n" + use("n * m"), {-9, -8}},
       {"loop_to_a_read", kRead + "assume n <= 30\nrange i in 0 .. n {\n" + use("i * 2 + 1") + "}", {30, 0}},
+      {"product_over_no_elements", multiply("min(5 - T, 4)")},
+      {"product_over_few_elements", multiply("max(min(5 - T, 4), 0)")},
       {"parallel",
        kRead + "assume m <= 64\nparallel t in tiles(T, 2) {\ncreate s: f32[m + t.size, 4]\ns[:, :] = full(f32, [m + "
                "t.size, 4], 1.0)\ny[t, :] = s[m +: t.size, :] + x[t, :]\n}",
