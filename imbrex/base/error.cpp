@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
+#include <string_view>
+
+#include "imbrex/base/utf8.h"
 
 namespace imbrex {
 namespace {
@@ -24,12 +28,14 @@ std::string quoted_line(const SourceLine& where) {
   return text.empty() ? "" : fmt::format("\n    | {}", text);
 }
 
-// What a terminal would obey, or a C string would end at, as a number.
-std::string printable(const std::string& text) {
+// Line breaks and tabs stay: messages and what they quote have several lines.
+std::string printable(std::string_view text) {
   std::string result;
-  for (const char each : text) {
-    const bool is_control = (static_cast<unsigned char>(each) < 0x20 && each != '\n' && each != '\t') || each == 0x7f;
-    result += is_control ? fmt::format("\\x{:02x}", static_cast<unsigned char>(each)) : std::string(1, each);
+  while (!text.empty()) {
+    const size_t end = std::min(text.find_first_of("\n\t"), text.size());
+    result += with_visible_characters(text.substr(0, end));
+    if (end < text.size()) result += text[end];
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return result;
 }

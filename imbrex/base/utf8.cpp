@@ -12,6 +12,11 @@ bool Utf8Character::is_visible() const {
   return length > 0 && !is_control && !is_hidden;
 }
 
+bool Utf8Character::is_blank() const {
+  const bool is_wide = (value >= 0x2000 && value <= 0x200a) || value == 0x202f || value == 0x205f || value == 0x3000;
+  return length > 0 && (value == ' ' || (value >= '\t' && value <= '\r') || value == 0xa0 || value == 0x1680 || is_wide);
+}
+
 Utf8Character utf8_character(std::string_view text) {
   const auto byte = [&](size_t i) -> uint32_t { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
   const uint32_t first = byte(0);

@@ -14,6 +14,8 @@ struct Utf8Character {
 
   // Whether a reader sees it, and sees it where it stands: no control character, and none that turns the direction of writing.
   bool is_visible() const;
+  // A space of any width.
+  bool is_blank() const;
 };
 
 // At the beginning of `text`.

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "imbrex/base/error.h"
+#include "imbrex/base/utf8.h"
 
 namespace imbrex::ir {
 namespace {
@@ -13,13 +14,31 @@ namespace {
 constexpr std::array<std::string_view, 25> kSymbols = {"+:", "..", "//", "<=", "==", "!=", ">=", "<", ">", "=", "+", "-", "*",
                                                        "/",  "%",  "(",  ")",  "[",  "]",  "{",  "}", ",", ":", ".", "@"};
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// How many bytes the letter takes with which the text begins; 0 where it begins with none.
+size_t letter(std::string_view text) {
+  const Utf8Character c = utf8_character(text);
+  const bool is_ascii_letter = (c.value >= 'a' && c.value <= 'z') || (c.value >= 'A' && c.value <= 'Z') || c.value == '_';
+  return is_ascii_letter || (c.value >= 0x80 && c.is_visible() && !c.is_blank()) ? c.length : 0;
+}
+
+// How many bytes the name takes with which the text begins; 0 where it begins with none.
+size_t name(std::string_view text) {
+  size_t length = letter(text);
+  for (size_t more = length; more > 0; length += more) {
+    const std::string_view rest = text.substr(length);
+    more = !rest.empty() && is_digit(rest[0]) ? 1 : letter(rest);
+  }
+  return length;
+}
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-std::string shown(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte > 0x20 && byte < 0x7f ? fmt::format("'{}'", c) : fmt::format("byte 0x{:02x}", byte);
+// The first character, or byte, of the text.
+std::string shown(std::string_view text) {
+  const Utf8Character c = utf8_character(text);
+  return c.is_visible() && !c.is_blank() ? fmt::format("'{}'", text.substr(0, c.length))
+                                         : fmt::format("byte 0x{:02x}", static_cast<unsigned char>(text[0]));
 }
 
 class Lexer {
@@ -58,24 +77,18 @@ class Lexer {
   }
 
   Token next() {
-    if (is_letter(peek())) return word();
+    if (const size_t length = name(text_.substr(at_))) return take(start(Token::Kind::name), length);
     if (is_digit(peek())) return number();
     if (peek() == '"') return string();
     for (std::string_view symbol : kSymbols)
       if (text_.substr(at_, symbol.size()) == symbol) return take(start(Token::Kind::symbol), symbol.size());
-    fail(fmt::format("{} starts no word of the language", shown(peek())), "remove it; comments start with '#'");
+    fail(fmt::format("{} starts no word of the language", shown(text_.substr(at_))), "remove it; comments start with '#'");
   }
 
   Token take(Token token, size_t length) {
     token.text = std::string(text_.substr(at_, length));
     at_ += length;
     return token;
-  }
-
-  Token word() {
-    size_t length = 1;
-    while (is_letter(peek(length)) || is_digit(peek(length))) ++length;
-    return take(start(Token::Kind::name), length);
   }
 
   // 12, 0.5, 1e-06. `0 .. 4` has no digit behind its point.
@@ -97,9 +110,10 @@ class Lexer {
       length += 2 + sign;
       digits();
     }
-    if (is_letter(peek(length))) {
+    if (letter(text_.substr(at_ + length)) > 0) {
       at_ += length;
-      fail(fmt::format("{} directly behind a number", shown(peek())), "separate the two, or start the name with a letter");
+      fail(fmt::format("{} directly behind a number", shown(text_.substr(at_))),
+           "separate the two, or start the name with a letter");
     }
     return take(start(integer ? Token::Kind::integer : Token::Kind::number), length);
   }
@@ -140,6 +154,8 @@ class Lexer {
 }  // namespace
 
 std::vector<Token> tokens_of(std::string_view text, const std::string& file_name) { return Lexer(text, file_name).run(); }
+
+bool is_name(std::string_view text) { return !text.empty() && name(text) == text.size(); }
 
 std::string describe(const Token& token) {
   switch (token.kind) {

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cctype>
 #include <cmath>
 #include <map>
 
+#include "imbrex/base/utf8.h"
+#include "imbrex/ir/lexer.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::ir {
@@ -15,13 +16,6 @@ std::string join(const std::vector<IndexExpr>& list) {
   std::string text;
   for (const IndexExpr& e : list) text += (text.empty() ? "" : ", ") + to_text(e);
   return text;
-}
-
-bool is_name(const std::string& text) {
-  if (text.empty() || std::isdigit(static_cast<unsigned char>(text[0]))) return false;
-  for (unsigned char c : text)
-    if (c >= 0x80 || (!std::isalnum(c) && c != '_')) return false;
-  return true;
 }
 
 std::string text_of(const Annotation::Value& value) {
@@ -246,16 +240,12 @@ std::string Printer::call(const Expr& e) const {
 }  // namespace
 
 std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (unsigned char c : text) {
-    if (c == '"' || c == '\\')
-      result += {'\\', static_cast<char>(c)};
-    else if (c < 0x20)
-      result += fmt::format("\\x{:02x}", c);
-    else
-      result += static_cast<char>(c);
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') escaped += '\\';
+    escaped += c;
   }
-  return result + "\"";
+  return '"' + with_visible_characters(escaped) + '"';
 }
 
 std::string print(const Condition& condition) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "imbrex/ir/lexer.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify_accumulators.h"
@@ -104,15 +105,9 @@ class Verifier {
   int nesting_ = 0;  // of blocks, for the limit on expressions
 };
 
-bool is_name(const std::string& name) {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !name.empty() && letter(name[0]) &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
-}
-
 void Verifier::declare(const std::string& name, Named named) {
   if (!is_name(name))
-    report("bad-name", fmt::format("{} is not a name", quoted(name)), "use letters, digits and '_', a letter first");
+    report("bad-name", fmt::format("{} is not a name", quoted(name)), "use letters, digits and _, not beginning with a digit");
   named.origin = origin_;
   named.parallel_depth = parallel_depth_;
   const auto [place, added] = names_.try_emplace(name, named);

@@ -1,6 +1,7 @@
 // Printed names of tile variables.
 #include <functional>
 
+#include "imbrex/ir/lexer.h"
 #include "imbrex/language/recorder.h"
 
 namespace imbrex::recording {
@@ -208,10 +209,7 @@ void name_tiles(ir::Program& program, const std::map<std::string, std::shared_pt
 }
 
 bool is_name(const std::string& name) {
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  if (name.empty() || !is_letter(name[0])) return false;
-  for (const char c : name)
-    if (!is_letter(c) && !(c >= '0' && c <= '9')) return false;
+  if (!ir::is_name(name)) return false;
   for (const char* word : kWords)
     if (name == word) return false;
   return !ir::op_named(name) && !dtype_named(name);

@@ -5,19 +5,26 @@
 #include <algorithm>
 #include <ostream>
 #include <string>
+#include <string_view>
+
+#include "imbrex/base/utf8.h"
 
 namespace imbrex::runtime {
 namespace {
 
+// What is no character of UTF-8 is none of JSON: it stands as \xHH.
 std::string json_string(const std::string& text) {
   std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) {
-      quoted += fmt::format("\\u{:04x}", static_cast<int>(c));
-    } else {
-      quoted += c;
-    }
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Character c = utf8_character(std::string_view(text).substr(i));
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (c.length == 0)
+      quoted += fmt::format("\\\\x{:02x}", byte);
+    else if (byte < 0x20 || byte == '"' || byte == '\\')
+      quoted += fmt::format("\\u{:04x}", byte);
+    else
+      quoted += text.substr(i, c.length);
+    i += std::max<size_t>(c.length, 1);
   }
   return quoted + '"';
 }

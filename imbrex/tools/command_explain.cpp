@@ -90,7 +90,7 @@ void print_scopes(const char* title, const ir::Program& program) {
   const std::vector<Scope> scopes = scopes_of(program);
   fmt::print("\n{} ({})\n", title, scopes.size());
   for (const Scope& scope : scopes)
-    fmt::print("  {:<20} stores {:<40} {}\n", scope.name, joined(scope.stores), place_text(scope.where));
+    fmt::print("  {:<20} stores {:<40} {}\n", with_visible_characters(scope.name), joined(scope.stores), place_text(scope.where));
 }
 
 // Which of the author's scopes an optimized one does the work of: those that store its outputs, and those before them that hand
@@ -120,8 +120,8 @@ void print_became(const ir::Program& before, const ir::Program& after, const std
     }
     std::vector<std::string> from;
     for (const Scope& author : authors)
-      if (taken.contains(author.name)) from.push_back(author.name);
-    if (from.size() > 1) fmt::print("  {} became one: {}\n", joined(from), scope.name);
+      if (taken.contains(author.name)) from.push_back(with_visible_characters(author.name));
+    if (from.size() > 1) fmt::print("  {} became one: {}\n", joined(from), with_visible_characters(scope.name));
   }
 }
 
@@ -190,8 +190,9 @@ void print_estimates(const ir::Program& program, const std::map<std::string, int
       if (found != measured->end()) total_measured += found->second;
       beside = found == measured->end() ? fmt::format(" {:>9}", "") : fmt::format(" {:>9.4f}", 1e3 * found->second);
     }
-    fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  {}\n", scope.name, scope.work.tasks, count_text(scope.operations),
-               size_text(static_cast<int64_t>(scope.bytes)), 1e3 * scope.estimate.seconds, beside, scope.estimate.limit);
+    fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  {}\n", with_visible_characters(scope.name), scope.work.tasks,
+               count_text(scope.operations), size_text(static_cast<int64_t>(scope.bytes)), 1e3 * scope.estimate.seconds, beside,
+               scope.estimate.limit);
   }
   fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  with {}\n", "in all", "", "", "", 1e3 * total,
              measured ? fmt::format(" {:>9.4f}", 1e3 * total_measured) : "", counted(static_cast<int64_t>(phases), "barrier"));

@@ -52,14 +52,14 @@ ir::Program parsed(const std::string& text) {
 
 // Keywords, macros of common headers, names of the headers that generated code includes, and of what it holds itself.
 const std::vector<std::string> kWords = {
-    "double",  "class",      "NULL",        "EOF",      "errno",      "stdin",    "INT_MAX",   "assert",      "unix",
-    "linux",   "std",        "main",        "abs",      "exp",        "memcpy",   "call",      "shared",      "scratch",
-    "kernel_", "run",        "pack",        "dims",     "nth",        "vf",       "sum64",     "mul",         "row",
-    "before",  "part",       "task_number", "group",    "block",      "half",     "floor_div", "smaller",     "larger",
-    "Scratch", "Queue",      "int64_t",     "uint16_t", "size_t",     "_x",       "_X",        "__x",         "x__y",
-    "x_",      "x_row",      "x_stride",    "row_",     "IMBREX_F32", "kTensors", "time",      "y0",          "imbrex",
-    "isa",     "true",       "nullptr",     "co_await", "not",        "xor",      "alignas",   "restrict",    "kDimNames",
-    "x_y",     "float_mode", "queues",      "i386",     "signal",     "FLT_MAX",  "I",         "imbrex_call", "__LINE__"};
+    "double",      "class",    "NULL",      "EOF",       "errno",      "stdin",  "INT_MAX", "assert",   "unix",    "linux",
+    "std",         "main",     "abs",       "exp",       "memcpy",     "call",   "shared",  "scratch",  "kernel_", "run",
+    "pack",        "dims",     "nth",       "vf",        "sum64",      "mul",    "row",     "before",   "part",    "task_number",
+    "group",       "block",    "half",      "floor_div", "smaller",    "larger", "Scratch", "Queue",    "int64_t", "uint16_t",
+    "size_t",      "_x",       "_X",        "__x",       "x__y",       "x_",     "x_row",   "x_stride", "row_",    "IMBREX_F32",
+    "kTensors",    "time",     "y0",        "imbrex",    "isa",        "true",   "nullptr", "co_await", "not",     "xor",
+    "alignas",     "restrict", "kDimNames", "x_y",       "float_mode", "queues", "i386",    "signal",   "FLT_MAX", "I",
+    "imbrex_call", "__LINE__", "größe",     "gr_e",      "вход",       "入力",   "出力",    "🙂",     "é",       "è"};
 
 // Each word names a tensor, a tile and a loop, one of each in a kernel.
 ir::Program with_words(size_t number) {

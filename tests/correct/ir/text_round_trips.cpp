@@ -129,6 +129,15 @@ kernel "a \"quoted\" \\ name\x0a" {
                           "a.tile"));
 }
 
+TEST(TextRoundTrips, OfStringsThatHideNothing) {
+  Program program = parse(corpus::kRmsNorm, "a.tile");
+  for (const std::string name : {"größe 大きさ", "\"\\x41\\", "\x01\t\x7f", "\u202e\u2028\u200b", "\xff\xc3", "\xed\xa0\x80"}) {
+    program.name = name;
+    expect_round_trip(program);
+  }
+  EXPECT_EQ(quoted("é\"\x7f\u202e\xff"), R"("é\"\x7f\xe2\x80\xae\xff")");
+}
+
 TEST(TextRoundTrips, AndOriginsAreLines) {
   const Program program = parse(corpus::kRmsNorm, "rms.tile");
   EXPECT_EQ(program.where(program.body[0].origin), (SourceLine{"rms.tile", 8}));

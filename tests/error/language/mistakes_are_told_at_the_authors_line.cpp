@@ -292,7 +292,7 @@ TEST(Mistakes, NoName) {
   int line = 0;
   const auto body = [&](bool mended, Builder&, Dim T, Tensor, Tensor) {
     line = __LINE__ + 1;
-    create_tensor(mended ? "q_proj" : "q proj", f32, {T});
+    create_tensor(mended ? "größe_q" : "q proj", f32, {T});
   };
   expect_mistake(body, "bad-name", line, "'q proj'", "use letters, digits and _");
 }
