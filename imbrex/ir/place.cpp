@@ -1,5 +1,8 @@
 #include "imbrex/ir/place.h"
 
+#include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "imbrex/ir/visit.h"
@@ -9,7 +12,8 @@ namespace {
 
 class Walk {
  public:
-  explicit Walk(const std::function<void(const Statement&, const Place&)>& visit) : visit_(visit) {}
+  Walk(const Program& program, const std::function<void(const Statement&, const Place&)>& visit)
+      : program_(program), visit_(visit) {}
 
   // What a block makes known ends with it.
   void block(const Block& statements) {
@@ -35,12 +39,21 @@ class Walk {
   void enter(const Node&, int) {}
   void enter(const Assign& node, int) {
     if (!node.declares) forget(node.name);
+    if (node.declares && is_whole_input(*node.value)) inputs_[node.name] = node.value->name;
   }
-  void enter(const ReadIndex& node, int origin) { place_.binders.push_back({node.name, nullptr, &node, origin}); }
+  void enter(const ReadIndex& node, int origin) {
+    place_.binders.push_back({node.name, nullptr, &node, origin});
+    const auto guards = place_.guards;
+    for (const Guard& guard : guards)
+      if (guard.assumed && !guard.of_index) assume_of_index(guard.condition[0], node);
+  }
   void enter(const Assume& node, int) {
     // One by one: what is known of one tile ends alone.
-    for (const Comparison& comparison : node.condition)
+    for (const Comparison& comparison : node.condition) {
       place_.guards.push_back({std::span(&comparison, 1), true, true, place_.binders.size()});
+      for (const Binder& binder : place_.binders)
+        if (binder.read) assume_of_index(comparison, *binder.read);
+    }
   }
   void enter(const AssumeElements& node, int) { place_.elements.push_back(node); }
   void enter(const At& node, int) {
@@ -67,7 +80,34 @@ class Walk {
     place_.binders.pop_back();
   }
 
+  bool is_whole_input(const Expr& e) const {
+    if (e.op != Op::load || e.slice.size() != 1 || e.slice[0].kind != Axis::Kind::range) return false;
+    return std::any_of(program_.tensors.begin(), program_.tensors.end(), [&](const Tensor& tensor) {
+      return tensor.name == e.name && tensor.role == Role::input && constant_value(e.slice[0].begin) == 0 &&
+             same(e.slice[0].size, tensor.shape[0]);
+    });
+  }
+  // No other name of the comparison is that of a tile.
+  bool is_one_tile(const Comparison& comparison, const std::string& tile) const {
+    const std::set<std::string> names = names_in(comparison);
+    return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+      const auto is_it = [&](const auto& each) { return each.name == name; };
+      return name == tile || std::any_of(program_.dims.begin(), program_.dims.end(), is_it) ||
+             std::any_of(place_.binders.begin(), place_.binders.end(), is_it);
+    });
+  }
+  // What is assumed of a tile of all elements of the index's tensor, which is never written, is assumed of the index.
+  void assume_of_index(const Comparison& comparison, const ReadIndex& index) {
+    for (const std::string& name : names_in(comparison)) {
+      const auto input = inputs_.find(name);
+      if (input == inputs_.end() || input->second != index.tensor || !is_one_tile(comparison, name)) continue;
+      const auto condition = std::make_shared<const Condition>(Condition{with_name(comparison, name, index.name)});
+      place_.guards.push_back({std::span(*condition), true, true, place_.binders.size(), condition});
+    }
+  }
+
   void forget(const std::string& tile) {
+    inputs_.erase(tile);
     std::erase_if(place_.guards,
                   [&](const Guard& guard) { return guard.assumed && names_in(guard.condition[0]).contains(tile); });
     std::erase_if(place_.elements, [&](const AssumeElements& assumed) { return assumed.tile == tile; });
@@ -79,14 +119,24 @@ class Walk {
     });
   }
 
+  const Program& program_;
   const std::function<void(const Statement&, const Place&)>& visit_;
   Place place_;
+  std::map<std::string, std::string> inputs_;  // by tile: the input of which it holds all elements
 };
 
 }  // namespace
 
 void for_each_place(const Program& program, const std::function<void(const Statement&, const Place&)>& visit) {
-  Walk(visit).run(program.body);
+  Walk(program, visit).run(program.body);
+}
+
+Comparison with_name(const Comparison& comparison, const std::string& from, const std::string& to) {
+  const auto rename = [&](const Index& leaf) -> std::optional<IndexExpr> {
+    if (leaf.kind == Index::Kind::name && leaf.name == from) return named(to);
+    return std::nullopt;
+  };
+  return {substitute(comparison.left, rename), comparison.compare, substitute(comparison.right, rename)};
 }
 
 std::set<std::string> names_in(const Comparison& comparison) {

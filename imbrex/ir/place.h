@@ -1,11 +1,14 @@
 // What holds at a place of a program: which loops and indices are around it, and which conditions were tested or assumed before.
 //
+// What is assumed of all elements of an input holds of each index that is read from it.
+//
 // An `assume` holds from the place where it was executed to the end of its block, for the value that it was executed on: not in
 // other branches, not before, not after the tile that it names is rebound, and not behind a loop around it, which may run no
 // trip.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -29,6 +32,8 @@ struct Guard {
   bool holds = true;
   bool assumed = false;  // by an `assume`, else tested by an `if`
   size_t binders = 0;    // how many of the place's binders stood around or before it
+  // Holds the condition where no statement does: it was assumed of all elements of an input, and says it of an index.
+  std::shared_ptr<const Condition> of_index = nullptr;
 };
 
 struct Place {
@@ -43,5 +48,7 @@ void for_each_place(const Program& program, const std::function<void(const State
 
 // The names in a comparison.
 std::set<std::string> names_in(const Comparison& comparison);
+// The comparison said of another name.
+Comparison with_name(const Comparison& comparison, const std::string& from, const std::string& to);
 
 }  // namespace imbrex::ir

@@ -1,8 +1,11 @@
 #include "imbrex/optimize/assume_each_element.h"
 
 #include <map>
+#include <memory>
 #include <set>
+#include <vector>
 
+#include "imbrex/ir/place.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::optimize {
@@ -13,6 +16,10 @@ using ir::Statement;
 class Rewriter {
  public:
   explicit Rewriter(const ir::Program& program) {
+    ir::for_each_place(program, [this](const Statement& s, const ir::Place& place) {
+      for (const ir::Guard& guard : place.guards)
+        if (guard.of_index && said_.insert(guard.of_index).second) of_indices_[&s].push_back(guard.of_index);
+    });
     for (const ir::Dim& dim : program.dims) names_.insert(dim.name);
     for (const ir::Tensor& tensor : program.tensors) names_.insert(tensor.name);
     ir::for_each_statement(program.body, [&](const Statement& s) {
@@ -31,13 +38,13 @@ class Rewriter {
   ir::Block block(const ir::Block& statements) {
     ir::Block result;
     for (const Statement& s : statements) {
+      if (const auto known = of_indices_.find(&s); known != of_indices_.end())
+        for (const auto& condition : known->second) result.push_back({ir::Assume{*condition}, {}, s.origin});
       Statement changed = s;
-      if (auto* loop = std::get_if<ir::Loop>(&changed.node)) loop->body = block(loop->body);
-      if (auto* at = std::get_if<ir::At>(&changed.node)) at->body = block(at->body);
-      if (auto* branch = std::get_if<ir::If>(&changed.node)) {
-        branch->then_block = block(branch->then_block);
-        branch->else_block = block(branch->else_block);
-      }
+      if (const auto* loop = std::get_if<ir::Loop>(&s.node)) std::get<ir::Loop>(changed.node).body = block(loop->body);
+      if (const auto* at = std::get_if<ir::At>(&s.node)) std::get<ir::At>(changed.node).body = block(at->body);
+      if (const auto* branch = std::get_if<ir::If>(&s.node))
+        changed.node = ir::If{branch->condition, block(branch->then_block), block(branch->else_block)};
       if (std::holds_alternative<ir::Assume>(s.node))
         assume(s, result);
       else
@@ -106,6 +113,9 @@ class Rewriter {
 
   std::set<std::string> names_;
   std::map<std::string, ir::ExprPtr> tiles_;
+  // What assumptions about tiles say of indices, by the first statement where it holds.
+  std::map<const Statement*, std::vector<std::shared_ptr<const ir::Condition>>> of_indices_;
+  std::set<std::shared_ptr<const ir::Condition>> said_;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// An assumption about the elements of a tile becomes one about an index that is read from each of them.
+// An assumption about the elements of a tile becomes one about an index that is read from each of them. Where it is about all
+// elements of an input, it is said of the indices that are read from the input, too.
 //
 // Requires: a verified program. Guarantees: the same assumptions, in the same order; none names a tile. Destroys: nothing. Stands
 // before code generation, which sees a tile stored, and indices read and assumed about, as an author could have written; the

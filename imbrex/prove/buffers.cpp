@@ -33,20 +33,19 @@ struct Tracker {
   std::map<std::string, size_t> copies_of;  // in the memory of the other kind of unit
   std::vector<size_t> open_scopes;
   std::vector<const ir::Loop*> loops_around;
-  Place here;
-  std::optional<size_t> place;  // of `here`; none since it changed
+  std::map<const ir::Statement*, Place> places;  // of each statement
+  size_t place = 0;                              // of the statement at hand, among those of `out`
 
-  Tracker(const target::Target& target, const CubeTiles& cube) : memories(target::memories_of(target)), cube(cube) {
+  Tracker(const ir::Program& program, const target::Target& target, const CubeTiles& cube)
+      : memories(target::memories_of(target)), cube(cube) {
+    ir::for_each_place(program, [&](const ir::Statement& statement, const Place& at) { places.emplace(&statement, at); });
+    out.places.emplace_back();
     count_step();
   }
 
   int step() const { return static_cast<int>(out.place_of_step.size()) - 1; }
   void count_step() {
-    if (!place) {
-      place = out.places.size();
-      out.places.push_back(here);
-    }
-    out.place_of_step.push_back(*place);
+    out.place_of_step.push_back(place);
     out.is_in_scope.push_back(!open_scopes.empty());
   }
 
@@ -168,14 +167,28 @@ struct Tracker {
     variables[node.name] = {*result, open.size()};
   }
 
-  // A loop or a branch: what is read, assumed and bound in it ends with it.
+  // Whether the same is known at both places, and their steps may be judged together.
+  static bool is_same(const Place& a, const Place& b) {
+    const auto same_binder = [](const Binder& x, const Binder& y) { return x.name == y.name; };
+    const auto same_guard = [](const Guard& x, const Guard& y) {
+      return x.condition.data() == y.condition.data() && x.holds == y.holds;
+    };
+    return std::equal(a.binders.begin(), a.binders.end(), b.binders.begin(), b.binders.end(), same_binder) &&
+           std::equal(a.guards.begin(), a.guards.end(), b.guards.begin(), b.guards.end(), same_guard);
+  }
+
   void block(const ir::Block& statements) {
-    const size_t binders = here.binders.size(), guards = here.guards.size();
+    const size_t outside = place;
     for (const ir::Statement& statement : statements) {
+      const Place& at = places.at(&statement);
+      if (!is_same(at, out.places[place])) {
+        place = out.places.size();
+        out.places.push_back(at);
+      }
       count_step();
       std::visit([&](const auto& node) { visit(node, statement.origin); }, statement.node);
     }
-    here.binders.resize(binders), here.guards.resize(guards);
+    place = outside;
   }
 
   void visit(const ir::CreateTensor&, int) {}
@@ -189,30 +202,20 @@ struct Tracker {
     if (node.value->op == ir::Op::variable) use(node.value->name);
     use_tiles_of(node.slice);
   }
-  void visit(const ir::ReadIndex& node, int origin) {
-    here.binders.push_back({node.name, nullptr, &node, origin});
-    place.reset();
-  }
+  void visit(const ir::ReadIndex&, int) {}
   void visit(const ir::Assume& node, int) {
     for (const ir::Comparison& comparison : node.condition)
       for (const IndexExpr& side : {comparison.left, comparison.right})
         for (const std::string& name : ir::names_in(side)) use(name);
-    here.guards.push_back({std::span(node.condition), true, true, here.binders.size()});
-    place.reset();
   }
   void visit(const ir::AssumeElements& node, int) { use(node.tile); }
-  void visit(const ir::Loop& node, int origin) {
+  void visit(const ir::Loop& node, int) {
     const int64_t stages = node.kind == ir::Loop::Kind::pipeline ? std::max(1, node.stages) : 1;
     const int64_t most_copies = int64_t{1} << 40;  // more than any memory has
     for (const size_t scope : open_scopes) out.scopes[scope].loops.push_back(&node);
     loops_around.push_back(&node);
     open.push_back({step(), std::min(most_copies, copies() * stages)});
-    const std::optional<size_t> outside = place;
-    here.binders.push_back({node.variable, &node, nullptr, origin});
-    place.reset();
     block(node.body);
-    here.binders.pop_back();
-    place = outside;
     count_step();
     for (Buffer& buffer : out.buffers) {
       // What lives before the loop and is used in it lives until its end.
@@ -229,25 +232,15 @@ struct Tracker {
     loops_around.pop_back();
   }
   void visit(const ir::If& node, int) {
-    const std::optional<size_t> outside = place;
-    for (const bool holds : {true, false}) {
-      here.guards.push_back({std::span(node.condition), holds, false, here.binders.size()});
-      place.reset();
-      block(holds ? node.then_block : node.else_block);
-      here.guards.pop_back();
-    }
-    place = outside;
+    block(node.then_block);
+    block(node.else_block);
   }
   void visit(const ir::At& node, int origin) {
     const size_t number = out.scopes.size();
     out.scopes.push_back({node.name, origin, step() + 1, 0, loops_around, open_scopes.empty()});
     open_scopes.push_back(number);
     count_step();
-    // Not block(): what is read or assumed inside a scope stays known after it.
-    for (const ir::Statement& statement : node.body) {
-      count_step();
-      std::visit([&](const auto& inner) { visit(inner, statement.origin); }, statement.node);
-    }
+    block(node.body);
     open_scopes.pop_back();
     out.scopes[number].last = step();
   }
@@ -257,7 +250,7 @@ struct Tracker {
 
 ProgramBuffers buffers_of(const ir::Program& program, const target::Target& target) {
   const CubeTiles cube(program);
-  Tracker tracker(target, cube);
+  Tracker tracker(program, target, cube);
   tracker.block(program.body);
   tracker.out.scopes.push_back({kOutsideScopes, -1, 0, tracker.step(), {}, true, true});
   return std::move(tracker.out);

@@ -133,14 +133,6 @@ IndexExpr positive_size(const ir::Axis& axis) {
   return size;
 }
 
-ir::Comparison with_name(const ir::Comparison& c, const std::string& from, const std::string& to) {
-  const auto rename = [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
-    if (leaf.kind == ir::Index::Kind::name && leaf.name == from) return ir::named(to);
-    return std::nullopt;
-  };
-  return {ir::substitute(c.left, rename), c.compare, ir::substitute(c.right, rename)};
-}
-
 // What the program assumes of the elements of an index tile, said of the coordinate `name`.
 isl::set assumed_of_tile(const Frame& frame, const ir::Program& program, const Accesses& accesses, const Access& access,
                          const std::string& tile, const std::string& name) {
@@ -150,7 +142,7 @@ isl::set assumed_of_tile(const Frame& frame, const ir::Program& program, const A
   for (const Guard& guard : access.guards)
     for (const ir::Comparison& comparison : guard.condition)
       for (const std::string& each : guard.assumed ? tiles_holding(accesses, tile) : std::vector<std::string>{})
-        if (mentions(comparison, {each})) result = narrowed(frame, result, with_name(comparison, each, name));
+        if (mentions(comparison, {each})) result = narrowed(frame, result, ir::with_name(comparison, each, name));
   return result;
 }
 
@@ -204,13 +196,6 @@ isl::set Relations::executions_of(const ir::Place& place, const Fixed& fixed) co
     frame.require_defined(result);
     result = guard.holds ? result.intersect(holds) : result.subtract(holds);
   }
-  // What is assumed of all elements of an input holds of one that is read from it.
-  for (const Binder& binder : place.binders)
-    for (const std::string& tile : binder.read ? whole_tiles_of(accesses_, binder.read->tensor) : std::vector<std::string>{})
-      for (const Guard& guard : place.guards)
-        for (const ir::Comparison& comparison : guard.condition)
-          if (guard.assumed && mentions(comparison, {tile}))
-            result = narrowed(frame, result, with_name(comparison, tile, binder.name), fixed);
   for (size_t i = 0; i < place.binders.size(); ++i)
     for (size_t j = i + 1; j < place.binders.size(); ++j)
       if (place.binders[i].read && place.binders[j].read)
@@ -421,6 +406,13 @@ isl::set Relations::allowed_values(const std::vector<Touching>& touching, size_t
     for (const ir::Comparison& comparison : guard.condition)
       if (is_over(comparison, known)) set = narrowed(frame, set, comparison);
   }
+  // Two reads of one position give one value. That elements differ or ascend may be assumed where not every run comes.
+  ir::Place anywhere = first;
+  anywhere.elements.clear();
+  for (size_t i = 0; i < last; ++i)
+    for (size_t j = std::max(i + 1, binders - 1); j < last; ++j)
+      if (first.binders[i].read && first.binders[j].read)
+        set = set.intersect(consistent(frame, accesses_, anywhere, first.binders[i], anywhere, first.binders[j], ""));
   return project_out(set, binders, last - binders);
 }
 

@@ -81,6 +81,8 @@ std::vector<Case> cases() {
       {"two_reads", kRead + "assume 0 <= n and n <= m and m <= 20\n" + use("n * m + m - n"), {19, 20}},
       {"two_negative_reads", kRead + "assume 0 - 9 <= n and n <= 2\nassume 0 - 8 <= m and m <= 3\n" + use("n * m"), {-9, -8}},
       {"loop_to_a_read", kRead + "assume n <= 30\nrange i in 0 .. n {\n" + use("i * 2 + 1") + "}", {30, 0}},
+      {"assumed_of_all", "let all = count[:]\nassume all <= 300\n" + kRead + use("n"), {300, 0}},
+      {"assumed_of_all_behind", "let all = count[:]\n" + kRead + "assume 0 <= all and all <= T\n" + use("n - m"), {4, 0}},
       {"product_over_no_elements", multiply("min(5 - T, 4)")},
       {"product_over_few_elements", multiply("max(min(5 - T, 4), 0)")},
       {"parallel",
@@ -119,6 +121,7 @@ TEST(Buffers, are_not_overrun_where_an_assumption_breaks) {
   const std::vector<Case> broken = {
       {"alone", kRead + "assume n <= 10\n" + use("n"), {100000, 0}},
       {"in_a_loop", kRead + "range i in 0 .. 3 {\nassume n + i <= 10\n" + use("n + i") + "}", {100000, 0}},
+      {"of_all", "let all = count[:]\nassume all <= 10\n" + kRead + use("n"), {100000, 0}},
       {"in_a_scope", kRead + "range i in 0 .. 2 {\nat \"known\" {\nassume n <= 10\n}\n" + use("n") + "}", {100000, 0}},
       {"in_parallel",
        kRead + "parallel t in 0 .. T {\nassume n <= 10\ncreate s: f32[n, 4]\ns[:, :] = full(f32, [n, 4], 3.0)\n"

@@ -54,6 +54,28 @@ TEST(AssumeEachElement, ReadsIndicesFromATile) {
   EXPECT_THROW(run(after, {2, 4, 3}), UserError);
 }
 
+// Each index that is read from an input of whose elements something is assumed gets the assumption, behind the read.
+TEST(AssumeEachElement, SaysItOfIndices) {
+  const ir::Program after = assume_each_element(program_of(R"(
+  input x: f32[4, 20]
+  input index: int32[3]
+  input other: int32[3]
+  output y: f32[4, 20]
+  let rows = index[:]
+  assume rows >= 0 and rows < 4
+  y[:, :] = x[:, :]
+  range k in 0 .. 3 {
+    read i = index[k]
+    read j = other[k]
+    y[i, :] = x[0, :]
+  })"));
+  ir::verify_or_throw(after);
+  const std::string text = ir::print(after);
+  EXPECT_NE(text.find("read i = index[k]\n    assume i >= 0\n    assume i < 4\n    read j = other[k]\n    y[i, :] ="),
+            std::string::npos)
+      << text;
+}
+
 TEST(AssumeEachElement, LeavesOthersAlone) {
   const ir::Program before = program_of(R"(
   input x: f32[4, 20]

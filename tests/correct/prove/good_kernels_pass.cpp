@@ -167,6 +167,31 @@ TEST(Capacity, NamesTheLargestTThatFitsAndRefusesOneMore) {
   EXPECT_EQ(over.diagnostics[0].id, "over-capacity");
 }
 
+// What is assumed of all elements of an input bounds what is as large as one of them says.
+TEST(Capacity, OfRowsBetweenOffsets) {
+  const std::string rows = R"(
+  dim B
+  input x: f32[T, 512]
+  input offsets: int32[B + 1]
+  inout y: f32[T, 512]
+  let all = offsets[:]
+  assume 0 <= all and all <= T
+  range b in 0 .. B {
+    read lo = offsets[b]
+    read hi = offsets[b + 1]
+    at "rows" { y[lo +: hi - lo, :] = x[lo +: hi - lo, :] * 2.0 }
+  })";
+  Options options;
+  options.target = "a2a3";
+  options.dims["T"] = 46;
+  const Report fits = report_of(rows, options);
+  EXPECT_TRUE(fits.proven) << fits.text();
+  options.dims["T"] = 47;
+  const Report over = report_of(rows, options);
+  EXPECT_FALSE(over.proven);
+  EXPECT_EQ(over.diagnostics.at(0).id, "over-capacity");
+}
+
 // The edges of a kernel with T rows, each as `from -> to: label`.
 std::vector<std::string> edges_of(const std::string& body, const Options& options = {}) {
   const ir::Program program = ir::parse("imbrex 1\nkernel \"k\" {\n  dim T\n" + body + "\n}\n", "kernel.tile");
