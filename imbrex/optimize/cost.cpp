@@ -65,14 +65,16 @@ Work work_of(const ProductShape& shape, const target::Machine& machine) {
   work.tasks = static_cast<int64_t>(blocks * std::ceil(rows / row_tile));
   work.of(product) = rows * inner * columns;
   // The weights come from memory once. Each group of rows that a microkernel takes at a time needs them again: from where a
-  // task's panel fits, or all of them.
+  // task's panel fits, or as much of it as stays near, or all of them.
   const double weight_bytes = inner * columns * static_cast<double>(bytes_of(shape.weight)), panel_bytes = weight_bytes / blocks;
   const double row_bytes = rows * inner * static_cast<double>(bytes_of(shape.operand)), tile_bytes = row_bytes * row_tile / rows;
   const double groups = std::ceil(rows / kernel.rows), tiles = std::min(groups, std::ceil(rows / row_tile));
+  const double near_part = kernel.k_at_once > 0 ? std::min(1.0, static_cast<double>(kernel.k_at_once) / inner) : 1.0;
   const double near = std::min(rows, static_cast<double>(kNearRows));
   const double passes = shape.panels_stay ? std::min(tiles, std::ceil(rows / near)) : tiles;  // over all of the weights
   work.memory += weight_bytes;
-  add_reading(work, weight_bytes * (groups - passes), panel_bytes, machine);
+  add_reading(work, weight_bytes * (groups - tiles), panel_bytes * near_part, machine);
+  add_reading(work, weight_bytes * (tiles - passes), panel_bytes, machine);
   add_reading(work, weight_bytes * (passes - 1), weight_bytes, machine);
   // The rows are needed for each block of columns; in a block, for each few vectors of columns.
   add_reading(work, row_bytes, row_bytes, machine);

@@ -8,7 +8,7 @@ namespace imbrex::optimize {
 namespace {
 
 // Of more rows, the products would be far when what follows takes them up.
-constexpr int64_t kMostRows = 72, kMostRowsInTiles = 128;
+constexpr int64_t kMostRows = 72, kMostRowsInTiles = 256;
 constexpr int64_t kMostColumns = 256, kLeastColumns = 32;
 
 int64_t kibibytes(int64_t bytes) { return (bytes + 1023) / 1024; }
@@ -46,10 +46,19 @@ Chosen choose(int64_t ruled, const std::vector<int64_t>& sizes, const char* unit
 }
 
 // Tiles of rows are made of whole tiles of registers, and of so many of those that a call of a product kernel is worth it.
-int64_t row_unit(const Contraction& c, const Machine& machine) {
+int64_t row_unit(const target::ProductKernel& kernel) {
   constexpr int64_t kLeastRows = 12;
-  const int64_t height = target::fastest_kernel(machine, target::product_of(c.operand_dtype)).rows;
-  return (kLeastRows + height - 1) / height * height;
+  return (kLeastRows + kernel.rows - 1) / kernel.rows * kernel.rows;
+}
+
+const target::ProductKernel& kernel_of(const Contraction& c, const Machine& machine) {
+  return target::fastest_kernel(machine, target::product_of(c.operand_dtype));
+}
+
+// So much of a row, or of a column, is near at the same time.
+int64_t near_bytes(const Contraction& c, DType dtype, const Machine& machine) {
+  const int64_t k_at_once = kernel_of(c, machine).k_at_once;
+  return (k_at_once > 0 ? std::min(c.sizes.inner, k_at_once) : c.sizes.inner) * bytes_of(dtype);
 }
 
 }  // namespace
@@ -65,32 +74,30 @@ int64_t row_block(const std::string& scope, std::vector<Choice>& choices) {
 }
 
 int64_t ruled_row_tile(const Contraction& c, const Machine& machine) {
-  const int64_t row_bytes = c.sizes.inner * bytes_of(c.operand_dtype);
-  const int64_t unit = row_unit(c, machine);
-  const int64_t fitting = machine.rates.second_cache_bytes / 4 / row_bytes / unit * unit;
-  const int64_t most =
-      target::fastest_kernel(machine, target::product_of(c.operand_dtype)).takes_tiles ? kMostRowsInTiles : kMostRows;
+  const target::ProductKernel& kernel = kernel_of(c, machine);
+  const int64_t unit = row_unit(kernel);
+  const int64_t fitting = machine.rates.second_cache_bytes / 4 / near_bytes(c, c.operand_dtype, machine) / unit * unit;
+  const int64_t most = kernel.takes_tiles ? kMostRowsInTiles : kMostRows;
   return std::clamp(fitting, unit, std::max(unit, most / unit * unit));
 }
 
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices) {
-  const int64_t row_bytes = c.sizes.inner * bytes_of(c.operand_dtype);
   const int64_t block = c.window > 0 ? c.window : ruled_column_block(c, machine);
   const int64_t ruled = ruled_row_tile(c, machine);
-  const int64_t unit = row_unit(c, machine);
+  const int64_t unit = row_unit(kernel_of(c, machine));
   const Chosen chosen = choose(ruled, {unit, 2 * unit, 4 * unit, 6 * unit, 8 * unit}, "rows", machine, [&](int64_t rows) {
     ProductShape shape = c.sizes;
     shape.row_tile = rows;
     shape.column_block = block;
     return shape;
   });
-  choices.push_back(
-      {product_name(c), fmt::format("tiles of {} rows, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
-       chosen.size != ruled
-           ? fmt::format("estimated to be clearly faster than the rule's {} rows", ruled)
-           : fmt::format("{} KiB of {}, in a quarter of the {} KiB of a core's second cache", kibibytes(chosen.size * row_bytes),
-                         c.operand, kibibytes(machine.rates.second_cache_bytes)),
-       c.where, chosen.rejected});
+  choices.push_back({product_name(c),
+                     fmt::format("tiles of {} rows, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
+                     chosen.size != ruled ? fmt::format("estimated to be clearly faster than the rule's {} rows", ruled)
+                                          : fmt::format("{} KiB of {}, in a quarter of the {} KiB of a core's second cache",
+                                                        kibibytes(chosen.size * near_bytes(c, c.operand_dtype, machine)),
+                                                        c.operand, kibibytes(machine.rates.second_cache_bytes)),
+                     c.where, chosen.rejected});
   return chosen.size;
 }
 
@@ -122,16 +129,18 @@ bool panels_stay(const Contraction& c, int64_t row_tile, int64_t column_block, c
 
 int64_t ruled_column_block(const Contraction& c, const Machine& machine) {
   constexpr int64_t kTasksOfACore = 4;
-  const int64_t column_bytes = c.sizes.inner * bytes_of(c.weight_dtype);
+  const int64_t column_bytes = near_bytes(c, c.weight_dtype, machine);
+  // Where a kernel goes by parts of k, wide blocks are worth fewer tasks of few rows: each block prepares the rows again.
+  const int64_t row_tile = ruled_row_tile(c, machine);
+  const int64_t row_tiles = kernel_of(c, machine).k_at_once > 0 ? (c.sizes.rows + row_tile - 1) / row_tile : 1;
   int64_t block = kMostColumns;
   while (block > kLeastColumns && (block * column_bytes > machine.rates.second_cache_bytes / 2 ||
-                                   c.sizes.columns / block < kTasksOfACore * machine.rates.cores))
+                                   row_tiles * (c.sizes.columns / block) < kTasksOfACore * machine.rates.cores))
     block /= 2;
   return block;
 }
 
 int64_t column_block(const Contraction& c, const Machine& machine, std::vector<Choice>& choices) {
-  const int64_t column_bytes = c.sizes.inner * bytes_of(c.weight_dtype);
   const Chosen chosen = choose(ruled_column_block(c, machine), {32, 64, 128, 256}, "columns", machine, [&](int64_t columns) {
     ProductShape shape = c.sizes;
     shape.row_tile = ruled_row_tile(c, machine);
@@ -141,7 +150,7 @@ int64_t column_block(const Contraction& c, const Machine& machine, std::vector<C
   choices.push_back({product_name(c),
                      fmt::format("tiles of {} columns, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
                      fmt::format("{} KiB of {} stay in a core's caches while all rows pass; {} tasks",
-                                 kibibytes(chosen.size * column_bytes), c.weight, chosen.tasks),
+                                 kibibytes(chosen.size * near_bytes(c, c.weight_dtype, machine)), c.weight, chosen.tasks),
                      c.where, chosen.rejected});
   return chosen.size;
 }

@@ -26,6 +26,7 @@ struct ProductKernel {
   int granule;               // elements along k that one step takes of a row
   std::string rate = "";     // the figure of a machine's Rates that tells its speed: "<target that has it first>.<name>"
   bool takes_tiles = false;  // matmul_<name>_tiled takes A as tile registers load it (isa/matmul_tiles.h)
+  int64_t k_at_once = 0;     // all rows of a call pass by so many elements along k before the next; 0: by more than caches hold
   std::string function() const { return "matmul_" + name; }
 };
 

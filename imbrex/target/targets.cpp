@@ -72,8 +72,12 @@ Target avx512(const Target& avx2) {
   t.needs = and_more(avx2.needs, kMasksAndZmm, {f, dq, bw, vl, vnni, bf16});
   t.vector_bits = 512;
   t.vector_registers = 32;
-  t.products = {{Product::i8, "i8", 12, 32, 4},     {Product::i8, "i8_flipped", 12, 32, 4}, {Product::u8i8, "u8i8", 12, 32, 4},
-                {Product::bf16, "bf16", 12, 32, 2}, {Product::bf16, "bf16_fma", 12, 32, 2}, {Product::f32, "f32", 12, 32, 1}};
+  t.products = {{Product::i8, "i8", 12, 32, 4},
+                {Product::i8, "i8_flipped", 12, 32, 4},
+                {Product::u8i8, "u8i8", 12, 32, 4},
+                {Product::bf16, "bf16", 12, 32, 2},
+                {Product::bf16, "bf16_fma", 12, 32, 2, "", false, 256},
+                {Product::f32, "f32", 12, 32, 1}};
   t.units = {{Product::i8, "vpdpbusd"},
              {Product::u8i8, "vpdpbusd"},
              {Product::bf16, "vdpbf16ps"},

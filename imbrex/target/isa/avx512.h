@@ -321,9 +321,15 @@ struct DotBf16Fma {
     const __m512i pairs = _mm512_load_si512(packed), odd_elements = _mm512_set1_epi32(static_cast<int32_t>(0xffff0000));
     return {_mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)), _mm512_castsi512_ps(_mm512_and_si512(pairs, odd_elements))};
   }
+  // The form of the instruction that overwrites the sum: g++ takes others for its intrinsic, and copies sums from register to
+  // register, which takes a port from the products.
+  IMBREX_OP static void add_product(vf& sum, __m512 b, __m512 a) {
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(b), "v"(a));
+  }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
-    sum.v = _mm512_fmadd_ps(b.odd, _mm512_set1_ps(load_f32_s(a + 4)), sum.v);
-    return {_mm512_fmadd_ps(b.even, _mm512_set1_ps(load_f32_s(a)), sum.v)};
+    add_product(sum, b.odd, _mm512_set1_ps(load_f32_s(a + 4)));
+    add_product(sum, b.even, _mm512_set1_ps(load_f32_s(a)));
+    return sum;
   }
 };
 

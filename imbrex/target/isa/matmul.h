@@ -49,6 +49,21 @@ struct Operands {
   int64_t ahead_step;
 };
 
+// What is fetched while some rows pass by all panels.
+struct Ahead {
+  bool next_panel;           // by the first rows; others find it near
+  const char* after_panels;  // what takes the last panel's place in that
+  int64_t later;             // by the others, so many bytes from each group of B to what will be needed in its place; 0: nothing
+  const char* row;           // `rows` rows of A, some of them with each panel
+  int64_t row_stride, row_bytes, rows;
+
+  void fetch_rows(int64_t panels) {
+    constexpr int write = 0, second_cache = 2;
+    for (int64_t count = (rows + panels - 1) / panels; count > 0; --count, --rows, row += row_stride)
+      for (int64_t byte = 0; byte < row_bytes; byte += 64) __builtin_prefetch(row + byte, write, second_cache);
+  }
+};
+
 // The 16 V columns of one group of B.
 template <class Dot, int V>
 struct GroupOf {
@@ -184,6 +199,7 @@ IMBREX_MICROKERNEL void microkernel(const Operands& o) {
 // processor sees at once. How far ahead is the Dot's Fetching: it depends on the processor, and was found by trial.
 constexpr int64_t kFetchingTiles = 4;
 
+constexpr int64_t at_most(int64_t most, int64_t count) { return count < most ? count : most; }
 constexpr int most_rows(int vectors) { return vectors == 2 ? kRowsOfTwo : kRowsOfOne; }
 
 template <class Dot, int V, int R = most_rows(V)>
@@ -228,11 +244,10 @@ inline void last_columns(Operands o, int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; ++r) memcpy(c + r * c_stride, block + r * 64, bytes);
 }
 
-// All columns of the groups [first, first + o.groups) of k. `panels` is where the panel of the first column block begins, `next`
-// what is needed after all of them.
+// All columns of the groups [first, first + o.groups) of k. `panels` is where the panel of the first column block begins.
 template <class Dot>
 inline void all_columns(Operands o, const char* panels, int64_t panel_stride, int64_t first, int64_t corrections_at,
-                        int64_t block, int64_t rows, int64_t columns, const char* next) {
+                        int64_t block, int64_t rows, int64_t columns, Ahead ahead) {
   const bool in_twos = rows <= kRowsOfTwo || kRowsOfTwo >= kRowsOfOne;
   const int64_t most = most_rows(in_twos ? 2 : 1), tiles = (rows + most - 1) / most;
   while (columns > 0) {
@@ -241,9 +256,14 @@ inline void all_columns(Operands o, const char* panels, int64_t panel_stride, in
     const int64_t width = both ? kPanelColumns : columns < 16 ? columns : 16;
     o.b = panels + first * kGroupBytes + half * 64;
     if (o.corrections) o.corrections = panels + corrections_at + half * 64;
-    const char* const next_panel = columns > (2 - half) * 16 ? o.b + panel_stride : next;
+    const char* const next_panel = columns > (2 - half) * 16 ? o.b + panel_stride : ahead.after_panels;
     o.ahead = tiles == 1 ? o.b + Dot::Fetching::bytes_ahead(rows) : next_panel;
     o.ahead_step = tiles == 1 ? kGroupBytes : tiles < kFetchingTiles ? kGroupBytes / 2 : kGroupBytes / kFetchingTiles;
+    if constexpr (Dot::prepares_rows) {
+      if (!ahead.next_panel) o.ahead = o.b + ahead.later;
+      if (!ahead.next_panel && ahead.later == 0) o.ahead_step = 0;
+      if (half == 0) ahead.fetch_rows((columns + kPanelColumns - 1) / kPanelColumns);
+    }
     if (both) {
       if constexpr (kRowsOfTwo > 0) all_rows<Dot, 2>(o, rows);
     } else if (width == 16) {
@@ -261,8 +281,8 @@ inline void all_columns(Operands o, const char* panels, int64_t panel_stride, in
 // So many groups of a panel, and of the rows of A, stay in cache while all rows pass.
 constexpr int64_t kGroupsAtOnce = 512;
 
-// A's rows, groups [first, first + groups), as step reads them: in place, or prepared. What is prepared is on the stack: fewer
-// rows and groups go at once.
+// A's rows [row, row + rows), groups [first, first + groups), as step reads them: in place, or prepared. What is prepared is on
+// the stack: fewer rows and groups go at once.
 template <class Dot, bool prepares_rows = Dot::prepares_rows>
 struct RowsOfA {
   static constexpr int64_t kRows = kRowsAtOnce, kGroups = kGroupsAtOnce;
@@ -270,7 +290,7 @@ struct RowsOfA {
   int64_t stride;
   RowsOfA(const typename Dot::Element* rows, int64_t row_stride)
       : a(reinterpret_cast<const char*>(rows)), stride(row_stride * static_cast<int64_t>(sizeof(typename Dot::Element))) {}
-  const char* groups(int64_t, int64_t first, int64_t) { return a + first * 4; }
+  const char* groups(int64_t row, int64_t, int64_t first, int64_t) { return a + row * stride + first * 4; }
 };
 template <class Dot>
 struct RowsOfA<Dot, true> {
@@ -281,13 +301,14 @@ struct RowsOfA<Dot, true> {
   alignas(64) char prepared[kRows * kGroups * Dot::kBytesOfGroup];
   RowsOfA(const typename Dot::Element* rows, int64_t row_stride)
       : a(reinterpret_cast<const char*>(rows)), stride_of_a(row_stride * static_cast<int64_t>(sizeof(typename Dot::Element))) {}
-  const char* groups(int64_t rows, int64_t first, int64_t count) {
-    for (int64_t r = 0; r < rows; ++r) Dot::prepare(a + r * stride_of_a + first * 4, count, prepared + r * stride);
+  const char* in_place(int64_t row, int64_t first) const { return a + row * stride_of_a + first * 4; }
+  const char* groups(int64_t row, int64_t rows, int64_t first, int64_t count) {
+    for (int64_t r = 0; r < rows; ++r) Dot::prepare(in_place(row + r, first), count, prepared + r * stride);
     return prepared;
   }
 };
 
-// At most RowsOfA<Dot>::kRows rows.
+// At most kRowsAtOnce rows. All of them pass by one part of k before the next.
 template <class Dot>
 inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, const char* packed, int64_t first_block,
                         typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k,
@@ -307,20 +328,33 @@ inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, co
   const int64_t at_once = one_tile ? whole_groups : rows_of_a.kGroups;
   Operands o = {};
   o.a_stride = rows_of_a.stride;
-  o.c = reinterpret_cast<char*>(c);
   o.c_stride = c_row_stride * 4;
   o.accumulate = accumulate;
   o.corrections = Dot::needs_corrections ? panels : nullptr;
+  const int64_t panels_of_all = (first_block % 2 * 16 + columns + kPanelColumns - 1) / kPanelColumns;
   int64_t first = 0;
   do {
     const int64_t left = whole_groups - first;
     const bool is_last = left <= at_once;
     o.groups = is_last ? left : at_once;
-    o.a = rows_of_a.groups(rows, first, o.groups);
-    o.tails = is_last && tail != 0 ? tails : nullptr;
-    const int64_t panels_of_all = (first_block % 2 * 16 + columns + kPanelColumns - 1) / kPanelColumns;
-    const char* const next = is_last ? panels + panels_of_all * panel_stride : panels + (first + at_once) * kGroupBytes;
-    all_columns<Dot>(o, panels, panel_stride, first, groups_of(k, bytes) * kGroupBytes, first_block, rows, columns, next);
+    for (int64_t row = 0; row < rows; row += rows_of_a.kRows) {
+      const int64_t count = at_most(rows_of_a.kRows, rows - row);
+      Ahead ahead = {};
+      ahead.next_panel = row == 0;
+      ahead.after_panels = is_last ? panels + panels_of_all * panel_stride : panels + (first + at_once) * kGroupBytes;
+      if (!is_last) ahead.later = at_once * kGroupBytes;
+      if constexpr (Dot::prepares_rows) {
+        const bool are_last_rows = count == rows - row;
+        ahead.rows = are_last_rows ? is_last ? 0 : at_most(rows_of_a.kRows, rows) : at_most(rows_of_a.kRows, rows - row - count);
+        ahead.row = rows_of_a.in_place(are_last_rows ? 0 : row + count, are_last_rows ? first + at_once : first);
+        ahead.row_stride = rows_of_a.stride_of_a;
+        ahead.row_bytes = o.groups * 4;
+      }
+      o.a = rows_of_a.groups(row, count, first, o.groups);
+      o.c = reinterpret_cast<char*>(c + row * c_row_stride);
+      o.tails = is_last && tail != 0 ? tails + row * Dot::kBytesOfGroup : nullptr;
+      all_columns<Dot>(o, panels, panel_stride, first, groups_of(k, bytes) * kGroupBytes, first_block, count, columns, ahead);
+    }
     o.accumulate = true;
     o.corrections = nullptr;
     first += o.groups;
@@ -331,9 +365,8 @@ template <class Dot>
 inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const void* packed_b, int64_t first_block,
                    typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
   [[maybe_unused]] const typename Dot::Mode mode = {};
-  constexpr int64_t at_once = RowsOfA<Dot>::kRows;
-  for (int64_t row = 0; row < rows; row += at_once) {
-    const int64_t count = rows - row < at_once ? rows - row : at_once;
+  for (int64_t row = 0; row < rows; row += kRowsAtOnce) {
+    const int64_t count = at_most(kRowsAtOnce, rows - row);
     matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, static_cast<const char*>(packed_b), first_block,
                      c + row * c_row_stride, c_row_stride, count, columns, k, accumulate);
   }

@@ -7,7 +7,7 @@
 // together is loaded in half the time of one whose rows are far apart.
 //
 // Two tiles of A and two of B make four of C. Of k, so much goes at once that what is read of B stays in the nearest cache while
-// all rows pass.
+// all rows pass; A passes it by.
 #pragma once
 
 #include "imbrex/target/isa/packing.h"
@@ -60,21 +60,21 @@ struct TileBlock {
 template <class Times, int A, int B>
 IMBREX_OP void tile_step(const char* a, int64_t a_block, const char* b) {
   tile_load<6>(b, kGroupBytes);
-  tile_load<4>(a, kTileRowBytes);
+  tile_load_once<4>(a, kTileRowBytes);
   Times::template multiply_add<0, 4, 6>();
   if constexpr (B == 2) {
     tile_load<7>(b + 64, kGroupBytes);
     Times::template multiply_add<1, 4, 7>();
   }
   if constexpr (A == 2) {
-    tile_load<5>(a + a_block, kTileRowBytes);
+    tile_load_once<5>(a + a_block, kTileRowBytes);
     Times::template multiply_add<2, 5, 6>();
     if constexpr (B == 2) Times::template multiply_add<3, 5, 7>();
   }
 }
 
 template <class Times, int A, int B, int ahead_lines>
-inline void tile_block(TileBlock o) {
+IMBREX_OP void tile_block(TileBlock o) {
   constexpr int write = 0, second_cache = 2;
   char* const right = o.c + 64;
   char* const below = o.c + kTileRows * o.c_stride;
@@ -105,7 +105,7 @@ inline void tile_block(TileBlock o) {
 }
 
 template <class Times, int A, int B>
-inline void tile_block_of(const TileBlock& o, int ahead_lines) {
+IMBREX_OP void tile_block_of(const TileBlock& o, int ahead_lines) {
   if (ahead_lines == 32) return tile_block<Times, A, B, 32>(o);
   if (ahead_lines == 16) return tile_block<Times, A, B, 16>(o);
   if (ahead_lines == 8) return tile_block<Times, A, B, 8>(o);

@@ -45,6 +45,10 @@ inline void tile_load(const char* from, int64_t stride) {
   for (int64_t r = 0; r < kTileRows; ++r) memcpy(tile_register(tile) + r * kTileRowBytes, from + r * stride, kTileRowBytes);
 }
 template <int tile>
+inline void tile_load_once(const char* from, int64_t stride) {
+  tile_load<tile>(from, stride);
+}
+template <int tile>
 inline void tile_store(char* to, int64_t stride) {
   for (int64_t r = 0; r < kTileRows; ++r) memcpy(to + r * stride, tile_register(tile) + r * kTileRowBytes, kTileRowBytes);
 }
@@ -93,6 +97,11 @@ IMBREX_OP void tile_zero() {
 template <int tile>
 IMBREX_OP void tile_load(const char* from, int64_t stride) {
   __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(tile) : "memory");
+}
+// What is not soon read again: it leaves the nearest cache to others.
+template <int tile>
+IMBREX_OP void tile_load_once(const char* from, int64_t stride) {
+  __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(tile) : "memory");
 }
 template <int tile>
 IMBREX_OP void tile_store(char* to, int64_t stride) {
