@@ -60,7 +60,7 @@ bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Sto
 
 // Products that the rows after them read, and nothing else does, lie with a line between rows that would collide in the cache.
 void pad_products(Lowering& lowering) {
-  std::map<std::string, int> assigned, read_by_rows;
+  std::map<std::string, int> read_by_rows;
   std::map<std::string, const Expr*> products;
   ir::for_each_statement(lowering.program.body, [&](const Statement& s) {
     if (row_step(s)) {

@@ -1,4 +1,4 @@
-// Is this a tile program? What every room below may rely on without looking: names are unique and used in their scope, slices
+// Is this a tile program? What every folder below may rely on without looking: names are unique and used in their scope, slices
 // have their tensor's rank, stores and rebindings keep shape and type, parallel loops carry no tile, every output is stored to,
 // sums and products accumulate as docs/semantics.md allows, and the text of the program parses back to it. What needs arithmetic
 // over all sizes (bounds, coverage, races) is the prover's.

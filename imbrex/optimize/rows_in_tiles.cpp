@@ -16,7 +16,6 @@ using ir::ExprPtr;
 using ir::Op;
 using ir::Statement;
 
-constexpr int64_t kTileRowBytes = 64;  // target/isa/tiles.h
 constexpr const char* kTiles = "tiles";
 
 bool is_product(const Expr& e) { return e.op == Op::matmul || e.op == Op::matmul_acc; }

@@ -2,8 +2,7 @@
 //
 // Requires:   a verified program, and which kinds of products run on tile registers (target/target.h).
 // Guarantees: the same meaning. An int8 or uint8 tensor that such products read by whole rows, from multiples of sixteen on, gets
-// a
-//             copy with `@tiles`, which is stored where the tensor is stored, from the same values, and which those products
+//             a copy with `@tiles`, which is stored where the tensor is stored, from the same values, and which those products
 //             read. A temporary that nothing else reads gets no copy, but the annotation.
 // Why here:   last, when it is settled which products read what; before weights are packed, as those are right operands alone.
 #pragma once
@@ -16,7 +15,7 @@
 
 namespace imbrex::optimize {
 
-constexpr int64_t kTileRows = 16;  // of a tile register (target/isa/tiles.h)
+constexpr int64_t kTileRows = 16, kTileRowBytes = 64;  // of a tile register (target/isa/tiles.h)
 
 // Whether a product of such operands takes its left one in tiles.
 using TakesTiles = std::function<bool(DType left, DType right)>;

@@ -123,7 +123,10 @@ TEST(RowsInTiles, AreNotBelievedWhereSomethingElseReadsThem) {
   EXPECT_EQ(in_tiles("cast(x[:, :], int8, rint)"), 1u);
 }
 
-TEST(RowsInTiles, AreOfTheHardwaresRows) { EXPECT_EQ(kTileRows, isa::kTileRows); }
+TEST(RowsInTiles, AreOfTheHardwaresSize) {
+  EXPECT_EQ(kTileRows, isa::kTileRows);
+  EXPECT_EQ(kTileRowBytes, isa::kTileRowBytes);
+}
 
 }  // namespace
 }  // namespace imbrex::optimize

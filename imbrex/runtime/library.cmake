@@ -1,5 +1,5 @@
 # The headers that generated code includes are part of the library, so that they are found wherever it is installed. They are a
-# target of their own so that compiling this room waits for no other.
+# target of their own so that compiling this library waits for no other.
 file(GLOB embedded_headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/imbrex/target/isa/*.h)
 list(APPEND embedded_headers imbrex/codegen/kernel_support.h imbrex/runtime/abi.h imbrex/runtime/check_call.h imbrex/runtime/dispatch.h
      imbrex/target/detect.h)
@@ -18,7 +18,7 @@ target_include_directories(imbrex_embedded_headers PRIVATE ${PROJECT_SOURCE_DIR}
 target_sources(imbrex_runtime PRIVATE $<TARGET_OBJECTS:imbrex_embedded_headers>)
 target_compile_definitions(imbrex_runtime PRIVATE IMBREX_VERSION="${PROJECT_VERSION}" IMBREX_SANITIZE="${IMBREX_SANITIZE}")
 
-# A verdict that is kept names the judge that gave it: beside the prover (prove/room.cmake), whatever accept.cpp asks.
+# A verdict that is kept names the judge that gave it: beside the prover (prove/library.cmake), whatever accept.cpp asks.
 file(GLOB judging_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/imbrex/codegen/*.h ${PROJECT_SOURCE_DIR}/imbrex/codegen/*.cpp
      ${PROJECT_SOURCE_DIR}/imbrex/optimize/*.h ${PROJECT_SOURCE_DIR}/imbrex/optimize/*.cpp)
 list(APPEND judging_sources ${CMAKE_CURRENT_LIST_DIR}/accept.cpp)
