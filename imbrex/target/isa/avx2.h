@@ -321,7 +321,7 @@ struct DotI8 {
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
   static constexpr bool needs_corrections = false, prepares_rows = true;
-  static constexpr int64_t kPreparedBytesOfRow = 2048;
+  static constexpr int64_t kPreparedRows = 24, kPreparedBytesOfRow = 2048;
   static constexpr int64_t kBytesOfGroup = 8;
   static void prepare(const char* from, int64_t groups, char* to) {
     widen_groups(from, groups, to, [](__m128i x) { return _mm256_cvtepi8_epi16(x); });
@@ -341,7 +341,7 @@ struct DotU8I8 {
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
   static constexpr bool needs_corrections = false, prepares_rows = true;
-  static constexpr int64_t kPreparedBytesOfRow = 2048;
+  static constexpr int64_t kPreparedRows = 24, kPreparedBytesOfRow = 2048;
   static constexpr int64_t kBytesOfGroup = 8;
   static void prepare(const char* from, int64_t groups, char* to) {
     widen_groups(from, groups, to, [](__m128i x) { return _mm256_cvtepu8_epi16(x); });

@@ -252,7 +252,7 @@ struct DotI8 {
 struct DotI8Flipped : DotI8 {
   using Fetching = FetchingFarAhead;
   static constexpr bool prepares_rows = true;
-  static constexpr int64_t kPreparedBytesOfRow = 1024;
+  static constexpr int64_t kPreparedRows = 72, kPreparedBytesOfRow = 1024;
   static void prepare(const char* from, int64_t groups, char* to) {
     int64_t g = 0;
     for (; g + 16 <= groups; g += 16) _mm512_storeu_si512(to + 4 * g, plus_128(_mm512_loadu_si512(from + 4 * g)));
@@ -307,7 +307,7 @@ struct DotBf16Fma {
   using Mode = FlushToZero;
   using Fetching = FetchingFarAhead;
   static constexpr bool needs_corrections = false, prepares_rows = true;
-  static constexpr int64_t kPreparedBytesOfRow = 1024;
+  static constexpr int64_t kPreparedRows = 24, kPreparedBytesOfRow = 1024;
   static constexpr int64_t kBytesOfGroup = 8;
   static void prepare(const char* from, int64_t groups, char* to) {
     int64_t g = 0;

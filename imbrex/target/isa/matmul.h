@@ -11,8 +11,8 @@
 // kind of product one or several structs Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group
 // of B in registers), load, step (one group of k for one row), needs_corrections (sums start at those of the packed form), Mode
 // (set around the products), Fetching (below), and kBytesOfGroup: how many bytes a group of a row of A takes where step reads it.
-// Where `prepares_rows`, `prepare` makes those bytes of the rows first, once for all columns of a call, kPreparedBytesOfRow at a
-// time.
+// Where `prepares_rows`, `prepare` makes those bytes of the rows first, once for all columns of a call, kPreparedBytesOfRow of
+// kPreparedRows at a time.
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
@@ -294,7 +294,7 @@ struct RowsOfA {
 };
 template <class Dot>
 struct RowsOfA<Dot, true> {
-  static constexpr int64_t kRows = 24, kGroups = Dot::kPreparedBytesOfRow / Dot::kBytesOfGroup;
+  static constexpr int64_t kRows = Dot::kPreparedRows, kGroups = Dot::kPreparedBytesOfRow / Dot::kBytesOfGroup;
   static constexpr int64_t stride = kGroups * Dot::kBytesOfGroup;
   const char* a;
   int64_t stride_of_a;

@@ -108,6 +108,7 @@ template <class Times, int A, int B>
 IMBREX_OP void tile_block_of(const TileBlock& o, int ahead_lines) {
   if (ahead_lines == 32) return tile_block<Times, A, B, 32>(o);
   if (ahead_lines == 16) return tile_block<Times, A, B, 16>(o);
+  if (ahead_lines == 4) return tile_block<Times, A, B, 4>(o);
   if (ahead_lines == 8) return tile_block<Times, A, B, 8>(o);
   tile_block<Times, A, B, 0>(o);
 }
@@ -136,7 +137,7 @@ inline void partial_tile_block(TileBlock o, int64_t rows, int64_t columns, int a
 template <class Times>
 inline void tile_rows(TileBlock o, int64_t rows, int64_t columns, const char* next) {
   const int64_t pairs = (rows + 2 * kTileRows - 1) / (2 * kTileRows);
-  int ahead_lines = pairs == 1 ? 32 : pairs < 4 ? 16 : 8;
+  int ahead_lines = pairs == 1 ? 32 : pairs < 4 ? 16 : pairs < 8 ? 8 : 4;
   o.ahead = pairs == 1 ? o.b + kBytesAhead : next;
   int64_t lines_left = o.steps * kStepBytes / 64;
   while (rows > 0) {

@@ -136,7 +136,8 @@ void check_all(Matmul<A, C> ProductKernel::*product, Pack<B> Table::*pack, MakeA
       for (int64_t rows = 0; rows <= 17; ++rows)
         if (!check(rows, columns, k)) return;
   if (!check(205, 35, 66) || !check(15, 49, 2 * 2053)) return;  // k in several parts
-  if (!check(48, 64, 600) || !check(133, 48, 512 + 1)) return;  // three tiles of rows, panels and parts of k that are not full
+  // Several tiles of rows, all that go at once and more, panels and parts of k that are not full.
+  if (!check(48, 64, 600) || !check(133, 48, 512 + 1) || !check(281, 33, 130)) return;
 }
 
 std::mt19937 random_bits(7);
