@@ -293,17 +293,20 @@ std::optional<IndexExpr> Ranges::bound_of_name(const std::string& name, bool up)
     const Loop& loop = *binder->loop;
     candidate(bound(up ? sub(add(loop.begin, loop.extent), constant(1)) : loop.begin, up));
   }
-  // From `0 <= sum` in which the name stands alone or with the factor -1 or 1.
+  // From `distance <= sum` in which the name stands with a constant factor: at most, or at least, the others divided by it.
   const auto solve = [&](const IndexExpr& greater, const IndexExpr& less, int64_t distance) {
     Linear sum;
     if (!add_to(sum, greater, 1) || !add_to(sum, less, -1)) return;
     for (const Linear::Term& term : sum.terms) {
-      if (term.atom->kind != Kind::name || term.atom->name != name || term.coefficient != (up ? -1 : 1)) continue;
-      // up: name <= rest - distance; down: name >= distance - rest
+      if (term.atom->kind != Kind::name || term.atom->name != name || (up ? term.coefficient >= 0 : term.coefficient <= 0))
+        continue;
+      if (term.coefficient == kLeast) continue;
+      const int64_t factor = up ? -term.coefficient : term.coefficient;
       IndexExpr rest = constant(up ? sum.constant : -sum.constant);
       for (const Linear::Term& other : sum.terms)
         if (&other != &term) rest = add(rest, mul(constant(up ? other.coefficient : -other.coefficient), other.atom));
-      candidate(bound(up ? sub(rest, constant(distance)) : add(rest, constant(distance)), up));
+      rest = up ? sub(rest, constant(distance)) : add(rest, constant(distance));
+      candidate(bound(factor == 1 ? rest : up ? floor_div(rest, constant(factor)) : ceil_div(rest, constant(factor)), up));
     }
   };
   for (const Comparison& fact : facts_) {

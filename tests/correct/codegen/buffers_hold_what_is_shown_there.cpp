@@ -78,6 +78,8 @@ std::vector<Case> cases() {
        {300, 0}},
       {"tested", kRead + "if n < 500 {\n" + use("n") + "}", {499, 0}},
       {"tested_otherwise", kRead + "if n > 500 {\ny[0, :] = x[0, :]\n} else {\n" + use("n") + "}", {500, 0}},
+      {"multiple", kRead + "assume 0 <= 3 * n + 5 and 3 * n <= 7 * T + 2\n" + use("2 * n + 1"), {10, 0}},
+      {"multiple_from_below", kRead + "assume 5 * T + 2 * n >= 3 and n <= 2\n" + use("0 - n"), {-8, 0}},
       {"two_reads", kRead + "assume 0 <= n and n <= m and m <= 20\n" + use("n * m + m - n"), {19, 20}},
       {"two_negative_reads", kRead + "assume 0 - 9 <= n and n <= 2\nassume 0 - 8 <= m and m <= 3\n" + use("n * m"), {-9, -8}},
       {"loop_to_a_read", kRead + "assume n <= 30\nrange i in 0 .. n {\n" + use("i * 2 + 1") + "}", {30, 0}},

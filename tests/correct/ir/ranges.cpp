@@ -166,6 +166,7 @@ TEST(Ranges, ForgetWhatHeldElsewhere) {
   };
   EXPECT_EQ(upper("read i = n[0]\nassume i < 4\ntap \"here\" 0.0\n"), "3");
   EXPECT_EQ(upper("read i = n[0]\nassume i < T\ntap \"here\" 0.0\n"), "min(T - 1, 2147483646)");
+  EXPECT_EQ(upper("read i = n[0]\nassume 3 * i < T\ntap \"here\" 0.0\n"), "min((T - 1) // 3, 715827882)");
   EXPECT_EQ(upper("read i = n[0]\nif T < 3 { assume i < 4 }\ntap \"here\" 0.0\n"), "none");
   EXPECT_EQ(upper("read i = n[0]\nrange k in 0 .. T { assume i < 4 }\ntap \"here\" 0.0\n"), "none");
   EXPECT_EQ(upper("read i = n[0]\ntap \"here\" 0.0\nassume i < 4\n"), "none");
