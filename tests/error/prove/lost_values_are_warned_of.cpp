@@ -38,6 +38,9 @@ TEST(LostValues, AreNotThoseThatDataMayLeave) {
   EXPECT_EQ(warnings_of("read m = n[0]\nassume 0 <= m and m <= T\ny[:, :] = full(f32, [T, 8], 0.0)\n"
                         "parallel t in tiles(m, 16) { y[t, :] = x[t, :] }"),
             "");
+  EXPECT_EQ(warnings_of("read m = n[0]\nassume 0 <= m and m <= 8\ny[:, :] = x[:, :]\n"
+                        "y[:, 0 +: m] = full(f32, [T, m], 0.0)"),
+            "");
 }
 
 }  // namespace
