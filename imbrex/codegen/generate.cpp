@@ -173,7 +173,7 @@ Generated generate_many(std::span<const ir::Program> programs, const Options& op
   head.line("#include \"imbrex/runtime/abi.h\"");
   result.source = head.text();
   for (const ir::Program& program : programs) {
-    const ir::Program by_element = optimize::assume_each_element(program);
+    const ir::Program by_element = optimize::assume_each_element(program).program;
     KernelWriter kernel(by_element, options);
     result.source += "\n" + kernel.write();
     result.remarks.insert(result.remarks.end(), kernel.remarks().begin(), kernel.remarks().end());

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "imbrex/ir/place.h"
@@ -39,7 +40,10 @@ class Rewriter {
     ir::Block result;
     for (const Statement& s : statements) {
       if (const auto known = of_indices_.find(&s); known != of_indices_.end())
-        for (const auto& condition : known->second) result.push_back({ir::Assume{*condition}, {}, s.origin});
+        for (const auto& condition : known->second) {
+          result.push_back({ir::Assume{*condition}, {}, s.origin});
+          assumed_.push_back(*condition);
+        }
       Statement changed = s;
       if (const auto* loop = std::get_if<ir::Loop>(&s.node)) std::get<ir::Loop>(changed.node).body = block(loop->body);
       if (const auto* at = std::get_if<ir::At>(&s.node)) std::get<ir::At>(changed.node).body = block(at->body);
@@ -52,6 +56,7 @@ class Rewriter {
     }
     return result;
   }
+  std::vector<ir::Condition> assumed() && { return std::move(assumed_); }
 
  private:
   // The tile that a comparison names; "" if none.
@@ -76,6 +81,7 @@ class Rewriter {
       const std::string tile = tile_in(condition[i]);
       ir::Condition same;
       for (; i < condition.size() && tile_in(condition[i]) == tile; ++i) same.push_back(condition[i]);
+      assumed_.push_back(condition);
       if (tile.empty())
         out.push_back({ir::Assume{std::move(same)}, s.annotations, s.origin});
       else
@@ -113,6 +119,7 @@ class Rewriter {
 
   std::set<std::string> names_;
   std::map<std::string, ir::ExprPtr> tiles_;
+  std::vector<ir::Condition> assumed_;
   // What assumptions about tiles say of indices, by the first statement where it holds.
   std::map<const Statement*, std::vector<std::shared_ptr<const ir::Condition>>> of_indices_;
   std::set<std::shared_ptr<const ir::Condition>> said_;
@@ -120,10 +127,11 @@ class Rewriter {
 
 }  // namespace
 
-ir::Program assume_each_element(const ir::Program& program) {
-  ir::Program result = program;
+ByElement assume_each_element(const ir::Program& program) {
+  ByElement result{program, {}};
   Rewriter rewriter(program);
-  result.body = rewriter.block(program.body);
+  result.program.body = rewriter.block(program.body);
+  result.assumed = std::move(rewriter).assumed();
   return result;
 }
 

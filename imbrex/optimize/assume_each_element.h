@@ -6,10 +6,16 @@
 // prover has the assumption as its author made it.
 #pragma once
 
+#include <vector>
+
 #include "imbrex/ir/program.h"
 
 namespace imbrex::optimize {
 
-ir::Program assume_each_element(const ir::Program& program);
+struct ByElement {
+  ir::Program program;
+  std::vector<ir::Condition> assumed;  // of each of its `assume`s, in order: the condition with the author's names
+};
+ByElement assume_each_element(const ir::Program& program);
 
 }  // namespace imbrex::optimize

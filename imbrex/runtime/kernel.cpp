@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "imbrex/ir/print.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/assume_each_element.h"
 
 namespace imbrex::runtime {
 namespace {
@@ -20,21 +22,14 @@ std::string names_of(const std::vector<const target::Target*>& targets) {
   return text;
 }
 
-std::string text_of(const ir::Condition& condition) {
-  std::string text;
-  for (const ir::Comparison& comparison : condition)
-    text += fmt::format("{}{} {} {}", text.empty() ? "" : " and ", ir::to_text(comparison.left), ir::text_of(comparison.compare),
-                        ir::to_text(comparison.right));
-  return text;
-}
-
 // As generated code numbers them: each `assume` in the order of the text, then all that data decides, then the layout that views
 // need.
 std::vector<std::string> assumptions_of(const ir::Program& program) {
   std::vector<std::string> texts;
+  for (const ir::Condition& condition : optimize::assume_each_element(program).assumed)
+    texts.push_back("`" + ir::print(condition) + "`");
   std::string from_data = "that indices read from data lie inside their tensors";
   ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
-    if (const auto* assume = std::get_if<ir::Assume>(&statement.node)) texts.push_back("`" + text_of(assume->condition) + "`");
     if (const auto* distinct = std::get_if<ir::AssumeElements>(&statement.node))
       from_data += ", that the elements of `" + distinct->tile +
                    (distinct->property == ir::AssumeElements::Property::distinct ? "` differ" : "` never descend");

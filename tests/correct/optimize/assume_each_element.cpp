@@ -36,7 +36,7 @@ TEST(AssumeEachElement, ReadsIndicesFromATile) {
   assume_distinct rows
   y[by rows, :] = x[0 +: 3, :])");
   ASSERT_TRUE(names_a_tile(before));
-  const ir::Program after = assume_each_element(before);
+  const ir::Program after = assume_each_element(before).program;
   ir::verify_or_throw(after);
   EXPECT_FALSE(names_a_tile(after)) << ir::print(after);
   const auto run = [](const ir::Program& program, std::vector<int32_t> index) {
@@ -56,7 +56,7 @@ TEST(AssumeEachElement, ReadsIndicesFromATile) {
 
 // Each index that is read from an input of whose elements something is assumed gets the assumption, behind the read.
 TEST(AssumeEachElement, SaysItOfIndices) {
-  const ir::Program after = assume_each_element(program_of(R"(
+  const ByElement by_element = assume_each_element(program_of(R"(
   input x: f32[4, 20]
   input index: int32[3]
   input other: int32[3]
@@ -69,11 +69,15 @@ TEST(AssumeEachElement, SaysItOfIndices) {
     read j = other[k]
     y[i, :] = x[0, :]
   })"));
+  const ir::Program& after = by_element.program;
   ir::verify_or_throw(after);
   const std::string text = ir::print(after);
   EXPECT_NE(text.find("read i = index[k]\n    assume i >= 0\n    assume i < 4\n    read j = other[k]\n    y[i, :] ="),
             std::string::npos)
       << text;
+  std::vector<std::string> assumed;
+  for (const ir::Condition& condition : by_element.assumed) assumed.push_back(ir::print(condition));
+  EXPECT_EQ(assumed, (std::vector<std::string>{"rows >= 0 and rows < 4", "i >= 0", "i < 4"}));
 }
 
 TEST(AssumeEachElement, LeavesOthersAlone) {
@@ -84,7 +88,7 @@ TEST(AssumeEachElement, LeavesOthersAlone) {
   read i = index[0]
   assume i >= 0 and i < 4
   y[:, :] = x[i, :])");
-  EXPECT_TRUE(ir::equal(before, assume_each_element(before)));
+  EXPECT_TRUE(ir::equal(before, assume_each_element(before).program));
 }
 
 }  // namespace
