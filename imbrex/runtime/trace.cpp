@@ -20,8 +20,10 @@ std::string json_string(const std::string& text) {
     const auto byte = static_cast<unsigned char>(text[i]);
     if (c.length == 0)
       quoted += fmt::format("\\\\x{:02x}", byte);
-    else if (byte < 0x20 || byte == '"' || byte == '\\')
+    else if (byte < 0x20)
       quoted += fmt::format("\\u{:04x}", byte);
+    else if (byte == '"' || byte == '\\')
+      quoted += {'\\', text[i]};
     else
       quoted += text.substr(i, c.length);
     i += std::max<size_t>(c.length, 1);
