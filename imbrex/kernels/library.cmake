@@ -2,6 +2,6 @@ file(GLOB references ${CMAKE_CURRENT_SOURCE_DIR}/kernels/reference/*.cpp)
 imbrex_computes(${references})
 
 # Generators that call the compiler with relative paths still name kernels' sources in full, wherever messages are read.
-file(RELATIVE_PATH up ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR}/imbrex)
-string(REPLACE "imbrex" "" up "${up}")
-target_compile_options(imbrex_kernels PRIVATE "-fmacro-prefix-map=${up}=${CMAKE_SOURCE_DIR}/")
+file(RELATIVE_PATH up ${CMAKE_BINARY_DIR} ${PROJECT_SOURCE_DIR}/imbrex)
+string(REGEX REPLACE "imbrex$" "" up "${up}")
+target_compile_options(imbrex_kernels PRIVATE "-fmacro-prefix-map=${up}=${PROJECT_SOURCE_DIR}/")

@@ -16,7 +16,6 @@ target_link_libraries(consumer PRIVATE norms)
 set_target_properties(consumer PROPERTIES LINKER_LANGUAGE C)
 add_executable(author author.cpp)
 target_link_libraries(author PRIVATE imbrex::runtime imbrex::language)
-target_compile_features(author PRIVATE cxx_std_20)
 )";
 
 constexpr const char* kProgram = R"(#include <stdio.h>
