@@ -4,6 +4,8 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -22,9 +24,16 @@ inline void relax() {
 
 // Spinning is for threads that each have a processor; where they share, the one waited for needs it.
 int spins_for(int threads) {
-  static const int processors = Executor::available_processors();
-  return threads <= processors ? 4000 : 0;
+  static std::atomic<int> processors{0};  // not a static int: fork() could leave the lock of its initialisation held
+  int count = processors.load(std::memory_order_relaxed);
+  if (count == 0) processors.store(count = Executor::available_processors(), std::memory_order_relaxed);
+  return threads <= count ? 4000 : 0;
 }
+
+// How often fork() was called between the first process that loaded this code and this one.
+std::atomic<uint32_t> forks{0};
+[[maybe_unused]] const int counts_forks =
+    pthread_atfork(nullptr, nullptr, [] { forks.store(forks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); });
 
 // Returns once `value` differs from `old`.
 void wait_while(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
@@ -34,8 +43,6 @@ void wait_while(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
   }
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
-
-thread_local const Executor* inside_run_of = nullptr;
 
 // A set of processors large enough for any machine; the kernel refuses one smaller than its own.
 class ProcessorSet {
@@ -86,34 +93,75 @@ void Barrier::wait() {
   }
 }
 
-struct alignas(64) Executor::Worker {
-  std::atomic<uint32_t> ticket{0};  // changes when there is something to run
-  bool stop = false;
-  int processor = -1;  // that it is kept on
-  std::thread thread;
+// The threads of one executor in one process, and all that they share.
+class Executor::Crew {
+ public:
+  explicit Crew(int threads) : threads_(threads), workers_(std::make_unique<Worker[]>(static_cast<size_t>(threads))) {
+    std::vector<int> available = ProcessorSet().available();
+    if (threads > 1 && available.size() == static_cast<size_t>(threads)) processors_ = std::move(available);
+  }
+  ~Crew();
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  void start() {
+    for (int ith = 1; ith < threads_; ++ith) workers_[ith].thread = std::thread([this, ith] { work(ith); });
+  }
+  bool is_of_this_process() const { return forks_ == forks.load(std::memory_order_relaxed); }
+  void leave_over();
+  void run(int nth, Function function, void* user);
+
+ private:
+  struct alignas(64) Worker {
+    std::atomic<uint32_t> ticket{0};  // changes when there is something to run
+    bool stop = false;
+    int processor = -1;  // that it is kept on
+    std::thread thread;
+  };
+  void work(int ith);
+  void keep_apart_from_caller();
+
+  static thread_local const Crew* inside_run_of_;
+  static std::atomic<Crew*> left_over_;
+  Crew* next_left_over_ = nullptr;
+  const int threads_;
+  const uint32_t forks_ = forks.load(std::memory_order_relaxed);
+  std::unique_ptr<Worker[]> workers_;  // [0] is unused: it is the caller
+  std::mutex one_run_;
+  std::vector<int> processors_;  // one for each thread; empty if workers may run anywhere
+  int caller_processor_ = -1;    // for which the workers were placed last
+  Barrier barrier_;
+  // The run in progress: written before a worker's ticket, read by that worker after it.
+  Function function_ = nullptr;
+  void* user_ = nullptr;
+  int nth_ = 0;
+  alignas(64) std::atomic<uint32_t> running_{0};  // workers that have not returned
 };
 
-Executor::Executor(int threads) : threads_(threads) {
-  require(threads >= 1 && threads <= 4096, "an executor has between 1 and 4096 threads");
-  workers_ = std::make_unique<Worker[]>(static_cast<size_t>(threads));
-  std::vector<int> available = ProcessorSet().available();
-  if (threads > 1 && available.size() == static_cast<size_t>(threads)) processors_ = std::move(available);
-  for (int ith = 1; ith < threads; ++ith) workers_[ith].thread = std::thread([this, ith] { work(ith); });
+thread_local const Executor::Crew* Executor::Crew::inside_run_of_ = nullptr;
+std::atomic<Executor::Crew*> Executor::Crew::left_over_{nullptr};
+
+// A crew of another process has no threads here, so it can be neither joined nor freed. A list of them is no leak.
+void Executor::Crew::leave_over() {
+  next_left_over_ = left_over_.load(std::memory_order_relaxed);
+  while (!left_over_.compare_exchange_weak(next_left_over_, this, std::memory_order_acq_rel)) {
+  }
 }
 
-Executor::~Executor() {
+Executor::Crew::~Crew() {
   for (int ith = 1; ith < threads_; ++ith) {
     Worker& worker = workers_[ith];
     worker.stop = true;
     worker.ticket.fetch_add(1, std::memory_order_release);
     worker.ticket.notify_one();
   }
-  for (int ith = 1; ith < threads_; ++ith) workers_[ith].thread.join();
+  for (int ith = 1; ith < threads_; ++ith)
+    if (workers_[ith].thread.joinable()) workers_[ith].thread.join();
 }
 
-void Executor::work(int ith) {
+void Executor::Crew::work(int ith) {
   Worker& worker = workers_[ith];
-  inside_run_of = this;
+  inside_run_of_ = this;
   for (uint32_t seen = 0;; ++seen) {
     wait_while(worker.ticket, seen, spins_for(threads_));
     if (worker.stop) return;
@@ -123,7 +171,7 @@ void Executor::work(int ith) {
 }
 
 // Worker i lives on processor i. Who finds the caller on its own takes processor 0, which is free then.
-void Executor::keep_apart_from_caller() {
+void Executor::Crew::keep_apart_from_caller() {
   const int caller = sched_getcpu();
   if (processors_.empty() || caller == caller_processor_) return;
   caller_processor_ = caller;
@@ -136,9 +184,8 @@ void Executor::keep_apart_from_caller() {
   }
 }
 
-void Executor::run(int nth, Function function, void* user) {
-  require(nth >= 1 && nth <= threads_, "a run uses between one and all threads of its executor");
-  require(inside_run_of != this, "a function that an executor runs does not call that executor");
+void Executor::Crew::run(int nth, Function function, void* user) {
+  require(inside_run_of_ != this, "a function that an executor runs does not call that executor");
   const std::lock_guard<std::mutex> lock(one_run_);
   function_ = function;
   user_ = user;
@@ -150,11 +197,41 @@ void Executor::run(int nth, Function function, void* user) {
     workers_[ith].ticket.fetch_add(1, std::memory_order_release);
     workers_[ith].ticket.notify_one();
   }
-  const Executor* const outer = inside_run_of;
-  inside_run_of = this;
+  const Crew* const outer = inside_run_of_;
+  inside_run_of_ = this;
   function(user, 0, nth, barrier_);
-  inside_run_of = outer;
+  inside_run_of_ = outer;
   for (uint32_t left; (left = running_.load(std::memory_order_acquire)) != 0;) wait_while(running_, left, spins_for(nth));
+}
+
+Executor::Executor(int threads) : threads_(threads), crew_(nullptr) {
+  require(threads >= 1 && threads <= 4096, "an executor has between 1 and 4096 threads");
+  crew();
+}
+
+Executor::~Executor() {
+  Crew* const crew = crew_.load(std::memory_order_acquire);
+  if (crew->is_of_this_process())
+    delete crew;
+  else
+    crew->leave_over();
+}
+
+// Several threads of a child may find that it has no crew; the one that sets its own first decides.
+Executor::Crew& Executor::crew() {
+  Crew* found = crew_.load(std::memory_order_acquire);
+  if (found != nullptr && found->is_of_this_process()) return *found;
+  auto made = std::make_unique<Crew>(threads_);
+  made->start();
+  Crew* const before = found;
+  if (!crew_.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel)) return *found;
+  if (before != nullptr) before->leave_over();
+  return *made.release();
+}
+
+void Executor::run(int nth, Function function, void* user) {
+  require(nth >= 1 && nth <= threads_, "a run uses between one and all threads of its executor");
+  crew().run(nth, function, user);
 }
 
 int Executor::available_processors() {
@@ -162,9 +239,22 @@ int Executor::available_processors() {
   return count > 0 ? static_cast<int>(count) : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+namespace {
+
+// Not a static of shared(): fork() could leave the lock of its initialisation held.
+struct SharedExecutor {
+  ~SharedExecutor() { delete executor.load(std::memory_order_acquire); }
+  std::atomic<Executor*> executor{nullptr};
+} shared_executor;
+
+}  // namespace
+
 Executor& Executor::shared() {
-  static Executor executor;
-  return executor;
+  Executor* found = shared_executor.executor.load(std::memory_order_acquire);
+  if (found != nullptr) return *found;
+  auto made = std::make_unique<Executor>();
+  return shared_executor.executor.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel) ? *made.release()
+                                                                                                        : *found;
 }
 
 }  // namespace imbrex::runtime

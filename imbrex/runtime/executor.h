@@ -4,14 +4,15 @@
 //
 // An executor with a worker for each processor keeps each worker on a processor of its own, away from its caller's. Schedulers
 // see too late that a sleeper woke where its caller runs: for a call of a millisecond both would share one processor.
+//
+// fork() copies the memory of an executor, but of its threads only the one that forks. So the first run in a child starts workers
+// for the child, and leaves the locks and counters of the parent's as they are: threads that are gone may have held them.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <type_traits>
-#include <vector>
 
 namespace imbrex::runtime {
 
@@ -44,7 +45,7 @@ class Executor {
 
   // Calls function(user, ith, nth, barrier) for each ith in [0, nth), all at once, and returns when all have returned. Needs
   // 1 <= nth <= threads(). The function must not throw and must not call run() of the same executor; calls from several threads
-  // take turns. A forked child has no workers: it needs an executor of its own.
+  // take turns. A forked child may call this of the executors that it was born with: its first run starts their workers anew.
   using Function = void (*)(void* user, int ith, int nth, Barrier& barrier);
   void run(int nth, Function function, void* user);
 
@@ -62,21 +63,11 @@ class Executor {
   static Executor& shared();
 
  private:
-  struct Worker;
-  void work(int ith);
-  void keep_apart_from_caller();
+  class Crew;
+  Crew& crew();
 
   int threads_;
-  std::unique_ptr<Worker[]> workers_;  // [0] is unused: it is the caller
-  std::mutex one_run_;
-  std::vector<int> processors_;  // one for each thread; empty if workers may run anywhere
-  int caller_processor_ = -1;    // for which the workers were placed last
-  Barrier barrier_;
-  // The run in progress: written before a worker's ticket, read by that worker after it.
-  Function function_ = nullptr;
-  void* user_ = nullptr;
-  int nth_ = 0;
-  alignas(64) std::atomic<uint32_t> running_{0};  // workers that have not returned
+  std::atomic<Crew*> crew_;  // of this process, or left over from before a fork
 };
 
 }  // namespace imbrex::runtime
