@@ -9,6 +9,12 @@
 
 #include "imbrex/runtime/abi.h"
 
+// The flags of a kernel undo these where they come last. clang has a macro for the first two alone.
+#if defined(__FAST_MATH__) || __FINITE_MATH_ONLY__ || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
+    defined(__NO_SIGNED_ZEROS__)
+#error "-ffast-math or a part of it would change this kernel's results: put @<kernel>_<target>.flags behind all other flags"
+#endif
+
 namespace imbrex::isa {
 namespace {
 

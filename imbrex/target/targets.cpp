@@ -195,8 +195,9 @@ const std::vector<const Target*>& supported_targets() {
 const Target& best_target() { return *supported_targets().back(); }
 
 std::vector<std::string> compiler_flags(const Target& target) {
-  // Nothing here changes a result: a square root need not set errno, and no one reads the floating-point exception flags.
-  std::vector<std::string> flags = {"-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-trapping-math"};
+  // First, because it undoes whatever flags before it relax, -ffast-math and its parts. The last two change no result: a square
+  // root need not set errno, and no one reads the floating-point exception flags.
+  std::vector<std::string> flags = {"-fno-fast-math", "-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-trapping-math"};
   flags.insert(flags.end(), target.flags.begin(), target.flags.end());
   return flags;
 }

@@ -1,16 +1,11 @@
 // `cmake --install`, then a project of its own that says find_package(imbrex): a C program on a kernel of imbrex_add_kernels(),
 // and a C++ program that compiles a kernel when it runs.
-#include <gtest/gtest.h>
-
-#include "support/command.h"
+#include "cli/aot/host_project.h"
 
 namespace imbrex::tests {
 namespace {
 
-constexpr const char* kProject = R"(cmake_minimum_required(VERSION 3.22)
-project(consumer LANGUAGES C CXX)
-find_package(imbrex REQUIRED)
-imbrex_add_kernels(norms KERNEL nn/rms_norm ISAS scalar avx2 SYMBOL norm HEADER norms.h)
+constexpr const char* kProject = R"(imbrex_add_kernels(norms KERNEL nn/rms_norm ISAS scalar avx2 SYMBOL norm HEADER norms.h)
 add_executable(consumer main.c)
 target_link_libraries(consumer PRIVATE norms)
 set_target_properties(consumer PROPERTIES LINKER_LANGUAGE C)
@@ -54,26 +49,16 @@ int main() {
 }
 )";
 
-TEST(InstalledImbrex, ServesAnotherProject) {
-  const TemporaryFolder folder;
-  const auto run = [&](const std::string& command) {
-    const CommandResult result = run_command(command);
-    EXPECT_EQ(result.status, 0) << command << "\n" << result.out << result.err;
-    return result;
-  };
-  const std::string sanitizer =
-      *IMBREX_SANITIZE == 0 ? "" : "-DCMAKE_C_FLAGS=-fsanitize=" IMBREX_SANITIZE " -DCMAKE_CXX_FLAGS=-fsanitize=" IMBREX_SANITIZE;
-  run(fmt::format("cmake --install '{}' --prefix '{}'", IMBREX_BINARY_DIR, folder.file("prefix")));
-  std::filesystem::create_directories(folder.file("consumer"));
-  write_text(folder.file("consumer/CMakeLists.txt"), kProject);
-  write_text(folder.file("consumer/main.c"), kProgram);
-  write_text(folder.file("consumer/author.cpp"), kAuthor);
-  run(fmt::format("cmake -S '{0}/consumer' -B '{0}/build' -DCMAKE_PREFIX_PATH='{0}/prefix' -DCMAKE_BUILD_TYPE=Release {1}",
-                  folder.path(), sanitizer));
-  run(fmt::format("cmake --build '{}/build'", folder.path()));
-  const CommandResult result = run(fmt::format("'{}/build/consumer'", folder.path()));
+using InstalledImbrex = HostProject;
+
+TEST_F(InstalledImbrex, ServesAnotherProject) {
+  write_project(kProject);
+  write("main.c", kProgram);
+  write("author.cpp", kAuthor);
+  configure_and_build();
+  const CommandResult result = succeed(path("build/consumer"));
   EXPECT_NE(result.out.find("scalar"), std::string::npos) << result.out;
-  EXPECT_EQ(run(fmt::format("IMBREX_CACHE='{0}/cache' '{0}/build/author'", folder.path())).out, "twice 6\n");
+  EXPECT_EQ(succeed(fmt::format("IMBREX_CACHE='{}' '{}'", path("cache"), path("build/author"))).out, "twice 6\n");
 }
 
 }  // namespace
