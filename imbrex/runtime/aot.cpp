@@ -29,7 +29,7 @@ std::string upper(std::string text) {
 void write_if_changed(const fs::path& path, const std::string& text) {
   if (read_file(path) == text) return;
   fs::create_directories(path.parent_path());
-  if (!replace_file(path, text))
+  if (!replace_file(path, text, Access::umask))
     throw UserError("file-unwritable", fmt::format("{} cannot be written", path.string()), "another --output");
 }
 

@@ -1,9 +1,11 @@
 #include "imbrex/runtime/file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
@@ -28,11 +30,28 @@ void write_file(const fs::path& path, const std::string& bytes) {
   if (!file) throw fs::filesystem_error("cannot write", path, std::error_code(errno != 0 ? errno : EIO, std::generic_category()));
 }
 
-bool replace_file(const fs::path& path, const std::string& bytes) {
-  std::string beside = path.string() + ".XXXXXX";
-  const int descriptor = mkstemp(beside.data());
-  if (descriptor < 0) return false;
-  close(descriptor);
+namespace {
+
+// An empty file beside `path` under a name that nobody else uses; "" where there can be none.
+std::string make_file_beside(const fs::path& path, Access access) {
+  static std::atomic<unsigned> number = 0;
+  for (int tries = 0; tries < 100; ++tries) {
+    std::string name = fmt::format("{}.partial-{}-{}", path.string(), getpid(), number++);
+    const int descriptor = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, access == Access::user ? 0600 : 0666);
+    if (descriptor >= 0) {
+      close(descriptor);
+      return name;
+    }
+    if (errno != EEXIST) break;
+  }
+  return "";
+}
+
+}  // namespace
+
+bool replace_file(const fs::path& path, const std::string& bytes, Access access) {
+  const std::string beside = make_file_beside(path, access);
+  if (beside.empty()) return false;
   std::error_code error;
   try {
     write_file(beside, bytes);

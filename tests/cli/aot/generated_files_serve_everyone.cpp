@@ -1,0 +1,36 @@
+// What `imbrex aot` writes can be read by whoever the umask lets, and the flags beside a source are all that it needs.
+#include "cli/aot/host_project.h"
+
+namespace imbrex::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(GeneratedFiles, FollowTheUmask) {
+  const TemporaryFolder folder;
+  for (const auto& [umask, permissions] : {std::pair("022", 0644), std::pair("007", 0660)}) {
+    const std::string output = folder.file(umask);
+    ASSERT_EQ(run_command(fmt::format("umask {} && '{}' aot nn/rms_norm -o '{}'", umask, IMBREX_COMMAND, output)).status, 0);
+    int files = 0;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(output)) {
+      if (!entry.is_regular_file()) continue;
+      EXPECT_EQ(static_cast<int>(entry.status().permissions()), permissions) << entry.path();
+      EXPECT_EQ(entry.path().string().find("partial"), std::string::npos) << entry.path();
+      ++files;
+    }
+    EXPECT_GT(files, 10);
+  }
+}
+
+TEST(GeneratedFiles, HaveAllTheirFlagsBesideThem) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(run_command(fmt::format("'{}' aot nn/rms_norm -o '{}'", IMBREX_COMMAND, folder.path())).status, 0);
+  for (const char* isa : {"scalar", "avx2", "avx512"}) {
+    const std::string flags = "\n" + read_text(folder.file(fmt::format("source/nn_rms_norm_{}.flags", isa)));
+    for (const char* flag : {"-std=c++20", "-O3", "-fno-fast-math", "-ffp-contract=off", "-fwrapv"})
+      EXPECT_NE(flags.find(fmt::format("\n{}\n", flag)), std::string::npos) << flag << " in" << flags;
+  }
+}
+
+}  // namespace
+}  // namespace imbrex::tests
