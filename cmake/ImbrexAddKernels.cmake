@@ -1,12 +1,30 @@
 # imbrex_add_kernels(TARGET KERNEL NAME [PRESET P] [VARIANT V] [OPTIONS ...] [SYMBOL S] [ISAS ...] [HEADER H])
 #
-# Makes TARGET, a static library with kernel NAME compiled ahead of time for each of ISAS (default: all that there are; the best
-# that the machine runs is chosen when it runs), and its C header: #include "H" (default: <SYMBOL>.h). SYMBOL, the C function, is by default NAME
-# with every other character as an underscore. OPTIONS are more options of `imbrex aot`. What links TARGET needs the C++ runtime and threads.
+# Makes TARGET, a static library with a kernel compiled ahead of time for each of ISAS (default: all that there are; the best that
+# the machine runs is chosen when it runs), and its C header: #include "H" (default: <SYMBOL>.h). NAME is a registered kernel or a
+# .tile file, relative to the source folder. SYMBOL, the C function, is by default the kernel's name (of a file: the one in it)
+# with every other character as an underscore. OPTIONS are more options of `imbrex aot`. The library needs the C library alone.
 function(imbrex_add_kernels target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "KERNEL;PRESET;VARIANT;SYMBOL;HEADER" "ISAS;OPTIONS")
   if(NOT arg_KERNEL OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "imbrex_add_kernels(${target}): needs KERNEL NAME; does not know: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT CMAKE_CXX_COMPILER_LOADED)
+    message(FATAL_ERROR "imbrex_add_kernels(${target}): kernels are compiled as C++; enable it: project(... LANGUAGES C CXX)")
+  endif()
+  set(tile_file)
+  if(arg_KERNEL MATCHES "\\.tile$")
+    get_filename_component(tile_file "${arg_KERNEL}" ABSOLUTE)
+    set(arg_KERNEL "${tile_file}")
+  endif()
+  if(tile_file AND NOT arg_SYMBOL)
+    if(NOT EXISTS "${tile_file}")
+      message(FATAL_ERROR "imbrex_add_kernels(${target}): there is no file ${tile_file}; one that the build makes needs a SYMBOL")
+    endif()
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${tile_file}")
+    file(STRINGS "${tile_file}" kernel_line REGEX "^[ \t]*kernel[ \t]*\"" LIMIT_COUNT 1)
+    string(REGEX REPLACE "^[ \t]*kernel[ \t]*\"([^\"]*)\".*" "\\1" kernel_name "${kernel_line}")
+    string(MAKE_C_IDENTIFIER "${kernel_name}" arg_SYMBOL)
   endif()
   if(NOT arg_SYMBOL)
     string(MAKE_C_IDENTIFIER "${arg_KERNEL}" arg_SYMBOL)
@@ -43,7 +61,7 @@ function(imbrex_add_kernels target)
     BYPRODUCTS ${written}
     COMMAND imbrex::command aot ${arg_KERNEL} ${arguments} --isa ${isas} ${arg_OPTIONS}
     COMMAND ${CMAKE_COMMAND} -E touch ${folder}/written
-    DEPENDS imbrex::command
+    DEPENDS imbrex::command ${tile_file}
     COMMENT "Writing ${arg_KERNEL} for ${isas}"
     VERBATIM)
   add_custom_target(${target}_sources DEPENDS ${folder}/written)

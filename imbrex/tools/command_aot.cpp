@@ -26,8 +26,10 @@ int write(const AotOptions& options) {
   std::string description = subject.name;
   if (!subject.preset.empty()) description += ", preset " + subject.preset;
   if (!subject.variant.empty()) description += ", variant " + subject.variant;
+  // A .tile file, which has no variants, is called by its path.
+  const std::string& name = subject.variant.empty() ? subject.program.name : subject.name;
   request.kernels.push_back(
-      {subject.program, options.symbol.empty() ? runtime::usable_symbol(subject.name) : options.symbol, description});
+      {subject.program, options.symbol.empty() ? runtime::usable_symbol(name) : options.symbol, description});
   if (!options.machine.empty()) request.rates = target::rates_named(options.machine);
   request.header = options.header;
   request.directory = options.output;
