@@ -12,12 +12,9 @@
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/check_annotations.h"
 #include "imbrex/optimize/pipeline.h"
-#include "imbrex/runtime/file.h"
 
 namespace imbrex::runtime {
 namespace {
-
-namespace fs = std::filesystem;
 
 // Of one tile: as many as the interpreter, which defines what a program means, can hold.
 constexpr int64_t kMostElements = int64_t{1} << 31;
@@ -85,17 +82,13 @@ Proof require_accepted(const ir::Program& program, const CacheOptions& options) 
   const auto begin = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
   const std::string hash = ir::content_hash(program), verdict = verdict_of(hash);
-  const fs::path root = Cache(options).root();
-  const fs::path file = root.empty() ? fs::path() : root / "proofs" / ir::sha256_hex(verdict);
-  if (!file.empty() && read_file(file) == verdict) return {true, seconds()};
+  const Cache cache(options);
+  const std::string key = ir::sha256_hex(verdict);
+  if (cache.kept("proofs", key) == verdict) return {true, seconds()};
   std::vector<Diagnostic> errors = judge(program).diagnostics;
   std::erase_if(errors, [](const Diagnostic& d) { return d.is_warning; });
   if (!errors.empty()) throw UserError(std::move(errors));
-  if (!file.empty()) {
-    std::error_code error;
-    fs::create_directories(file.parent_path(), error);
-    if (!error) replace_file(file, verdict);
-  }
+  cache.keep("proofs", key, verdict);
   return {false, seconds()};
 }
 

@@ -11,6 +11,7 @@
 
 #include "imbrex/ir/hash.h"
 #include "imbrex/runtime/file.h"
+#include "imbrex/runtime/trust.h"
 
 namespace imbrex::runtime {
 namespace {
@@ -20,7 +21,8 @@ namespace fs = std::filesystem;
 constexpr const char* kSealed[] = {"kernel.cpp", "kernel.so"};
 constexpr const char* kManifest = "manifest";
 constexpr const char* kFailed = "failed-";
-constexpr const char* kPrivate = "tmp-";
+constexpr const char* kPrivate = "imbrex-new-";
+constexpr const char* kFoldersOfFiles[] = {"compilers", "proofs"};
 // No compilation takes this long: an older private directory belongs to a process that was killed.
 constexpr auto kAbandonedAfter = std::chrono::hours(1);
 
@@ -71,6 +73,24 @@ std::string kernel_name(const fs::path& entry) {
   return source.substr(begin + symbol.size(), end == std::string::npos ? end : end - begin - symbol.size());
 }
 
+// Whether a directory with such a name was made here: other programs name theirs so too.
+bool is_entry(const fs::path& directory) {
+  std::error_code error;
+  return is_key(directory.filename()) && (fs::exists(directory / kManifest, error) || fs::exists(directory / kSealed[0], error));
+}
+
+bool is_failed(const fs::path& directory) {
+  const std::string name = directory.filename(), prefix = kFailed;
+  std::error_code error;
+  return starts_with(name, prefix) && is_key(name.substr(prefix.size())) && fs::exists(directory / kSealed[0], error);
+}
+
+bool is_ours(const fs::path& entry) {
+  if (!why_not_ours(entry).empty() || !why_not_ours(entry / kManifest).empty()) return false;
+  return std::all_of(std::begin(kSealed), std::end(kSealed),
+                     [&](const char* name) { return why_not_ours(entry / name).empty(); });
+}
+
 bool is_abandoned(const fs::path& directory) {
   std::error_code error;
   const auto changed = fs::last_write_time(directory, error);
@@ -98,6 +118,9 @@ bool is_intact(const fs::path& entry) {
 
 void seal(const fs::path& directory) {
   write_file(directory / kManifest, manifest_of(directory));
+  std::error_code ignored;
+  for (const auto& file : fs::directory_iterator(directory))  // whatever the user's mask lets compilers make
+    fs::permissions(file.path(), fs::perms::group_write | fs::perms::others_write, fs::perm_options::remove, ignored);
   for (const char* name : kSealed) flush_to_disk(directory / name);
   flush_to_disk(directory / kManifest);
   flush_to_disk(directory);
@@ -106,23 +129,40 @@ void seal(const fs::path& directory) {
 Cache::Cache(const CacheOptions& options)
     : root_(options.directory.empty() ? default_cache_directory() : options.directory), most_bytes_(options.most_bytes) {
   std::error_code error;
-  if (!root_.empty()) root_ = fs::absolute(root_, error);
+  if (root_.empty()) {
+    why_unused_ = "none of IMBREX_CACHE, XDG_CACHE_HOME and HOME is set";
+    return;
+  }
+  root_ = fs::absolute(root_, error);
+  why_unused_ = why_others_decide(root_);
+}
+
+std::optional<std::string> Cache::kept(const char* folder, const std::string& key) const {
+  if (!why_unused_.empty() || !why_not_ours(root_ / folder).empty()) return {};
+  const fs::path file = root_ / folder / key;
+  return why_not_ours(file).empty() ? read_file(file) : std::nullopt;
+}
+
+void Cache::keep(const char* folder, const std::string& key, const std::string& bytes) const {
+  if (!why_unused_.empty()) return;
+  try {
+    make_own_directories(root_ / folder);
+    replace_file(root_ / folder / key, bytes);
+  } catch (const fs::filesystem_error&) {  // then it is not kept
+  }
 }
 
 std::optional<fs::path> Cache::find(const std::string& key) const {
-  if (root_.empty()) return {};
+  if (!why_unused_.empty()) return {};
   const fs::path entry = root_ / key;
-  if (!is_intact(entry)) return {};
+  if (!is_ours(entry) || !is_intact(entry)) return {};
   std::error_code read_only;  // then nobody evicts either
   fs::last_write_time(entry / kManifest, fs::file_time_type::clock::now(), read_only);
   return entry;
 }
 
 fs::path Cache::make_private_directory() const {
-  if (root_.empty())
-    throw fs::filesystem_error("none of IMBREX_CACHE, XDG_CACHE_HOME and HOME is set",
-                               std::make_error_code(std::errc::no_such_file_or_directory));
-  fs::create_directories(root_);
+  make_own_directories(root_);
   return make_unique_directory(root_, kPrivate);
 }
 
@@ -138,7 +178,7 @@ std::optional<fs::path> Cache::publish(const fs::path& private_directory, const 
       return entry;
     }
     if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR) return {};
-    if (is_intact(entry)) {
+    if (is_ours(entry) && is_intact(entry)) {
       fs::remove_all(private_directory, ignored);
       return entry;
     }
@@ -172,9 +212,8 @@ bool Cache::remove_directory(const fs::path& directory) const {
 std::vector<CacheEntry> Cache::list() const {
   std::vector<CacheEntry> entries;
   for (const fs::path& child : children_of(root_)) {
-    const std::string key = child.filename();
-    if (!is_key(key)) continue;
-    CacheEntry entry{key, child, bytes_in(child), {}, kernel_name(child), false};
+    if (!is_entry(child)) continue;
+    CacheEntry entry{child.filename(), child, bytes_in(child), {}, kernel_name(child), false};
     std::error_code error;
     entry.last_used = fs::last_write_time(child / kManifest, error);
     if (error) entry.last_used = fs::file_time_type::min();
@@ -197,21 +236,26 @@ std::vector<CacheEntry> Cache::verify(bool remove_damaged) const {
 uint64_t Cache::clear() const {
   uint64_t bytes = 0;
   for (const fs::path& child : children_of(root_)) {
-    const std::string name = child.filename();
-    const bool ours = is_key(name) || name == "compilers" || name == "proofs" ||
-                      (starts_with(name, kPrivate) && is_abandoned(child)) ||
-                      (starts_with(name, kFailed) && is_key(name.substr(std::string(kFailed).size())));
-    if (!ours) continue;
+    const bool is_left = starts_with(child.filename(), kPrivate) && is_abandoned(child);
+    if (!is_entry(child) && !is_failed(child) && !is_left) continue;
     const uint64_t size = bytes_in(child);
     if (remove_directory(child)) bytes += size;
+  }
+  for (const char* folder : kFoldersOfFiles) {
+    for (const fs::path& child : children_of(root_ / folder)) {
+      std::error_code error;
+      const uintmax_t size = fs::is_regular_file(child, error) ? fs::file_size(child, error) : 0;
+      if (is_key(child.filename()) && fs::remove(child, error)) bytes += size;
+    }
+    std::error_code not_empty;
+    fs::remove(root_ / folder, not_empty);
   }
   return bytes;
 }
 
 void Cache::evict(const std::string& kept_key) const {
   for (const fs::path& child : children_of(root_)) {
-    const std::string name = child.filename();
-    if ((starts_with(name, kPrivate) || starts_with(name, kFailed)) && is_abandoned(child)) remove_directory(child);
+    if ((starts_with(child.filename(), kPrivate) || is_failed(child)) && is_abandoned(child)) remove_directory(child);
   }
   uint64_t total = 0;
   for (const CacheEntry& entry : list()) {

@@ -5,7 +5,9 @@
 //   <root>/failed-<64 hex digits>/                          source and messages of a compilation that failed
 //   <root>/compilers/<64 hex digits>                        what a compiler said for --version
 //   <root>/proofs/<64 hex digits>                           programs that are accepted, see accept.h
-//   <root>/tmp-*/                                           being made, or left by a process that was killed
+//   <root>/imbrex-new-*/                                    being made, or left by a process that was killed
+//
+// What is found is loaded and believed: so it is used only where nobody but this user and root could have put it (trust.h).
 //
 // An entry is made in a private directory, flushed to disk, and renamed into place, so that it is there completely or not at all.
 // What does not match its manifest is a miss, and is replaced. The least recently used entries go when the cache exceeds its
@@ -44,6 +46,13 @@ class Cache {
   explicit Cache(const CacheOptions& options = {});
 
   const std::filesystem::path& root() const { return root_; }
+  // Why nothing is taken from the root nor kept there: no variable names one, or others could put something there. Empty if it is
+  // used.
+  const std::string& why_unused() const { return why_unused_; }
+  // The bytes of `<root>/<folder>/<key>`, as keep() left them there.
+  std::optional<std::string> kept(const char* folder, const std::string& key) const;
+  // Writes that file, where that is possible.
+  void keep(const char* folder, const std::string& key, const std::string& bytes) const;
   // The entry's directory if it is there and intact; marks it as used.
   std::optional<std::filesystem::path> find(const std::string& key) const;
   // A new private directory inside the root. Throws std::filesystem::filesystem_error where nothing can be written there.
@@ -58,7 +67,8 @@ class Cache {
   std::vector<CacheEntry> list() const;
   // The same with `intact` set. Removes what is not intact if `remove_damaged`.
   std::vector<CacheEntry> verify(bool remove_damaged) const;
-  // Removes everything that this class made, but not what other processes are making right now. Returns the bytes.
+  // Removes what is Imbrex's, but not what other processes are making right now, nor anything else that stands there. Returns the
+  // bytes.
   uint64_t clear() const;
 
  private:
@@ -66,6 +76,7 @@ class Cache {
   bool remove_directory(const std::filesystem::path& directory) const;
 
   std::filesystem::path root_;
+  std::string why_unused_;
   uint64_t most_bytes_;
 };
 

@@ -9,7 +9,6 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/ir/hash.h"
-#include "imbrex/runtime/file.h"
 #include "imbrex/runtime/process.h"
 
 namespace imbrex::runtime {
@@ -100,7 +99,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 }  // namespace
 
-Compiler find_compiler(const std::string& wanted, const fs::path& directory) {
+Compiler find_compiler(const std::string& wanted, const Cache& cache) {
   Compiler compiler{find_command(wanted), ""};
   // The kept answer is: the stamps, its own hash, the answer. Arguments may be programs too ("ccache g++").
   std::string stamp;
@@ -108,8 +107,8 @@ Compiler find_compiler(const std::string& wanted, const fs::path& directory) {
     const fs::path program = in_path(word);
     stamp += program.empty() ? word + "; " : stamp_of(program) + "; ";
   }
-  const fs::path kept = directory / ir::sha256_hex(joined(compiler.command));
-  if (const std::optional<std::string> text = read_file(kept)) {
+  const std::string key = ir::sha256_hex(joined(compiler.command));
+  if (const std::optional<std::string> text = cache.kept("compilers", key)) {
     const size_t first = text->find('\n');
     const size_t second = first == std::string::npos ? first : text->find('\n', first + 1);
     if (second != std::string::npos && text->substr(0, first) == stamp) {
@@ -121,9 +120,7 @@ Compiler find_compiler(const std::string& wanted, const fs::path& directory) {
     }
   }
   compiler.version = ask_version(compiler.command);
-  std::error_code ignored;
-  fs::create_directories(directory, ignored);
-  replace_file(kept, stamp + "\n" + ir::sha256_hex(compiler.version) + "\n" + compiler.version);
+  cache.keep("compilers", key, stamp + "\n" + ir::sha256_hex(compiler.version) + "\n" + compiler.version);
   return compiler;
 }
 

@@ -1,9 +1,10 @@
 // Which C++ compiler compiles generated code, and what it calls itself.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
+
+#include "imbrex/runtime/cache.h"
 
 namespace imbrex::runtime {
 
@@ -13,8 +14,8 @@ struct Compiler {
 };
 
 // `wanted`, else $IMBREX_CXX, else $CXX, else the first of c++, g++ and clang++ in $PATH. Asking a compiler for its version takes
-// tens of milliseconds, so the answer is kept in `directory` (which need not exist, nor be writable) for as long as the program
-// file's path, size, time, inode and device are the same. UserError: no such compiler, or one that does not say its version.
-Compiler find_compiler(const std::string& wanted, const std::filesystem::path& directory);
+// tens of milliseconds, so the cache keeps the answer for as long as the program file's path, size, time, inode and device are
+// the same. UserError: no such compiler, or one that does not say its version.
+Compiler find_compiler(const std::string& wanted, const Cache& cache);
 
 }  // namespace imbrex::runtime

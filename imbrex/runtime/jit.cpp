@@ -22,6 +22,16 @@ std::string told(const fs::filesystem_error& error) {
   return fmt::format("'{}': {}", error.path1().string(), error.code().message());
 }
 
+Diagnostic not_private(const Cache& cache) {
+  Diagnostic warning;
+  warning.id = "cache-of-others";
+  warning.message = fmt::format("compiled kernels are neither taken from '{}' nor kept there, because {}", cache.root().string(),
+                                cache.why_unused());
+  warning.hint = "a directory that belongs to you and that nobody else may write to: IMBREX_CACHE=/path/to/directory";
+  warning.is_warning = true;
+  return warning;
+}
+
 Diagnostic not_kept(const std::string& why) {
   Diagnostic warning;
   warning.id = "cache-unwritable";
@@ -108,22 +118,24 @@ std::string first_lines(const std::string& text, int count) {
                                   compiler.command[0], kept.string(), first_lines(result.output, 20)));
 }
 
-// A directory to compile in: inside the cache, or, with one warning, a temporary one.
-fs::path make_directory(const Cache& cache, std::vector<Diagnostic>& warnings) {
-  std::string why;
-  try {
-    return cache.make_private_directory();
-  } catch (const fs::filesystem_error& error) {
-    why = told(error);
-  }
-  warnings.push_back(not_kept(why));
+// For what the cache has no place for.
+fs::path make_temporary_directory(const std::string& why_not_in_cache) {
   try {
     return make_unique_directory(fs::temp_directory_path(), "imbrex-");
   } catch (const fs::filesystem_error& error) {
     throw UserError("no-temporary-directory",
-                    fmt::format("there is no place to compile a kernel in: {}, and {}", why, told(error)),
+                    fmt::format("there is no place to compile a kernel in: {}, and {}", why_not_in_cache, told(error)),
                     "a directory that can be written: IMBREX_CACHE=/path/to/directory, or TMPDIR");
   }
+}
+
+// A compiler that cannot write says so in words; the file system says it in numbers.
+void throw_if_full(const fs::path& directory) {
+  constexpr uintmax_t least_bytes = 64 * 1024;
+  std::error_code error;
+  const fs::space_info space = fs::space(directory, error);
+  if (!error && space.available < least_bytes)
+    throw fs::filesystem_error("full", directory, std::make_error_code(std::errc::no_space_on_device));
 }
 
 }  // namespace
@@ -166,7 +178,7 @@ Module load_or_compile(const std::string& source, const JitOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
   const Cache cache(options.cache);
-  const Compiler compiler = find_compiler(options.compiler, cache.root().empty() ? fs::path() : cache.root() / "compilers");
+  const Compiler compiler = find_compiler(options.compiler, cache);
   const std::vector<std::string> flags = all_flags(options);
   const std::string key = key_of(source, compiler, flags);
 
@@ -180,15 +192,14 @@ Module load_or_compile(const std::string& source, const JitOptions& options) {
     }
   }
 
-  const fs::path directory = make_directory(cache, module.warnings);
-  module.private_directory_ = directory;
-  try {
+  const auto compile = [&](const fs::path& directory, bool in_cache) {
+    module.private_directory_ = directory;
     write_embedded_headers(directory);
     write_file(directory / "kernel.cpp", source);
     const ProcessResult result = compile_in(directory, compiler, flags, "kernel.cpp", "kernel.so");
     if (!succeeded(result, directory / "kernel.so")) {
+      throw_if_full(directory);
       write_file(directory / "messages.txt", result.output);
-      const bool in_cache = module.warnings.empty();
       const fs::path kept = in_cache ? cache.keep_failed(directory, key) : directory;
       module.private_directory_.clear();
       report_failure(result, compiler, flags, kept, kept / "kernel.cpp");
@@ -198,19 +209,33 @@ Module load_or_compile(const std::string& source, const JitOptions& options) {
     if (module.handle_ == nullptr)
       throw UserError("cannot-load", fmt::format("a compiled kernel cannot be loaded: {}", dlerror()),
                       "a directory on a file system that allows programs: IMBREX_CACHE=/path/to/directory");
-    if (module.warnings.empty()) {
-      seal(directory);
-      if (const std::optional<fs::path> entry = cache.publish(directory, key)) {
+  };
+  try {
+    if (cache.why_unused().empty()) {
+      compile(cache.make_private_directory(), true);
+      seal(module.private_directory_);
+      if (const std::optional<fs::path> entry = cache.publish(module.private_directory_, key)) {
         module.private_directory_.clear();
         module.source = *entry / "kernel.cpp";
         module.library = *entry / "kernel.so";
       }
+    } else {
+      module.warnings.push_back(cache.root().empty() ? not_kept(cache.why_unused()) : not_private(cache));
     }
   } catch (const fs::filesystem_error& error) {
-    if (module.handle_ == nullptr)
-      throw UserError("cache-unwritable", fmt::format("a kernel cannot be compiled in {}", told(error)),
-                      "a directory with free space that can be written: IMBREX_CACHE=/path/to/directory");
     module.warnings.push_back(not_kept(told(error)));
+  }
+  if (module.handle_ == nullptr) {
+    std::error_code ignored;
+    if (!module.private_directory_.empty()) fs::remove_all(module.private_directory_, ignored);
+    module.private_directory_.clear();
+    const fs::path directory = make_temporary_directory(module.warnings.back().message);
+    try {
+      compile(directory, false);
+    } catch (const fs::filesystem_error& error) {
+      throw UserError("cache-unwritable", fmt::format("a kernel cannot be compiled in {}", told(error)),
+                      "a directory with free space that can be written: IMBREX_CACHE=/path/to/directory, or TMPDIR");
+    }
   }
   module.seconds = seconds();
   return module;

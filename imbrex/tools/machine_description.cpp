@@ -33,7 +33,7 @@ std::map<std::string, std::string> machine_description() {
                                 size_text(sysconf(_SC_LEVEL2_CACHE_SIZE)), size_text(sysconf(_SC_LEVEL3_CACHE_SIZE)));
 #endif
   if (utsname system; uname(&system) == 0) words["system"] = fmt::format("{} {}", system.sysname, system.release);
-  const std::string version = runtime::find_compiler("", runtime::Cache(runtime::CacheOptions{}).root()).version;
+  const std::string version = runtime::find_compiler("", runtime::Cache()).version;
   words["compiler of kernels"] = version.substr(0, version.find('\n'));
   return words;
 }

@@ -18,6 +18,7 @@ class TemporaryFolder {
     static std::atomic<int> counter = 0;  // tests make folders on several threads
     path_ = std::filesystem::temp_directory_path() / fmt::format("imbrex-test-{}-{}", getpid(), counter++);
     std::filesystem::create_directories(path_);
+    std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;

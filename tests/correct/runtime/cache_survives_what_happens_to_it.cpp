@@ -10,29 +10,19 @@
 #include <thread>
 
 #include "imbrex/runtime/jit.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/support/answer_module.h"
 
 namespace imbrex::runtime {
 namespace {
 
 namespace fs = std::filesystem;
+using tests::answer_of;
+using tests::answer_source;
+using tests::in_child;
+using tests::options_in;
 using tests::read_text;
 using tests::TemporaryFolder;
 using tests::write_text;
-
-std::string answer_source(int answer) {
-  return "// answer\nextern \"C\" __attribute__((visibility(\"default\"))) int answer() { return " + std::to_string(answer) +
-         "; }\n";
-}
-
-int answer_of(const Module& module) { return reinterpret_cast<int (*)()>(module.symbol("answer"))(); }
-
-JitOptions options_in(const TemporaryFolder& folder) {
-  JitOptions options;
-  options.cache.directory = folder.file("cache");
-  options.flags = {"-O0"};
-  return options;
-}
 
 fs::path only_entry(const JitOptions& options) {
   const std::vector<CacheEntry> entries = Cache(options.cache).list();
@@ -43,23 +33,8 @@ fs::path only_entry(const JitOptions& options) {
 size_t private_directories(const JitOptions& options) {
   size_t count = 0;
   for (const auto& child : fs::directory_iterator(options.cache.directory))
-    if (child.path().filename().string().rfind("tmp-", 0) == 0) ++count;
+    if (child.path().filename().string().rfind("imbrex-new-", 0) == 0) ++count;
   return count;
-}
-
-// Runs `body` in a child process; its exit status is what `body` returns.
-pid_t in_child(const std::function<int()>& body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    int status = 99;
-    try {
-      status = body();
-    } catch (const std::exception& error) {
-      fprintf(stderr, "%s\n", error.what());
-    }
-    _exit(status);
-  }
-  return child;
 }
 
 TEST(Cache, SecondTimeIsAHitAndTheSourceIsKept) {
@@ -162,7 +137,7 @@ TEST(Cache, ReadOnlyCacheGivesHitsAndCompilesElsewhereWithOneWarning) {
   const TemporaryFolder folder;
   const JitOptions options = options_in(folder);
   load_or_compile(answer_source(17), options);
-  fs::permissions(folder.path(), fs::perms::all);
+  fs::permissions(folder.path(), fs::perms(0755));
   fs::permissions(options.cache.directory, fs::perms(0555));
   const pid_t child = in_child([&] {
     if (getuid() == 0 && seteuid(65534) != 0) return 2;  // permissions do not bind root
