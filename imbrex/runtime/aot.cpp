@@ -82,9 +82,9 @@ std::string dispatcher_source(const AotKernel& kernel, const std::vector<const t
   for (const target::Target* target : targets)
     text += fmt::format("    {{\"{}\", {}}},\n", target->name, needs_text(target->needs));
   text += fmt::format(
-      "}};\n\nextern \"C\" const imbrex_kernel* {}(const char* isa) {{\n"
-      "  switch (imbrex_choose_target(built, {}, isa)) {{\n",
-      kernel.symbol, targets.size());
+      "}};\nstatic signed char answers[{0}];\n\nextern \"C\" const imbrex_kernel* {1}(const char* isa) {{\n"
+      "  switch (imbrex_choose_target(built, answers, {0}, isa)) {{\n",
+      targets.size(), kernel.symbol);
   for (size_t i = 0; i < targets.size(); ++i)
     text += fmt::format("    case {}: return {}();\n", i, table_function(kernel, *targets[i]));
   return text + "    default: return nullptr;\n  }\n}\n";

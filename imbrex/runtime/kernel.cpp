@@ -50,18 +50,18 @@ const imbrex_kernel* table_of(const Module& module, const std::string& symbol) {
 }  // namespace
 
 const target::Target& choose_target(const target::Target* wanted) {
-  const std::vector<const target::Target*>& supported = target::supported_targets();
   if (wanted == nullptr) {
     const char* name = std::getenv("IMBREX_ISA");
     if (name == nullptr || *name == 0) return target::best_target();
     wanted = target::target_named(name);
     if (wanted == nullptr || !wanted->has_code())
       fail("unknown-isa", fmt::format("IMBREX_ISA is `{}`, which is no instruction set that code is generated for", name),
-           "one of " + names_of(supported));
+           "one of " + names_of(target::targets_with_code()));
   }
-  for (const target::Target* target : supported)
-    if (target == wanted) return *target;
-  fail("unsupported-isa", fmt::format("this machine does not run code for {}", wanted->name), "one of " + names_of(supported));
+  if (!target::runs_here(*wanted))
+    fail("unsupported-isa", fmt::format("this machine does not run code for {}", wanted->name),
+         "one of " + names_of(target::supported_targets()));
+  return *wanted;
 }
 
 CompiledKernel CompiledKernel::from_source(const std::string& source, const std::string& symbol, const JitOptions& options) {

@@ -42,12 +42,14 @@ static inline uint32_t imbrex_saved_states(void) {
 }
 
 /* The permission is the whole process's, that of threads which exist already, too; children have it, programs that it executes
- * do not. It is refused where a thread has an alternate signal stack that is too small for the state. */
+ * do not. It is refused where a thread has an alternate signal stack that is too small for the state; once it is given, the
+ * process can have no more such stacks. */
 static inline int imbrex_request_state(uint32_t state) {
   const long request_permission = 0x1023; /* ARCH_REQ_XCOMP_PERM */
   return state == 0 || syscall(SYS_arch_prctl, request_permission, (long)state) == 0;
 }
 
+/* Asks Linux for what the target needs: ask only for a target that is then used. */
 static inline int imbrex_runs_here(const imbrex_needs* needs) {
   int32_t i;
   if ((imbrex_saved_states() & needs->saved_states) != needs->saved_states) return 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -34,7 +35,9 @@ struct MachineClass {
 };
 
 const std::vector<MachineClass>& machine_classes();
-// That this machine is one of; the nearest by the best target that it runs where it is none.
+// That a processor of this vendor with such features is one of; else the first of its vendor; null where there is none.
+const MachineClass* class_of_processor(const std::string& vendor, const std::function<bool(const imbrex_cpu_feature&)>& has);
+// That this machine is one of; the nearest by the best target that it runs where its vendor has none.
 const MachineClass& class_of_this_machine();
 // Of those whose best target it is, or whose comes next, the first: the same on every machine.
 const MachineClass& class_of(const Target& target);

@@ -23,10 +23,9 @@ struct ProductKernel {
   Product product;
   std::string name;          // its function in the target's header: matmul_<name>
   int rows, columns;         // of C, in registers at a time
-  int granule;               // elements along k that one step takes of a row
   std::string rate = "";     // the figure of a machine's Rates that tells its speed: "<target that has it first>.<name>"
   bool takes_tiles = false;  // matmul_<name>_tiled takes A as tile registers load it (isa/matmul_tiles.h)
-  int64_t k_at_once = 0;     // all rows of a call pass by so many elements along k before the next; 0: by more than caches hold
+  int64_t k_at_once = 0;     // where blocks of columns are chosen by it: all rows of a call pass by so much of k before the next
   std::string function() const { return "matmul_" + name; }
 };
 
@@ -76,7 +75,10 @@ const Target* judged_target_named(const std::string& name);
 std::vector<std::string> judged_target_names();
 
 std::vector<const Target*> targets_with_code();
-// Those of them that this processor and operating system run, best last. Asked once a process.
+// Whether this processor and operating system run its code. Asked once a process: the first time, Linux is asked to save the
+// registers that the target needs and that it does not save for everybody (detect.h).
+bool runs_here(const Target& target);
+// All that run here, best last, and the best of them.
 const std::vector<const Target*>& supported_targets();
 const Target& best_target();
 

@@ -1,6 +1,8 @@
 // The table, and nothing that it does not need: CMake compiles this file by itself when it configures, for names and flags.
 #include <algorithm>
 #include <initializer_list>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "imbrex/target/target.h"
@@ -33,10 +35,8 @@ Target scalar() {
   t.name = "scalar";
   t.description = "scalar";
   t.header = "imbrex/target/isa/scalar.h";
-  t.products = {{Product::i8, "i8", 1, 16, 4},
-                {Product::u8i8, "u8i8", 1, 16, 4},
-                {Product::bf16, "bf16", 1, 16, 2},
-                {Product::f32, "f32", 1, 16, 1}};
+  t.products = {
+      {Product::i8, "i8", 1, 16}, {Product::u8i8, "u8i8", 1, 16}, {Product::bf16, "bf16", 1, 16}, {Product::f32, "f32", 1, 16}};
   for (const Product product : kProducts) t.units.push_back({product, "mulss"});
   return t;
 }
@@ -51,10 +51,8 @@ Target avx2() {
   t.needs = and_more({}, kXmmAndYmm, {fma, avx, f16c, avx2});
   t.vector_bits = 256;
   t.vector_registers = 16;
-  t.products = {{Product::i8, "i8", 3, 16, 4},
-                {Product::u8i8, "u8i8", 3, 16, 4},
-                {Product::bf16, "bf16", 3, 16, 2},
-                {Product::f32, "f32", 3, 16, 1}};
+  t.products = {
+      {Product::i8, "i8", 3, 16}, {Product::u8i8, "u8i8", 3, 16}, {Product::bf16, "bf16", 3, 16}, {Product::f32, "f32", 3, 16}};
   t.units = {
       {Product::i8, "vpmaddwd"}, {Product::u8i8, "vpmaddwd"}, {Product::bf16, "vfmadd231ps"}, {Product::f32, "vfmadd231ps"}};
   return t;
@@ -72,12 +70,12 @@ Target avx512(const Target& avx2) {
   t.needs = and_more(avx2.needs, kMasksAndZmm, {f, dq, bw, vl, vnni, bf16});
   t.vector_bits = 512;
   t.vector_registers = 32;
-  t.products = {{Product::i8, "i8", 12, 32, 4},
-                {Product::i8, "i8_flipped", 12, 32, 4},
-                {Product::u8i8, "u8i8", 12, 32, 4},
-                {Product::bf16, "bf16", 12, 32, 2},
-                {Product::bf16, "bf16_fma", 12, 32, 2, "", false, 256},
-                {Product::f32, "f32", 12, 32, 1}};
+  t.products = {{Product::i8, "i8", 12, 32},
+                {Product::i8, "i8_flipped", 12, 32},
+                {Product::u8i8, "u8i8", 12, 32},
+                {Product::bf16, "bf16", 12, 32},
+                {Product::bf16, "bf16_fma", 12, 32, "", false, 256},
+                {Product::f32, "f32", 12, 32}};
   t.units = {{Product::i8, "vpdpbusd"},
              {Product::u8i8, "vpdpbusd"},
              {Product::bf16, "vdpbf16ps"},
@@ -95,7 +93,7 @@ Target amx(const Target& avx512) {
   const imbrex_cpu_feature tile = {7, 0, 'd', 24}, int8 = {7, 0, 'd', 25}, bf16 = {7, 0, 'd', 22};
   constexpr uint32_t tile_data = 18;  // the state that Linux must be asked for
   t.needs = and_more(avx512.needs, kTileStates, {tile, int8, bf16}, tile_data);
-  t.products = {{Product::i8, "i8_amx", 32, 32, 64, "", true}, {Product::u8i8, "u8i8_amx", 32, 32, 64, "", true}};
+  t.products = {{Product::i8, "i8_amx", 32, 32, "", true}, {Product::u8i8, "u8i8_amx", 32, 32, "", true}};
   for (const ProductKernel& kernel : avx512.products)
     if (kernel.product == Product::bf16 || kernel.product == Product::f32) t.products.push_back(kernel);
   t.units = {{Product::i8, "tdpbssd"}, {Product::u8i8, "tdpbssd"}, {Product::bf16, "tdpbf16ps"}, {Product::f32, "vfmadd231ps"}};
@@ -183,16 +181,29 @@ std::vector<const Target*> targets_with_code() {
   return result;
 }
 
+bool runs_here(const Target& target) {
+  static std::mutex mutex;
+  static std::map<const Target*, bool> answers;
+  const std::lock_guard lock(mutex);
+  const auto [answer, is_new] = answers.try_emplace(&target, false);
+  if (is_new) answer->second = target.has_code() && imbrex_runs_here(&target.needs) != 0;
+  return answer->second;
+}
+
 const std::vector<const Target*>& supported_targets() {
   static const std::vector<const Target*> supported = [] {
     std::vector<const Target*> result = targets_with_code();
-    std::erase_if(result, [](const Target* target) { return !imbrex_runs_here(&target->needs); });
+    std::erase_if(result, [](const Target* target) { return !runs_here(*target); });
     return result;
   }();
   return supported;
 }
 
-const Target& best_target() { return *supported_targets().back(); }
+// From the best on: what a worse one needs is not asked for.
+const Target& best_target() {
+  const std::vector<const Target*> all = targets_with_code();
+  return **std::find_if(all.rbegin(), all.rend(), [](const Target* target) { return runs_here(*target); });
+}
 
 std::vector<std::string> compiler_flags(const Target& target) {
   // First, because it undoes whatever flags before it relax, -ffast-math and its parts. The last two change no result: a square

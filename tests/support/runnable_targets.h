@@ -14,11 +14,13 @@ inline bool has_tiles(const target::Target& target) {
   return std::any_of(target.products.begin(), target.products.end(), [](const auto& kernel) { return kernel.takes_tiles; });
 }
 
-// IMBREX_TILES_IN_SOFTWARE in the environment: also where the instructions are there.
+// Also where the instructions are there, if IMBREX_TILES_IN_SOFTWARE is in the environment, or a sanitizer is to see what they
+// load and store.
 inline bool takes_tiles_in_software(const target::Target& target) {
   const auto& supported = target::supported_targets();
   const bool is_supported = std::find(supported.begin(), supported.end(), &target) != supported.end();
-  return has_tiles(target) && (!is_supported || std::getenv("IMBREX_TILES_IN_SOFTWARE") != nullptr);
+  const bool is_watched = *IMBREX_SANITIZE != 0 || std::getenv("IMBREX_TILES_IN_SOFTWARE") != nullptr;
+  return has_tiles(target) && (!is_supported || is_watched);
 }
 
 inline std::vector<const target::Target*> runnable_targets() {

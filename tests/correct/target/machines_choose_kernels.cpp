@@ -22,6 +22,16 @@ TEST(Machines, ChooseTheFastestKernel) {
   EXPECT_EQ(product_rate(intel, Product::bf16), intel.rates.products.at("avx512.bf16_fma"));
 }
 
+// An Intel server whose tiles nobody may use computes as one, not as what came first in the table.
+TEST(Machines, AreKnownByTheirFeaturesThenByTheirVendor) {
+  const auto everything = [](const imbrex_cpu_feature&) { return true; };
+  const auto nothing = [](const imbrex_cpu_feature&) { return false; };
+  EXPECT_EQ(class_of_processor("GenuineIntel", everything)->rates.name, "sapphire_rapids");
+  EXPECT_EQ(class_of_processor("GenuineIntel", nothing)->rates.name, "sapphire_rapids");
+  EXPECT_EQ(class_of_processor("AuthenticAMD", everything)->rates.name, "zen4");
+  EXPECT_EQ(class_of_processor("CentaurHauls", everything), nullptr);
+}
+
 TEST(Machines, AreEstimatedByWhatTheyHaveWhereAFigureIsMissing) {
   Rates rates = rates_named("zen4");
   rates.products = {{"scalar.bf16", 1e9}, {"avx2.bf16", 2e9}, {"avx2.i8", 3e9}};
