@@ -258,6 +258,33 @@ constexpr Case kCases[] = {
   let i = rows[:, :]
   assume_distinct i
   y[by i, :] = x[:, :] + y[by i, :])"},
+    {"rows_in_tiles", R"(
+  input x: f32[N, 128]
+  input b: int8[128, 50]
+  output y: int32[N, 50]
+  create a: int8[N, 128] @tiles
+  parallel n in tiles(N, 5) {
+    a[n, :] = cast(x[n, :] * 20.0, int8, rint)
+  }
+  parallel r in tiles(N, 16) {
+    y[r, :] = matmul(a[r, :], b[:, :])
+  })"},
+    {"columns_in_tiles", R"(
+  input x: f32[N, 192]
+  input b: int8[192, 33]
+  input c: int8[192, 16]
+  output y: int32[N, 33]
+  output z: int32[N, 16]
+  create a: uint8[N, 192] @tiles
+  parallel n in 0 .. N {
+    range k in tiles(192, 24) {
+      a[n, k] = cast(abs(x[n, k]) * 50.0, uint8, rint)
+    }
+  }
+  parallel r in tiles(N, 32) {
+    y[r, :] = matmul(a[r, :], b[:, :])
+  }
+  z[:, :] = matmul(a[:, :], c[:, :]))"},
     {"in_place", R"(
   inout x: f32[N, M]
   output y: f32[N, M]
@@ -306,7 +333,8 @@ TEST(GeneratedCode, equals_the_interpreter) {
     for (const ir::Program& program : programs) {
       const imbrex_kernel* kernel = code.kernel(program);
       ASSERT_NE(kernel, nullptr) << program.name;
-      for (const auto& [n, m] : {std::pair{1, 1}, {2, 15}, {3, 16}, {7, 17}, {16, 64}, {17, 65}, {4, 129}}) {
+      for (const auto& [n, m] : {std::pair{1, 1}, {2, 15}, {3, 16}, {7, 17}, {16, 64}, {17, 65}, {4, 129}, {37, 50}, {48, 20}}) {
+        if (n > 17 && program.name.find("in_tiles") == std::string::npos) continue;
         const Dims dims{{"N", n}, {"M", m}};
         Tensors inputs;
         for (const ir::Tensor& tensor : program.tensors) {
