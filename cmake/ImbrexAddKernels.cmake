@@ -69,4 +69,8 @@ function(imbrex_add_kernels target)
   add_dependencies(${target} ${target}_sources)
   target_include_directories(${target} PRIVATE ${folder}/source PUBLIC ${folder}/include)
   target_compile_features(${target} PRIVATE cxx_std_20)
+  # One program with two kernels of one name would mean the one whose folder comes first: CMake refuses such a target.
+  string(MAKE_C_IDENTIFIER "${arg_HEADER}" header_name)
+  set_target_properties(${target} PROPERTIES INTERFACE_IMBREX_KERNEL_OF_${header_name} "${arg_SYMBOL} ${arg_KERNEL} ${arg_PRESET} ${arg_VARIANT} ${arg_OPTIONS}")
+  set_property(TARGET ${target} APPEND PROPERTY COMPATIBLE_INTERFACE_STRING IMBREX_KERNEL_OF_${header_name})
 endfunction()

@@ -11,6 +11,7 @@
 #include "imbrex/codegen/generate.h"
 #include "imbrex/codegen/names.h"
 #include "imbrex/codegen/text.h"
+#include "imbrex/ir/hash.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/runtime/jit.h"
 #include "imbrex/runtime/lower.h"
@@ -50,8 +51,18 @@ void check(const AotRequest& request) {
                       "--symbol " + usable_symbol(kernel.symbol));
 }
 
-std::string table_function(const AotKernel& kernel, const target::Target& target) {
+// A file's name without its end.
+std::string stem_of(const AotKernel& kernel, const target::Target& target) {
   return fmt::format("{}_{}", kernel.symbol, target.name);
+}
+
+// What the header calls: another for each kernel that one symbol may stand for, such as the presets of one.
+std::string own_function(const AotKernel& kernel) {
+  return fmt::format("{}_{}", kernel.symbol, ir::content_hash(kernel.program).substr(0, 16));
+}
+
+std::string table_function(const AotKernel& kernel, const target::Target& target) {
+  return fmt::format("{}_{}", own_function(kernel), target.name);
 }
 
 // The generated file, under a name of its own for each target.
@@ -84,10 +95,13 @@ std::string dispatcher_source(const AotKernel& kernel, const std::vector<const t
   text += fmt::format(
       "}};\nstatic signed char answers[{0}];\n\nextern \"C\" const imbrex_kernel* {1}(const char* isa) {{\n"
       "  switch (imbrex_choose_target(built, answers, {0}, isa)) {{\n",
-      targets.size(), kernel.symbol);
+      targets.size(), own_function(kernel));
   for (size_t i = 0; i < targets.size(); ++i)
     text += fmt::format("    case {}: return {}();\n", i, table_function(kernel, *targets[i]));
-  return text + "    default: return nullptr;\n  }\n}\n";
+  text += "    default: return nullptr;\n  }\n}\n";
+  // Two libraries that give one name to unlike kernels do not link, because both define it.
+  return text + fmt::format("extern \"C\" const imbrex_kernel* {}(const char* isa) {{ return {}(isa); }}\n", kernel.symbol,
+                            own_function(kernel));
 }
 
 // Names that differ by case alone, and one called "count", get underscores.
@@ -120,7 +134,10 @@ std::string kernel_declaration(const AotKernel& kernel) {
     text += fmt::format(" *   dimension {}: {}\n", dim.name, dim.max ? fmt::format("1 to {}", *dim.max) : "1 or more");
     dims.push_back(dim.name);
   }
-  text += fmt::format(" */\nconst imbrex_kernel* {}(const char* isa);\n", kernel.symbol);
+  text += fmt::format(
+      " */\nconst imbrex_kernel* {0}(const char* isa);\n"
+      "static inline const imbrex_kernel* {1}(const char* isa) {{ return {0}(isa); }}\n",
+      own_function(kernel), kernel.symbol);
   text += "/* Numbers of its tensors, as in imbrex_call.tensors, and of its dimensions, as in imbrex_call.dims. */\n";
   size_t most_axes = 0;
   for (const ir::Tensor& tensor : kernel.program.tensors) most_axes = std::max(most_axes, tensor.shape.size());
@@ -140,7 +157,10 @@ constexpr const char* kHeaderComment = R"(/* Kernels compiled ahead of time. A c
  *
  * Each function returns the kernel for the best instruction set that this processor and operating system run. `isa`, or else the
  * environment variable IMBREX_ISA, forces one of @TARGETS@; NULL if it was not built or cannot run here. Results
- * are the same bits for each instruction set and number of threads. imbrex/runtime/abi.h has the types. */
+ * are the same bits for each instruction set and number of threads. imbrex/runtime/abi.h has the types.
+ *
+ * The library has the function under its name too, for other languages than C. The number in the name that is called here says
+ * which program this header belongs to: where another preset's library is linked in its place, linking fails. */
 )";
 
 std::string header_text(const AotRequest& request) {
@@ -173,7 +193,7 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
     for (const target::Target* target : targets) {
       const target::Machine machine = request.rates ? target::Machine(*target, *request.rates) : target::Machine(*target);
       const ir::Program lowered = lower(kernel.program, {.machine = machine, .optimize = kernel.optimize}).program;
-      const std::string stem = table_function(kernel, *target);
+      const std::string stem = stem_of(kernel, *target);
       std::string flags = "-std=c++20\n-O3\n-fno-exceptions\n-fno-rtti\n";
       for (const std::string& flag : target::compiler_flags(*target)) flags += flag + "\n";
       write_if_changed(source / (stem + ".flags"), flags);

@@ -1,0 +1,89 @@
+// Libraries with unlike kernels under one name, such as the presets of one: the order in which they are linked never decides
+// which is called.
+#include "cli/aot/host_project.h"
+
+namespace imbrex::tests {
+namespace {
+
+class TwoKernels : public HostProject {
+ protected:
+  void SetUp() override {
+    HostProject::SetUp();
+    for (const char* size : {"small", "large"})
+      write(fmt::format("{}.c", size), fmt::format(R"(#include "nn_rms_norm.h"
+int columns_of_{}(void) {{
+  const int64_t dims[1] = {{1}};
+  return (int)nn_rms_norm(0)->extent(NN_RMS_NORM_TENSOR_X, 1, dims);
+}}
+)",
+                                                   size));
+    write("main.c", R"(#include <stdio.h>
+int columns_of_small(void);
+int columns_of_large(void);
+int main(void) {
+  printf("%d %d\n", columns_of_small(), columns_of_large());
+  return 0;
+}
+)");
+  }
+
+  // A library of this kind for each kernel, and a program of both in this order.
+  static std::string project(const std::string& kind, const std::string& order) {
+    return R"(set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+imbrex_add_kernels(small_kernels KERNEL nn/rms_norm ISAS scalar OPTIONS --hidden 64)
+imbrex_add_kernels(large_kernels KERNEL nn/rms_norm ISAS scalar OPTIONS --hidden 128)
+foreach(size small large)
+  add_library(${size} )" +
+           kind + R"( ${size}.c)
+  target_link_libraries(${size} PRIVATE ${size}_kernels)
+endforeach()
+add_executable(main main.c)
+target_link_libraries(main PRIVATE )" +
+           order + ")\n";
+  }
+};
+
+TEST_F(TwoKernels, DoNotLinkUnderOneName) {
+  for (const char* order : {"small large", "large small"}) {
+    write_project(project("STATIC", order));
+    expect_success(configure());
+    const CommandResult result = build();
+    EXPECT_NE(result.status, 0) << order;
+    EXPECT_NE((result.out + result.err).find("multiple definition of `nn_rms_norm'"), std::string::npos) << result.out;
+  }
+}
+
+TEST_F(TwoKernels, AreEachTheirOwnInSharedLibraries) {
+  for (const char* order : {"small large", "large small"}) {
+    write_project(project("SHARED", order));
+    configure_and_build();
+    EXPECT_EQ(succeed(path("build/main")).out, "64 128\n") << order;
+  }
+}
+
+// One of the two headers would hide the other.
+TEST_F(TwoKernels, OfOneHeaderAreNotForOneTarget) {
+  write_project(project("STATIC", "small_kernels large_kernels"));
+  const CommandResult result = configure();
+  EXPECT_NE(result.status, 0);
+  EXPECT_NE(result.err.find("IMBREX_KERNEL_OF_nn_rms_norm_h"), std::string::npos) << result.err;
+}
+
+TEST_F(TwoKernels, LinkUnderTwoNames) {
+  write_project(
+      "imbrex_add_kernels(small KERNEL nn/rms_norm ISAS scalar SYMBOL small OPTIONS --hidden 64)\n"
+      "imbrex_add_kernels(large KERNEL nn/rms_norm ISAS scalar SYMBOL large OPTIONS --hidden 128)\n"
+      "add_executable(main both.c)\ntarget_link_libraries(main PRIVATE small large)\n");
+  write("both.c", R"(#include "large.h"
+#include "small.h"
+int main(void) {
+  const int64_t dims[1] = {1};
+  return small(0)->extent(0, 1, dims) == 64 && large(0)->extent(0, 1, dims) == 128 ? 0 : 1;
+}
+)");
+  configure_and_build();
+  succeed(path("build/main"));
+}
+
+}  // namespace
+}  // namespace imbrex::tests
