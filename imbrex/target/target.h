@@ -25,7 +25,7 @@ struct ProductKernel {
   int rows, columns;         // of C, in registers at a time
   std::string rate = "";     // the figure of a machine's Rates that tells its speed: "<target that has it first>.<name>"
   bool takes_tiles = false;  // matmul_<name>_tiled takes A as tile registers load it (isa/matmul_tiles.h)
-  int64_t k_at_once = 0;     // where blocks of columns are chosen by it: all rows of a call pass by so much of k before the next
+  int64_t k_at_once = 0;     // all rows of a call are multiplied by so much of k before the next part; 0: not used for tile sizes
   std::string function() const { return "matmul_" + name; }
 };
 

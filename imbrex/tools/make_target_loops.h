@@ -6,7 +6,7 @@ namespace {
 
 using namespace imbrex::isa;
 
-// 96 rows are whole tiles of registers everywhere; a panel of 256 KiB is half of a second cache.
+// 96 rows are whole tiles of registers everywhere; a panel of 256 KiB stays in every second cache.
 constexpr int64_t kRows = 96, kInner = 1024, kPanelBytes = 256 << 10, kMostBytes = 4;
 constexpr int64_t kPanelOffset = kRows * kInner * kMostBytes, kResultOffset = kPanelOffset + 2 * kPanelBytes;
 static_assert(kResultOffset + kRows * kPanelBytes / kInner * 4 <= kKernelLoopBytes);

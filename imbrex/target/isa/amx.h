@@ -58,6 +58,15 @@ inline double peak_tdpbssd(int64_t steps) {
   });
 }
 template <int = 0>
+inline double peak_tdpbusd(int64_t steps) {
+  return peak_of_tiles(steps, kOperandBytes.any, 16 * 16 * 64, [] {
+    tile_multiply_add_u8i8<0, 4, 6>();
+    tile_multiply_add_u8i8<1, 4, 7>();
+    tile_multiply_add_u8i8<2, 5, 6>();
+    tile_multiply_add_u8i8<3, 5, 7>();
+  });
+}
+template <int = 0>
 inline double peak_tdpbf16ps(int64_t steps) {
   return peak_of_tiles(steps, kOperandBytes.floats, 16 * 16 * 32, [] {
     __asm__ volatile(

@@ -49,12 +49,12 @@ struct Operands {
   int64_t ahead_step;
 };
 
-// What is fetched while some rows pass by all panels.
+// What is prefetched into the second cache while some rows are multiplied by all panels.
 struct Ahead {
-  bool next_panel;           // by the first rows; others find it near
-  const char* after_panels;  // what takes the last panel's place in that
-  int64_t later;             // by the others, so many bytes from each group of B to what will be needed in its place; 0: nothing
-  const char* row;           // `rows` rows of A, some of them with each panel
+  bool next_panel;           // these are the first rows: each panel's microkernels prefetch the panel that follows
+  const char* after_panels;  // what the last panel's microkernels prefetch in place of a next panel
+  int64_t later;             // for other rows: they prefetch what lies so many bytes behind the groups they read; 0: nothing
+  const char* row;           // the rows of A that are prepared next: `rows` of them, a share with each panel
   int64_t row_stride, row_bytes, rows;
 
   void fetch_rows(int64_t panels) {
@@ -308,7 +308,7 @@ struct RowsOfA<Dot, true> {
   }
 };
 
-// At most kRowsAtOnce rows. All of them pass by one part of k before the next.
+// At most kRowsAtOnce rows. All of them are multiplied by one part of k before the next part.
 template <class Dot>
 inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, const char* packed, int64_t first_block,
                         typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k,

@@ -7,7 +7,7 @@
 // together is loaded in half the time of one whose rows are far apart.
 //
 // Two tiles of A and two of B make four of C. Of k, so much goes at once that what is read of B stays in the nearest cache while
-// all rows pass; A passes it by.
+// all rows are multiplied by it; A, which is read once for each panel, takes no place there.
 #pragma once
 
 #include "imbrex/target/isa/packing.h"

@@ -98,7 +98,7 @@ template <int tile>
 IMBREX_OP void tile_load(const char* from, int64_t stride) {
   __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(tile) : "memory");
 }
-// What is not soon read again: it leaves the nearest cache to others.
+// For what is not read again soon: it takes no place in the first-level cache.
 template <int tile>
 IMBREX_OP void tile_load_once(const char* from, int64_t stride) {
   __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(tile) : "memory");
@@ -119,7 +119,7 @@ IMBREX_OP void tile_multiply_add_u8i8() {
 
 #endif
 
-// The tiles are a thread's for as long as it lives: then the processor has less to save for it again.
+// Tiles are configured while it exists. After that a switch of threads saves no tiles.
 class Tiles {
  public:
   Tiles() { configure_tiles(); }
