@@ -1,5 +1,6 @@
 // What `imbrex aot` writes can be read by whoever the umask lets, and the flags beside a source are all that it needs.
 #include "cli/aot/host_project.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::tests {
 namespace {
@@ -25,7 +26,8 @@ TEST(GeneratedFiles, FollowTheUmask) {
 TEST(GeneratedFiles, HaveAllTheirFlagsBesideThem) {
   const TemporaryFolder folder;
   ASSERT_EQ(run_command(fmt::format("'{}' aot nn/rms_norm -o '{}'", IMBREX_COMMAND, folder.path())).status, 0);
-  for (const char* isa : {"scalar", "avx2", "avx512"}) {
+  for (const target::Target* target : target::targets_with_code()) {
+    const std::string& isa = target->name;
     const std::string flags = "\n" + read_text(folder.file(fmt::format("source/nn_rms_norm_{}.flags", isa)));
     for (const char* flag : {"-std=c++20", "-O3", "-fno-fast-math", "-ffp-contract=off", "-fwrapv"})
       EXPECT_NE(flags.find(fmt::format("\n{}\n", flag)), std::string::npos) << flag << " in" << flags;
