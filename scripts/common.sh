@@ -55,11 +55,20 @@ step() {
   [ $status -eq 0 ] || exit "$status"
 }
 
-# build PRESET [TARGET...]: configures and builds a preset of CMakePresets.json, with Ninja where there is one.
+# build PRESET [TARGET...]: configures and builds a preset of CMakePresets.json, with Ninja where there is one. Two that build in one
+# folder would each do all of it, one in the way of the other: the second waits.
 build() {
-  local preset=$1
+  local preset=$1 folder=build-$1
+  [ "$preset" = release ] && folder=build
   shift
   if [ -z "${CMAKE_GENERATOR:-}" ] && command -v ninja > /dev/null; then export CMAKE_GENERATOR=Ninja; fi
-  step "configure $preset" cmake --preset "$preset"
-  step "build $preset" cmake --build --preset "$preset" --parallel "$(nproc)" ${1:+--target "$@"}
+  mkdir -p "$folder"
+  exec 9> "$folder/.lock"
+  if command -v flock > /dev/null && ! flock --nonblock 9; then
+    say "another ./run or ./test builds in $folder: waiting for it"
+    flock 9
+  fi
+  step "configure $preset" cmake --preset "$preset" 9>&-
+  step "build $preset" cmake --build --preset "$preset" --parallel "$(nproc)" ${1:+--target "$@"} 9>&-
+  exec 9>&-
 }

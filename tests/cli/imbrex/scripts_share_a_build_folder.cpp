@@ -1,0 +1,45 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "support/command.h"
+#include "support/temporary_folder.h"
+
+namespace imbrex::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The scripts in a folder of their own, with a cmake that says when it begins and ends.
+void install(const TemporaryFolder& folder) {
+  for (const char* name : {"run", "scripts"})
+    fs::copy(fs::path(IMBREX_SOURCE_DIR) / name, folder.file(name), fs::copy_options::recursive);
+  fs::create_directory(folder.file("bin"));
+  write_text(folder.file("bin/cmake"),
+             "#!/bin/sh\necho begin >> log\nsleep 0.3\necho end >> log\nmkdir -p build\n"
+             "printf '#!/bin/sh\\necho ran\\n' > build/imbrex\nchmod +x build/imbrex\n");
+  fs::permissions(folder.file("bin/cmake"), fs::perms::owner_all);
+}
+
+TEST(Scripts, BuildOneAfterTheOtherInOneFolder) {
+  const TemporaryFolder folder;
+  install(folder);
+  const CommandResult both =
+      run_command(fmt::format("cd '{0}' && export PATH='{0}/bin':$PATH && (./run list & ./run list; wait)", folder.path()));
+  EXPECT_EQ(both.status, 0) << both.out << both.err;
+  EXPECT_NE(both.out.find("another ./run or ./test builds in build: waiting for it"), std::string::npos) << both.out << both.err;
+  EXPECT_EQ(read_text(folder.file("log")), "begin\nend\nbegin\nend\nbegin\nend\nbegin\nend\n");
+}
+
+TEST(Scripts, WorkThroughALink) {
+  const TemporaryFolder folder, elsewhere;
+  install(folder);
+  fs::create_symlink(folder.file("run"), elsewhere.file("imbrex"));
+  const CommandResult linked =
+      run_command(fmt::format("cd / && PATH='{}/bin':$PATH '{}' list", folder.path(), elsewhere.file("imbrex")));
+  EXPECT_EQ(linked.status, 0) << linked.out << linked.err;
+  EXPECT_NE(linked.out.find("ran\n"), std::string::npos) << linked.out << linked.err;
+}
+
+}  // namespace
+}  // namespace imbrex::tests
