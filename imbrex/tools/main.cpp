@@ -1,7 +1,9 @@
 // The `imbrex` command. Exit status: 0 if all went well and everything that was checked passed; 1 for what the user can change
 // and for a check that failed; 2 for a defect of Imbrex; CLI11's (above 100) for a command line that cannot be understood.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -13,10 +15,23 @@
 
 namespace {
 
+// The next files that are opened would get the numbers of streams that are closed, and what is printed would stand in them.
+// Whether standard output was closed.
+bool open_closed_streams() {
+  const bool is_closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
+  int opened = 0;
+  while (opened >= 0 && opened < STDERR_FILENO) opened = open("/dev/null", O_RDWR);
+  if (opened > STDERR_FILENO) close(opened);
+  return is_closed;
+}
+
+// Whoever cannot read it is not told.
+void tell(const std::string& text) { std::fputs(text.c_str(), stderr); }
+
 // What was printed must have arrived: a full disk behind standard output is a failure.
-int flushed(int status) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-  fmt::print(stderr, "error [file-unwritable]: cannot write to standard output\n  try: a file on a disk with free space\n");
+int flushed(int status, bool was_closed) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && !was_closed) return status;
+  tell("error [file-unwritable]: cannot write to standard output\n  try: a file on a disk with free space\n");
   return 1;
 }
 
@@ -39,6 +54,7 @@ std::string command_line_message(const CLI::App* app, const CLI::Error& error, c
 
 int main(int argc, char** argv) {
   using namespace imbrex;
+  const bool was_closed = open_closed_streams();
   int status = 0;
   CLI::App app("Imbrex: a tile-kernel language, its kernels, and what runs and checks them", "imbrex");
   app.require_subcommand(1);
@@ -63,14 +79,15 @@ int main(int argc, char** argv) {
     return app.exit(error);
   } catch (const UserError& error) {
     std::fflush(stdout);
-    fmt::print(stderr, "{}\n", error.what());
+    tell(std::string(error.what()) + "\n");
     return 1;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error [out-of-memory]: there is not enough memory for these dimensions\n  try: smaller ones\n");
+    tell("error [out-of-memory]: there is not enough memory for these dimensions\n  try: smaller ones\n");
     return 1;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    if (std::ferror(stdout) != 0) return flushed(1, was_closed);  // that is what was thrown
+    tell(std::string(error.what()) + "\n");
     return 2;
   }
-  return flushed(status);
+  return flushed(status, was_closed);
 }
