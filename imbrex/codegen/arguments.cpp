@@ -127,7 +127,7 @@ void write_extent_function(const ir::Program& program, const Symbols& symbols, W
   out.close();
 }
 
-void write_argument_tables(const ir::Program& program, const std::vector<std::string>& packed_bytes, Writer& out) {
+void write_argument_tables(const ir::Program& program, const std::vector<PackedForm>& packed, Writer& out) {
   if (!program.dims.empty()) {
     std::string names, maxima;
     for (const ir::Dim& dim : program.dims) {
@@ -150,8 +150,9 @@ void write_argument_tables(const ir::Program& program, const std::vector<std::st
   out.line("constexpr imbrex_tensor_info kTensors[] = {");
   for (size_t i = 0; i < program.tensors.size(); ++i) {
     const ir::Tensor& tensor = program.tensors[i];
-    out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}}},", literal(tensor.name), abi_dtype(tensor.dtype), abi_role(tensor.role),
-                         tensor.shape.size(), tensor.shape.empty() ? "nullptr" : fmt::format("kShape{}", i), packed_bytes[i]));
+    out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}, {}}},", literal(tensor.name), abi_dtype(tensor.dtype),
+                         abi_role(tensor.role), tensor.shape.size(),
+                         tensor.shape.empty() ? "nullptr" : fmt::format("kShape{}", i), packed[i].bytes, packed[i].layout));
   }
   out.line("};");
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "imbrex/codegen/symbols.h"
@@ -21,7 +22,11 @@ std::optional<LinearExtent> linear_extent(const ir::IndexExpr& extent, const std
 
 // The function `extent` of the table.
 void write_extent_function(const ir::Program& program, const Symbols& symbols, Writer& out);
-// The arrays kDimNames, kDimMax, kShape0, ... and kTensors. `packed_bytes`: of each tensor, C++ text.
-void write_argument_tables(const ir::Program& program, const std::vector<std::string>& packed_bytes, Writer& out);
+// A tensor's imbrex_tensor_info.packed_bytes and .layout, as C++ text.
+struct PackedForm {
+  std::string bytes = "0", layout = "nullptr";
+};
+// The arrays kDimNames, kDimMax, kShape0, ... and kTensors. `packed`: of each tensor.
+void write_argument_tables(const ir::Program& program, const std::vector<PackedForm>& packed, Writer& out);
 
 }  // namespace imbrex::codegen

@@ -130,21 +130,22 @@ class KernelWriter {
     out.close();
   }
 
-  static std::string packed_bytes(const optimize::PackedWeight& packing) {
-    return fmt::format("packed_bytes_{}({}, {})", packed_suffix(packing.dtype), packing.inner, packing.columns);
+  static PackedForm packed_form(const optimize::PackedWeight& packing) {
+    return {fmt::format("packed_bytes_{}({}, {})", packed_suffix(packing.dtype), packing.inner, packing.columns),
+            literal(fmt::format("{} [{}, {}] in panels", name_of(packing.dtype), packing.inner, packing.columns))};
   }
 
   void write_tables(Writer& out) const {
     out.line("");
-    std::vector<std::string> bytes;
+    std::vector<PackedForm> forms;
     for (const ir::Tensor& tensor : split_.tensors) {
       const auto packed = lowering_.packed.find(tensor.name);
-      bytes.push_back(packed == lowering_.packed.end() ? "0" : packed_bytes(packed->second));
+      forms.push_back(packed == lowering_.packed.end() ? PackedForm{} : packed_form(packed->second));
     }
-    write_argument_tables(split_, bytes, out);
+    write_argument_tables(split_, forms, out);
     out.line("constexpr imbrex_kernel kernel = {");
-    out.line(
-        fmt::format("    IMBREX_ABI_VERSION, {}, {},", literal(split_.name), literal(lowering_.options.machine.target->name)));
+    out.line(fmt::format("    IMBREX_ABI_VERSION, IMBREX_SEMANTICS, IMBREX_VERSION, {}, {},", literal(split_.name),
+                         literal(lowering_.options.machine.target->name)));
     const bool has_dims = !split_.dims.empty(), has_tensors = !split_.tensors.empty();
     out.line(fmt::format("    {}, {}, {}, {}, {},", split_.dims.size(), has_dims ? "kDimNames" : "nullptr",
                          has_dims ? "kDimMax" : "nullptr", split_.tensors.size(), has_tensors ? "kTensors" : "nullptr"));

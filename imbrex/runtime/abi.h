@@ -14,7 +14,10 @@
 extern "C" {
 #endif
 
-#define IMBREX_ABI_VERSION 2
+#define IMBREX_ABI_VERSION 3
+#define IMBREX_VERSION "0.1.0"
+/* The number of docs/semantics.md: another one may mean other bits. */
+#define IMBREX_SEMANTICS 1
 
 /* No size in a call reaches this: the bytes of a tensor, of the workspace. */
 #define IMBREX_TOO_MANY_BYTES ((int64_t)1 << 62)
@@ -55,6 +58,7 @@ typedef struct imbrex_tensor_info {
   int32_t rank;
   const imbrex_extent* shape;
   size_t packed_bytes; /* 0: bound as it is; otherwise the bytes of its packed form (its shape is constant then) */
+  const char* layout;  /* of the packed form, in words; null where it is bound as it is */
 } imbrex_tensor_info;
 
 /* What one thread did, for timelines: called by the worker at the end of each phase and scope where `trace` is set. */
@@ -81,6 +85,8 @@ typedef struct imbrex_call {
 
 typedef struct imbrex_kernel {
   uint32_t abi_version;
+  uint32_t semantics; /* these two are of the Imbrex that wrote its code: IMBREX_SEMANTICS and IMBREX_VERSION */
+  const char* version;
   const char* name;
   const char* isa; /* the target that its code is for */
   int32_t dim_count;

@@ -168,8 +168,10 @@ std::string header_text(const AotRequest& request) {
   std::string text = kHeaderComment;
   const std::string_view place = "@TARGETS@";
   text.replace(text.find(place), place.size(), names_of(target::targets_with_code(), ", "));
-  text += fmt::format("#ifndef {0}\n#define {0}\n\n#include \"imbrex/runtime/abi.h\"\n#include \"imbrex/runtime/check_call.h\"\n",
-                      guard);
+  text += fmt::format(
+      "#ifndef {0}\n#define {0}\n\n#include \"imbrex/runtime/abi.h\"\n#include \"imbrex/runtime/check_call.h\"\n"
+      "#include \"imbrex/runtime/packed_label.h\"\n",
+      guard);
   text += "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
   for (const AotKernel& kernel : request.kernels) text += kernel_declaration(kernel);
   return text + "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
@@ -205,7 +207,7 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
   }
   for (const EmbeddedHeader& header : embedded_headers()) {
     write_if_changed(source / header.path, header.text);
-    for (const char* used_by_callers : {"imbrex/runtime/abi.h", "imbrex/runtime/check_call.h"})
+    for (const char* used_by_callers : {"imbrex/runtime/abi.h", "imbrex/runtime/check_call.h", "imbrex/runtime/packed_label.h"})
       if (std::string(header.path) == used_by_callers) write_if_changed(include / header.path, header.text);
   }
   write_if_changed(include / request.header, header_text(request));

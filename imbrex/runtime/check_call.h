@@ -15,7 +15,8 @@ typedef enum imbrex_status {
   IMBREX_BAD_STRIDE,   /* strides that make rows overlap, go backwards, or leave gaps between columns */
   IMBREX_MISALIGNED,   /* a tensor not aligned to its elements; packed memory or workspace not to 64 bytes */
   IMBREX_BAD_THREAD,   /* ith is not below nth, or several threads have no barrier */
-  IMBREX_NOT_PACKABLE  /* pack() of a tensor that the kernel takes as it is */
+  IMBREX_NOT_PACKABLE, /* pack() of a tensor that the kernel takes as it is */
+  IMBREX_OTHER_PACKING /* packed memory of another target, version, layout, tensor or kernel */
 } imbrex_status;
 
 /* What a check found: `text` (at most `size` bytes, may be null) gets one line that names the tensor and the numbers. */

@@ -2,7 +2,7 @@
 # target of their own so that compiling this library waits for no other.
 file(GLOB embedded_headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/imbrex/target/isa/*.h)
 list(APPEND embedded_headers imbrex/codegen/kernel_support.h imbrex/runtime/abi.h imbrex/runtime/check_call.h imbrex/runtime/dispatch.h
-     imbrex/target/detect.h)
+     imbrex/runtime/packed_label.h imbrex/target/detect.h)
 list(SORT embedded_headers)
 list(TRANSFORM embedded_headers PREPEND ${PROJECT_SOURCE_DIR}/ OUTPUT_VARIABLE embedded_files)
 set(embedded_source ${CMAKE_CURRENT_BINARY_DIR}/embedded_headers.cpp)

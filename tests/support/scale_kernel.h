@@ -21,10 +21,10 @@ int64_t extent(int32_t tensor, int32_t axis, const int64_t* dims) {
   return shapes[tensor][axis];
 }
 const imbrex_tensor_info tensors[] = {
-    {"x", IMBREX_F32, IMBREX_INPUT, 2, x_shape, 0},
+    {"x", IMBREX_F32, IMBREX_INPUT, 2, x_shape, 0, nullptr},
     {"w", IMBREX_F32, IMBREX_INPUT, 2, w_shape, )code" +
-         (packs ? "2 * N * sizeof(float)" : "0") + R"code(},
-    {"y", IMBREX_F32, IMBREX_OUTPUT, 2, y_shape, 0},
+         (packs ? "2 * N * sizeof(float), \"rows\"" : "0, nullptr") + R"code(},
+    {"y", IMBREX_F32, IMBREX_OUTPUT, 2, y_shape, 0, nullptr},
 };
 size_t workspace_bytes(const int64_t* dims, int32_t) { return static_cast<size_t>(dims[0]) * N * sizeof(float); }
 void pack(int32_t, const void* source, const int64_t* strides, void* packed, int32_t ith, int32_t nth) {
@@ -47,7 +47,7 @@ void run(const imbrex_call* call) {
     for (int64_t n = 0; n < N; ++n)
       static_cast<float*>(y.data)[t * y.strides[0] + n] = products[t * N + n] + static_cast<const float*>(w.data)[n * w_strides[0] + 1];
 }
-const imbrex_kernel kernel = {IMBREX_ABI_VERSION, "scale", "scalar", 1, dim_names, dim_max, 3, tensors, extent,
+const imbrex_kernel kernel = {IMBREX_ABI_VERSION, IMBREX_SEMANTICS, IMBREX_VERSION, "scale", "scalar", 1, dim_names, dim_max, 3, tensors, extent,
                               workspace_bytes, pack, run};
 }  // namespace
 extern "C" __attribute__((visibility("default"))) const imbrex_kernel* imbrex_kernel_scale() { return &kernel; }

@@ -1,6 +1,7 @@
 // `cmake --install`, then a project of its own that says find_package(imbrex): a C program on a kernel of imbrex_add_kernels(),
 // and a C++ program that compiles a kernel when it runs.
 #include "cli/aot/host_project.h"
+#include "imbrex/runtime/abi.h"
 
 namespace imbrex::tests {
 namespace {
@@ -24,7 +25,8 @@ int main(void) {
   call.nth = 1;
   if (kernel == NULL || norm("neon") != NULL || norm("avx512") != NULL) return 1;
   if (imbrex_check_call(kernel, &call, text, sizeof text) != IMBREX_NULL_POINTER) return 2;
-  printf("%s %s %d tensors, %s\n", kernel->name, kernel->isa, NORM_TENSOR_COUNT, text);
+  if (kernel->semantics != IMBREX_SEMANTICS || kernel->version[0] == 0) return 4;
+  printf("%s %s %d tensors, %s; Imbrex %s\n", kernel->name, kernel->isa, NORM_TENSOR_COUNT, text, kernel->version);
   return kernel->tensor_count == NORM_TENSOR_COUNT && kernel->dim_count == NORM_DIM_COUNT ? 0 : 3;
 }
 )";
@@ -58,6 +60,7 @@ TEST_F(InstalledImbrex, ServesAnotherProject) {
   configure_and_build();
   const CommandResult result = succeed(path("build/consumer"));
   EXPECT_NE(result.out.find("scalar"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("Imbrex " IMBREX_VERSION "\n"), std::string::npos) << result.out;
   EXPECT_EQ(succeed(fmt::format("IMBREX_CACHE='{}' '{}'", path("cache"), path("build/author"))).out, "twice 6\n");
 }
 

@@ -9,18 +9,19 @@ namespace {
 constexpr int64_t kNone[] = {0}, kOnce[] = {1}, kDimMax[] = {INT32_MAX};
 constexpr imbrex_extent kEight = {"8", kNone, 8}, kSixteen = {"16", kNone, 16};
 constexpr imbrex_extent kRows[] = {{"T", kOnce, 0}, kEight}, kWeight[] = {kEight, kSixteen}, kVector[] = {kEight};
-constexpr imbrex_tensor_info kTensors[] = {{"x", IMBREX_BF16, IMBREX_INPUT, 2, kRows, 0},
-                                           {"w", IMBREX_INT8, IMBREX_INPUT, 2, kWeight, 128},
-                                           {"scale", IMBREX_F32, IMBREX_INPUT, 1, kVector, 0},
-                                           {"y", IMBREX_F32, IMBREX_OUTPUT, 2, kRows, 0}};
+constexpr imbrex_tensor_info kTensors[] = {{"x", IMBREX_BF16, IMBREX_INPUT, 2, kRows, 0, nullptr},
+                                           {"w", IMBREX_INT8, IMBREX_INPUT, 2, kWeight, 128, "rows"},
+                                           {"scale", IMBREX_F32, IMBREX_INPUT, 1, kVector, 0, nullptr},
+                                           {"y", IMBREX_F32, IMBREX_OUTPUT, 2, kRows, 0, nullptr}};
 constexpr const char* kDimNames[] = {"T"};
 int64_t extent(int32_t tensor, int32_t axis, const int64_t* dims) {
   const int64_t shapes[][2] = {{dims[0], 8}, {8, 16}, {8}, {dims[0], 8}};
   return shapes[tensor][axis];
 }
 size_t workspace_bytes(const int64_t*, int32_t nth) { return 64 * static_cast<size_t>(nth); }
-constexpr imbrex_kernel kKernel = {IMBREX_ABI_VERSION, "small", "scalar",        1,       kDimNames, kDimMax, 4,
-                                   kTensors,           extent,  workspace_bytes, nullptr, nullptr};
+constexpr imbrex_kernel kKernel = {
+    IMBREX_ABI_VERSION, IMBREX_SEMANTICS, IMBREX_VERSION,  "small", "scalar", 1, kDimNames, kDimMax, 4,
+    kTensors,           extent,           workspace_bytes, nullptr, nullptr};
 
 // A call that passes, to be spoilt.
 struct Spoilt {
@@ -74,7 +75,7 @@ TEST(CheckCall, PassesAGoodCall) {
     s.expect(status, words);                   \
   }
 
-REFUSES(AnotherVersion, IMBREX_NO_KERNEL, "version 2", s.kernel.abi_version = 1)
+REFUSES(AnotherVersion, IMBREX_NO_KERNEL, "version 3", s.kernel.abi_version = 1)
 REFUSES(NoDims, IMBREX_NULL_POINTER, "small", s.call.dims = nullptr)
 REFUSES(NoTensors, IMBREX_NULL_POINTER, "small", s.call.tensors = nullptr)
 REFUSES(NoData, IMBREX_NULL_POINTER, "scale, number 2", s.tensors[2].data = nullptr)

@@ -406,23 +406,23 @@ constexpr imbrex_extent kShape11[] = {{"T", kFactors[0], 0}, {"512", kFactors[1]
 constexpr imbrex_extent kShape12[] = {{"T", kFactors[0], 0}, {"256", kFactors[1], 256}};  // qr
 constexpr imbrex_extent kShape13[] = {{"T", kFactors[0], 0}, {"1", kFactors[1], 1}};  // qr_scale
 constexpr imbrex_tensor_info kTensors[] = {
-    {"x", IMBREX_BF16, IMBREX_INPUT, 2, kShape0, 0},
-    {"norm_w", IMBREX_F32, IMBREX_INPUT, 1, kShape1, 0},
-    {"wq_a", IMBREX_BF16, IMBREX_INPUT, 2, kShape2, packed_bytes_bf16(512, 256)},
-    {"gamma_cq", IMBREX_BF16, IMBREX_INPUT, 1, kShape3, 0},
-    {"wq_b", IMBREX_INT8, IMBREX_INPUT, 2, kShape4, packed_bytes_i8(256, 2048)},
-    {"wq_b_scale", IMBREX_F32, IMBREX_INPUT, 1, kShape5, 0},
-    {"wkv", IMBREX_BF16, IMBREX_INPUT, 2, kShape6, packed_bytes_bf16(512, 512)},
-    {"gamma_ckv", IMBREX_BF16, IMBREX_INPUT, 1, kShape7, 0},
-    {"rope_cos", IMBREX_BF16, IMBREX_INPUT, 2, kShape8, 0},
-    {"rope_sin", IMBREX_BF16, IMBREX_INPUT, 2, kShape9, 0},
-    {"q", IMBREX_BF16, IMBREX_OUTPUT, 3, kShape10, 0},
-    {"kv", IMBREX_BF16, IMBREX_OUTPUT, 2, kShape11, 0},
-    {"qr", IMBREX_INT8, IMBREX_OUTPUT, 2, kShape12, 0},
-    {"qr_scale", IMBREX_F32, IMBREX_OUTPUT, 2, kShape13, 0},
+    {"x", IMBREX_BF16, IMBREX_INPUT, 2, kShape0, 0, nullptr},
+    {"norm_w", IMBREX_F32, IMBREX_INPUT, 1, kShape1, 0, nullptr},
+    {"wq_a", IMBREX_BF16, IMBREX_INPUT, 2, kShape2, packed_bytes_bf16(512, 256), "bf16 [512, 256] in panels"},
+    {"gamma_cq", IMBREX_BF16, IMBREX_INPUT, 1, kShape3, 0, nullptr},
+    {"wq_b", IMBREX_INT8, IMBREX_INPUT, 2, kShape4, packed_bytes_i8(256, 2048), "int8 [256, 2048] in panels"},
+    {"wq_b_scale", IMBREX_F32, IMBREX_INPUT, 1, kShape5, 0, nullptr},
+    {"wkv", IMBREX_BF16, IMBREX_INPUT, 2, kShape6, packed_bytes_bf16(512, 512), "bf16 [512, 512] in panels"},
+    {"gamma_ckv", IMBREX_BF16, IMBREX_INPUT, 1, kShape7, 0, nullptr},
+    {"rope_cos", IMBREX_BF16, IMBREX_INPUT, 2, kShape8, 0, nullptr},
+    {"rope_sin", IMBREX_BF16, IMBREX_INPUT, 2, kShape9, 0, nullptr},
+    {"q", IMBREX_BF16, IMBREX_OUTPUT, 3, kShape10, 0, nullptr},
+    {"kv", IMBREX_BF16, IMBREX_OUTPUT, 2, kShape11, 0, nullptr},
+    {"qr", IMBREX_INT8, IMBREX_OUTPUT, 2, kShape12, 0, nullptr},
+    {"qr_scale", IMBREX_F32, IMBREX_OUTPUT, 2, kShape13, 0, nullptr},
 };
 constexpr imbrex_kernel kernel = {
-    IMBREX_ABI_VERSION, "qkv_proj_rope", "avx512",
+    IMBREX_ABI_VERSION, IMBREX_SEMANTICS, IMBREX_VERSION, "qkv_proj_rope", "avx512",
     1, kDimNames, kDimMax, 14, kTensors,
     extent, workspace_bytes, pack, run};
 

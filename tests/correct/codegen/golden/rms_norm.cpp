@@ -101,12 +101,12 @@ constexpr imbrex_extent kShape0[] = {{"T", kFactors[0], 0}, {"512", kFactors[1],
 constexpr imbrex_extent kShape1[] = {{"512", kFactors[1], 512}};  // w
 constexpr imbrex_extent kShape2[] = {{"T", kFactors[0], 0}, {"512", kFactors[1], 512}};  // y
 constexpr imbrex_tensor_info kTensors[] = {
-    {"x", IMBREX_BF16, IMBREX_INPUT, 2, kShape0, 0},
-    {"w", IMBREX_F32, IMBREX_INPUT, 1, kShape1, 0},
-    {"y", IMBREX_BF16, IMBREX_OUTPUT, 2, kShape2, 0},
+    {"x", IMBREX_BF16, IMBREX_INPUT, 2, kShape0, 0, nullptr},
+    {"w", IMBREX_F32, IMBREX_INPUT, 1, kShape1, 0, nullptr},
+    {"y", IMBREX_BF16, IMBREX_OUTPUT, 2, kShape2, 0, nullptr},
 };
 constexpr imbrex_kernel kernel = {
-    IMBREX_ABI_VERSION, "rms_norm", "avx512",
+    IMBREX_ABI_VERSION, IMBREX_SEMANTICS, IMBREX_VERSION, "rms_norm", "avx512",
     1, kDimNames, kDimMax, 3, kTensors,
     extent, workspace_bytes, nullptr, run};
 

@@ -116,11 +116,11 @@ constexpr int64_t kFactors[][1] = {
 constexpr imbrex_extent kShape0[] = {{"T", kFactors[0], 0}, {"512", kFactors[1], 512}};  // x
 constexpr imbrex_extent kShape1[] = {{"T", kFactors[0], 0}, {"512", kFactors[1], 512}};  // y
 constexpr imbrex_tensor_info kTensors[] = {
-    {"x", IMBREX_F32, IMBREX_INPUT, 2, kShape0, 0},
-    {"y", IMBREX_F32, IMBREX_OUTPUT, 2, kShape1, 0},
+    {"x", IMBREX_F32, IMBREX_INPUT, 2, kShape0, 0, nullptr},
+    {"y", IMBREX_F32, IMBREX_OUTPUT, 2, kShape1, 0, nullptr},
 };
 constexpr imbrex_kernel kernel = {
-    IMBREX_ABI_VERSION, "softmax", "avx512",
+    IMBREX_ABI_VERSION, IMBREX_SEMANTICS, IMBREX_VERSION, "softmax", "avx512",
     1, kDimNames, kDimMax, 2, kTensors,
     extent, workspace_bytes, nullptr, run};
 

@@ -1,0 +1,63 @@
+/* What a file of packed weights begins with, so that a file for something else is refused by name: for another target, version,
+ * layout, tensor or kernel. Plain C, internal linkage, no allocation. */
+#ifndef IMBREX_RUNTIME_PACKED_LABEL_H
+#define IMBREX_RUNTIME_PACKED_LABEL_H
+
+#include <string.h>
+
+#include "imbrex/runtime/check_call.h"
+
+/* A multiple of 64, so that packed memory may follow it in a file that is mapped. */
+#define IMBREX_PACKED_LABEL_BYTES 512
+
+/* Writes the label of tensor `index` as packed by `kernel`, lines of text and zeros, into IMBREX_PACKED_LABEL_BYTES bytes. */
+static inline imbrex_status imbrex_label_packed(const imbrex_kernel* kernel, int32_t index, char* label) {
+  const imbrex_tensor_info* info;
+  if (kernel == NULL || kernel->abi_version != IMBREX_ABI_VERSION) return IMBREX_NO_KERNEL;
+  if (index < 0 || index >= kernel->tensor_count || kernel->tensors[index].packed_bytes == 0) return IMBREX_NOT_PACKABLE;
+  info = &kernel->tensors[index];
+  memset(label, 0, IMBREX_PACKED_LABEL_BYTES);
+  /* Names last: the longest of them lose their ends. */
+  if (snprintf(
+          label, IMBREX_PACKED_LABEL_BYTES,
+          "a packed weight of Imbrex\nversion %s\nsemantics %u\ntarget %s\nlayout %s\nsize %llu bytes\ntensor %s\nkernel %s\n",
+          kernel->version, (unsigned)kernel->semantics, kernel->isa, info->layout, (unsigned long long)info->packed_bytes,
+          info->name, kernel->name) < 0)
+    return IMBREX_NOT_PACKABLE;
+  return IMBREX_OK;
+}
+
+/* Whether memory with this label is what `kernel` takes as tensor `index`; `text` (at most `size` bytes, may be null) gets one
+ * line that says what differs. */
+static inline imbrex_status imbrex_check_packed(const imbrex_kernel* kernel, int32_t index, const char* label, char* text,
+                                                size_t size) {
+  char expected[IMBREX_PACKED_LABEL_BYTES], given[IMBREX_PACKED_LABEL_BYTES + 1];
+  const char *ours = expected, *theirs = given;
+  size_t our_length, their_length;
+  const imbrex_message message = {text, size};
+  const imbrex_status status = imbrex_label_packed(kernel, index, expected);
+  if (status == IMBREX_NO_KERNEL)
+    return imbrex_say(message, status, "%s for version %lld of imbrex/runtime/abi.h", "there is no kernel", IMBREX_ABI_VERSION);
+  if (status != IMBREX_OK) return imbrex_say(message, status, "%s has no packed tensor of number %lld", kernel->name, index);
+  if (label == NULL)
+    return imbrex_say(message, IMBREX_NULL_POINTER, "the label of tensor %s is null", kernel->tensors[index].name, 0);
+  if (memcmp(label, expected, IMBREX_PACKED_LABEL_BYTES) == 0) return IMBREX_OK;
+  memcpy(given, label, IMBREX_PACKED_LABEL_BYTES);
+  given[IMBREX_PACKED_LABEL_BYTES] = 0;
+  if (strncmp(given, expected, strcspn(expected, "\n") + 1) != 0)
+    return imbrex_say(message, IMBREX_OTHER_PACKING, "tensor %s: this is not a packed weight of Imbrex",
+                      kernel->tensors[index].name, 0);
+  for (;;) { /* the first line that differs, or the end of both where only what follows does */
+    our_length = strcspn(ours, "\n");
+    their_length = strcspn(theirs, "\n");
+    if (our_length != their_length || strncmp(ours, theirs, our_length) != 0 || ours[our_length] == 0) break;
+    ours += our_length + 1;
+    theirs += their_length + 1;
+  }
+  if (text != NULL && size > 0)
+    snprintf(text, size, "tensor %s was packed for %.*s, not for %.*s", kernel->tensors[index].name, (int)their_length, theirs,
+             (int)our_length, ours);
+  return IMBREX_OTHER_PACKING;
+}
+
+#endif
