@@ -69,6 +69,9 @@ struct Report {
   std::string json() const;
 };
 
+// An array, as in the report's JSON: of each its id, file, line, message, hint, whether it is a warning, and notes.
+std::string diagnostics_as_json(const std::vector<Diagnostic>& diagnostics);
+
 Report prove(const ir::Program& program, const Options& options = {});
 // Throws UserError with all errors of the report unless the program is proven.
 void prove_or_throw(const ir::Program& program, const Options& options = {});

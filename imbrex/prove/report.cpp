@@ -158,6 +158,10 @@ std::string Report::text() const {
   return text;
 }
 
+std::string diagnostics_as_json(const std::vector<Diagnostic>& diagnostics) {
+  return json_list(diagnostics, [](const Diagnostic& d) { return json_of(d); });
+}
+
 std::string Report::json() const {
   return fmt::format(
       "{{\"program\":{},\"hash\":{},\"target\":{},\"proven\":{},\"checks\":{},\"diagnostics\":{},\"assumptions\":{},\"scopes\":{}"
@@ -168,7 +172,7 @@ std::string Report::json() const {
                   return fmt::format("{{\"name\":{},\"examined\":{},\"unit\":{},\"errors\":{},\"milliseconds\":{:.3f}}}",
                                      json_text(c.name), c.examined, json_text(c.unit), c.errors, c.milliseconds);
                 }),
-      json_list(diagnostics, [](const Diagnostic& d) { return json_of(d); }), json_list(assumptions, json_text),
+      diagnostics_as_json(diagnostics), json_list(assumptions, json_text),
       json_list(scopes, [](const ScopeRow& row) { return json_of(row); }));
 }
 

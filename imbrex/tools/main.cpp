@@ -11,6 +11,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/base/nearest.h"
+#include "imbrex/prove/prove.h"
 #include "imbrex/tools/commands.h"
 
 namespace {
@@ -35,6 +36,11 @@ int flushed(int status, bool was_closed) {
   return 1;
 }
 
+// For a program that reads: in place of what was asked for.
+void print_as_json(const std::vector<imbrex::Diagnostic>& errors) {
+  fmt::print("{{\"errors\":{}}}\n", imbrex::prove::diagnostics_as_json(errors));
+}
+
 // A command line that cannot be understood, with what to try.
 std::string command_line_message(const CLI::App* app, const CLI::Error& error, const std::string& word) {
   using namespace imbrex;
@@ -55,6 +61,7 @@ std::string command_line_message(const CLI::App* app, const CLI::Error& error, c
 int main(int argc, char** argv) {
   using namespace imbrex;
   const bool was_closed = open_closed_streams();
+  const bool as_json = std::any_of(argv, argv + argc, [](const char* word) { return std::string(word) == "--json"; });
   int status = 0;
   CLI::App app("Imbrex: a tile-kernel language, its kernels, and what runs and checks them", "imbrex");
   app.require_subcommand(1);
@@ -76,13 +83,18 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (as_json && error.get_exit_code() != 0) print_as_json({{"command-line", {}, error.what(), "imbrex --help", {}}});
     return app.exit(error);
   } catch (const UserError& error) {
+    if (as_json) print_as_json(error.diagnostics());
     std::fflush(stdout);
     tell(std::string(error.what()) + "\n");
     return 1;
   } catch (const std::bad_alloc&) {
-    tell("error [out-of-memory]: there is not enough memory for these dimensions\n  try: smaller ones\n");
+    const Diagnostic error{"out-of-memory", {}, "there is not enough memory for these dimensions", "smaller ones", {}};
+    if (as_json) print_as_json({error});
+    std::fflush(stdout);
+    tell(render(error) + "\n");
     return 1;
   } catch (const std::exception& error) {
     if (std::ferror(stdout) != 0) return flushed(1, was_closed);  // that is what was thrown
