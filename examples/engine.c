@@ -49,7 +49,7 @@ static void wait_for_all(void* barrier) { pthread_barrier_wait(barrier); }
 int main(int argc, char** argv) {
   const int64_t dims[] = {argc == 4 ? atoll(argv[2]) : 0}; /* T; the sizes of the model are compiled in */
   const int nth = argc == 4 ? atoi(argv[3]) : 0;
-  need(dims[0] >= 1 && dims[0] <= 1 << 20 && nth >= 1 && nth <= MOST_THREADS, "usage:", "engine FOLDER TOKENS THREADS");
+  need(dims[0] >= 0 && dims[0] <= 1 << 20 && nth >= 1 && nth <= MOST_THREADS, "usage:", "engine FOLDER TOKENS THREADS");
   kernel = deepseek_v4_qkv_proj_rope(NULL); /* the best for this processor */
   need(kernel != NULL, "this processor cannot run", "the kernel, or not what IMBREX_ISA asks for");
 

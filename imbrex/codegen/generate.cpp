@@ -76,6 +76,7 @@ class KernelWriter {
     write_size("worker_bytes", "Bytes of each worker's own memory.", lowering_.scratch.most(), out);
     out.line("");
     out.open("size_t workspace_bytes(const int64_t* dims, int32_t nth)");
+    if (!split_.dims.empty()) out.line(fmt::format("if (is_empty(dims, {})) return 0;", split_.dims.size()));
     out.line("return workspace_of(shared_bytes(dims) + nth * worker_bytes(dims));");
     out.close();
   }
@@ -104,6 +105,7 @@ class KernelWriter {
       for (const std::string& part : *more) text += part + "\n";
     out.line("");
     out.open("void run(const imbrex_call* call)");
+    if (!split_.dims.empty()) out.line(fmt::format("if (is_empty(call->dims, {})) return;", split_.dims.size()));
     out.line("const FloatMode float_mode;");
     write_dims(split_, lowering_.symbols, text, "int64_t", "call->", out);
     for (const ir::Tensor& tensor : split_.tensors) {

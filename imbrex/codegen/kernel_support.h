@@ -61,6 +61,13 @@ inline bool is_possible(Size size) { return size.fits && size.value < IMBREX_TOO
 inline int64_t elements_of(Size size) { return is_possible(size) ? larger(size.value, 0) : -1; }
 inline size_t workspace_of(Size bytes) { return is_possible(bytes) ? static_cast<size_t>(bytes.value) : IMBREX_TOO_LARGE; }
 
+// Whether a dimension is 0: such a call has nothing to write.
+inline bool is_empty(const int64_t* dims, int32_t count) {
+  for (int32_t i = 0; i < count; ++i)
+    if (dims[i] < 1) return true;
+  return false;
+}
+
 // The contiguous block of `tasks` that worker `ith` of `nth` does; blocks differ by at most one task.
 struct Part {
   int64_t begin, end;

@@ -133,6 +133,7 @@ class Machine {
 
   const ir::Program& program_;
   const Options& options_;
+  std::string zero_;  // a dimension that is 0, if there is one
   std::map<std::string, IndexValue> indices_;
   std::map<std::string, TilePtr> variables_;
   const std::set<std::string> accumulators_;
@@ -154,10 +155,11 @@ Machine::Machine(const ir::Program& program, const std::map<std::string, int64_t
     if (given == dims.end())
       throw UserError("dim-missing", fmt::format("dimension `{}` of kernel `{}` has no value", dim.name, program.name),
                       "give one, at least 1");
-    if (given->second < 1 || given->second > dim.most())
+    if (given->second < 0 || given->second > dim.most())
       throw UserError("dim-range", fmt::format("dimension `{}` of kernel `{}` is {}", dim.name, program.name, given->second),
                       fmt::format("a value from 1 to {}", dim.most()));
     indices_[dim.name].begin = given->second;
+    if (given->second == 0) zero_ = dim.name;
   }
   for (const ir::Tensor& tensor : program.tensors) bind(tensor, tensors);
 }
@@ -181,6 +183,11 @@ void Machine::bind(const ir::Tensor& tensor, std::map<std::string, Array>& tenso
                                   to_text(array.dtype, array.shape)),
                       fmt::format("give an array {}", wanted));
   }
+  if (!zero_.empty() && tensor.role != ir::Role::input && std::find(extents.begin(), extents.end(), 0) == extents.end())
+    throw UserError("dim-range",
+                    fmt::format("dimension `{}` of kernel `{}` is 0, but {} `{}` has elements then", zero_, program_.name,
+                                name_of(tensor.role), tensor.name),
+                    "a value of at least 1");
   auto storage = std::make_shared<Storage>();
   storage->declared = &tensor;
   storage->array = &tensors[tensor.name];
@@ -190,6 +197,7 @@ void Machine::bind(const ir::Tensor& tensor, std::map<std::string, Array>& tenso
 }
 
 void Machine::run() {
+  if (!zero_.empty()) return;  // there is nothing to write
   execute(program_.body);
   if (!options_.checked) return;
   for (const ir::Tensor& tensor : program_.tensors)

@@ -69,7 +69,8 @@ typedef void (*imbrex_tap_fn)(void* user, const char* name, imbrex_dtype dtype, 
                               const int64_t* indices, int32_t index_count);
 
 typedef struct imbrex_call {
-  const int64_t* dims;          /* one value for each symbolic dimension, in order of declaration, from 1 to dim_max */
+  const int64_t* dims;          /* one value for each symbolic dimension, in order of declaration, from 1 to dim_max; or 0 where
+                                   no output has an element then: such a call does nothing */
   const imbrex_tensor* tensors; /* inputs, outputs, inouts in order of declaration */
   void* workspace;              /* workspace_bytes(dims, nth) bytes, 64-byte aligned, shared by all threads of this call */
   int32_t ith, nth;

@@ -119,6 +119,29 @@ static inline imbrex_status imbrex_check_tensor(const imbrex_kernel* kernel, int
   return info->packed_bytes > 0 ? IMBREX_OK : imbrex_check_layout(kernel, index, tensor, call->dims, message);
 }
 
+/* A dimension may be 0 where no output has an element then. */
+static inline imbrex_status imbrex_check_dims(const imbrex_kernel* kernel, const int64_t* dims, imbrex_message message) {
+  int32_t i, zero = -1;
+  int64_t elements;
+  for (i = 0; i < kernel->dim_count; ++i) {
+    if (dims[i] == 0) zero = i;
+    if (dims[i] >= 0 && dims[i] <= kernel->dim_max[i]) continue;
+    if (message.text != NULL && message.size > 0)
+      snprintf(message.text, message.size, "dimension %s is %lld, which is not between 1 and %lld", kernel->dim_names[i],
+               (long long)dims[i], (long long)kernel->dim_max[i]);
+    return IMBREX_BAD_DIM;
+  }
+  for (i = 0; zero >= 0 && i < kernel->tensor_count; ++i) {
+    if (kernel->tensors[i].role == IMBREX_INPUT) continue;
+    if (imbrex_count_elements(kernel, i, dims, &elements, message) == IMBREX_OK && elements == 0) continue;
+    if (message.text != NULL && message.size > 0)
+      snprintf(message.text, message.size, "dimension %s is 0, but tensor %s has elements to write", kernel->dim_names[zero],
+               kernel->tensors[i].name);
+    return IMBREX_BAD_DIM;
+  }
+  return IMBREX_OK;
+}
+
 /* Everything about a call that can be seen from it. */
 static inline imbrex_status imbrex_check_call(const imbrex_kernel* kernel, const imbrex_call* call, char* text, size_t size) {
   const imbrex_message message = {text, size};
@@ -134,13 +157,7 @@ static inline imbrex_status imbrex_check_call(const imbrex_kernel* kernel, const
                       call->ith);
   if (call->nth > 1 && call->barrier == NULL)
     return imbrex_say(message, IMBREX_BAD_THREAD, "%s runs on %lld threads without a barrier", kernel->name, call->nth);
-  for (i = 0; i < kernel->dim_count; ++i)
-    if (call->dims[i] < 1 || call->dims[i] > kernel->dim_max[i]) {
-      if (text != NULL && size > 0)
-        snprintf(text, size, "dimension %s is %lld, which is not between 1 and %lld", kernel->dim_names[i],
-                 (long long)call->dims[i], (long long)kernel->dim_max[i]);
-      return IMBREX_BAD_DIM;
-    }
+  if ((status = imbrex_check_dims(kernel, call->dims, message)) != IMBREX_OK) return status;
   for (i = 0; i < kernel->tensor_count; ++i)
     if ((status = imbrex_check_tensor(kernel, i, call, message)) != IMBREX_OK) return status;
   if (kernel->workspace_bytes(call->dims, call->nth) == IMBREX_TOO_LARGE)

@@ -53,7 +53,7 @@ bool fits(const imbrex_kernel& kernel, const imbrex_extent& extent, int64_t size
   if (!linear) return true;
   if (!linear->has_dim) return size == std::max<int64_t>(linear->offset, 0);
   const std::optional<int64_t> dim = solution(linear->offset, linear->factor, size);
-  if (dim && *dim >= 1) return true;
+  if (dim && *dim >= 0) return true;
   const auto smallest = static_cast<__int128>(linear->factor) + linear->offset;
   return size == 0 && (linear->factor < 0 || smallest <= 0);  // negative extents are empty, too
 }
@@ -180,7 +180,7 @@ TensorView checked_view(const imbrex_kernel& kernel, size_t tensor, TensorView v
 
 void DimInference::set(size_t dim, int64_t value, const std::string& source) {
   const char* name = kernel_.dim_names[dim];
-  if (value < 1 || value > kernel_.dim_max[dim])
+  if (value < 0 || value > kernel_.dim_max[dim])
     fail("dim-range",
          fmt::format("dimension {} is {} ({}), but kernel `{}` takes 1 to {}", name, value, source, kernel_.name,
                      kernel_.dim_max[dim]),
@@ -242,6 +242,21 @@ void DimInference::compare(const Bound& bound, const std::vector<int64_t>& dims)
        fmt::format("a tensor {}", shape_text(wanted)));
 }
 
+void DimInference::require_nothing_to_write_if_zero(const std::vector<int64_t>& dims) const {
+  const auto zero = static_cast<size_t>(std::find(dims.begin(), dims.end(), 0) - dims.begin());
+  if (zero == dims.size()) return;
+  for (int32_t i = 0; i < kernel_.tensor_count; ++i) {
+    const imbrex_tensor_info& info = kernel_.tensors[i];
+    bool has_elements = info.role != IMBREX_INPUT;
+    for (int32_t axis = 0; axis < info.rank; ++axis) has_elements = has_elements && kernel_.extent(i, axis, dims.data()) != 0;
+    if (has_elements)
+      fail("dim-range",
+           fmt::format("dimension {} is 0 ({}), but tensor `{}` of kernel `{}`, which it writes, has elements then",
+                       kernel_.dim_names[zero], sources_[zero], info.name, kernel_.name),
+           fmt::format("{} from 1 to {}", kernel_.dim_names[zero], kernel_.dim_max[zero]));
+  }
+}
+
 std::vector<int64_t> DimInference::finish() {
   for (bool found = true; found;) {
     found = false;
@@ -260,6 +275,7 @@ std::vector<int64_t> DimInference::finish() {
     result.push_back(*values_[dim]);
   }
   for (const Bound& bound : bound_) compare(bound, result);
+  require_nothing_to_write_if_zero(result);
   return result;
 }
 

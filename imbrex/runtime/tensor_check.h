@@ -39,6 +39,7 @@ class DimInference {
   void set(size_t dim, int64_t value, const std::string& source);
   bool solve(const imbrex_extent& extent, int64_t size, const std::string& source);
   void compare(const Bound& bound, const std::vector<int64_t>& dims) const;
+  void require_nothing_to_write_if_zero(const std::vector<int64_t>& dims) const;
   const imbrex_kernel& kernel_;
   std::vector<Bound> bound_;
   std::vector<std::optional<int64_t>> values_;

@@ -103,7 +103,7 @@ class Run {
       report_.sequence = sequence;
     }
     subject_ = subject_of(chosen);
-    dims_ = dims_of(subject_.program, given);
+    dims_ = dims_of(subject_.program, given, 0);
     report_.kernel = subject_.name;
     report_.variant = subject_.variant;
     report_.preset = subject_.preset;
@@ -197,7 +197,7 @@ class Run {
       note_bits(same, "with its intermediate tensors visible");
       observed_ = std::move(inside.outputs);
     }
-    time(kernel, machine, host, executor);
+    if (!is_empty()) time(kernel, machine, host, executor);
     if (!options_.trace.empty()) trace(kernel, host, executor);
     if (elements() <= most_elements_to_interpret || (!subject_.is_front() && !subject_.reference)) compare_with_interpreter();
   }
@@ -285,6 +285,11 @@ class Run {
     observed_ = run_in_interpreter(exposed_program(), dims_, inputs_, options_.checked, seconds);
     for (const TensorShape& spec : outputs_) actual_.emplace(spec.name, observed_.at(spec.name));
     report_.seconds = {seconds};
+  }
+
+  // Such a call has nothing to write, and does nothing.
+  bool is_empty() const {
+    return std::any_of(dims_.begin(), dims_.end(), [](const auto& dim) { return dim.second == 0; });
   }
 
   int64_t elements() const {

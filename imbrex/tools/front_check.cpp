@@ -139,6 +139,7 @@ void measure_unquantized(FrontReport& report, const FrontCheck& check, Tensors& 
     q += std::pow(relative_error(rows_of(check.outputs.at("q"), token, 1), exact.q.value), 2);
     kv += std::pow(relative_error(rows_of(check.outputs.at("kv"), token, 1), exact.kv.value), 2);
   }
+  if (report.unquantized_tokens == 0) return;
   report.unquantized_q = std::sqrt(q / static_cast<double>(report.unquantized_tokens));
   report.unquantized_kv = std::sqrt(kv / static_cast<double>(report.unquantized_tokens));
 }

@@ -87,6 +87,7 @@ int64_t distance_in_ulps(const Array& actual, const Array& expected, int64_t i) 
 }
 
 std::string position_text(int64_t index, const std::vector<int64_t>& shape) {
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return "none";
   std::vector<int64_t> position(shape.size());
   for (size_t axis = shape.size(); axis-- > 0;) {
     position[axis] = index % shape[axis];

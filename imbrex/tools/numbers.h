@@ -32,6 +32,7 @@ inline double bf16_spacing(double magnitude) {
 int64_t distance_in_ulps(const Array& actual, const Array& expected, int64_t index);
 
 // The position of a flat index, "[3,0,17]".
+// "none" in a shape without elements.
 std::string position_text(int64_t index, const std::vector<int64_t>& shape);
 
 }  // namespace imbrex::tools

@@ -105,7 +105,7 @@ Subject subject_of(const SubjectOptions& options) {
   return {built.name, built.variant, built.preset, std::move(built.program), built.eps, std::move(built.reference)};
 }
 
-std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::map<std::string, int64_t>& given) {
+std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::map<std::string, int64_t>& given, int64_t least) {
   std::map<std::string, int64_t> dims;
   std::vector<std::string> names;
   for (const ir::Dim& dim : program.dims) {
@@ -113,7 +113,7 @@ std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::ma
     const auto found = given.find(dim.name);
     const int64_t value = found != given.end() ? found->second : dim.typical > 0 ? dim.typical : 1;
     const int64_t most = dim.most();
-    if (value < 1 || value > most)
+    if (value < least || value > most)
       throw UserError("dimension-value",
                       fmt::format("dimension {} = {} of '{}': expected 1 to {}", dim.name, value, program.name, most),
                       fmt::format("{}{}", dim.name == "T" ? "--tokens " : fmt::format("--dim {}=", dim.name),

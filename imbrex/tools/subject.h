@@ -44,8 +44,10 @@ Subject subject_of(const SubjectOptions& options);
 std::map<std::string, int64_t> settings_of(const std::vector<std::string>& texts, const char* option);
 
 // A value for each dimension of the program: what is given, else its typical value. UserError "dimension-value" for a name that
-// the program does not have, and for a value below 1 or above the declared maximum.
-std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::map<std::string, int64_t>& given);
+// the program does not have, and for a value below `least` or above the declared maximum. A call with a dimension of 0 does
+// nothing.
+std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::map<std::string, int64_t>& given,
+                                       int64_t least = 1);
 
 // The bytes of a tensor; of one iteration's, where it is created in a loop. Nothing where its extents follow from more than the
 // dimensions, or are more than 64 bits count.

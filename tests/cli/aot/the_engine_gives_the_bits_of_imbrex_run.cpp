@@ -67,7 +67,7 @@ struct Front {
 };
 
 TEST(Engine, GivesTheBitsOfImbrexRun) {
-  for (const int64_t T : {1, 2, 15, 17, 65}) {
+  for (const int64_t T : {0, 1, 2, 15, 17, 65}) {
     const Front front(T);
     for (const target::Target* target : target::supported_targets())
       for (const int threads : {1, 2, 3}) front.expect_engine(threads, target->name);

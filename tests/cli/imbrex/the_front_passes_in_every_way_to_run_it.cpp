@@ -51,6 +51,18 @@ TEST_P(Variants, pass_with_other_threads_and_seeds) {
       expect_pass(fmt::format("--variant {} --tokens 33 --threads {} --seed {}", GetParam(), threads, seed));
 }
 
+TEST(Front, passes_without_tokens) {
+  const CommandResult json = imbrex_command(demo + "--tokens 0 --json");
+  EXPECT_EQ(json.status, 0) << json.out << json.err;
+  EXPECT_EQ(nlohmann::json::parse(json.out, nullptr, false).value("pass", false), true) << json.out;
+  for (const char* more : {"", "--verbose", "--backend interpreter", "--checked", "--as-written"}) {
+    const CommandResult result = imbrex_command(demo + "--dim T=0 " + more);
+    EXPECT_EQ(result.status, 0) << more << "\n" << result.out << result.err;
+    EXPECT_NE(result.out.find("nothing to compare"), std::string::npos) << result.out;
+    EXPECT_EQ(result.out.find("nan"), std::string::npos) << result.out;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Front, Variants, testing::Values("unfused", "fused"),
                          [](const auto& info) { return std::string(info.param); });
 

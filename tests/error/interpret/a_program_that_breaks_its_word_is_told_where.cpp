@@ -229,7 +229,7 @@ TEST(Arguments, that_are_missing_or_do_not_fit) {
     return std::string();
   };
   EXPECT_EQ(id_of({}, x_of(2)), "dim-missing");
-  EXPECT_EQ(id_of({{"T", 0}}, x_of(0)), "dim-range");
+  EXPECT_EQ(id_of({{"T", -1}}, x_of(0)), "dim-range");
   EXPECT_EQ(id_of({{"T", int64_t{1} << 31}}, x_of(2)), "dim-range");
   EXPECT_EQ(id_of({{"T", 2}}, {}), "tensor-missing");
   EXPECT_EQ(id_of({{"T", 2}}, x_of(3)), "tensor-shape");

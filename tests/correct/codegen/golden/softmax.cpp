@@ -28,10 +28,12 @@ Size worker_bytes([[maybe_unused]] const int64_t* dims) {
 }
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
+  if (is_empty(dims, 1)) return 0;
   return workspace_of(shared_bytes(dims) + nth * worker_bytes(dims));
 }
 
 void run(const imbrex_call* call) {
+  if (is_empty(call->dims, 1)) return;
   const FloatMode float_mode;
   const int64_t T_ = call->dims[0];
   const float* const x_ = static_cast<const float*>(call->tensors[0].data);
