@@ -7,6 +7,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/interpret/interpreter.h"
+#include "imbrex/tools/memory_limit.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {
@@ -33,13 +34,12 @@ bool same(const Tensors& a, const Tensors& b) {
 
 void require_memory(runtime::Call& call, int threads, const Tensors& inputs, const Tensors& outputs) {
   const auto workspace = static_cast<int64_t>(call.workspace_bytes(threads));
-  const int64_t left = physical_bytes() - bytes_in(inputs) - bytes_in(outputs);
+  const int64_t left = memory_limit() - bytes_in(inputs) - bytes_in(outputs);
   if (workspace >= left)
-    throw UserError(
-        "out-of-memory",
-        fmt::format("the workspace takes {} MiB on {} threads, and beside the tensors this machine's memory has {} MiB",
-                    workspace >> 20, threads, left >> 20),
-        threads > 1 ? "smaller dimensions, or fewer --threads" : "smaller dimensions");
+    throw UserError("out-of-memory",
+                    fmt::format("the workspace takes {} MiB on {} threads, and beside the tensors this process may use {} MiB",
+                                workspace >> 20, threads, left >> 20),
+                    threads > 1 ? "smaller dimensions, or fewer --threads" : "smaller dimensions");
 }
 
 HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
@@ -83,7 +83,7 @@ Tensors run_in_interpreter(const ir::Program& program, const std::map<std::strin
   const auto begin = std::chrono::steady_clock::now();
   interpret::Options options;
   options.checked = checked;
-  options.most_bytes = physical_bytes() - 2 * bytes_in(inputs);
+  options.most_bytes = memory_limit() - 2 * bytes_in(inputs);
   interpret::run(program, dims, tensors, options);
   seconds = seconds_since(begin);
   Tensors outputs;

@@ -11,7 +11,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/runtime/buffer.h"
-#include "imbrex/tools/subject.h"
+#include "imbrex/tools/memory_limit.h"
 #include "imbrex/tools/target_loops.h"
 
 namespace imbrex::tools {
@@ -115,7 +115,7 @@ int64_t evicted_bytes() {
 #ifdef _SC_LEVEL3_CACHE_SIZE
   third_cache = sysconf(_SC_LEVEL3_CACHE_SIZE);  // 0 or -1 where it is not known
 #endif
-  return std::max(int64_t{192} << 20, std::min(2 * third_cache, physical_bytes() / 8));
+  return std::max(int64_t{192} << 20, std::min(2 * third_cache, memory_limit() / 8));
 }
 
 void evict_caches(runtime::Executor& executor, int threads) {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -15,6 +14,7 @@
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/kernels/registry.h"
+#include "imbrex/tools/memory_limit.h"
 
 namespace imbrex::tools {
 namespace {
@@ -65,8 +65,6 @@ std::optional<int64_t> bytes_at(const ir::Tensor& tensor, const std::map<std::st
   }
   return bytes;
 }
-
-int64_t physical_bytes() { return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE); }
 
 std::map<std::string, int64_t> settings_of(const std::vector<std::string>& texts, const char* option) {
   std::map<std::string, int64_t> settings;
@@ -146,11 +144,12 @@ std::vector<TensorShape> shapes_of(const ir::Program& program, const std::map<st
       if (tensor_bytes) tensor_bytes = checked_mul(*tensor_bytes, shape.shape.back());
     }
     const auto sum = tensor_bytes ? checked_add(bytes, *tensor_bytes) : std::nullopt;
-    if (!sum || *sum >= physical_bytes())
-      throw UserError("out-of-memory",
-                      fmt::format("the tensors of '{}' do not fit into the {} MiB of this machine's memory: '{}' is [{}]",
-                                  program.name, physical_bytes() >> 20, tensor.name, fmt::join(shape.shape, ", ")),
-                      "smaller dimensions");
+    if (!sum || *sum >= memory_limit())
+      throw UserError(
+          "out-of-memory",
+          fmt::format("the tensors of '{}' do not fit into the {} MiB of memory that this process may use: '{}' is [{}]",
+                      program.name, memory_limit() >> 20, tensor.name, fmt::join(shape.shape, ", ")),
+          "smaller dimensions");
     bytes = *sum;
     if (std::find(roles.begin(), roles.end(), tensor.role) != roles.end()) shapes.push_back(std::move(shape));
   }

@@ -53,9 +53,6 @@ std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::ma
 // dimensions, or are more than 64 bits count.
 std::optional<int64_t> bytes_at(const ir::Tensor& tensor, const std::map<std::string, int64_t>& dims);
 
-// This machine's memory.
-int64_t physical_bytes();
-
 // The tensors of the call that have one of these roles, with their shapes. UserError "out-of-memory" if they cannot all be in
 // memory.
 std::vector<TensorShape> shapes_of(const ir::Program& program, const std::map<std::string, int64_t>& dims,
