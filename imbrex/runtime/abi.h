@@ -20,7 +20,7 @@ extern "C" {
 #define IMBREX_SEMANTICS 1
 
 /* No size in a call reaches this: the bytes of a tensor, of the workspace. */
-#define IMBREX_TOO_MANY_BYTES ((int64_t)1 << 62)
+#define IMBREX_TOO_MANY_BYTES (INT64_C(1) << 62)
 /* What workspace_bytes() gives where a workspace would have so many. */
 #define IMBREX_TOO_LARGE SIZE_MAX
 

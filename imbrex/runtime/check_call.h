@@ -7,6 +7,12 @@
 
 #include "imbrex/runtime/abi.h"
 
+/* C casts, which C++ code that includes this may have warnings for. */
+#ifdef __cplusplus
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#endif
+
 typedef enum imbrex_status {
   IMBREX_OK = 0,
   IMBREX_NO_KERNEL,    /* the kernel is null, or made for another version of abi.h */
@@ -196,5 +202,9 @@ static inline imbrex_status imbrex_check_pack(const imbrex_kernel* kernel, int32
                       ith);
   return IMBREX_OK;
 }
+
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 #endif

@@ -7,6 +7,12 @@
 
 #include "imbrex/runtime/check_call.h"
 
+/* C casts, which C++ code that includes this may have warnings for. */
+#ifdef __cplusplus
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#endif
+
 /* A multiple of 64, so that packed memory may follow it in a file that is mapped. */
 #define IMBREX_PACKED_LABEL_BYTES 512
 
@@ -59,5 +65,9 @@ static inline imbrex_status imbrex_check_packed(const imbrex_kernel* kernel, int
              (int)our_length, ours);
   return IMBREX_OTHER_PACKING;
 }
+
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 #endif

@@ -45,8 +45,8 @@ static inline uint32_t imbrex_saved_states(void) {
  * do not. It is refused where a thread has an alternate signal stack that is too small for the state; once it is given, the
  * process can have no more such stacks. */
 static inline int imbrex_request_state(uint32_t state) {
-  const long request_permission = 0x1023; /* ARCH_REQ_XCOMP_PERM */
-  return state == 0 || syscall(SYS_arch_prctl, request_permission, (long)state) == 0;
+  const long request_permission = 0x1023, number = state; /* ARCH_REQ_XCOMP_PERM */
+  return state == 0 || syscall(SYS_arch_prctl, request_permission, number) == 0;
 }
 
 /* Asks Linux for what the target needs: ask only for a target that is then used. */

@@ -291,7 +291,7 @@ struct DotBf16 {
   static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
-    return {_mm512_dpbf16_ps(sum.v, (__m512bh)b, (__m512bh)_mm512_set1_epi32(load_i32_s(a)))};
+    return {_mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(b), reinterpret_cast<__m512bh>(_mm512_set1_epi32(load_i32_s(a))))};
   }
 };
 
@@ -372,15 +372,15 @@ IMBREX_OP bool has_subnormal(vf_pair x) {
 }
 IMBREX_OP void store_bf16_rint(void* p, vf x) {
   if (__builtin_expect(has_subnormal(x), false)) return store_bf16_rint_subnormal(p, x, 16);
-  store_16_bit_lanes(p, (__m256i)_mm512_cvtneps_pbh(x.v));
+  store_16_bit_lanes(p, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x.v)));
 }
 IMBREX_OP void store_bf16_rint(void* p, vf x, int n) {
   if (__builtin_expect(has_subnormal(x), false)) return store_bf16_rint_subnormal(p, x, n);
-  store_16_bit_lanes(p, (__m256i)_mm512_cvtneps_pbh(x.v), n);
+  store_16_bit_lanes(p, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x.v)), n);
 }
 IMBREX_OP void store_bf16_rint(void* p, vf_pair x) {
   if (__builtin_expect(has_subnormal(x), false)) return store_bf16_rint_subnormal(p, x);
-  _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(x.high.v, x.low.v));
+  _mm512_storeu_si512(p, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(x.high.v, x.low.v)));
 }
 
 // The same past the caches if `streams`; p is then a multiple of what is stored.
@@ -391,11 +391,11 @@ IMBREX_OP void stream_bf16(void* p, vf x, bool streams) {
 }
 IMBREX_OP void stream_bf16_rint(void* p, vf x, bool streams) {
   if (!streams || __builtin_expect(has_subnormal(x), false)) return store_bf16_rint(p, x);
-  stream_32_bytes(p, (__m256i)_mm512_cvtneps_pbh(x.v));
+  stream_32_bytes(p, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x.v)));
 }
 IMBREX_OP void stream_bf16_rint(void* p, vf_pair x, bool streams) {
   if (__builtin_expect(!streams, false) || __builtin_expect(has_subnormal(x), false)) return store_bf16_rint(p, x);
-  _mm512_stream_si512(static_cast<__m512i*>(p), (__m512i)_mm512_cvtne2ps_pbh(x.high.v, x.low.v));
+  _mm512_stream_si512(static_cast<__m512i*>(p), reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(x.high.v, x.low.v)));
 }
 IMBREX_OP void stream_f32(void* p, vf x, bool streams) {
   if (!streams) return store_f32(p, x);
@@ -431,7 +431,9 @@ struct Vfmadd231ps {
 };
 struct Vdpbf16ps : Vfmadd231ps {
   static constexpr double kOfStep = 32;
-  IMBREX_OP static __m512 step(__m512 c, __m512 a) { return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)a); }
+  IMBREX_OP static __m512 step(__m512 c, __m512 a) {
+    return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(a));
+  }
 };
 struct MulAdd : Vfmadd231ps {
   static constexpr double kOfStep = 2 * 16;
