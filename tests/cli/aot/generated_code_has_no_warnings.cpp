@@ -14,7 +14,7 @@ class Warnings : public testing::Test {
  protected:
   void SetUp() override {
     expect_none(
-        fmt::format("'{}' aot deepseek_v4/qkv_proj_rope --preset demo --symbol front -o '{}'", IMBREX_COMMAND, folder_.path()));
+        fmt::format("'{}' aot deepseek_v4/qkv_proj_rope --preset flash --symbol front -o '{}'", IMBREX_COMMAND, folder_.path()));
   }
   static void expect_none(const std::string& command) {
     const CommandResult result = run_command(command);
