@@ -94,21 +94,21 @@ void Barrier::wait() {
 }
 
 // The threads of one executor in one process, and all that they share.
-class Executor::Crew {
+class Executor::Workers {
  public:
-  explicit Crew(int threads) : threads_(threads), workers_(std::make_unique<Worker[]>(static_cast<size_t>(threads))) {
+  explicit Workers(int threads) : threads_(threads), workers_(std::make_unique<Worker[]>(static_cast<size_t>(threads))) {
     std::vector<int> available = ProcessorSet().available();
     if (threads > 1 && available.size() == static_cast<size_t>(threads)) processors_ = std::move(available);
   }
-  ~Crew();
-  Crew(const Crew&) = delete;
-  Crew& operator=(const Crew&) = delete;
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
 
   void start() {
     for (int ith = 1; ith < threads_; ++ith) workers_[ith].thread = std::thread([this, ith] { work(ith); });
   }
   bool is_of_this_process() const { return forks_ == forks.load(std::memory_order_relaxed); }
-  void leave_over();
+  void abandon();
   void run(int nth, Function function, void* user);
 
  private:
@@ -121,9 +121,9 @@ class Executor::Crew {
   void work(int ith);
   void keep_apart_from_caller();
 
-  static thread_local const Crew* inside_run_of_;
-  static std::atomic<Crew*> left_over_;
-  Crew* next_left_over_ = nullptr;
+  static thread_local const Workers* inside_run_of_;
+  static std::atomic<Workers*> abandoned_;
+  Workers* next_abandoned_ = nullptr;
   const int threads_;
   const uint32_t forks_ = forks.load(std::memory_order_relaxed);
   std::unique_ptr<Worker[]> workers_;  // [0] is unused: it is the caller
@@ -138,17 +138,17 @@ class Executor::Crew {
   alignas(64) std::atomic<uint32_t> running_{0};  // workers that have not returned
 };
 
-thread_local const Executor::Crew* Executor::Crew::inside_run_of_ = nullptr;
-std::atomic<Executor::Crew*> Executor::Crew::left_over_{nullptr};
+thread_local const Executor::Workers* Executor::Workers::inside_run_of_ = nullptr;
+std::atomic<Executor::Workers*> Executor::Workers::abandoned_{nullptr};
 
-// A crew of another process has no threads here, so it can be neither joined nor freed. A list of them is no leak.
-void Executor::Crew::leave_over() {
-  next_left_over_ = left_over_.load(std::memory_order_relaxed);
-  while (!left_over_.compare_exchange_weak(next_left_over_, this, std::memory_order_acq_rel)) {
+// Workers of another process have no threads here: they can be neither joined nor freed. As a list they are no leak.
+void Executor::Workers::abandon() {
+  next_abandoned_ = abandoned_.load(std::memory_order_relaxed);
+  while (!abandoned_.compare_exchange_weak(next_abandoned_, this, std::memory_order_acq_rel)) {
   }
 }
 
-Executor::Crew::~Crew() {
+Executor::Workers::~Workers() {
   for (int ith = 1; ith < threads_; ++ith) {
     Worker& worker = workers_[ith];
     worker.stop = true;
@@ -159,7 +159,7 @@ Executor::Crew::~Crew() {
     if (workers_[ith].thread.joinable()) workers_[ith].thread.join();
 }
 
-void Executor::Crew::work(int ith) {
+void Executor::Workers::work(int ith) {
   Worker& worker = workers_[ith];
   inside_run_of_ = this;
   for (uint32_t seen = 0;; ++seen) {
@@ -171,7 +171,7 @@ void Executor::Crew::work(int ith) {
 }
 
 // Worker i lives on processor i. Who finds the caller on its own takes processor 0, which is free then.
-void Executor::Crew::keep_apart_from_caller() {
+void Executor::Workers::keep_apart_from_caller() {
   const int caller = sched_getcpu();
   if (processors_.empty() || caller == caller_processor_) return;
   caller_processor_ = caller;
@@ -184,7 +184,7 @@ void Executor::Crew::keep_apart_from_caller() {
   }
 }
 
-void Executor::Crew::run(int nth, Function function, void* user) {
+void Executor::Workers::run(int nth, Function function, void* user) {
   require(inside_run_of_ != this, "a function that an executor runs does not call that executor");
   const std::lock_guard<std::mutex> lock(one_run_);
   function_ = function;
@@ -197,41 +197,41 @@ void Executor::Crew::run(int nth, Function function, void* user) {
     workers_[ith].ticket.fetch_add(1, std::memory_order_release);
     workers_[ith].ticket.notify_one();
   }
-  const Crew* const outer = inside_run_of_;
+  const Workers* const outer = inside_run_of_;
   inside_run_of_ = this;
   function(user, 0, nth, barrier_);
   inside_run_of_ = outer;
   for (uint32_t left; (left = running_.load(std::memory_order_acquire)) != 0;) wait_while(running_, left, spins_for(nth));
 }
 
-Executor::Executor(int threads) : threads_(threads), crew_(nullptr) {
+Executor::Executor(int threads) : threads_(threads), of_process_(nullptr) {
   require(threads >= 1 && threads <= 4096, "an executor has between 1 and 4096 threads");
-  crew();
+  workers();
 }
 
 Executor::~Executor() {
-  Crew* const crew = crew_.load(std::memory_order_acquire);
-  if (crew->is_of_this_process())
-    delete crew;
+  Workers* const workers = of_process_.load(std::memory_order_acquire);
+  if (workers->is_of_this_process())
+    delete workers;
   else
-    crew->leave_over();
+    workers->abandon();
 }
 
-// Several threads of a child may find that it has no crew; the one that sets its own first decides.
-Executor::Crew& Executor::crew() {
-  Crew* found = crew_.load(std::memory_order_acquire);
+// Several threads of a child may find that it has no workers; the one that sets its own first decides.
+Executor::Workers& Executor::workers() {
+  Workers* found = of_process_.load(std::memory_order_acquire);
   if (found != nullptr && found->is_of_this_process()) return *found;
-  auto made = std::make_unique<Crew>(threads_);
+  auto made = std::make_unique<Workers>(threads_);
   made->start();
-  Crew* const before = found;
-  if (!crew_.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel)) return *found;
-  if (before != nullptr) before->leave_over();
+  Workers* const before = found;
+  if (!of_process_.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel)) return *found;
+  if (before != nullptr) before->abandon();
   return *made.release();
 }
 
 void Executor::run(int nth, Function function, void* user) {
   require(nth >= 1 && nth <= threads_, "a run uses between one and all threads of its executor");
-  crew().run(nth, function, user);
+  workers().run(nth, function, user);
 }
 
 int Executor::available_processors() {

@@ -63,11 +63,11 @@ class Executor {
   static Executor& shared();
 
  private:
-  class Crew;
-  Crew& crew();
+  class Workers;
+  Workers& workers();
 
   int threads_;
-  std::atomic<Crew*> crew_;  // of this process, or left over from before a fork
+  std::atomic<Workers*> of_process_;  // of this process, or of its parent, before the first run after a fork
 };
 
 }  // namespace imbrex::runtime
