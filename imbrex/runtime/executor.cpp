@@ -1,11 +1,14 @@
 #include "imbrex/runtime/executor.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
+#include <csignal>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -75,6 +78,22 @@ class ProcessorSet {
   cpu_set_t* set_;
 };
 
+// While it lives, threads that the calling thread starts take no signal: handlers of a host run on the host's own threads.
+class NoSignals {
+ public:
+  NoSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 }  // namespace
 
 void Barrier::reset(int count) {
@@ -105,7 +124,16 @@ class Executor::Workers {
   Workers& operator=(const Workers&) = delete;
 
   void start() {
-    for (int ith = 1; ith < threads_; ++ith) workers_[ith].thread = std::thread([this, ith] { work(ith); });
+    const NoSignals of_workers;
+    int ith = 1;
+    try {
+      for (; ith < threads_; ++ith) workers_[ith].thread = std::thread([this, ith] { work(ith); });
+    } catch (const std::system_error&) {
+      throw UserError(
+          "no-thread", fmt::format("the system refuses to start thread {} of {}", ith + 1, threads_),
+          "fewer threads (--threads, or an Executor with fewer), or a higher limit of this user's or container's processes "
+          "(ulimit -u, pids.max)");
+    }
   }
   bool is_of_this_process() const { return forks_ == forks.load(std::memory_order_relaxed); }
   void abandon();

@@ -5,6 +5,8 @@
 // An executor with a worker for each processor keeps each worker on a processor of its own, away from its caller's. Schedulers
 // see too late that a sleeper woke where its caller runs: for a call of a millisecond both would share one processor.
 //
+// Workers take no signals: a host's handlers run on its own threads.
+//
 // fork() copies the memory of an executor, but of its threads only the one that forks. So the first run in a child starts workers
 // for the child, and leaves the locks and counters of the parent's as they are: threads that are gone may have held them.
 #pragma once
@@ -35,7 +37,7 @@ class Barrier {
 
 class Executor {
  public:
-  // Starts threads - 1 threads; the caller of run() is worker 0.
+  // Starts threads - 1 threads; the caller of run() is worker 0. UserError "no-thread" where the system refuses one.
   explicit Executor(int threads = available_processors());
   ~Executor();
   Executor(const Executor&) = delete;

@@ -1,12 +1,18 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <csignal>
 #include <numeric>
 #include <set>
 #include <thread>
 #include <vector>
 
+#include "imbrex/base/error.h"
 #include "imbrex/runtime/executor.h"
 
 namespace imbrex::runtime {
@@ -53,6 +59,54 @@ TEST(Executor, WorkersWakeAfterSleeping) {
     });
     EXPECT_EQ(std::accumulate(seen.begin(), seen.end(), 0), 3);
   }
+}
+
+std::atomic<int> handled{0};
+
+TEST(Executor, LeavesSignalsToTheThreadsOfItsHost) {
+  Executor executor(3);
+  executor.run(3, [](int, int, Barrier& barrier) { barrier.wait(); });
+  struct sigaction counts = {}, before = {};
+  counts.sa_handler = [](int) { ++handled; };
+  ASSERT_EQ(sigaction(SIGUSR1, &counts, &before), 0);
+  sigset_t one, all_before, pending;
+  sigemptyset(&one);
+  sigaddset(&one, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &one, &all_before);
+  kill(getpid(), SIGUSR1);  // any thread that takes it may be chosen
+  executor.run(3, [](int, int, Barrier& barrier) { barrier.wait(); });
+  EXPECT_EQ(handled, 0) << "a worker ran a handler of its host";
+  sigpending(&pending);
+  EXPECT_EQ(sigismember(&pending, SIGUSR1), 1);
+  pthread_sigmask(SIG_SETMASK, &all_before, nullptr);
+  EXPECT_EQ(handled, 1);
+  sigaction(SIGUSR1, &before, nullptr);
+}
+
+// In a child, which gives up what root may do all the same: 0 if the error is the one that this asks for.
+int status_without_threads() {
+  if (geteuid() == 0 && setuid(65534) != 0) return 2;
+  const struct rlimit one = {1, 1};
+  if (setrlimit(RLIMIT_NPROC, &one) != 0) return 3;
+  try {
+    Executor executor(3);
+    return 4;
+  } catch (const UserError& error) {
+    const Diagnostic& first = error.diagnostics().at(0);
+    return first.id == "no-thread" && first.message == "the system refuses to start thread 2 of 3" ? 0 : 5;
+  } catch (const std::exception&) {
+    return 6;
+  }
+}
+
+TEST(Executor, SaysThatTheSystemStartsNoThreads) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(status_without_threads());
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST(Executor, CallersTakeTurns) {
