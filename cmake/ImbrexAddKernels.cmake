@@ -1,11 +1,12 @@
-# imbrex_add_kernels(TARGET KERNEL NAME [PRESET P] [VARIANT V] [OPTIONS ...] [SYMBOL S] [ISAS ...] [HEADER H])
+# imbrex_add_kernels(TARGET KERNEL NAME [PRESET P] [VARIANT V] [SET NAME=VALUE ...] [SYMBOL S] [ISAS ...] [HEADER H] [OPTIONS ...])
 #
 # Makes TARGET, a static library with a kernel compiled ahead of time for each of ISAS (default: all that there are; the best that
 # the machine runs is chosen when it runs), and its C header: #include "H" (default: <SYMBOL>.h). NAME is a registered kernel or a
 # .tile file, relative to the source folder. SYMBOL, the C function, is by default the kernel's name (of a file: the one in it)
-# with every other character as an underscore. OPTIONS are more options of `imbrex aot`. The library needs the C library alone.
+# with every other character as an underscore. SET are options of the kernel, such as eps=1e-20 (`imbrex list NAME`
+# shows their types and defaults); OPTIONS more options of `imbrex aot`. The library needs the C library alone.
 function(imbrex_add_kernels target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "KERNEL;PRESET;VARIANT;SYMBOL;HEADER" "ISAS;OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "KERNEL;PRESET;VARIANT;SYMBOL;HEADER" "ISAS;OPTIONS;SET")
   if(NOT arg_KERNEL OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "imbrex_add_kernels(${target}): needs KERNEL NAME; does not know: ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -54,6 +55,9 @@ function(imbrex_add_kernels target)
   if(arg_VARIANT)
     list(APPEND arguments --variant ${arg_VARIANT})
   endif()
+  foreach(setting ${arg_SET})
+    list(APPEND arguments --set ${setting})
+  endforeach()
   string(REPLACE ";" "," isas "${arg_ISAS}")
   # A stamp, because the command leaves files alone whose text stays: what did not change is not compiled again.
   add_custom_command(
@@ -71,6 +75,6 @@ function(imbrex_add_kernels target)
   target_compile_features(${target} PRIVATE cxx_std_20)
   # One program with two kernels of one name would mean the one whose folder comes first: CMake refuses such a target.
   string(MAKE_C_IDENTIFIER "${arg_HEADER}" header_name)
-  set_target_properties(${target} PROPERTIES INTERFACE_IMBREX_KERNEL_OF_${header_name} "${arg_SYMBOL} ${arg_KERNEL} ${arg_PRESET} ${arg_VARIANT} ${arg_OPTIONS}")
+  set_target_properties(${target} PROPERTIES INTERFACE_IMBREX_KERNEL_OF_${header_name} "${arg_SYMBOL} ${arg_KERNEL} ${arg_PRESET} ${arg_VARIANT} ${arg_SET} ${arg_OPTIONS}")
   set_property(TARGET ${target} APPEND PROPERTY COMPATIBLE_INTERFACE_STRING IMBREX_KERNEL_OF_${header_name})
 endfunction()

@@ -5,6 +5,9 @@
 
 namespace imbrex::kernels {
 
+// Of every norm. Smaller ones are none in f32.
+inline const OptionInfo epsilon{"eps", "what norms add to the mean square before its root", 1e-37, 1.0, 1};
+
 Entry qkv_proj_rope_entry();
 std::vector<Entry> nn_entries();
 

@@ -25,13 +25,22 @@ const T& choose(const std::vector<T>& list, const std::string& name, const char*
                   fmt::format("{}{}", flag, nearest(name, names)));
 }
 
-void check_value(const Entry& entry, const OptionInfo& option, int64_t value) {
-  if (value >= option.least && value <= option.most && value % option.multiple_of == 0) return;
-  const std::string rule = option.multiple_of == 1 ? std::string() : fmt::format(", a multiple of {}", option.multiple_of);
-  throw UserError(
-      "dimension-value",
-      fmt::format("{} = {} of '{}': expected {} to {}{}", option.name, value, entry.name, option.least, option.most, rule),
-      fmt::format("--set {}={}", option.name, entry.presets.front().options.at(option.name)));
+const Preset& find_preset(const Entry& entry, const std::string& name) {
+  return choose(entry.presets, name, "unknown-preset", fmt::format("preset of '{}'", entry.name), "--preset ",
+                [](const Preset& preset) { return preset.name; });
+}
+
+const OptionInfo& find_option(const Entry& entry, const std::string& name) {
+  return choose(entry.options, name, "unknown-option", fmt::format("option of '{}' called", entry.name), "--set NAME=VALUE with ",
+                [](const OptionInfo& option) { return option.name; });
+}
+
+[[noreturn]] void refuse(const Entry& entry, const Preset& preset, const OptionInfo& option, const std::string& value) {
+  const std::string usual = text_of(preset.options.at(option.name));
+  throw UserError("option-value",
+                  fmt::format("{} = {} of '{}': expected {} (default {}, preset {})", option.name, value, entry.name,
+                              option.rule(), usual, preset.name),
+                  fmt::format("--set {}={}", option.name, usual));
 }
 
 }  // namespace
@@ -55,18 +64,30 @@ Built build(const std::string& name, const std::string& variant, const std::stri
   const Entry& entry = find_kernel(name);
   const std::string& chosen = choose(entry.variants, variant, "unknown-variant", fmt::format("variant of '{}'", name),
                                      "--variant ", [](const std::string& v) { return v; });
-  const Preset& base = choose(entry.presets, preset, "unknown-preset", fmt::format("preset of '{}'", name), "--preset ",
-                              [](const Preset& p) { return p.name; });
-  Built built{name, chosen, base.name, base.options, base.eps, {}, {}};
-  for (const auto& [option, value] : options) {
-    choose(entry.options, option, "unknown-option", fmt::format("option of '{}' called", name), "--set NAME=VALUE with ",
-           [](const OptionInfo& o) { return o.name; });
-    built.options[option] = value;
+  const Preset& base = find_preset(entry, preset);
+  Built built{name, chosen, base.name, base.options, {}, {}, {}};
+  for (const auto& [given, value] : options) {
+    const OptionInfo& option = find_option(entry, given);
+    if (!option.allows(value)) refuse(entry, base, option, text_of(value));
+    built.options[given] = value;
+    if (value != base.options.at(given)) built.changed[given] = value;
   }
-  for (const OptionInfo& option : entry.options) check_value(entry, option, built.options.at(option.name));
-  built.program = entry.program(chosen, built.options, base.eps);
-  built.reference = [&entry, eps = base.eps](const Tensors& inputs) { return entry.reference(inputs, eps); };
+  built.program = entry.program(chosen, built.options);
+  built.reference = [&entry, all = built.options](const Tensors& inputs) { return entry.reference(inputs, all); };
   return built;
+}
+
+Options read_options(const std::string& name, const std::string& preset, const std::map<std::string, std::string>& texts) {
+  const Entry& entry = find_kernel(name);
+  const Preset& base = find_preset(entry, preset);
+  Options options;
+  for (const auto& [given, text] : texts) {
+    const OptionInfo& option = find_option(entry, given);
+    const std::optional<OptionValue> value = option.read(text);
+    if (!value) refuse(entry, base, option, text);
+    options.emplace(given, *value);
+  }
+  return options;
 }
 
 }  // namespace imbrex::kernels

@@ -26,6 +26,7 @@ int write(const AotOptions& options) {
   std::string description = subject.name;
   if (!subject.preset.empty()) description += ", preset " + subject.preset;
   if (!subject.variant.empty()) description += ", variant " + subject.variant;
+  if (!subject.changed.empty()) description += ", " + kernels::text_of(subject.changed);
   // A .tile file, which has no variants, is called by its path.
   const std::string& name = subject.variant.empty() ? subject.program.name : subject.name;
   request.kernels.push_back(

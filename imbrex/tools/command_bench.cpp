@@ -12,6 +12,7 @@
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/machine_description.h"
 #include "imbrex/tools/machine_options.h"
+#include "imbrex/tools/options_json.h"
 #include "imbrex/tools/peers.h"
 #include "imbrex/tools/plain_front.h"
 #include "imbrex/tools/progress.h"
@@ -102,12 +103,12 @@ class Bench {
     probes_->add_to(contest_);
     if (options_.peers) {
       optimized_->run();
-      peer_ = peer_contestants(inputs_, optimized_->outputs(), static_cast<float>(subject_.eps),
+      peer_ = peer_contestants(inputs_, optimized_->outputs(), static_cast<float>(subject_.eps()),
                                *options_.machine.to_run().target, threads_);
       for (const Contestant& contestant : peer_->contestants) contest_.add(contestant);
     }
     if (options_.no_plain || inputs_.at("wq_a").shape[1] % plain_column_block != 0) return;
-    plain_.emplace(inputs_, static_cast<float>(subject_.eps));
+    plain_.emplace(inputs_, static_cast<float>(subject_.eps()));
     contest_.add(
         {.name = "plain loops", .run = [this] { return plain_->run(executor_, threads_); }, .cold = false, .warms_up = false});
   }
@@ -201,15 +202,18 @@ int bench(BenchOptions options) {
   for (int64_t tokens : options.tokens) sizes.push_back(dims_of(subject.program, {{"T", tokens}}));
   if (sizes.empty()) sizes.push_back(dims_of(subject.program, {}));
 
-  nlohmann::json out = {{"kernel", subject.name},   {"variant", subject.variant},  {"preset", subject.preset},
-                        {"threads", threads},       {"isa", machine.target->name}, {"class", machine.rates.name},
-                        {"rounds", options.rounds}, {"proven", !options.unproven}, {"machine", machine_description()}};
+  nlohmann::json out = {{"kernel", subject.name},      {"variant", subject.variant},
+                        {"preset", subject.preset},    {"options", json_of(subject.options)},
+                        {"threads", threads},          {"isa", machine.target->name},
+                        {"class", machine.rates.name}, {"rounds", options.rounds},
+                        {"proven", !options.unproven}, {"machine", machine_description()}};
   out["date"] = today();
   out["evicted_mib"] = evicted_bytes() >> 20;
   if (options.peers) out["machine"]["peer"] = peer_version();
   if (!options.json)
-    fmt::print("{}  {}  {}  {} on {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset,
-               subject.variant, machine.target->description, machine.rates.name, threads, options.rounds);
+    fmt::print("{}  {}  {}  {}{}{} on {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset,
+               subject.variant, kernels::text_of(subject.changed), subject.changed.empty() ? "" : "  ",
+               machine.target->description, machine.rates.name, threads, options.rounds);
   if (!options.json && options.unproven) fmt::print("proof: NONE, --unproven skipped it\n");
   for (const auto& dims : sizes) {
     Bench one(options, subject, kernels, executor, dims);

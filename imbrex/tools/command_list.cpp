@@ -11,22 +11,39 @@
 namespace imbrex::tools {
 namespace {
 
-void print_details(const kernels::Entry& entry) {
-  for (const kernels::Preset& preset : entry.presets) {
-    std::vector<std::string> values;
-    for (const auto& [name, value] : preset.options) values.push_back(fmt::format("{}={}", name, value));
-    fmt::print("    --preset {:<10} {}: {}\n", preset.name, preset.description, fmt::join(values, " "));
-  }
-  for (const kernels::OptionInfo& option : entry.options)
-    fmt::print("    --set {}={}..{}  {}\n", option.name, option.least, option.most, option.description);
+// "1e-06, in flash_2 1e-20": the value in the first preset, and in those that differ.
+std::string defaults_of(const kernels::Entry& entry, const std::string& option) {
+  const kernels::OptionValue usual = entry.presets.front().options.at(option);
+  std::string text = "default " + kernels::text_of(usual);
+  for (const kernels::Preset& preset : entry.presets)
+    if (const kernels::OptionValue value = preset.options.at(option); value != usual)
+      text += fmt::format(", in {} {}", preset.name, kernels::text_of(value));
+  return text;
 }
 
-int list(bool details) {
+void print_details(const kernels::Entry& entry) {
+  for (const kernels::Preset& preset : entry.presets)
+    fmt::print("    --preset {:<10} {}: {}\n", preset.name, preset.description, kernels::text_of(preset.options));
+  for (const kernels::OptionInfo& option : entry.options)
+    fmt::print("    --set {:<16} {}; {} ({})\n", option.name + "=", option.description, option.rule(),
+               defaults_of(entry, option.name));
+}
+
+void print(const kernels::Entry& entry) {
+  std::vector<std::string> presets;
+  for (const kernels::Preset& preset : entry.presets) presets.push_back(preset.name);
+  fmt::print("{:<28}{}\n{:<28}variants {}; presets {}\n", entry.name, entry.description, "", fmt::join(entry.variants, ", "),
+             fmt::join(presets, ", "));
+}
+
+int list(const std::string& name, bool details) {
+  if (!name.empty()) {
+    print(kernels::find_kernel(name));
+    print_details(kernels::find_kernel(name));
+    return 0;
+  }
   for (const kernels::Entry& entry : kernels::registry()) {
-    std::vector<std::string> presets;
-    for (const kernels::Preset& preset : entry.presets) presets.push_back(preset.name);
-    fmt::print("{:<28}{}\n{:<28}variants {}; presets {}\n", entry.name, entry.description, "", fmt::join(entry.variants, ", "),
-               fmt::join(presets, ", "));
+    print(entry);
     if (details) print_details(entry);
   }
   return 0;
@@ -52,12 +69,14 @@ int list_targets() {
 
 void add_list(CLI::App& app, int& status) {
   auto* command = app.add_subcommand("list", "Lists the kernels with their variants and presets");
+  auto name = std::make_shared<std::string>();
+  command->add_option("name", *name, "One kernel, with what --verbose shows of it");
   auto details = std::make_shared<bool>(false);
-  command->add_flag("--verbose", *details, "With every preset's values and every option's range");
+  command->add_flag("--verbose", *details, "With every preset's values and every option's type, range and default");
   auto targets = std::make_shared<bool>(false);
   command->add_flag("--targets", *targets,
                     "Instead, what code is generated for, what kernels are judged against, and machine classes");
-  command->callback([details, targets, &status] { status = *targets ? list_targets() : list(*details); });
+  command->callback([name, details, targets, &status] { status = *targets ? list_targets() : list(*name, *details); });
 }
 
 }  // namespace imbrex::tools

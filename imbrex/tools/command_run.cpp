@@ -84,16 +84,16 @@ class Run {
       throw UserError("dimension-value", "--tokens, --batch times --seq, and --dim T all say the same; more than one was given",
                       "one of them");
     if (!options_.replay.empty() && chosen.name == front_name) {
-      if (wants_tokens || given.count("T") || chosen.sizes.count("hidden") || chosen.sizes.count("heads") ||
-          chosen.sizes.count("q_lora"))
+      if (wants_tokens || given.count("T") || chosen.settings.count("hidden") || chosen.settings.count("heads") ||
+          chosen.settings.count("q_lora"))
         throw UserError("dimension-value", "sizes were given, but a replay takes them from its tensors",
                         "--replay without sizes");
       const FrontLayer layer = front_layer_in(options_.replay);
-      chosen.sizes.insert(layer.options.begin(), layer.options.end());
+      chosen.settings.insert(layer.options.begin(), layer.options.end());
       if (!chosen.preset.empty() && !layer.preset.empty() && chosen.preset != layer.preset)
         throw UserError("unknown-preset", fmt::format("the folder's layer is of preset {}, not {}", layer.preset, chosen.preset),
                         "--replay without --preset");
-      if (chosen.preset.empty()) chosen.preset = layer.preset;  // for eps
+      if (chosen.preset.empty()) chosen.preset = layer.preset;
       given["T"] = layer.tokens;
     } else if (options_.tokens) {
       given["T"] = *options_.tokens;
@@ -107,6 +107,8 @@ class Run {
     report_.kernel = subject_.name;
     report_.variant = subject_.variant;
     report_.preset = subject_.preset;
+    report_.options = subject_.options;
+    report_.changed = subject_.changed;
     report_.dims = dims_;
     report_.seed = options_.seed;
     report_.backend = options_.interprets() ? "interpreter" : options_.backend;
@@ -333,7 +335,7 @@ class Run {
     const FrontCheck check{.inputs = inputs_,
                            .outputs = observed_,
                            .expected = expected_ ? &*expected_ : nullptr,
-                           .eps = subject_.eps,
+                           .eps = subject_.eps(),
                            .keep_expected = !options_.save.empty()};
     report_.front = check_front(
         check, [&](int64_t done) { progress_.say(fmt::format("comparing with the reference, {} of {} tokens", done, tokens)); });
@@ -357,6 +359,7 @@ class Run {
     const std::map<std::string, std::string> metadata = {{"kernel", report_.kernel},
                                                          {"variant", report_.variant},
                                                          {"preset", report_.preset},
+                                                         {"options", kernels::text_of(report_.options)},
                                                          {"seed", std::to_string(options_.seed)}};
     write_tensors(options_.save, "inputs", inputs_, metadata);
     const Tensors* expected = expected_ ? &*expected_ : report_.front ? &report_.front->expected : nullptr;

@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <filesystem>
+#include <sstream>
 
 #include "imbrex/base/error.h"
 #include "imbrex/checkpoint/safetensors.h"
+#include "imbrex/tools/settings.h"
 
 namespace imbrex::tools {
 namespace {
@@ -48,6 +50,20 @@ const std::vector<int64_t>& matrix_shape(const checkpoint::SafetensorsFile& file
   return shape;
 }
 
+std::string said_of(const checkpoint::SafetensorsFile& file, const char* what) {
+  const auto found = file.metadata().find(what);
+  return found == file.metadata().end() ? "" : found->second;
+}
+
+// "eps=1e-20 heads=32", where a run of the front saved the file. Building the kernel refuses what is no option.
+std::map<std::string, std::string> saved_options(const checkpoint::SafetensorsFile& file) {
+  std::map<std::string, std::string> options;
+  if (said_of(file, "kernel") != "deepseek_v4/qkv_proj_rope") return options;
+  std::istringstream words(said_of(file, "options"));
+  for (std::string word; words >> word;) options.insert(setting_of(word).value_or(std::pair(word, "")));
+  return options;
+}
+
 }  // namespace
 
 FrontLayer front_layer_in(const std::string& folder) {
@@ -57,13 +73,15 @@ FrontLayer front_layer_in(const std::string& folder) {
     report_mismatch(file.path(), "wq_b", fmt::format("[Q, H*{}]", head_dim), fmt::format("[{}]", fmt::join(wq_b, ", ")));
   FrontLayer layer;
   layer.tokens = x[0];
-  layer.options = {{"hidden", x[1]},
-                   {"heads", wq_b[1] / head_dim},
-                   {"q_lora", wq_a[1]},
-                   {"norm_w_bf16", stored(file, "norm_w").dtype == "BF16"},
-                   {"rope_f32", stored(file, "rope_cos").dtype == "F32"},
-                   {"scale_by_blocks", stored(file, "wq_b_scale").shape.size() == 2}};
-  if (const auto preset = file.metadata().find("preset"); preset != file.metadata().end()) layer.preset = preset->second;
+  const auto set = [&](const char* option, int64_t value) { layer.options[option] = std::to_string(value); };
+  layer.options = saved_options(file);
+  set("hidden", x[1]);
+  set("heads", wq_b[1] / head_dim);
+  set("q_lora", wq_a[1]);
+  set("norm_w_bf16", stored(file, "norm_w").dtype == "BF16");
+  set("rope_f32", stored(file, "rope_cos").dtype == "F32");
+  set("scale_by_blocks", stored(file, "wq_b_scale").shape.size() == 2);
+  layer.preset = said_of(file, "preset");
   return layer;
 }
 

@@ -17,8 +17,8 @@ using Tensors = std::map<std::string, Array>;
 // How the tensors of <folder>/inputs.safetensors want deepseek_v4/qkv_proj_rope to be built.
 struct FrontLayer {
   int64_t tokens = 0;
-  std::map<std::string, int64_t> options;  // hidden, heads, q_lora, norm_w_bf16, rope_f32, scale_by_blocks
-  std::string preset;                      // of the kernel that the folder was saved from; empty if another tool made it
+  std::map<std::string, std::string> options;  // as texts; all if a run saved the folder, else those that shapes and types decide
+  std::string preset;                          // of the kernel that the folder was saved from; empty if another tool made it
 };
 FrontLayer front_layer_in(const std::string& folder);
 

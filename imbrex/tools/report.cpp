@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "imbrex/tools/numbers.h"
+#include "imbrex/tools/options_json.h"
 
 namespace imbrex::tools {
 namespace {
@@ -137,6 +138,7 @@ void print_screen(const RunReport& report, bool verbose) {
   std::vector<std::string> title = {report.kernel};
   if (!report.preset.empty()) title.push_back(report.preset);
   if (!report.variant.empty()) title.push_back(report.variant);
+  if (!report.changed.empty()) title.push_back(kernels::text_of(report.changed));
   const std::string sizes = sizes_text(report);
   if (!sizes.empty()) title.push_back(sizes);
   title.push_back(report.backend == "interpreter" ? "interpreter"
@@ -158,14 +160,10 @@ void print_screen(const RunReport& report, bool verbose) {
 }
 
 std::string json_of(const RunReport& report) {
-  json out = {{"kernel", report.kernel},
-              {"variant", report.variant},
-              {"preset", report.preset},
-              {"dims", report.dims},
-              {"backend", report.backend},
-              {"seed", report.seed},
-              {"compared_with", report.compared_with},
-              {"pass", report.pass()}};
+  json out = {
+      {"kernel", report.kernel}, {"variant", report.variant}, {"preset", report.preset}, {"options", json_of(report.options)},
+      {"dims", report.dims},     {"backend", report.backend}, {"seed", report.seed},     {"compared_with", report.compared_with},
+      {"pass", report.pass()}};
   if (report.backend == "host") out["isa"] = report.isa, out["machine"] = report.machine, out["threads"] = report.threads;
   out["outputs"] = json::array();
   for (const OutputResult& output : report.outputs) {

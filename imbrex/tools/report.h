@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "imbrex/kernels/options.h"
 #include "imbrex/optimize/defects.h"
 #include "imbrex/runtime/accept.h"
 #include "imbrex/tools/contest.h"
@@ -27,6 +28,7 @@ struct Fusion {
 
 struct RunReport {
   std::string kernel, variant, preset, backend, isa, isa_description, machine;
+  kernels::Options options, changed;  // all, and those that are not the preset's
   std::map<std::string, int64_t> dims;
   int64_t batch = 0, sequence = 0;  // 0: given as tokens, or the kernel has none
   int threads = 1;

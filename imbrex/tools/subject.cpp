@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -38,21 +37,6 @@ Subject subject_from_file(const std::string& path) {
   return subject;
 }
 
-// "NAME=VALUE" as a pair.
-std::pair<std::string, int64_t> setting_of(const std::string& text, const char* option) {
-  const size_t equals = text.find('=');
-  int64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto bad = [&] {
-    throw UserError("dimension-value", fmt::format("{} '{}': expected NAME=INTEGER", option, text),
-                    fmt::format("{} T=16", option));
-  };
-  if (equals == std::string::npos || equals == 0) bad();
-  const auto parsed = std::from_chars(text.data() + equals + 1, end, value);
-  if (parsed.ec != std::errc() || parsed.ptr != end) bad();
-  return {text.substr(0, equals), value};
-}
-
 }  // namespace
 
 std::optional<int64_t> bytes_at(const ir::Tensor& tensor, const std::map<std::string, int64_t>& dims) {
@@ -66,41 +50,50 @@ std::optional<int64_t> bytes_at(const ir::Tensor& tensor, const std::map<std::st
   return bytes;
 }
 
-std::map<std::string, int64_t> settings_of(const std::vector<std::string>& texts, const char* option) {
-  std::map<std::string, int64_t> settings;
-  for (const std::string& text : texts)
-    settings.insert_or_assign(setting_of(text, option).first, setting_of(text, option).second);
-  return settings;
-}
-
 void SubjectOptions::add_to(CLI::App& command) {
   command.add_option("name", name, "A registered kernel (imbrex list), or a .tile file")->required();
   command.add_option("--variant", variant, "One of the kernel's variants (default: the first)");
   command.add_option("--preset", preset, "One of the kernel's presets");
-  const auto size = [&](const char* flag, const char* option, const char* text) {
-    command.add_option_function<int64_t>(
-        flag, [this, option](int64_t value) { sizes.insert_or_assign(option, value); }, text);
+  const auto set = [this](const std::string& option, const std::string& value) {
+    const auto [found, is_new] = settings.emplace(option, value);
+    if (!is_new && found->second != value)
+      throw UserError("option-value", fmt::format("{} is given twice: {} and {}", option, found->second, value),
+                      fmt::format("--set {}={} alone", option, value));
   };
-  size("--hidden", "hidden", "Columns of x");
-  size("--heads", "heads", "Query heads");
-  size("--q-lora", "q_lora", "Columns of the query latent");
-  size("--row-splits", "row_splits", "Parts into which the fused variant splits its rows");
-  command.add_option("--set", settings, "Any option of the kernel: NAME=INTEGER");
+  const auto given = [set](const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      const auto setting = setting_of(text);
+      if (!setting) throw UserError("option-value", fmt::format("--set '{}': expected NAME=VALUE", text), "--set eps=1e-20");
+      set(setting->first, setting->second);
+    }
+  };
+  command.add_option_function<std::vector<std::string>>(
+      "--set", given, "NAME=VALUE: an option of the kernel; `imbrex list NAME` shows their types and defaults");
+  for (const auto& [flag, option] : {std::pair("--hidden", "hidden"), std::pair("--heads", "heads"),
+                                     std::pair("--q-lora", "q_lora"), std::pair("--row-splits", "row_splits")})
+    command.add_option_function<std::string>(
+        flag, [set, option = std::string(option)](const std::string& value) { set(option, value); },
+        fmt::format("Short for --set {}=", option));
 }
 
 Subject subject_of(const SubjectOptions& options) {
   if (is_tile_file(options.name)) {
-    if (!options.variant.empty() || !options.preset.empty() || !options.sizes.empty() || !options.settings.empty())
+    if (!options.variant.empty() || !options.preset.empty() || !options.settings.empty())
       throw UserError("unknown-option", fmt::format("'{}' is a file: it has no variants, presets or options", options.name),
                       "only dimensions, with --dim or --tokens");
     return subject_from_file(options.name);
   }
-  std::map<std::string, int64_t> chosen = options.sizes;
-  for (const auto& [name, value] : settings_of(options.settings, "--set")) chosen.insert_or_assign(name, value);
   // The front's first preset is the small one of the tests; a person means the model.
   const std::string preset = options.preset.empty() && options.name == front_name ? "flash" : options.preset;
-  kernels::Built built = kernels::build(options.name, options.variant, preset, chosen);
-  return {built.name, built.variant, built.preset, std::move(built.program), built.eps, std::move(built.reference)};
+  kernels::Built built =
+      kernels::build(options.name, options.variant, preset, kernels::read_options(options.name, preset, options.settings));
+  return {built.name,
+          built.variant,
+          built.preset,
+          std::move(built.program),
+          std::move(built.options),
+          std::move(built.changed),
+          std::move(built.reference)};
 }
 
 std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::map<std::string, int64_t>& given, int64_t least) {

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "imbrex/ir/program.h"
+#include "imbrex/kernels/options.h"
 #include "imbrex/tools/layer_folder.h"
+#include "imbrex/tools/settings.h"
 #include "imbrex/tools/synthetic.h"
 
 namespace imbrex::tools {
@@ -20,28 +22,26 @@ inline constexpr const char* front_name = "deepseek_v4/qkv_proj_rope";
 // As it stands on the command line.
 struct SubjectOptions {
   std::string name, variant, preset;
-  std::map<std::string, int64_t> sizes;  // by option: "hidden", "heads", "q_lora", "row_splits", ... and those of --set
-  std::vector<std::string> settings;     // "hidden=4096", as given to --set
+  std::map<std::string, std::string> settings;  // "hidden" = "4096", each as given
 
-  // Adds NAME, --variant, --preset, --hidden, --heads, --q-lora, --row-splits and --set.
+  // Adds NAME, --variant, --preset, --set, and short forms of it: --hidden, --heads, --q-lora, --row-splits.
   void add_to(CLI::App& command);
 };
 
 struct Subject {
   std::string name, variant, preset;  // variant and preset are empty for a .tile file
   ir::Program program;
-  double eps = 0;  // of a registered kernel that has one
+  kernels::Options options, changed;  // of a registered kernel: all, and those that are not as its preset has them
   // Expected outputs from inputs, of a registered kernel.
   std::function<Tensors(const Tensors&)> reference;
   bool is_front() const { return name == front_name; }
+  // Of a kernel with norms.
+  double eps() const { return kernels::number(options, "eps"); }
 };
 
-// UserError: "unknown-kernel", "unknown-variant", "unknown-preset", "unknown-option", "dimension-value", and those of reading and
+// UserError: "unknown-kernel", "unknown-variant", "unknown-preset", "unknown-option", "option-value", and those of reading and
 // verifying a .tile file.
 Subject subject_of(const SubjectOptions& options);
-
-// "NAME=INTEGER" texts as a map; `option` is what errors call them. UserError "dimension-value".
-std::map<std::string, int64_t> settings_of(const std::vector<std::string>& texts, const char* option);
 
 // A value for each dimension of the program: what is given, else its typical value. UserError "dimension-value" for a name that
 // the program does not have, and for a value below `least` or above the declared maximum. A call with a dimension of 0 does

@@ -13,12 +13,12 @@ using Tensors = std::map<std::string, Array>;
 
 Tensors rms_norm(const Tensors& inputs, double eps);
 Tensors layer_norm(const Tensors& inputs, double eps);
-Tensors softmax(const Tensors& inputs, double eps);  // eps is not used by those below
-Tensors matmul(const Tensors& inputs, double eps);
-Tensors gemm_bias_silu(const Tensors& inputs, double eps);
-Tensors rope_interleaved(const Tensors& inputs, double eps);
-Tensors rope_half_split(const Tensors& inputs, double eps);
-Tensors quantize_rows(const Tensors& inputs, double eps);
-Tensors projections(const Tensors& inputs, double eps);
+Tensors softmax(const Tensors& inputs);
+Tensors matmul(const Tensors& inputs);
+Tensors gemm_bias_silu(const Tensors& inputs);
+Tensors rope_interleaved(const Tensors& inputs);
+Tensors rope_half_split(const Tensors& inputs);
+Tensors quantize_rows(const Tensors& inputs);
+Tensors projections(const Tensors& inputs);
 
 }  // namespace imbrex::kernels::reference

@@ -32,7 +32,7 @@ Tensors layer_norm(const Tensors& inputs, double eps) {
   return {{"y", array_of(y, DType::bf16, inputs.at("x").shape)}};
 }
 
-Tensors softmax(const Tensors& inputs, double) {
+Tensors softmax(const Tensors& inputs) {
   const Matrix x = matrix_of(inputs.at("x"));
   Matrix y(x.rows, x.columns);
   for (int64_t r = 0; r < x.rows; ++r) {

@@ -5,12 +5,12 @@
 
 namespace imbrex::kernels::reference {
 
-Tensors matmul(const Tensors& inputs, double) {
+Tensors matmul(const Tensors& inputs) {
   const Matrix c = product(matrix_of(inputs.at("a")), matrix_of(inputs.at("b")));
   return {{"c", array_of(c, DType::f32, {c.rows, c.columns})}};
 }
 
-Tensors gemm_bias_silu(const Tensors& inputs, double) {
+Tensors gemm_bias_silu(const Tensors& inputs) {
   Matrix c = product(matrix_of(inputs.at("a")), matrix_of(inputs.at("b")));
   const Matrix bias = matrix_of(inputs.at("bias"));
   for (int64_t r = 0; r < c.rows; ++r)
@@ -21,7 +21,7 @@ Tensors gemm_bias_silu(const Tensors& inputs, double) {
   return {{"c", array_of(c, DType::bf16, {c.rows, c.columns})}};
 }
 
-Tensors projections(const Tensors& inputs, double) {
+Tensors projections(const Tensors& inputs) {
   Tensors outputs;
   for (const char* name : {"q", "k", "v"}) {
     const Matrix m = product(matrix_of(inputs.at("x")), matrix_of(inputs.at(std::string("w") + name)));

@@ -25,20 +25,20 @@ Tensors rotate(const Tensors& inputs, const Place& first, const Place& second) {
 
 }  // namespace
 
-Tensors rope_interleaved(const Tensors& inputs, double) {
+Tensors rope_interleaved(const Tensors& inputs) {
   using Place = int64_t (*)(int64_t);
   return rotate<Place>(
       inputs, [](int64_t i) { return 2 * i; }, [](int64_t i) { return 2 * i + 1; });
 }
 
-Tensors rope_half_split(const Tensors& inputs, double) {
+Tensors rope_half_split(const Tensors& inputs) {
   const int64_t half = inputs.at("cosine").shape.back();
   using Place = std::function<int64_t(int64_t)>;
   return rotate<Place>(
       inputs, [](int64_t i) { return i; }, [half](int64_t i) { return half + i; });
 }
 
-Tensors quantize_rows(const Tensors& inputs, double) {
+Tensors quantize_rows(const Tensors& inputs) {
   const Matrix x = matrix_of(inputs.at("x"));
   Matrix y(x.rows, x.columns), scale(x.rows, 1);
   for (int64_t r = 0; r < x.rows; ++r) {

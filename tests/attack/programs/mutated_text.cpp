@@ -31,7 +31,8 @@ std::vector<std::string> library_programs() {
   std::vector<std::string> texts;
   for (const kernels::Entry& entry : kernels::registry()) {
     kernels::Options least;
-    for (const kernels::OptionInfo& option : entry.options) least[option.name] = std::max(option.least, option.multiple_of);
+    for (const kernels::OptionInfo& option : entry.options)
+      least[option.name] = std::max(option.least, kernels::OptionValue(option.is_integer() ? option.multiple_of : 0.0));
     try {
       texts.push_back(ir::print(kernels::build(entry.name, "", "", least).program));
     } catch (const UserError&) {

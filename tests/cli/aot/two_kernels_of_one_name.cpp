@@ -30,8 +30,8 @@ int main(void) {
   // A library of this kind for each kernel, and a program of both in this order.
   static std::string project(const std::string& kind, const std::string& order) {
     return R"(set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-imbrex_add_kernels(small_kernels KERNEL nn/rms_norm ISAS scalar OPTIONS --hidden 64)
-imbrex_add_kernels(large_kernels KERNEL nn/rms_norm ISAS scalar OPTIONS --hidden 128)
+imbrex_add_kernels(small_kernels KERNEL nn/rms_norm ISAS scalar SET hidden=64)
+imbrex_add_kernels(large_kernels KERNEL nn/rms_norm ISAS scalar SET hidden=128)
 foreach(size small large)
   add_library(${size} )" +
            kind + R"( ${size}.c)
@@ -71,8 +71,8 @@ TEST_F(TwoKernels, OfOneHeaderAreNotForOneTarget) {
 
 TEST_F(TwoKernels, LinkUnderTwoNames) {
   write_project(
-      "imbrex_add_kernels(small KERNEL nn/rms_norm ISAS scalar SYMBOL small OPTIONS --hidden 64)\n"
-      "imbrex_add_kernels(large KERNEL nn/rms_norm ISAS scalar SYMBOL large OPTIONS --hidden 128)\n"
+      "imbrex_add_kernels(small KERNEL nn/rms_norm ISAS scalar SYMBOL small SET hidden=64 eps=1e-20)\n"
+      "imbrex_add_kernels(large KERNEL nn/rms_norm ISAS scalar SYMBOL large SET hidden=128)\n"
       "add_executable(main both.c)\ntarget_link_libraries(main PRIVATE small large)\n");
   write("both.c", R"(#include "large.h"
 #include "small.h"
@@ -82,6 +82,7 @@ int main(void) {
 }
 )");
   configure_and_build();
+  EXPECT_NE(read_text(path("build/small/include/small.h")).find("eps=1e-20 hidden=64"), std::string::npos);
   succeed(path("build/main"));
 }
 

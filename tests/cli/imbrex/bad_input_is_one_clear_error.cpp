@@ -43,10 +43,10 @@ TEST(BadInput, dimensions_that_cannot_be) {
     if (value != std::string("0"))  // which is a batch of no tokens
       expect_error(imbrex_command("run " + front + " --preset demo --tokens " + value), "dimension-value", value);
     expect_error(imbrex_command("explain " + front + " --preset demo --tokens " + value), "dimension-value", value);
-    expect_error(imbrex_command("run " + front + " --preset demo --heads " + value), "dimension-value", value);
-    expect_error(imbrex_command("run " + front + " --preset demo --hidden " + value), "dimension-value", value);
-    expect_error(imbrex_command("run " + front + " --preset demo --q-lora " + value), "dimension-value", value);
-    expect_error(imbrex_command("run " + front + " --preset demo --row-splits " + value), "dimension-value", value);
+    expect_error(imbrex_command("run " + front + " --preset demo --heads " + value), "option-value", value);
+    expect_error(imbrex_command("run " + front + " --preset demo --hidden " + value), "option-value", value);
+    expect_error(imbrex_command("run " + front + " --preset demo --q-lora " + value), "option-value", value);
+    expect_error(imbrex_command("run " + front + " --preset demo --row-splits " + value), "option-value", value);
   }
   expect_error(imbrex_command("run " + front + " --preset demo --batch 9223372036854775807 --seq 3"), "dimension-value",
                "--batch");

@@ -27,7 +27,8 @@ void expect_accepted(const std::string& variant, const kernels::Options& options
   const ir::Program program = tools::with_temporaries_as_outputs(built.program, {"token_x_bf16", "qr_bf16"}, exposed);
   const kernels::Tensors inputs = inputs_of(built.program, T, 7, true);
   const kernels::Tensors all = interpreted(program, T, inputs, true);
-  const tools::FrontReport report = tools::check_front({inputs, all, nullptr, built.eps, false}, [](int64_t) {});
+  const tools::FrontReport report =
+      tools::check_front({inputs, all, nullptr, kernels::number(built.options, "eps"), false}, [](int64_t) {});
   // q's acceptance allows 0.5 % of elements outside, and one integer of qr that double rounds the other way moves more than that
   // of a batch of few tokens; its stage below is judged without exception.
   for (const tools::OutputResult& output : report.outputs)

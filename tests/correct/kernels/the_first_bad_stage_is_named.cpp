@@ -27,7 +27,8 @@ TEST(FirstBadStage, IsTheOneThatWentWrong) {
     kernels::Tensors spoilt_tensors = good;
     Array& array = spoilt_tensors.at(spoilt.tensor);
     array.as<uint16_t>()[5] ^= 0x4000;  // its exponent
-    const tools::FrontReport report = tools::check_front({inputs, spoilt_tensors, nullptr, built.eps, false}, [](int64_t) {});
+    const tools::FrontReport report =
+        tools::check_front({inputs, spoilt_tensors, nullptr, kernels::number(built.options, "eps"), false}, [](int64_t) {});
     EXPECT_FALSE(report.pass());
     for (const std::string output : {"q", "kv", "qr", "qr_scale"}) {
       const tools::StageResult* bad = report.first_bad_stage(output);

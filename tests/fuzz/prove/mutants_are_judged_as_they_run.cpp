@@ -41,8 +41,6 @@ void add_library(std::vector<GoodKernel>& kernels) {
       const bool is_front = entry.variants.size() > 1;
       kernels::Options options;
       if (is_front) options = {{"hidden", 64}, {"heads", 1}, {"q_lora", 64}};
-      for (const kernels::OptionInfo& option : entry.options)
-        if (options.count(option.name)) options[option.name] = std::max(options[option.name], option.multiple_of);
       kernels.push_back({entry.name + " " + variant,
                          kernels::build(entry.name, variant, "", options).program,
                          {1, 17},
