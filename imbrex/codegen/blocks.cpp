@@ -308,7 +308,7 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
     write_tap(lowering, *tap, target.work);
   } else if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) {
     const VariableSymbol& variable = lowering.symbols.variables.at(distinct->tile);
-    const ir::IndexExpr count = ir::mul(variable.rows, variable.columns);
+    const ir::IndexExpr count = ir::mul(lowering.elements_along(variable.rows, s), lowering.elements_along(variable.columns, s));
     if (distinct->property == ir::AssumeElements::Property::sorted) {
       target.work.line(fmt::format("if (!is_sorted({}, {})) fail_assumption(call, {});", variable.data,
                                    lowering.symbols.text(count), lowering.implicit_check()));

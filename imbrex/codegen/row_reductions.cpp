@@ -141,7 +141,8 @@ void RowReductions::advance_positions(const RowGroup& group, Writer& out) const 
   for_each_assigned(group, [&](const RowStep& step, const std::string& name) {
     const VariableSymbol& variable = symbols_.variables.at(name);
     if (step.kind != Kind::row_reduction || !variable.accumulator) return;
-    out.line(fmt::format("{} += {};", variable.position, symbols_.text(step.columns)));
+    const ir::IndexExpr columns = lowering_.elements_along(step.columns, *step.statement);
+    out.line(fmt::format("{} += {};", variable.position, symbols_.text(columns)));
   });
 }
 

@@ -9,7 +9,7 @@ namespace imbrex::codegen {
 
 class RowReductions {
  public:
-  RowReductions(Lowering& lowering, RowValues& values) : symbols_(lowering.symbols), values_(values) {}
+  RowReductions(Lowering& lowering, RowValues& values) : lowering_(lowering), symbols_(lowering.symbols), values_(values) {}
 
   // An f32 reduction in registers: its loop goes over groups of 64 columns.
   bool takes_groups_of_64(const RowStep& step) const { return is_f32_extreme(step) || (is_f32_sum(step) && !is_in_memory(step)); }
@@ -34,6 +34,7 @@ class RowReductions {
   std::string position_of(const RowStep& step) const;
   std::string begin_lanes(const RowStep& step, Writer& out);
 
+  const Lowering& lowering_;
   Symbols& symbols_;
   RowValues& values_;
   std::map<const ir::Statement*, std::string> names_;

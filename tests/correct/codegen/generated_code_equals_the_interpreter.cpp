@@ -251,6 +251,22 @@ constexpr Case kCases[] = {
     sum = row_sum_acc(sum, x[:, i * 40 +: min(40, M - i * 40)])
   }
   s[:, :] = sum)"},
+    {"negative_spans", R"(
+  input x: f32[N, 200]
+  input i: int32[N, M]
+  output y: f32[N, 1]
+  output z: f32[N, 1]
+  let none = i[0 +: 0 - N, 0 +: 14 - M]
+  assume_distinct none
+  assume_sorted none
+  let sum = full(f32, [N, 1], 0.0)
+  sum = row_sum_acc(sum, x[:, 0 +: 7])
+  sum = row_sum_acc(sum, x[:, 7 +: min(M - 18, 60)])
+  sum = row_sum_acc(sum, x[:, 67 +: 130])
+  y[:, :] = sum
+  sum = row_sum(x[:, 0 +: 16 - N])
+  sum = row_sum_acc(sum, x[:, 16 +: 170])
+  z[:, :] = sum)"},
     {"scattered_rows", R"(
   input x: f32[3, M]
   input rows: int32[1, 3] @distinct
