@@ -112,11 +112,15 @@ Findings check_outputs_written(const Subject& subject) {
     const Memory& memory = subject.accesses.memories.at(tensor.name);
     if (!subject.decided(memory)) continue;
     ++findings.examined;
-    const isl::set whole = subject.relations.elements(memory);
-    isl::set missing = whole;
-    const std::vector<const Access*> stores = stores_of(subject, memory);
-    if (!stores.empty()) missing = missing.subtract(subject.certain(stores, 0)).coalesce();
-    if (!missing.is_empty()) findings.diagnostics.push_back(unwritten(subject, memory, missing, whole, stores));
+    try {
+      const isl::set whole = subject.relations.elements(memory);
+      isl::set missing = whole;
+      const std::vector<const Access*> stores = stores_of(subject, memory);
+      if (!stores.empty()) missing = missing.subtract(subject.certain(stores, 0)).coalesce();
+      if (!missing.is_empty()) findings.diagnostics.push_back(unwritten(subject, memory, missing, whole, stores));
+    } catch (const NotAffine& problem) {
+      findings.diagnostics.push_back(undecidable(subject, memory, problem.culprit));
+    }
   }
   return findings;
 }

@@ -50,6 +50,10 @@ Diagnostic of_view(const Subject& subject, const Access& access) {
       false};
 }
 
+std::string one_dimension_for(const std::string& text) {
+  return fmt::format("give the kernel one dimension for it, `dim ROWS`, and write ROWS where `{}` stands", text);
+}
+
 }  // namespace
 
 Diagnostic undecidable(const Subject& subject, const Access& access, const ir::IndexExpr& culprit) {
@@ -67,12 +71,24 @@ Diagnostic undecidable(const Subject& subject, const Access& access, const ir::I
       fmt::format("which elements {} touches cannot be decided: {}", text_of_access(access.name, access.slice, access.shape),
                   obstacle(text, culprit)),
       of_dimensions && culprit->kind == ir::Index::Kind::mul
-          ? fmt::format("give the kernel one dimension for it, `dim ROWS`, and write ROWS where `{}` stands", text)
+          ? one_dimension_for(text)
           : "use spans of a constant size, tiles(EXTENT, 16); or give the loop a constant number of iterations (at most 256); or "
             "read the "
             "offset into an index, `read i = ...`, and say `assume` where it lies",
       {},
       false};
+}
+
+Diagnostic undecidable(const Subject& subject, const Memory& memory, const ir::IndexExpr& culprit) {
+  const ir::Tensor& tensor = *memory.tensor;
+  const std::string text = author_text(subject, culprit);
+  return {"undecidable",
+          subject.where(memory.origin),
+          fmt::format("which elements {} {} has cannot be decided: {}", tensor.name, shape_text(tensor.shape),
+                      obstacle(text, culprit)),
+          one_dimension_for(text),
+          {},
+          false};
 }
 
 Diagnostic not_decided(const Subject& subject, const Access& access, const std::string& question, const std::string& hint) {

@@ -284,8 +284,9 @@ isl::set Relations::of(const Access& access) const {
         set = set.intersect(frame.between(axis.begin, e, ir::add(axis.begin, positive_size(axis)), fixed));
       }
     }
+    set = through_view(set);
     frame.require_defined(executed);
-    return through_view(set);
+    return set;
   };
   return expanded(access, sliced);
 }
@@ -463,7 +464,9 @@ isl::set Relations::elements(const Memory& memory) const {
   isl::set set = frame.universe();
   for (size_t k = 0; k < coordinates.size(); ++k)
     set = set.intersect(frame.between(ir::constant(0), ir::named(element(k)), memory.tensor->shape[k]));
-  return set.intersect_params(allowed_dimensions());
+  const isl::set allowed = allowed_dimensions();
+  frame.require_defined(frame.universe().intersect_params(allowed));
+  return set.intersect_params(allowed);
 }
 
 // There is a value for each index read from data, so that what is assumed of both holds of the dimensions for some index.
@@ -491,8 +494,10 @@ isl::set Relations::instances(const Access& access) const {
   const Frame frame(ctx_, program_, accesses_.loops, coordinates);
   return expanded(creation, [&](const Fixed& fixed) {
     isl::set set = executions(creation, shape.size(), fixed);
+    const isl::set executed = set;
     for (size_t k = 0; k < shape.size(); ++k)
       set = set.intersect(frame.between(ir::constant(0), ir::named(element(k)), shape[k], fixed));
+    frame.require_defined(executed);
     return set.intersect_params(allowed_dimensions());
   });
 }
