@@ -9,6 +9,9 @@ using ir::Range;
 
 Range both(Range a, Range b) { return {std::min(a.least, b.least), std::max(a.greatest, b.greatest)}; }
 Range common(Range a, Range b) { return {std::max(a.least, b.least), std::min(a.greatest, b.greatest)}; }
+Range saturated(Range a, Range to) {
+  return {std::clamp(a.least, to.least, to.greatest), std::clamp(a.greatest, to.least, to.greatest)};
+}
 Range unless_wrapped(Range a) { return a.least < kAnyInt32.least || a.greatest > kAnyInt32.greatest ? kAnyInt32 : a; }
 
 bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16; }
@@ -29,20 +32,28 @@ class Values {
       : accesses_(accesses), ranges_(program, place) {}
 
   Range of(const ir::ExprPtr& e) {
-    const auto known = known_.find(e.get());
+    const std::pair key{e.get(), definitions_ > 0};
+    const auto known = known_.find(key);
     if (known != known_.end()) return known->second;
     const Range range = common(found(e), of_type(e->dtype));
-    known_[e.get()] = range;
+    known_[key] = range;
     return range;
   }
 
   Range variable(const std::string& name) {
+    const bool is_rebound = accesses_.rebound.count(name) > 0;
+    // What holds here of a tile need not have held of the value that it had where another one was made of it.
+    if (is_rebound && definitions_ > 0) return kAnyInt32;
     const auto known = variables_.find(name);
     if (known != variables_.end()) return known->second;
     // What is assumed of it, also after it was assigned once more.
     Range range = common(kAnyInt32, ranges_.of(ir::named(name)));
     const auto tile = accesses_.tiles.find(name);
-    if (tile != accesses_.tiles.end() && !accesses_.rebound.count(name)) range = common(range, of(tile->second));
+    if (tile != accesses_.tiles.end() && !is_rebound) {
+      ++definitions_;
+      range = common(range, of(tile->second));
+      --definitions_;
+    }
     variables_[name] = range;
     return range;
   }
@@ -65,7 +76,7 @@ class Values {
         return unless_wrapped({begin.least, begin.greatest + std::max<int64_t>(0, columns.greatest - 1)});
       }
       case ir::Op::variable: return e->dtype == DType::int32 ? variable(e->name) : kAnyInt32;
-      case ir::Op::cast: return is_float(e->args[0]->dtype) ? kAnyInt32 : arg(0);
+      case ir::Op::cast: return is_float(e->args[0]->dtype) ? kAnyInt32 : saturated(arg(0), of_type(e->dtype));
       case ir::Op::add: return unless_wrapped({arg(0).least + arg(1).least, arg(0).greatest + arg(1).greatest});
       case ir::Op::sub: return unless_wrapped({arg(0).least - arg(1).greatest, arg(0).greatest - arg(1).least});
       case ir::Op::neg: return unless_wrapped({-arg(0).greatest, -arg(0).least});
@@ -107,8 +118,9 @@ class Values {
 
   const Accesses& accesses_;
   const ir::Ranges ranges_;
-  std::map<const ir::Expr*, Range> known_;
+  std::map<std::pair<const ir::Expr*, bool>, Range> known_;  // in a definition, or here
   std::map<std::string, Range> variables_;
+  int definitions_ = 0;  // of tiles, that are being looked into
 };
 
 }  // namespace
