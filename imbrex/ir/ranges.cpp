@@ -77,9 +77,9 @@ Ranges::Ranges(const Program& program, const Place& place) : program_(program), 
   for (const Dim& dim : program.dims) ranges_[dim.name] = {1, dim.most()};
   for (const Guard& guard : place.guards) {
     if (guard.holds)
-      facts_.insert(facts_.end(), guard.condition.begin(), guard.condition.end());
+      for (const Comparison& comparison : guard.condition) know(comparison);
     else if (guard.condition.size() == 1)
-      facts_.push_back({guard.condition[0].left, negated(guard.condition[0].compare), guard.condition[0].right});
+      know({guard.condition[0].left, negated(guard.condition[0].compare), guard.condition[0].right});
   }
   for (const Tensor& tensor : program.tensors) {
     Limit limit{{}, kMaxBytes / std::max<int64_t>(1, bytes_of(tensor.dtype))};
@@ -101,7 +101,7 @@ Ranges::Ranges(const Program& program, const Place& place) : program_(program), 
   for (int round = 0; round < kRounds; ++round) {
     const auto before = ranges_;
     for (const Binder& binder : binders_) enter(binder);
-    for (const Comparison& fact : facts_) narrow(fact);
+    for (const Fact& fact : facts_) narrow(fact);
     if (ranges_ == before) break;
   }
 }
@@ -126,32 +126,46 @@ void Ranges::enter(const Binder& binder) {
   set(to_text(span_size(loop.variable)), {whole ? loop.tile : 1, std::min(loop.tile, std::max<int64_t>(1, most))});
 }
 
-void Ranges::narrow(const Comparison& c) {
+void Ranges::know(const Comparison& comparison) {
+  Fact fact{comparison, {}};
+  for (const std::string& name : names_in(comparison)) {
+    const auto is_it = [&](const auto& each) { return each.name == name; };
+    if (std::none_of(program_.dims.begin(), program_.dims.end(), is_it) && std::none_of(binders_.begin(), binders_.end(), is_it))
+      fact.tile = name;
+  }
+  facts_.push_back(std::move(fact));
+}
+
+void Ranges::narrow(const Fact& fact) {
+  const Comparison& c = fact.comparison;
+  const auto at_least = [&](const IndexExpr& greater, const IndexExpr& less, int64_t distance) {
+    narrow_at_least(greater, less, distance, fact.tile);
+  };
   switch (c.compare) {
-    case Compare::lt: return narrow_at_least(c.right, c.left, 1);
-    case Compare::le: return narrow_at_least(c.right, c.left, 0);
-    case Compare::gt: return narrow_at_least(c.left, c.right, 1);
-    case Compare::ge: return narrow_at_least(c.left, c.right, 0);
-    case Compare::eq: narrow_at_least(c.right, c.left, 0); return narrow_at_least(c.left, c.right, 0);
+    case Compare::lt: return at_least(c.right, c.left, 1);
+    case Compare::le: return at_least(c.right, c.left, 0);
+    case Compare::gt: return at_least(c.left, c.right, 1);
+    case Compare::ge: return at_least(c.left, c.right, 0);
+    case Compare::eq: at_least(c.right, c.left, 0); return at_least(c.left, c.right, 0);
     case Compare::ne: return;
   }
 }
 
-// greater - less >= distance, solved for each leaf in it.
-void Ranges::narrow_at_least(const IndexExpr& greater, const IndexExpr& less, int64_t distance) {
+// greater - less >= distance, solved for each leaf in it; for the tile alone where one is named.
+void Ranges::narrow_at_least(const IndexExpr& greater, const IndexExpr& less, int64_t distance, const std::string& tile) {
   // max(x, y) <= z is two facts, and so is z <= min(x, y).
   if (less->kind == Kind::max) {
-    narrow_at_least(greater, less->a, distance);
-    return narrow_at_least(greater, less->b, distance);
+    narrow_at_least(greater, less->a, distance, tile);
+    return narrow_at_least(greater, less->b, distance, tile);
   }
   if (greater->kind == Kind::min) {
-    narrow_at_least(greater->a, less, distance);
-    return narrow_at_least(greater->b, less, distance);
+    narrow_at_least(greater->a, less, distance, tile);
+    return narrow_at_least(greater->b, less, distance, tile);
   }
   Linear sum;
   if (!add_to(sum, greater, 1) || !add_to(sum, less, -1)) return;
   for (const Linear::Term& term : sum.terms) {
-    if (!is_leaf(term.atom) || term.coefficient == 0) continue;
+    if (!is_leaf(term.atom) || term.coefficient == 0 || (!tile.empty() && term.atom->name != tile)) continue;
     // coefficient * atom >= distance - constant - the rest, which is at its greatest
     Wide rest = Wide(sum.constant) - distance;
     bool is_known = true;
@@ -309,8 +323,8 @@ std::optional<IndexExpr> Ranges::bound_of_name(const std::string& name, bool up)
       candidate(bound(factor == 1 ? rest : up ? floor_div(rest, constant(factor)) : ceil_div(rest, constant(factor)), up));
     }
   };
-  for (const Comparison& fact : facts_) {
-    if (!names_in(fact).contains(name)) continue;
+  for (const auto& [fact, tile] : facts_) {
+    if (!names_in(fact).contains(name) || (!tile.empty() && tile != name)) continue;
     const bool right = fact.compare == Compare::lt || fact.compare == Compare::le || fact.compare == Compare::eq;
     const bool left = fact.compare == Compare::gt || fact.compare == Compare::ge || fact.compare == Compare::eq;
     const int64_t distance = fact.compare == Compare::lt || fact.compare == Compare::gt;
@@ -370,7 +384,11 @@ std::optional<IndexExpr> Ranges::bound(const IndexExpr& e, bool up) const {
         const auto a = bound(e->a, *c >= 0 ? up : !up);
         return a ? std::optional(mul(*a, e->b)) : std::nullopt;
       }
-      if (of(e->a).least >= 0 && of(e->b).least >= 0) return both(up, up, [](auto a, auto b) { return mul(a, b); });
+      // The bounds from below may still be negative for some dimensions.
+      if (of(e->a).least >= 0 && of(e->b).least >= 0)
+        return both(up, up, [&](auto a, auto b) {
+          return up ? mul(a, b) : mul(max(std::move(a), constant(0)), max(std::move(b), constant(0)));
+        });
       return corners([](auto a, auto b) { return mul(a, b); });
     }
     case Kind::floor_div: {

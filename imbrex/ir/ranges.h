@@ -51,15 +51,21 @@ class Ranges {
   WideRange wide(const IndexExpr& e, IndexExpr* overflow) const;
   std::optional<Wide> product_of_dims(const IndexExpr& e) const;
   void enter(const Binder& binder);
-  void narrow(const Comparison& comparison);
-  void narrow_at_least(const IndexExpr& greater, const IndexExpr& less, int64_t distance);
+  // What holds of a tile's elements says nothing of the other names in it: the tile may have none.
+  struct Fact {
+    Comparison comparison;
+    std::string tile;  // "" if no tile is named
+  };
+  void know(const Comparison& comparison);
+  void narrow(const Fact& fact);
+  void narrow_at_least(const IndexExpr& greater, const IndexExpr& less, int64_t distance, const std::string& tile);
   void set(const std::string& key, Range range);
   std::optional<IndexExpr> bound(const IndexExpr& e, bool up) const;
   std::optional<IndexExpr> bound_of_name(const std::string& name, bool up) const;
 
   const Program& program_;
   std::vector<Binder> binders_;
-  std::vector<Comparison> facts_;
+  std::vector<Fact> facts_;
   std::map<std::string, Range> ranges_;  // by the leaf's text: "T", "t.begin"
   // For each argument whose extents are all at least 1: the dimensions whose product is below a number of elements.
   struct Limit {

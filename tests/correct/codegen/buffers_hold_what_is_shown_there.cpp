@@ -63,6 +63,7 @@ std::vector<Case> cases() {
       {"negative_factors", "range i in 0 .. 4 {\nrange j in 0 .. 3 {\n" + use("(i - 7) * (2 * j - 9)") + "}\n}"},
       {"one_negative_factor", "range i in 0 .. 9 {\n" + use("(i - 4) * (i - 6) + 3") + "}"},
       {"negative_constant", "range i in 0 .. 5 {\n" + use("40 + (0 - 7) * (i - 4)") + "}"},
+      {"products_of_squares", "range i in 0 - 5 .. 11 {\nrange j in 0 - 5 .. 11 {\n" + use("100 - i * i * (j * j)") + "}\n}"},
       {"of_dimensions", "range i in 0 .. T {\n" + use("(T - i) * (i - T - 3) * (0 - 1)") + "}"},
       {"tail", "range t in tiles(T, 3) {\n" + use("(t.begin + t.size) * 2 - t.index") + "}"},
       {"rest", "range i in 0 .. T {\n" + use("(5 * i + 11) % 7 + (i * 3) // 2 + max(T - i, 2 * i)") + "}"},
