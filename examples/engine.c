@@ -27,14 +27,14 @@ static void* memory_of(size_t bytes) { /* aligned_alloc wants a multiple of the 
 static const imbrex_kernel* kernel;
 
 /* Reads ("rb") or writes ("wb") a tensor, row by row: in memory rows may lie further apart than they are long. */
-static void transfer(const char* mode, const char* folder, int tensor, const int64_t* dims, imbrex_tensor it) {
+static void transfer(const char* mode, const char* folder, int tensor, const int64_t* dims, const int64_t* strides, char* row) {
   const imbrex_tensor_info* info = &kernel->tensors[tensor];
   const size_t element = imbrex_element_bytes(info->dtype), bytes = (size_t)imbrex_row_elements(kernel, tensor, dims) * element;
-  char path[4096], *row = it.data;
+  char path[4096];
   snprintf(path, sizeof path, "%s/%s.bin", folder, info->name);
   FILE* file = fopen(path, mode);
   need(file != NULL, "cannot open", path);
-  for (int64_t rows = kernel->extent(tensor, 0, dims); rows > 0; --rows, row += (size_t)it.strides[0] * element)
+  for (int64_t rows = kernel->extent(tensor, 0, dims); rows > 0; --rows, row += (size_t)strides[0] * element)
     need((*mode == 'r' ? fread(row, 1, bytes, file) : fwrite(row, 1, bytes, file)) == bytes, "cannot transfer all of", path);
   need(fclose(file) == 0, "cannot write", path);
 }
@@ -54,19 +54,26 @@ int main(int argc, char** argv) {
   need(kernel != NULL, "this processor cannot run", "the kernel, or not what IMBREX_ISA asks for");
 
   imbrex_tensor tensors[TENSORS];
+  char* buffers[TENSORS];
   int64_t strides[TENSORS][DEEPSEEK_V4_QKV_PROJ_ROPE_MAX_RANK];
   for (int i = 0; i < TENSORS; ++i) {
     const imbrex_tensor_info* info = &kernel->tensors[i];
     imbrex_dense_strides(kernel, i, dims, strides[i]);
     if (i == X) strides[i][0] += 24; /* a slice of wider activations */
     const int64_t rows = kernel->extent(i, 0, dims), out_in[] = {1, rows};
-    char* data = memory_of((size_t)(rows * strides[i][0]) * imbrex_element_bytes(info->dtype));
-    tensors[i] = (imbrex_tensor){data, strides[i]};
-    if (info->role == IMBREX_INPUT) transfer("rb", argv[1], i, dims, tensors[i]);
-    if (info->packed_bytes == 0) continue;
-    tensors[i].data = memory_of(info->packed_bytes); /* a weight, packed once, when the model is loaded */
-    kernel->pack(i, data, out_in, tensors[i].data, 0, 1);
-    free(data);
+    buffers[i] = memory_of((size_t)(rows * strides[i][0]) * imbrex_element_bytes(info->dtype));
+    if (info->role == IMBREX_INPUT) transfer("rb", argv[1], i, dims, strides[i], buffers[i]);
+    if (info->packed_bytes > 0) { /* a weight, packed once, when the model is loaded */
+      char* packed = memory_of(info->packed_bytes);
+      kernel->pack(i, buffers[i], out_in, packed, 0, 1);
+      free(buffers[i]);
+      buffers[i] = packed;
+    }
+    if (info->role == IMBREX_INPUT) {
+      tensors[i] = (imbrex_tensor){.input = buffers[i], .strides = strides[i]};
+    } else {
+      tensors[i] = (imbrex_tensor){.output = buffers[i], .strides = strides[i]};
+    }
   }
 
   pthread_barrier_t barrier;
@@ -78,7 +85,14 @@ int main(int argc, char** argv) {
   pthread_t threads[MOST_THREADS];
   char text[256];
   for (int ith = 0; ith < nth; ++ith) {
-    calls[ith] = (imbrex_call){dims, tensors, workspace, ith, nth, wait_for_all, &barrier, NULL, NULL, NULL, NULL, NULL};
+    calls[ith] = (imbrex_call){.dims = dims,
+                               .tensors = tensors,
+                               .workspace = workspace,
+                               .workspace_bytes = bytes,
+                               .ith = ith,
+                               .nth = nth,
+                               .barrier = wait_for_all,
+                               .barrier_user = &barrier};
     need(imbrex_check_call(kernel, &calls[ith], text, sizeof text) == IMBREX_OK, "bad call:", text);
   }
   for (int ith = 1; ith < nth; ++ith)
@@ -87,8 +101,8 @@ int main(int argc, char** argv) {
   for (int ith = 1; ith < nth; ++ith) pthread_join(threads[ith], NULL);
 
   for (int i = 0; i < TENSORS; ++i) {
-    if (kernel->tensors[i].role == IMBREX_OUTPUT) transfer("wb", argv[1], i, dims, tensors[i]);
-    free(tensors[i].data);
+    if (kernel->tensors[i].role == IMBREX_OUTPUT) transfer("wb", argv[1], i, dims, strides[i], buffers[i]);
+    free(buffers[i]);
   }
   free(workspace);
   printf("engine: %s, %s, %lld tokens, %d threads\n", kernel->name, kernel->isa, (long long)dims[0], nth);

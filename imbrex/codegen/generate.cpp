@@ -112,7 +112,8 @@ class KernelWriter {
       const TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor.name);
       if (mentions(text, symbol.data)) {
         const std::string type = std::string(symbol.written ? "" : "const ") + memory_type(symbol.dtype);
-        out.line(fmt::format("{0}* const {1} = static_cast<{0}*>(call->tensors[{2}].data);", type, symbol.data, symbol.argument));
+        out.line(fmt::format("{0}* const {1} = static_cast<{0}*>(call->tensors[{2}].{3});", type, symbol.data, symbol.argument,
+                             tensor.role == ir::Role::input ? "input" : "output"));
       }
       for (size_t axis = 0; axis + 1 < symbol.strides.size(); ++axis)
         if (mentions(text, symbol.strides[axis]))

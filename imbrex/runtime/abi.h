@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define IMBREX_ABI_VERSION 3
+#define IMBREX_ABI_VERSION 4
 #define IMBREX_VERSION "0.1.0"
 /* The number of docs/semantics.md: another one may mean other bits. */
 #define IMBREX_SEMANTICS 1
@@ -37,9 +37,10 @@ typedef enum imbrex_dtype {
 typedef enum imbrex_role { IMBREX_INPUT = 0, IMBREX_OUTPUT = 1, IMBREX_INOUT = 2 } imbrex_role;
 
 /* A bound tensor. `strides` are in elements, one for each axis; the last axis must have stride 1. For a tensor that the kernel
- * wants packed, `data` is the packed memory (64-byte aligned) and `strides` is ignored. */
+ * wants packed, `input` is the packed memory (64-byte aligned) and `strides` is ignored. */
 typedef struct imbrex_tensor {
-  void* data;
+  const void* input; /* memory of an input, which is only read */
+  void* output;      /* memory of an output or inout; of these two pointers, the one for the tensor's role is used */
   const int64_t* strides;
 } imbrex_tensor;
 
@@ -72,7 +73,8 @@ typedef struct imbrex_call {
   const int64_t* dims;          /* one value for each symbolic dimension, in order of declaration, from 1 to dim_max; or 0 where
                                    no output has an element then: such a call does nothing */
   const imbrex_tensor* tensors; /* inputs, outputs, inouts in order of declaration */
-  void* workspace;              /* workspace_bytes(dims, nth) bytes, 64-byte aligned, shared by all threads of this call */
+  void* workspace;              /* 64-byte aligned, shared by all threads of this call */
+  size_t workspace_bytes;       /* that it has: kernel->workspace_bytes(dims, nth) or more. For imbrex_check_call: run() trusts */
   int32_t ith, nth;
   void (*barrier)(void* user); /* may be null if nth is 1 */
   void* barrier_user;

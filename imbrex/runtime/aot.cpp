@@ -27,11 +27,14 @@ std::string upper(std::string text) {
   return text;
 }
 
+constexpr const char* kTryFolder = "--output with a folder that you may write to";
+constexpr const char* kOurs = "imbrex_";  // what the names in our headers begin with
+
 void write_if_changed(const fs::path& path, const std::string& text) {
   if (read_file(path) == text) return;
   fs::create_directories(path.parent_path());
   if (!replace_file(path, text, Access::umask))
-    throw UserError("file-unwritable", fmt::format("{} cannot be written", path.string()), "another --output");
+    throw UserError("file-unwritable", fmt::format("{} cannot be written", path.string()), kTryFolder);
 }
 
 std::string names_of(const std::vector<const target::Target*>& targets, const char* separator) {
@@ -40,20 +43,43 @@ std::string names_of(const std::vector<const target::Target*>& targets, const ch
   return text;
 }
 
+// A file's name without its end.
+std::string stem_of(const AotKernel& kernel, const target::Target& target) {
+  return fmt::format("{}_{}", kernel.symbol, target.name);
+}
+
+bool is_usable(const std::string& symbol) {
+  return !symbol.empty() && symbol == c_identifier(symbol) && !codegen::is_reserved_word(symbol) && !symbol.starts_with(kOurs);
+}
+
+// Each kernel has files and enumerators of its own, also where letters have no case.
+void check_symbols(const AotRequest& request) {
+  std::set<std::string> taken;
+  for (const AotKernel& kernel : request.kernels) {
+    if (!is_usable(kernel.symbol))
+      throw UserError("bad-symbol", fmt::format("`{}` is not the name of a C function, or one of Imbrex's own", kernel.symbol),
+                      "--symbol " + usable_symbol(kernel.symbol));
+    std::set<std::string> own = {upper(kernel.symbol)};
+    for (const target::Target* target : request.targets) own.insert(upper(stem_of(kernel, *target)));
+    for (const std::string& name : own)
+      if (!taken.insert(name).second)
+        throw UserError("bad-symbol", fmt::format("two kernels would have files or constants called {}", name),
+                        fmt::format("another name than `{}` for one of them", kernel.symbol));
+  }
+}
+
 void check(const AotRequest& request) {
   if (request.kernels.empty()) throw UserError("no-kernel", "there is no kernel to write", "the name of at least one kernel");
   if (request.targets.empty())
     throw UserError("unknown-isa", "there is no instruction set to write kernels for",
                     fmt::format("--isa {}", names_of(target::targets_with_code(), ",")));
-  for (const AotKernel& kernel : request.kernels)
-    if (kernel.symbol.empty() || kernel.symbol != c_identifier(kernel.symbol) || codegen::is_reserved_word(kernel.symbol))
-      throw UserError("bad-symbol", fmt::format("`{}` is not the name of a C function", kernel.symbol),
-                      "--symbol " + usable_symbol(kernel.symbol));
-}
-
-// A file's name without its end.
-std::string stem_of(const AotKernel& kernel, const target::Target& target) {
-  return fmt::format("{}_{}", kernel.symbol, target.name);
+  check_symbols(request);
+  const fs::path header = request.header;
+  if (!header.has_filename() || header.is_absolute() || *header.begin() == "imbrex" ||
+      std::find(header.begin(), header.end(), "..") != header.end())
+    throw UserError("bad-header",
+                    fmt::format("the header '{}' is no file in a folder of its kernels, or one of Imbrex's own", request.header),
+                    "--header kernels.h");
 }
 
 // What the header calls: another for each kernel that one symbol may stand for, such as the presets of one.
@@ -139,7 +165,7 @@ std::string kernel_declaration(const AotKernel& kernel) {
       "static inline const imbrex_kernel* {1}(const char* isa) {{ return {0}(isa); }}\n",
       own_function(kernel), kernel.symbol);
   text += "/* Numbers of its tensors, as in imbrex_call.tensors, and of its dimensions, as in imbrex_call.dims. */\n";
-  size_t most_axes = 0;
+  size_t most_axes = 1;  // for arrays, which have no fewer
   for (const ir::Tensor& tensor : kernel.program.tensors) most_axes = std::max(most_axes, tensor.shape.size());
   text += enumeration(kernel, "TENSOR", tensors) + enumeration(kernel, "DIM", dims);
   return text +
@@ -152,6 +178,7 @@ constexpr const char* kHeaderComment = R"(/* Kernels compiled ahead of time. A c
  *   kernel->tensors[i].packed_bytes               not 0: a weight that is packed once, into memory of yours of that many bytes,
  *   kernel->pack(i, source, strides, ...)         aligned to 64; [in, out] or [out, in] differ by `strides` alone
  *   kernel->workspace_bytes(dims, nth)            bytes of one workspace for nth threads, aligned to 64
+ *   call.tensors[i]                               `input` points to what is read, `output` to what is written
  *   imbrex_check_call(kernel, &call, ...)         when buffers or sizes change: says what is wrong with a call instead of crashing
  *   kernel->run(&call)                            on each of nth threads, with its ith; allocates nothing
  *
@@ -164,23 +191,26 @@ constexpr const char* kHeaderComment = R"(/* Kernels compiled ahead of time. A c
 )";
 
 std::string header_text(const AotRequest& request) {
-  const std::string guard = upper(c_identifier(request.header));
+  std::string declarations;
+  for (const AotKernel& kernel : request.kernels) declarations += kernel_declaration(kernel);
+  // Headers of one name, in two folders, do not hide each other.
+  const std::string guard =
+      fmt::format("IMBREX_{}_{}", upper(c_identifier(request.header)), upper(ir::sha256_hex(declarations).substr(0, 16)));
   std::string text = kHeaderComment;
   const std::string_view place = "@TARGETS@";
   text.replace(text.find(place), place.size(), names_of(target::targets_with_code(), ", "));
   text += fmt::format(
       "#ifndef {0}\n#define {0}\n\n#include \"imbrex/runtime/abi.h\"\n#include \"imbrex/runtime/check_call.h\"\n"
-      "#include \"imbrex/runtime/packed_label.h\"\n",
+      "#include \"imbrex/runtime/packed_label.h\"\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n",
       guard);
-  text += "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
-  for (const AotKernel& kernel : request.kernels) text += kernel_declaration(kernel);
-  return text + "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
+  return text + declarations + "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
 }
 
 }  // namespace
 
 std::string usable_symbol(const std::string& name) {
   const std::string symbol = c_identifier(name.empty() ? "kernel" : name);
+  if (symbol.starts_with(kOurs)) return "kernel_" + symbol;
   return codegen::is_reserved_word(symbol) ? symbol + "_kernel" : symbol;
 }
 
@@ -207,13 +237,14 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
   }
   for (const EmbeddedHeader& header : embedded_headers()) {
     write_if_changed(source / header.path, header.text);
-    for (const char* used_by_callers : {"imbrex/runtime/abi.h", "imbrex/runtime/check_call.h", "imbrex/runtime/packed_label.h"})
+    for (const char* used_by_callers :
+         {"imbrex/runtime/abi.h", "imbrex/runtime/call_memory.h", "imbrex/runtime/check_call.h", "imbrex/runtime/packed_label.h"})
       if (std::string(header.path) == used_by_callers) write_if_changed(include / header.path, header.text);
   }
   write_if_changed(include / request.header, header_text(request));
   return sources;
 } catch (const fs::filesystem_error& error) {
-  throw UserError("file-unwritable", fmt::format("kernels cannot be written: {}", error.what()), "another --output");
+  throw UserError("file-unwritable", fmt::format("kernels cannot be written: {}", error.what()), kTryFolder);
 }
 
 }  // namespace imbrex::runtime

@@ -13,8 +13,9 @@ namespace imbrex::runtime {
 
 struct AotKernel {
   ir::Program program;
-  std::string symbol;       // the C function's name
-  std::string description;  // one line for the header, such as "deepseek_v4/qkv_proj_rope, preset flash, variant fused"
+  std::string symbol;  // the C function's name
+  // One line for the header, such as "deepseek_v4/qkv_proj_rope, preset flash, variant fused, hidden 4096".
+  std::string description;
   bool optimize = true;
 };
 
@@ -33,8 +34,8 @@ struct AotRequest {
 //   source/<symbol>_<target>.flags    a file for the compiler's command line: @<file>
 //   source/<symbol>.cpp               the dispatcher
 //   source/imbrex/...                 the headers that those include; -I source
-// Returns the source files. UserError: a symbol that is no C identifier, no kernel, no target, files that cannot be
-// written.
+// Returns the source files. UserError: a symbol that is no C identifier, two kernels that would share a file, a header outside of
+// its folder, no kernel, no target, files that cannot be written.
 std::vector<std::filesystem::path> write_ahead_of_time(const AotRequest& request);
 
 // "deepseek_v4/qkv_proj_rope" -> "deepseek_v4_qkv_proj_rope"; CMake's function makes the same.

@@ -5,6 +5,8 @@
 #include <new>
 #include <utility>
 
+#include "imbrex/runtime/call_memory.h"
+#include "imbrex/runtime/check_call.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/runtime/tensor_check.h"
 
@@ -117,6 +119,10 @@ void Call::pack(const std::string& tensor, const TensorView& source, void* packe
   check_packed_memory(table, index, packed, bytes);
   const TensorView view = checked_view(table, index, source, true);
   require(view.shape.size() == 2, "a tensor that is packed is a matrix");
+  if (imbrex_check_pack(&table, static_cast<int32_t>(index), view.data, view.strides.data(), packed, 0, 1, nullptr, 0) ==
+      IMBREX_OVERLAP)
+    fail("tensor-overlap", fmt::format("the packed form of tensor `{}` shares memory with what is packed", tensor),
+         "memory of its own for the packed form");
   table.pack(static_cast<int32_t>(index), view.data, view.strides.data(), packed, 0, 1);
 }
 
@@ -139,37 +145,33 @@ void Call::check_all_bound() const {
            fmt::format("bind(\"{}\", ...)", table.tensors[i].name));
 }
 
+// The workspace is memory of its own: this call's, or what run_as() was given.
 void Call::check_overlaps() const {
   const imbrex_kernel& table = kernel_.table();
-  std::vector<TensorView> views;
-  for (size_t i = 0; i < bound_.size(); ++i) {
-    if (bound_[i].packed == nullptr) {
-      views.push_back(bound_[i].view);
-    } else {
-      views.push_back(
-          {const_cast<void*>(bound_[i].packed), DType::uint8, {static_cast<int64_t>(table.tensors[i].packed_bytes)}, {1}, false});
-    }
-  }
-  for (size_t i = 0; i < views.size(); ++i) {
-    for (size_t j = 0; j < views.size(); ++j) {
-      if (i == j || table.tensors[i].role == IMBREX_INPUT || !may_overlap(views[i], views[j])) continue;
-      fail("tensor-overlap",
-           fmt::format("tensor `{}`, which kernel `{}` writes, shares memory with tensor `{}`", table.tensors[i].name, table.name,
-                       table.tensors[j].name),
-           "memory of its own for each tensor that is written");
-    }
-  }
+  int32_t written = 0, other = 0;
+  if (!imbrex_find_overlap(&table, tensors_.data(), dims_.data(), nullptr, 0, &written, &other)) return;
+  fail("tensor-overlap",
+       fmt::format("tensor `{}`, which kernel `{}` writes, shares memory with tensor `{}`", table.tensors[written].name,
+                   table.name, table.tensors[other].name),
+       "memory of its own for each tensor that is written");
 }
 
 void Call::check() {
   if (checked_) return;
   check_all_bound();
   infer_dims();
-  check_overlaps();
   tensors_.clear();
-  for (const Bound& bound : bound_)
-    tensors_.push_back(bound.packed != nullptr ? imbrex_tensor{const_cast<void*>(bound.packed), nullptr}
-                                               : imbrex_tensor{bound.view.data, bound.view.strides.data()});
+  for (size_t i = 0; i < bound_.size(); ++i) {
+    const Bound& bound = bound_[i];
+    const int64_t* strides = bound.view.strides.data();
+    if (bound.packed != nullptr)
+      tensors_.push_back({bound.packed, nullptr, nullptr});
+    else if (kernel_.table().tensors[i].role == IMBREX_INPUT)
+      tensors_.push_back({bound.view.data, nullptr, strides});
+    else
+      tensors_.push_back({nullptr, bound.view.data, strides});
+  }
+  check_overlaps();
   checked_ = true;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "imbrex/ir/hash.h"
+#include "imbrex/runtime/abi.h"
 #include "imbrex/runtime/compiler.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/runtime/process.h"

@@ -1,7 +1,7 @@
 # The headers that generated code includes are part of the library, so that they are found wherever it is installed. They are a
 # target of their own so that compiling this library waits for no other.
 file(GLOB embedded_headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/imbrex/target/isa/*.h)
-list(APPEND embedded_headers imbrex/codegen/kernel_support.h imbrex/runtime/abi.h imbrex/runtime/check_call.h imbrex/runtime/dispatch.h
+list(APPEND embedded_headers imbrex/codegen/kernel_support.h imbrex/runtime/abi.h imbrex/runtime/call_memory.h imbrex/runtime/check_call.h imbrex/runtime/dispatch.h
      imbrex/runtime/packed_label.h imbrex/target/detect.h)
 list(SORT embedded_headers)
 list(TRANSFORM embedded_headers PREPEND ${PROJECT_SOURCE_DIR}/ OUTPUT_VARIABLE embedded_files)
@@ -16,7 +16,7 @@ add_custom_command(
 add_library(imbrex_embedded_headers OBJECT ${embedded_source})
 target_include_directories(imbrex_embedded_headers PRIVATE ${PROJECT_SOURCE_DIR})
 target_sources(imbrex_runtime PRIVATE $<TARGET_OBJECTS:imbrex_embedded_headers>)
-target_compile_definitions(imbrex_runtime PRIVATE IMBREX_VERSION="${PROJECT_VERSION}" IMBREX_SANITIZE="${IMBREX_SANITIZE}")
+target_compile_definitions(imbrex_runtime PRIVATE IMBREX_SANITIZE="${IMBREX_SANITIZE}")
 
 # A verdict that is kept names the judge that gave it: beside the prover (prove/library.cmake), whatever accept.cpp asks.
 file(GLOB judging_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/imbrex/codegen/*.h ${PROJECT_SOURCE_DIR}/imbrex/codegen/*.cpp

@@ -279,26 +279,4 @@ std::vector<int64_t> DimInference::finish() {
   return result;
 }
 
-size_t extent_bytes(const TensorView& view) {
-  const std::optional<int64_t> bytes = span_of(view);
-  require(bytes.has_value(), "a checked view lies inside the address space");
-  return static_cast<size_t>(*bytes);
-}
-
-bool may_overlap(const TensorView& a, const TensorView& b) {
-  if (is_empty(a) || is_empty(b)) return false;
-  const auto begin_a = reinterpret_cast<uintptr_t>(a.data), begin_b = reinterpret_cast<uintptr_t>(b.data);
-  if (begin_a + extent_bytes(a) <= begin_b || begin_b + extent_bytes(b) <= begin_a) return false;
-  if (a.shape.size() < 2 || b.shape.size() < 2) return true;
-  // Both in rows that repeat with one period: do the bytes of one row of each share a place within the period?
-  const auto period = static_cast<size_t>(a.strides[0] * bytes_of(a.dtype));
-  if (period == 0 || period != static_cast<size_t>(b.strides[0] * bytes_of(b.dtype))) return true;
-  const auto row_bytes = [](TensorView view) {
-    view.shape[0] = 1;
-    return extent_bytes(view);
-  };
-  const size_t place = begin_b >= begin_a ? (begin_b - begin_a) % period : (period - (begin_a - begin_b) % period) % period;
-  return place < row_bytes(a) || place + row_bytes(b) > period;
-}
-
 }  // namespace imbrex::runtime

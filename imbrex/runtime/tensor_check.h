@@ -46,10 +46,4 @@ class DimInference {
   std::vector<std::string> sources_;
 };
 
-// The bytes from the first to after the last element of a checked view.
-size_t extent_bytes(const TensorView& view);
-// True if the two views, checked, have a byte in common. Rows of one width in turn ([T, 512] beside [T, 64] in one matrix) do
-// not; of more intricate patterns whose ranges meet, this says that they do.
-bool may_overlap(const TensorView& a, const TensorView& b);
-
 }  // namespace imbrex::runtime

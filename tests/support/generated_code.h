@@ -179,16 +179,19 @@ inline RunResult run_generated(const ir::Program& program, const imbrex_kernel* 
     Array array = tensor.role == ir::Role::output ? Array::zeros(tensor.dtype, shape) : inputs.at(tensor.name);
     bound.push_back(std::make_unique<Bound>(array, padding));
     if (tensor.role != ir::Role::output) bound.back()->put(array);
-    tensors.push_back({bound.back()->memory.data(), bound.back()->strides.data()});
+    const bool is_input = tensor.role == ir::Role::input;
+    unsigned char* const data = bound.back()->memory.data();
+    tensors.push_back({is_input ? data : nullptr, is_input ? nullptr : data, bound.back()->strides.data()});
     if (kernel->tensors[i].packed_bytes > 0) {
       packed.push_back(std::make_unique<Guarded>(kernel->tensors[i].packed_bytes));
       for (int part = 0; part < 2; ++part)
-        kernel->pack(static_cast<int32_t>(i), tensors[i].data, tensors[i].strides, packed.back()->data(), part, 2);
-      tensors[i] = {packed.back()->data(), nullptr};
+        kernel->pack(static_cast<int32_t>(i), data, tensors[i].strides, packed.back()->data(), part, 2);
+      tensors[i] = {packed.back()->data(), nullptr, nullptr};
     }
     result.tensors[tensor.name] = std::move(array);
   }
-  const Guarded workspace(kernel->workspace_bytes(dim_values.data(), threads), 0xff);  // poison: NaN, -1
+  const size_t workspace_bytes = kernel->workspace_bytes(dim_values.data(), threads);
+  const Guarded workspace(workspace_bytes, 0xff);  // poison: NaN, -1
   std::barrier barrier(threads);
   // The last worker comes late to every phase, so that a barrier that is missing shows.
   static thread_local bool is_late = false;
@@ -202,8 +205,19 @@ inline RunResult run_generated(const ir::Program& program, const imbrex_kernel* 
   const auto work = [&](int ith) {
     is_late = ith > 0 && ith + 1 == threads;
     come_late();
-    const imbrex_call call{dim_values.data(), tensors.data(), workspace.data(), ith,       threads,    wait,
-                           &barrier,          watch.trace,    watch.user,       watch.tap, watch.user, &result.failed_assumption};
+    imbrex_call call = {};
+    call.dims = dim_values.data();
+    call.tensors = tensors.data();
+    call.workspace = workspace.data();
+    call.workspace_bytes = workspace_bytes;
+    call.ith = ith;
+    call.nth = threads;
+    call.barrier = wait;
+    call.barrier_user = &barrier;
+    call.trace = watch.trace;
+    call.tap = watch.tap;
+    call.trace_user = call.tap_user = watch.user;
+    call.failed_assumption = &result.failed_assumption;
     kernel->run(&call);
   };
   std::vector<std::thread> others;

@@ -40,12 +40,12 @@ void run(const imbrex_call* call) {
   if (call->trace) call->trace(call->trace_user, call->ith, "multiply", 1000, 2000);
   for (int64_t t = call->ith; t < T; t += call->nth)
     for (int64_t n = 0; n < N; ++n)
-      products[t * N + n] = static_cast<const float*>(x.data)[t * x.strides[0] + n] * static_cast<const float*>(w.data)[n * w_strides[0]];
+      products[t * N + n] = static_cast<const float*>(x.input)[t * x.strides[0] + n] * static_cast<const float*>(w.input)[n * w_strides[0]];
   if (call->nth > 1) call->barrier(call->barrier_user);
   // Other workers' rows, so that a barrier that does not hold shows.
   for (int64_t t = T - 1 - call->ith; t >= 0; t -= call->nth)
     for (int64_t n = 0; n < N; ++n)
-      static_cast<float*>(y.data)[t * y.strides[0] + n] = products[t * N + n] + static_cast<const float*>(w.data)[n * w_strides[0] + 1];
+      static_cast<float*>(y.output)[t * y.strides[0] + n] = products[t * N + n] + static_cast<const float*>(w.input)[n * w_strides[0] + 1];
 }
 const imbrex_kernel kernel = {IMBREX_ABI_VERSION, IMBREX_SEMANTICS, IMBREX_VERSION, "scale", "scalar", 1, dim_names, dim_max, 3, tensors, extent,
                               workspace_bytes, pack, run};

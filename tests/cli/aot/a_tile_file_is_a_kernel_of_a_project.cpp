@@ -25,14 +25,16 @@ kernel "scale rows" {{
 #include "scale_rows.h"
 
 int main(void) {
-  static float x[4] = {1, 2, 3, 4}, y[4];
+  static const float x[4] = {1, 2, 3, 4};
+  static float y[4];
   const int64_t dims[1] = {1}, strides[2] = {4, 1};
-  const imbrex_tensor tensors[2] = {{x, strides}, {y, strides}};
+  const imbrex_tensor tensors[2] = {{x, NULL, strides}, {NULL, y, strides}};
   const imbrex_kernel* kernel = scale_rows("scalar");
   _Alignas(64) static char workspace[4096];
   imbrex_call call = {0};
   call.dims = dims, call.tensors = tensors, call.nth = 1, call.workspace = workspace;
-  if (kernel == NULL || kernel->workspace_bytes(dims, 1) > sizeof workspace) return 1;
+  call.workspace_bytes = sizeof workspace;
+  if (kernel == NULL || imbrex_check_call(kernel, &call, NULL, 0) != IMBREX_OK) return 1;
   kernel->run(&call);
   printf("%g\n", y[3]);
   return 0;

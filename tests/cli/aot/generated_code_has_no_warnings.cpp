@@ -8,7 +8,7 @@
 namespace imbrex::tests {
 namespace {
 
-constexpr const char* kWarnings = "-Wall -Wextra -Werror";
+constexpr const char* kWarnings = "-Wall -Wextra -Wcast-qual -Wformat=2 -Werror";
 
 class Warnings : public testing::Test {
  protected:
@@ -32,6 +32,34 @@ TEST_F(Warnings, NoneInTheHeaderOfAKernel) {
                                "c++ -std=c++23 -x c++ -pedantic -Wold-style-cast"})
     expect_none(fmt::format("{} {} -O2 -c -o /dev/null -I '{}' '{}'", compiler, kWarnings, folder_.file("include"),
                             folder_.file("user.h")));
+}
+
+// Whose inputs are const.
+TEST_F(Warnings, NoneInTheExample) {
+  expect_none(fmt::format("'{}' aot deepseek_v4/qkv_proj_rope --preset demo --header deepseek_v4_qkv_proj_rope.h -o '{}'",
+                          IMBREX_COMMAND, folder_.file("demo")));
+  expect_none(fmt::format("cc -std=gnu11 -pedantic -Wconversion {} -O2 -c -o /dev/null -I '{}' '{}/examples/engine.c'", kWarnings,
+                          folder_.file("demo/include"), IMBREX_SOURCE_DIR));
+}
+
+// A caller in each language: an input that is const needs no cast.
+TEST_F(Warnings, NoneInACallWithConstInputs) {
+  write_text(folder_.file("call.h"), R"(#include "kernels.h"
+imbrex_status call_of(const float* x, float* y, const int64_t* strides, char* text, size_t size);
+imbrex_status call_of(const float* x, float* y, const int64_t* strides, char* text, size_t size) {
+  imbrex_tensor tensors[FRONT_TENSOR_COUNT];
+  imbrex_call call;
+  tensors[0].input = x;
+  tensors[0].strides = strides;
+  tensors[1].output = y;
+  call.tensors = tensors;
+  return imbrex_check_call(front(NULL), &call, text, size);
+}
+)");
+  for (const char* compiler : {"cc -std=c11 -x c -pedantic", "cc -std=c17 -x c -pedantic", "c++ -std=c++11 -x c++ -pedantic",
+                               "c++ -std=c++17 -x c++ -pedantic", "c++ -std=c++23 -x c++ -pedantic"})
+    expect_none(fmt::format("{} {} -Wno-maybe-uninitialized -Wno-uninitialized -O2 -c -o /dev/null -I '{}' '{}'", compiler,
+                            kWarnings, folder_.file("include"), folder_.file("call.h")));
 }
 
 TEST_F(Warnings, NoneInGeneratedCode) {

@@ -69,6 +69,16 @@ TEST_F(TwoKernels, OfOneHeaderAreNotForOneTarget) {
   EXPECT_NE(result.err.find("IMBREX_KERNEL_OF_nn_rms_norm_h"), std::string::npos) << result.err;
 }
 
+// As `imbrex aot` calls them by default, in a folder for each.
+TEST_F(TwoKernels, HaveHeadersThatDoNotHideEachOther) {
+  for (const char* kernel : {"softmax", "rms_norm"})
+    succeed(fmt::format("'{}' aot nn/{} --isa scalar -o '{}'", IMBREX_COMMAND, kernel, path(kernel)));
+  write("both.c",
+        fmt::format("#include \"{}\"\n#include \"{}\"\nint counts[] = {{NN_SOFTMAX_TENSOR_COUNT, NN_RMS_NORM_TENSOR_COUNT}};\n",
+                    path("softmax/include/kernels.h"), path("rms_norm/include/kernels.h")));
+  succeed(fmt::format("cc -fsyntax-only -I '{}' '{}'", path("softmax/include"), path("host/both.c")));
+}
+
 TEST_F(TwoKernels, LinkUnderTwoNames) {
   write_project(
       "imbrex_add_kernels(small KERNEL nn/rms_norm ISAS scalar SYMBOL small SET hidden=64 eps=1e-20)\n"

@@ -35,6 +35,11 @@ TEST(BadInput, unknown_names) {
   const TemporaryFolder folder;
   expect_error(imbrex_command("aot nn/rms_norm --symbol 2fast --output '" + folder.path() + "'"), "bad-symbol", "2fast");
   expect_error(imbrex_command("aot nn/rms_norm --symbol int --output '" + folder.path() + "'"), "bad-symbol", "int");
+  expect_error(imbrex_command("aot nn/rms_norm --symbol imbrex_kernel --output '" + folder.path() + "'"), "bad-symbol",
+               "--symbol kernel_imbrex_kernel");
+  for (const std::string& header : std::vector<std::string>{"../x.h", "a/../x.h", "/x.h", "imbrex/runtime/abi.h", "a/"})
+    expect_error(imbrex_command("aot nn/rms_norm --header '" + header + "' --output '" + folder.path() + "'"), "bad-header",
+                 header);
   EXPECT_EQ(folder.entries(), 0u);
 }
 

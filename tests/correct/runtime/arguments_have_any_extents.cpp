@@ -134,20 +134,20 @@ TEST(Extents, of_2_to_the_62_bytes_are_refused_and_one_less_is_not) {
   const CompiledKernel kernel = compile(program_of(body), plain(false));
   const auto status = [&](int64_t T, int64_t U) {
     const int64_t dims[] = {T, U}, x_strides[] = {U, 1}, y_strides[] = {1};
-    const imbrex_tensor tensors[] = {{reinterpret_cast<void*>(uintptr_t{1} << 20), x_strides},
-                                     {reinterpret_cast<void*>(uintptr_t{1} << 16), y_strides}};
+    void* const x = reinterpret_cast<void*>(uintptr_t{1} << 20);
+    void* const y = reinterpret_cast<void*>(uintptr_t{1} << 16);
+    const imbrex_tensor tensors[] = {{x, nullptr, x_strides}, {nullptr, y, y_strides}};
     imbrex_call call = {};
     call.dims = dims;
     call.tensors = tensors;
     call.nth = 1;
     alignas(64) static char workspace[64];
     call.workspace = workspace;
+    call.workspace_bytes = sizeof workspace;
     std::string by_table;
     try {
       Call made(kernel);
-      made.bind("x", {tensors[0].data, DType::f32, {T, U}, {}, true})
-          .bind("y", {tensors[1].data, DType::f32, {1}, {}, true})
-          .check();
+      made.bind("x", {x, DType::f32, {T, U}, {}, true}).bind("y", {y, DType::f32, {1}, {}, true}).check();
     } catch (const UserError& error) {
       by_table = error.diagnostics().at(0).id;
     }

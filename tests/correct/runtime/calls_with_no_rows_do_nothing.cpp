@@ -57,8 +57,9 @@ void expect_nothing_from_c(const ir::Program& program, const imbrex_kernel& tabl
   for (int32_t i = 0; i < table.tensor_count; ++i) {
     Array& array = arrays.at(table.tensors[i].name);
     imbrex_dense_strides(&table, i, dims.data(), strides[static_cast<size_t>(i)].data());
-    tensors.push_back({array.size() == 0 ? nullptr : array.bytes.data(), strides[static_cast<size_t>(i)].data()});
-    if (table.tensors[i].packed_bytes > 0) tensors.back().data = packed.emplace_back(table.tensors[i].packed_bytes).data();
+    void* const data = array.size() == 0 ? nullptr : array.bytes.data();
+    tensors.push_back({data, data, strides[static_cast<size_t>(i)].data()});
+    if (table.tensors[i].packed_bytes > 0) tensors.back().input = packed.emplace_back(table.tensors[i].packed_bytes).data();
   }
   int32_t failed_assumption = 0;
   for (int32_t ith = 0; ith < 2; ++ith) {

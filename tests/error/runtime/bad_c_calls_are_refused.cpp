@@ -28,7 +28,10 @@ struct Spoilt {
   alignas(64) char memory[4][1024] = {};
   int64_t dims[1] = {5};
   int64_t x_strides[2] = {8, 1}, scale_strides[1] = {1}, y_strides[2] = {8, 1};
-  imbrex_tensor tensors[4] = {{memory[0], x_strides}, {memory[1], nullptr}, {memory[2], scale_strides}, {memory[3], y_strides}};
+  imbrex_tensor tensors[4] = {{memory[0], nullptr, x_strides},
+                              {memory[1], nullptr, nullptr},
+                              {memory[2], nullptr, scale_strides},
+                              {nullptr, memory[3], y_strides}};
   alignas(64) char workspace[256] = {};
   imbrex_call call = {};
   imbrex_kernel kernel = kKernel;
@@ -38,6 +41,7 @@ struct Spoilt {
     call.dims = dims;
     call.tensors = tensors;
     call.workspace = workspace;
+    call.workspace_bytes = sizeof workspace;
     call.nth = 2;
     call.barrier = [](void*) {};
   }
@@ -71,7 +75,7 @@ TEST(CheckCall, PassesACallWithNothingToWrite) {
   Spoilt s;
   s.dims[0] = 0;
   EXPECT_EQ(s.check(), IMBREX_OK) << s.text;
-  s.tensors[0] = s.tensors[3] = {nullptr, nullptr};
+  s.tensors[0] = s.tensors[3] = {nullptr, nullptr, nullptr};
   EXPECT_EQ(s.check(), IMBREX_OK) << s.text;
   imbrex_tensor_info state[] = {kTensors[0], kTensors[1], kTensors[2], kTensors[3]};
   state[2].role = IMBREX_INOUT;
@@ -87,12 +91,16 @@ TEST(CheckCall, PassesACallWithNothingToWrite) {
     s.expect(status, words);                   \
   }
 
-REFUSES(AnotherVersion, IMBREX_NO_KERNEL, "version 3", s.kernel.abi_version = 1)
+REFUSES(AnotherVersion, IMBREX_NO_KERNEL, "is for version 1 of imbrex/runtime/abi.h, its caller for version 4",
+        s.kernel.abi_version = 1)
 REFUSES(NoDims, IMBREX_NULL_POINTER, "small", s.call.dims = nullptr)
 REFUSES(NoTensors, IMBREX_NULL_POINTER, "small", s.call.tensors = nullptr)
-REFUSES(NoData, IMBREX_NULL_POINTER, "scale, number 2", s.tensors[2].data = nullptr)
+REFUSES(NoInput, IMBREX_NULL_POINTER, "scale, number 2: its `input` is null", s.tensors[2].input = nullptr)
+REFUSES(NoOutput, IMBREX_NULL_POINTER, "y, number 3: its `output` is null",
+        s.tensors[3] = (imbrex_tensor{s.memory[3], nullptr, s.y_strides}))
+REFUSES(NoPacked, IMBREX_NULL_POINTER, "w, number 1: its `input` is null", s.tensors[1].input = nullptr)
 REFUSES(NoStrides, IMBREX_NULL_POINTER, "strides of tensor y", s.tensors[3].strides = nullptr)
-REFUSES(NoWorkspace, IMBREX_NULL_POINTER, "workspace for 2 threads", s.call.workspace = nullptr)
+REFUSES(NoWorkspace, IMBREX_NULL_POINTER, "workspace of 128 bytes for 2 threads", s.call.workspace = nullptr)
 REFUSES(DimNegative, IMBREX_BAD_DIM, "T is -7", s.dims[0] = -7)
 REFUSES(DimLargest, IMBREX_BAD_DIM, "T is 9223372036854775807", s.dims[0] = INT64_MAX)
 REFUSES(LastAxisStrided, IMBREX_BAD_STRIDE, "last axis of tensor x has stride 2", s.x_strides[1] = 2)
@@ -100,14 +108,42 @@ REFUSES(StrideNegative, IMBREX_BAD_STRIDE, "x has a stride of -8", s.x_strides[0
 REFUSES(OutputRowsOverlap, IMBREX_BAD_STRIDE, "y has a stride of 7", s.y_strides[0] = 7)
 REFUSES(DimBeyondItsMax, IMBREX_BAD_DIM, "T is 2147483648, which is not between 1 and 2147483647", s.dims[0] = int64_t{1} << 31)
 REFUSES(StrideTooLarge, IMBREX_BAD_DIM, "x spans 2^62 bytes or more", s.x_strides[0] = INT64_MAX / 4)
-REFUSES(TensorAfterTheEnd, IMBREX_BAD_DIM, "x ends after", s.tensors[0].data = reinterpret_cast<void*>(UINTPTR_MAX - 63))
-REFUSES(ElementsMisaligned, IMBREX_MISALIGNED, "scale is not aligned to 4", s.tensors[2].data = s.memory[2] + 2)
-REFUSES(PackedMisaligned, IMBREX_MISALIGNED, "w is not aligned to 64", s.tensors[1].data = s.memory[1] + 32)
+REFUSES(TensorAfterTheEnd, IMBREX_BAD_DIM, "x ends after", s.tensors[0].input = reinterpret_cast<void*>(UINTPTR_MAX - 63))
+REFUSES(ElementsMisaligned, IMBREX_MISALIGNED, "scale is not aligned to 4", s.tensors[2].input = s.memory[2] + 2)
+REFUSES(PackedMisaligned, IMBREX_MISALIGNED, "w is not aligned to 64", s.tensors[1].input = s.memory[1] + 32)
 REFUSES(WorkspaceMisaligned, IMBREX_MISALIGNED, "workspace of small", s.call.workspace = s.workspace + 16)
-REFUSES(ThreadBeyond, IMBREX_BAD_THREAD, "ith = 2", s.call.ith = 2)
+REFUSES(WorkspaceTooSmall, IMBREX_SMALL_WORKSPACE, "has 127 bytes, 1 fewer than the 128 that it needs for 2 threads",
+        s.call.workspace_bytes = 127)
+REFUSES(WorkspaceOfNoSize, IMBREX_SMALL_WORKSPACE, "has 0 bytes, 128 fewer", s.call.workspace_bytes = 0)
+REFUSES(WorkspaceAfterTheEnd, IMBREX_BAD_DIM, "workspace of small ends after",
+        s.call.workspace = reinterpret_cast<void*>(UINTPTR_MAX - 63))
+REFUSES(PackedAfterTheEnd, IMBREX_BAD_DIM, "w ends after", s.tensors[1].input = reinterpret_cast<void*>(UINTPTR_MAX - 63))
+REFUSES(ThreadBeyond, IMBREX_BAD_THREAD, "ith = 2 of nth = 2", s.call.ith = 2)
 REFUSES(ThreadNegative, IMBREX_BAD_THREAD, "ith = -1", s.call.ith = -1)
 REFUSES(NoThreads, IMBREX_BAD_THREAD, "small", s.call.nth = 0)
 REFUSES(NoBarrier, IMBREX_BAD_THREAD, "2 threads without a barrier", s.call.barrier = nullptr)
+
+// The first of five rows of y ends at byte 32; 128 bytes of the workspace count.
+REFUSES(OutputInAnInput, IMBREX_OVERLAP, "tensor y, which small writes, shares memory with tensor x",
+        s.tensors[3].output = s.memory[0] + 76)
+REFUSES(OutputInPackedMemory, IMBREX_OVERLAP, "tensor y, which small writes, shares memory with tensor w",
+        s.tensors[3].output = s.memory[1] + 124)
+REFUSES(WorkspaceInAnInput, IMBREX_OVERLAP, "the workspace of small shares memory with tensor scale",
+        s.tensors[2].input = s.workspace + 124)
+REFUSES(WorkspaceInAnOutput, IMBREX_OVERLAP, "the workspace of small shares memory with tensor y",
+        s.tensors[3].output = s.workspace + 64)
+REFUSES(WorkspaceInPackedMemory, IMBREX_OVERLAP, "the workspace of small shares memory with tensor w",
+        s.tensors[1].input = s.workspace + 64)
+
+TEST(CheckCall, PassesWhatOnlyTouches) {
+  Spoilt s;
+  s.tensors[3].output = s.memory[0] + 80;  // behind x
+  EXPECT_EQ(s.check(), IMBREX_OK) << s.text;
+  s.tensors[3].output = s.workspace + 128;  // behind what is needed of the workspace
+  EXPECT_EQ(s.check(), IMBREX_OK) << s.text;
+  s.tensors[0] = {s.memory[2], nullptr, s.x_strides};  // inputs may share
+  EXPECT_EQ(s.check(), IMBREX_OK) << s.text;
+}
 
 TEST(CheckCall, RefusesNoKernelAndNoCall) {
   Spoilt s;
@@ -122,12 +158,19 @@ TEST(CheckPack, RefusesWhatCannotBePacked) {
     return imbrex_check_pack(&s.kernel, index, source, steps, packed, ith, nth, s.text, sizeof s.text);
   };
   const void *source = s.memory[0], *packed = s.memory[1];
+  const int64_t far[] = {1, INT64_MAX / 16};
   EXPECT_EQ(check(1, source, strides, packed, 0, 1), IMBREX_OK) << s.text;
   for (const int32_t index : {-1, 0, 2, 4}) EXPECT_EQ(check(index, source, strides, packed, 0, 1), IMBREX_NOT_PACKABLE) << index;
   EXPECT_EQ(check(1, nullptr, strides, packed, 0, 1), IMBREX_NULL_POINTER);
   EXPECT_EQ(check(1, source, nullptr, packed, 0, 1), IMBREX_NULL_POINTER);
   EXPECT_EQ(check(1, source, strides, nullptr, 0, 1), IMBREX_NULL_POINTER);
   EXPECT_EQ(check(1, source, backwards, packed, 0, 1), IMBREX_BAD_STRIDE);
+  EXPECT_EQ(check(1, source, far, packed, 0, 1), IMBREX_BAD_STRIDE);
+  EXPECT_EQ(check(1, s.memory[1] + 127, strides, packed, 0, 1), IMBREX_OVERLAP);
+  EXPECT_EQ(check(1, s.memory[1] + 128, strides, packed, 0, 1), IMBREX_OK) << s.text;
+  EXPECT_EQ(check(1, s.memory[1] - 127, strides, packed, 0, 1), IMBREX_OVERLAP);
+  EXPECT_EQ(check(1, s.memory[1] - 128, strides, packed, 0, 1), IMBREX_OK) << s.text;
+  EXPECT_EQ(check(1, reinterpret_cast<const void*>(UINTPTR_MAX - 100), strides, packed, 0, 1), IMBREX_BAD_STRIDE);
   EXPECT_EQ(check(1, source, strides, s.memory[1] + 1, 0, 1), IMBREX_MISALIGNED);
   EXPECT_EQ(check(1, source, strides, packed, 1, 1), IMBREX_BAD_THREAD);
   EXPECT_EQ(check(1, source, strides, packed, 0, 0), IMBREX_BAD_THREAD);

@@ -115,6 +115,12 @@ TEST_F(BadCalls, PackedMemory) {
   EXPECT_EQ(error_of([&] { call.bind_packed("w", memory, 63); }, "64 bytes"), "packed-size");
   EXPECT_EQ(error_of([&] { call.pack("w", TensorView::of(w_), memory, 63); }, "64 bytes"), "packed-size");
   EXPECT_EQ(error_of([&] { call.bind_packed("x", memory, 256); }, "`x`"), "packed-size");
+  const TensorView inside{memory + 60, DType::f32, {N, 2}, {2, 1}, true};
+  EXPECT_EQ(error_of([&] { call.pack("w", inside, memory, 256); }, "packed form of tensor `w` shares memory"), "tensor-overlap");
+  call.bind_packed("w", memory, 256);
+  const TensorView output{memory + 48, DType::f32, {3, N}, {}, true};
+  EXPECT_EQ(error_of([&] { call.bind("y", output).check(); }, "`y`, which kernel `scale` writes, shares memory with tensor `w`"),
+            "tensor-overlap");
 }
 
 TEST_F(BadCalls, Dims) {

@@ -44,9 +44,11 @@ TEST(PackedLabel, IsTakenByTheKernelThatPacked) {
   const imbrex_kernel kernel = kernel_of(kTensors);
   const Label label(kernel, 1);
   EXPECT_EQ(check(&kernel, 1, label.bytes).status, IMBREX_OK);
-  EXPECT_EQ(std::string(label.bytes), "a packed weight of Imbrex\nversion " IMBREX_VERSION
-                                      "\nsemantics 1\ntarget avx512\nlayout int8 [64, 32] in panels\nsize 4096 bytes\ntensor "
-                                      "w\nkernel front\n");
+  const std::string text = label.bytes, names = "names with digest ";
+  EXPECT_EQ(text.substr(0, text.find(names)), "a packed weight of Imbrex\nversion " IMBREX_VERSION
+                                              "\nsemantics 1\ntarget avx512\nlayout int8 [64, 32] in panels\nsize 4096 bytes\n"
+                                              "tensor w\nkernel front\n");
+  EXPECT_EQ(text.size() - text.find(names), names.size() + 17) << text;
   EXPECT_EQ(label.bytes[IMBREX_PACKED_LABEL_BYTES - 1], 0);
 }
 
@@ -86,24 +88,51 @@ TEST(PackedLabel, ThatIsNoneIsRefused) {
   EXPECT_EQ(check(&kernel, 1, junk).text, "tensor w: this is not a packed weight of Imbrex");
   Label label(kernel, 1);
   label.bytes[IMBREX_PACKED_LABEL_BYTES - 1] = 'x';  // a file cut or changed where no text is
-  EXPECT_EQ(check(&kernel, 1, label.bytes).status, IMBREX_OTHER_PACKING);
+  EXPECT_EQ(check(&kernel, 1, label.bytes).text, "the label of packed tensor w is damaged");
+  label.bytes[25] = 0;  // for the end of the first line
+  EXPECT_EQ(check(&kernel, 1, label.bytes).text, "tensor w: this is not a packed weight of Imbrex");
   EXPECT_EQ(check(&kernel, 1, nullptr).status, IMBREX_NULL_POINTER);
   EXPECT_EQ(check(&kernel, 0, label.bytes).status, IMBREX_NOT_PACKABLE);
   EXPECT_EQ(check(&kernel, 3, label.bytes).status, IMBREX_NOT_PACKABLE);
   EXPECT_EQ(check(nullptr, 1, label.bytes).status, IMBREX_NO_KERNEL);
   EXPECT_EQ(imbrex_label_packed(nullptr, 1, label.bytes), IMBREX_NO_KERNEL);
   EXPECT_EQ(imbrex_label_packed(&kernel, 0, label.bytes), IMBREX_NOT_PACKABLE);
+  EXPECT_EQ(imbrex_label_packed(&kernel, 1, nullptr), IMBREX_NULL_POINTER);
 }
 
-// Names of any length: they never write outside of the label, and those that fit are told apart.
-TEST(PackedLabel, HoldsLongNames) {
-  imbrex_kernel kernel = kernel_of(kTensors);
-  const std::string name(1000, 'n');
-  kernel.name = name.c_str();
+// Names of any length: they never write outside of the label, and those that differ in what it has no place for are told apart.
+TEST(PackedLabel, TellsLongNamesApart) {
+  imbrex_tensor_info tensors[] = {kTensors[0], kTensors[1], kTensors[2]};
+  imbrex_kernel kernel = kernel_of(tensors);
+  const std::string name(1000, 'n'), other = name + "2", longer = name + "\n";
+  kernel.name = tensors[1].name = name.c_str();
   const Label label(kernel, 1);
   EXPECT_EQ(label.bytes[IMBREX_PACKED_LABEL_BYTES - 1], 0);
   EXPECT_EQ(check(&kernel, 1, label.bytes).status, IMBREX_OK);
-  EXPECT_EQ(check(&kernel, 2, label.bytes).text, "tensor v was packed for tensor w, not for tensor v");
+  EXPECT_NE(check(&kernel, 2, label.bytes).text.find("tensor v was packed for tensor nnn"), std::string::npos);
+  for (const std::string& another : {other, longer}) {
+    kernel.name = another.c_str();
+    EXPECT_EQ(check(&kernel, 1, label.bytes).status, IMBREX_OTHER_PACKING);
+    kernel.name = name.c_str();
+    tensors[1].name = another.c_str();
+    EXPECT_EQ(check(&kernel, 1, label.bytes).status, IMBREX_OTHER_PACKING);
+    tensors[1].name = name.c_str();
+  }
+  tensors[1].name = "w";
+  const Label of_w(kernel, 1);
+  kernel.name = other.c_str();
+  EXPECT_NE(check(&kernel, 1, of_w.bytes).text.find("tensor w was packed for names with digest "), std::string::npos);
+}
+
+// A name is any text, also one that looks like another line.
+TEST(PackedLabel, TellsNamesWithLinesApart) {
+  imbrex_tensor_info tensors[] = {kTensors[0], kTensors[1], kTensors[2]};
+  imbrex_kernel kernel = kernel_of(tensors);
+  kernel.name = "a\nkernel b";
+  const Label label(kernel, 1);
+  tensors[1].name = "w\nkernel a";
+  kernel.name = "b";
+  EXPECT_EQ(check(&kernel, 1, label.bytes).status, IMBREX_OTHER_PACKING);
 }
 
 }  // namespace
