@@ -19,20 +19,21 @@ namespace {
 double gap_of(DType dtype, double value) {
   const int bits = dtype == DType::bf16 ? 7 : dtype == DType::f16 ? 10 : dtype == DType::f32 ? 23 : 0;
   if (bits == 0) return 1;
-  return value == 0 ? 0 : std::ldexp(1.0, std::ilogb(value) - bits);
+  return value == 0 || !std::isfinite(value) ? 0 : std::ldexp(1.0, std::ilogb(value) - bits);
 }
 
 }  // namespace
 
 void Tally::add(double actual, double expected, double bound, int64_t index) {
   ++elements;
-  if (actual == expected || (std::isnan(actual) && std::isnan(expected))) {
+  if (actual == expected || (std::isnan(actual) && std::isnan(expected)) || std::isinf(bound)) {
     if (worst_ratio < 0) worst_ratio = 0, worst_index = index;
     return;
   }
   const double difference = std::fabs(actual - expected);
   const double ratio = std::isnan(difference) || bound == 0 ? std::numeric_limits<double>::infinity() : difference / bound;
   if (!(ratio <= 1)) ++outside;
+  if (!std::isfinite(difference)) ++misplaced;
   if (ratio > worst_ratio) worst_ratio = ratio, worst_difference = difference, worst_index = index;
 }
 
@@ -83,10 +84,11 @@ OutputResult compare_values(const std::string& name, const Array& actual, const 
   const int64_t columns = actual.shape.empty() ? 1 : std::max<int64_t>(1, actual.shape.back());
   for (int64_t row = 0; row < actual.size(); row += columns) {
     double largest = 0;
-    for (int64_t i = row; i < row + columns; ++i) largest = std::max(largest, std::fabs(value_at(expected, i)));
+    for (int64_t i = row; i < row + columns; ++i)
+      if (const double value = std::fabs(value_at(expected, i)); std::isfinite(value)) largest = std::max(largest, value);
     for (int64_t i = row; i < row + columns; ++i) {
-      const double value = value_at(expected, i);
-      result.tally.add(value_at(actual, i), value, gap_of(actual.dtype, value) + std::ldexp(largest, -12), i);
+      const double a = value_at(actual, i), e = value_at(expected, i), value = beside(e, a, actual.dtype);
+      result.tally.add(beside(a, e, actual.dtype), value, gap_of(actual.dtype, value) + std::ldexp(largest, -12), i);
       result.ulps.add(distance_in_ulps(actual, expected, i));
     }
   }

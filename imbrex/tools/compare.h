@@ -16,7 +16,9 @@ struct Tally {
   double worst_difference = 0;  // |actual - expected| where the difference is largest in proportion to its bound; may be a NaN
   double worst_ratio = -1;      // that proportion: above 1 is outside; infinite for a NaN
   int64_t worst_index = 0;      // in the whole tensor, row-major
+  int64_t misplaced = 0;        // of those outside: a NaN or an infinity that the other side does not have
 
+  // An infinite bound allows anything.
   void add(double actual, double expected, double bound, int64_t index);
 };
 
@@ -39,7 +41,10 @@ struct OutputResult {
   Tally tally;
   UlpHistogram ulps;
   double allowed_share = 0;  // of elements that may be outside
-  bool pass() const { return static_cast<double>(tally.outside) <= allowed_share * static_cast<double>(tally.elements); }
+  // No share of misplaced ones is allowed: they are no matter of rounding.
+  bool pass() const {
+    return tally.misplaced == 0 && static_cast<double>(tally.outside) <= allowed_share * static_cast<double>(tally.elements);
+  }
 };
 
 // Every bit equal; two NaNs are equal.

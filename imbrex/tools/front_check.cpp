@@ -66,8 +66,9 @@ void compare_outputs(FrontReport& report, const Tensors& actual, const Tensors& 
     const int64_t offset = first_token * (a.size() / a.shape[0]);
     OutputResult& result = report.outputs[k];
     for (int64_t i = 0; i < a.size(); ++i) {
-      const double value = value_at(e, i);
-      result.tally.add(value_at(a, i), value, rule.absolute + rule.relative * std::fabs(value), offset + i);
+      const double found = value_at(a, i), wanted = value_at(e, i), value = beside(wanted, found, a.dtype);
+      const double bound = rule.absolute + (std::isfinite(value) ? rule.relative * std::fabs(value) : 0);
+      result.tally.add(beside(found, wanted, a.dtype), value, bound, offset + i);
       result.ulps.add(distance_in_ulps(a, e, i));
     }
   }
@@ -76,6 +77,7 @@ void compare_outputs(FrontReport& report, const Tensors& actual, const Tensors& 
 // Half of the gap around a value that may be off by `error` before it is rounded.
 double half_gap(DType dtype, double value, double error) {
   if (dtype == DType::int8) return 0.5;
+  if (!std::isfinite(value)) return 0;
   const double magnitude = std::fabs(value) + error;
   return dtype == DType::bf16 ? bf16_spacing(magnitude) / 2 : 0;  // an f32 result's own rounding is in its error
 }
@@ -88,8 +90,12 @@ void compare_stage(FrontReport& report, const char* stage, const char* tensor, c
       found != report.stages.end() ? *found : report.stages.emplace_back(StageResult{stage, tensor, whole_shape, {}});
   const Array& a = actual.at(tensor);
   for (int64_t i = 0; i < a.size(); ++i) {
-    const double value = e.value[static_cast<size_t>(i)], error = e.error[static_cast<size_t>(i)];
-    result.tally.add(value_at(a, i), value, error + half_gap(a.dtype, value, error), first_token * e.columns + i);
+    const double found = value_at(a, i), error = e.error[static_cast<size_t>(i)];
+    double value = e.value[static_cast<size_t>(i)];
+    // What is no integer: NaN becomes 0, the rest saturates.
+    if (a.dtype == DType::int8) value = std::isnan(value) ? 0 : std::clamp(value, -128.0, 127.0);
+    value = beside(value, found, a.dtype);
+    result.tally.add(beside(found, value, a.dtype), value, error + half_gap(a.dtype, value, error), first_token * e.columns + i);
   }
 }
 
@@ -118,26 +124,30 @@ void compare_stages(FrontReport& report, const FrontCheck& check, const Tensors&
   }
 }
 
+// Not a number where either has something that is none or infinite.
 double relative_error(const Array& actual, const std::vector<double>& expected) {
   double difference = 0, magnitude = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
     difference += std::pow(value_at(actual, static_cast<int64_t>(i)) - expected[i], 2);
     magnitude += expected[i] * expected[i];
   }
-  return magnitude > 0 ? std::sqrt(difference / magnitude) : 0;
+  return magnitude == 0 ? 0 : std::isfinite(difference) ? std::sqrt(difference / magnitude) : std::nan("");
 }
 
 // `inputs` has the weights.
 void measure_unquantized(FrontReport& report, const FrontCheck& check, Tensors& inputs) {
-  const int64_t tokens = check.inputs.at("x").shape[0];
-  report.unquantized_tokens = std::min<int64_t>(tokens, 4);
+  const int64_t tokens = check.inputs.at("x").shape[0], tried = std::min<int64_t>(tokens, 4);
   double q = 0, kv = 0;
-  for (int64_t i = 0; i < report.unquantized_tokens; ++i) {
-    const int64_t token = (2 * i + 1) * tokens / (2 * report.unquantized_tokens);
+  for (int64_t i = 0; i < tried; ++i) {
+    const int64_t token = (2 * i + 1) * tokens / (2 * tried);
     for (auto& [name, array] : slice(check.inputs, token, 1)) inputs.insert_or_assign(name, array);
     const reference::Unquantized exact = reference::qkv_proj_rope_unquantized(inputs, check.eps);
-    q += std::pow(relative_error(rows_of(check.outputs.at("q"), token, 1), exact.q.value), 2);
-    kv += std::pow(relative_error(rows_of(check.outputs.at("kv"), token, 1), exact.kv.value), 2);
+    const double of_q = relative_error(rows_of(check.outputs.at("q"), token, 1), exact.q.value);
+    const double of_kv = relative_error(rows_of(check.outputs.at("kv"), token, 1), exact.kv.value);
+    if (!std::isfinite(of_q) || !std::isfinite(of_kv)) continue;  // a token with a NaN or an infinity says nothing of rounding
+    q += of_q * of_q;
+    kv += of_kv * of_kv;
+    ++report.unquantized_tokens;
   }
   if (report.unquantized_tokens == 0) return;
   report.unquantized_q = std::sqrt(q / static_cast<double>(report.unquantized_tokens));

@@ -30,7 +30,7 @@ struct FrontReport {
   std::vector<StageResult> stages;               // in the order of the data flow
   std::map<std::string, Array> expected;         // what the outputs were compared with, if it was to be kept
   double unquantized_q = 0, unquantized_kv = 0;  // root mean square error against unquantized mathematics, relative
-  int64_t unquantized_tokens = 0;                // measured on so many tokens, evenly spread
+  int64_t unquantized_tokens = 0;                // measured on so many tokens of finite values, evenly spread
 
   // The first stage outside its bound that `output` depends on.
   const StageResult* first_bad_stage(const std::string& output) const;

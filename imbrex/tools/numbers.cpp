@@ -80,6 +80,14 @@ void set_value_at(Array& array, int64_t i, double value) {
   }
 }
 
+double beside(double value, double other, DType dtype) {
+  const double next = dtype == DType::f16 ? 0x1p16 : 0x1p128;
+  if (!std::isinf(value) || std::isinf(other) || !(std::copysign(other, 1.0) >= next / 2) ||
+      std::signbit(value) != std::signbit(other))
+    return value;
+  return std::copysign(next, value);
+}
+
 int64_t distance_in_ulps(const Array& actual, const Array& expected, int64_t i) {
   const bool a = std::isnan(value_at(actual, i)), e = std::isnan(value_at(expected, i));
   if (a || e) return a && e ? 0 : -1;

@@ -28,6 +28,10 @@ inline double bf16_spacing(double magnitude) {
   return std::ldexp(1.0, std::max(std::ilogb(magnitude), -126) - 7);
 }
 
+// For the distance between two values of a type: an infinity beside a number of its sign and of at least half the largest one is
+// the number that would follow the largest. Anything else is as it is.
+double beside(double value, double other, DType dtype);
+
 // How many representable numbers lie from `actual` to `expected`, both of the same type; -1 where exactly one of them is a NaN.
 int64_t distance_in_ulps(const Array& actual, const Array& expected, int64_t index);
 

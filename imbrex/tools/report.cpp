@@ -53,8 +53,9 @@ void print_stages(const FrontReport& front) {
     fmt::print("  {:<10}{}  {:<14} worst {:.2f} of its bound at {}, {} of {} outside\n", stage.stage,
                stage.pass() ? "PASS" : "FAIL", stage.tensor, std::max(0.0, stage.tally.worst_ratio),
                position_text(stage.tally.worst_index, stage.shape), stage.tally.outside, stage.tally.elements);
-  fmt::print("rounding  q {:.2f} %, kv {:.2f} % from unquantized mathematics (root mean square, over {} tokens)\n",
-             100 * front.unquantized_q, 100 * front.unquantized_kv, front.unquantized_tokens);
+  if (front.unquantized_tokens > 0)
+    fmt::print("rounding  q {:.2f} %, kv {:.2f} % from unquantized mathematics (root mean square, over {} tokens)\n",
+               100 * front.unquantized_q, 100 * front.unquantized_kv, front.unquantized_tokens);
 }
 
 // What a verdict says of a program, by the names of the prover's checks.
@@ -181,7 +182,8 @@ std::string json_of(const RunReport& report) {
       entry.update({{"stage", stage.stage}, {"tensor", stage.tensor}, {"pass", stage.pass()}});
       out["stages"].push_back(entry);
     }
-    out["error_of_rounding"] = {{"q", report.front->unquantized_q}, {"kv", report.front->unquantized_kv}};
+    if (report.front->unquantized_tokens > 0)
+      out["error_of_rounding"] = {{"q", report.front->unquantized_q}, {"kv", report.front->unquantized_kv}};
   }
   if (!report.bits.empty()) out["bits_equal"] = report.bits;
   if (!report.bits_differ.empty()) out["bits_differ"] = report.bits_differ;

@@ -1,6 +1,8 @@
 #include "imbrex/kernels/reference/matrix.h"
 
 #include <bit>
+#include <cmath>
+#include <limits>
 
 #include "imbrex/base/error.h"
 
@@ -26,11 +28,18 @@ Array array_of(const Matrix& matrix, DType dtype, std::vector<int64_t> shape) {
   return rounded(estimate, dtype, std::move(shape));
 }
 
+double in_f32(double value) {
+  constexpr double beyond = 0x1.ffffffp127;  // rounds to infinity, as all above it
+  return std::fabs(value) < beyond || std::isnan(value) ? value : std::copysign(std::numeric_limits<double>::infinity(), value);
+}
+
+double greater(double a, double b) { return std::isnan(a) || a > b ? a : b; }
+
 Matrix product(const Matrix& a, const Matrix& b) {
   Matrix c(a.rows, b.columns);
   for (int64_t i = 0; i < a.rows; ++i)
     for (int64_t k = 0; k < a.columns; ++k)
-      for (int64_t j = 0; j < b.columns; ++j) c(i, j) += a(i, k) * b(k, j);
+      for (int64_t j = 0; j < b.columns; ++j) c(i, j) += normal(a(i, k)) * normal(b(k, j));
   return c;
 }
 

@@ -19,6 +19,13 @@ struct Matrix {
 
 Matrix matrix_of(const Array& array);                                           // f32 or bf16
 Array array_of(const Matrix& matrix, DType dtype, std::vector<int64_t> shape);  // rounded to nearest even
-Matrix product(const Matrix& a, const Matrix& b);
+// A number beyond the range of f32 is infinite.
+double in_f32(double value);
+// NaN if either is.
+double greater(double a, double b);
+// A product of bf16 takes numbers below the smallest normal one as zero.
+inline constexpr double smallest_normal = 0x1p-126;
+inline double normal(double value) { return value > -smallest_normal && value < smallest_normal ? 0 : value; }
+Matrix product(const Matrix& a, const Matrix& b);  // of bf16
 
 }  // namespace imbrex::kernels::reference

@@ -12,7 +12,7 @@ Tensors rms_norm(const Tensors& inputs, double eps) {
   for (int64_t r = 0; r < x.rows; ++r) {
     double squares = 0;
     for (int64_t c = 0; c < x.columns; ++c) squares += x(r, c) * x(r, c);
-    const double root = std::sqrt(squares / double(x.columns) + eps);
+    const double root = std::sqrt(in_f32(squares) / double(x.columns) + eps);
     for (int64_t c = 0; c < x.columns; ++c) y(r, c) = x(r, c) / root * w(0, c);
   }
   return {{"y", array_of(y, DType::bf16, inputs.at("x").shape)}};
@@ -24,9 +24,9 @@ Tensors layer_norm(const Tensors& inputs, double eps) {
   for (int64_t r = 0; r < x.rows; ++r) {
     double sum = 0, squares = 0;
     for (int64_t c = 0; c < x.columns; ++c) sum += x(r, c);
-    const double mean = sum / double(x.columns);
+    const double mean = in_f32(sum) / double(x.columns);
     for (int64_t c = 0; c < x.columns; ++c) squares += (x(r, c) - mean) * (x(r, c) - mean);
-    const double root = std::sqrt(squares / double(x.columns) + eps);
+    const double root = std::sqrt(in_f32(squares) / double(x.columns) + eps);
     for (int64_t c = 0; c < x.columns; ++c) y(r, c) = (x(r, c) - mean) / root * w(0, c) + b(0, c);
   }
   return {{"y", array_of(y, DType::bf16, inputs.at("x").shape)}};

@@ -15,7 +15,7 @@ Tensors gemm_bias_silu(const Tensors& inputs) {
   const Matrix bias = matrix_of(inputs.at("bias"));
   for (int64_t r = 0; r < c.rows; ++r)
     for (int64_t n = 0; n < c.columns; ++n) {
-      const double v = c(r, n) + bias(0, n);
+      const double v = in_f32(c(r, n) + bias(0, n));
       c(r, n) = v / (1 + std::exp(-v));
     }
   return {{"c", array_of(c, DType::bf16, {c.rows, c.columns})}};

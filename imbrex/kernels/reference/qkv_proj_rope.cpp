@@ -4,9 +4,11 @@
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <thread>
 
 #include "imbrex/base/error.h"
+#include "imbrex/kernels/reference/matrix.h"
 
 namespace imbrex::kernels::reference {
 namespace {
@@ -26,6 +28,32 @@ void in_parallel(int64_t count, F&& part) {
   for (int64_t i = 0; i < others; ++i) threads.emplace_back(work);
   work();
   for (std::thread& thread : threads) thread.join();
+}
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+
+// An f32 value: how far it can be from `value`, as in the header.
+struct Near {
+  double value, error;
+
+  Near in_range() const {
+    if (error == infinite) return {in_f32(value), error};
+    if (!std::isfinite(value)) return {value, 0};
+    if (std::isfinite(in_f32(std::fabs(value) + error))) return *this;
+    return {in_f32(value), std::isfinite(in_f32(std::fabs(value) - error)) ? infinite : 0};
+  }
+};
+
+Near operator*(const Near& a, const Near& b) {
+  const double value = a.value * b.value;
+  if (a.error == infinite || b.error == infinite) return Near{value, infinite}.in_range();
+  if (!std::isfinite(value)) return Near{value, 0}.in_range();
+  return Near{value, std::fabs(a.value) * b.error + std::fabs(b.value) * a.error + u * std::fabs(value)}.in_range();
+}
+
+Near operator+(const Near& a, const Near& b) {
+  const double value = a.value + b.value;
+  return Near{value, a.error + b.error + (std::isfinite(value) ? u * std::fabs(value) : 0)}.in_range();
 }
 
 double bf16_value(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
@@ -54,25 +82,32 @@ double additions(int64_t n) {
 
 // value *= 1 / sqrt(mean(value^2) + eps) and then gamma if there is one, on one row whose elements have errors already.
 void normalize_row(double* value, double* error, int64_t n, const double* gamma, double eps) {
-  double sum = 0, sum_error = 0;
+  constexpr double smallest = 0x1p-149;  // a square below it is lost
+  const auto count = static_cast<double>(n);
+  double squares = 0, squares_error = count * smallest;
   for (int64_t i = 0; i < n; ++i) {
-    sum += value[i] * value[i];
-    sum_error += 2 * std::fabs(value[i]) * error[i] + error[i] * error[i];
+    squares += value[i] * value[i];
+    if (error[i] > 0) squares_error += 2 * std::fabs(value[i]) * error[i] + error[i] * error[i];
   }
-  // All terms are positive, so every addition of a path costs at most u; squaring, the factor 1/n (itself rounded) and adding eps
-  // cost one each, or two. The square root halves a relative error; it and the division round once each.
-  const double relative_of_sum = (sum > 0 ? sum_error / sum : 0) + (1 + additions(n) + 2 + 1) * u;
-  const double relative_of_inverse = relative_of_sum / 2 + 2 * u;
-  const double inverse = 1 / std::sqrt(sum / static_cast<double>(n) + eps);
+  // All terms are positive, so every addition of a path costs at most u, as do squaring and the factor 1/n, twice because it is
+  // itself rounded. The square root halves a relative error; adding eps, the root and the division round once each.
+  const double relative_of_mean = (1 + additions(n) + 2) * u;
+  const Near sum = Near{squares, squares_error + (std::isfinite(squares) ? squares * relative_of_mean : 0)}.in_range();
+  const double mean = sum.value / count + eps;
+  Near inverse{1 / std::sqrt(mean), sum.error};
+  if (std::isfinite(sum.error))
+    inverse.error = std::isfinite(mean) ? inverse.value * (sum.error / count / mean / 2 + 2.5 * u) : 0;
   for (int64_t i = 0; i < n; ++i) {
-    const double factor = inverse * (gamma ? gamma[i] : 1);
-    value[i] *= factor;
-    error[i] = second_order * (error[i] * std::fabs(factor) + std::fabs(value[i]) * (relative_of_inverse + 2 * u));
+    Near scaled = Near{value[i], error[i]} * inverse;
+    if (gamma) scaled = scaled * Near{gamma[i], 0};
+    value[i] = scaled.value;
+    error[i] = second_order * scaled.error;
   }
 }
 
 // Rows [begin, end) of n . w. The kernel's sum runs over k in pairs, the odd element first, with one rounding after each product
-// is added, so that its error is at most u times the sum of the magnitudes of all partial sums (a running error bound).
+// is added, so that its error is at most u times the sum of the magnitudes of all partial sums (a running error bound). Numbers
+// below the smallest normal one are zero, in and out.
 void multiply_rows(const double* n, const uint16_t* w, Estimate& out, int64_t depth, int64_t begin, int64_t end) {
   constexpr int64_t column_tile = 256;
   std::vector<double> row(column_tile);
@@ -80,9 +115,9 @@ void multiply_rows(const double* n, const uint16_t* w, Estimate& out, int64_t de
     const int64_t columns = std::min(column_tile, out.columns - first);
     for (int64_t step = 0; step < depth; ++step) {
       const int64_t k = (step ^ 1) < depth ? step ^ 1 : step;
-      for (int64_t c = 0; c < columns; ++c) row[static_cast<size_t>(c)] = bf16_value(w[k * out.columns + first + c]);
+      for (int64_t c = 0; c < columns; ++c) row[static_cast<size_t>(c)] = normal(bf16_value(w[k * out.columns + first + c]));
       for (int64_t t = begin; t < end; ++t) {
-        const double factor = n[t * depth + k];
+        const double factor = normal(n[t * depth + k]);
         const double* const weights = row.data();
         double* const value = out.value.data() + t * out.columns + first;
         double* const error = out.error.data() + t * out.columns + first;
@@ -93,7 +128,12 @@ void multiply_rows(const double* n, const uint16_t* w, Estimate& out, int64_t de
       }
     }
   }
-  for (int64_t i = begin * out.columns; i < end * out.columns; ++i) out.error[static_cast<size_t>(i)] *= u;
+  for (int64_t i = begin * out.columns; i < end * out.columns; ++i) {
+    double &value = out.value[static_cast<size_t>(i)], &error = out.error[static_cast<size_t>(i)];
+    const Near sum = Near{value, error}.in_range();  // no partial sum is larger than all of them together
+    value = sum.value;
+    error = std::isfinite(value) && sum.error < infinite ? u * error + smallest_normal * static_cast<double>(depth) : sum.error;
+  }
 }
 
 // The exact integers qr . wq_b of one head, [T, 512].
@@ -123,12 +163,10 @@ std::vector<int32_t> head_products(const Array& qr, const Array& wq_b, int64_t h
 void rotate(double* value, double* error, const double* cosine, const double* sine) {
   for (int64_t i = 0; i < rope_dim / 2; ++i) {
     const int64_t even = plain_dim + 2 * i, odd = even + 1;
-    const double e = value[even], o = value[odd], c = cosine[i], s = sine[i], ee = error[even], oe = error[odd];
-    value[even] = e * c - o * s;
-    value[odd] = e * s + o * c;
-    // Each product rounds once, their sum once more.
-    error[even] = second_order * (ee * std::fabs(c) + oe * std::fabs(s) + 2 * u * (std::fabs(e * c) + std::fabs(o * s)));
-    error[odd] = second_order * (ee * std::fabs(s) + oe * std::fabs(c) + 2 * u * (std::fabs(e * s) + std::fabs(o * c)));
+    const Near e{value[even], error[even]}, o{value[odd], error[odd]}, c{cosine[i], 0}, s{sine[i], 0}, minus_s{-sine[i], 0};
+    const Near turned_even = e * c + o * minus_s, turned_odd = e * s + o * c;
+    value[even] = turned_even.value, error[even] = second_order * turned_even.error;
+    value[odd] = turned_odd.value, error[odd] = second_order * turned_odd.error;
   }
 }
 
@@ -158,7 +196,8 @@ Estimate latent_of(const std::vector<double>& n, int64_t rows, const Array& w, c
     if (slack[i] == 0) continue;
     const uint16_t* const weights = w.as<uint16_t>() + static_cast<int64_t>(i) % depth * columns;
     double* const error = out.error.data() + static_cast<int64_t>(i) / depth * columns;
-    for (int64_t c = 0; c < columns; ++c) error[c] += slack[i] * std::fabs(bf16_value(weights[c]));
+    for (int64_t c = 0; c < columns; ++c)
+      error[c] += slack[i] == infinite ? infinite : slack[i] * std::fabs(bf16_value(weights[c]));
   }
   normalize_rows(out, values_of(gamma), eps);
   return out;
@@ -191,14 +230,16 @@ Quantized quantize(const Array& r) {
   Quantized out{zeros(rows, 1), zeros(rows, columns)};
   for (int64_t t = 0; t < rows; ++t) {
     double largest = 1e-4f;
-    for (int64_t c = 0; c < columns; ++c) largest = std::max(largest, std::fabs(values[static_cast<size_t>(t * columns + c)]));
+    for (int64_t c = 0; c < columns; ++c) largest = greater(largest, std::fabs(values[static_cast<size_t>(t * columns + c)]));
     // 127 / amax rounds once, 1 / that once more; r * quant once more than quant.
-    out.scale.value[static_cast<size_t>(t)] = largest / 127;
-    out.scale.error[static_cast<size_t>(t)] = second_order * 2 * u * largest / 127;
-    for (int64_t i = t * columns; i < (t + 1) * columns; ++i) {
-      out.value.value[static_cast<size_t>(i)] = values[static_cast<size_t>(i)] * 127 / largest;
-      out.value.error[static_cast<size_t>(i)] = second_order * 2 * u * std::fabs(out.value.value[static_cast<size_t>(i)]);
-    }
+    const auto twice_rounded = [](double value, double& to, double& error) {
+      to = value;
+      error = std::isfinite(value) ? second_order * 2 * u * std::fabs(value) : 0;
+    };
+    twice_rounded(largest / 127, out.scale.value[static_cast<size_t>(t)], out.scale.error[static_cast<size_t>(t)]);
+    for (int64_t i = t * columns; i < (t + 1) * columns; ++i)
+      twice_rounded(values[static_cast<size_t>(i)] * 127 / largest, out.value.value[static_cast<size_t>(i)],
+                    out.value.error[static_cast<size_t>(i)]);
   }
   return out;
 }
@@ -214,9 +255,11 @@ Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, 
       double* const value = out.value.data() + t * columns + head * head_dim;
       double* const error = out.error.data() + t * columns + head * head_dim;
       for (int64_t c = 0; c < head_dim; ++c) {
-        value[c] = products[static_cast<size_t>(t * head_dim + c)] * row_scale[static_cast<size_t>(t)] *
-                   column_scale[static_cast<size_t>(head * head_dim + c)];
-        error[c] = 3 * u * std::fabs(value[c]);  // to f32, times one scale, times the other
+        const double product = products[static_cast<size_t>(t * head_dim + c)];
+        const Near scaled = Near{product, u * std::fabs(product)} * Near{row_scale[static_cast<size_t>(t)], 0} *
+                            Near{column_scale[static_cast<size_t>(head * head_dim + c)], 0};
+        value[c] = scaled.value;
+        error[c] = scaled.error;
       }
       normalize_row(value, error, head_dim, nullptr, eps);
     }
@@ -227,30 +270,38 @@ Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, 
 
 namespace {
 
-double bf16_of(double value) {
-  const Estimate one{1, 1, {value}, {0}};
-  return bf16_value(rounded(one, DType::bf16, {1, 1}).as<uint16_t>()[0]);
+float nearest_float(double value) { return static_cast<float>(in_f32(value)); }
+
+// Eight significant bits, rounded in double, so that there is no second rounding.
+double nearest_bf16(double value) {
+  if (value == 0 || !std::isfinite(value)) return value;
+  const int exponent = std::max(std::ilogb(value), -126);
+  return nearest_float(std::ldexp(std::nearbyint(std::ldexp(value, 7 - exponent)), exponent - 7));
 }
 
 // How far apart the bf16 values are that each estimated value can round to: mostly 0.
 std::vector<double> rounding_slack(const Estimate& e) {
   std::vector<double> slack(e.value.size());
-  for (size_t i = 0; i < slack.size(); ++i) slack[i] = bf16_of(e.value[i] + e.error[i]) - bf16_of(e.value[i] - e.error[i]);
+  for (size_t i = 0; i < slack.size(); ++i)
+    if (e.error[i] > 0) slack[i] = nearest_bf16(e.value[i] + e.error[i]) - nearest_bf16(e.value[i] - e.error[i]);
   return slack;
 }
 
-// qr with the integers of `settled` where r, being r.value give or take r.error, can round to them.
+// qr with the integers of `settled` where r, being r.value give or take r.error, can round to them. A row with a NaN or an
+// infinity has one choice.
 Array settle(Array qr, const Estimate& r, const Array& settled) {
   for (int64_t t = 0; t < r.rows; ++t) {
+    const auto first = r.value.begin() + t * r.columns;
+    if (!std::all_of(first, first + r.columns, [](double value) { return std::isfinite(value); })) continue;
     double least_amax = 1e-4f, most_amax = 1e-4f;
     for (int64_t i = t * r.columns; i < (t + 1) * r.columns; ++i) {
       const double magnitude = std::fabs(r.value[static_cast<size_t>(i)]), error = r.error[static_cast<size_t>(i)];
-      least_amax = std::max(least_amax, bf16_of(std::max(0.0, magnitude - error)));
-      most_amax = std::max(most_amax, bf16_of(magnitude + error));
+      least_amax = std::max(least_amax, nearest_bf16(std::max(0.0, magnitude - error)));
+      most_amax = std::max(most_amax, nearest_bf16(magnitude + error));
     }
     for (int64_t i = t * r.columns; i < (t + 1) * r.columns; ++i) {
       const double value = r.value[static_cast<size_t>(i)], error = r.error[static_cast<size_t>(i)];
-      const double low = bf16_of(value - error), high = bf16_of(value + error);
+      const double low = nearest_bf16(value - error), high = nearest_bf16(value + error);
       const double least = std::nearbyint(127 * low / (low < 0 ? least_amax : most_amax) * (low < 0 ? 1 + 4 * u : 1 - 4 * u));
       const double most = std::nearbyint(127 * high / (high < 0 ? most_amax : least_amax) * (high < 0 ? 1 - 4 * u : 1 + 4 * u));
       const int8_t wanted = settled.as<int8_t>()[i];
@@ -311,14 +362,11 @@ Array rounded(const Estimate& estimate, DType dtype, std::vector<int64_t> shape)
   Array array = Array::zeros(dtype, std::move(shape));
   for (size_t i = 0; i < estimate.value.size(); ++i) {
     const double value = estimate.value[i];
-    if (dtype == DType::f32) array.as<float>()[i] = static_cast<float>(value);
-    if (dtype == DType::int8) array.as<int8_t>()[i] = static_cast<int8_t>(std::clamp(std::nearbyint(value), -128.0, 127.0));
-    if (dtype == DType::bf16) {
-      // Eight significant bits, rounded in double, so that there is no second rounding.
-      const int exponent = value == 0 ? 0 : std::max(std::ilogb(value), -126);
-      const auto exact = static_cast<float>(std::ldexp(std::nearbyint(std::ldexp(value, 7 - exponent)), exponent - 7));
-      array.as<uint16_t>()[i] = static_cast<uint16_t>(std::bit_cast<uint32_t>(exact) >> 16);
-    }
+    if (dtype == DType::f32) array.as<float>()[i] = nearest_float(value);
+    if (dtype == DType::bf16)
+      array.as<uint16_t>()[i] = static_cast<uint16_t>(std::bit_cast<uint32_t>(static_cast<float>(nearest_bf16(value))) >> 16);
+    if (dtype == DType::int8)
+      array.as<int8_t>()[i] = static_cast<int8_t>(std::isnan(value) ? 0 : std::clamp(std::nearbyint(value), -128.0, 127.0));
   }
   return array;
 }

@@ -3,6 +3,10 @@
 // Each stage takes the inputs of that stage, so that a kernel's stage can be compared on the very inputs that the kernel used
 // there, and returns values before their last rounding together with how far the f32 arithmetic of docs/semantics.md can be from
 // them. The error is a worst case, to first order, times 1.01 for the rest; u = 2^-24 is one f32 rounding.
+//
+// NaN and infinities are where the kernel has them: those of the inputs go through the same operations, and what is too large for
+// f32 becomes infinite where f32 makes it so. They are exact, with an error of 0. Where f32 may leave its range or just not,
+// nothing is known of the result: its error is infinite.
 #pragma once
 
 #include <cstdint>

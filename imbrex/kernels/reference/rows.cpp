@@ -43,7 +43,7 @@ Tensors quantize_rows(const Tensors& inputs) {
   Matrix y(x.rows, x.columns), scale(x.rows, 1);
   for (int64_t r = 0; r < x.rows; ++r) {
     double largest = 1e-4;
-    for (int64_t c = 0; c < x.columns; ++c) largest = std::max(largest, std::fabs(x(r, c)));
+    for (int64_t c = 0; c < x.columns; ++c) largest = greater(largest, std::fabs(x(r, c)));
     scale(r, 0) = largest / 127;
     for (int64_t c = 0; c < x.columns; ++c) y(r, c) = x(r, c) * 127 / largest;
   }

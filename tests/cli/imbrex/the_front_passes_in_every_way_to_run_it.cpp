@@ -116,6 +116,27 @@ TEST(Front, a_layer_of_another_tool_is_replayed) {
   EXPECT_EQ(nlohmann::json::parse(result.out)["compared_with"], "the reference");
 }
 
+// A token with a NaN and one that is infinite: so are their rows of what comes out, and the check says so.
+TEST(Front, passes_with_a_nan_token_and_an_infinite_one) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(imbrex_command(demo + "--tokens 9 --save '" + folder.path() + "'").status, 0);
+  auto inputs = checkpoint::read_safetensors(folder.file("inputs.safetensors"));
+  Array& x = inputs["x"];
+  x.as<uint16_t>()[3 * x.shape[1] + 5] = 0x7fc0;
+  x.as<uint16_t>()[7 * x.shape[1] + 1] = 0xff80;
+  checkpoint::write_safetensors(folder.file("inputs.safetensors"), inputs, {{"preset", "demo"}});
+  std::filesystem::remove(folder.file("expected.safetensors"));
+  std::vector<std::string> ways = {"--backend interpreter", "--checked", "--threads 3", "--verbose"};
+  for (const char* variant : {"fused", "unfused", "plain"}) ways.push_back(std::string("--variant ") + variant);
+  for (const target::Target* target : target::supported_targets()) ways.push_back("--isa " + target->name);
+  for (const std::string& way : ways) {
+    const CommandResult result =
+        imbrex_command("run deepseek_v4/qkv_proj_rope --repeat 1 --replay '" + folder.path() + "' " + way);
+    EXPECT_EQ(result.status, 0) << way << "\n" << result.out << result.err;
+    EXPECT_EQ(result.out.find("nan"), std::string::npos) << result.out;
+  }
+}
+
 TEST(Front, the_screen_has_four_pass_lines) {
   const CommandResult result = imbrex_command(demo + "--batch 4 --seq 2 --verbose");
   EXPECT_EQ(result.status, 0) << result.err;
