@@ -79,6 +79,15 @@ std::optional<IndexExpr> length_of(const ir::Program& program, const isl::set& p
   return result ? std::optional(ir::add(*result, ir::constant(1))) : std::nullopt;
 }
 
+// None where the tensor's extents are not affine.
+std::optional<isl::set> all_elements(const Subject& subject, const Access& access) {
+  try {
+    return subject.relations.instances(access);
+  } catch (const NotAffine&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 isl::set by_instance(const Access& access, const isl::set& part) {
@@ -94,15 +103,15 @@ Quantity bytes_exchanged(const Subject& subject, const Access& access, const isl
   for (size_t d = 0; d < access.memory->depth; ++d)
     if (access.binders[d].loop) loops.push_back(access.binders[d].loop);
   const size_t instances = loops.size(), axes = tensor.shape.size();
-  const isl::set whole = subject.relations.instances(access);
+  const std::optional<isl::set> whole = all_elements(subject, access);
 
-  isl::set box = whole;
+  isl::set box = whole ? *whole : isl::manage(isl_set_universe(isl_set_get_space(part.get())));
   bool is_exact = true;
   Quantity bytes(bytes_of(tensor.dtype));
   for (size_t axis = 0; axis < axes; ++axis) {
-    const isl::set touched = only_axis(part, instances, axes, axis), all = only_axis(whole, instances, axes, axis);
+    const isl::set touched = only_axis(part, instances, axes, axis);
     std::optional<IndexExpr> length;
-    if (!all.is_subset(touched)) {
+    if (!whole || !only_axis(*whole, instances, axes, axis).is_subset(touched)) {
       length = length_of(subject.program, isl::manage(isl_set_project_out(touched.copy(), isl_dim_set, 0, u(instances))));
       is_exact = is_exact && length;
       box = box.intersect(cylinder(touched, instances, axes, axis));

@@ -252,6 +252,16 @@ TEST(Order, OnlyWhatIsReadCounts) {
             std::vector{edge("first", "second", "reads s: at most 256*T bytes")});
 }
 
+TEST(Order, WhatIsReadCountsWhereExtentsAreNotAffine) {
+  const auto edges = [](const std::string& rows) {
+    return edges_of(
+        std::string("  dim U\n  input z: f32[U, 4]\n") + kRows + "  create s: f32[" + rows +
+        ", 64]\n  at \"first\" { s[0, :] = x[0, :] }\n  at \"second\" { y[:, :] = x[:, :] * row_sum(s[0, 8 +: 16]) }");
+  };
+  for (const char* rows : {"T + U", "T * U", "T // U + 1"})
+    EXPECT_EQ(edges(rows), std::vector{edge("first", "second", "reads s: 64 bytes")}) << rows;
+}
+
 TEST(Order, WhatIsReplacedInBetweenIsNotExchanged) {
   EXPECT_EQ(edges_of(std::string(kRows) + R"(
   create s: f32[T, 64]
