@@ -44,7 +44,7 @@ std::string sentence(const std::string& condition, const std::string& when) {
 }
 
 const char* is_are(const std::string& part) {
-  for (const char* several : {"rows ", "columns ", "elements "})
+  for (const char* several : {"rows ", "columns ", "elements ", "some "})
     if (part.starts_with(several)) return "are";
   return "is";
 }

@@ -185,54 +185,92 @@ isl::set only_axis(const isl::set& set, size_t axis) {
   return isl::manage(isl_set_project_out(result, isl_dim_set, 0, u(axis)));
 }
 
-// The axis' positions, all one number: in terms of its extent ("T-1") or a constant; else numbers at the smallest point.
-std::string positions_text(const ir::Program& program, const isl::set& positions, const ir::IndexExpr& extent) {
+// A number, or a dimension less a number.
+struct Position {
+  std::optional<size_t> dim;
+  int64_t number = 0;
+  friend bool operator==(const Position&, const Position&) = default;
+
+  std::string text(const ir::Program& program) const {
+    return dim ? fmt::format("{}-{}", program.dims[*dim].name, number) : fmt::format("{}", number);
+  }
+  isl_aff* value(const isl::set& like) const {
+    isl_local_space* space = isl_local_space_from_space(isl_set_get_space(like.get()));
+    if (!dim) return isl_aff_val_on_domain(space, isl_val_int_from_si(isl_set_get_ctx(like.get()), number));
+    return isl_aff_add_constant_val(isl_aff_var_on_domain(space, isl_dim_param, u(*dim)),
+                                    isl_val_int_from_si(isl_set_get_ctx(like.get()), -number));
+  }
+};
+
+isl::set interval(const Position& first, const Position& last, const isl::set& like) {
+  const auto coordinate = [&] {
+    return isl_aff_var_on_domain(isl_local_space_from_space(isl_set_get_space(like.get())), isl_dim_set, 0);
+  };
+  isl_set* from = isl_set_from_basic_set(isl_aff_ge_basic_set(coordinate(), first.value(like)));
+  isl_set* to = isl_set_from_basic_set(isl_aff_le_basic_set(coordinate(), last.value(like)));
+  return isl::manage(isl_set_intersect(from, to));
+}
+
+// The axis' positions, from a number or the extent less a number to another such one: "T-1", "5..T-1", "448..511". None if they
+// are nothing of the kind for some dimensions.
+std::optional<std::string> positions_text(const ir::Program& program, const isl::set& positions, const ir::IndexExpr& extent) {
   const Witness at = smallest(program, positions);
   isl::set fixed = positions;
   for (size_t i = 0; i < at.dims.size(); ++i) fixed = fix_dim(fixed, i, at.dims[i]);
   const int64_t first = *first_coordinate(fixed.lexmin()), last = *first_coordinate(fixed.lexmax());
-  // Does the set consist of extent - 1 alone, for all dimensions? Compared through the distance from the end.
-  if (extent->kind == ir::Index::Kind::name && first == last) {
-    for (size_t dim = 0; dim < program.dims.size(); ++dim) {
-      if (program.dims[dim].name != extent->name) continue;
-      const int64_t distance = at.dims[dim] - first;
-      isl_aff* position = isl_aff_var_on_domain(isl_local_space_from_space(isl_set_get_space(positions.get())), isl_dim_set, 0);
-      isl_aff* from_end =
-          isl_aff_var_on_domain(isl_local_space_from_space(isl_set_get_space(positions.get())), isl_dim_param, u(dim));
-      from_end = isl_aff_add_constant_si(from_end, static_cast<int>(-distance));
-      const isl::set exactly = isl::manage(isl_set_from_basic_set(isl_aff_eq_basic_set(position, from_end)));
-      if (positions.is_subset(exactly)) return fmt::format("{}-{}", extent->name, distance);
-    }
+  std::vector<Position> firsts, lasts;
+  for (size_t i = 0; i < program.dims.size(); ++i) {
+    if (extent->kind != ir::Index::Kind::name || program.dims[i].name != extent->name) continue;
+    firsts.push_back({i, at.dims[i] - first});
+    lasts.push_back({i, at.dims[i] - last});
   }
-  return first == last ? fmt::format("{}", first) : fmt::format("{}..{}", first, last);
+  firsts.push_back({std::nullopt, first});
+  lasts.push_back({std::nullopt, last});
+  for (const Position& from : firsts)
+    for (const Position& to : lasts)
+      if (interval(from, to, positions).intersect_params(only_dims(positions)).is_equal(positions))
+        return from == to ? from.text(program) : from.text(program) + ".." + to.text(program);
+  return std::nullopt;
+}
+
+// Free in all axes but this one, of a set over that alone.
+isl::set cylinder(const isl::set& positions, size_t axis, size_t axes) {
+  isl_set* result = isl_set_insert_dims(positions.copy(), isl_dim_set, 0, u(axis));
+  return isl::manage(isl_set_insert_dims(result, isl_dim_set, u(axis + 1), u(axes - axis - 1)));
 }
 
 }  // namespace
 
 std::string part_text(const ir::Program& program, const isl::set& part, const isl::set& whole, const ir::Tensor& tensor) {
   const size_t axes = tensor.shape.size();
-  const isl::set box = whole.intersect_params(only_dims(part));
+  isl::set box = whole.intersect_params(only_dims(part));
   std::vector<std::string> texts(axes, ":");
   std::vector<size_t> restricted;
+  bool is_known = true;
   for (size_t k = 0; k < axes; ++k) {
     const isl::set positions = only_axis(part, k);
     if (positions.is_equal(only_axis(box, k))) continue;
     restricted.push_back(k);
-    texts[k] = positions_text(program, positions, tensor.shape[k]);
+    const auto text = positions_text(program, positions, tensor.shape[k]);
+    is_known = is_known && text;
+    texts[k] = text.value_or("");
+    box = box.intersect(cylinder(positions, k, axes));
   }
-  if (restricted.empty()) {
-    if (box.is_subset(part)) return tensor.name;
+  const char* unit = restricted.size() != 1 ? nullptr
+                     : axes == 1            ? "element"
+                     : restricted[0] == 0   ? "row"
+                     : axes == 2            ? "column"
+                                            : nullptr;
+  if (!is_known || !box.is_subset(part)) {
     const Witness at = smallest(program, part);
+    if (unit && box.is_subset(part))
+      return fmt::format("some {0}s of {1}, such as {0} {2},", unit, tensor.name, at.coordinates[restricted[0]]);
     return fmt::format("a part of {}, such as {},", tensor.name, element_text(tensor.name, at.coordinates, 0));
   }
-  const auto plural = [](const std::string& text) { return text.find("..") == std::string::npos ? "" : "s"; };
-  if (restricted.size() == 1 && axes > 1) {
-    const size_t k = restricted[0];
-    if (k == 0) return fmt::format("row{} {} of {}", plural(texts[k]), texts[k], tensor.name);
-    if (axes == 2) return fmt::format("column{} {} of {}", plural(texts[k]), texts[k], tensor.name);
-  }
-  if (axes == 1) return fmt::format("element{} {} of {}", plural(texts[0]), texts[0], tensor.name);
-  return fmt::format("{}[{}]", tensor.name, fmt::join(texts, ", "));
+  if (restricted.empty()) return tensor.name;
+  if (!unit) return fmt::format("{}[{}]", tensor.name, fmt::join(texts, ", "));
+  const std::string& text = texts[restricted[0]];
+  return fmt::format("{}{} {} of {}", unit, text.find("..") == std::string::npos ? "" : "s", text, tensor.name);
 }
 
 }  // namespace imbrex::prove

@@ -27,8 +27,8 @@ std::string condition_text(const ir::Program& program, const isl::set& set);
 std::string iteration_text(const std::vector<Binder>& binders, const std::vector<int64_t>& coordinates, size_t first = 0);
 // "q[3, 0]"
 std::string element_text(const std::string& tensor, const std::vector<int64_t>& coordinates, size_t first);
-// What part of a tensor a set of its elements is: "row T-1 of q", "columns 448..511 of q", "q[:, 3, 448..511]". For numbers that
-// have no closed form, those at the set's smallest point.
+// What part of a tensor a set of its elements is: "row T-1 of q", "columns 448..511 of q", "q[:, 3, 448..511]". Where it is no
+// such box for all dimensions, an element of it, at the set's smallest point.
 std::string part_text(const ir::Program& program, const isl::set& part, const isl::set& whole, const ir::Tensor& tensor);
 
 }  // namespace imbrex::prove
