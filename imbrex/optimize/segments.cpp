@@ -49,6 +49,8 @@ class Segments {
       program_ = isolate(program_, apart_, names_of_schedules());
       look();
       if (marked_for_a_name() || !find_runs() || marked_for_a_name_across_runs()) continue;
+      texts_.clear();
+      for (const Run& run : runs_) texts_.push_back(ir::print(program_of(run)));
       bool settled = true;
       for (const Run& run : runs_) {
         const Attempt attempt = attempted(run);
@@ -72,6 +74,7 @@ class Segments {
  private:
   using Run = std::vector<size_t>;  // numbers of top-level statements, without declarations
   using Attempt = std::variant<Scheduled, NotDissolved>;
+  using AttemptKey = std::pair<std::string, int>;
 
   ir::Block& body() { return program_.body; }
 
@@ -221,10 +224,9 @@ class Segments {
   bool marked_for_refusal(const std::string& refusal) {
     bool found = false;
     for (const Run& run : runs_) {
-      const ir::Program part = program_of(run);
-      ir::Program made = std::get<Scheduled>(attempts_.at(ir::print(part))).program;
+      ir::Program made = std::get<Scheduled>(attempts_.at(key_of(run))).program;
       const std::optional<std::string> own = why_refused(made);
-      if (!own || judge_.prover(part)) continue;
+      if (!own || judge_.prover(program_of(run))) continue;
       found = true;
       defects_.push_back({"proving what it made", *own, program_.where(body()[run[0]].origin)});
       for (const size_t i : run) keep(i, text_of(defects_.back()));
@@ -306,7 +308,7 @@ class Segments {
 
   std::set<std::string> names_of_schedules() const {
     std::set<std::string> names;
-    for (const auto& [text, attempt] : attempts_)
+    for (const auto& [key, attempt] : attempts_)
       if (const auto* scheduled = std::get_if<Scheduled>(&attempt)) names.merge(names_declared_in(scheduled->program.body));
     return names;
   }
@@ -315,10 +317,18 @@ class Segments {
     return std::count_if(program_.body.begin(), program_.body.end(), [](const ir::Statement& s) { return !is_declaration(s); });
   }
 
+  // The run's text, and how many runs before it have the same: their schedules have their own names.
+  AttemptKey key_of(const Run& run) const {
+    const auto known = std::find(runs_.begin(), runs_.end(), run);
+    AttemptKey key{known == runs_.end() ? ir::print(program_of(run)) : texts_[static_cast<size_t>(known - runs_.begin())], 0};
+    for (size_t i = 0; i < runs_.size() && runs_[i][0] < run[0]; ++i) key.second += texts_[i] == key.first;
+    return key;
+  }
+
   Attempt attempted(const Run& run) {
     const ir::Program part = program_of(run);
-    const std::string text = ir::print(part);
-    if (const auto known = attempts_.find(text); known != attempts_.end()) return known->second;
+    const AttemptKey key = key_of(run);
+    if (const auto known = attempts_.find(key); known != attempts_.end()) return known->second;
     Attempt attempt = NotDissolved{};
     Defects failed;
     without_defect("dissolving and scheduling", failed, [&] {
@@ -334,7 +344,7 @@ class Segments {
       defects_.push_back({"dissolving and scheduling", refused->reason, refused->where});
       refused->reason = text_of(defects_.back());
     }
-    attempts_.emplace(text, attempt);
+    attempts_.emplace(key, attempt);
     return attempt;
   }
 
@@ -423,7 +433,7 @@ class Segments {
     for (const Run& run : runs_) {
       const bool computes = std::any_of(run.begin(), run.end(), [&](size_t i) { return !uses_[i].stores.empty(); });
       if (!computes) continue;
-      scheduled[run[0]] = &std::get<Scheduled>(attempts_.at(ir::print(program_of(run))));
+      scheduled[run[0]] = &std::get<Scheduled>(attempts_.at(key_of(run)));
       replaced.insert(run.begin(), run.end());
       result.is_scheduled = true;
     }
@@ -473,7 +483,8 @@ class Segments {
   BaseOfView bases_;
   std::vector<Uses> uses_;
   std::vector<Run> runs_;
-  std::map<std::string, Attempt> attempts_;  // by the segment's text
+  std::vector<std::string> texts_;  // of them
+  std::map<AttemptKey, Attempt> attempts_;
 };
 
 }  // namespace

@@ -113,6 +113,15 @@ TEST(Reach, NamesOfWhatStaysAreNotTakenAgain) {
   EXPECT_FALSE(after.apart.empty());
 }
 
+TEST(Reach, EqualSegmentsHaveTheirOwnNames) {
+  const auto back_and_forth = [](const char* last) {
+    return std::string(kHead) + "create a: f32[T, 32]\ncreate b: f32[T, 32]\na[:, :] = x[:, :]\n" +
+           "at \"there\" @no_fusion { b[:, :] = a[:, :] + 1.0 }\nat \"back\" @no_fusion { a[:, :] = b[:, :] * 0.5 }\n" +
+           "at \"there\" @no_fusion { b[:, :] = a[:, :] + " + last + " }\ny[:, :] = b[:, :]\n";
+  };
+  for (const char* last : {"1.0", "2.0"}) EXPECT_TRUE(expect_sound(back_and_forth(last)).is_scheduled) << last;
+}
+
 // ---- verified and proven before it is used -----------------------------------------------------------------------------------
 
 const std::string kTwoParts = std::string(kHead) + R"(
