@@ -2,9 +2,9 @@
 //
 // Every worker walks the same statements outside `parallel` loops. A `parallel` loop there is a phase: its iterations, together
 // with those of the loops it nests perfectly, are dealt out in contiguous blocks; a worker that is done helps others, where a
-// barrier lies between the dealing and the phase, and the phase runs once. What is outside of any `parallel` loop is run by
-// worker 0. Before a statement that touches memory which another worker may have touched since the last barrier, of which one
-// wrote, all wait for each other.
+// barrier lies between the dealing and the phase, and the phase runs once. Where none does and its tasks are unequal, they meet
+// at one before it. What is outside of any `parallel` loop is run by worker 0. Before a statement that touches memory which
+// another worker may have touched since the last barrier, of which one wrote, all wait for each other.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include "imbrex/codegen/blocks.h"
 #include "imbrex/codegen/row_groups.h"
 #include "imbrex/codegen/text.h"
+#include "imbrex/codegen/unequal_tasks.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/cost.h"
 
@@ -125,11 +126,14 @@ class Phases {
   }
 
   void wait() {
-    if (open_.empty()) return;
+    if (!open_.empty()) meet();
+  }
+
+  void meet() {
     finish_streams();
     out_.line("wait_for_all(call);");
     open_.clear();
-    has_waited_ = has_waited_ || inside_ == 0;
+    has_waited_ = true;
   }
 
   void finish_streams() {
@@ -165,9 +169,9 @@ class Phases {
   void loop(const ir::Loop& loop) {
     wait();
     open_loop(lowering_, loop, out_);
-    ++inside_, ++loops_;
+    ++loops_;
     scoped(loop.body);
-    --inside_, --loops_;
+    --loops_;
     lowering_.loop_numbers.pop_back();
     out_.close();
   }
@@ -175,23 +179,23 @@ class Phases {
   void branch(const ir::If& branch) {
     wait();
     out_.open("if (" + lowering_.condition(branch.condition) + ")");
-    ++inside_;
     scoped(branch.then_block);
     if (!branch.else_block.empty()) {
       out_.reopen("} else {");
       scoped(branch.else_block);
     }
-    --inside_;
     out_.close();
   }
 
-  // Ends with nothing left open, so that the memory taken inside may be used again.
+  // Ends with nothing left open, so that the memory taken inside may be used again. Not every run comes to a barrier inside.
   void scoped(const ir::Block& body) {
+    const bool had_waited = has_waited_;
     const std::string mark = lowering_.symbols.names.own("before");
     out_.line(fmt::format("const Scratch {} = shared;", mark));
     lowering_.shared.open();
     block(body);
     wait();
+    has_waited_ = had_waited;
     lowering_.shared.close();
     out_.line(fmt::format("shared = {};", mark));
   }
@@ -243,9 +247,13 @@ class Phases {
   }
 
   void phase(const Statement& s, const ir::Loop& outermost) {
-    before(memory_of(std::span(&s, 1), true));
     std::vector<std::string> scopes;
     std::vector<const ir::Loop*> nest = nest_of(outermost, scopes);
+    if (!has_waited_ && may_be_helped(nest) && has_unequal_tasks(nest)) {
+      out_.line("// Unequal tasks: all have dealt out theirs before anyone helps.");
+      meet();
+    }
+    before(memory_of(std::span(&s, 1), true));
     Symbols& symbols = lowering_.symbols;
     std::string tasks, what;
     std::vector<std::string> counts;
@@ -263,7 +271,7 @@ class Phases {
     out_.line("// parallel " + what);
     out_.open("");
     const std::string task = symbols.names.own("task_number");
-    if (may_be_helped(nest)) {
+    if (has_waited_ && may_be_helped(nest)) {
       const std::string name = symbols.names.own("tasks");
       out_.line(fmt::format("Tasks {}(&queues[{}], worker_bytes(call->dims).value, call);", name, lowering_.queues.size()));
       out_.open(fmt::format("for (int64_t {0}; ({0} = {1}.next()) >= 0;)", task, name));
@@ -278,9 +286,9 @@ class Phases {
     out_.close();
   }
 
-  // All workers dealt out the tasks when the kernel began, and a barrier has been since.
+  // All workers can deal out the tasks when the kernel begins, and the phase runs once.
   bool may_be_helped(const std::vector<const ir::Loop*>& nest) const {
-    if (!has_waited_ || loops_ > 0) return false;
+    if (loops_ > 0) return false;
     return std::all_of(nest.begin(), nest.end(), [&](const ir::Loop* loop) {
       const std::set<std::string> names = ir::names_in(loop->extent);
       return std::all_of(names.begin(), names.end(),
@@ -341,9 +349,9 @@ class Phases {
 
   Lowering& lowering_;
   Writer& out_;
-  std::vector<Memory> open_;    // since the last barrier
-  bool has_waited_ = false;     // at a barrier that every run comes to
-  int inside_ = 0, loops_ = 0;  // branches and loops around; loops alone
+  std::vector<Memory> open_;  // since the last barrier
+  bool has_waited_ = false;   // at a barrier that every run which comes here came to
+  int loops_ = 0;             // around
 };
 
 }  // namespace
