@@ -23,11 +23,12 @@ std::string obstacle(const ir::Tensor& tensor, const Expr& load, bool transposed
   return {};
 }
 
-// Matrices of constant sizes that nobody writes.
+// Inputs of constant sizes: matrices that nobody writes.
 std::map<std::string, const ir::Tensor*> candidates_of(const ir::Program& program) {
   std::map<std::string, const ir::Tensor*> candidates;
   for (const ir::Tensor& tensor : program.tensors)
-    if (tensor.shape.size() == 2 && ir::constant_value(tensor.shape[0]) && ir::constant_value(tensor.shape[1]))
+    if (tensor.role == ir::Role::input && tensor.shape.size() == 2 && ir::constant_value(tensor.shape[0]) &&
+        ir::constant_value(tensor.shape[1]))
       candidates[tensor.name] = &tensor;
   std::map<std::string, std::string> base_of;
   ir::for_each_statement(program.body, [&](const Statement& s) {

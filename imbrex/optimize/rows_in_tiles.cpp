@@ -126,9 +126,8 @@ class Rewriter {
         in_place_.insert(name);
         continue;
       }
-      ir::Tensor copy{fresh(name + "_tiles", taken_), tensor.dtype, tensor.shape, ir::Role::temporary, {}, tensor.origin};
-      copy_of_[name] = copy.name;
-      copies.push_back({ir::CreateTensor{std::move(copy)}, {{kTiles, {}}}, tensor.origin});
+      copy_of_[name] = fresh(name + "_tiles", taken_);
+      if (tensor.role == ir::Role::output) copies.push_back(copy_of(tensor));
     }
     result.body = block(program.body);
     result.body.insert(result.body.begin(), copies.begin(), copies.end());
@@ -149,6 +148,7 @@ class Rewriter {
         branch->else_block = block(branch->else_block);
       } else if (auto* create = std::get_if<ir::CreateTensor>(&s.node)) {
         if (in_place_.contains(create->tensor.name) && !find(s.annotations, kTiles)) s.annotations.push_back({kTiles, {}});
+        if (copy_of_.contains(create->tensor.name)) result.push_back(copy_of(create->tensor));
       } else if (auto* assign = std::get_if<ir::Assign>(&s.node)) {
         assign->value = expression(assign->value);
       } else if (auto* store = std::get_if<ir::Store>(&s.node)) {
@@ -161,6 +161,12 @@ class Rewriter {
       result.push_back(std::move(s));
     }
     return result;
+  }
+
+  // Made where the tensor is: its extents are known there, and an iteration's own tensor has a copy of its own.
+  ir::Statement copy_of(const ir::Tensor& tensor) const {
+    ir::Tensor copy{copy_of_.at(tensor.name), tensor.dtype, tensor.shape, ir::Role::temporary, {}, tensor.origin};
+    return {ir::CreateTensor{std::move(copy)}, {{kTiles, {}}}, tensor.origin};
   }
 
   // The value by name, stored to the tensor and to its copy.

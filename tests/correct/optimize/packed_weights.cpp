@@ -66,6 +66,16 @@ TEST(PackedWeights, SayWhyOthersAreNot) {
 }
 
 // What varies, or is written, is no weight; nobody need be told.
+// What the caller may change between two calls lies where the caller has it.
+TEST(PackedWeights, AreInputs) {
+  for (const char* role : {"input", "inout"}) {
+    const ir::Program program = checked(fmt::format(
+        "dim T\ninput x: bf16[T, 64]\n{} w: bf16[64, 96]\noutput y: f32[T, 96]\ny[:, :] = matmul(x[:, :], w[:, :])", role));
+    EXPECT_EQ(packed(pack_weights(program)), std::string(role) == "input" ? "w" : "");
+    EXPECT_EQ(packed_weights(program).packed.size(), std::string(role) == "input" ? 1u : 0u);
+  }
+}
+
 TEST(PackedWeights, AreMatricesOfConstantSizesThatNobodyWrites) {
   expect_packed("", R"(
   create t: bf16[64, 96]

@@ -50,6 +50,17 @@ TEST(RowsInTiles, CopyAnOutput) {
   })");
 }
 
+// As large as the tensor there, and each iteration's own where the tensor is.
+TEST(RowsInTiles, CopyATemporaryWhereItIsMade) {
+  for (const char* also : {"z[t, :] = a[:, :]", "z[t, :] = cast(x[t, :], int8, rint)"})
+    expect_tiled(also[10] == 'a' ? "a_tiles <- a_tiles" : "a <- a", std::string(R"(
+  parallel t in tiles(T, 16) {
+    create a: int8[t.size, 128]
+    a[:, :] = cast(x[t, :], int8, rint)
+    y[t, :] = matmul(a[:, :], w[:, :])
+    )") + also + "\n  }");
+}
+
 // No copy where nothing else reads it.
 TEST(RowsInTiles, LayATemporaryOutAsItIs) {
   expect_tiled("a <- a", R"(
