@@ -127,13 +127,20 @@ class Rewriter {
     });
   }
 
+  // A chunk of one column is no longer a column where it is a chunk.
+  static void require_shape(const Expr& value, const TileShape& shape) {
+    if (!ir::same(value.rows, shape.rows) || !ir::same(value.columns, shape.columns)) throw NoChunks{};
+  }
+
   void rewrite_statement(Statement& statement) {
     if (auto* assign = std::get_if<Assign>(&statement.node)) {
       assign->value = rewritten(assign->value);
       if (assign->declares) shapes_[assign->name] = {assign->value->rows, assign->value->columns};
+      if (const auto own = shapes_.find(assign->name); own != shapes_.end()) require_shape(*assign->value, own->second);
     } else if (auto* store = std::get_if<Store>(&statement.node)) {
       store->slice = rewritten(store->slice);
       store->value = rewritten(store->value);
+      require_shape(*store->value, shape_of_slice(store->slice));
     } else {
       throw NoChunks{};
     }

@@ -227,6 +227,21 @@ TEST(UnchunkLoops, KeepsALoopWhoseReductionIsOfTheSameElementsAgain) {
   expect_straight(most("d"));
 }
 
+// One column is a chunk only of what has a column for each.
+TEST(UnchunkLoops, KeepsALoopThatStoresOneColumnAgain) {
+  const auto store = [](const std::string& value) {
+    return "parallel t in tiles(T, 8) { range h in 0 .. 40 { y[t, h +: 1] = " + value + " } }";
+  };
+  expect_straight(store("x[t, h +: 1] * 2.0"));
+  expect_untouched(store("x[t, 3 +: 1] * 2.0"));
+  expect_untouched(store("row_max(x[t, :])"));
+  const auto assign = [](const std::string& value) {
+    return "parallel t in tiles(T, 8) { range h in 0 .. 40 { let u = x[t, h +: 1] u = " + value + " y[t, h +: 1] = u } }";
+  };
+  expect_straight(assign("u * 2.0"));
+  expect_untouched(assign("row_max(x[t, :])"));
+}
+
 TEST(UnchunkLoops, KeepsWhatIsPinned) {
   expect_untouched("range t in tiles(T, 8) @as_written { y[t, :] = x[t, :] }");
   expect_untouched("at \"s\" @as_written { range t in tiles(T, 8) { y[t, :] = x[t, :] } }");
