@@ -19,6 +19,7 @@
 #include "imbrex/tools/expose.h"
 #include "imbrex/tools/front_check.h"
 #include "imbrex/tools/machine_options.h"
+#include "imbrex/tools/memory_room.h"
 #include "imbrex/tools/numbers.h"
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/report.h"
@@ -136,6 +137,11 @@ class Run {
 
   void make_inputs() {
     const std::vector<TensorShape> wanted = shapes_of(subject_.program, dims_, {ir::Role::input, ir::Role::inout});
+    // Packed weights and workspaces are known when there is code.
+    require_room({{"inputs", bytes_in(wanted)},
+                  {"expected outputs", options_.replay.empty() ? 0 : bytes_in(outputs_)},
+                  {options_.interprets() ? "the interpreter's copies of inputs" : "outputs, 2 times,",
+                   options_.interprets() ? bytes_in(wanted) : 2 * bytes_in(outputs_)}});
     progress_.say(options_.replay.empty() ? "making inputs" : "reading inputs");
     if (!options_.replay.empty()) {
       inputs_ = read_inputs(options_.replay, wanted);
@@ -267,6 +273,8 @@ class Run {
 
   void trace(const runtime::CompiledKernel& kernel, const HostOptions& host, runtime::Executor& executor) {
     progress_.say("tracing");
+    require_room({{"slices of the timeline",
+                   host.threads * static_cast<int64_t>(most_slices_of_a_worker * sizeof(runtime::TraceCollector::Event))}});
     runtime::TraceCollector collector(host.threads, most_slices_of_a_worker);
     KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads);
     runner.run();
@@ -332,6 +340,8 @@ class Run {
     for (const auto& [name, array] : actual_) observed_.insert_or_assign(name, array);
     const int64_t tokens = dims_.at("T");
     progress_.say("comparing with the reference");
+    require_room({{"the reference's copies of inputs", bytes_in(inputs_)},
+                  {"expected outputs", options_.save.empty() ? 0 : bytes_in(outputs_)}});
     const FrontCheck check{.inputs = inputs_,
                            .outputs = observed_,
                            .expected = expected_ ? &*expected_ : nullptr,
@@ -345,12 +355,15 @@ class Run {
 
   // Against values computed in double: each kernel of nn/ rounds its result to at most bf16 and works in f32 before.
   void judge_by_values() {
-    progress_.say("comparing with the reference");
-    const Tensors expected = expected_ ? *expected_ : subject_.reference(inputs_);
     report_.compared_with = expected_ ? "expected.safetensors" : "the reference";
+    progress_.say("comparing with the reference");
+    if (!expected_) {
+      require_room({{"expected outputs", bytes_in(outputs_)},
+                    {"the reference's numbers in double", elements() * static_cast<int64_t>(sizeof(double))}});
+      expected_ = subject_.reference(inputs_);
+    }
     for (const TensorShape& spec : outputs_)
-      report_.outputs.push_back(compare_values(spec.name, actual_.at(spec.name), expected.at(spec.name)));
-    if (!options_.save.empty()) expected_ = expected;
+      report_.outputs.push_back(compare_values(spec.name, actual_.at(spec.name), expected_->at(spec.name)));
   }
 
   void save() {

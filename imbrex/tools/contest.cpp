@@ -55,6 +55,7 @@ KernelRunner::KernelRunner(const runtime::CompiledKernel& kernel, const std::map
                            const Tensors& inputs, const std::vector<TensorShape>& outputs, runtime::Executor& executor,
                            int threads)
     : inputs_(inputs), call_(kernel), executor_(executor), threads_(threads) {
+  require_room(needs_of_call(kernel, dims, outputs, 1, threads));
   for (const TensorShape& spec : outputs) {
     Array& array = outputs_.emplace(spec.name, Array::zeros(spec.dtype, spec.shape)).first->second;
     if (inputs.count(spec.name)) read_and_written_.push_back(spec.name);
@@ -63,7 +64,9 @@ KernelRunner::KernelRunner(const runtime::CompiledKernel& kernel, const std::map
   for (const auto& [name, array] : inputs)
     if (!outputs_.count(name)) call_.bind(name, runtime::TensorView::of(array));
   for (const auto& [name, value] : dims) call_.set_dim(name, value);
-  require_memory(call_, threads_, inputs_, outputs_);
+  // All of it is taken now: what is needed next is counted beside it.
+  call_.poison_workspace(true).prepare(threads_);
+  call_.poison_workspace(false);
 }
 
 double KernelRunner::run() {
@@ -87,7 +90,9 @@ FrontWork front_work(const Tensors& inputs) {
 }
 
 FrontProbes::FrontProbes(const FrontWork& work, const target::Target& target, runtime::Executor& executor, int threads)
-    : work_(work), target_(target), weights_(static_cast<size_t>(work.weight_bytes)), executor_(executor), threads_(threads) {
+    : work_(work), target_(target), executor_(executor), threads_(threads) {
+  require_room({{"weights that are only read", work.weight_bytes}});
+  weights_.grow_to(static_cast<size_t>(work.weight_bytes));
   std::fill_n(static_cast<char*>(weights_.data()), work.weight_bytes, char{1});
 }
 

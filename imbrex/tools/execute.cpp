@@ -7,7 +7,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/interpret/interpreter.h"
-#include "imbrex/tools/memory_limit.h"
+#include "imbrex/interpret/storage.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {
@@ -15,12 +15,6 @@ namespace {
 
 constexpr int64_t most_threads = 1024;
 constexpr auto unwritten = std::byte{0xff};  // a NaN in every float type, -1 in the integers
-
-int64_t bytes_in(const Tensors& tensors) {
-  int64_t bytes = 0;
-  for (const auto& [name, array] : tensors) bytes += static_cast<int64_t>(array.bytes.size());
-  return bytes;
-}
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -32,18 +26,29 @@ bool same(const Tensors& a, const Tensors& b) {
 
 }  // namespace
 
-void require_memory(runtime::Call& call, int threads, const Tensors& inputs, const Tensors& outputs) {
-  const auto workspace = static_cast<int64_t>(call.workspace_bytes(threads));
-  const int64_t left = memory_limit() - bytes_in(inputs) - bytes_in(outputs);
-  if (workspace >= left)
-    throw UserError("out-of-memory",
-                    fmt::format("the workspace takes {} MiB on {} threads, and beside the tensors this process may use {} MiB",
-                                workspace >> 20, threads, left >> 20),
-                    threads > 1 ? "smaller dimensions, or fewer --threads" : "smaller dimensions");
+int64_t bytes_in(const std::vector<TensorShape>& shapes) {
+  int64_t bytes = 0;
+  for (const TensorShape& shape : shapes) bytes += Array{shape.dtype, shape.shape, {}}.size() * bytes_of(shape.dtype);
+  return bytes;
+}
+
+std::vector<MemoryNeed> needs_of_call(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims,
+                                      const std::vector<TensorShape>& outputs, int copies, int threads) {
+  const imbrex_kernel& table = kernel.table();
+  std::vector<int64_t> values;
+  for (int32_t i = 0; i < table.dim_count; ++i) values.push_back(dims.at(table.dim_names[i]));
+  int64_t packed = 0;
+  for (int32_t i = 0; i < table.tensor_count; ++i) packed += static_cast<int64_t>(table.tensors[i].packed_bytes);
+  const size_t workspace = table.workspace_bytes(values.data(), threads);
+  return {{copies == 1 ? "outputs" : fmt::format("outputs, {} times,", copies), copies * bytes_in(outputs)},
+          {"packed weights", packed},
+          {fmt::format("workspace for {} thread{}", threads, threads == 1 ? "" : "s"),
+           workspace == IMBREX_TOO_LARGE ? IMBREX_TOO_MANY_BYTES : static_cast<int64_t>(workspace)}};
 }
 
 HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
                     const std::vector<TensorShape>& outputs, const HostOptions& options, runtime::Executor& executor) {
+  require_room(needs_of_call(kernel, dims, outputs, 2, options.threads));
   Tensors results;
   runtime::Call call(kernel);
   for (const auto& input : inputs)
@@ -55,7 +60,6 @@ HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::s
     call.bind(output.name, runtime::TensorView::of(array));
   }
   for (const auto& [name, value] : dims) call.set_dim(name, value);
-  require_memory(call, options.threads, inputs, results);
   // A tensor that is read and written starts from its input in every run.
   const auto restore = [&] {
     for (const TensorShape& output : outputs)
@@ -79,17 +83,28 @@ HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::s
 
 Tensors run_in_interpreter(const ir::Program& program, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
                            bool checked, double& seconds) {
+  const std::vector<TensorShape> outputs = shapes_of(program, dims, {ir::Role::output});
+  int64_t elements = 0;
+  for (const TensorShape& shape : outputs) elements += Array{shape.dtype, shape.shape, {}}.size();
+  for (const auto& [name, array] : inputs) elements += array.size();
+  const std::vector<MemoryNeed> needs = {
+      {"copies of inputs", bytes_in(inputs)},
+      {"outputs", bytes_in(outputs)},
+      {"records of accesses", checked ? elements * static_cast<int64_t>(2 * sizeof(interpret::Access)) : 0}};
+  const MemoryRoom room = memory_room();
+  require_room(needs, room);
   Tensors tensors = inputs;
   const auto begin = std::chrono::steady_clock::now();
   interpret::Options options;
   options.checked = checked;
-  options.most_bytes = memory_limit() - 2 * bytes_in(inputs);
+  options.most_bytes = room.left();  // of tensors that the program creates
+  for (const MemoryNeed& need : needs) options.most_bytes -= need.bytes;
   interpret::run(program, dims, tensors, options);
   seconds = seconds_since(begin);
-  Tensors outputs;
+  Tensors results;
   for (const ir::Tensor& tensor : program.tensors)
-    if (tensor.role != ir::Role::input) outputs.emplace(tensor.name, std::move(tensors.at(tensor.name)));
-  return outputs;
+    if (tensor.role != ir::Role::input) results.emplace(tensor.name, std::move(tensors.at(tensor.name)));
+  return results;
 }
 
 int threads_of(int64_t wanted) {

@@ -10,6 +10,7 @@
 #include "imbrex/ir/program.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/tools/layer_folder.h"
+#include "imbrex/tools/memory_room.h"
 
 namespace imbrex::tools {
 
@@ -25,14 +26,16 @@ struct HostRun {
 };
 
 // Binds the inputs, runs, and times. Outputs are filled with NaN patterns before the first run and the workspace before that one,
-// so that what was not written shows. `outputs` gives their shapes.
+// so that what was not written shows. `outputs` gives their shapes. UserError "out-of-memory" before any of it is taken.
 HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
                     const std::vector<TensorShape>& outputs, const HostOptions& options, runtime::Executor& executor);
 
-// UserError "out-of-memory" if the call's workspace and the tensors do not fit into this machine's memory together.
-void require_memory(runtime::Call& call, int threads, const Tensors& inputs, const Tensors& outputs);
+// What a call takes beside its inputs: `copies` of the outputs, packed weights, workspace.
+std::vector<MemoryNeed> needs_of_call(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims,
+                                      const std::vector<TensorShape>& outputs, int copies, int threads);
+int64_t bytes_in(const std::vector<TensorShape>& shapes);
 
-// The outputs, and the seconds that it took. `checked`: in the checked mode of the interpreter.
+// The outputs, and the seconds that it took. `checked`: in the checked mode of the interpreter. UserError "out-of-memory".
 Tensors run_in_interpreter(const ir::Program& program, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
                            bool checked, double& seconds);
 
