@@ -12,10 +12,12 @@
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/machine_description.h"
 #include "imbrex/tools/machine_options.h"
+#include "imbrex/tools/made_inputs.h"
 #include "imbrex/tools/options_json.h"
 #include "imbrex/tools/peers.h"
 #include "imbrex/tools/plain_front.h"
 #include "imbrex/tools/progress.h"
+#include "imbrex/tools/replay.h"
 #include "imbrex/tools/report.h"
 #include "imbrex/tools/subject.h"
 
@@ -25,6 +27,8 @@ namespace {
 struct BenchOptions {
   SubjectOptions subject;
   std::vector<int64_t> tokens;
+  std::vector<std::string> dims;
+  std::string replay;
   MachineOptions machine;
   int64_t threads = 0, rounds = 15;
   uint64_t seed = 1;
@@ -49,8 +53,10 @@ class Bench {
         threads_(threads_of(options.threads)),
         dims_(std::move(dims)),
         contest_(executor, threads_) {
-    const auto wanted = shapes_of(subject.program, dims_, {ir::Role::input, ir::Role::inout});
-    inputs_ = subject.is_front() ? synthetic_layer(wanted, options.seed) : synthetic_inputs(wanted, options.seed);
+    if (options.replay.empty())
+      inputs_ = made_inputs(subject, dims_, options.seed);
+    else
+      inputs_ = read_inputs(options.replay, shapes_of(subject.program, dims_, {ir::Role::input, ir::Role::inout}), subject.name);
     add_kernel("kernel", kernels.optimized, optimized_);
     if (kernels.as_written) add_kernel("as written", *kernels.as_written, as_written_);
     if (subject.is_front()) add_rivals_of_the_front();
@@ -180,11 +186,38 @@ std::string today() {
   return fmt::format("{:04}-{:02}-{:02}", 1900 + day.tm_year, 1 + day.tm_mon, day.tm_mday);
 }
 
-int bench(BenchOptions options) {
-  if (options.subject.name == front_name && options.tokens.empty()) options.tokens = {1, 8, 64, 128};
+struct Chosen {
+  Subject subject;
+  std::vector<std::map<std::string, int64_t>> sizes;
+};
+
+Chosen choose(const BenchOptions& options) {
+  std::map<std::string, int64_t> given = settings_of(options.dims, "--dim");
+  if (!options.tokens.empty() && given.contains("T"))
+    throw UserError("dimension-value", "--tokens and --dim T say the same; both were given", "one of them");
+  std::vector<int64_t> tokens = options.tokens;
+  const bool is_replay = !options.replay.empty();
+  if (tokens.empty() && options.subject.name == front_name && !is_replay && !given.contains("T")) tokens = {1, 8, 64, 128};
+  if (is_replay) {
+    if (tokens.size() > 1)
+      throw UserError("dimension-value", "several --tokens were given, and a replay is of one size", "--replay without --tokens");
+    if (!tokens.empty()) given["T"] = tokens[0];
+    Replay replay = replay_of(options.subject, options.replay, given);
+    return {std::move(replay.subject), {replay.dims}};
+  }
+  Chosen chosen{subject_of(options.subject), {}};
+  for (const int64_t each : tokens) {
+    given["T"] = each;
+    chosen.sizes.push_back(dims_of(chosen.subject.program, given));
+  }
+  if (tokens.empty()) chosen.sizes.push_back(dims_of(chosen.subject.program, given));
+  return chosen;
+}
+
+int bench(const BenchOptions& options) {
   const target::Machine machine = options.machine.to_run();
   const int threads = threads_of(options.threads);
-  const Subject subject = subject_of(options.subject);
+  const auto [subject, sizes] = choose(options);
   Progress progress;
   progress.say("compiling");
   if (options.peers) require_peers(subject.is_front());
@@ -198,10 +231,6 @@ int bench(BenchOptions options) {
         {.target = machine.target, .rates = machine.rates, .optimize = false, .prove = false, .cache = {}, .flags = {}});
   runtime::Executor executor(threads);
 
-  std::vector<std::map<std::string, int64_t>> sizes;
-  for (int64_t tokens : options.tokens) sizes.push_back(dims_of(subject.program, {{"T", tokens}}));
-  if (sizes.empty()) sizes.push_back(dims_of(subject.program, {}));
-
   nlohmann::json out = {{"kernel", subject.name},      {"variant", subject.variant},
                         {"preset", subject.preset},    {"options", json_of(subject.options)},
                         {"threads", threads},          {"isa", machine.target->name},
@@ -210,13 +239,15 @@ int bench(BenchOptions options) {
   out["date"] = today();
   out["evicted_mib"] = evicted_bytes() >> 20;
   if (options.peers) out["machine"]["peer"] = peer_version();
-  if (!options.json)
+  const auto print_head = [&] {
     fmt::print("{}  {}  {}  {}{}{} on {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset,
                subject.variant, kernels::text_of(subject.changed), subject.changed.empty() ? "" : "  ",
                machine.target->description, machine.rates.name, threads, options.rounds);
-  if (!options.json && options.unproven) fmt::print("proof: NONE, --unproven skipped it\n");
+    if (options.unproven) fmt::print("proof: NONE, --unproven skipped it\n");
+  };
   for (const auto& dims : sizes) {
     Bench one(options, subject, kernels, executor, dims);
+    if (!options.json && &dims == &sizes.front()) print_head();
     one.measure(progress);
     progress.clear();
     if (options.json)
@@ -235,6 +266,8 @@ void add_bench(CLI::App& app, int& status) {
   auto o = std::make_shared<BenchOptions>();
   o->subject.add_to(*command);
   command->add_option("--tokens", o->tokens, "Tokens T, one or several (default for the front: 1,8,64,128)")->delimiter(',');
+  command->add_option("--dim", o->dims, "A dimension of any kernel: NAME=VALUE");
+  command->add_option("--replay", o->replay, "Folder to read inputs from, such as `imbrex run --save` writes");
   o->machine.add_to(*command);
   command->add_option("--threads", o->threads, "Threads (default: one for each processor)");
   command->add_option("--rounds", o->rounds, "Interleaved rounds (default 15)")->check(CLI::Range(1, 100000));

@@ -21,6 +21,7 @@
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/machine_options.h"
+#include "imbrex/tools/made_inputs.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {
@@ -206,8 +207,7 @@ std::map<std::string, double> measured_scopes(const Subject& subject, const std:
       subject.program,
       {.target = machine.target, .rates = machine.rates, .optimize = true, .prove = false, .cache = {}, .flags = {}});
   for (const Diagnostic& warning : kernel.module().warnings) fmt::print(stderr, "{}\n", render(warning));
-  const std::vector<TensorShape> wanted = shapes_of(subject.program, dims, {ir::Role::input, ir::Role::inout});
-  const Tensors inputs = subject.is_front() ? synthetic_layer(wanted, 1) : synthetic_inputs(wanted, 1);
+  const Tensors inputs = made_inputs(subject, dims, 1);
   const std::vector<TensorShape> outputs = shapes_of(subject.program, dims, {ir::Role::output, ir::Role::inout});
   runtime::Executor executor(threads);
   runtime::TraceCollector collector(threads, size_t{1} << 18);

@@ -19,9 +19,11 @@
 #include "imbrex/tools/expose.h"
 #include "imbrex/tools/front_check.h"
 #include "imbrex/tools/machine_options.h"
+#include "imbrex/tools/made_inputs.h"
 #include "imbrex/tools/memory_room.h"
 #include "imbrex/tools/numbers.h"
 #include "imbrex/tools/progress.h"
+#include "imbrex/tools/replay.h"
 #include "imbrex/tools/report.h"
 #include "imbrex/tools/subject.h"
 #include "imbrex/tools/timeline.h"
@@ -77,34 +79,28 @@ class Run {
 
  private:
   void choose_subject() {
-    SubjectOptions chosen = options_.subject;
+    const SubjectOptions& chosen = options_.subject;
     std::map<std::string, int64_t> given = settings_of(options_.dims, "--dim");
     int64_t batch = options_.batch.value_or(64), sequence = options_.sequence.value_or(2);
     const bool wants_tokens = options_.tokens || options_.batch || options_.sequence;
     if ((options_.tokens && (options_.batch || options_.sequence)) || (wants_tokens && given.count("T")))
       throw UserError("dimension-value", "--tokens, --batch times --seq, and --dim T all say the same; more than one was given",
                       "one of them");
-    if (!options_.replay.empty() && chosen.name == front_name) {
-      if (wants_tokens || given.count("T") || chosen.settings.count("hidden") || chosen.settings.count("heads") ||
-          chosen.settings.count("q_lora"))
-        throw UserError("dimension-value", "sizes were given, but a replay takes them from its tensors",
-                        "--replay without sizes");
-      const FrontLayer layer = front_layer_in(options_.replay);
-      chosen.settings.insert(layer.options.begin(), layer.options.end());
-      if (!chosen.preset.empty() && !layer.preset.empty() && chosen.preset != layer.preset)
-        throw UserError("unknown-preset", fmt::format("the folder's layer is of preset {}, not {}", layer.preset, chosen.preset),
-                        "--replay without --preset");
-      if (chosen.preset.empty()) chosen.preset = layer.preset;
-      given["T"] = layer.tokens;
-    } else if (options_.tokens) {
+    if (options_.tokens) {
       given["T"] = *options_.tokens;
-    } else if (wants_tokens || (chosen.name == front_name && !given.count("T"))) {
+    } else if (wants_tokens || (chosen.name == front_name && !given.count("T") && options_.replay.empty())) {
       given["T"] = checked_product(batch, sequence);
       report_.batch = batch;
       report_.sequence = sequence;
     }
-    subject_ = subject_of(chosen);
-    dims_ = dims_of(subject_.program, given, 0);
+    if (options_.replay.empty()) {
+      subject_ = subject_of(chosen);
+      dims_ = dims_of(subject_.program, given, 0);
+    } else {
+      Replay replay = replay_of(chosen, options_.replay, given);
+      subject_ = std::move(replay.subject);
+      dims_ = std::move(replay.dims);
+    }
     report_.kernel = subject_.name;
     report_.variant = subject_.variant;
     report_.preset = subject_.preset;
@@ -144,10 +140,10 @@ class Run {
                    options_.interprets() ? bytes_in(wanted) : 2 * bytes_in(outputs_)}});
     progress_.say(options_.replay.empty() ? "making inputs" : "reading inputs");
     if (!options_.replay.empty()) {
-      inputs_ = read_inputs(options_.replay, wanted);
-      expected_ = read_expected(options_.replay, outputs_);
+      inputs_ = read_inputs(options_.replay, wanted, subject_.name);
+      expected_ = read_expected(options_.replay, outputs_, subject_.name);
     } else {
-      inputs_ = subject_.is_front() ? synthetic_layer(wanted, options_.seed) : synthetic_inputs(wanted, options_.seed);
+      inputs_ = made_inputs(subject_, dims_, options_.seed);
     }
     for (const auto& [name, array] : inputs_) report_.bytes += static_cast<double>(array.bytes.size());
     for (const TensorShape& spec : outputs_)

@@ -12,20 +12,27 @@
 
 namespace imbrex::tools {
 
+inline constexpr const char* front_name = "deepseek_v4/qkv_proj_rope";
+
 using Tensors = std::map<std::string, Array>;
 
-// How the tensors of <folder>/inputs.safetensors want deepseek_v4/qkv_proj_rope to be built.
-struct FrontLayer {
-  int64_t tokens = 0;
-  std::map<std::string, std::string> options;  // as texts; all if a run saved the folder, else those that shapes and types decide
-  std::string preset;                          // of the kernel that the folder was saved from; empty if another tool made it
+// What <folder>/inputs.safetensors says of the call: names and options are empty where another tool made it.
+struct SavedCall {
+  std::string kernel, preset;
+  std::map<std::string, std::string> options;  // as texts
+  std::map<std::string, std::vector<int64_t>> shapes;
 };
-FrontLayer front_layer_in(const std::string& folder);
+SavedCall saved_call(const std::string& folder);
 
-// Reads these tensors from <folder>/inputs.safetensors. Errors: "tensor-missing", "tensor-mismatch" and those of reading a file.
-Tensors read_inputs(const std::string& folder, const std::vector<TensorShape>& wanted);
+// The options of deepseek_v4/qkv_proj_rope that the shapes and types of these tensors decide.
+std::map<std::string, std::string> front_options(const std::string& folder);
+
+// Reads these tensors from <folder>/inputs.safetensors; hints speak of `kernel`. Errors: "tensor-missing", "tensor-mismatch" and
+// those of reading a file.
+Tensors read_inputs(const std::string& folder, const std::vector<TensorShape>& wanted, const std::string& kernel);
 // The same from <folder>/expected.safetensors, or nothing if there is no such file.
-std::optional<Tensors> read_expected(const std::string& folder, const std::vector<TensorShape>& wanted);
+std::optional<Tensors> read_expected(const std::string& folder, const std::vector<TensorShape>& wanted,
+                                     const std::string& kernel);
 
 // Makes the folder if it is not there, and writes one file of it: "inputs", "expected" or "outputs".
 void write_tensors(const std::string& folder, const std::string& what, const Tensors& tensors,

@@ -18,8 +18,6 @@
 namespace imbrex::tools {
 namespace {
 
-bool is_tile_file(const std::string& name) { return std::filesystem::path(name).extension() == ".tile"; }
-
 Subject subject_from_file(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
@@ -38,6 +36,8 @@ Subject subject_from_file(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_tile_file(const std::string& name) { return std::filesystem::path(name).extension() == ".tile"; }
 
 std::optional<int64_t> bytes_at(const ir::Tensor& tensor, const std::map<std::string, int64_t>& dims) {
   std::optional<int64_t> bytes = bytes_of(tensor.dtype);

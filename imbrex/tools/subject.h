@@ -17,8 +17,6 @@
 
 namespace imbrex::tools {
 
-inline constexpr const char* front_name = "deepseek_v4/qkv_proj_rope";
-
 // As it stands on the command line.
 struct SubjectOptions {
   std::string name, variant, preset;
@@ -38,6 +36,8 @@ struct Subject {
   // Of a kernel with norms.
   double eps() const { return kernels::number(options, "eps"); }
 };
+
+bool is_tile_file(const std::string& name);
 
 // UserError: "unknown-kernel", "unknown-variant", "unknown-preset", "unknown-option", "option-value", and those of reading and
 // verifying a .tile file.

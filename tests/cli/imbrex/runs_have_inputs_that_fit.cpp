@@ -1,0 +1,125 @@
+// Inputs that the command makes satisfy what a kernel assumes of them; saved ones say how large the kernel is.
+#include <gtest/gtest.h>
+
+#include "imbrex/checkpoint/safetensors.h"
+#include "imbrex_command.h"
+
+namespace imbrex::tests {
+namespace {
+
+class Inputs : public testing::Test {
+ protected:
+  // A kernel of rows of 8 columns: its path.
+  std::string kernel(const std::string& declarations, const std::string& body) const {
+    const std::string path = folder_.file(fmt::format("{}.tile", folder_.entries()));
+    write_text(path, "imbrex 1\nkernel \"k\" {\n  dim T typical 40\n" + declarations + body + "}\n");
+    return path;
+  }
+  static CommandResult expect(int status, const std::string& arguments) {
+    const CommandResult result = imbrex_command(arguments);
+    EXPECT_EQ(result.status, status) << arguments << "\n" << result.out << result.err;
+    return result;
+  }
+  static void expect_error(const std::string& arguments, const std::string& text) {
+    const CommandResult result = expect(1, arguments);
+    EXPECT_NE(result.err.find(text), std::string::npos) << arguments << "\n" << result.err;
+    EXPECT_EQ(result.out, "");
+  }
+  static bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+  TemporaryFolder folder_;
+};
+
+const std::string kRows = "  input x: f32[T, 8]\n  input idx: int32[T]\n  inout y: f32[400, 8]\n";
+std::string scatter(const std::string& assumptions, int rows) {
+  return fmt::format(
+      "  let all = idx[:]\n{}  parallel t in tiles(T, 16) {{\n    let rows = idx[t]\n    assume 0 <= rows and rows < {}\n"
+      "    y[by rows, :] = x[t, :]\n  }}\n",
+      assumptions, rows);
+}
+const std::string kRanges =
+    "  dim B typical 5\n  input x: f32[T, 8]\n  input begin: int32[B]\n  input end: int32[B]\n  output y: f32[B, 8]\n";
+std::string sums(const std::string& condition) {
+  return "  range b in 0 .. B {\n    read s = begin[b]\n    read e = end[b]\n    assume " + condition +
+         "\n    y[b, :] = col_sum(x[s +: e - s, :])\n  }\n";
+}
+
+TEST_F(Inputs, SatisfyWhatIsAssumed) {
+  const std::vector<std::string> kernels = {
+      kernel(kRows, scatter("  assume_distinct all\n", 400)),
+      kernel(kRows, scatter("  assume_distinct all\n", 40)),
+      kernel(kRows, scatter("  assume_distinct all\n  assume_sorted all\n", 400)),
+      kernel(kRanges, sums("0 <= s and s < e and e <= T")),
+      kernel(kRanges, sums("0 <= s and s <= e and e <= T")),
+      kernel("  input x: f32[T, 8]\n  input off: int32[T + 1]\n  output y: f32[T, 8]\n",
+             "  range b in 0 .. T {\n    read s = off[b]\n    read e = off[b + 1]\n    assume 0 <= s and s <= e and e <= T\n"
+             "    y[b, :] = col_sum(x[s +: e - s, :])\n  }\n"),
+      kernel("  input x: f32[T, 8]\n  input len: int32[T]\n  output y: f32[T, 8]\n",
+             "  parallel t in 0 .. T {\n    read n = len[t]\n    assume 1 <= n and n <= t + 1\n    y[t, :] = col_sum(x[0 +: n, "
+             ":])\n  }\n"),
+      kernel("  input x: f32[T, 8]\n  input n: int32[2, 3]\n  output y: f32[T, 8]\n",
+             "  view flat = n: [6]\n  read m = flat[4]\n  assume -7 <= m and m <= -2\n  y[:, :] = x[:, :] * cast(int32(m), f32, "
+             "rint)\n"),
+  };
+  for (const std::string& path : kernels) {
+    for (const char* way : {"", " --checked", " --seed 9"}) expect(0, "run '" + path + "' --repeat 1" + way);
+  }
+  expect(0, "bench '" + kernels[0] + "' --rounds 1 --no-cold");
+  // They are not all alike where they need not be.
+  expect(0, "run '" + kernels[0] + "' --repeat 1 --save '" + folder_.file("saved") + "'");
+  const Array idx = checkpoint::read_safetensors(folder_.file("saved/inputs.safetensors")).at("idx");
+  EXPECT_FALSE(std::is_sorted(idx.as<int32_t>(), idx.as<int32_t>() + idx.size()));
+}
+
+TEST_F(Inputs, ThatCannotBeAreAnErrorThatSaysWhy) {
+  const std::string crowded = kernel(kRows, scatter("  assume_distinct all\n", 7));
+  expect_error(
+      "run '" + crowded + "'",
+      "[no-inputs]: no inputs were found for which 'k' may be run: the 40 elements of idx are all different, and assumed to "
+      "lie between 0 and 6\n  try: --replay DIR");
+  expect(0, "run '" + crowded + "' --dim T=7 --repeat 1");  // what the hint says
+  const std::string large = kernel("  input x: f32[T, 8]\n  output y: f32[T, 8]\n", "  assume T >= 16\n  y[:, :] = x[:, :]\n");
+  expect_error("run '" + large + "' --dim T=3", "assume(T >= 16) does not hold: 3 >= 16 is false");
+  expect_error("bench '" + large + "' --dim T=3", "try: dimensions for which it holds");
+  expect(0, "run '" + large + "' --dim T=16 --repeat 1");
+  const std::string odd = kernel("  input x: f32[T, 8]\n  input n: int32[1]\n  output y: f32[T, 8]\n",
+                                 "  read m = n[0]\n  assume m % 1000 == 777\n  y[:, :] = x[:, :]\n");
+  expect_error("run '" + odd + "'", "assume(m % 1000 == 777) does not hold");
+}
+
+TEST_F(Inputs, ThatAreSavedSayHowLargeTheyAre) {
+  const std::string path = kernel(
+      "  dim U typical 4\n  dim V\n  input w: f32[T // 4 + 1, 2 * U]\n  input x: f32[T + V, 2 * U]\n  input v: int32[V]\n"
+      "  output y: f32[T, 2 * U]\n",
+      "  y[:, :] = x[0 +: T, :]\n");
+  const std::string saved = folder_.file("saved"), replay = " '" + path + "' --replay '" + saved + "' ";
+  expect(0, "run '" + path + "' --dim T=21 --dim U=3 --dim V=2 --repeat 1 --save '" + saved + "'");
+  for (const char* more : {"", "--dim T=21", "--tokens 21 --dim V=2"}) {
+    EXPECT_TRUE(has(expect(0, "run" + replay + "--repeat 1 " + more).out, "T=21 U=3 V=2")) << more;
+    EXPECT_TRUE(has(expect(0, "bench" + replay + "--rounds 1 --no-cold " + more).out, "T=21  U=3  V=2")) << more;
+  }
+  for (const char* command : {"run", "bench"}) {
+    expect_error(command + replay + "--dim T=22", "T = 22 was given, and the tensors in '" + saved + "' have T = 21");
+    expect_error(command + replay + "--dim Q=1", "'k' has no dimension Q");
+  }
+  // Another kernel's tensors: the hint speaks of this one.
+  const std::string other = kernel("  input x: f32[T, 8]\n  output y: f32[T, 8]\n", "  y[:, :] = x[:, :]\n");
+  expect_error(
+      "run '" + other + "' --replay '" + saved + "'",
+      "must be f32 [23, 8], found f32 [23, 6]\n  try: tensors of the types and shapes that `imbrex show " + other + "` prints");
+}
+
+TEST_F(Inputs, ThatAreSavedSayTheOptionsOfTheirKernel) {
+  const std::string replay = " nn/rms_norm --replay '" + folder_.file("saved") + "' ";
+  expect(0, "run nn/rms_norm --set hidden=100 --set eps=0.5 --tokens 7 --repeat 1 --save '" + folder_.file("saved") + "'");
+  EXPECT_TRUE(has(expect(0, "run" + replay + "--repeat 1").out, "eps=0.5 hidden=100  T=7"));
+  EXPECT_TRUE(has(expect(0, "bench" + replay + "--rounds 1 --no-cold").out, "eps=0.5 hidden=100"));
+  expect_error("run" + replay + "--set hidden=99", "must be bf16 [7, 99], found bf16 [7, 100]");
+  const std::string front = "deepseek_v4/qkv_proj_rope --preset demo ", layer = " --replay '" + folder_.file("layer") + "'";
+  expect(0, "run " + front + "--tokens 5 --heads 3 --repeat 1 --save '" + folder_.file("layer") + "'");
+  EXPECT_TRUE(has(expect(0, "bench deepseek_v4/qkv_proj_rope --rounds 1 --no-cold --no-plain" + layer).out, "heads=3"));
+  expect_error("run " + front + "--heads 4" + layer, "heads = 4 was given, and the tensors in");
+}
+
+}  // namespace
+}  // namespace imbrex::tests
