@@ -336,8 +336,11 @@ void open_loop(Lowering& lowering, const ir::Loop& loop, Writer& out) {
     return;
   }
   symbol.begin_text = symbols.names.fresh(loop.variable + "_begin");
-  out.open(
-      fmt::format("for (int64_t {0} = {1}; {0} < {2}; {0} += {3})", symbol.begin_text, symbols.text(loop.begin), end, loop.tile));
+  // The last step of large tiles could leave 64 bits; that of small ones only behind more steps than any machine takes.
+  constexpr int64_t kSmallTile = 1 << 16;
+  const std::string step = loop.tile <= kSmallTile ? std::to_string(loop.tile)
+                                                   : fmt::format("smaller({}, {} - {})", loop.tile, end, symbol.begin_text);
+  out.open(fmt::format("for (int64_t {0} = {1}; {0} < {2}; {0} += {3})", symbol.begin_text, symbols.text(loop.begin), end, step));
   const auto extent = ir::constant_value(loop.extent);
   if (extent && *extent % loop.tile == 0) {
     symbol.size_text = std::to_string(loop.tile);

@@ -267,6 +267,18 @@ constexpr Case kCases[] = {
   sum = row_sum(x[:, 0 +: 16 - N])
   sum = row_sum_acc(sum, x[:, 16 +: 170])
   z[:, :] = sum)"},
+    {"large_tiles", R"(
+  input x: f32[N, M]
+  output y: f32[N, M]
+  range n in tiles(N, 3) {
+    range o in tiles(n, 9223372036854775807) {
+      range m in tiles(M, 1000000) {
+        range p in tiles(m, 65537) {
+          y[o, p] = x[o, p] * 2.0
+        }
+      }
+    }
+  })"},
     {"scattered_rows", R"(
   input x: f32[3, M]
   input rows: int32[1, 3] @distinct
