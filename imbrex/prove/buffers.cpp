@@ -7,6 +7,7 @@
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/access.h"
 #include "imbrex/prove/affine.h"
+#include "imbrex/prove/scope_labels.h"
 #include "imbrex/prove/traffic.h"
 #include "imbrex/target/rates.h"
 
@@ -34,11 +35,13 @@ struct Tracker {
   std::vector<size_t> open_scopes;
   std::vector<const ir::Loop*> loops_around;
   std::map<const ir::Statement*, Place> places;  // of each statement
-  size_t place = 0;                              // of the statement at hand, among those of `out`
+  std::map<const ir::At*, std::string> labels;
+  size_t place = 0;  // of the statement at hand, among those of `out`
 
   Tracker(const ir::Program& program, const target::Target& target, const CubeTiles& cube)
       : memories(target::memories_of(target)), cube(cube) {
     ir::for_each_place(program, [&](const ir::Statement& statement, const Place& at) { places.emplace(&statement, at); });
+    for (auto& [at, label] : scope_labels(program)) labels.emplace(at, std::move(label));
     out.places.emplace_back();
     count_step();
   }
@@ -237,7 +240,7 @@ struct Tracker {
   }
   void visit(const ir::At& node, int origin) {
     const size_t number = out.scopes.size();
-    out.scopes.push_back({node.name, origin, step() + 1, 0, loops_around, open_scopes.empty()});
+    out.scopes.push_back({labels.at(&node), origin, step() + 1, 0, loops_around, open_scopes.empty()});
     open_scopes.push_back(number);
     count_step();
     block(node.body);

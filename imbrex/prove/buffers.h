@@ -23,7 +23,7 @@ struct Buffer {
 };
 
 struct BufferScope {
-  std::string name;
+  std::string name;  // its label
   int origin = -1;
   int first = 0, last = 0;             // its steps, both included
   std::vector<const ir::Loop*> loops;  // around it, outermost first, then those in it

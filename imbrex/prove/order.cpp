@@ -8,6 +8,7 @@
 
 #include "imbrex/base/utf8.h"
 #include "imbrex/prove/exchanged.h"
+#include "imbrex/prove/scope_labels.h"
 #include "imbrex/prove/simplify.h"
 #include "imbrex/prove/traffic.h"
 
@@ -29,22 +30,10 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
-// What each scope is called: its name, and what sets it apart from others of that name: its line, or else a number.
+// By number of the scope.
 std::vector<std::string> labels_of(const Subject& subject) {
-  const std::vector<Scope>& scopes = subject.accesses.scopes;
-  std::vector<std::string> names{kOutsideScopes}, labels;
-  for (size_t i = 1; i < scopes.size(); ++i) names.push_back(scopes[i].name);
-  std::set<std::string> taken(names.begin(), names.end());
-  for (size_t i = 0; i < names.size(); ++i) {
-    std::string label = names[i];
-    const int line = i == 0 ? 0 : subject.program.where(scopes[i].origin).line;
-    if (i > 0 && std::count(names.begin(), names.end(), label) > 1) {
-      if (line > 0) label = fmt::format("{} (line {})", names[i], line);
-      for (int number = 2; std::find(labels.begin(), labels.end(), label) != labels.end() || taken.contains(label); ++number)
-        label = fmt::format("{} #{}", names[i], number);
-    }
-    labels.push_back(label);
-  }
+  std::vector<std::string> labels{kOutsideScopes};
+  for (auto& [at, label] : scope_labels(subject.program)) labels.push_back(std::move(label));
   return labels;
 }
 

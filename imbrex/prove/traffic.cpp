@@ -10,6 +10,7 @@
 #include "imbrex/prove/memories.h"
 #include "imbrex/prove/over_dims.h"
 #include "imbrex/prove/quantity.h"
+#include "imbrex/prove/scope_labels.h"
 #include "imbrex/prove/simplify.h"
 #include "imbrex/target/target.h"
 
@@ -121,6 +122,7 @@ struct Summation {
 
 struct Measure {
   const ir::Program& program;
+  const std::map<const ir::At*, std::string>& names;  // of scopes; those of one name are one row
   struct Sums {
     Quantity tasks, read, written, operations, exchanges;
     SourceLine where;
@@ -219,7 +221,7 @@ struct Measure {
         tests.pop_back();
       } else if (const auto* at = std::get_if<ir::At>(&statement.node)) {
         const std::string outer = scope;
-        scope = at->name;
+        scope = names.at(at);
         Sums& row = here();
         count(row.tasks, ir::constant(1));
         row.where = program.where(statement.origin);
@@ -241,9 +243,11 @@ ScopeRow& row_named(std::vector<ScopeRow>& scopes, const std::string& name, cons
   return scopes.back();
 }
 
-void measure_traffic(const ir::Program& program, const Options& options, const Simplifier& simplified,
-                     std::vector<ScopeRow>& scopes) {
-  Measure measure{program, {}, {}, {}, {}, {}, kOutsideScopes, CubeTiles(program), {}};
+namespace {
+
+void measure(const ir::Program& program, const std::map<const ir::At*, std::string>& names, const Options& options,
+             const Simplifier& simplified, std::vector<ScopeRow>& scopes) {
+  Measure measure{program, names, {}, {}, {}, {}, {}, kOutsideScopes, CubeTiles(program), {}};
   measure.block(program.body);
   const target::Target* target = target::judged_target_named(options.target);
   measure.scope = kOutsideScopes;
@@ -265,8 +269,18 @@ void measure_traffic(const ir::Program& program, const Options& options, const S
   }
 }
 
-void measure_traffic(const ir::Program& program, const Options& options, std::vector<ScopeRow>& scopes) {
-  measure_traffic(program, options, Simplifier(program), scopes);
+}  // namespace
+
+void measure_traffic(const ir::Program& program, const Options& options, const Simplifier& simplified,
+                     std::vector<ScopeRow>& scopes) {
+  const auto labels = scope_labels(program);
+  measure(program, {labels.begin(), labels.end()}, options, simplified, scopes);
+}
+
+void measure_traffic_by_name(const ir::Program& program, const Options& options, std::vector<ScopeRow>& scopes) {
+  std::map<const ir::At*, std::string> names;
+  for (const auto& [at, label] : scope_labels(program)) names[at] = at->name;
+  measure(program, names, options, Simplifier(program), scopes);
 }
 
 }  // namespace imbrex::prove

@@ -8,10 +8,11 @@
 
 namespace imbrex::prove {
 
-// Adds to the rows in `scopes` of the same name, or makes them, in program order.
+// Adds to the rows in `scopes` of the same label (scope_labels.h), or makes them, in program order.
 void measure_traffic(const ir::Program& program, const Options& options, const Simplifier& simplified,
                      std::vector<ScopeRow>& scopes);
-void measure_traffic(const ir::Program& program, const Options& options, std::vector<ScopeRow>& scopes);
+// Scopes of one name together.
+void measure_traffic_by_name(const ir::Program& program, const Options& options, std::vector<ScopeRow>& scopes);
 
 // The row of this name, made at the end if there is none.
 ScopeRow& row_named(std::vector<ScopeRow>& scopes, const std::string& name, const SourceLine& where);

@@ -93,7 +93,7 @@ std::string timeline_json(const ir::Program& program, const std::map<std::string
                           const runtime::TraceCollector& collector, int workers) {
   const Outline outline(program);
   std::vector<prove::ScopeRow> rows;
-  prove::measure_traffic(program, {.dims = dims}, rows);
+  prove::measure_traffic_by_name(program, {.dims = dims}, rows);
 
   uint64_t first = UINT64_MAX;
   std::map<std::string, int64_t> executions;

@@ -209,6 +209,28 @@ std::string edge(const std::string& from, const std::string& to, const std::stri
 
 constexpr const char* kRows = "  input x: f32[T, 64]\n  output y: f32[T, 64]\n";
 
+// One row and one node each, with a label that no other has, whatever the scopes are called.
+TEST(Report, ScopesOfOneNameAreKeptApart) {
+  const ir::Program program =
+      ir::parse("imbrex 1\nkernel \"k\" {\n  dim T\n" + std::string(kRows) +
+                    "  create s: f32[T, 64]\n  at \"a\" { s[:, :] = x[:, :] * 2.0 }\n  at \"a\" { s[:, :] = s[:, :] + 1.0 }\n"
+                    "  at \"b\" { y[:, :] = s[:, :] } at \"b\" { tap \"t\" x[0 +: 1, :] }\n}\n",
+                "kernel.tile");
+  ir::verify_or_throw(program);
+  for (const char* target : {"host", "a2a3"}) {
+    Options options;
+    options.target = target;
+    options.dims = {{"T", 8}};
+    std::vector<std::string> names, bytes;
+    const Report report = prove(program, options);
+    for (const ScopeRow& row : report.scopes) names.push_back(row.name), bytes.push_back(row.bytes_read.expression);
+    EXPECT_EQ(names, (std::vector<std::string>{"a (line 7)", "a (line 8)", "b (line 9)", "b #2"})) << report.text();
+    EXPECT_EQ(bytes, (std::vector<std::string>{"256*T", "256*T", "256*T", "256"})) << target;
+    const std::string graph = dependence_graph(program, options);
+    for (const std::string& name : names) EXPECT_NE(graph.find("\"" + name + "\";"), std::string::npos) << graph;
+  }
+}
+
 TEST(Order, TheGraphHasBytesOnItsEdges) {
   const std::string body = std::string(kRows) + R"(
   create s: f32[T, 64]
