@@ -213,6 +213,14 @@ Axis Parser::axis(const IndexExpr& extent) {
   }
   IndexExpr begin = index();
   if (accept("+:")) return {Axis::Kind::range, begin, index(), {}};
+  if (is_symbol(":")) {
+    const std::string from = to_text(begin);
+    take();
+    const std::string end = is_symbol(",") || is_symbol("]") ? to_text(extent) : to_text(index());
+    fail(fmt::format("'{}:{}' is no range: after a begin stands '+:' and a size", from, end),
+         from == "0" ? fmt::format("0 +: {}", end)
+                     : fmt::format("{} +: {} - {}", from, end, from.find(' ') == std::string::npos ? from : "(" + from + ")"));
+  }
   return {Axis::Kind::point, begin, constant(1), {}};
 }
 

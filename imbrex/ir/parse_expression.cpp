@@ -135,6 +135,11 @@ ExprPtr Parser::sum() {
     const Op op = take().text == "+" ? Op::add : Op::sub;
     result = counted(make_binary(op, result, product(), written));
   }
+  for (const auto& [symbol, op] : {std::pair("<", "lt"), std::pair("<=", "le"), std::pair("==", "eq"), std::pair("!=", "ne"),
+                                   std::pair(">=", "ge"), std::pair(">", "gt")})
+    if (is_symbol(symbol))
+      fail(fmt::format("'{}' compares indices, and this is a tile", symbol),
+           fmt::format("{}(a, b) in place of a {} b", op, symbol));
   return result;
 }
 

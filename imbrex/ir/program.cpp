@@ -9,6 +9,7 @@
 #include <span>
 
 #include "imbrex/base/checked.h"
+#include "imbrex/ir/conversion.h"
 
 namespace imbrex::ir {
 namespace {
@@ -106,9 +107,9 @@ void require_dtype(Op op, const ExprPtr& x, std::initializer_list<DType> allowed
   if (std::find(allowed.begin(), allowed.end(), x->dtype) != allowed.end()) return;
   std::string names;
   for (DType dtype : allowed) names += (names.empty() ? "" : " or ") + std::string(name_of(dtype));
-  const char* wanted = name_of(*allowed.begin());
   fail(written, "dtype-mismatch", fmt::format("{} takes {}, and got {}", name_of(op), names, describe(x)),
-       fmt::format("cast the operand first: cast(x, {}{})", wanted, is_exact_cast(x->dtype, *allowed.begin()) ? "" : ", rint"));
+       fmt::format("{} the operand first: {}", *allowed.begin() == DType::boolean ? "compare" : "cast",
+                   conversion_text("x", x->dtype, *allowed.begin())));
 }
 
 // One axis of an elementwise operation: equal extents, or one of them 1.
@@ -124,7 +125,17 @@ TileShape broadcast(Op op, const ExprPtr& a, const ExprPtr& b, const Written& wr
   bool ok = true;
   TileShape result{broadcast_axis(a->rows, b->rows, ok), broadcast_axis(a->columns, b->columns, ok)};
   const auto is_result = [&](const ExprPtr& e) { return same(e->rows, result.rows) && same(e->columns, result.columns); };
-  if (!ok || (!is_result(a) && !is_result(b)))
+  if (ok && !is_result(a) && !is_result(b)) {
+    // Neither has the shape of the result, so one of them is spread out first; times 1 changes no number.
+    const bool is_number = a->dtype == DType::f32 || a->dtype == DType::int32;
+    fail(written, "broadcast",
+         fmt::format("{} of {} and {}: neither has the shape of the result, {}", name_of(op), describe(a), describe(b),
+                     shape_text(result.rows, result.columns)),
+         fmt::format("spread one of them out: full({}, {}, {}) * {}", is_number ? name_of(a->dtype) : "f32",
+                     shape_text(result.rows, result.columns), a->dtype == DType::int32 ? "1" : "1.0",
+                     is_number ? "a" : conversion_text("a", a->dtype, DType::f32)));
+  }
+  if (!ok)
     fail(written, "broadcast", fmt::format("{} of {} and {}: the shapes do not fit", name_of(op), describe(a), describe(b)),
          "only [m, 1] and [1, n] broadcast against [m, n], and a single number against anything; make the shapes equal, or load "
          "both through the same spans");
@@ -134,8 +145,7 @@ TileShape broadcast(Op op, const ExprPtr& a, const ExprPtr& b, const Written& wr
 ExprPtr make_elementwise_pair(Op op, DType result, ExprPtr a, ExprPtr b, const Written& written) {
   if (a->dtype != b->dtype)
     fail(written, "dtype-mismatch", fmt::format("{} of {} and {}: the types differ", name_of(op), describe(a), describe(b)),
-         fmt::format("cast one of them, for example cast(x, {}{})", name_of(a->dtype),
-                     is_exact_cast(b->dtype, a->dtype) ? "" : ", rint"));
+         fmt::format("cast one of them, for example {}", conversion_text("x", b->dtype, a->dtype)));
   const TileShape shape = broadcast(op, a, b, written);
   return node(op, result, shape.rows, shape.columns, {a, b}, written);
 }
@@ -296,7 +306,8 @@ ExprPtr make_iota(IndexExpr columns, IndexExpr begin, const Written& written) {
 
 ExprPtr make_cast(ExprPtr x, DType to, CastMode mode, const Written& written) {
   if (to == DType::boolean && x->dtype != DType::boolean)
-    fail(written, "cast-mode", fmt::format("a cast from {} to bool", name_of(x->dtype)), "compare instead: x != 0");
+    fail(written, "cast-mode", fmt::format("a cast from {} to bool", name_of(x->dtype)),
+         "compare instead: " + conversion_text("x", x->dtype, to));
   if (mode == CastMode::exact && !is_exact_cast(x->dtype, to))
     fail(written, "cast-mode",
          fmt::format("the cast from {} to {} rounds, and its mode is missing", name_of(x->dtype), name_of(to)),
@@ -376,7 +387,8 @@ ExprPtr make_select(ExprPtr condition, ExprPtr a, ExprPtr b, const Written& writ
   require_dtype(Op::select, condition, {DType::boolean}, written);
   if (a->dtype != b->dtype)
     fail(written, "dtype-mismatch", fmt::format("select between {} and {}: the types differ", describe(a), describe(b)),
-         "cast one of them");
+         fmt::format("{} one of them, for example {}", a->dtype == DType::boolean ? "compare" : "cast",
+                     conversion_text("x", b->dtype, a->dtype)));
   // The result has the shape that the choices broadcast to, the condition included.
   const TileShape choices = broadcast(Op::select, a, b, written);
   const ExprPtr chosen = node(Op::select, a->dtype, choices.rows, choices.columns, {}, written);

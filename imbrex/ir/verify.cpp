@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "imbrex/ir/conversion.h"
 #include "imbrex/ir/lexer.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/print.h"
@@ -339,8 +340,8 @@ void Verifier::visit(const Store& x, int) {
     report("store-dtype",
            fmt::format("'{}' holds {}, and {} is stored", x.tensor, name_of(target->dtype),
                        described(x.value->dtype, x.value->rows, x.value->columns)),
-           fmt::format("cast the value: cast(x, {}{})", name_of(target->dtype),
-                       is_exact_cast(x.value->dtype, target->dtype) ? "" : ", rint"));
+           fmt::format("{} the value: {}", target->dtype == DType::boolean ? "compare" : "cast",
+                       conversion_text("x", x.value->dtype, target->dtype)));
   if (!same_shape(x.value, shape.rows, shape.columns))
     report("store-shape",
            fmt::format("the slice of '{}' is {}, and the value is {}", x.tensor, shape_text({shape.rows, shape.columns}),

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <tuple>
 
+#include "imbrex/ir/conversion.h"
+
 namespace imbrex::recording {
 namespace {
 
@@ -29,7 +31,22 @@ std::string describe(DType dtype, const ir::IndexExpr& rows, const ir::IndexExpr
 
 }  // namespace
 
-SourceLine line_of(const std::source_location& where) { return {where.file_name(), static_cast<int>(where.line())}; }
+namespace {
+
+// Where the standard library converts an operand for the author, in a container or an algorithm, the position is in its headers.
+bool is_of_the_standard_library(const std::source_location& where) {
+  const std::string_view file = where.file_name();
+  return file.find("/include/c++/") != std::string_view::npos || file.find("/c++/v1/") != std::string_view::npos;
+}
+
+}  // namespace
+
+// The last line of the author's before it stands for a position that is not the author's.
+SourceLine line_of(const std::source_location& where) {
+  if (is_of_the_standard_library(where) && !recording_now) return {};
+  const std::source_location& author = is_of_the_standard_library(where) ? recording_now->last_where() : where;
+  return {author.file_name(), static_cast<int>(author.line())};
+}
 
 void fail(const std::source_location& where, const char* id, std::string message, std::string hint) {
   throw UserError(Diagnostic{id, line_of(where), std::move(message), std::move(hint), {}});
@@ -49,8 +66,8 @@ Recorder& Recorder::current(const std::source_location& where, const char* what)
 }
 
 ir::Written Recorder::written(const std::source_location& where) {
-  last_where_ = where;
-  SourceLine line = line_of(where);
+  if (!is_of_the_standard_library(where)) last_where_ = where;
+  const SourceLine line = line_of(where);
   auto& origins = program_.origins;
   // Lines come in bursts: the last few origins are the likely ones.
   const auto found = std::find(origins.rbegin(), origins.rend(), line);
@@ -244,7 +261,7 @@ void Recorder::store(const Slice& slice, Value value) {
   const std::string kind = fmt::format("a store to '{}' {}", tensor.name, describe(tensor.dtype, shape.rows, shape.columns));
   if (expr->dtype != tensor.dtype)
     fail(slice.where_, "store-dtype", fmt::format("{} of {}", kind, describe(expr->dtype, expr->rows, expr->columns)),
-         fmt::format("cast(value, {}{})", name_of(tensor.dtype), ir::is_exact_cast(expr->dtype, tensor.dtype) ? "" : ", rint"));
+         ir::conversion_text("value", expr->dtype, tensor.dtype));
   if (!ir::same(expr->rows, shape.rows) || !ir::same(expr->columns, shape.columns))
     fail(slice.where_, "store-shape", fmt::format("{} of {}", kind, describe(expr->dtype, expr->rows, expr->columns)),
          "store through a slice of the value's shape; nothing broadcasts in a store");

@@ -86,7 +86,7 @@ class Recorder {
   static const std::shared_ptr<Variable>& variable_of(const Tile& tile) { return tile.variable_; }
   static std::source_location where_of(const AxisArgument& argument) { return argument.where_; }
   static std::source_location where_of(const Slice& slice) { return slice.where_; }
-  std::source_location last_where() const { return last_where_; }
+  const std::source_location& last_where() const { return last_where_; }  // the author's
 
   ir::Program finish();
 

@@ -90,6 +90,11 @@ void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std:
   Check check{name, findings.examined, unit, 0, 0};
   check.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   for (Diagnostic& diagnostic : findings.diagnostics) {
+    // One line may touch an element several times, with one fault.
+    const bool is_told = std::any_of(report.diagnostics.begin(), report.diagnostics.end(), [&](const Diagnostic& told) {
+      return told.id == diagnostic.id && told.where == diagnostic.where && told.message == diagnostic.message;
+    });
+    if (is_told) continue;
     check.errors += diagnostic.is_warning ? 0 : 1;
     report.diagnostics.push_back(std::move(diagnostic));
   }

@@ -2,6 +2,7 @@
 // that differs by what the diagnostic says to try, and is a kernel.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 
 #include "imbrex/language/language.h"
@@ -204,6 +205,19 @@ TEST(Mistakes, TypesThatDiffer) {
     const Tile a = cast(x(0, all), f32), narrow = x(0, all), wide = cast(narrow, f32);
     line = __LINE__ + 1;
     y(0, all) = cast(a + (mended ? wide : narrow), bf16, rint);
+  };
+  expect_mistake(body, "dtype-mismatch", line, "types differ", "cast(x, f32)");
+}
+
+// Where the standard library applies an operator, the position is in one of its headers, which is never shown: the last line of
+// the author's before it is.
+TEST(Mistakes, InsideTheStandardLibrary) {
+  int line = 0;
+  const auto body = [&](bool mended, Builder&, Dim, Tensor x, Tensor y) {
+    const Tile a = cast(x(0, all), f32), narrow = x(0, all), wide = cast(narrow, f32);
+    line = __LINE__ - 1;
+    const auto sum = std::plus<>()(a, mended ? wide : narrow);
+    y(0, all) = cast(sum, bf16, rint);
   };
   expect_mistake(body, "dtype-mismatch", line, "types differ", "cast(x, f32)");
 }
