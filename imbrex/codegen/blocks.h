@@ -30,7 +30,6 @@ void create_tensor(Lowering& lowering, const ir::Statement& statement, Writer& o
 void write_matmul(Lowering& lowering, const ir::Statement& statement, const ir::Store* into, Writer& out);
 // Whether that store is the product's only use and its place takes the product as it is computed.
 bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Store& store);
-const char* packed_suffix(ir::DType dtype);  // "i8" in pack_i8
 // Decides which inputs are packed ahead, which tensors lie in tiles, and how the products' results lie.
 void plan_products(Lowering& lowering);
 // Elements to leave between rows that would otherwise fall into the same sets of the nearest cache; 0 where they do not.

@@ -38,8 +38,6 @@ Operand operand_of(const Lowering& lowering, const ExprPtr& e) {
 
 }  // namespace
 
-const char* packed_suffix(DType dtype) { return dtype == DType::f32 ? "f32" : dtype == DType::bf16 ? "bf16" : "i8"; }
-
 bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Store& store) {
   const Expr& e = *assign.value;
   const TensorSymbol& tensor = lowering.symbols.tensors.at(store.tensor);
@@ -114,7 +112,8 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
   Operand left = is_tiled ? Operand{} : operand_of(lowering, a);
   if (is_tiled) {
     const TensorSymbol& tensor = symbols.tensors.at(a->name);
-    left.pointer = fmt::format("{} + tiled_row({}, {})", tensor.data, symbols.text(a->slice[0].begin), inner);
+    left.pointer =
+        fmt::format("{} + tiled_row<{}>({}, {})", tensor.data, memory_type(a->dtype), symbols.text(a->slice[0].begin), inner);
   } else if (e.transpose_a) {
     const std::string copy = lowering.take(out, false, memory_type(a->dtype), memory_bytes(a->dtype),
                                            ir::mul(a->rows, a->columns), assign.name + "_left", statement);
@@ -133,16 +132,19 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
   } else {
     const Operand right = operand_of(lowering, b);
     const int64_t bytes = b->dtype == DType::f32 ? 4 : b->dtype == DType::bf16 ? 2 : 1;
-    // As isa/packing.h: panels of 32 columns, groups of four bytes of the inner axis, one more for corrections of int8.
+    // As isa/packing.h: panels of 32 columns, groups of four bytes of the inner axis, whole blocks of 32 elements of bf16, one
+    // group more for corrections of int8.
     const auto columns_padded = ir::mul(ir::ceil_div(ir::max(e.columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
-    const auto groups =
-        ir::add(ir::ceil_div(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(4)), ir::constant(bytes == 1 ? 1 : 0));
+    const auto groups = bytes == 2 ? ir::mul(ir::ceil_div(inner_extent, ir::constant(32)), ir::constant(16))
+                                   : ir::add(ir::ceil_div(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(4)),
+                                             ir::constant(bytes == 1 ? 1 : 0));
     const auto bound = ir::mul(columns_padded, groups);
     panel = lowering.take(out, false, "char", 1, bound, assign.name + "_panel", statement);
     const std::string k_stride = e.transpose_b ? right.column_stride : right.row_stride;
     const std::string n_stride = e.transpose_b ? right.row_stride : right.column_stride;
-    out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, kPanelColumns));", packed_suffix(b->dtype),
-                         right.pointer, k_stride, n_stride, inner, columns, panel, columns));
+    out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, kPanelColumns));",
+                         lowering.product_kernel(a->dtype).packing, right.pointer, k_stride, n_stride, inner, columns, panel,
+                         columns));
   }
   const std::string function = lowering.product_kernel(a->dtype).function() + (is_tiled ? "_tiled" : "");
   const std::string left_text = is_tiled ? left.pointer : left.pointer + ", " + left.row_stride;

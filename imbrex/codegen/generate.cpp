@@ -90,10 +90,10 @@ class KernelWriter {
       out.open(fmt::format("if (index == {})", symbol.argument));
       out.line(fmt::format("constexpr int64_t kInner = {}, kColumns = {};  // of {}", packing.inner, packing.columns, name));
       out.line("const Part panels = part_of(tiles_of(kColumns, kPanelColumns), ith, nth);");
-      out.line(fmt::format(
-          "pack_{}(static_cast<const {}*>(source), strides[{}], strides[{}], kInner, kColumns, packed, panels.begin, "
-          "panels.end);",
-          packed_suffix(packing.dtype), memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
+      out.line(
+          fmt::format("pack_{}(static_cast<const {}*>(source), strides[{}], strides[{}], kInner, kColumns, packed, panels.begin, "
+                      "panels.end);",
+                      packing_of(packing), memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
       out.close();
     }
     out.close();
@@ -133,9 +133,15 @@ class KernelWriter {
     out.close();
   }
 
-  static PackedForm packed_form(const optimize::PackedWeight& packing) {
-    return {fmt::format("packed_bytes_{}({}, {})", packed_suffix(packing.dtype), packing.inner, packing.columns),
-            literal(fmt::format("{} [{}, {}] in panels", name_of(packing.dtype), packing.inner, packing.columns))};
+  // "i8" in pack_i8.
+  const std::string& packing_of(const optimize::PackedWeight& weight) const {
+    return lowering_.product_kernel(weight.dtype).packing;
+  }
+
+  PackedForm packed_form(const optimize::PackedWeight& weight) const {
+    return {fmt::format("packed_bytes_{}({}, {})", packing_of(weight), weight.inner, weight.columns),
+            literal(fmt::format("{} [{}, {}] in panels of {}", name_of(weight.dtype), weight.inner, weight.columns,
+                                packing_of(weight)))};
   }
 
   void write_tables(Writer& out) const {

@@ -72,7 +72,8 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
   if (symbol.in_tiles) {
     const std::string begin = lowering_.symbols.text(slice[0].begin);
     const std::string row = !moves ? begin : begin == "0" ? row_ : begin + " + " + row_;
-    value = fmt::format("{} + tiled_row({}, {})", symbol.data, row, lowering_.symbols.text(symbol.shape[1]));
+    value = fmt::format("{} + tiled_row<{}>({}, {})", symbol.data, memory_type(symbol.dtype), row,
+                        lowering_.symbols.text(symbol.shape[1]));
   }
   if (is_atom(value)) return value;
   const std::string type = (symbol.written || symbol.argument < 0 ? "" : "const ") + std::string(memory_type(symbol.dtype));
@@ -117,6 +118,10 @@ std::string RowValues::store(const std::string& form, const std::string& pointer
                              const Place& place) const {
   if (!place.vector) return fmt::format("store_{}_s({}, {});", form, pointer, value);
   const std::string count = place.count.empty() ? "" : ", " + place.count;
+  if (tiled_.contains(pointer) && form.starts_with("bf16")) {
+    require(count.empty(), "rows in tiles have whole blocks of columns");
+    return fmt::format("store_{}_tiled({}, {}, {});", form, pointer, place.column, value);
+  }
   return fmt::format("store_{}({}, {}{});", form, at(pointer, place.column), value, count);
 }
 

@@ -545,9 +545,10 @@ Tile Machine::load(const ir::Expr& e) {
 }
 
 Tile Machine::product(const ir::Expr& e, const Tile* acc, const Tile& a, const Tile& b) {
-  if (acc && a.dtype == DType::bf16 && acc->count % 2 != 0)
-    fault("odd-chunk", fmt::format("matmul_acc continues a bf16 product after {} elements of k, an odd number", acc->count),
-          "bf16 products are summed in pairs: let every chunk of k but the last have an even number of elements");
+  if (acc && a.dtype == DType::bf16 && acc->count % 32 != 0)
+    fault("partial-block",
+          fmt::format("matmul_acc continues a bf16 product after {} elements of k, no multiple of 32", acc->count),
+          "bf16 products are summed in blocks of 32: let every chunk of k but the last be a multiple of 32");
   const Tile left = e.transpose_a ? transpose(a) : a, right = e.transpose_b ? transpose(b) : b;
   checked_size(left.rows, right.columns);
   count_work(left.rows * right.rows * right.columns);

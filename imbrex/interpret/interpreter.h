@@ -43,7 +43,7 @@ struct Options {
 // input and inout. Outputs are put into `tensors`; inouts are changed in place.
 //
 // Throws UserError if an argument is missing or does not fit, and Fault with one of the ids out-of-bounds, assumption-failed,
-// odd-chunk, tile-too-large, index-overflow, negative-extent, out-of-memory, and in checked mode uninitialised-read,
+// partial-block, tile-too-large, index-overflow, negative-extent, out-of-memory, and in checked mode uninitialised-read,
 // output-not-written, parallel-conflict. After a throw the outputs and inouts hold what was written until then.
 void run(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
          const Options& options = {});

@@ -108,16 +108,6 @@ void multiply_integers(Tile& out, const Tile& a, const Tile& b) {
     }
 }
 
-void multiply_f32(Tile& out, const Tile& a, const Tile& b) {
-  for (int64_t r = 0; r < a.rows; ++r)
-    for (int64_t k = 0; k < a.columns; ++k) {
-      const float factor = a.f[at(a, r, k)];
-      float* sum = out.f.data() + r * out.columns;
-      const float* row = b.f.data() + k * b.columns;
-      for (int64_t c = 0; c < b.columns; ++c) sum[c] = sum[c] + factor * row[c];
-    }
-}
-
 // Compiled for machines with and without FMA, where std::fma is one instruction or a call; the result is the same.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) && \
     !defined(__SANITIZE_ADDRESS__)
@@ -126,22 +116,50 @@ void multiply_f32(Tile& out, const Tile& a, const Tile& b) {
 #define IMBREX_WITH_AND_WITHOUT_FMA
 #endif
 
-// Pairs along k, the odd product first. A missing partner is (+0) x (+0).
-IMBREX_WITH_AND_WITHOUT_FMA void multiply_bf16(Tile& out, const Tile& a, const Tile& b) {
+// Each step is one fused multiply-add.
+IMBREX_WITH_AND_WITHOUT_FMA void multiply_f32(Tile& out, const Tile& a, const Tile& b) {
+  for (int64_t r = 0; r < a.rows; ++r)
+    for (int64_t k = 0; k < a.columns; ++k) {
+      const float factor = a.f[at(a, r, k)];
+      float* sum = out.f.data() + r * out.columns;
+      const float* row = b.f.data() + k * b.columns;
+      for (int64_t c = 0; c < b.columns; ++c) sum[c] = std::fma(factor, row[c], sum[c]);
+    }
+}
+
+// One chain of a block: sixteen products from +0, as pairs, the odd one first. Elements of k from a.columns on are (+0) x (+0).
+void IMBREX_WITH_AND_WITHOUT_FMA chain_of_block(std::vector<float>& sums, const float* left, const std::vector<float>& right,
+                                                int64_t begin, int64_t k_extent) {
+  const int64_t columns = static_cast<int64_t>(sums.size());
+  std::fill(sums.begin(), sums.end(), 0.0f);
+  for (int64_t place = 0; place < 16; ++place) {
+    const int64_t k = begin + (place ^ 1);
+    const float factor = k < k_extent ? left[k] : 0.0f;
+    const float* row = k < k_extent ? right.data() + k * columns : nullptr;
+    for (int64_t c = 0; c < columns; ++c)
+      sums[static_cast<size_t>(c)] = accumulate_bf16(sums[static_cast<size_t>(c)], factor, row != nullptr ? row[c] : 0.0f);
+  }
+}
+
+float add_flushing(float a, float b) { return flush_subnormal(flush_subnormal(a) + flush_subnormal(b)); }
+
+// Blocks of 32 along k, each of two chains, whose sum is added to the result.
+void multiply_bf16(Tile& out, const Tile& a, const Tile& b) {
+  constexpr int64_t block = 32, chain = block / 2;
   std::vector<float> left(a.f.size()), right(b.f.size());
   map(left, a.f, flush_subnormal);
   map(right, b.f, flush_subnormal);
-  const std::vector<float> zeros(static_cast<size_t>(b.columns), 0.0f);
-  if (a.columns > 0) map(out.f, out.f, flush_subnormal);
+  std::vector<float> first(static_cast<size_t>(b.columns)), second(first.size());
   for (int64_t r = 0; r < a.rows; ++r)
-    for (int64_t k = 0; k < a.columns; k += 2) {
-      const bool paired = k + 1 < a.columns;
-      const float even = left[at(a, r, k)], odd = paired ? left[at(a, r, k + 1)] : 0.0f;
-      const float* even_row = right.data() + k * b.columns;
-      const float* odd_row = paired ? even_row + b.columns : zeros.data();
+    for (int64_t k = 0; k < a.columns; k += block) {
+      const float* row = left.data() + r * a.columns;
+      chain_of_block(first, row, right, k, a.columns);
+      chain_of_block(second, row, right, k + chain, a.columns);
       float* sum = out.f.data() + r * out.columns;
-      for (int64_t c = 0; c < b.columns; ++c)
-        sum[c] = accumulate_bf16(accumulate_bf16(sum[c], odd, odd_row[c]), even, even_row[c]);
+      for (int64_t c = 0; c < b.columns; ++c) {
+        const auto column = static_cast<size_t>(c);
+        sum[c] = add_flushing(sum[c], add_flushing(first[column], second[column]));
+      }
     }
 }
 

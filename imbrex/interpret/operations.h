@@ -35,7 +35,7 @@ Tile row_sum(const Tile* acc, const Tile& x);  // acc null: a new sum
 Tile col_sum(const Tile* acc, const Tile& x);
 Tile row_extreme(bool greatest, const Tile& x);
 Tile col_extreme(bool greatest, const Tile& x);
-// acc null: from zero. a [m, k], b [k, n]. A bf16 `acc` must hold an even number of products.
+// acc null: from zero. a [m, k], b [k, n]. A bf16 `acc` must hold whole blocks of 32 products.
 Tile matmul(const Tile* acc, const Tile& a, const Tile& b);
 Tile transpose(const Tile& x);
 Tile reshape(Tile x, int64_t rows, int64_t columns);

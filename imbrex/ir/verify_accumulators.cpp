@@ -16,22 +16,25 @@ bool continues_f32_sum(const Expr& e) { return e.op == Op::row_sum_acc && e.dtyp
 
 bool is_zeros(const Expr& e) { return e.op == Op::constant && e.value == 0; }
 
-// What continuing a product means after the chunk of k that a tile's value ends with: `even` may go on; `ended` had, or may have
-// had, an odd number of elements; a span had the whole span, which is even but in the last iteration of the span's loop.
+// Products of bf16 are summed in blocks of so many elements of k.
+constexpr int64_t kBlock = 32;
+
+// What continuing a product means after the chunk of k that a tile's value ends with: `whole` blocks may go on; `ended` had, or
+// may have had, an incomplete one; a span had the whole span, which is whole blocks but in the last iteration of the span's loop.
 struct Chunk {
-  enum class Kind : uint8_t { even, ended, span };
-  Kind kind = Kind::even;
+  enum class Kind : uint8_t { whole, ended, span };
+  Kind kind = Kind::whole;
   std::string span;
   friend bool operator==(const Chunk&, const Chunk&) = default;
 };
 
 // Of a tile that holds the one or the other.
 Chunk joined(const Chunk& a, const Chunk& b) {
-  if (a == b || b.kind == Chunk::Kind::even) return a;
-  return a.kind == Chunk::Kind::even ? b : Chunk{Chunk::Kind::ended, {}};
+  if (a == b || b.kind == Chunk::Kind::whole) return a;
+  return a.kind == Chunk::Kind::whole ? b : Chunk{Chunk::Kind::ended, {}};
 }
 
-using Chunks = std::map<std::string, Chunk>;  // per tile variable; one that is not there is even
+using Chunks = std::map<std::string, Chunk>;  // per tile variable; one that is not there is whole
 
 Chunks joined(Chunks a, const Chunks& b) {
   for (const auto& [name, chunk] : b) a[name] = joined(a[name], chunk);
@@ -80,16 +83,16 @@ IndexExpr inner_extent(const Expr& product) {
 }
 
 Chunk ProductCheck::chunk_of_extent(const IndexExpr& k) const {
-  if (const auto value = constant_value(k)) return {*value % 2 == 0 ? Chunk::Kind::even : Chunk::Kind::ended, {}};
+  if (const auto value = constant_value(k)) return {*value % kBlock == 0 ? Chunk::Kind::whole : Chunk::Kind::ended, {}};
   if (k->kind == Index::Kind::mul)
     for (const IndexExpr& factor : {k->a, k->b})
-      if (constant_value(factor).value_or(1) % 2 == 0) return {};
+      if (constant_value(factor).value_or(1) % kBlock == 0) return {};
   const auto span = k->kind == Index::Kind::span_size ? spans_.find(k->name) : spans_.end();
   if (span == spans_.end()) return {Chunk::Kind::ended, {}};
   const Loop& loop = *span->second;
   const auto extent = constant_value(loop.extent);
-  if (loop.tile % 2 == 0 && extent && *extent % 2 == 0) return {};
-  if (loop.tile % 2 == 0) return {Chunk::Kind::span, k->name};
+  if (loop.tile % kBlock == 0 && extent && *extent % kBlock == 0) return {};
+  if (loop.tile % kBlock == 0) return {Chunk::Kind::span, k->name};
   return {Chunk::Kind::ended, {}};
 }
 
@@ -101,15 +104,15 @@ Chunk ProductCheck::chunk_after(const Expr& e) const {
 }
 
 void ProductCheck::check(const Statement& statement, const Expr& e) {
-  if (!reports_ || e.op != Op::matmul_acc || !is_bf16_product(e) || chunk_after(*e.args[0]).kind == Chunk::Kind::even) return;
+  if (!reports_ || e.op != Op::matmul_acc || !is_bf16_product(e) || chunk_after(*e.args[0]).kind == Chunk::Kind::whole) return;
   const std::string k = to_text(inner_extent(e));
   findings_.push_back(
-      {"odd-chunk",
+      {"partial-block",
        program_.where(e.origin >= 0 ? e.origin : statement.origin),
-       fmt::format("this matmul_acc continues {} behind a chunk of k that may have an odd number of elements (k here: {}); "
-                   "bf16 products are accumulated in pairs along k",
+       fmt::format("this matmul_acc continues {} behind a chunk of k that may end inside a block of 32 elements (k here: {}); "
+                   "bf16 products are summed in blocks of 32 along k",
                    print(e.args[0]), k),
-       "make every chunk of k but the last even: tiles(K, n) with an even n, or an even constant",
+       "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
        {},
        false});
 }

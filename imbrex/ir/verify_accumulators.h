@@ -14,7 +14,7 @@ std::set<std::string> row_sum_accumulators(const Program& program);
 
 // An f32 row_sum_acc stands only as `s = row_sum_acc(s, x)`, and such an `s` is assigned zeros, a row_sum or that, nothing else.
 void check_sums(const Program& program, std::vector<Diagnostic>& findings);
-// A bf16 product is continued only behind chunks of k with an even number of elements.
+// A bf16 product is continued only behind chunks of k that are multiples of 32.
 void check_products(const Program& program, std::vector<Diagnostic>& findings);
 
 }  // namespace imbrex::ir

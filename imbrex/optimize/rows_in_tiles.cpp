@@ -65,9 +65,10 @@ class Survey {
     const auto found = tensors_.find(name);
     if (found == tensors_.end() || viewed_.contains(name)) return false;
     const ir::Tensor& tensor = *found->second;
-    if (tensor.shape.size() != 2 || (tensor.dtype != DType::int8 && tensor.dtype != DType::uint8)) return false;
+    const bool may_lie_so = tensor.dtype == DType::int8 || tensor.dtype == DType::uint8 || tensor.dtype == DType::bf16;
+    if (tensor.shape.size() != 2 || !may_lie_so) return false;
     const auto columns = ir::constant_value(tensor.shape[1]);
-    return columns && *columns > 0 && *columns % kTileRowBytes == 0;
+    return columns && *columns > 0 && *columns % (kTileRowBytes / bytes_of(tensor.dtype)) == 0;
   }
   bool is_whole_row(const std::string& name, const Axis& axis) const {
     return axis.kind == Axis::Kind::range && ir::constant_value(axis.begin) == 0 &&

@@ -17,7 +17,7 @@ extern "C" {
 #define IMBREX_ABI_VERSION 4
 #define IMBREX_VERSION "0.1.0"
 /* The number of docs/semantics.md: another one may mean other bits. */
-#define IMBREX_SEMANTICS 1
+#define IMBREX_SEMANTICS 2
 
 /* No size in a call reaches this: the bytes of a tensor, of the workspace. */
 #define IMBREX_TOO_MANY_BYTES (INT64_C(1) << 62)

@@ -17,7 +17,7 @@
 
 typedef enum imbrex_status {
   IMBREX_OK = 0,
-  IMBREX_NO_KERNEL,       /* the kernel is null, or made for another version of abi.h */
+  IMBREX_NO_KERNEL,       /* the kernel is null, or of another version of abi.h or of the semantics */
   IMBREX_NULL_POINTER,    /* a pointer that is needed is null */
   IMBREX_BAD_DIM,         /* a dimension out of its range, or one that makes a tensor or the workspace too large */
   IMBREX_BAD_STRIDE,      /* strides that make rows overlap, go backwards, or leave gaps between columns */
@@ -56,6 +56,10 @@ static inline imbrex_status imbrex_check_kernel(const imbrex_kernel* kernel, imb
     return imbrex_say(message, IMBREX_NO_KERNEL,
                       "the kernel is for version %u of imbrex/runtime/abi.h, its caller for version %d",
                       (unsigned)kernel->abi_version, IMBREX_ABI_VERSION);
+  if (kernel->semantics != IMBREX_SEMANTICS)
+    return imbrex_say(message, IMBREX_NO_KERNEL,
+                      "%s is of semantics %u (Imbrex %s), its caller of semantics %d: results may differ in bits", kernel->name,
+                      (unsigned)kernel->semantics, kernel->version, IMBREX_SEMANTICS);
   return IMBREX_OK;
 }
 

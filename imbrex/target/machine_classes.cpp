@@ -47,7 +47,8 @@ MachineClass sapphire_rapids() {
   r.products = {{"scalar.i8", 6.0e9},      {"scalar.u8i8", 6.9e9}, {"scalar.bf16", 0.33e9},      {"scalar.f32", 15e9},
                 {"avx2.i8", 66e9},         {"avx2.u8i8", 66e9},    {"avx2.bf16", 36e9},          {"avx2.f32", 36e9},
                 {"avx512.i8", 290e9},      {"avx512.u8i8", 389e9}, {"avx512.i8_flipped", 378e9}, {"avx512.bf16", 57e9},
-                {"avx512.bf16_fma", 90e9}, {"avx512.f32", 55e9},   {"amx.i8_amx", 1.8e12},       {"amx.u8i8_amx", 1.8e12}};
+                {"avx512.bf16_fma", 90e9}, {"avx512.f32", 55e9},   {"amx.i8_amx", 1.8e12},       {"amx.u8i8_amx", 1.8e12},
+                {"amx.bf16_amx", 0.85e12}};
   r.vector = 99e9;
   r.second_cache = 160e9;
   r.third_cache = 28e9;

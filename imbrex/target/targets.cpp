@@ -74,7 +74,7 @@ Target avx512(const Target& avx2) {
                 {Product::i8, "i8_flipped", 12, 32},
                 {Product::u8i8, "u8i8", 12, 32},
                 {Product::bf16, "bf16", 12, 32},
-                {Product::bf16, "bf16_fma", 12, 32, "", false, 256},
+                {Product::bf16, "bf16_fma", 12, 32, "", false, "", 256},
                 {Product::f32, "f32", 12, 32}};
   t.units = {{Product::i8, "vpdpbusd"},
              {Product::u8i8, "vpdpbusd"},
@@ -84,8 +84,8 @@ Target avx512(const Target& avx2) {
   return t;
 }
 
-// Bytes on tile registers, from one row on: up to 8 rows they took as long as vpdpbusd, where weights come from memory, and half
-// the time at 16. Everything else as avx512.
+// Bytes and bf16 on tile registers, from one row on: up to 8 rows bytes took as long as with vpdpbusd, where weights come from
+// memory, and half the time at 16. Everything else as avx512.
 Target amx(const Target& avx512) {
   Target t = avx512;
   t.name = "amx";
@@ -94,9 +94,11 @@ Target amx(const Target& avx512) {
   const imbrex_cpu_feature tile = {7, 0, 'd', 24}, int8 = {7, 0, 'd', 25}, bf16 = {7, 0, 'd', 22};
   constexpr uint32_t tile_data = 18;  // the state that Linux must be asked for
   t.needs = and_more(avx512.needs, kTileStates, {tile, int8, bf16}, tile_data);
-  t.products = {{Product::i8, "i8_amx", 32, 32, "", true}, {Product::u8i8, "u8i8_amx", 32, 32, "", true}};
+  t.products = {{Product::i8, "i8_amx", 32, 32, "", true},
+                {Product::u8i8, "u8i8_amx", 32, 32, "", true},
+                {Product::bf16, "bf16_amx", 32, 32, "", true, "bf16_chains"}};
   for (const ProductKernel& kernel : avx512.products)
-    if (kernel.product == Product::bf16 || kernel.product == Product::f32) t.products.push_back(kernel);
+    if (kernel.product == Product::f32) t.products.push_back(kernel);
   t.units = {{Product::i8, "tdpbssd"}, {Product::u8i8, "tdpbusd"}, {Product::bf16, "tdpbf16ps"}, {Product::f32, "vfmadd231ps"}};
   return t;
 }
@@ -137,8 +139,10 @@ const std::vector<Target>& targets() {
   static const std::vector<Target> table = [] {
     std::vector<Target> all;
     const auto add = [&](Target target) -> const Target& {
-      for (ProductKernel& kernel : target.products)
+      for (ProductKernel& kernel : target.products) {
         if (kernel.rate.empty()) kernel.rate = target.name + "." + kernel.name;
+        if (kernel.packing.empty()) kernel.packing = kernel.product == Product::u8i8 ? "i8" : name_of(kernel.product);
+      }
       return all.emplace_back(std::move(target));
     };
     add(scalar());

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "imbrex/base/error.h"
+#include "imbrex/runtime/abi.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
@@ -237,6 +238,7 @@ int bench(const BenchOptions& options) {
                         {"class", machine.rates.name}, {"rounds", options.rounds},
                         {"proven", !options.unproven}, {"machine", machine_description()}};
   out["date"] = today();
+  out["semantics"] = IMBREX_SEMANTICS;
   out["evicted_mib"] = evicted_bytes() >> 20;
   if (options.peers) out["machine"]["peer"] = peer_version();
   const auto print_head = [&] {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "imbrex/base/error.h"
+#include "imbrex/runtime/abi.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/target/rates.h"
 #include "imbrex/tools/commands.h"
@@ -129,12 +130,17 @@ std::string title_of(const Section& section) {
 std::string section_text(const Section& section) {
   std::set<std::string> dates, words;
   std::string machine;
+  int64_t semantics = IMBREX_SEMANTICS;
   for (const json& result : section.all()) {
+    semantics = std::min(semantics, result.value("semantics", int64_t{1}));
     dates.insert(result.at("date").get<std::string>());
     for (const auto& [what, how] : result.at("machine").items())
       if (words.insert(what + how.get<std::string>()).second) machine += fmt::format("- {}: {}\n", what, how.get<std::string>());
   }
   std::string text = fmt::format("\n## {}\n\nMeasured on {}.\n\n{}", title_of(section), fmt::join(dates, ", "), machine);
+  if (semantics < IMBREX_SEMANTICS)
+    text += fmt::format("\n**Measured before [semantics {}](semantics.md)**, with products that were defined otherwise.\n",
+                        IMBREX_SEMANTICS);
   if (!section.changed.empty()) text += "\nIt was not measured again since; these changes came after:\n\n" + section.changed;
   if (!section.picture.empty()) text += fmt::format("\n![Time against T]({})\n", section.picture);
   for (const json& result : section.sweeps) text += sweep_text(result);

@@ -410,7 +410,7 @@ std::string Generator::accumulated_product(const Extent& rows, const Extent& col
   const DType result = a == DType::bf16 || a == DType::f32 ? DType::f32 : DType::int32;
   const bool transpose_a = random_.chance(20), transpose_b = random_.chance(30);
   const std::string name = fresh("acc");
-  const int64_t chunk = 2 * small(10), inner = small(60);
+  const int64_t chunk = a == DType::bf16 ? 32 * small(2) : small(20), inner = small(a == DType::bf16 ? 140 : 60);
   const auto operands = [&](const Extent& k) {
     ExprPtr left = transpose_a ? load(a, k, rows) : load(a, rows, k);
     return std::pair{std::move(left), transpose_b ? load(b, columns, k) : load(b, k, columns)};

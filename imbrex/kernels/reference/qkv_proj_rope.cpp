@@ -105,35 +105,43 @@ void normalize_row(double* value, double* error, int64_t n, const double* gamma,
   }
 }
 
-// Rows [begin, end) of n . w. The kernel's sum runs over k in pairs, the odd element first, with one rounding after each product
-// is added, so that its error is at most u times the sum of the magnitudes of all partial sums (a running error bound). Numbers
-// below the smallest normal one are zero, in and out.
+// Rows [begin, end) of n . w. The kernel's sum runs over k in blocks of 32, each of two chains in pairs, the odd element first
+// (docs/semantics.md), with one rounding after each addition, so that its error is at most u times the sum of the magnitudes of
+// all partial sums (a running error bound).
 void multiply_rows(const double* n, const uint16_t* w, Estimate& out, int64_t depth, int64_t begin, int64_t end) {
-  constexpr int64_t column_tile = 256;
-  std::vector<double> row(column_tile);
-  for (int64_t first = 0; first < out.columns; first += column_tile) {
-    const int64_t columns = std::min(column_tile, out.columns - first);
-    for (int64_t step = 0; step < depth; ++step) {
-      const int64_t k = (step ^ 1) < depth ? step ^ 1 : step;
-      for (int64_t c = 0; c < columns; ++c) row[static_cast<size_t>(c)] = normal(bf16_value(w[k * out.columns + first + c]));
+  constexpr int64_t column_tile = 256, block = 32, chain = block / 2;
+  std::vector<double> rows(block * column_tile), chains(2 * column_tile);
+  for (int64_t column = 0; column < out.columns; column += column_tile) {
+    const int64_t columns = std::min(column_tile, out.columns - column);
+    for (int64_t first = 0; first < depth; first += block) {
+      const int64_t size = std::min(block, depth - first);
+      for (int64_t k = 0; k < size; ++k)
+        for (int64_t c = 0; c < columns; ++c)
+          rows[static_cast<size_t>(k * column_tile + c)] = bf16_value(w[(first + k) * out.columns + column + c]);
       for (int64_t t = begin; t < end; ++t) {
-        const double factor = normal(n[t * depth + k]);
-        const double* const weights = row.data();
-        double* const value = out.value.data() + t * out.columns + first;
-        double* const error = out.error.data() + t * out.columns + first;
+        double* const value = out.value.data() + t * out.columns + column;
+        double* const error = out.error.data() + t * out.columns + column;
+        std::fill(chains.begin(), chains.end(), 0.0);
+        for (int64_t step = 0; step < block; ++step) {
+          const int64_t k = step ^ 1;
+          if (k >= size) continue;
+          const double factor = n[t * depth + first + k];
+          const double* const weights = rows.data() + k * column_tile;
+          double* const sums = chains.data() + k / chain * column_tile;
+          for (int64_t c = 0; c < columns; ++c) {
+            sums[c] += factor * weights[c];
+            error[c] += std::fabs(sums[c]);
+          }
+        }
         for (int64_t c = 0; c < columns; ++c) {
-          value[c] += factor * weights[c];
-          error[c] += std::fabs(value[c]);
+          const double both = chains[static_cast<size_t>(c)] + chains[static_cast<size_t>(column_tile + c)];
+          value[c] += both;
+          error[c] += std::fabs(both) + std::fabs(value[c]);
         }
       }
     }
   }
-  for (int64_t i = begin * out.columns; i < end * out.columns; ++i) {
-    double &value = out.value[static_cast<size_t>(i)], &error = out.error[static_cast<size_t>(i)];
-    const Near sum = Near{value, error}.in_range();  // no partial sum is larger than all of them together
-    value = sum.value;
-    error = std::isfinite(value) && sum.error < infinite ? u * error + smallest_normal * static_cast<double>(depth) : sum.error;
-  }
+  for (int64_t i = begin * out.columns; i < end * out.columns; ++i) out.error[static_cast<size_t>(i)] *= u;
 }
 
 // The exact integers qr . wq_b of one head, [T, 512].

@@ -1,4 +1,5 @@
-// AMX for products of bytes (AMX-TILE, AMX-INT8); AVX-512 for everything else. README.md in this folder lists every primitive.
+// AMX for products of bytes and of bf16 (AMX-TILE, AMX-INT8, AMX-BF16); AVX-512 for everything else. README.md in this folder
+// lists every primitive.
 #pragma once
 
 #include "imbrex/target/isa/avx512.h"
@@ -7,28 +8,39 @@
 namespace imbrex::isa {
 namespace {
 
-// A as rows: it is brought into tiles first. Templates, so that a file pays only for the products that it calls.
-template <int = 0>
-inline void matmul_i8_amx(const int8_t* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, int32_t* c,
-                          int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
-  matmul_into_tiles<TimesI8>(a, a_row_stride, packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);
-}
-template <int = 0>
-inline void matmul_u8i8_amx(const uint8_t* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, int32_t* c,
-                            int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
-  matmul_into_tiles<TimesU8I8>(a, a_row_stride, packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);
-}
+// A as rows, which are brought into tiles first; and, as matmul_..._tiled, A in tiles. Templates, so that a file pays only for
+// the products that it calls.
+#define IMBREX_MATMUL_IN_TILES(name, Times, A, C)                                                                           \
+  template <int = 0>                                                                                                        \
+  inline void name(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride, \
+                   int64_t rows, int64_t columns, int64_t k, bool accumulate) {                                             \
+    matmul_into_tiles<Times>(a, a_row_stride, packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);        \
+  }                                                                                                                         \
+  template <int = 0>                                                                                                        \
+  inline void name##_tiled(const A* a, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows, \
+                           int64_t columns, int64_t k, bool accumulate) {                                                   \
+    matmul_tiles<Times>(a, packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);                           \
+  }
+IMBREX_MATMUL_IN_TILES(matmul_i8_amx, TimesI8, int8_t, int32_t)
+IMBREX_MATMUL_IN_TILES(matmul_u8i8_amx, TimesU8I8, uint8_t, int32_t)
+IMBREX_MATMUL_IN_TILES(matmul_bf16_amx, TimesBf16, uint16_t, float)
 
-// A in tiles.
-template <int = 0>
-inline void matmul_i8_amx_tiled(const int8_t* a, const void* packed_b, int64_t first_block, int32_t* c, int64_t c_row_stride,
-                                int64_t rows, int64_t columns, int64_t k, bool accumulate) {
-  matmul_tiles<TimesI8>(a, packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);
+// Columns [column, column + 16) or, of a pair, [column, column + 32) of a row that lies in tiles. What is stored without rounding
+// is bf16 already.
+IMBREX_OP void store_bf16_tiled(uint16_t* row, int64_t column, vf x) {
+  const __m512i high_halves = _mm512_shuffle_epi32(_mm512_castps_si512(x.v), _MM_PERM_CDAB);  // neighbours exchanged
+  uint16_t* const block = row + tiled_block(column);
+  if (column % kBlock == 0) _mm512_mask_storeu_epi16(block, 0x55555555, _mm512_srli_epi32(high_halves, 16));
+  if (column % kBlock != 0) _mm512_mask_storeu_epi16(block, 0xaaaaaaaa, high_halves);
 }
-template <int = 0>
-inline void matmul_u8i8_amx_tiled(const uint8_t* a, const void* packed_b, int64_t first_block, int32_t* c, int64_t c_row_stride,
-                                  int64_t rows, int64_t columns, int64_t k, bool accumulate) {
-  matmul_tiles<TimesU8I8>(a, packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);
+IMBREX_OP void store_bf16_rint_tiled(uint16_t* row, int64_t column, vf x) { store_bf16_tiled(row, column, round_bf16_rint(x)); }
+IMBREX_OP void store_bf16_rint_tiled(uint16_t* row, int64_t column, vf_pair x) {
+  if (__builtin_expect(has_subnormal(x), false)) {
+    store_bf16_rint_tiled(row, column, x.low);
+    return store_bf16_rint_tiled(row, column + 16, x.high);
+  }
+  const __m512i block = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(x.high.v, x.low.v));
+  _mm512_storeu_si512(row + tiled_block(column), _mm512_permutexvar_epi16(places_of_block(), block));
 }
 
 // What an instruction does at most (isa/peak.h): two tiles of each operand, four sums.
@@ -69,11 +81,10 @@ inline double peak_tdpbusd(int64_t steps) {
 template <int = 0>
 inline double peak_tdpbf16ps(int64_t steps) {
   return peak_of_tiles(steps, kOperandBytes.floats, 16 * 16 * 32, [] {
-    __asm__ volatile(
-        "tdpbf16ps %tmm6, %tmm4, %tmm0\n\t"
-        "tdpbf16ps %tmm7, %tmm4, %tmm1\n\t"
-        "tdpbf16ps %tmm6, %tmm5, %tmm2\n\t"
-        "tdpbf16ps %tmm7, %tmm5, %tmm3");
+    tile_multiply_add_bf16<0, 4, 6>();
+    tile_multiply_add_bf16<1, 4, 7>();
+    tile_multiply_add_bf16<2, 5, 6>();
+    tile_multiply_add_bf16<3, 5, 7>();
   });
 }
 #endif

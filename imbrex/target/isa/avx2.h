@@ -275,8 +275,18 @@ IMBREX_OP vi interleave_hi(vi e, vi o) { return interleaved(e.high, o.high); }
 
 // ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
+}  // namespace
+}  // namespace imbrex::isa
+
+#include "imbrex/target/isa/steps.h"
+
+namespace imbrex::isa {
+namespace {
+
 // Of 16 registers, 6 hold a tile of C and 4 a group of B; with a fourth row g++ 12 keeps part of it on the stack.
-constexpr int kRowsOfOne = 3, kRowsOfTwo = 1;
+struct ThreeRows {
+  static constexpr int kRowsOfOne = 3, kRowsOfTwo = 1;
+};
 
 // Sixteen-bit products summed in pairs are exact for bytes; the instruction on bytes themselves saturates. Of each group's four
 // elements of k, the even ones are multiplied together and the odd ones together.
@@ -313,16 +323,15 @@ inline void widen_groups(const char* from, int64_t groups, char* to, Widen widen
 }
 IMBREX_OP __m256i pair(const char* p) { return _mm256_set1_epi32(load_i32_s(p)); }
 
-struct DotI8 {
-  using Element = int8_t;
+struct DotI8 : StepsOfAGroup<int8_t>, ThreeRows {
   using Result = int32_t;
   using Accumulator = vi;
   using Columns = PairsOfBytes;
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = true;
-  static constexpr int64_t kPreparedRows = 24, kPreparedBytesOfRow = 2048;
-  static constexpr int64_t kBytesOfGroup = 8;
+  static constexpr bool prepares_rows = true;
+  static constexpr int64_t kPreparedRows = 24, kPreparedSteps = 256;
+  static constexpr int64_t kBytesOfGroup = 8, kBytesOfStep = 8;
   static void prepare(const char* from, int64_t groups, char* to) {
     widen_groups(from, groups, to, [](__m128i x) { return _mm256_cvtepi8_epi16(x); });
   }
@@ -333,16 +342,15 @@ struct DotI8 {
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) { return multiply_add_pairs(sum, b, pair(a), pair(a + 4)); }
 };
 
-struct DotU8I8 {
-  using Element = uint8_t;
+struct DotU8I8 : StepsOfAGroup<uint8_t>, ThreeRows {
   using Result = int32_t;
   using Accumulator = vi;
   using Columns = PairsOfBytes;
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = true;
-  static constexpr int64_t kPreparedRows = 24, kPreparedBytesOfRow = 2048;
-  static constexpr int64_t kBytesOfGroup = 8;
+  static constexpr bool prepares_rows = true;
+  static constexpr int64_t kPreparedRows = 24, kPreparedSteps = 256;
+  static constexpr int64_t kBytesOfGroup = 8, kBytesOfStep = 8;
   static void prepare(const char* from, int64_t groups, char* to) {
     widen_groups(from, groups, to, [](__m128i x) { return _mm256_cvtepu8_epi16(x); });
   }
@@ -355,17 +363,13 @@ IMBREX_OP __m256 odd_floats(__m256i x) {
   return _mm256_castsi256_ps(_mm256_and_si256(x, _mm256_set1_epi32(static_cast<int32_t>(0xffff0000))));
 }
 
-struct DotBf16 {
-  using Element = uint16_t;
-  using Result = float;
-  using Accumulator = vf;
+// FlushToZero makes the additions flush, too.
+struct DotBf16 : StepsOfABlock, ThreeRows {
   struct Columns {
     __m256 even_low, odd_low, even_high, odd_high;
   };
   using Mode = FlushToZero;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = false;
-  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = load_i32(packed);
     return {even_floats(b.low), odd_floats(b.low), even_floats(b.high), odd_floats(b.high)};
@@ -379,19 +383,20 @@ struct DotBf16 {
     sum.high = _mm256_fmadd_ps(b.even_high, even_a, sum.high);
     return sum;
   }
+  IMBREX_OP static vf sum(vf c, vf first, vf second) { return add(c, add(first, second)); }
 };
 
-struct DotF32 {
-  using Element = float;
+struct DotF32 : StepsOfAGroup<float>, ThreeRows {
   using Result = float;
   using Accumulator = vf;
   using Columns = vf;
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = false;
-  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return load_f32(packed); }
-  IMBREX_OP static vf step(vf sum, Columns b, const char* a) { return add(sum, mul(b, broadcast(load_f32_s(a)))); }
+  IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
+    const __m256 element = _mm256_broadcast_ss(reinterpret_cast<const float*>(a));
+    return {_mm256_fmadd_ps(b.low, element, sum.low), _mm256_fmadd_ps(b.high, element, sum.high)};
+  }
 };
 
 }  // namespace

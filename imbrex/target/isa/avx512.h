@@ -225,23 +225,31 @@ namespace {
 
 // ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
-// Of 32 registers, 24 hold a tile of C.
-constexpr int kRowsOfOne = 12, kRowsOfTwo = 12;
+}  // namespace
+}  // namespace imbrex::isa
+
+#include "imbrex/target/isa/steps.h"
+
+namespace imbrex::isa {
+namespace {
+
+// Of 32 registers, 24 hold a tile of sums.
+struct TwelveRows {
+  static constexpr int kRowsOfOne = 12, kRowsOfTwo = 12;
+};
 
 // A's bytes plus 128, unsigned, by the instruction's rule: (a + 128) . b, less 128 times the sum of b where the sums start.
 IMBREX_OP __m512i plus_128(__m512i bytes) { return _mm512_xor_si512(bytes, _mm512_set1_epi8(-128)); }
 
 // Two ways to the product of int8 matrices. Here each group is flipped in a register: on Zen 4 that takes no time from the
 // products.
-struct DotI8 {
-  using Element = int8_t;
+struct DotI8 : StepsOfAGroup<int8_t>, TwelveRows {
   using Result = int32_t;
   using Accumulator = vi;
   using Columns = __m512i;
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = true, prepares_rows = false;
-  static constexpr int64_t kBytesOfGroup = 4;
+  static constexpr bool needs_corrections = true;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     return {_mm512_dpbusd_epi32(sum.v, plus_128(_mm512_set1_epi32(load_i32_s(a))), b)};
@@ -252,7 +260,7 @@ struct DotI8 {
 struct DotI8Flipped : DotI8 {
   using Fetching = FetchingFarAhead;
   static constexpr bool prepares_rows = true;
-  static constexpr int64_t kPreparedRows = 72, kPreparedBytesOfRow = 1024;
+  static constexpr int64_t kPreparedRows = 72, kPreparedSteps = 256;
   static void prepare(const char* from, int64_t groups, char* to) {
     int64_t g = 0;
     for (; g + 16 <= groups; g += 16) _mm512_storeu_si512(to + 4 * g, plus_128(_mm512_loadu_si512(from + 4 * g)));
@@ -264,87 +272,83 @@ struct DotI8Flipped : DotI8 {
   }
 };
 
-struct DotU8I8 {
-  using Element = uint8_t;
+struct DotU8I8 : StepsOfAGroup<uint8_t>, TwelveRows {
   using Result = int32_t;
   using Accumulator = vi;
   using Columns = __m512i;
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = false;
-  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     return {_mm512_dpbusd_epi32(sum.v, _mm512_set1_epi32(load_i32_s(a)), b)};
   }
 };
 
-// Two ways to the product of bf16 matrices, with the same bits. Here by the instruction for it, which is fast on Zen 4.
-struct DotBf16 {
-  using Element = uint16_t;
-  using Result = float;
-  using Accumulator = vf;
+// Products of bf16. FlushToZero makes the additions flush, too.
+struct DotOfBlocks : StepsOfABlock, TwelveRows {
+  using Mode = FlushToZero;
+  IMBREX_OP static vf sum(vf c, vf first, vf second) { return add(c, add(first, second)); }
+};
+
+// Here by the instruction for it, which is fast on Zen 4. It takes a pair at a time, the odd element first.
+struct DotBf16 : DotOfBlocks {
   using Columns = __m512i;
-  using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = false;
-  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     return {_mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(b), reinterpret_cast<__m512bh>(_mm512_set1_epi32(load_i32_s(a))))};
   }
 };
 
-// Here by what that instruction does: of each pair the odd elements first, then the even ones, as f32. Intel's cores take half
+// The form of the instruction that overwrites the sum: g++ takes others for its intrinsic, and copies sums from register to
+// register, which takes a port from the products.
+IMBREX_OP void add_product(vf& sum, __m512 b, const char* a) {
+  const __m512 element = _mm512_set1_ps(load_f32_s(a));
+  __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(b), "v"(element));
+}
+
+IMBREX_OP __m512 even_floats(__m512i pairs) { return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)); }
+IMBREX_OP __m512 odd_floats(__m512i pairs) {
+  return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int32_t>(0xffff0000))));
+}
+
+// Here by what that instruction does, as f32: of each pair the odd elements first, then the even ones. Intel's cores take half
 // the time for that.
-struct DotBf16Fma {
-  using Element = uint16_t;
-  using Result = float;
-  using Accumulator = vf;
+struct DotBf16Fma : DotOfBlocks {
   struct Columns {
     __m512 even, odd;
   };
-  using Mode = FlushToZero;
   using Fetching = FetchingFarAhead;
-  static constexpr bool needs_corrections = false, prepares_rows = true;
-  static constexpr int64_t kPreparedRows = 24, kPreparedBytesOfRow = 1024;
-  static constexpr int64_t kBytesOfGroup = 8;
-  static void prepare(const char* from, int64_t groups, char* to) {
-    int64_t g = 0;
-    for (; g + 8 <= groups; g += 8) store_f32(to + 8 * g, load_bf16(from + 4 * g));
-    if (g < groups) {
-      const int rest = static_cast<int>(2 * (groups - g));
-      store_f32(to + 8 * g, load_bf16(from + 4 * g, rest), rest);
+  static constexpr bool prepares_rows = true;
+  static constexpr int64_t kPreparedRows = 72, kPreparedSteps = 8;
+  static constexpr int64_t kBytesOfGroup = 8, kBytesOfChain = 64, kBytesOfStep = 128;
+  static void prepare(const char* from, int64_t steps, char* to) {
+    for (; steps > 0; --steps, from += 64, to += kBytesOfStep) {
+      store_f32(to, load_bf16(from));
+      store_f32(to + kBytesOfChain, load_bf16(from + 32));
     }
   }
   IMBREX_OP static Columns load(const char* packed) {
-    const __m512i pairs = _mm512_load_si512(packed), odd_elements = _mm512_set1_epi32(static_cast<int32_t>(0xffff0000));
-    return {_mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)), _mm512_castsi512_ps(_mm512_and_si512(pairs, odd_elements))};
-  }
-  // The form of the instruction that overwrites the sum: g++ takes others for its intrinsic, and copies sums from register to
-  // register, which takes a port from the products.
-  IMBREX_OP static void add_product(vf& sum, __m512 b, __m512 a) {
-    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(b), "v"(a));
+    const __m512i pairs = _mm512_load_si512(packed);
+    return {even_floats(pairs), odd_floats(pairs)};
   }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
-    add_product(sum, b.odd, _mm512_set1_ps(load_f32_s(a + 4)));
-    add_product(sum, b.even, _mm512_set1_ps(load_f32_s(a)));
+    add_product(sum, b.odd, a + 4);
+    add_product(sum, b.even, a);
     return sum;
   }
 };
 
-struct DotF32 {
-  using Element = float;
+struct DotF32 : StepsOfAGroup<float>, TwelveRows {
   using Result = float;
   using Accumulator = vf;
   using Columns = __m512;
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = false;
-  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_ps(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
-    return {_mm512_add_ps(sum.v, _mm512_mul_ps(b, _mm512_set1_ps(load_f32_s(a))))};
+    add_product(sum, b, a);
+    return sum;
   }
 };
 

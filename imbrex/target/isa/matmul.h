@@ -1,22 +1,23 @@
 // C = A . B, or C += A . B, where B is packed (isa/packing.h): register-blocked microkernels and the loops that choose them.
 //
-// A microkernel keeps a tile of C, R rows by V vectors of 16 columns, in registers over the whole of k, so that each element of C
-// is one chain of additions in ascending k: sums are never split. What fills the latency of those chains is the other elements.
+// A microkernel keeps a tile of C, R rows by V vectors of 16 columns, in registers. k goes in steps: of bytes and f32, as many
+// elements as four bytes hold, and each element of C is one chain of additions over the whole of k. Of bf16 a step is a block of
+// 32 elements: a tile of the sums of its first chain, one of its second, and what both add up to is added to C in memory.
 //
 // Each accumulator is a member of a recursive struct, never an element of an array: g++ keeps arrays of vectors on the stack and
 // loses half the speed. For the same reason microkernels are neither inlined nor cloned. tests/correct/target checks the machine
 // code.
 //
-// The ISA's header gives the shapes (kRowsOfOne, kRowsOfTwo: the most rows of a tile of one and of two vectors), and for each
-// kind of product one or several structs Dot: Element (of A), Result (of C), Accumulator (vf or vi), Columns (16 columns' group
-// of B in registers), load, step (one group of k for one row), needs_corrections (sums start at those of the packed form), Mode
-// (set around the products), Fetching (below), and kBytesOfGroup: how many bytes a group of a row of A takes where step reads it.
-// Where `prepares_rows`, `prepare` makes those bytes of the rows first, once for all columns of a call, kPreparedBytesOfRow of
-// kPreparedRows at a time.
+// The ISA's header gives for each kind of product one or several structs Dot, on the bases below: Element (of A), Result (of C),
+// Accumulator (vf or vi), Columns (16 columns' group of B in registers), load, step (one group of k for one row),
+// kRowsOfOne and kRowsOfTwo (the most rows of a tile of one and of two vectors; 0: there are none), Mode (set around the
+// products) and Fetching (below). Where `prepares_rows`, `prepare` makes what step reads of the rows first, once for all columns
+// of a call, kPreparedSteps of kPreparedRows at a time.
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
 #include "imbrex/target/isa/packing.h"
+#include "imbrex/target/isa/steps.h"
 
 #if defined(__clang__)
 #define IMBREX_MICROKERNEL __attribute__((noinline))
@@ -38,14 +39,14 @@ IMBREX_OP void clear(vi& x) { x = broadcast_i(0); }
 struct Operands {
   const char* a;  // the tile's first row
   int64_t a_stride;
-  const char* b;            // its panel, or the right half of it, from its first group on
-  int64_t groups;           // whole groups of k: kBytesOfGroup of a row of A
-  const char* tails;        // null, or the incomplete last group of each row, filled up with zeros
+  const char* b;            // its panel, or the right half of it, from its first step on
+  int64_t steps;            // whole ones
+  const char* tails;        // null, or the incomplete last step of each row, filled up with zeros
   const char* corrections;  // null, or what the sums of the panel's columns start at
   char* c;
   int64_t c_stride;
   bool accumulate;
-  const char* ahead;  // fetched meanwhile: `ahead_step` bytes for each group
+  const char* ahead;  // fetched meanwhile: `ahead_step` bytes for each group of a step
   int64_t ahead_step;
 };
 
@@ -105,6 +106,14 @@ struct RowOf {
     first = add(first, load_i32(c));
     others.add_all(c + 64);
   }
+  IMBREX_OP static void store_zeros(char* c) {
+    store_f32(c, broadcast(0.0f));
+    RowOf<Dot, V - 1>::store_zeros(c + 64);
+  }
+  IMBREX_OP void add_with(const char* first_chain, char* c) const {
+    store_f32(c, Dot::sum(load_f32(c), load_f32(first_chain), first));
+    others.add_with(first_chain + 64, c + 64);
+  }
 };
 template <class Dot>
 struct RowOf<Dot, 0> {
@@ -113,6 +122,8 @@ struct RowOf<Dot, 0> {
   IMBREX_OP void load(const char*) {}
   IMBREX_OP void store(char*) const {}
   IMBREX_OP void add_all(const char*) {}
+  IMBREX_OP static void store_zeros(char*) {}
+  IMBREX_OP void add_with(const char*, char*) const {}
 };
 
 // R rows of it.
@@ -149,6 +160,14 @@ struct TileOf {
     first.add_all(row);
     others.add_all(row);
   }
+  IMBREX_OP static void store_zeros(char* c, int64_t stride) {
+    RowOf<Dot, V>::store_zeros(c);
+    TileOf<Dot, R - 1, V>::store_zeros(c + stride, stride);
+  }
+  IMBREX_OP void add_with(const char* first_chain, char* c, int64_t stride) const {
+    first.add_with(first_chain, c);
+    others.add_with(first_chain + 64 * V, c + stride, stride);
+  }
 };
 template <class Dot, int V>
 struct TileOf<Dot, 0, V> {
@@ -159,7 +178,15 @@ struct TileOf<Dot, 0, V> {
   IMBREX_OP void store(char*, int64_t) const {}
   IMBREX_OP void fill(const char*) {}
   IMBREX_OP void add_all(const char*) {}
+  IMBREX_OP static void store_zeros(char*, int64_t) {}
+  IMBREX_OP void add_with(const char*, char*, int64_t) const {}
 };
+
+IMBREX_OP void fetch(const char* ahead) {
+  constexpr int write = 0, second_cache = 2;
+  __builtin_prefetch(ahead, write, second_cache);
+  __builtin_prefetch(ahead + 64, write, second_cache);
+}
 
 template <class Dot, int R, int V>
 IMBREX_MICROKERNEL void microkernel(const Operands& o) {
@@ -178,11 +205,9 @@ IMBREX_MICROKERNEL void microkernel(const Operands& o) {
   const char* b = o.b;
   const char* ahead = o.ahead;
   const int64_t a_stride = o.a_stride, ahead_step = o.ahead_step;
-  const char* const b_end = b + o.groups * kGroupBytes;
+  const char* const b_end = b + o.steps * kGroupBytes;
   for (; b != b_end; a += Dot::kBytesOfGroup, b += kGroupBytes) {
-    constexpr int write = 0, second_cache = 2;
-    __builtin_prefetch(ahead, write, second_cache);
-    __builtin_prefetch(ahead + 64, write, second_cache);
+    fetch(ahead);
     ahead += ahead_step;
     group.load(b);
     tile.step(group, a, a_stride);
@@ -194,24 +219,73 @@ IMBREX_MICROKERNEL void microkernel(const Operands& o) {
   tile.store(o.c, o.c_stride);
 }
 
+// The tile of one chain of a block. The first is left in `sums`; the second joins it on the way to C.
+template <class Dot, int R, int V, int chain>
+IMBREX_MICROKERNEL void microkernel_of_chain(const Operands& o, char* sums) {
+  TileOf<Dot, R, V> tile;
+  GroupOf<Dot, V> group;
+  tile.clear();
+  const char* a = o.a;
+  const char* b = o.b;
+  const char* ahead = o.ahead;
+  const int64_t a_stride = o.a_stride, ahead_step = o.ahead_step;
+  const char* const b_end = b + Dot::kGroups * kGroupBytes;
+#pragma GCC unroll 1  // g++ would unroll all of it, which takes long and gains nothing
+  for (; b != b_end; a += Dot::kBytesOfGroup, b += kGroupBytes) {
+    fetch(ahead);
+    ahead += ahead_step;
+    group.load(b);
+    tile.step(group, a, a_stride);
+  }
+  if constexpr (chain == 0) tile.store(sums, 64 * V);
+  if constexpr (chain == 1) tile.add_with(sums, o.c, o.c_stride);
+}
+
+template <class Dot, int R, int V>
+inline void block_by_block(Operands o) {
+  alignas(64) char sums[64 * R * V];
+  if (!o.accumulate) TileOf<Dot, R, V>::store_zeros(o.c, o.c_stride);
+  for (int64_t steps = o.steps + (o.tails != nullptr ? 1 : 0); steps > 0; --steps) {
+    if (steps == 1 && o.tails != nullptr) {
+      o.a = o.tails;
+      o.a_stride = Dot::kBytesOfStep;
+    }
+    microkernel_of_chain<Dot, R, V, 0>(o, sums);
+    o.a += Dot::kBytesOfChain;
+    o.b += Dot::kPanelBytesOfChain;
+    o.ahead += Dot::kGroups * o.ahead_step;
+    microkernel_of_chain<Dot, R, V, 1>(o, sums);
+    o.a += Dot::kBytesOfStep - Dot::kBytesOfChain;
+    o.b += Dot::kPackedBytes - Dot::kPanelBytesOfChain;
+    o.ahead += Dot::kGroups * o.ahead_step;
+  }
+}
+
 // Fetching from memory what comes next. A panel that several tiles of rows use gives time to fetch all of the next one: each tile
 // a part of it. One that is used once is itself what must be fetched, a little ahead: the more rows, the fewer of its groups the
 // processor sees at once. How far ahead is the Dot's Fetching: it depends on the processor, and was found by trial.
 constexpr int64_t kFetchingTiles = 4;
 
 constexpr int64_t at_most(int64_t most, int64_t count) { return count < most ? count : most; }
-constexpr int most_rows(int vectors) { return vectors == 2 ? kRowsOfTwo : kRowsOfOne; }
+template <class Dot, int V>
+constexpr int most_rows() {
+  return V == 2 ? Dot::kRowsOfTwo : Dot::kRowsOfOne;
+}
 
-template <class Dot, int V, int R = most_rows(V)>
+template <class Dot, int V, int R = most_rows<Dot, V>()>
 IMBREX_OP void microkernel_of(int64_t rows, const Operands& o) {
-  if (rows == R) return microkernel<Dot, R, V>(o);
+  if constexpr (Dot::is_blocked) {
+    if (rows == R) return block_by_block<Dot, R, V>(o);
+  } else {
+    if (rows == R) return microkernel<Dot, R, V>(o);
+  }
   if constexpr (R > 1) microkernel_of<Dot, V, R - 1>(rows, o);
 }
 
 // All rows of V column blocks, in the fewest tiles, of equal heights: a tile of few rows takes more time for each.
 template <class Dot, int V>
 inline void all_rows(Operands o, int64_t rows) {
-  constexpr int64_t most = most_rows(V);
+  constexpr int64_t most = most_rows<Dot, V>();
   int64_t fetching = kFetchingTiles;
   for (int64_t tiles = (rows + most - 1) / most; tiles > 0; --tiles) {
     const int64_t count = (rows + tiles - 1) / tiles;
@@ -219,18 +293,16 @@ inline void all_rows(Operands o, int64_t rows) {
     rows -= count;
     o.a += count * o.a_stride;
     o.c += count * o.c_stride;
-    if (o.tails) o.tails += count * Dot::kBytesOfGroup;
-    o.ahead += o.groups * o.ahead_step;
+    if (o.tails) o.tails += count * Dot::kBytesOfStep;
+    o.ahead += o.steps * (Dot::kPackedBytes / kGroupBytes) * o.ahead_step;
     if (--fetching == 0) o.ahead_step = 0;
   }
 }
 
-constexpr int64_t kRowsAtOnce = 144;  // of which the tails and an incomplete column block are kept
-
 // Fewer than 16 columns: microkernels write whole blocks, so that they work on a copy.
 template <class Dot>
 inline void last_columns(Operands o, int64_t rows, int64_t columns) {
-  alignas(64) char block[kRowsAtOnce * 64];
+  alignas(64) char block[Dot::kMostRows * 64];
   char* const c = o.c;
   const int64_t c_stride = o.c_stride;
   const size_t bytes = static_cast<size_t>(columns * 4);
@@ -244,17 +316,17 @@ inline void last_columns(Operands o, int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; ++r) memcpy(c + r * c_stride, block + r * 64, bytes);
 }
 
-// All columns of the groups [first, first + o.groups) of k. `panels` is where the panel of the first column block begins.
+// All columns of the steps [first, first + o.steps) of k. `panels` is where the panel of the first column block begins.
 template <class Dot>
 inline void all_columns(Operands o, const char* panels, int64_t panel_stride, int64_t first, int64_t corrections_at,
                         int64_t block, int64_t rows, int64_t columns, Ahead ahead) {
-  const bool in_twos = rows <= kRowsOfTwo || kRowsOfTwo >= kRowsOfOne;
-  const int64_t most = most_rows(in_twos ? 2 : 1), tiles = (rows + most - 1) / most;
+  const bool in_twos = rows <= Dot::kRowsOfTwo || Dot::kRowsOfTwo >= Dot::kRowsOfOne;
+  const int64_t most = in_twos ? most_rows<Dot, 2>() : most_rows<Dot, 1>(), tiles = (rows + most - 1) / most;
   while (columns > 0) {
     const int64_t half = block % 2;
     const bool both = in_twos && half == 0 && columns >= kPanelColumns;
     const int64_t width = both ? kPanelColumns : columns < 16 ? columns : 16;
-    o.b = panels + first * kGroupBytes + half * 64;
+    o.b = panels + first * Dot::kPackedBytes + half * 64;
     if (o.corrections) o.corrections = panels + corrections_at + half * 64;
     const char* const next_panel = columns > (2 - half) * 16 ? o.b + panel_stride : ahead.after_panels;
     o.ahead = tiles == 1 ? o.b + Dot::Fetching::bytes_ahead(rows) : next_panel;
@@ -265,7 +337,7 @@ inline void all_columns(Operands o, const char* panels, int64_t panel_stride, in
       if (half == 0) ahead.fetch_rows((columns + kPanelColumns - 1) / kPanelColumns);
     }
     if (both) {
-      if constexpr (kRowsOfTwo > 0) all_rows<Dot, 2>(o, rows);
+      if constexpr (Dot::kRowsOfTwo > 0) all_rows<Dot, 2>(o, rows);
     } else if (width == 16) {
       all_rows<Dot, 1>(o, rows);
     } else {
@@ -278,54 +350,52 @@ inline void all_columns(Operands o, const char* panels, int64_t panel_stride, in
   }
 }
 
-// So many groups of a panel, and of the rows of A, stay in cache while all rows pass.
-constexpr int64_t kGroupsAtOnce = 512;
-
-// A's rows [row, row + rows), groups [first, first + groups), as step reads them: in place, or prepared. What is prepared is on
-// the stack: fewer rows and groups go at once.
+// A's rows [row, row + rows), steps [first, first + steps), as step reads them: in place, or prepared. What is prepared is on the
+// stack: so many rows and steps go at once.
 template <class Dot, bool prepares_rows = Dot::prepares_rows>
 struct RowsOfA {
-  static constexpr int64_t kRows = kRowsAtOnce, kGroups = kGroupsAtOnce;
+  static constexpr int64_t kRows = Dot::kMostRows;
   const char* a;
   int64_t stride;
   RowsOfA(const typename Dot::Element* rows, int64_t row_stride)
       : a(reinterpret_cast<const char*>(rows)), stride(row_stride * static_cast<int64_t>(sizeof(typename Dot::Element))) {}
-  const char* groups(int64_t row, int64_t, int64_t first, int64_t) { return a + row * stride + first * 4; }
+  const char* part(int64_t row, int64_t, int64_t first, int64_t) { return a + row * stride + first * Dot::kBytesOfStep; }
 };
 template <class Dot>
 struct RowsOfA<Dot, true> {
-  static constexpr int64_t kRows = Dot::kPreparedRows, kGroups = Dot::kPreparedBytesOfRow / Dot::kBytesOfGroup;
-  static constexpr int64_t stride = kGroups * Dot::kBytesOfGroup;
+  static constexpr int64_t kRows = Dot::kPreparedRows;
+  static constexpr int64_t kBytes = Dot::kStep * static_cast<int64_t>(sizeof(typename Dot::Element));  // of a step, in place
+  static constexpr int64_t stride = Dot::kPreparedSteps * Dot::kBytesOfStep;
   const char* a;
   int64_t stride_of_a;
-  alignas(64) char prepared[kRows * kGroups * Dot::kBytesOfGroup];
+  alignas(64) char prepared[kRows * stride];
   RowsOfA(const typename Dot::Element* rows, int64_t row_stride)
       : a(reinterpret_cast<const char*>(rows)), stride_of_a(row_stride * static_cast<int64_t>(sizeof(typename Dot::Element))) {}
-  const char* in_place(int64_t row, int64_t first) const { return a + row * stride_of_a + first * 4; }
-  const char* groups(int64_t row, int64_t rows, int64_t first, int64_t count) {
-    for (int64_t r = 0; r < rows; ++r) Dot::prepare(in_place(row + r, first), count, prepared + r * stride);
+  const char* in_place(int64_t row, int64_t first) const { return a + row * stride_of_a + first * kBytes; }
+  const char* part(int64_t row, int64_t rows, int64_t first, int64_t steps) {
+    for (int64_t r = 0; r < rows; ++r) Dot::prepare(in_place(row + r, first), steps, prepared + r * stride);
     return prepared;
   }
 };
 
-// At most kRowsAtOnce rows. All of them are multiplied by one part of k before the next part.
+// At most kMostRows rows. All of them are multiplied by one part of k before the next part.
 template <class Dot>
 inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, const char* packed, int64_t first_block,
                         typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k,
                         bool accumulate) {
-  constexpr int64_t bytes = sizeof(typename Dot::Element), per_group = 4 / bytes;
-  const int64_t tail = k % per_group, whole_groups = k / per_group, panel_stride = panel_bytes(k, bytes);
-  char tails[kRowsAtOnce * Dot::kBytesOfGroup];
+  constexpr int64_t bytes = sizeof(typename Dot::Element);
+  const int64_t tail = k % Dot::kStep, whole_steps = k / Dot::kStep, panel_stride = panel_bytes(k, bytes);
+  alignas(64) char tails[Dot::kMostRows * Dot::kBytesOfStep];
   for (int64_t r = 0; r < rows && tail != 0; ++r) {
-    char group[4] = {};
-    memcpy(group, a + r * a_row_stride + k - tail, static_cast<size_t>(tail * bytes));
-    if constexpr (Dot::prepares_rows) Dot::prepare(group, 1, tails + r * Dot::kBytesOfGroup);
-    if constexpr (!Dot::prepares_rows) memcpy(tails + r * 4, group, 4);
+    char step[Dot::kStep * bytes] = {};
+    memcpy(step, a + r * a_row_stride + k - tail, static_cast<size_t>(tail * bytes));
+    if constexpr (Dot::prepares_rows) Dot::prepare(step, 1, tails + r * Dot::kBytesOfStep);
+    if constexpr (!Dot::prepares_rows) memcpy(tails + r * Dot::kBytesOfStep, step, sizeof step);
   }
   RowsOfA<Dot> rows_of_a(a, a_row_stride);
   const char* const panels = packed + first_block / 2 * panel_stride;
-  const bool one_tile = !Dot::prepares_rows && rows <= kRowsOfOne;
-  const int64_t at_once = one_tile ? whole_groups : rows_of_a.kGroups;
+  const bool one_tile = !Dot::prepares_rows && rows <= Dot::kRowsOfOne;
+  const int64_t at_once = one_tile ? whole_steps : Dot::kPreparedSteps;
   Operands o = {};
   o.a_stride = rows_of_a.stride;
   o.c_stride = c_row_stride * 4;
@@ -334,39 +404,40 @@ inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, co
   const int64_t panels_of_all = (first_block % 2 * 16 + columns + kPanelColumns - 1) / kPanelColumns;
   int64_t first = 0;
   do {
-    const int64_t left = whole_groups - first;
+    const int64_t left = whole_steps - first;
     const bool is_last = left <= at_once;
-    o.groups = is_last ? left : at_once;
+    o.steps = is_last ? left : at_once;
     for (int64_t row = 0; row < rows; row += rows_of_a.kRows) {
       const int64_t count = at_most(rows_of_a.kRows, rows - row);
       Ahead ahead = {};
       ahead.next_panel = row == 0;
-      ahead.after_panels = is_last ? panels + panels_of_all * panel_stride : panels + (first + at_once) * kGroupBytes;
-      if (!is_last) ahead.later = at_once * kGroupBytes;
+      ahead.after_panels = is_last ? panels + panels_of_all * panel_stride : panels + (first + at_once) * Dot::kPackedBytes;
+      if (!is_last) ahead.later = at_once * Dot::kPackedBytes;
       if constexpr (Dot::prepares_rows) {
         const bool are_last_rows = count == rows - row;
         ahead.rows = are_last_rows ? is_last ? 0 : at_most(rows_of_a.kRows, rows) : at_most(rows_of_a.kRows, rows - row - count);
         ahead.row = rows_of_a.in_place(are_last_rows ? 0 : row + count, are_last_rows ? first + at_once : first);
         ahead.row_stride = rows_of_a.stride_of_a;
-        ahead.row_bytes = o.groups * 4;
+        ahead.row_bytes = o.steps * rows_of_a.kBytes;
       }
-      o.a = rows_of_a.groups(row, count, first, o.groups);
+      o.a = rows_of_a.part(row, count, first, o.steps);
       o.c = reinterpret_cast<char*>(c + row * c_row_stride);
-      o.tails = is_last && tail != 0 ? tails + row * Dot::kBytesOfGroup : nullptr;
-      all_columns<Dot>(o, panels, panel_stride, first, groups_of(k, bytes) * kGroupBytes, first_block, count, columns, ahead);
+      o.tails = is_last && tail != 0 ? tails + row * Dot::kBytesOfStep : nullptr;
+      all_columns<Dot>(o, panels, panel_stride, first, panel_stride - kGroupBytes, first_block, count, columns, ahead);
     }
     o.accumulate = true;
     o.corrections = nullptr;
-    first += o.groups;
-  } while (first < whole_groups);
+    first += o.steps;
+  } while (first < whole_steps);
 }
 
 template <class Dot>
 inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const void* packed_b, int64_t first_block,
                    typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
+  if (Dot::is_blocked && k == 0 && accumulate) return;
   [[maybe_unused]] const typename Dot::Mode mode = {};
-  for (int64_t row = 0; row < rows; row += kRowsAtOnce) {
-    const int64_t count = at_most(kRowsAtOnce, rows - row);
+  for (int64_t row = 0; row < rows; row += Dot::kMostRows) {
+    const int64_t count = at_most(Dot::kMostRows, rows - row);
     matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, static_cast<const char*>(packed_b), first_block,
                      c + row * c_row_stride, c_row_stride, count, columns, k, accumulate);
   }

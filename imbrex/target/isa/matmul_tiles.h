@@ -1,8 +1,9 @@
-// C = A . B, or C += A . B, for bytes on the tile registers of AMX. B is packed as for every other ISA (isa/packing.h): a panel's
-// sixteen groups of four elements of k are two tiles beside each other. A is either in tiles (below), or is brought into them,
-// once for all columns of a call.
+// C = A . B, or C += A . B, on the tile registers of AMX. B is packed (isa/packing.h): bytes as for every other ISA, bf16 with
+// the chains of a block beside each other. A panel's sixteen groups of four bytes of k are two tiles beside each other. A is
+// either in tiles (below), or is brought into them, once for all columns of a call.
 //
 // A in tiles: sixteen rows together, of which 64 bytes beside 64 bytes along k make a tile of 1 KiB; then the next 64 bytes of k.
+// The 32 elements of bf16 in them are a block, in the order of a panel.
 // Rows and elements of k that do not exist fill the last tiles up; such elements are zero, such rows anything. A tile that lies
 // together is loaded in half the time of one whose rows are far apart.
 //
@@ -23,14 +24,26 @@ constexpr int64_t kBytesAhead = 8192;                    // of a panel that is u
 constexpr int64_t tile_steps(int64_t k) { return (k + kTileRowBytes - 1) / kTileRowBytes; }
 // Of a matrix of bytes in tiles.
 constexpr int64_t tiled_bytes(int64_t rows, int64_t k) { return (rows + kTileRows - 1) / kTileRows * tile_steps(k) * kTileBytes; }
-// Where a row begins, and how far from there the byte of column c is.
+// Where a row of k elements begins, and how far from there byte c of a row of bytes, or the block of bf16 with column c: in
+// elements.
+template <class T>
 constexpr int64_t tiled_row(int64_t row, int64_t k) {
-  return row / kTileRows * tile_steps(k) * kTileBytes + row % kTileRows * kTileRowBytes;
+  constexpr int64_t bytes = sizeof(T);
+  return (row / kTileRows * tile_steps(k * bytes) * kTileBytes + row % kTileRows * kTileRowBytes) / bytes;
 }
 constexpr int64_t tiled_column(int64_t c) { return c / kTileRowBytes * kTileBytes + c % kTileRowBytes; }
+constexpr int64_t tiled_block(int64_t c) { return c / kBlock * (kTileBytes / 2); }
+
+// At most 64 bytes of a row, with zeros behind them.
+inline void put_bytes(const char* from, int64_t bytes, char* to) {
+  if (bytes < kTileRowBytes) memset(to, 0, kTileRowBytes);
+  memcpy(to, from, static_cast<size_t>(bytes));
+}
 
 struct TimesI8 {
   using Element = int8_t;
+  using Result = int32_t;
+  static void put(const char* from, int64_t bytes, char* to) { put_bytes(from, bytes, to); }
   template <int c, int a, int b>
   IMBREX_OP static void multiply_add() {
     tile_multiply_add_i8<c, a, b>();
@@ -38,9 +51,30 @@ struct TimesI8 {
 };
 struct TimesU8I8 {
   using Element = uint8_t;
+  using Result = int32_t;
+  static void put(const char* from, int64_t bytes, char* to) { put_bytes(from, bytes, to); }
   template <int c, int a, int b>
   IMBREX_OP static void multiply_add() {
     tile_multiply_add_u8i8<c, a, b>();
+  }
+};
+
+// Which element of a block, or of two vectors one behind the other, stands at which place of a tile's row.
+IMBREX_OP __m512i places_of_block() {
+  const __m512i in_order = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i first = _mm512_xor_si512(in_order, _mm512_set1_epi32(1));  // neighbours exchanged
+  return _mm512_or_si512(first, _mm512_slli_epi32(_mm512_add_epi32(first, _mm512_set1_epi32(16)), 16));
+}
+struct TimesBf16 {
+  using Element = uint16_t;
+  using Result = float;
+  static void put(const char* from, int64_t bytes, char* to) {
+    const __mmask32 elements = bytes < kTileRowBytes ? (__mmask32{1} << (bytes / 2)) - 1 : ~__mmask32{0};
+    _mm512_storeu_si512(to, _mm512_permutexvar_epi16(places_of_block(), _mm512_maskz_loadu_epi16(elements, from)));
+  }
+  template <int c, int a, int b>
+  IMBREX_OP static void multiply_add() {
+    tile_multiply_add_bf16<c, a, b>();
   }
 };
 
@@ -161,7 +195,14 @@ inline void tile_rows(TileBlock o, int64_t rows, int64_t columns, const char* ne
   }
 }
 
-// The groups of a panel's last step, which is not full, and zeros behind them.
+// How many bytes of k a panel has: whole blocks of bf16.
+template <class Times>
+constexpr int64_t bytes_along_k(int64_t k) {
+  constexpr int64_t bytes = sizeof(typename Times::Element);
+  return bytes == 1 ? k : tile_steps(k * bytes) * kTileRowBytes;
+}
+
+// The groups of a panel's last step, which is not full, and zeros behind them: of bytes alone.
 inline void tail_of_panel(const char* panel, int64_t k, char* tail) {
   const int64_t begin = k / kTileRowBytes * kStepBytes, bytes = groups_of(k, 1) * kGroupBytes - begin;
   memset(tail + bytes, 0, static_cast<size_t>(kStepBytes - bytes));
@@ -180,9 +221,9 @@ struct TiledRows {
 
 // Panel by panel. `panel` is the first column's, `k` the whole of it.
 template <class Times>
-inline void multiply_tiles(const TiledRows& part, const char* panel, int64_t k, int64_t first_block, int32_t* c,
+inline void multiply_tiles(const TiledRows& part, const char* panel, int64_t k, int64_t first_block, typename Times::Result* c,
                            int64_t c_row_stride, int64_t columns, bool accumulate) {
-  const int64_t panel_stride = panel_bytes(k, 1);
+  const int64_t panel_stride = panel_bytes(k, sizeof(typename Times::Element));
   alignas(64) char tail[kStepBytes];
   TileBlock o = {};
   o.a_block = part.a_block;
@@ -207,47 +248,55 @@ inline void multiply_tiles(const TiledRows& part, const char* panel, int64_t k, 
   }
 }
 
+template <class Times>
+inline const char* panel_of_block(const void* packed_b, int64_t first_block, int64_t k) {
+  return static_cast<const char*>(packed_b) + first_block / 2 * panel_bytes(k, sizeof(typename Times::Element));
+}
+
 // C tile [rows, columns] = or += A [rows, k] . the columns of B from column 16 * first_block on, A in tiles from a multiple of
 // sixteen rows on.
 template <class Times>
-inline void matmul_tiles(const typename Times::Element* a, const void* packed_b, int64_t first_block, int32_t* c,
+inline void matmul_tiles(const typename Times::Element* a, const void* packed_b, int64_t first_block, typename Times::Result* c,
                          int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
   const Tiles tiles;
-  const char* const panel = static_cast<const char*>(packed_b) + first_block / 2 * panel_bytes(k, 1);
-  const TiledRows all = {
-      reinterpret_cast<const char*>(a), tile_steps(k) * kTileBytes, rows, 0, k / kTileRowBytes, k % kTileRowBytes != 0};
-  multiply_tiles<Times>(all, panel, k, first_block, c, c_row_stride, columns, accumulate);
+  const int64_t bytes = bytes_along_k<Times>(k);
+  const TiledRows all = {reinterpret_cast<const char*>(a), tile_steps(bytes) * kTileBytes, rows, 0, bytes / kTileRowBytes,
+                         bytes % kTileRowBytes != 0};
+  multiply_tiles<Times>(all, panel_of_block<Times>(packed_b, first_block, k), k, first_block, c, c_row_stride, columns,
+                        accumulate);
 }
 
 // Rows of `bytes` bytes into tiles, with zeros behind them.
+template <class Times>
 inline void put_into_tiles(const char* a, int64_t a_stride, int64_t rows, int64_t bytes, char* tiled) {
+  const int64_t a_block = tile_steps(bytes) * kTileBytes;
   for (int64_t row = 0; row < rows; ++row) {
     const char* from = a + row * a_stride;
-    char* to = tiled + tiled_row(row, bytes);
-    int64_t left = bytes;
-    for (; left >= kTileRowBytes; left -= kTileRowBytes, from += kTileRowBytes, to += kTileBytes) memcpy(to, from, kTileRowBytes);
-    if (left > 0) {
-      memset(to, 0, kTileRowBytes);
-      memcpy(to, from, static_cast<size_t>(left));
-    }
+    char* to = tiled + row / kTileRows * a_block + row % kTileRows * kTileRowBytes;
+    for (int64_t left = bytes; left > 0; left -= kTileRowBytes, from += kTileRowBytes, to += kTileBytes)
+      Times::put(from, left < kTileRowBytes ? left : kTileRowBytes, to);
   }
 }
 
 // The same for A as rows, so many of them and so much of k at a time that they stay in the second cache as tiles.
 template <class Times>
 inline void matmul_into_tiles(const typename Times::Element* a, int64_t a_row_stride, const void* packed_b, int64_t first_block,
-                              int32_t* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
-  constexpr int64_t rows_at_once = 128, bytes_at_once = kStepsAtOnce * kTileRowBytes;
+                              typename Times::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k,
+                              bool accumulate) {
+  constexpr int64_t element = sizeof(typename Times::Element), rows_at_once = 128, bytes_at_once = kStepsAtOnce * kTileRowBytes;
   const Tiles tiles;
-  const char* const panel = static_cast<const char*>(packed_b) + first_block / 2 * panel_bytes(k, 1);
+  const char* const panel = panel_of_block<Times>(packed_b, first_block, k);
+  const int64_t panel_bytes_of_k = bytes_along_k<Times>(k);
   alignas(64) char tiled[rows_at_once * bytes_at_once];
   for (int64_t row = 0; row < rows; row += rows_at_once) {
     const int64_t count = rows - row < rows_at_once ? rows - row : rows_at_once;
-    for (int64_t first = 0; first == 0 || first < k; first += bytes_at_once) {
-      const int64_t bytes = k - first < bytes_at_once ? k - first : bytes_at_once;
-      put_into_tiles(reinterpret_cast<const char*>(a + row * a_row_stride + first), a_row_stride, count, bytes, tiled);
+    const char* const from = reinterpret_cast<const char*>(a + row * a_row_stride);
+    for (int64_t first = 0; first == 0 || first < k * element; first += bytes_at_once) {
+      const int64_t of_a = k * element - first < bytes_at_once ? k * element - first : bytes_at_once;
+      const int64_t of_b = panel_bytes_of_k - first < bytes_at_once ? panel_bytes_of_k - first : bytes_at_once;
+      put_into_tiles<Times>(from + first, a_row_stride * element, count, of_a, tiled);
       const TiledRows part = {
-          tiled, tile_steps(bytes) * kTileBytes, count, first / kTileRowBytes, bytes / kTileRowBytes, bytes % kTileRowBytes != 0};
+          tiled, tile_steps(of_a) * kTileBytes, count, first / kTileRowBytes, of_b / kTileRowBytes, of_b % kTileRowBytes != 0};
       multiply_tiles<Times>(part, panel, k, first_block, c + row * c_row_stride, c_row_stride, columns, accumulate || first > 0);
     }
   }

@@ -3,7 +3,9 @@
 // back.
 //   int8  [n/32][k/4][32][4], and at the end of each panel [32] int32: -128 times the sum of each column. The instruction that
 //         multiplies unsigned by signed bytes takes activations that are 128 too large; sums that start there come out right.
-//   bf16  [n/32][k/2][32][2]
+//   bf16  [n/32][k/32][16][32][2]: of each block of 32 elements of k, 2 i and 2 i + 1 in group i
+//   bf16_chains  the same, but in group i what the block's two chains take i-th (docs/semantics.md): i and 16 + i, neighbours
+//         exchanged. Tile registers take the even places of a group for one chain, and the odd ones for the other.
 //   f32   [n/32][k][32]
 // Columns and elements of k that do not exist are zero. Packed memory begins at a multiple of 64 bytes.
 #pragma once
@@ -16,7 +18,12 @@ namespace {
 constexpr int64_t kPanelColumns = 32;
 constexpr int64_t kGroupBytes = kPanelColumns * 4;
 
-constexpr int64_t groups_of(int64_t k, int64_t bytes_per_element) { return (k * bytes_per_element + 3) / 4; }
+constexpr int64_t kBlock = 32;  // elements of k that a product of bf16 takes together
+
+constexpr int64_t groups_of(int64_t k, int64_t bytes_per_element) {
+  if (bytes_per_element == 2) return (k + kBlock - 1) / kBlock * (kBlock / 2);
+  return (k * bytes_per_element + 3) / 4;
+}
 constexpr int64_t panel_bytes(int64_t k, int64_t bytes_per_element) {
   const int64_t corrections = bytes_per_element == 1 ? 1 : 0;
   return (groups_of(k, bytes_per_element) + corrections) * kGroupBytes;
@@ -26,25 +33,38 @@ constexpr int64_t packed_bytes(int64_t k, int64_t n, int64_t bytes_per_element) 
 }
 constexpr int64_t packed_bytes_i8(int64_t k, int64_t n) { return packed_bytes(k, n, 1); }
 constexpr int64_t packed_bytes_bf16(int64_t k, int64_t n) { return packed_bytes(k, n, 2); }
+constexpr int64_t packed_bytes_bf16_chains(int64_t k, int64_t n) { return packed_bytes(k, n, 2); }
 constexpr int64_t packed_bytes_f32(int64_t k, int64_t n) { return packed_bytes(k, n, 4); }
 
+// Which element of k stands at which place of a panel's column.
+struct InOrder {
+  static constexpr int64_t element(int64_t place) { return place; }
+};
+struct ChainsBesideEachOther {
+  static constexpr int64_t element(int64_t place) {
+    return place / kBlock * kBlock + place % 2 * (kBlock / 2) + ((place % kBlock / 2) ^ 1);
+  }
+};
+
 // The groups of one panel, whose first column is j0. Element (i, j) of B is b[i * k_stride + j * n_stride].
-template <class T>
+template <class Order, class T>
 inline void pack_panel(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, int64_t j0, T* out) {
   constexpr int64_t per_group = 4 / sizeof(T);
   const int64_t groups = groups_of(k, sizeof(T));
   for (int64_t group = 0; group < groups; ++group)
     for (int64_t j = j0; j < j0 + kPanelColumns; ++j)
-      for (int64_t i = group * per_group; i < (group + 1) * per_group; ++i)
+      for (int64_t place = group * per_group; place < (group + 1) * per_group; ++place) {
+        const int64_t i = Order::element(place);
         *out++ = i < k && j < n ? b[i * k_stride + j * n_stride] : T{};
+      }
 }
 
 // Packs panels [begin, end) of B.
-template <class T>
+template <class T, class Order = InOrder>
 inline void pack(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin, int64_t end) {
   for (int64_t panel = begin; panel < end; ++panel) {
     char* const out = static_cast<char*>(packed) + panel * panel_bytes(k, sizeof(T));
-    pack_panel(b, k_stride, n_stride, k, n, panel * kPanelColumns, reinterpret_cast<T*>(out));
+    pack_panel<Order>(b, k_stride, n_stride, k, n, panel * kPanelColumns, reinterpret_cast<T*>(out));
   }
 }
 inline void pack_i8(const int8_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
@@ -63,6 +83,10 @@ inline void pack_i8(const int8_t* b, int64_t k_stride, int64_t n_stride, int64_t
 inline void pack_bf16(const uint16_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
                       int64_t end) {
   pack<uint16_t>(b, k_stride, n_stride, k, n, packed, begin, end);
+}
+inline void pack_bf16_chains(const uint16_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed,
+                             int64_t begin, int64_t end) {
+  pack<uint16_t, ChainsBesideEachOther>(b, k_stride, n_stride, k, n, packed, begin, end);
 }
 inline void pack_f32(const float* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
                      int64_t end) {

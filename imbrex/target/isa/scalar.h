@@ -149,16 +149,29 @@ inline vi interleave_hi(vi e, vi o) { IMBREX_EACH_LANE(vi, i % 2 == 0 ? e.lane[8
 
 // ---- what the contractions are made of (isa/matmul.h) -------------------------------------------------------------------------
 
-constexpr int kRowsOfOne = 1, kRowsOfTwo = 0;
+}  // namespace
+}  // namespace imbrex::isa
+
+#include "imbrex/target/isa/steps.h"
+
+namespace imbrex::isa {
+namespace {
+
+struct OneRow {
+  static constexpr int kRowsOfOne = 1, kRowsOfTwo = 0;
+};
+
+inline float flushed(float x) { return abs_(x) < 0x1p-126f ? x * 0.0f : x; }
+// A sum of two floats that is tiny is exact.
+inline float add_flushed(float a, float b) { return flushed(flushed(a) + flushed(b)); }
 
 // acc + a * b for bf16 a and b, rounded once, with subnormal operands and tiny results as zero: what FMA does with DAZ and FTZ.
 // The product is exact in double and the sum there nearly so. Rounding that to float is right unless it lies on a tie to which
 // the addition in double rounded: then the rest of that addition decides.
 inline float multiply_add_bf16(float acc, float a, float b) {
-  constexpr float smallest = 0x1p-126f;
-  if (abs_(a) < smallest) a *= 0.0f;
-  if (abs_(b) < smallest) b *= 0.0f;
-  if (abs_(acc) < smallest) acc *= 0.0f;
+  a = flushed(a);
+  b = flushed(b);
+  acc = flushed(acc);
   const double product = static_cast<double>(a) * static_cast<double>(b), addend = static_cast<double>(acc);
   double sum = product + addend;
   int64_t bits;
@@ -178,16 +191,30 @@ inline float multiply_add_bf16(float acc, float a, float b) {
   return static_cast<float>(sum);
 }
 
+// acc + a * b, rounded once: fma() without a call. The product is exact in double. The sum is rounded to odd there: where it is
+// not exact, its last bit says that there was a rest, so that no second rounding takes it for a tie (Boldo and Melquiond,
+// "Emulation of FMA and correctly rounded sums", 2008).
+inline float multiply_add(float acc, float a, float b) {
+  const double product = static_cast<double>(a) * static_cast<double>(b), addend = static_cast<double>(acc);
+  double sum = product + addend;
+  const double from_addend = sum - product;
+  const double rest = (product - (sum - from_addend)) + (addend - from_addend);
+  int64_t bits;
+  memcpy(&bits, &sum, sizeof bits);
+  if (rest != 0.0 && rest - rest == 0.0 && (bits & 1) == 0) {
+    bits += (rest > 0.0) == (sum > 0.0) ? 1 : -1;
+    memcpy(&sum, &bits, sizeof sum);
+  }
+  return static_cast<float>(sum);
+}
+
 // The sixteen columns of a group of B stay in memory.
-struct DotI8 {
-  using Element = int8_t;
+struct DotI8 : StepsOfAGroup<int8_t>, OneRow {
   using Result = int32_t;
   using Accumulator = vi;
   using Columns = const char*;
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = false;
-  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     for (int i = 0; i < 16; ++i) {
@@ -197,15 +224,12 @@ struct DotI8 {
   }
 };
 
-struct DotU8I8 {
-  using Element = uint8_t;
+struct DotU8I8 : StepsOfAGroup<uint8_t>, OneRow {
   using Result = int32_t;
   using Accumulator = vi;
   using Columns = const char*;
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = false;
-  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     for (int i = 0; i < 16; ++i) {
@@ -215,15 +239,10 @@ struct DotU8I8 {
   }
 };
 
-struct DotBf16 {
-  using Element = uint16_t;
-  using Result = float;
-  using Accumulator = vf;
+struct DotBf16 : StepsOfABlock, OneRow {
   using Columns = const char*;
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = false;
-  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float even_a = load_bf16_s(a), odd_a = load_bf16_s(a + 2);
@@ -233,21 +252,22 @@ struct DotBf16 {
     }
     return sum;
   }
+  IMBREX_OP static vf sum(vf c, vf first, vf second) {
+    for (int i = 0; i < 16; ++i) c.lane[i] = add_flushed(c.lane[i], add_flushed(first.lane[i], second.lane[i]));
+    return c;
+  }
 };
 
-struct DotF32 {
-  using Element = float;
+struct DotF32 : StepsOfAGroup<float>, OneRow {
   using Result = float;
   using Accumulator = vf;
   using Columns = const char*;
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  static constexpr bool needs_corrections = false, prepares_rows = false;
-  static constexpr int64_t kBytesOfGroup = 4;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float element = load_f32_s(a);
-    for (int i = 0; i < 16; ++i) sum.lane[i] += element * load_f32_s(b + 4 * i);
+    for (int i = 0; i < 16; ++i) sum.lane[i] = multiply_add(sum.lane[i], element, load_f32_s(b + 4 * i));
     return sum;
   }
 };

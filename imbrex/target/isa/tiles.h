@@ -8,6 +8,7 @@
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
+#include "imbrex/target/isa/products.h"
 
 #define IMBREX_TILES 1  // this file has them
 
@@ -68,6 +69,27 @@ inline void tile_multiply_add() {
     memcpy(sums + r * kTileRowBytes, of_row, sizeof of_row);
   }
 }
+// c[r][j] += the sum of a[r][2 i] * w[i][2 j] over i, plus that of a[r][2 i + 1] * w[i][2 j + 1]: bf16, each step one fused
+// multiply-add, subnormals and tiny results zero.
+inline __attribute__((noinline)) void multiply_add_blocks(char* sums, const char* rows, const char* weights) {
+  for (int64_t r = 0; r < kTileRows; ++r) {
+    for (int64_t j = 0; j < 16; ++j) {
+      float even = 0, odd = 0;
+      for (int64_t i = 0; i < 16; ++i) {
+        const char *const left = rows + r * kTileRowBytes + 4 * i, *const right = weights + i * kTileRowBytes + 4 * j;
+        even = __builtin_fmaf(load_bf16_s(left), load_bf16_s(right), even);
+        odd = __builtin_fmaf(load_bf16_s(left + 2), load_bf16_s(right + 2), odd);
+      }
+      char* const sum = sums + r * kTileRowBytes + 4 * j;
+      store_f32_s(sum, load_f32_s(sum) + (even + odd));
+    }
+  }
+}
+template <int c, int a, int w>
+inline void tile_multiply_add_bf16() {
+  const FlushToZero mode;
+  multiply_add_blocks(tile_register(c), tile_register(a), tile_register(w));
+}
 template <int c, int a, int w>
 inline void tile_multiply_add_i8() {
   tile_multiply_add<c, a, w, int8_t>();
@@ -115,6 +137,11 @@ IMBREX_OP void tile_multiply_add_i8() {
 template <int c, int a, int w>
 IMBREX_OP void tile_multiply_add_u8i8() {
   __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(c), "i"(a), "i"(w));
+}
+// bf16: two sums over the even and over the odd elements of a row, and then both.
+template <int c, int a, int w>
+IMBREX_OP void tile_multiply_add_bf16() {
+  __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(c), "i"(a), "i"(w));
 }
 
 #endif

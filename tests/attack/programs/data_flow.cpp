@@ -303,7 +303,7 @@ class Stages {
     w_.declare("input {}: {}[{}, {}]", weights, type, c_, c_);
     w_.line("let {} = cast({}[{}, :], {}, rint)", narrow, from, t, type);
     w_.line("let {} = full({}, [{}.size, {}], {})", sum, is_bf16 ? "f32" : "int32", t, c_, is_bf16 ? "0.0" : "0");
-    const int64_t chunk = w_.tile(2);
+    const int64_t chunk = w_.tile(is_bf16 ? 32 : 2);
     for (int64_t at = 0; at < c_; at += chunk)
       w_.line("{0} = matmul_acc({0}, columns({1}, {2}, {3}), {4}[{2} +: {3}, :])", sum, narrow, at, std::min(chunk, c_ - at),
               weights);

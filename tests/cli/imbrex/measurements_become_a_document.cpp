@@ -97,14 +97,9 @@ TEST(Performance, keeps_the_sections_of_other_machines) {
                                  {"limit_ms", {{"hot", limit_ms}}}};
     nlohmann::json one = size, two = size;
     one["dims"]["T"] = 1, two["dims"]["T"] = 2;
-    return nlohmann::json{{"class", machine},
-                          {"date", date},
-                          {"isa", "scalar"},
-                          {"preset", "demo"},
-                          {"threads", 1},
-                          {"rounds", 1},
-                          {"machine", {{"processor", machine}}},
-                          {"sizes", {one, two}}}
+    return nlohmann::json{
+        {"class", machine}, {"date", date}, {"semantics", date[3] == '1' ? 1 : 2}, {"isa", "scalar"},    {"preset", "demo"},
+        {"threads", 1},     {"rounds", 1},  {"machine", {{"processor", machine}}}, {"sizes", {one, two}}}
         .dump();
   };
   const TemporaryFolder folder;
@@ -121,6 +116,8 @@ TEST(Performance, keeps_the_sections_of_other_machines) {
   ASSERT_NE(intel, std::string::npos) << made.out;
   EXPECT_LT(zen4, intel);
   EXPECT_LT(made.out.find("- It is faster now."), intel);
+  EXPECT_LT(made.out.find("**Measured before [semantics 2]"), intel) << "of the one with semantics 1";
+  EXPECT_EQ(made.out.find("**Measured before", intel), std::string::npos);
   EXPECT_EQ(made.out.find("- It is faster now.", intel), std::string::npos);
   EXPECT_NE(made.out.find("| 1 | 3 (3 - 3) | - |"), std::string::npos) << made.out;
   EXPECT_NE(made.out.find("| 1 | 3 (3 - 3) | 1.50 |"), std::string::npos) << made.out;

@@ -37,9 +37,9 @@ std::vector<Case> cases() {
        kRows + counted + copies + "create s: f32[max(n, 1), 8]\ns[0, :] = x[0, :]\ny[0, :] = s[0, :]\n"},
       {"largest", "tile-too-large",
        kRows + copies + "let a = full(f32, [65536, 65536], 1.0)\nlet b = col_sum(a)\ny[0, :] = columns(b, 0, 8)\n"},
-      {"odd", "odd-chunk",
-       "input x: bf16[4, 6]\ninput w: bf16[6, 8]\noutput y: f32[4, 8]\nlet s = matmul(x[:, 0 +: 3], w[0 +: 3, :])\n"
-       "s = matmul_acc(s, x[:, 3 +: 3], w[3 +: 3, :])\ny[:, :] = s\n"},
+      {"block", "partial-block",
+       "input x: bf16[4, 96]\ninput w: bf16[96, 8]\noutput y: f32[4, 8]\nlet s = matmul(x[:, 0 +: 48], w[0 +: 48, :])\n"
+       "s = matmul_acc(s, x[:, 48 +: 48], w[48 +: 48, :])\ny[:, :] = s\n"},
   };
 }
 

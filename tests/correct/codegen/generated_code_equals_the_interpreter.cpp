@@ -153,11 +153,11 @@ constexpr Case kCases[] = {
     y[n, :] = matmul(a[n, :], b[:, :], transpose_b)
   })"},
     {"chunked_product", R"(
-  input a: bf16[N, 40]
-  input b: bf16[40, 24]
+  input a: bf16[N, 80]
+  input b: bf16[80, 24]
   output y: f32[N, 24]
   let acc = full(f32, [N, 24], 0.0)
-  range k in tiles(40, 16) {
+  range k in tiles(80, 32) {
     acc = matmul_acc(acc, a[:, k], b[k, :])
   }
   y[:, :] = acc)"},
@@ -297,6 +297,52 @@ constexpr Case kCases[] = {
   parallel r in tiles(N, 16) {
     y[r, :] = matmul(a[r, :], b[:, :])
   })"},
+    {"bf16_rows_in_tiles", R"(
+  input x: f32[N, 96]
+  input v: bf16[N, 96]
+  input b: bf16[96, 50]
+  output y: f32[N, 50]
+  output z: f32[N, 50]
+  create a: bf16[N, 96] @tiles
+  create c: bf16[N, 96] @tiles
+  parallel n in tiles(N, 5) {
+    a[n, :] = cast(x[n, :] * 0.1, bf16, rint)
+    c[n, :] = v[n, :]
+  }
+  parallel r in tiles(N, 16) {
+    y[r, :] = matmul(a[r, :], b[:, :])
+    z[r, :] = matmul(c[r, :], b[:, :])
+  })"},
+    {"bf16_parts_in_tiles", R"(
+  input x: f32[N, 64]
+  input b: bf16[128, 33]
+  output y: f32[N, 33]
+  output z: f32[N, 33]
+  output u: f32[N, 33]
+  create a: bf16[N, 128] @tiles
+  create c: bf16[N, 128] @tiles
+  create d: bf16[N, 128] @tiles
+  a[:, :] = concat_columns(cast(x[:, 0 +: 24], bf16, rint), cast(x[:, 0 +: 40] + x[:, 5 +: 40], bf16, rint), cast(x[:, :], bf16, trunc))
+  c[:, :] = interleave(cast(x[:, :] + 1.0, bf16, rint), cast(x[:, :], bf16, rint))
+  parallel n in 0 .. N {
+    d[n, :] = interleave(cast(x[n, :], bf16, trunc), cast(x[n, :], bf16, floor))
+  }
+  y[:, :] = matmul(a[:, :], b[:, :])
+  z[:, :] = matmul(c[:, :], b[:, :])
+  u[:, :] = matmul(d[:, :], b[:, :]))"},
+    {"bf16_moved_into_tiles", R"(
+  input x: bf16[N, 128]
+  input v: bf16[64, 64]
+  input w: bf16[64, 48]
+  output y: f32[N, 48]
+  output z: f32[64, 64]
+  create a: bf16[N, 64] @tiles
+  create t: bf16[64, 64] @tiles
+  a[:, :] = odd(x[:, :])
+  t[:, :] = transpose(v[:, :])
+  y[:, :] = matmul(a[:, :], w[:, :])
+  z[:, 0 +: 48] = matmul(t[:, :], w[:, :])
+  z[:, 48 +: 16] = matmul(t[:, :], w[:, 0 +: 16]))"},
     {"columns_in_tiles", R"(
   input x: f32[N, 192]
   input b: int8[192, 33]

@@ -92,7 +92,7 @@ const std::map<std::string, Make> kOperations = {
     {"matmul_acc",
      [](Args& a, Span t) {
        Tile acc = zeros(f32, {t, 16});
-       pipeline(2, tiles(16, 8), [&](Span k) { acc += matmul(a.b(t, k), a.w(k, all)); });
+       pipeline(2, tiles(16, 32), [&](Span k) { acc += matmul(a.b(t, k), a.w(k, all)); });
        return Tile(acc);
      }},
     {"reshape",

@@ -185,15 +185,15 @@ w[:, :] = matmul(a[:, :], b[:, :], transpose_a, transpose_b))",
   EXPECT_EQ(out["w"].as<int32_t>()[0], 128 * 128);  // a column 0 by b row 0: -128 * -128 + 0 * 1
 }
 
-TEST(Products, f32_rounds_the_product_and_the_sum) {
-  const float x = 1.0f + std::ldexp(1.0f, -23);
+TEST(Products, f32_steps_round_once) {
+  const float x = 1.0f + std::ldexp(1.0f, -12);  // squared: 1 + 2^-11 + 2^-24
   Tensors out = run_text("input a: f32[1, 2]\ninput b: f32[2, 1]\noutput y: f32[1, 1]\ny[:, :] = matmul(a[:, :], b[:, :])", {},
                          {{"a", f32({1, 2}, {-1, x})}, {"b", f32({2, 1}, {1, x})}});
-  EXPECT_EQ(out["y"].as<float>()[0], std::ldexp(1.0f, -22));
+  EXPECT_EQ(out["y"].as<float>()[0], std::ldexp(1.0f, -11) + std::ldexp(1.0f, -24));
 }
 
 TEST(Products, chunks_do_not_change_a_bf16_product) {
-  const int64_t k = 37, n = 5;
+  const int64_t k = 149, n = 5;
   std::vector<uint16_t> a, b;
   uint32_t state = 7;
   const auto next = [&] {
@@ -203,10 +203,10 @@ TEST(Products, chunks_do_not_change_a_bf16_product) {
   for (int64_t i = 0; i < 3 * k; ++i) a.push_back(next());
   for (int64_t i = 0; i < k * n; ++i) b.push_back(next());
   const Tensors inputs{{"a", array_of(DType::bf16, {3, k}, a)}, {"b", array_of(DType::bf16, {k, n}, b)}};
-  const std::string head = "input a: bf16[3, 37]\ninput b: bf16[37, 5]\noutput y: f32[3, 5]\n";
+  const std::string head = "input a: bf16[3, 149]\ninput b: bf16[149, 5]\noutput y: f32[3, 5]\n";
   const Array whole = run_text(head + "y[:, :] = matmul(a[:, :], b[:, :])", {}, inputs)["y"];
-  for (int64_t chunk : {2, 4, 6, 16, 36, 38}) {
-    const std::string loop = head + "let s = full(f32, [3, 5], 0.0)\nrange d in tiles(37, " + std::to_string(chunk) +
+  for (int64_t chunk : {32, 64, 96, 128, 160}) {
+    const std::string loop = head + "let s = full(f32, [3, 5], 0.0)\nrange d in tiles(149, " + std::to_string(chunk) +
                              ") {\ns = matmul_acc(s, a[:, d], b[d, :])\n}\ny[:, :] = s";
     expect_same(run_text(loop, {}, inputs)["y"], whole);
   }

@@ -7,9 +7,9 @@ namespace {
 
 constexpr const char* kHead = R"(
   dim T
-  input x: f32[T, 40]
-  input a: bf16[T, 40]
-  input b: bf16[40, 24]
+  input x: f32[T, 160]
+  input a: bf16[T, 160]
+  input b: bf16[160, 24]
   output c: f32[T, 24]
   output s: f32[T, 1]
   s[:, :] = full(f32, [T, 1], 0.0)
@@ -38,7 +38,7 @@ void expect_untouched(const std::string& body) {
 TEST(MergePeeledFirstStep, OfAProductThatStartsAnywhere) {
   expect_merged(R"(
   let acc = full(f32, [T, 24], 5.0)
-  pipeline(2) k in tiles(40, 8) {
+  pipeline(2) k in tiles(160, 32) {
     if k.index == 0 { acc = matmul(a[:, k], b[k, :]) } else { acc = matmul_acc(acc, a[:, k], b[k, :]) }
   }
   c[:, :] = acc)");
@@ -48,7 +48,7 @@ TEST(MergePeeledFirstStep, OfAProductAndASumTogether) {
   expect_merged(R"(
   let acc = full(f32, [T, 24], 0.0)
   let sum = full(f32, [T, 1], 0.0)
-  range k in tiles(40, 8) {
+  range k in tiles(160, 32) {
     if k.begin == 0 {
       acc = matmul(a[:, k], b[k, :])
       sum = row_sum(x[:, k])
@@ -65,7 +65,7 @@ TEST(MergePeeledFirstStep, OfAnIntegerLoop) {
   expect_merged(R"(
   let acc = full(f32, [T, 24], 1.0)
   range i in 1 .. 5 {
-    if i == 1 { acc = matmul(a[:, 8 * i +: 8], b[8 * i +: 8, :]) } else { acc = matmul_acc(acc, a[:, 8 * i +: 8], b[8 * i +: 8, :]) }
+    if i == 1 { acc = matmul(a[:, 32 * i +: 32], b[32 * i +: 32, :]) } else { acc = matmul_acc(acc, a[:, 32 * i +: 32], b[32 * i +: 32, :]) }
   }
   c[:, :] = acc)");
 }
@@ -74,7 +74,7 @@ TEST(MergePeeledFirstStep, NotWhereTheLoopMayNotRun) {
   expect_untouched(R"(
   let acc = full(f32, [T, 24], 1.0)
   range i in 1 .. T {
-    if i == 1 { acc = matmul(a[:, 0 +: 8], b[0 +: 8, :]) } else { acc = matmul_acc(acc, a[:, 0 +: 8], b[0 +: 8, :]) }
+    if i == 1 { acc = matmul(a[:, 0 +: 32], b[0 +: 32, :]) } else { acc = matmul_acc(acc, a[:, 0 +: 32], b[0 +: 32, :]) }
   }
   c[:, :] = acc)");
 }
@@ -82,13 +82,13 @@ TEST(MergePeeledFirstStep, NotWhereTheLoopMayNotRun) {
 TEST(MergePeeledFirstStep, NotWhereTheStepsDiffer) {
   expect_untouched(R"(
   let acc = full(f32, [T, 24], 0.0)
-  range k in tiles(40, 8) {
-    if k.index == 0 { acc = matmul(a[:, 0 +: 8], b[0 +: 8, :]) } else { acc = matmul_acc(acc, a[:, k], b[k, :]) }
+  range k in tiles(160, 32) {
+    if k.index == 0 { acc = matmul(a[:, 0 +: 32], b[0 +: 32, :]) } else { acc = matmul_acc(acc, a[:, k], b[k, :]) }
   }
   c[:, :] = acc)");
   expect_untouched(R"(
   let acc = full(f32, [T, 24], 0.0)
-  range k in tiles(40, 8) {
+  range k in tiles(160, 32) {
     if k.index == 1 { acc = matmul(a[:, k], b[k, :]) } else { acc = matmul_acc(acc, a[:, k], b[k, :]) }
   }
   c[:, :] = acc)");
@@ -97,7 +97,7 @@ TEST(MergePeeledFirstStep, NotWhereTheStepsDiffer) {
 TEST(MergePeeledFirstStep, NotWhereTheOldValueIsReadFirst) {
   expect_untouched(R"(
   let acc = full(f32, [T, 24], 3.0)
-  range k in tiles(40, 8) {
+  range k in tiles(160, 32) {
     c[:, :] = acc
     if k.index == 0 { acc = matmul(a[:, k], b[k, :]) } else { acc = matmul_acc(acc, a[:, k], b[k, :]) }
   })");

@@ -1,5 +1,7 @@
 #include "imbrex/optimize/rows_in_tiles.h"
 
+#include <fmt/format.h>
+
 #include "correct/optimize/same_bits.h"
 #include "imbrex/prove/prove.h"
 #include "imbrex/target/isa/tiles.h"
@@ -8,6 +10,7 @@ namespace imbrex::optimize {
 namespace {
 
 bool bytes_by_bytes(DType left, DType right) { return bytes_of(left) == 1 && right == DType::int8; }
+bool bf16_by_bf16(DType left, DType right) { return left == DType::bf16 && right == DType::bf16; }
 
 // The tensors that lie in tiles, and how each product's left operand is called.
 std::string tiled(const ir::Program& program) {
@@ -72,6 +75,25 @@ TEST(RowsInTiles, LayATemporaryOutAsItIs) {
   parallel u in tiles(T, 32) {
     y[u, :] = matmul(a[u, :], w[:, :])
   })");
+}
+
+// Blocks of bf16 have 32 elements.
+TEST(RowsInTiles, AreWholeBlocksOfBf16) {
+  for (const int columns : {96, 80}) {
+    const ir::Program before = checked(fmt::format(R"(
+  dim T
+  input x: f32[T, {0}]
+  input w: bf16[{0}, 32]
+  output y: f32[T, 32]
+  create a: bf16[T, {0}]
+  a[:, :] = cast(x[:, :], bf16, rint)
+  y[:, :] = matmul(a[:, :], w[:, :]))",
+                                                   columns));
+    const ir::Program after = rows_in_tiles(before, bf16_by_bf16);
+    EXPECT_EQ(tensors_in_tiles(after, bf16_by_bf16).size(), columns == 96 ? 1u : 0u) << ir::print(after);
+    EXPECT_EQ(tensors_in_tiles(after, bytes_by_bytes).size(), 0u);
+    expect_same_bits(before, after);
+  }
 }
 
 // Tiles begin at every sixteenth row.

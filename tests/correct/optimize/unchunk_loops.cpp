@@ -12,8 +12,8 @@ constexpr const char* kHead = R"(
   dim T
   input x: f32[T, 40]
   input v: f32[T]
-  input a: bf16[T, 40]
-  input b: bf16[40, 24]
+  input a: bf16[T, 80]
+  input b: bf16[80, 24]
   input p: int8[T, 40]
   input q: int8[24, 40]
   inout z: f32[T, 40]
@@ -52,7 +52,7 @@ TEST(UnchunkLoops, ProductsOverChunksOfKAreOneProduct) {
   parallel t in tiles(T, 8) {
     parallel n in tiles(24, 16) {
       let acc = full(f32, [t.size, n.size], 0.0)
-      pipeline(2) k in tiles(40, 6) { acc = matmul_acc(acc, a[t, k], b[k, n]) }
+      pipeline(2) k in tiles(80, 32) { acc = matmul_acc(acc, a[t, k], b[k, n]) }
       c[t, n] = acc
       let whole = full(int32, [t.size, n.size], 0)
       range l in tiles(40, 7) { whole = matmul_acc(whole, p[t, l], q[n, l], transpose_b) }
@@ -133,11 +133,11 @@ TEST(UnchunkLoops, ThePeeledFirstChunkIsOneOfThem) {
   const ir::Program before = with(R"(
   parallel t in tiles(T, 8) {
     let acc = full(f32, [t.size, 24], 0.0)
-    pipeline(2) k in 0 .. 5 {
+    pipeline(2) k in 0 .. 2 {
       if k == 0 {
-        acc = matmul(a[t, k * 8 +: 8], b[k * 8 +: 8, :])
+        acc = matmul(a[t, k * 32 +: 32], b[k * 32 +: 32, :])
       } else {
-        acc = matmul_acc(acc, a[t, k * 8 +: 8], b[k * 8 +: 8, :])
+        acc = matmul_acc(acc, a[t, k * 32 +: 32], b[k * 32 +: 32, :])
       }
     }
     c[t, :] = acc
@@ -214,10 +214,10 @@ TEST(UnchunkLoops, KeepsALoopWhoseReductionIsOfTheSameElementsAgain) {
   expect_untouched(down("0 +: 1"));
   expect_straight(down("t"));
   const auto product = [](const char* k) {
-    return std::string("let acc = full(f32, [T, 24], 0.0)\nrange k in tiles(40, 8) { acc = matmul_acc(acc, a[:, ") + k + "], b[" +
-           k + ", :]) }\nc[:, :] = acc\n";
+    return std::string("let acc = full(f32, [T, 24], 0.0)\nrange k in tiles(80, 32) { acc = matmul_acc(acc, a[:, ") + k +
+           "], b[" + k + ", :]) }\nc[:, :] = acc\n";
   };
-  expect_untouched(product("0 +: 8"));
+  expect_untouched(product("0 +: 32"));
   expect_straight(product("k"));
   const auto most = [](const char* columns) {
     return std::string("let m = full(f32, [T, 1], -inf)\nrange d in tiles(40, 8) { m = max(m, row_max(x[:, ") + columns +

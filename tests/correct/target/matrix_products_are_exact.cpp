@@ -1,6 +1,7 @@
 // Every product kernel of each target that this machine runs, of every small shape, against the rule of docs/semantics.md.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -36,15 +37,19 @@ int32_t element(const A* a, const int8_t* b, int64_t b_stride, int64_t k, int32_
   return static_cast<int32_t>(sum);
 }
 float element(const uint16_t* a, const uint16_t* b, int64_t b_stride, int64_t k, float start) {
-  for (int64_t i = 0; i < k; i += 2) {
-    const bool pair = i + 1 < k;
-    start = accumulate(start, pair ? widened(a[i + 1]) : 0.0f, pair ? widened(b[(i + 1) * b_stride]) : 0.0f);
-    start = accumulate(start, widened(a[i]), widened(b[i * b_stride]));
-  }
+  const auto chain = [&](int64_t begin) {
+    float sum = 0;
+    for (int64_t pair = begin; pair < begin + 16; pair += 2)
+      for (const int64_t i : {pair + 1, pair})
+        sum = accumulate(sum, i < k ? widened(a[i]) : 0.0f, i < k ? widened(b[i * b_stride]) : 0.0f);
+    return sum;
+  };
+  const auto add = [](float x, float y) { return zero_if_subnormal(zero_if_subnormal(x) + zero_if_subnormal(y)); };
+  for (int64_t block = 0; block < k; block += 32) start = add(start, add(chain(block), chain(block + 16)));
   return start;
 }
 float element(const float* a, const float* b, int64_t b_stride, int64_t k, float start) {
-  for (int64_t i = 0; i < k; ++i) start = start + a[i] * b[i * b_stride];
+  for (int64_t i = 0; i < k; ++i) start = std::fma(a[i], b[i * b_stride], start);
   return start;
 }
 template <class T>
@@ -105,12 +110,23 @@ struct Case {
   }
 };
 
+const target::ProductKernel& entry_of(const Table& table, const ProductKernel& kernel) {
+  std::string name = kernel.name;
+  if (name.ends_with("_tiled")) name.resize(name.size() - 6);
+  const std::vector<target::ProductKernel>& entries = target::target_named(table.isa)->products;
+  return *std::find_if(entries.begin(), entries.end(), [&](const target::ProductKernel& entry) { return entry.name == name; });
+}
+Pack<uint16_t> pack_of(const Table& table, const ProductKernel& kernel) {
+  return entry_of(table, kernel).packing == "bf16_chains" ? table.pack_bf16_chains : table.pack_bf16;
+}
+
 // All kernels for a kind of product, those that targets share once.
 template <class A, class B, class C, class MakeA, class MakeB, class MakeC>
 void check_all(Matmul<A, C> ProductKernel::*product, Pack<B> Table::*pack, MakeA make_a, MakeB make_b, MakeC make_c) {
   struct Subject {
     const Table* table;
     const ProductKernel* kernel;
+    Pack<B> pack;
   };
   std::vector<Subject> subjects;
   std::set<std::string> seen;
@@ -118,24 +134,26 @@ void check_all(Matmul<A, C> ProductKernel::*product, Pack<B> Table::*pack, MakeA
     for (const ProductKernel* kernel = table->products; kernel->name; ++kernel) {
       if (kernel->*product == nullptr) continue;
       std::string code = table->isa + std::string(".") + kernel->name + (table->tiles_in_software ? " in software" : "");
-      for (const target::ProductKernel& entry : target::target_named(table->isa)->products)
-        if (entry.name == kernel->name && !entry.takes_tiles) code = entry.rate;
-      if (seen.insert(code).second) subjects.push_back({table, kernel});
+      const target::ProductKernel& entry = entry_of(*table, *kernel);
+      if (!entry.takes_tiles) code = entry.rate;
+      Pack<B> own = table->*pack;
+      if constexpr (std::is_same_v<B, uint16_t>) own = pack_of(*table, *kernel);
+      if (seen.insert(code).second) subjects.push_back({table, kernel, own});
     }
   }
   const auto check = [&](int64_t rows, int64_t columns, int64_t k) {
     const Case<A, B, C> one(rows, columns, k, make_a, make_b, make_c);
-    for (const auto& [table, kernel] : subjects) {
-      one.check(*table, kernel->name, kernel->*product, table->*pack);
+    for (const auto& [table, kernel, own] : subjects) {
+      one.check(*table, kernel->name, kernel->*product, own);
       if (testing::Test::HasFatalFailure()) return false;
     }
     return true;
   };
   for (const int64_t columns : {1, 15, 16, 17, 31, 33, 64, 65, 83})
-    for (const int64_t k : {0, 1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 129})
+    for (const int64_t k : {0, 1, 2, 3, 5, 8, 17, 31, 32, 33, 63, 65})
       for (int64_t rows = 0; rows <= 17; ++rows)
         if (!check(rows, columns, k)) return;
-  if (!check(205, 35, 66) || !check(15, 49, 2 * 2053)) return;  // k in several parts
+  if (!check(205, 35, 66) || !check(15, 49, 2 * 2053) || !check(13, 33, 32 * 40)) return;  // k in several parts
   // Several tiles of rows, all that go at once and more, panels and parts of k that are not full.
   if (!check(48, 64, 600) || !check(133, 48, 512 + 1) || !check(281, 33, 130)) return;
 }
@@ -184,32 +202,86 @@ TEST(MatrixProducts, Bf16AnyBits) {
   check_all(&ProductKernel::bf16, &Table::pack_bf16, tame, tame, [] { return std::bit_cast<float>(bits()); });
   check_all(&ProductKernel::bf16, &Table::pack_bf16, any, any, [] { return std::bit_cast<float>(bits()); });
 }
-// The two sides of what counts as tiny, and ties of the sum in double that only its rest decides.
+// The two sides of what counts as tiny, and ties of the sum in double that only its rest decides. The last that a chain takes of
+// its elements are 12, 15 and 14: two products that make up a sum, and one that is added to it.
 TEST(MatrixProducts, Bf16CornerCases) {
   struct Case {
-    float acc, a, b, expected;
+    float before, high, low, a, b, expected;
   };
   const Case cases[] = {
-      {0x1p-126f, 0x1p-75f, -0x1p-75f, 0.0f},       // exactly 2^-126 - 2^-150: tiny
-      {0x1p-126f, 0x1p-75f, -0x1p-76f, 0x1p-126f},  // a tie at 24 bits: rounds to 2^-126
-      {-0x1p-126f, 0x1p-75f, 0x1p-75f, -0.0f},
-      {0x1.000002p0f, 0x1.02p-60f, 0x1p-20f, 0x1.000002p0f},
-      {0x1p0f, 0x1.02p-12f, 0x1.02p-13f, std::fma(0x1.02p-12f, 0x1.02p-13f, 1.0f)},
-      {0x1.000002p-30f, 0x1p0f, 0x1p0f, 1.0f},
-      {0x1.fffffep-60f, 0x1.82p0f, 0x1.02p0f, std::fma(0x1.82p0f, 0x1.02p0f, 0x1.fffffep-60f)},
+      {0, 0x1p-126f, 0, 0x1p-75f, -0x1p-75f, 0.0f},       // exactly 2^-126 - 2^-150: tiny
+      {0, 0x1p-126f, 0, 0x1p-75f, -0x1p-76f, 0x1p-126f},  // a tie at 24 bits: rounds to 2^-126
+      {0, -0x1p-126f, 0, 0x1p-75f, 0x1p-75f, 0.0f},       // -0, and then + 0 of the other chain
+      {0, 1, 0x1p-23f, 0x1.02p-60f, 0x1p-20f, 0x1.000002p0f},
+      {0, 1, 0, 0x1.02p-12f, 0x1.02p-13f, std::fma(0x1.02p-12f, 0x1.02p-13f, 1.0f)},
+      {0, 0x1p-30f, 0x1p-53f, 1, 1, 1.0f},
+      {0, 0x1p-59f, -0x1p-83f, 0x1.82p0f, 0x1.02p0f, std::fma(0x1.82p0f, 0x1.02p0f, 0x1.fffffep-60f)},
+      // What is added to the result, and the result, flush, too.
+      {0x1.8p-126f, 0, 0, -0x1p-126f, 1, 0.0f},
+      {0x1p-127f, 0, 0, 0x1p-126f, 1, 0x1p-126f},
+      {-0.0f, 0, 0, 0, 0, 0.0f},
+      {0x1p-149f, 0, 0, 0, 0, 0.0f},
   };
+  const auto bf16 = [](float x) { return static_cast<uint16_t>(std::bit_cast<uint32_t>(x) >> 16); };
   for (const Table* table : tables_of_products()) {
     for (const ProductKernel* kernel = table->products; kernel->name; ++kernel) {
       if (kernel->bf16 == nullptr) continue;
       for (const Case& test : cases) {
-        const uint16_t a = static_cast<uint16_t>(std::bit_cast<uint32_t>(test.a) >> 16),
-                       b = static_cast<uint16_t>(std::bit_cast<uint32_t>(test.b) >> 16);
-        alignas(64) char packed[128];
-        table->pack_bf16(&b, 1, 1, 1, 1, packed, 0, 1);
-        float c = test.acc;
-        kernel->bf16(&a, 1, packed, 0, &c, 1, 1, 1, 1, true);
+        uint16_t a[16] = {}, b[16] = {};
+        a[12] = bf16(test.high), a[15] = bf16(test.low), a[14] = bf16(test.a);
+        b[12] = bf16(1), b[15] = bf16(1), b[14] = bf16(test.b);
+        alignas(64) char packed[2048];
+        pack_of(*table, *kernel)(b, 1, 1, 16, 1, packed, 0, 1);
+        float c = test.before;
+        kernel->bf16(a, 16, packed, 0, &c, 1, 1, 1, 16, true);
         EXPECT_EQ(identity(c), identity(test.expected))
-            << table->isa << " " << kernel->name << ": " << test.acc << " + " << test.a << " * " << test.b << " = " << c;
+            << table->isa << " " << kernel->name << ": " << test.high << " + " << test.low << " + " << test.a << " * " << test.b
+            << " onto " << test.before << " = " << c;
+      }
+    }
+  }
+}
+// One rounding for each step: sums that a rounded product would change, ties that only the rest decides, subnormals,
+// cancellation.
+TEST(MatrixProducts, F32CornerCases) {
+  struct Case {
+    float before, a, b;
+  };
+  const Case cases[] = {
+      {-1, 0x1.000002p0f, 0x1.000002p0f},
+      {0x1p0f, 0x1.000002p-12f, 0x1.fffffep-13f},
+      {0x1.000002p0f, 0x1p-24f, 1},
+      {0x1p0f, 0x1.000002p-12f, 0x1p-12f},
+      {0x1p-149f, 0x1p-75f, 0x1p-75f},
+      {0x1.fffffep127f, 0x1p64f, 0x1p63f},
+      {-0x1.fffffep127f, 0x1.8p64f, 0x1p64f},
+      {0x1p-126f, -0x1.000002p-63f, 0x1.fffffep-64f},
+      {0.0f, -0x1p-80f, 0x1p-80f},
+      {-0.0f, -0.0f, 1},
+      {0x1.000002p-127f, 0x1.8p-75f, 0x1p-75f},
+      {INFINITY, -INFINITY, 1},
+      {-0x1.8p-148f, 0x1.4p-74f, 0x1.000002p-74f},
+  };
+  std::vector<Case> all(std::begin(cases), std::end(cases));
+  for (int i = 0; i < 20000; ++i)
+    all.push_back({std::bit_cast<float>(bits()), std::bit_cast<float>(bits()), std::bit_cast<float>(bits())});
+  for (int i = 0; i < 20000; ++i) {  // where all three are of one size
+    const auto near = [](int range) {
+      return std::ldexp(static_cast<float>(static_cast<int32_t>(bits())),
+                        -31 - static_cast<int>(bits() % static_cast<uint32_t>(range)));
+    };
+    all.push_back({near(40), near(30), near(30)});
+  }
+  for (const Table* table : tables_of_products()) {
+    for (const ProductKernel* kernel = table->products; kernel->name; ++kernel) {
+      if (kernel->f32 == nullptr) continue;
+      for (const Case& test : all) {
+        alignas(64) char packed[128];
+        table->pack_f32(&test.b, 1, 1, 1, 1, packed, 0, 1);
+        float c = test.before;
+        kernel->f32(&test.a, 1, packed, 0, &c, 1, 1, 1, 1, true);
+        ASSERT_EQ(identity(c), identity(std::fma(test.a, test.b, test.before)))
+            << table->isa << " " << kernel->name << ": " << test.before << " + " << test.a << " * " << test.b << " = " << c;
       }
     }
   }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Compiles the microkernels of one target with one compiler and fails if the innermost loop of any touches the stack.
+"""Compiles the microkernels of one target with one compiler and fails if the innermost loop of any touches the stack. Where the loop is
+unrolled: what stands between the first and the last of its products.
 
 usage: microkernels_stay_in_registers.py COMPILER HEADER FLAGS SOURCE_DIRECTORY PRODUCT:KERNEL...
 """
@@ -54,16 +55,17 @@ def main():
         listing = subprocess.run(["objdump", "-d", "-C", "--no-show-raw-insn", result], check=True, capture_output=True, text=True).stdout
     kernels, bad = 0, 0
     for name, lines in functions(listing):
-        if "microkernel<" not in name: continue
-        shape = re.search(r"Dot\w+, \d+, \d+", name).group(0)
+        if not re.search(r"microkernel(_of_chain)?<", name): continue
+        shape = re.search(r"Dot\w+, \d+, \d+(, \d+)?", name).group(0)
         stack = STACK if uses_frame_pointer(lines) else re.compile(r"\(%rsp")
         found = [loop for loop in loops(lines) if any(DOT.search(text) for text in loop)]
-        if not found:
-            print(f"{shape}: no loop with products found")
+        products = [i for i, (_, text) in enumerate(lines) if DOT.search(text)]
+        if not products:
+            print(f"{shape}: no products found")
             bad += 1
             continue
         kernels += 1
-        inner = min(found, key=len)
+        inner = min(found, key=len) if found else [text for _, text in lines[products[0]:products[-1] + 1]]
         for text in inner:
             if stack.search(text):
                 print(f"{shape}: {text}")

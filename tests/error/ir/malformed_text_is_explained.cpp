@@ -65,9 +65,7 @@ TEST_P(WrongProgram, IsAcceptedWithTheHintedEdit) {
 }
 
 #define Y "output y: f32[4, 4] "
-#define AB "input a: bf16[4, 30] input b: bf16[30, 4] " Y "let c = full(f32, [4, 4], 0.0) "
-#define ODD "this matmul_acc continues c behind a chunk of k that may have an odd number of elements (k here: "
-#define PAIRS "); bf16 products are accumulated in pairs along k"
+#define AB "input a: bf16[4, 192] input b: bf16[192, 4] " Y "let c = full(f32, [4, 4], 0.0) "
 #define EXPECTED(what) "before or in place of " what ", what is expected; docs/language.md shows each statement and operation"
 
 const Wrong kSyntax[] = {
@@ -442,34 +440,38 @@ const Wrong kShapes[] = {
      {"y[:, 0 +: 1] = row_sum_acc(s, y[:, :])", "s = row_sum_acc(s, y[:, :]) y[:, 0 +: 1] = s"}},
 };
 const Wrong kChunks[] = {
-    {"OddTiles",
-     AB "range k in tiles(30, 7) { c = matmul_acc(c, a[:, k], b[k, :]) } y[:, :] = c",
-     "3 [odd-chunk] this matmul_acc continues c behind a chunk of k that may have an odd number of elements (k here: k.size); "
-     "bf16 products are accumulated in pairs along k",
-     "make every chunk of k but the last even: tiles(K, n) with an even n, or an even constant",
-     {"30, 7", "30, 8"}},
-    {"OddConstant",
-     AB "range i in 0 .. 10 { c = matmul_acc(c, a[:, 3 * i +: 3], b[3 * i +: 3, :]) } y[:, :] = c",
-     "3 [odd-chunk] this matmul_acc continues c behind a chunk of k that may have an odd number of elements (k here: 3); bf16 "
-     "products are accumulated in pairs along k",
-     "make every chunk of k but the last even: tiles(K, n) with an even n, or an even constant",
-     {"0 .. 10 { c = matmul_acc(c, a[:, 3 * i +: 3], b[3 * i +: 3, :])",
-      "0 .. 5 { c = matmul_acc(c, a[:, 6 * i +: 6], b[6 * i +: 6, :])"}},
+    {"TilesOf48",
+     AB "range k in tiles(192, 48) { c = matmul_acc(c, a[:, k], b[k, :]) } y[:, :] = c",
+     "3 [partial-block] this matmul_acc continues c behind a chunk of k that may end inside a block of 32 elements (k here: "
+     "k.size); "
+     "bf16 products are summed in blocks of 32 along k",
+     "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+     {"192, 48", "192, 64"}},
+    {"ConstantOf48",
+     AB "range i in 0 .. 4 { c = matmul_acc(c, a[:, 48 * i +: 48], b[48 * i +: 48, :]) } y[:, :] = c",
+     "3 [partial-block] this matmul_acc continues c behind a chunk of k that may end inside a block of 32 elements (k here: 48); "
+     "bf16 "
+     "products are summed in blocks of 32 along k",
+     "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+     {"0 .. 4 { c = matmul_acc(c, a[:, 48 * i +: 48], b[48 * i +: 48, :])",
+      "0 .. 3 { c = matmul_acc(c, a[:, 64 * i +: 64], b[64 * i +: 64, :])"}},
     {"BehindUnknownTail",
      "dim K input u: bf16[4, K] input v: bf16[K, 4] " Y
-     "let c = full(f32, [4, 4], 0.0) range k in tiles(K, 8) { c = matmul_acc(c, u[:, k], v[k, :]) } c = matmul_acc(c, u[:, :], "
+     "let c = full(f32, [4, 4], 0.0) range k in tiles(K, 32) { c = matmul_acc(c, u[:, k], v[k, :]) } c = matmul_acc(c, u[:, :], "
      "v[:, :]) y[:, :] = c",
-     "3 [odd-chunk] this matmul_acc continues c behind a chunk of k that may have an odd number of elements (k here: K); bf16 "
-     "products are accumulated in pairs along k",
-     "make every chunk of k but the last even: tiles(K, n) with an even n, or an even constant",
-     {"range k in tiles(K, 8) { c = matmul_acc(c, u[:, k], v[k, :]) }",
-      "range k in 0 .. K // 8 { c = matmul_acc(c, u[:, 8 * k +: 8], v[8 * k +: 8, :]) }"}},
-    {"InnerOddTiles",
-     AB "range i in 0 .. 2 { range k in tiles(15, 8) { c = matmul_acc(c, a[:, k], b[k, :]) } } y[:, :] = c",
-     "3 [odd-chunk] this matmul_acc continues c behind a chunk of k that may have an odd number of elements (k here: k.size); "
-     "bf16 products are accumulated in pairs along k",
-     "make every chunk of k but the last even: tiles(K, n) with an even n, or an even constant",
-     {"tiles(15, 8)", "tiles(16, 8)"}},
+     "3 [partial-block] this matmul_acc continues c behind a chunk of k that may end inside a block of 32 elements (k here: K); "
+     "bf16 "
+     "products are summed in blocks of 32 along k",
+     "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+     {"range k in tiles(K, 32) { c = matmul_acc(c, u[:, k], v[k, :]) }",
+      "range k in 0 .. K // 32 { c = matmul_acc(c, u[:, 32 * k +: 32], v[32 * k +: 32, :]) }"}},
+    {"InnerTail",
+     AB "range i in 0 .. 2 { range k in tiles(80, 32) { c = matmul_acc(c, a[:, k], b[k, :]) } } y[:, :] = c",
+     "3 [partial-block] this matmul_acc continues c behind a chunk of k that may end inside a block of 32 elements (k here: "
+     "k.size); "
+     "bf16 products are summed in blocks of 32 along k",
+     "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+     {"tiles(80, 32)", "tiles(96, 32)"}},
 };
 
 std::string name_of_case(const testing::TestParamInfo<Wrong>& info) { return info.param.name; }

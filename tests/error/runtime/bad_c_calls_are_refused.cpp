@@ -93,6 +93,8 @@ TEST(CheckCall, PassesACallWithNothingToWrite) {
 
 REFUSES(AnotherVersion, IMBREX_NO_KERNEL, "is for version 1 of imbrex/runtime/abi.h, its caller for version 4",
         s.kernel.abi_version = 1)
+REFUSES(OtherSemantics, IMBREX_NO_KERNEL, "small is of semantics 1 (Imbrex 0.1.0), its caller of semantics 2",
+        s.kernel.semantics = 1)
 REFUSES(NoDims, IMBREX_NULL_POINTER, "small", s.call.dims = nullptr)
 REFUSES(NoTensors, IMBREX_NULL_POINTER, "small", s.call.tensors = nullptr)
 REFUSES(NoInput, IMBREX_NULL_POINTER, "scale, number 2: its `input` is null", s.tensors[2].input = nullptr)

@@ -46,7 +46,7 @@ TEST(PackedLabel, IsTakenByTheKernelThatPacked) {
   EXPECT_EQ(check(&kernel, 1, label.bytes).status, IMBREX_OK);
   const std::string text = label.bytes, names = "names with digest ";
   EXPECT_EQ(text.substr(0, text.find(names)), "a packed weight of Imbrex\nversion " IMBREX_VERSION
-                                              "\nsemantics 1\ntarget avx512\nlayout int8 [64, 32] in panels\nsize 4096 bytes\n"
+                                              "\nsemantics 2\ntarget avx512\nlayout int8 [64, 32] in panels\nsize 4096 bytes\n"
                                               "tensor w\nkernel front\n");
   EXPECT_EQ(text.size() - text.find(names), names.size() + 17) << text;
   EXPECT_EQ(label.bytes[IMBREX_PACKED_LABEL_BYTES - 1], 0);
@@ -66,7 +66,7 @@ TEST(PackedLabel, OfAnotherIsRefusedByName) {
   EXPECT_EQ(refusal([](auto& kernel, auto&) { kernel.version = "9.1"; }),
             "tensor w was packed for version " IMBREX_VERSION ", not for version 9.1");
   EXPECT_EQ(refusal([](auto& kernel, auto&) { kernel.semantics = 7; }),
-            "tensor w was packed for semantics 1, not for semantics 7");
+            "tensor w was packed for semantics 2, not for semantics 7");
   EXPECT_EQ(refusal([](auto& kernel, auto&) { kernel.isa = "scalar"; }),
             "tensor w was packed for target avx512, not for target scalar");
   EXPECT_EQ(refusal([](auto& kernel, auto&) { kernel.name = "front_2"; }),

@@ -153,17 +153,24 @@ float row_sum_any(const float* x, int64_t n) {
 
 // A product whose left operand lies in tiles, behind the interface of the others. Rows that do not exist hold anything.
 #if defined(IMBREX_TILES)
+struct TimesOf {
+  static TimesI8 of(int8_t);
+  static TimesU8I8 of(uint8_t);
+  static TimesBf16 of(uint16_t);
+};
 template <auto product>
 struct Tiled;
-template <class A, void (*product)(const A*, const void*, int64_t, int32_t*, int64_t, int64_t, int64_t, int64_t, bool)>
+template <class A, class C, void (*product)(const A*, const void*, int64_t, C*, int64_t, int64_t, int64_t, int64_t, bool)>
 struct Tiled<product> {
-  static void matmul(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, int32_t* c,
-                     int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
-    const size_t bytes = static_cast<size_t>(tiled_bytes(rows, k));
+  static void matmul(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride,
+                     int64_t rows, int64_t columns, int64_t k, bool accumulate) {
+    constexpr int64_t element = sizeof(A);
+    const size_t bytes = static_cast<size_t>(tiled_bytes(rows, k * element));
     char* const memory = static_cast<char*>(malloc(bytes + 64));
     char* const tiles = memory + (64 - reinterpret_cast<uintptr_t>(memory) % 64) % 64;
     memset(tiles, 85, bytes);
-    put_into_tiles(reinterpret_cast<const char*>(a), a_row_stride, rows, k, tiles);
+    put_into_tiles<decltype(TimesOf::of(A{}))>(reinterpret_cast<const char*>(a), a_row_stride * element, rows, k * element,
+                                               tiles);
     product(reinterpret_cast<const A*>(tiles), packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);
     free(memory);
   }
@@ -215,11 +222,12 @@ const Table IMBREX_TABLE = {
     .reduce_sum_i = [](const int32_t* x) { return reduce_sum_i(load_i32(x)); },
     .pack_i8 = pack_i8,
     .pack_bf16 = pack_bf16,
+    .pack_bf16_chains = pack_bf16_chains,
     .pack_f32 = pack_f32,
     .packed_bytes = packed_bytes,
     .products = products,
-    .rows_of_one = kRowsOfOne,
-    .rows_of_two = kRowsOfTwo,
+    .rows_of_one = DotI8::kRowsOfOne,
+    .rows_of_two = DotI8::kRowsOfTwo,
 };
 
 }  // namespace imbrex::isa_test

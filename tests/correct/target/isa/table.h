@@ -74,7 +74,7 @@ struct Table {
   int32_t (*reduce_min_i)(const int32_t* x, int n);
   int32_t (*reduce_sum_i)(const int32_t* x);
   Pack<int8_t> pack_i8;
-  Pack<uint16_t> pack_bf16;
+  Pack<uint16_t> pack_bf16, pack_bf16_chains;
   Pack<float> pack_f32;
   int64_t (*packed_bytes)(int64_t k, int64_t n, int64_t bytes_per_element);
   const ProductKernel* products;  // ends with a null name
