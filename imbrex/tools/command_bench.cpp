@@ -74,8 +74,9 @@ class Bench {
                "cold ms", "of limit", "won");
     for (const Contestant& c : contest_.contestants())
       fmt::print("  {:<12}{:>11}{:>16}{:>11}{:>8}{:>11}{:>11}{:>8}\n", c.name, milliseconds(c.hot_seconds), spread(c.hot_seconds),
-                 ratio(c.hot_seconds, limit_of(contest_, false)), won(c, false), milliseconds(c.cold_seconds),
-                 ratio(c.cold_seconds, limit_of(contest_, true)), won(c, true));
+                 share_of_limit(median(c.hot_seconds), limit_of(contest_, false).seconds), won(c, false),
+                 milliseconds(c.cold_seconds), share_of_limit(median(c.cold_seconds), limit_of(contest_, true).seconds),
+                 won(c, true));
     print_limits();
     if (peer_) fmt::print("  {}\n", peer_->accuracy);
   }
@@ -151,11 +152,6 @@ class Bench {
     if (seconds.empty()) return "-";
     const auto [least, most] = std::minmax_element(seconds.begin(), seconds.end());
     return fmt::format("{:.2f}-{:.2f}", 1e3 * *least, 1e3 * *most);
-  }
-  // Below 1 it means nothing but that the work is too small to be limited by what the probes measure.
-  static std::string ratio(const std::vector<double>& seconds, const Limit& limit) {
-    if (seconds.empty() || limit.seconds == 0 || median(seconds) < limit.seconds) return "-";
-    return fmt::format("{:.3f}", median(seconds) / limit.seconds);
   }
   void print_limits() const {
     std::string text;

@@ -10,6 +10,7 @@
 #include "imbrex/runtime/file.h"
 #include "imbrex/target/rates.h"
 #include "imbrex/tools/commands.h"
+#include "imbrex/tools/contest.h"
 #include "imbrex/tools/performance_picture.h"
 #include "imbrex/tools/performance_results.h"
 
@@ -26,8 +27,6 @@ struct PerformanceOptions {
 std::string number(double value, const char* format) { return value > 0 ? fmt::format(fmt::runtime(format), value) : "-"; }
 
 std::string ratio(double value, double of) { return number(of > 0 ? value / of : 0, "{:.2f}"); }
-// A share of a limit means nothing below 1.
-std::string of_limit(double value, double limit) { return value < limit ? "-" : ratio(value, limit); }
 
 // "13.1 (12.9 - 14.2)"
 std::string time_text(const json* times) {
@@ -47,9 +46,9 @@ std::string row(const json& result, const json& size, const std::string& first, 
   const double peer_time = median_of(size, peer_contestant, state);
   const double kernel = median_of(size, "kernel", state), limit = limit_of(size, state);
   return fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", first, time_text(times_of(size, "kernel", state)),
-                     of_limit(kernel, limit), number(median_of(size, "peak", state), "{:.3g}"),
+                     share_of_limit(kernel, limit), number(median_of(size, "peak", state), "{:.3g}"),
                      number(median_of(size, "stream", state), "{:.3g}"), number(median_of(size, "as written", state), "{:.3g}"),
-                     time_text(peer), of_limit(peer_time, limit), ratio(peer_time, kernel),
+                     time_text(peer), share_of_limit(peer_time, limit), ratio(peer_time, kernel),
                      won_text(peer, result.at("rounds").get<int64_t>()));
 }
 
@@ -156,8 +155,9 @@ std::string document_of(const std::vector<Section>& sections) {
       "the same rounds, medians in milliseconds with the fastest and the slowest round. *Peak* is the work's multiply-adds from\n"
       "registers, on the fastest units that the target has for them; *stream* the weights read once; the *limit* is the larger "
       "of\n"
-      "both, and `-` stands where a run took less: it is too small for these to be its limits. *Rounds won* counts paired rounds "
-      "in\n"
+      "both. *Of limit* is the share of a run's time that the limit takes, 100 % at best; `-` stands where a run took less than "
+      "that: it is too small\n"
+      "for these to be its limits. *Rounds won* counts paired rounds in\n"
       "which Imbrex took less time than oneDNN: a composition of its products with the norms, quantization and rope in "
       "vectorized\n"
       "OpenMP loops, whose tiles and kind of int8 product are the fastest of those tried for each T.\n";

@@ -1,5 +1,7 @@
 #include "imbrex/tools/contest.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <numeric>
@@ -117,6 +119,10 @@ Limit limit_of(const Contest& contest, bool cold) {
     if (seconds > limit.seconds) limit = {seconds, probe->what};
   }
   return limit;
+}
+
+std::string share_of_limit(double time, double limit) {
+  return time <= 0 || limit <= 0 || time < limit ? "-" : fmt::format("{:.0f} %", 100 * limit / time);
 }
 
 int64_t rounds_won(const std::vector<double>& a, const std::vector<double>& b) {

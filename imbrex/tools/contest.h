@@ -92,6 +92,9 @@ struct Limit {
   std::string what;    // that takes so long: "tdpbssd, tdpbf16ps"
 };
 Limit limit_of(const Contest& contest, bool cold);
+// "94 %": the limit's share of a time, both in one unit. "-" without either, and above 100 %, which means nothing but that the
+// work is too small to be limited by what the probes measure.
+std::string share_of_limit(double time, double limit);
 
 // Rounds in which `a` took less time than `b`; of as many as both have.
 int64_t rounds_won(const std::vector<double>& a, const std::vector<double>& b);

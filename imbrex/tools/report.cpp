@@ -102,8 +102,7 @@ void print_times(const RunReport& report) {
              report.seconds.size(), report.bytes / time / 1e9);
   if (report.operations > 0) fmt::print(", {:.0f} GOP/s", report.operations / time / 1e9);
   const Limit& limit = report.limit;
-  // A share above 100 % means nothing but that the work is too small to be limited by what the probes measure.
-  if (limit.seconds > 0 && limit.seconds <= time) fmt::print(", {:.0f} % of the limit", 100 * limit.seconds / time);
+  if (const std::string share = share_of_limit(time, limit.seconds); share != "-") fmt::print(", {} of the limit", share);
   if (limit.seconds > 0) fmt::print("\nlimit     {:.3f} ms: {}", 1e3 * limit.seconds, limit.what);
   fmt::print("\n");
   if (!report.as_written_seconds.empty())

@@ -106,7 +106,7 @@ std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::ma
     const int64_t most = dim.most();
     if (value < least || value > most)
       throw UserError("dimension-value",
-                      fmt::format("dimension {} = {} of '{}': expected 1 to {}", dim.name, value, program.name, most),
+                      fmt::format("dimension {} = {} of '{}': expected {} to {}", dim.name, value, program.name, least, most),
                       fmt::format("{}{}", dim.name == "T" ? "--tokens " : fmt::format("--dim {}=", dim.name),
                                   dim.typical > 0 ? dim.typical : 1));
     dims.emplace(dim.name, value);

@@ -56,6 +56,10 @@ TEST(BadInput, dimensions_that_cannot_be) {
   expect_error(imbrex_command("run " + front + " --preset demo --batch 9223372036854775807 --seq 3"), "dimension-value",
                "--batch");
   expect_error(imbrex_command("run " + front + " --preset demo --batch 0"), "dimension-value", "--batch");
+  // Each command says from where on it takes them: a run of no tokens does nothing, a size to be timed or explained has some.
+  expect_error(imbrex_command("run " + front + " --preset demo --tokens -1"), "dimension-value", "expected 0 to 2147483647");
+  for (const std::string command : {"explain ", "bench ", "check "})
+    expect_error(imbrex_command(command + front + " --preset demo --tokens 0"), "dimension-value", "expected 1 to 2147483647");
   expect_error(imbrex_command("run " + front + " --preset demo --batch 1 --tokens 1"), "dimension-value",
                "more than one was given");
   expect_error(imbrex_command("run " + front + " --preset demo --dim T=1 --tokens 1"), "dimension-value",
