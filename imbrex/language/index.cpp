@@ -7,7 +7,7 @@ namespace {
 
 Condition compare(const Index& a, ir::Compare how, const Index& b) { return {{{a.expr(), how, b.expr()}}}; }
 
-Int checked_tile(Int n, const std::source_location& where) {
+Int checked_tile(Int n, const SourceLocation& where) {
   if (n > 0) return n;
   throw UserError(Diagnostic{"tile-size",
                              {where.file_name(), static_cast<int>(where.line())},
@@ -44,7 +44,7 @@ Span between(Index lo, Index hi) {
   return {std::move(lo), std::move(size)};
 }
 
-Tiles tiles(const Index& extent, Int n, std::source_location where) { return {{0, extent}, checked_tile(n, where), {}}; }
-Tiles tiles(const Span& whole, Int n, std::source_location where) { return {whole, checked_tile(n, where), {}}; }
+Tiles tiles(const Index& extent, Int n, SourceLocation where) { return {{0, extent}, checked_tile(n, where), {}}; }
+Tiles tiles(const Span& whole, Int n, SourceLocation where) { return {whole, checked_tile(n, where), {}}; }
 
 }  // namespace imbrex

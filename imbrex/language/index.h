@@ -7,11 +7,11 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
-#include <source_location>
 #include <string>
 #include <vector>
 
 #include "imbrex/ir/program.h"
+#include "imbrex/language/source_location.h"
 
 namespace imbrex {
 
@@ -76,8 +76,8 @@ struct Tiles {
   Tiles named(std::string loop_variable) const { return {whole, tile, std::move(loop_variable)}; }
 };
 // n must be positive ("tile-size").
-Tiles tiles(const Index& extent, Int n, std::source_location where = std::source_location::current());
-Tiles tiles(const Span& whole, Int n, std::source_location where = std::source_location::current());
+Tiles tiles(const Index& extent, Int n, SourceLocation where = SourceLocation::current());
+Tiles tiles(const Span& whole, Int n, SourceLocation where = SourceLocation::current());
 
 // The integers begin .. end - 1. A loop takes a plain number or Index too, meaning 0 .. number - 1.
 struct Range {

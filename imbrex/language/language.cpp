@@ -32,8 +32,7 @@ struct LoopHead {
   int stages = 0;
 };
 
-void tiled_loop(const LoopHead& head, const Tiles& domain, const SpanBody& body, const Pins& pins,
-                const std::source_location& where) {
+void tiled_loop(const LoopHead& head, const Tiles& domain, const SpanBody& body, const Pins& pins, const SourceLocation& where) {
   Recorder& recorder = Recorder::current(where, "a loop");
   ir::Loop loop;
   loop.kind = head.kind;
@@ -55,7 +54,7 @@ void tiled_loop(const LoopHead& head, const Tiles& domain, const SpanBody& body,
 }
 
 void counted_loop(const LoopHead& head, const Range& domain, const IndexBody& body, const Pins& pins,
-                  const std::source_location& where) {
+                  const SourceLocation& where) {
   Recorder& recorder = Recorder::current(where, "a loop");
   ir::Loop loop;
   loop.kind = head.kind;
@@ -67,7 +66,7 @@ void counted_loop(const LoopHead& head, const Range& domain, const IndexBody& bo
   recorder.append({std::move(loop), pins.annotations, -1}, where);
 }
 
-LoopHead pipelined(Int stages, const std::source_location& where) {
+LoopHead pipelined(Int stages, const SourceLocation& where) {
   if (stages < 1 || stages > ir::kMaxStages)
     recording::fail(where, "pipeline-stages", fmt::format("a pipeline of {} stages", stages),
                     fmt::format("give a number of stages from 1 to {}", ir::kMaxStages));
@@ -78,7 +77,7 @@ LoopHead pipelined(Int stages, const std::source_location& where) {
 
 // ---- kernels ------------------------------------------------------------------------------------------------------------------
 
-Kernel kernel(const std::string& name, const std::function<void(Builder&)>& body, std::source_location where) {
+Kernel kernel(const std::string& name, const std::function<void(Builder&)>& body, SourceLocation where) {
   Recorder recorder(name, where);
   Builder builder;
   body(builder);
@@ -95,17 +94,17 @@ Pins operator+(Pins a, const Pins& b) {
   return a;
 }
 
-Dim Builder::dim(const std::string& name, DimOptions options, std::source_location where) {
+Dim Builder::dim(const std::string& name, DimOptions options, SourceLocation where) {
   Recorder::current(where, "a dimension").declare_dim(name, options.typical, options.max, where);
   return Dim(ir::named(name));
 }
-Tensor Builder::input(const std::string& name, DType dtype, std::vector<Index> shape, std::source_location where) {
+Tensor Builder::input(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where) {
   return Recorder::current(where, "an input").declare_tensor(name, dtype, shape, ir::Role::input, where);
 }
-Tensor Builder::output(const std::string& name, DType dtype, std::vector<Index> shape, std::source_location where) {
+Tensor Builder::output(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where) {
   return Recorder::current(where, "an output").declare_tensor(name, dtype, shape, ir::Role::output, where);
 }
-Tensor Builder::inout(const std::string& name, DType dtype, std::vector<Index> shape, std::source_location where) {
+Tensor Builder::inout(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where) {
   return Recorder::current(where, "an inout").declare_tensor(name, dtype, shape, ir::Role::inout, where);
 }
 void Builder::pin(const Pins& pins) {
@@ -113,41 +112,41 @@ void Builder::pin(const Pins& pins) {
   annotations.insert(annotations.end(), pins.annotations.begin(), pins.annotations.end());
 }
 
-Tensor create_tensor(const std::string& name, DType dtype, std::vector<Index> shape, std::source_location where) {
+Tensor create_tensor(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where) {
   return Recorder::current(where, "create_tensor").declare_tensor(name, dtype, shape, ir::Role::temporary, where);
 }
-Tensor view(const std::string& name, const Tensor& base, std::vector<Index> shape, std::source_location where) {
+Tensor view(const std::string& name, const Tensor& base, std::vector<Index> shape, SourceLocation where) {
   return Recorder::current(where, "view").view(name, base, shape, where);
 }
 
 // ---- loops and scopes ---------------------------------------------------------------------------------------------------------
 
-void parallel(const Tiles& domain, const SpanBody& body, const Pins& pins, std::source_location where) {
+void parallel(const Tiles& domain, const SpanBody& body, const Pins& pins, SourceLocation where) {
   tiled_loop({ir::Loop::Kind::parallel}, domain, body, pins, where);
 }
-void parallel(const Range& domain, const IndexBody& body, const Pins& pins, std::source_location where) {
+void parallel(const Range& domain, const IndexBody& body, const Pins& pins, SourceLocation where) {
   counted_loop({ir::Loop::Kind::parallel}, domain, body, pins, where);
 }
-void range(const Tiles& domain, const SpanBody& body, const Pins& pins, std::source_location where) {
+void range(const Tiles& domain, const SpanBody& body, const Pins& pins, SourceLocation where) {
   tiled_loop({ir::Loop::Kind::range}, domain, body, pins, where);
 }
-void range(const Range& domain, const IndexBody& body, const Pins& pins, std::source_location where) {
+void range(const Range& domain, const IndexBody& body, const Pins& pins, SourceLocation where) {
   counted_loop({ir::Loop::Kind::range}, domain, body, pins, where);
 }
-void pipeline(Int stages, const Tiles& domain, const SpanBody& body, const Pins& pins, std::source_location where) {
+void pipeline(Int stages, const Tiles& domain, const SpanBody& body, const Pins& pins, SourceLocation where) {
   tiled_loop(pipelined(stages, where), domain, body, pins, where);
 }
-void pipeline(Int stages, const Range& domain, const IndexBody& body, const Pins& pins, std::source_location where) {
+void pipeline(Int stages, const Range& domain, const IndexBody& body, const Pins& pins, SourceLocation where) {
   counted_loop(pipelined(stages, where), domain, body, pins, where);
 }
 
-void at(const std::string& name, const Body& body, const Pins& pins, std::source_location where) {
+void at(const std::string& name, const Body& body, const Pins& pins, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "a scope");
   ir::Block block = recorder.block(false, body);
   recorder.append({ir::At{name, std::move(block)}, pins.annotations, -1}, where);
 }
 
-void when(const Condition& condition, const Body& then, const Body& otherwise, std::source_location where) {
+void when(const Condition& condition, const Body& then, const Body& otherwise, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "when");
   ir::If branch{condition.comparisons, recorder.block(false, then), {}};
   if (otherwise) branch.else_block = recorder.block(false, otherwise);
@@ -156,7 +155,7 @@ void when(const Condition& condition, const Body& then, const Body& otherwise, s
 
 // ---- data in control, assumptions, looking in ---------------------------------------------------------------------------------
 
-Index read(const Tensor& tensor, std::vector<Index> position, std::source_location where) {
+Index read(const Tensor& tensor, std::vector<Index> position, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "read");
   const auto entry = Recorder::entry_of(tensor);
   recorder.check(*entry, where);
@@ -176,21 +175,21 @@ Index read(const Tensor& tensor, std::vector<Index> position, std::source_locati
   return result;
 }
 
-void assume(const Condition& condition, std::source_location where) {
+void assume(const Condition& condition, SourceLocation where) {
   Recorder::current(where, "assume").append({ir::Assume{condition.comparisons}, {}, -1}, where);
 }
-void assume_each(const Index& least, const Tile& tile, const Index& end, std::source_location where) {
+void assume_each(const Index& least, const Tile& tile, const Index& end, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "assume_each");
   const ir::IndexExpr element = ir::named(recorder.use(tile, where).expr->name);
   recorder.append({ir::Assume{{{least.expr(), ir::Compare::le, element}, {element, ir::Compare::lt, end.expr()}}}, {}, -1},
                   where);
 }
-void assume_distinct(const Tile& tile, std::source_location where) {
+void assume_distinct(const Tile& tile, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "assume_distinct");
   recorder.append({ir::AssumeElements{recorder.use(tile, where).expr->name, ir::AssumeElements::Property::distinct}, {}, -1},
                   where);
 }
-void assume_sorted(const Tile& tile, std::source_location where) {
+void assume_sorted(const Tile& tile, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "assume_sorted");
   recorder.append({ir::AssumeElements{recorder.use(tile, where).expr->name, ir::AssumeElements::Property::sorted}, {}, -1},
                   where);

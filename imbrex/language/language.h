@@ -21,7 +21,6 @@
 #include <functional>
 #include <initializer_list>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -58,30 +57,27 @@ Pins operator+(Pins a, const Pins& b);
 // Declares what a kernel is called with, in the order of the call. Names are unique in the kernel ("duplicate-name").
 class Builder {
  public:
-  Dim dim(const std::string& name, DimOptions options = {}, std::source_location where = std::source_location::current());
-  Tensor input(const std::string& name, DType dtype, std::vector<Index> shape,
-               std::source_location where = std::source_location::current());
+  Dim dim(const std::string& name, DimOptions options = {}, SourceLocation where = SourceLocation::current());
+  Tensor input(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where = SourceLocation::current());
   // Every element is written by the kernel.
-  Tensor output(const std::string& name, DType dtype, std::vector<Index> shape,
-                std::source_location where = std::source_location::current());
+  Tensor output(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where = SourceLocation::current());
   // May be read and written, in part too.
-  Tensor inout(const std::string& name, DType dtype, std::vector<Index> shape,
-               std::source_location where = std::source_location::current());
+  Tensor inout(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where = SourceLocation::current());
   void pin(const Pins& pins);
 };
 
 // Records `body`, names its tiles and verifies the program. UserError with all findings.
 Kernel kernel(const std::string& name, const std::function<void(Builder&)>& body,
-              std::source_location where = std::source_location::current());
+              SourceLocation where = SourceLocation::current());
 
 // ---- tensors made in a kernel -------------------------------------------------------------------------------------------------
 
 // Fresh memory each time this line runs: made in a loop body it belongs to the iteration, made before the loop all share it.
 Tensor create_tensor(const std::string& name, DType dtype, std::vector<Index> shape,
-                     std::source_location where = std::source_location::current());
+                     SourceLocation where = SourceLocation::current());
 // The same memory, row-major, under another shape with as many elements.
 Tensor view(const std::string& name, const Tensor& base, std::vector<Index> shape,
-            std::source_location where = std::source_location::current());
+            SourceLocation where = SourceLocation::current());
 
 // ---- loops and scopes ---------------------------------------------------------------------------------------------------------
 
@@ -90,41 +86,36 @@ using IndexBody = std::function<void(Index)>;
 using Body = std::function<void()>;
 
 // A claim that iterations do not depend on each other; the prover checks it.
-void parallel(const Tiles& domain, const SpanBody& body, const Pins& pins = {},
-              std::source_location where = std::source_location::current());
+void parallel(const Tiles& domain, const SpanBody& body, const Pins& pins = {}, SourceLocation where = SourceLocation::current());
 void parallel(const Range& domain, const IndexBody& body, const Pins& pins = {},
-              std::source_location where = std::source_location::current());
+              SourceLocation where = SourceLocation::current());
 // One iteration after the other.
-void range(const Tiles& domain, const SpanBody& body, const Pins& pins = {},
-           std::source_location where = std::source_location::current());
-void range(const Range& domain, const IndexBody& body, const Pins& pins = {},
-           std::source_location where = std::source_location::current());
+void range(const Tiles& domain, const SpanBody& body, const Pins& pins = {}, SourceLocation where = SourceLocation::current());
+void range(const Range& domain, const IndexBody& body, const Pins& pins = {}, SourceLocation where = SourceLocation::current());
 // As range; loads of the next stages - 1 iterations may run ahead.
 void pipeline(Int stages, const Tiles& domain, const SpanBody& body, const Pins& pins = {},
-              std::source_location where = std::source_location::current());
+              SourceLocation where = SourceLocation::current());
 void pipeline(Int stages, const Range& domain, const IndexBody& body, const Pins& pins = {},
-              std::source_location where = std::source_location::current());
+              SourceLocation where = SourceLocation::current());
 // A named scope. Tiles made in it end with it.
-void at(const std::string& name, const Body& body, const Pins& pins = {},
-        std::source_location where = std::source_location::current());
+void at(const std::string& name, const Body& body, const Pins& pins = {}, SourceLocation where = SourceLocation::current());
 // Decided while the kernel runs. Tiles of the surroundings may be rebound in both.
 void when(const Condition& condition, const Body& then, const Body& otherwise = {},
-          std::source_location where = std::source_location::current());
+          SourceLocation where = SourceLocation::current());
 
 // ---- data in control, assumptions, looking in ---------------------------------------------------------------------------------
 
 // One element of an int32 tensor as an Index.
-Index read(const Tensor& tensor, std::vector<Index> position, std::source_location where = std::source_location::current());
+Index read(const Tensor& tensor, std::vector<Index> position, SourceLocation where = SourceLocation::current());
 // What the author knows and the prover cannot: taken as true, and checked when the kernel runs.
-void assume(const Condition& condition, std::source_location where = std::source_location::current());
+void assume(const Condition& condition, SourceLocation where = SourceLocation::current());
 // Each element of an int32 tile is in [least, end): what rows taken by(tile) and gathered columns need to be proven inside.
-void assume_each(const Index& least, const Tile& tile, const Index& end,
-                 std::source_location where = std::source_location::current());
+void assume_each(const Index& least, const Tile& tile, const Index& end, SourceLocation where = SourceLocation::current());
 // The elements of an int32 tile differ from each other, so that rows stored by(tile) do not collide.
-void assume_distinct(const Tile& tile, std::source_location where = std::source_location::current());
+void assume_distinct(const Tile& tile, SourceLocation where = SourceLocation::current());
 // No element of an int32 tile is less than the one before, in row-major order: offsets into the rows of another tensor, as those
 // from which `read` takes where a group of rows begins and ends.
-void assume_sorted(const Tile& tile, std::source_location where = std::source_location::current());
+void assume_sorted(const Tile& tile, SourceLocation where = SourceLocation::current());
 // Shows the tile to whoever runs the kernel and asks for it. No effect otherwise.
 void tap(const std::string& name, Operand tile);
 

@@ -34,7 +34,7 @@ std::string describe(DType dtype, const ir::IndexExpr& rows, const ir::IndexExpr
 namespace {
 
 // Where the standard library converts an operand for the author, in a container or an algorithm, the position is in its headers.
-bool is_of_the_standard_library(const std::source_location& where) {
+bool is_of_the_standard_library(const SourceLocation& where) {
   const std::string_view file = where.file_name();
   return file.find("/include/c++/") != std::string_view::npos || file.find("/c++/v1/") != std::string_view::npos;
 }
@@ -42,30 +42,30 @@ bool is_of_the_standard_library(const std::source_location& where) {
 }  // namespace
 
 // The last line of the author's before it stands for a position that is not the author's.
-SourceLine line_of(const std::source_location& where) {
+SourceLine line_of(const SourceLocation& where) {
   if (is_of_the_standard_library(where) && !recording_now) return {};
-  const std::source_location& author = is_of_the_standard_library(where) ? recording_now->last_where() : where;
+  const SourceLocation& author = is_of_the_standard_library(where) ? recording_now->last_where() : where;
   return {author.file_name(), static_cast<int>(author.line())};
 }
 
-void fail(const std::source_location& where, const char* id, std::string message, std::string hint) {
+void fail(const SourceLocation& where, const char* id, std::string message, std::string hint) {
   throw UserError(Diagnostic{id, line_of(where), std::move(message), std::move(hint), {}});
 }
 
-Recorder::Recorder(std::string name, const std::source_location& where) : last_where_(where), outer_(recording_now) {
+Recorder::Recorder(std::string name, const SourceLocation& where) : last_where_(where), outer_(recording_now) {
   program_.name = std::move(name);
   open(false);
   recording_now = this;
 }
 Recorder::~Recorder() { recording_now = outer_; }
 
-Recorder& Recorder::current(const std::source_location& where, const char* what) {
+Recorder& Recorder::current(const SourceLocation& where, const char* what) {
   if (!recording_now)
     fail(where, "no-kernel", fmt::format("{} outside of a kernel", what), "use it inside the body given to kernel(name, body)");
   return *recording_now;
 }
 
-ir::Written Recorder::written(const std::source_location& where) {
+ir::Written Recorder::written(const SourceLocation& where) {
   if (!is_of_the_standard_library(where)) last_where_ = where;
   const SourceLine line = line_of(where);
   auto& origins = program_.origins;
@@ -78,7 +78,7 @@ ir::Written Recorder::written(const std::source_location& where) {
 
 // ---- names and declarations ---------------------------------------------------------------------------------------------------
 
-std::string Recorder::claim_name(const std::string& wanted, bool exactly, const std::source_location& where) {
+std::string Recorder::claim_name(const std::string& wanted, bool exactly, const SourceLocation& where) {
   if (!is_name(wanted))
     fail(where, "bad-name", fmt::format("'{}' cannot be a name", wanted),
          "use letters, digits and _, not beginning with a digit, and no word of the language");
@@ -98,7 +98,7 @@ std::string Recorder::claim_name(const std::string& wanted, bool exactly, const 
   return name;
 }
 
-void Recorder::declare_dim(const std::string& name, Int typical, std::optional<Int> max, const std::source_location& where) {
+void Recorder::declare_dim(const std::string& name, Int typical, std::optional<Int> max, const SourceLocation& where) {
   claim_name(name, true, where);
   if (typical < 0 || (max && *max < 1) || (max && typical > *max))
     fail(where, "dim-bounds",
@@ -108,7 +108,7 @@ void Recorder::declare_dim(const std::string& name, Int typical, std::optional<I
 }
 
 Tensor Recorder::declare_tensor(const std::string& name, DType dtype, const std::vector<Index>& shape, ir::Role role,
-                                const std::source_location& where) {
+                                const SourceLocation& where) {
   claim_name(name, true, where);
   if (role != ir::Role::temporary && frames_.size() > 1)
     fail(where, "declared-inside", fmt::format("{} '{}' is declared inside a loop or scope", name_of(role), name),
@@ -128,8 +128,7 @@ Tensor Recorder::declare_tensor(const std::string& name, DType dtype, const std:
   return Tensor(entry);
 }
 
-Tensor Recorder::view(const std::string& name, const Tensor& base, const std::vector<Index>& shape,
-                      const std::source_location& where) {
+Tensor Recorder::view(const std::string& name, const Tensor& base, const std::vector<Index>& shape, const SourceLocation& where) {
   check(*base.entry_, where);
   claim_name(name, true, where);
   auto entry = std::make_shared<TensorEntry>(TensorEntry{identity_, name, base.dtype(), {}, frames_.back().id});
@@ -149,7 +148,7 @@ Tensor Recorder::view(const std::string& name, const Tensor& base, const std::ve
 
 // ---- values -------------------------------------------------------------------------------------------------------------------
 
-Tile Recorder::let(ir::ExprPtr value, const std::source_location& where) {
+Tile Recorder::let(ir::ExprPtr value, const SourceLocation& where) {
   auto variable = std::make_shared<Variable>();
   variable->kernel = identity_;
   variable->name = fmt::format("%{}", variables_.size());
@@ -188,7 +187,7 @@ void Recorder::settle_last_let() {
   }
 }
 
-Value Recorder::use(const Tile& tile, const std::source_location& where) {
+Value Recorder::use(const Tile& tile, const SourceLocation& where) {
   if (!tile.variable_) fail(where, "tile-moved", "this tile was moved away", "use the tile that it was moved to");
   Variable& variable = *tile.variable_;
   check(variable, where);
@@ -228,7 +227,7 @@ ir::ExprPtr Recorder::filled(const Value& number, DType dtype, ir::IndexExpr row
 
 // ---- statements ---------------------------------------------------------------------------------------------------------------
 
-void Recorder::rebind(const std::shared_ptr<Variable>& variable, ir::ExprPtr value, const std::source_location& where) {
+void Recorder::rebind(const std::shared_ptr<Variable>& variable, ir::ExprPtr value, const SourceLocation& where) {
   check(*variable, where);
   for (auto frame = frames_.rbegin(); frame->id != variable->frame; ++frame)
     if (frame->is_parallel)
@@ -268,7 +267,7 @@ void Recorder::store(const Slice& slice, Value value) {
   append({ir::Store{tensor.name, slice.axes_, expr}, {}, -1}, slice.where_);
 }
 
-void Recorder::append(ir::Statement statement, const std::source_location& where) {
+void Recorder::append(ir::Statement statement, const SourceLocation& where) {
   statement.origin = written(where).origin;
   Frame& frame = frames_.back();
   frame.block.push_back(std::move(statement));
@@ -276,7 +275,7 @@ void Recorder::append(ir::Statement statement, const std::source_location& where
 }
 
 std::vector<ir::Axis> Recorder::axes(const TensorEntry& tensor, const std::vector<AxisArgument>& arguments) {
-  const std::source_location& where = arguments.front().where_;
+  const SourceLocation& where = arguments.front().where_;
   check(tensor, where);
   if (arguments.size() != tensor.shape.size())
     fail(where, "slice-rank",
@@ -310,7 +309,7 @@ bool Recorder::is_open(uint64_t frame) const {
   return std::any_of(frames_.begin(), frames_.end(), [&](const Frame& f) { return f.id == frame; });
 }
 
-void Recorder::check(const Variable& variable, const std::source_location& where) const {
+void Recorder::check(const Variable& variable, const SourceLocation& where) const {
   const std::vector<Diagnostic::Note> made = {{line_of(variable.where), "the tile is made here"}};
   if (variable.kernel != identity_)
     throw UserError(Diagnostic{"other-kernel", line_of(where), "this tile belongs to another kernel",
@@ -323,7 +322,7 @@ void Recorder::check(const Variable& variable, const std::source_location& where
                                "make it before the loop or scope and give it its value inside, or go through a tensor", made});
 }
 
-void Recorder::check(const TensorEntry& tensor, const std::source_location& where) const {
+void Recorder::check(const TensorEntry& tensor, const SourceLocation& where) const {
   if (tensor.kernel != identity_)
     fail(where, "other-kernel", fmt::format("tensor '{}' belongs to another kernel", tensor.name),
          "pass the kernel's own tensors to sub-kernels");

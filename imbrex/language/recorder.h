@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <set>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -24,7 +23,7 @@ struct Variable {
   uint64_t effects = 0;  // what that block had done by then
   bool used = false;     // named by a statement or expression, or changed
   bool nested = false;   // became part of the expression that used it
-  std::source_location where;
+  SourceLocation where;
 };
 
 struct TensorEntry {
@@ -35,30 +34,30 @@ struct TensorEntry {
   uint64_t frame = 0;
 };
 
-SourceLine line_of(const std::source_location& where);
-[[noreturn]] void fail(const std::source_location& where, const char* id, std::string message, std::string hint);
+SourceLine line_of(const SourceLocation& where);
+[[noreturn]] void fail(const SourceLocation& where, const char* id, std::string message, std::string hint);
 
 class Recorder {
  public:
-  Recorder(std::string name, const std::source_location& where);
+  Recorder(std::string name, const SourceLocation& where);
   ~Recorder();
   Recorder(const Recorder&) = delete;
   // The kernel that this thread is recording; `what` is asked for outside of one: "no-kernel".
-  static Recorder& current(const std::source_location& where, const char* what);
+  static Recorder& current(const SourceLocation& where, const char* what);
 
-  ir::Written written(const std::source_location& where);
+  ir::Written written(const SourceLocation& where);
 
   // Names and declarations.
-  void declare_dim(const std::string& name, Int typical, std::optional<Int> max, const std::source_location& where);
+  void declare_dim(const std::string& name, Int typical, std::optional<Int> max, const SourceLocation& where);
   Tensor declare_tensor(const std::string& name, DType dtype, const std::vector<Index>& shape, ir::Role role,
-                        const std::source_location& where);
-  Tensor view(const std::string& name, const Tensor& base, const std::vector<Index>& shape, const std::source_location& where);
-  std::string claim_name(const std::string& wanted, bool exactly, const std::source_location& where);
+                        const SourceLocation& where);
+  Tensor view(const std::string& name, const Tensor& base, const std::vector<Index>& shape, const SourceLocation& where);
+  std::string claim_name(const std::string& wanted, bool exactly, const SourceLocation& where);
   ir::Annotations& annotations() { return program_.annotations; }
 
   // Values.
-  Tile let(ir::ExprPtr value, const std::source_location& where);
-  Value use(const Tile& tile, const std::source_location& where);  // by name
+  Tile let(ir::ExprPtr value, const SourceLocation& where);
+  Value use(const Tile& tile, const SourceLocation& where);  // by name
   Value load(const Slice& slice);
   // The operand's expression; a temporary that nothing came after moves out of its `let` into the expression that takes it.
   ir::ExprPtr take(const Value& value);
@@ -66,9 +65,9 @@ class Recorder {
   ir::ExprPtr filled(const Value& number, DType dtype, ir::IndexExpr rows, ir::IndexExpr columns);
 
   // Statements.
-  void rebind(const std::shared_ptr<Variable>& variable, ir::ExprPtr value, const std::source_location& where);
+  void rebind(const std::shared_ptr<Variable>& variable, ir::ExprPtr value, const SourceLocation& where);
   void store(const Slice& slice, Value value);
-  void append(ir::Statement statement, const std::source_location& where);
+  void append(ir::Statement statement, const SourceLocation& where);
   template <class BodyFunction>
   ir::Block block(bool is_parallel, const BodyFunction& body) {
     open(is_parallel);
@@ -80,13 +79,13 @@ class Recorder {
     }
     return close();
   }
-  void check(const TensorEntry& tensor, const std::source_location& where) const;
+  void check(const TensorEntry& tensor, const SourceLocation& where) const;
   std::vector<ir::Axis> axes(const TensorEntry& tensor, const std::vector<AxisArgument>& arguments);
   static std::shared_ptr<const TensorEntry> entry_of(const Tensor& tensor) { return tensor.entry_; }
   static const std::shared_ptr<Variable>& variable_of(const Tile& tile) { return tile.variable_; }
-  static std::source_location where_of(const AxisArgument& argument) { return argument.where_; }
-  static std::source_location where_of(const Slice& slice) { return slice.where_; }
-  const std::source_location& last_where() const { return last_where_; }  // the author's
+  static SourceLocation where_of(const AxisArgument& argument) { return argument.where_; }
+  static SourceLocation where_of(const Slice& slice) { return slice.where_; }
+  const SourceLocation& last_where() const { return last_where_; }  // the author's
 
   ir::Program finish();
 
@@ -100,7 +99,7 @@ class Recorder {
   void open(bool is_parallel);
   ir::Block close();
   bool is_open(uint64_t frame) const;
-  void check(const Variable& variable, const std::source_location& where) const;
+  void check(const Variable& variable, const SourceLocation& where) const;
   void settle_last_let();
 
   std::shared_ptr<const char> identity_ = std::make_shared<char>();
@@ -109,7 +108,7 @@ class Recorder {
   uint64_t frames_opened_ = 0;
   std::map<std::string, std::shared_ptr<Variable>> variables_;  // by provisional name
   std::map<std::string, SourceLine> names_;                     // taken, and where
-  std::source_location last_where_;
+  SourceLocation last_where_;
   Recorder* outer_;  // what this thread was recording before
 };
 

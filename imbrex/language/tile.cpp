@@ -14,7 +14,7 @@ Recorder& recorder(const Value& value, const char* what) { return Recorder::curr
 
 // A tile's variable, unless it was moved away.
 const std::shared_ptr<recording::Variable>& alive(const std::shared_ptr<recording::Variable>& variable,
-                                                  const std::source_location& where = {}) {
+                                                  const SourceLocation& where = {}) {
   if (!variable) recording::fail(where, "tile-moved", "this tile was moved away", "use the tile that it was moved to");
   return variable;
 }
@@ -64,12 +64,12 @@ Tile concat(ir::Op op, Operand& a, Operand& b) {
 
 // ---- tiles --------------------------------------------------------------------------------------------------------------------
 
-Tile::Tile(const Tile& other, std::source_location where) {
+Tile::Tile(const Tile& other, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "a tile");
   variable_ = recorder.let(recorder.use(other, where).expr, where).variable_;
 }
 
-Tile::Tile(Slice&& slice, std::source_location where) {
+Tile::Tile(Slice&& slice, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "a load");
   variable_ = recorder.let(recorder.load(slice).expr, where).variable_;
 }
@@ -85,7 +85,7 @@ void Tile::rebind(Value value) {
 // `a = a` is a statement of the program like any other.
 // NOLINTNEXTLINE(bugprone-unhandled-self-assignment)
 Tile& Tile::operator=(const Tile& other) {
-  const std::source_location nowhere;
+  const SourceLocation nowhere;
   Recorder& recorder = Recorder::current(nowhere, "a tile");
   rebind(recorder.use(other, recorder.last_where()));
   return *this;
@@ -143,12 +143,12 @@ ByTile by(const Tile& rows) { return {alive(Recorder::variable_of(rows))}; }
 
 // ---- slices -------------------------------------------------------------------------------------------------------------------
 
-AxisArgument::AxisArgument(const Span& span, std::source_location where)
+AxisArgument::AxisArgument(const Span& span, SourceLocation where)
     : axis_{ir::Axis::Kind::range, span.begin.expr(), span.size.expr(), {}}, where_(where) {}
-AxisArgument::AxisArgument(All, std::source_location where) : whole_(true), where_(where) {}
-AxisArgument::AxisArgument(const Index& index, std::source_location where)
+AxisArgument::AxisArgument(All, SourceLocation where) : whole_(true), where_(where) {}
+AxisArgument::AxisArgument(const Index& index, SourceLocation where)
     : axis_{ir::Axis::Kind::point, index.expr(), ir::constant(1), {}}, where_(where) {}
-AxisArgument::AxisArgument(const ByTile& by, std::source_location where)
+AxisArgument::AxisArgument(const ByTile& by, SourceLocation where)
     : axis_{ir::Axis::Kind::by, nullptr, ir::mul(by.rows->rows, by.rows->columns), {}}, by_(by.rows), where_(where) {
   if (by.rows->dtype != DType::int32 || (!ir::is_one(by.rows->rows) && !ir::is_one(by.rows->columns)))
     recording::fail(where, "by-tile", "rows are taken by a tile that is not one row or column of int32",
@@ -164,14 +164,14 @@ Slice Tensor::operator()(AxisArgument a, AxisArgument b, AxisArgument c, AxisArg
   return slice({std::move(a), std::move(b), std::move(c), std::move(d)});
 }
 Slice Tensor::slice(const std::vector<AxisArgument>& arguments) const {
-  const std::source_location where = Recorder::where_of(arguments.front());
+  const SourceLocation where = Recorder::where_of(arguments.front());
   return Slice(entry_, Recorder::current(where, "a slice").axes(*entry_, arguments), where);
 }
 
 const std::string& Tensor::name() const { return entry_->name; }
 DType Tensor::dtype() const { return entry_->dtype; }
 Int Tensor::rank() const { return static_cast<Int>(entry_->shape.size()); }
-Index Tensor::extent(Int axis, std::source_location where) const {
+Index Tensor::extent(Int axis, SourceLocation where) const {
   if (axis < 0 || axis >= rank())
     recording::fail(where, "slice-rank", fmt::format("axis {} of '{}', which has {} axes", axis, name(), rank()),
                     fmt::format("give an axis from 0 to {}", rank() - 1));
@@ -188,27 +188,25 @@ void Slice::operator=(Slice&& other) && {
 
 // ---- operands -----------------------------------------------------------------------------------------------------------------
 
-Operand::Operand(const Tile& tile, std::source_location where) : value_(Recorder::current(where, "a tile").use(tile, where)) {}
-Operand::Operand(Tile&& tile, std::source_location where) : value_{nullptr, tile.variable_, where} {
-  alive(tile.variable_, where);
-}
-Operand::Operand(Slice&& slice, std::source_location where) : value_(Recorder::current(where, "a load").load(slice)) {}
-Operand::Operand(const Index& index, std::source_location where)
+Operand::Operand(const Tile& tile, SourceLocation where) : value_(Recorder::current(where, "a tile").use(tile, where)) {}
+Operand::Operand(Tile&& tile, SourceLocation where) : value_{nullptr, tile.variable_, where} { alive(tile.variable_, where); }
+Operand::Operand(Slice&& slice, SourceLocation where) : value_(Recorder::current(where, "a load").load(slice)) {}
+Operand::Operand(const Index& index, SourceLocation where)
     : value_{ir::make_index(index.expr(), Recorder::current(where, "an index").written(where)), nullptr, where} {}
-Operand::Operand(Number number, std::source_location where)
+Operand::Operand(Number number, SourceLocation where)
     : value_{ir::make_scalar(number.whole ? DType::int32 : DType::f32, number.value,
                              Recorder::current(where, "a number").written(where)),
              nullptr, where, true, number.whole} {}
 
 // ---- operations ---------------------------------------------------------------------------------------------------------------
 
-Tile full(DType dtype, Shape shape, double value, std::source_location where) {
+Tile full(DType dtype, Shape shape, double value, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "full");
   return recorder.let(ir::make_constant(dtype, shape.rows.size.expr(), shape.columns.size.expr(), value, recorder.written(where)),
                       where);
 }
-Tile zeros(DType dtype, Shape shape, std::source_location where) { return full(dtype, std::move(shape), 0, where); }
-Tile iota(Extent n, Index begin, std::source_location where) {
+Tile zeros(DType dtype, Shape shape, SourceLocation where) { return full(dtype, std::move(shape), 0, where); }
+Tile iota(Extent n, Index begin, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "iota");
   return recorder.let(ir::make_iota(n.size.expr(), begin.expr(), recorder.written(where)), where);
 }

@@ -24,7 +24,6 @@
 
 #include <concepts>
 #include <memory>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -43,7 +42,7 @@ struct TensorEntry;
 struct Value {
   ir::ExprPtr expr;
   std::shared_ptr<Variable> temporary;
-  std::source_location where;
+  SourceLocation where;
   bool is_number = false, is_whole = false;  // a C++ number, written without a fraction
 };
 }  // namespace recording
@@ -53,9 +52,9 @@ class Operand;
 
 class Tile {
  public:
-  Tile(const Tile& other, std::source_location where = std::source_location::current());
+  Tile(const Tile& other, SourceLocation where = SourceLocation::current());
   Tile(Tile&& other) noexcept = default;
-  Tile(Slice&& slice, std::source_location where = std::source_location::current());  // a load
+  Tile(Slice&& slice, SourceLocation where = SourceLocation::current());  // a load
   // Rebinding. C++ does not tell an assignment its line: the line recorded is that of the value's last operation.
   Tile& operator=(const Tile& other);
   Tile& operator=(Tile&& other);
@@ -92,19 +91,19 @@ ByTile by(const Tile& rows);
 // One axis of a slice: a span, `all`, an index, or by(tile).
 class AxisArgument {
  public:
-  AxisArgument(const Span& span, std::source_location where = std::source_location::current());
-  AxisArgument(All, std::source_location where = std::source_location::current());
-  AxisArgument(const Index& index, std::source_location where = std::source_location::current());
+  AxisArgument(const Span& span, SourceLocation where = SourceLocation::current());
+  AxisArgument(All, SourceLocation where = SourceLocation::current());
+  AxisArgument(const Index& index, SourceLocation where = SourceLocation::current());
   template <std::integral I>
-  AxisArgument(I index, std::source_location where = std::source_location::current()) : AxisArgument(Index(index), where) {}
-  AxisArgument(const ByTile& by, std::source_location where = std::source_location::current());
+  AxisArgument(I index, SourceLocation where = SourceLocation::current()) : AxisArgument(Index(index), where) {}
+  AxisArgument(const ByTile& by, SourceLocation where = SourceLocation::current());
 
  private:
   friend class recording::Recorder;
   ir::Axis axis_;
   bool whole_ = false;
   std::shared_ptr<recording::Variable> by_;
-  std::source_location where_;
+  SourceLocation where_;
 };
 
 class Tensor {
@@ -119,7 +118,7 @@ class Tensor {
   DType dtype() const;
   Int rank() const;
   // 0 <= axis < rank ("slice-rank").
-  Index extent(Int axis, std::source_location where = std::source_location::current()) const;
+  Index extent(Int axis, SourceLocation where = SourceLocation::current()) const;
 
  private:
   friend class recording::Recorder;
@@ -141,26 +140,24 @@ class Slice {
   friend class recording::Recorder;
   friend class Tensor;
   friend class Operand;
-  Slice(std::shared_ptr<const recording::TensorEntry> tensor, std::vector<ir::Axis> axes, std::source_location where)
+  Slice(std::shared_ptr<const recording::TensorEntry> tensor, std::vector<ir::Axis> axes, SourceLocation where)
       : tensor_(std::move(tensor)), axes_(std::move(axes)), where_(where) {}
   std::shared_ptr<const recording::TensorEntry> tensor_;
   std::vector<ir::Axis> axes_;
-  std::source_location where_;
+  SourceLocation where_;
 };
 
 // What an operation takes: a tile, a slice (loaded), a number, or an Index (as an int32 [1, 1]). Notes the author's line.
 class Operand {
  public:
-  Operand(const Tile& tile, std::source_location where = std::source_location::current());
-  Operand(Tile&& tile, std::source_location where = std::source_location::current());
-  Operand(Slice&& slice, std::source_location where = std::source_location::current());
-  Operand(const Index& index, std::source_location where = std::source_location::current());
+  Operand(const Tile& tile, SourceLocation where = SourceLocation::current());
+  Operand(Tile&& tile, SourceLocation where = SourceLocation::current());
+  Operand(Slice&& slice, SourceLocation where = SourceLocation::current());
+  Operand(const Index& index, SourceLocation where = SourceLocation::current());
   template <std::floating_point F>
-  Operand(F number, std::source_location where = std::source_location::current())
-      : Operand(Number{double(number), false}, where) {}
+  Operand(F number, SourceLocation where = SourceLocation::current()) : Operand(Number{double(number), false}, where) {}
   template <std::integral I>
-  Operand(I number, std::source_location where = std::source_location::current())
-      : Operand(Number{double(number), true}, where) {}
+  Operand(I number, SourceLocation where = SourceLocation::current()) : Operand(Number{double(number), true}, where) {}
 
  private:
   friend class recording::Recorder;
@@ -168,7 +165,7 @@ class Operand {
     double value;
     bool whole;
   };
-  Operand(Number number, std::source_location where);
+  Operand(Number number, SourceLocation where);
   recording::Value value_;
 };
 
@@ -186,10 +183,10 @@ struct Shape {
   Extent rows, columns;
 };
 // Every element is `value`. f32, or int32, int8, uint8 with a value of the type ("constant-range").
-Tile full(DType dtype, Shape shape, double value, std::source_location where = std::source_location::current());
-Tile zeros(DType dtype, Shape shape, std::source_location where = std::source_location::current());
+Tile full(DType dtype, Shape shape, double value, SourceLocation where = SourceLocation::current());
+Tile zeros(DType dtype, Shape shape, SourceLocation where = SourceLocation::current());
 // int32 [1, n]: begin, begin + 1, ...
-Tile iota(Extent n, Index begin = 0, std::source_location where = std::source_location::current());
+Tile iota(Extent n, Index begin = 0, SourceLocation where = SourceLocation::current());
 
 // ---- elementwise --------------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "imbrex/base/array.h"
@@ -83,6 +84,13 @@ struct TensorView {
   static TensorView of(Array& array) { return {array.bytes.data(), array.dtype, array.shape, {}, true}; }
   static TensorView of(const Array& array) {
     return {const_cast<std::byte*>(array.bytes.data()), array.dtype, array.shape, {}, false};
+  }
+  static TensorView of(void* data, DType dtype, std::vector<int64_t> shape, std::vector<int64_t> strides = {}) {
+    return {data, dtype, std::move(shape), std::move(strides), true};
+  }
+  // Memory that may only be read: for inputs.
+  static TensorView of(const void* data, DType dtype, std::vector<int64_t> shape, std::vector<int64_t> strides = {}) {
+    return {const_cast<void*>(data), dtype, std::move(shape), std::move(strides), false};
   }
   // The same memory seen with its two axes exchanged: [out, in] given where a kernel wants [in, out].
   TensorView transposed() const;

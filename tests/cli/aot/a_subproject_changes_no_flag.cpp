@@ -58,6 +58,27 @@ TEST_F(AddedProject, LeavesTheBuildTypeToItsHost) {
   EXPECT_NE(result.out.find("type: ''"), std::string::npos) << result.out;
 }
 
+// Its `cmake --install` is its own; nothing of Imbrex need be built for it.
+TEST_F(AddedProject, IsNotInstalledWithItsHost) {
+  const std::string host = "install(FILES host.cpp DESTINATION share)\n";
+  const auto installed = [&](const std::string& options) {
+    write_text(folder_.file("CMakeLists.txt"), fmt::format("cmake_minimum_required(VERSION 3.22)\nproject(host LANGUAGES CXX)\n"
+                                                           "add_subdirectory(\"{}\" imbrex)\n{}",
+                                                           IMBREX_SOURCE_DIR, host));
+    write_text(folder_.file("host.cpp"), "int main() { return 0; }\n");
+    const CommandResult made = run_command(fmt::format("cmake -S '{0}' -B '{0}/build' {1}", folder_.path(), options));
+    EXPECT_EQ(made.status, 0) << made.out << made.err;
+    return run_command(fmt::format("cmake --install '{0}/build' --prefix '{0}/prefix'", folder_.path()));
+  };
+  const CommandResult alone = installed("");
+  EXPECT_EQ(alone.status, 0) << alone.out << alone.err;
+  EXPECT_TRUE(std::filesystem::exists(folder_.file("prefix/share/host.cpp")));
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("prefix/include/imbrex"))) << alone.out;
+  const CommandResult asked = installed("-DIMBREX_INSTALL=ON");
+  EXPECT_NE(asked.status, 0);  // its libraries, which were not built
+  EXPECT_NE(asked.err.find("libimbrex_base.a"), std::string::npos) << asked.err;
+}
+
 // As after find_package(), whose targets ask for the language that their headers are written in.
 TEST_F(AddedProject, HasTheTargetsOfAnInstalledOne) {
   const CommandResult result = configure(
