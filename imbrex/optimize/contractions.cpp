@@ -54,19 +54,42 @@ void Contractions::find() {
     c.where = original_.where(d_.terms.origins[id]);
     c.inner = definition.extent;
     const Term& b = d_.terms.at(definition.body[1]);
-    if (b.kind != Kind::access || b.indices.size() != 2 || definition.axes != 2)
-      throw NotWritable{"the right side of a product of matrices is computed", c.where};
+    if (b.kind != Kind::access)
+      throw NotWritable{
+          "the right operand of a matmul is computed, and the optimizer multiplies by inputs alone; make it an input where that "
+          "can be",
+          c.where};
+    if (b.indices.size() != 2)
+      throw NotWritable{
+          fmt::format("the right operand of a matmul is a part of {}, which has {} {}, and the optimizer multiplies by "
+                      "inputs of two axes alone; call a kernel of two axes for each part",
+                      b.tensor, b.indices.size(), b.indices.size() == 1 ? "axis" : "axes"),
+          c.where};
+    if (definition.axes != 2)
+      throw NotWritable{
+          "a matmul differs by more than its rows and columns, and the optimizer multiplies rows of one matrix; join "
+          "the axes of its left operand into rows with a view",
+          c.where};
     const std::string first = ir::to_text(b.indices[0]), second = ir::to_text(b.indices[1]);
     c.weight_transposed = second == kReducedName;
     if ((c.weight_transposed ? first : first == kReducedName ? second : "") != axis_name(1))
-      throw NotWritable{"the right side of a product is not a matrix", c.where};
+      throw NotWritable{
+          fmt::format("the right operand of a matmul is a part of {} that does not begin with its first row and column, "
+                      "and the optimizer multiplies by inputs from their first on; make the part an input of its own",
+                      b.tensor),
+          c.where};
     c.weight = b.tensor;
     c.weight_dtype = b.dtype;
     c.row_extent = extents.at(id)[0];
     c.column_extent = extents.at(id)[1];
     std::map<std::string, bool> names;
     d_.terms.collect_names(definition.body[0], names);
-    if (names.contains(axis_name(1))) throw NotWritable{"the left side of a product depends on the column", c.where};
+    if (names.contains(axis_name(1)))
+      throw NotWritable{
+          "the left operand of a matmul is another one for other columns of the result, and the optimizer takes one "
+          "for all",
+          c.where};
+
     c.operand_dtype = d_.terms.at(definition.body[0]).dtype;
     d_.terms.ranges[coordinate_name(0)] = {0, std::nullopt};
     d_.terms.ranges[coordinate_name(1)] = counter_range(c.inner, d_.terms.ranges);

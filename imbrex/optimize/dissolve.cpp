@@ -52,7 +52,11 @@ class Dissolver {
   void execute(const ir::CreateTensor& node, int) { memory_.declare(node.tensor); }
   void execute(const ir::View& node, int) { memory_.declare(node); }
   void execute(const ir::Tap&, int) {}
-  void execute(const ir::ReadIndex& node, int origin) { refuse(origin, fmt::format("{} is read from data", node.name)); }
+  void execute(const ir::ReadIndex& node, int origin) {
+    refuse(origin, fmt::format("{} is read from data, and the optimizer follows elements whose positions dimensions and loops "
+                               "give; in a scope of its own it leaves the others to be optimized",
+                               node.name));
+  }
   void execute(const ir::If&, int origin) { refuse(origin, "a condition chooses between statements"); }
   void execute(const ir::AssumeElements& node, int origin) {
     refuse(origin, fmt::format("{} is assumed to hold {} numbers", node.tile,
@@ -150,7 +154,7 @@ class Dissolver {
     const Term* choice = &terms().at(found);
     const Linear of = linear(choice->indices[0], terms().ranges);
     if (of.parts.size() != 1 || of.parts.begin()->second.coefficient != 1 || !of.parts.begin()->first.starts_with(".i"))
-      refuse(-1, "which element is taken depends on more than one coordinate");
+      refuse(-1, "which element is taken depends on more than one axis of the output");
     const std::string name = of.parts.begin()->first;
     const size_t axis = static_cast<size_t>(std::stoi(name.substr(2)));
     const std::vector<IndexExpr> limits = choice->limits;

@@ -59,14 +59,20 @@ class ExtentInference {
       if (!extents[a] || (now && before && *now > *before))
         extents[a] = used;
       else if (!(now && before) && !ir::same(extents[a], used))
-        throw NotWritable{"an axis is used over unlike ranges", where_};
+
+        throw NotWritable{
+            fmt::format("a value is used for {} elements of an axis and for {}, of which the optimizer cannot tell the "
+                        "larger; use the same extent for both",
+                        ir::to_text(extents[a]), ir::to_text(used)),
+            where_};
     }
   }
 
   IndexExpr extent_of(const IndexExpr& e) {
     if (const auto found = names_.find(ir::to_text(e)); found != names_.end()) return found->second;
     const Range range = range_of(e, d_.terms.ranges);
-    if (!range.most) throw NotWritable{fmt::format("no extent is known for {}", ir::to_text(e)), where_};
+    if (!range.most)
+      throw NotWritable{"it is not known how large an index can be; declare a max for the dimensions in it", where_};
     return ir::constant(*range.most + 1);
   }
 

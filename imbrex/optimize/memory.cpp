@@ -68,7 +68,10 @@ Range counter_range(const IndexExpr& extent, const Ranges& ranges) {
 }
 
 void Memory::declare(const ir::Tensor& tensor) {
-  if (tensor.role == ir::Role::inout) refuse(tensor.origin, fmt::format("{} is an inout", tensor.name));
+  if (tensor.role == ir::Role::inout)
+    refuse(tensor.origin, fmt::format("{} is an inout, and the optimizer follows tensors that begin unwritten; take an input and "
+                                      "an output where that can be",
+                                      tensor.name));
   tensors_[tensor.name] = {tensor, {}, loops.size()};
 }
 
@@ -117,7 +120,10 @@ void Memory::store(const ir::Store& store, TermId value, int origin) {
   int64_t seen = 0;
   for (size_t d = 0; d < store.slice.size(); ++d) {
     const Axis& axis = store.slice[d];
-    if (axis.kind == Axis::Kind::by) refuse(origin, fmt::format("{} is stored to at places read from data", store.tensor));
+    if (axis.kind == Axis::Kind::by)
+      refuse(origin, fmt::format("{} is stored to at positions read from data, in an order that the optimizer keeps; in a scope "
+                                 "of its own it leaves the others to be optimized",
+                                 store.tensor));
     if (axis.kind == Axis::Kind::range) by[extents == 2 && seen++ == 0 ? kTileRow : kTileColumn] = ir::sub(at[d], axis.begin);
   }
   Written written;
@@ -145,7 +151,9 @@ TermId Memory::eliminate_loops(TermId term, const ir::Store& store, const std::v
   for (const Loop* loop : written.loops)
     for (const auto& [name, used] : names)
       if (name == loop->variable || name.starts_with(loop->variable + "."))
-        refuse(origin, fmt::format("what is stored to {} depends on the loop {} beyond the place", store.tensor, loop->variable));
+        refuse(origin, fmt::format("the value stored to {} depends on {}, which its position does not determine; store each "
+                                   "iteration's to a position of its own",
+                                   store.tensor, loop->variable));
   return term;
 }
 
@@ -276,7 +284,11 @@ TermId Memory::load(const ir::Expr& load) {
       std::count_if(load.slice.begin(), load.slice.end(), [](const Axis& a) { return a.kind != Axis::Kind::point; });
   int64_t seen = 0;
   for (const Axis& axis : load.slice) {
-    if (axis.kind == Axis::Kind::by) refuse(load.origin, fmt::format("{} is read at places read from data", load.name));
+    if (axis.kind == Axis::Kind::by)
+      refuse(load.origin,
+             fmt::format("{} is read at positions read from data, and the optimizer follows elements whose positions dimensions "
+                         "and loops give; in a scope of its own it leaves the others to be optimized",
+                         load.name));
     at.push_back(axis.kind == Axis::Kind::point
                      ? axis.begin
                      : ir::add(axis.begin, ir::named(extents == 2 && seen++ == 0 ? kTileRow : kTileColumn)));

@@ -338,8 +338,8 @@ class Scheduler {
     for (const Target* target : targets) {
       for (const OutputPiece& piece : target->pieces) {
         if (!ir::same(target->shape[0], row_extent))
-          refuse(fmt::format("{} has {} rows, what is computed beside it {}", target->name, ir::to_text(target->shape[0]),
-                             ir::to_text(row_extent)));
+          refuse(fmt::format("{} has {} rows and what is computed beside it {}, and a schedule goes over the same rows for all",
+                             target->name, ir::to_text(target->shape[0]), ir::to_text(row_extent)));
         scope.add(target->name, piece, row_coordinates(*target, piece, between, first));
       }
     }
@@ -380,12 +380,15 @@ class Scheduler {
                                            const std::vector<std::string>& between, const Target& first) {
     std::vector<std::string> names{kRowName};
     if (target.shape.size() != first.shape.size() && !between.empty())
-      refuse(fmt::format("{} has other axes than {}", target.name, first.name));
+      refuse(fmt::format("{} has other axes than {}, which is computed beside it", target.name, first.name));
     for (size_t d = 1; d + 1 < target.shape.size(); ++d) {
       const bool whole_axis =
           ir::constant_value(piece.least[d]) == 0 && piece.step[d] == 1 && ir::same(piece.count[d], target.shape[d]);
       if (!whole_axis || !ir::same(target.shape[d], first.shape[d]))
-        refuse(fmt::format("a part of {} along its middle axis", target.name));
+        refuse(
+            fmt::format("only a part of {} along its middle axis is stored, and a schedule stores all of it; make the part an "
+                        "output of its own",
+                        target.name));
       names.push_back(between[d - 1]);
     }
     if (target.shape.size() > 1) names.push_back(kColumnName);
@@ -458,12 +461,13 @@ class Scheduler {
       const std::string name = coordinate_name(d);
       const bool all_windows = ir::constant_value(piece.least[d]) == 0 && piece.step[d] == 1 &&
                                ir::constant_value(piece.count[d]) == *ir::constant_value(c.column_extent) / c.window;
-      if (name == counting && !all_windows) refuse(fmt::format("a part of the windows of {}", target.name));
+      if (name == counting && !all_windows)
+        refuse(fmt::format("only some windows of the columns of {} are stored, and a schedule stores all of them", target.name));
       names.push_back(name == counting ? h : d + 1 == target.shape.size() ? kColumnName : "");
       if (names.back().empty() && !ir::is_one(piece.count[d]))
-        refuse(fmt::format("{} has an axis beside rows, windows and columns", target.name));
+        refuse(fmt::format("{} has an axis beside rows, windows and columns, and a schedule has loops for these", target.name));
     }
-    if (counting.empty()) refuse(fmt::format("{} does not say which window it is of", target.name));
+    if (counting.empty()) refuse(fmt::format("no axis of {} counts the windows of the matmul that it is made from", target.name));
     return names;
   }
 

@@ -46,12 +46,16 @@ void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const
   for (size_t d = 0; d < coordinates.size(); ++d) {
     const std::string name = coordinate_name(d);
     if (coordinates[d] == kRowName) {
-      if (!is_whole(piece, d, rows_.extent)) throw NotWritable{fmt::format("a part of the rows of {}", tensor)};
+      if (!is_whole(piece, d, rows_.extent))
+        throw NotWritable{fmt::format("only some rows of {} are stored here, and a schedule stores all of them", tensor)};
       root.slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_.span), ir::span_size(rows_.span), {}});
     } else if (coordinates[d] == kColumnName) {
       root.column_axis = static_cast<int>(d);
       if (tile && (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1))
-        throw NotWritable{fmt::format("a part of the columns of {}", tensor)};
+        throw NotWritable{
+            fmt::format("only some columns of {} are stored from a matmul, and a schedule stores all of them; make them an "
+                        "output of their own",
+                        tensor)};
       root.step = piece.step[d];
       root.columns = tile ? tile->size : piece.count[d];
       root.slice.push_back({ir::Axis::Kind::range, tile ? tile->begin : piece.least[d], root.columns, {}});
@@ -106,9 +110,9 @@ void ScopeWriter::reduce(TermId reference, const std::string& base) {
   const Term use = terms_.at(reference);
   const Definition definition = terms_.definition(use.definition);
   const auto operation = row_operation(definition.reduction);
-  if (!operation)
-    throw NotWritable{fmt::format("what would be stored as {} needs a product of matrices that is not stored before it", base)};
-  if (writer_.depends_on(reference, kColumnName)) throw NotWritable{fmt::format("{} needs a sum for each of its columns", base)};
+  if (!operation) throw NotWritable{fmt::format("{} needs the result of a matmul that no earlier phase stores", base)};
+  if (writer_.depends_on(reference, kColumnName))
+    throw NotWritable{fmt::format("{} needs a sum for each of its columns, and a schedule sums along rows", base)};
   set_columns(definition.extent);
   Substitution by{{kReducedName, ir::named(kColumnName)}};
   for (size_t a = 0; a < use.indices.size(); ++a) by[axis_name(a)] = use.indices[a];
@@ -183,12 +187,16 @@ void ScopeWriter::store(size_t i) {
       const IndexExpr apart = ir::sub(other.slice[static_cast<size_t>(root.column_axis)].begin, columns.begin);
       return ir::constant_value(simplify(apart, terms_.ranges)) == 1;
     });
-    if (partner == roots_.end()) throw NotWritable{fmt::format("every second column of {} without the others", root.tensor)};
+    if (partner == roots_.end())
+      throw NotWritable{fmt::format(
+          "only every second column of {} is stored, and a schedule stores both; store them together with interleave(even, odd)",
+          root.tensor)};
     value = ir::make_binary(Op::interleave, value, writer_.write(partner->term, root.columns));
     partner->term = kNoTerm;
     columns.size = simplify(ir::mul(ir::constant(2), root.columns), terms_.ranges);
   } else if (root.step != 1) {
-    throw NotWritable{fmt::format("columns of {} in steps of {}", root.tensor, root.step)};
+    throw NotWritable{fmt::format("every {}th column of {} is stored, and a schedule stores columns that lie side by side",
+                                  root.step, root.tensor)};
   }
   // A value that does not vary along the rows or columns it fills is spread over them.
   const ir::TileShape shape = ir::shape_of_slice(slice);

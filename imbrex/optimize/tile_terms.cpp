@@ -12,6 +12,15 @@
 namespace imbrex::optimize {
 namespace {
 
+// As an author reads it.
+std::string shown(const ir::IndexExpr& e) {
+  return ir::to_text(ir::substitute(e, [](const ir::Index& leaf) -> std::optional<ir::IndexExpr> {
+    if (leaf.name == kRowName) return ir::named("row");
+    if (leaf.name == kColumnName) return ir::named("column");
+    return std::nullopt;
+  }));
+}
+
 using ir::IndexExpr;
 using ir::Op;
 using Kind = Term::Kind;
@@ -197,7 +206,8 @@ ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, con
     Linear sum = linear(at[d], terms_.ranges);
     if (const auto row = sum.parts.find(kRowName); row != sum.parts.end()) {
       if (sum.parts.size() != 1 || sum.constant != 0 || row->second.coefficient != 1 || row_axis >= 0)
-        throw NotWritable{fmt::format("{} is read at row {}", tensor, text(at[d]))};
+        throw NotWritable{
+            fmt::format("{} is read at row {}, and a schedule reads the rows that it writes", tensor, shown(at[d]))};
       row_axis = static_cast<int>(d);
       slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_.span), ir::span_size(rows_.span), {}});
       continue;
@@ -205,12 +215,15 @@ ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, con
     const auto column = sum.parts.find(kColumnName);
     if (column == sum.parts.end()) {
       if (mentions(at[d], kRowName) || mentions(at[d], kColumnName))
-        throw NotWritable{fmt::format("{} is read at {}", tensor, text(at[d]))};
+        throw NotWritable{
+            fmt::format("{} is read at {}, which joins rows or columns with something else in one index", tensor, shown(at[d]))};
       slice.push_back({ir::Axis::Kind::point, at[d], ir::constant(1), {}});
       continue;
     }
     const int64_t step = column->second.coefficient;
-    if (step < 1 || step > 2 || column_axis >= 0) throw NotWritable{fmt::format("{} is read at column {}", tensor, text(at[d]))};
+    if (step < 1 || step > 2 || column_axis >= 0)
+      throw NotWritable{fmt::format("{} is read at column {}, and a schedule reads columns side by side, or every second", tensor,
+                                    shown(at[d]))};
     column_axis = static_cast<int>(d);
     sum.parts.erase(column);
     IndexExpr begin = to_index(sum), size = columns;
@@ -221,7 +234,8 @@ ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, con
       size = simplify(ir::mul(ir::constant(2), columns), terms_.ranges);
     }
     if (mentions(begin, kRowName) || mentions(begin, kColumnName))
-      throw NotWritable{fmt::format("{} is read at column {}", tensor, text(at[d]))};
+      throw NotWritable{fmt::format("{} is read at column {}, and a schedule reads columns side by side, or every second", tensor,
+                                    shown(at[d]))};
     slice.push_back({ir::Axis::Kind::range, begin, size, {}});
   }
   // A column of rows, [t, 1]: one more axis stays, as a range of one.
@@ -253,7 +267,9 @@ ir::ExprPtr TileWriter::write_known(const Found& found, const IndexExpr& columns
     step = part->second.coefficient;
     begin.parts.erase(part);
   }
-  if (!begin.parts.empty() || step > 2) throw NotWritable{fmt::format("columns {} of {}", text(column->second), known.name)};
+  if (!begin.parts.empty() || step > 2)
+    throw NotWritable{fmt::format("column {} of {} is taken, and a schedule takes columns side by side, or every second",
+                                  shown(column->second), known.name)};
   if (step < 2) return ir::make_columns(tile, ir::constant(begin.constant), step == 0 ? ir::constant(1) : columns);
   const int64_t is_odd = begin.constant % 2;
   const ir::ExprPtr pairs =
@@ -274,11 +290,15 @@ ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
         sum.parts.erase(column);
         const IndexExpr begin = to_index(sum);
         if (mentions(begin, kColumnName))
-          throw NotWritable{fmt::format("a value is computed from the index {}", text(term.indices[0]))};
+          throw NotWritable{fmt::format(
+              "a value is computed from the index {}, and a schedule has numbers of columns alone; give the numbers as an input",
+              shown(term.indices[0]))};
         return ir::make_iota(columns, begin);
       }
       if (mentions(term.indices[0], kRowName) || mentions(term.indices[0], kColumnName))
-        throw NotWritable{fmt::format("a value is computed from the index {}", text(term.indices[0]))};
+        throw NotWritable{fmt::format(
+            "a value is computed from the index {}, and a schedule has numbers of columns alone; give the numbers as an input",
+            shown(term.indices[0]))};
       return ir::make_index(term.indices[0]);
     }
     case Kind::operation: {
@@ -289,8 +309,8 @@ ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
       if (term.op == Op::select) return ir::make_select(args[0], args[1], args[2]);
       return args.size() == 1 ? ir::make_unary(term.op, args[0]) : ir::make_binary(term.op, args[0], args[1]);
     }
-    case Kind::reference: throw NotWritable{"a sum over places that no tile of this scope holds"};
-    case Kind::choice: throw NotWritable{"a choice by place inside a value"};
+    case Kind::reference: throw NotWritable{"a sum is over elements that no tile of this scope holds"};
+    case Kind::choice: throw NotWritable{"a value is another one for other columns, by position inside of it"};
   }
   throw InternalError("unknown term kind");
 }

@@ -54,7 +54,10 @@ TermId Values::evaluate(const ir::ExprPtr& e) {
     case Op::row_sum_acc:
     case Op::col_sum_acc:
     case Op::matmul_acc: return evaluate_continued(e);
-    case Op::gather: refuse(e->origin, "a gather takes elements at places read from data");
+    case Op::gather:
+      refuse(e->origin,
+             "a gather takes elements at positions read from data, and the optimizer follows those that dimensions and loops "
+             "give; in a scope of its own it leaves the others to be optimized");
     default: return evaluate_elementwise(e);
   }
 }
@@ -110,7 +113,8 @@ TermId Values::reduced(Reduction reduction, const ir::Expr& e, const IndexExpr& 
     if (ir::names_in(simplify(extent, terms_.ranges)).contains(loop->variable))
       refuse(e.origin, fmt::format("a {} is over a part that the loop {} chooses", ir::name_of(e.op), loop->variable));
   const TermId term = terms_.reduce(reduction, e.dtype, extent, kSummed, std::move(body));
-  if (term == kNoTerm) refuse(e.origin, fmt::format("the places that a {} reads mix its axis with others", ir::name_of(e.op)));
+  if (term == kNoTerm)
+    refuse(e.origin, fmt::format("{}: an index joins the summed axis with another in one // or %", ir::name_of(e.op)));
   terms_.origins.emplace(terms_.at(term).definition, e.origin);
   return term;
 }
