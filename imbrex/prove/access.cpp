@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "imbrex/ir/never_empty.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::prove {
@@ -10,7 +11,7 @@ namespace {
 
 class Walk {
  public:
-  explicit Walk(const ir::Program& program) {
+  explicit Walk(const ir::Program& program) : program_(program) {
     out.scopes.emplace_back();
     begin_statement({}, nullptr);
     for (const ir::Tensor& tensor : program.tensors) {
@@ -124,8 +125,8 @@ class Walk {
   void visit(const ir::Assume& node) {
     computed(node.condition);
     out.assumptions.push_back(&node);
-    const bool always = is_outside_loops() && std::all_of(place_->guards.begin(), place_->guards.end(),
-                                                          [](const Guard& guard) { return guard.assumed; });
+    const bool always = surely_runs() && std::all_of(place_->guards.begin(), place_->guards.end(),
+                                                     [](const Guard& guard) { return guard.assumed; });
     if (always) out.of_dimensions.push_back({node.condition, true, true, place_->binders.size()});
   }
   void visit(const ir::At& node) {
@@ -143,6 +144,12 @@ class Walk {
     return std::none_of(place_->binders.begin(), place_->binders.end(), [](const Binder& binder) { return binder.loop; });
   }
 
+  bool surely_runs() const {
+    return std::all_of(place_->binders.begin(), place_->binders.end(),
+                       [&](const Binder& binder) { return !binder.loop || ir::is_never_empty(program_, binder.loop->extent); });
+  }
+
+  const ir::Program& program_;
   const ir::Place* place_ = nullptr;  // of the statement at hand
   int origin_ = -1;
   std::map<const ir::At*, size_t> scope_numbers_;

@@ -76,8 +76,10 @@ std::optional<ByPosition> by_position(const Accesses& accesses, const Access& ac
   return replaced ? std::optional(result) : std::nullopt;
 }
 
-isl::set consistent(const Frame& frame, const Accesses& accesses, const ir::Place& a, const Binder& index_a, const ir::Place& b,
+isl::set consistent(const Frame& outer, const Accesses& accesses, const ir::Place& a, const Binder& index_a, const ir::Place& b,
                     const Binder& index_b, const std::string& suffix_b) {
+  const Frame frame = outer;
+  frame.forget_undefined();  // of what is left out where it is not known
   const isl::set everything = frame.universe();
   const std::string& tensor = index_a.read->tensor;
   const auto memory = accesses.memories.find(tensor);
@@ -105,7 +107,6 @@ isl::set consistent(const Frame& frame, const Accesses& accesses, const ir::Plac
     }
     return same_position.intersect(same_value).unite(elsewhere);
   } catch (const NotAffine&) {
-    frame.forget_undefined();
     return everything;
   }
 }

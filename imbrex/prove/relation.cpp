@@ -103,12 +103,13 @@ bool is_over(const ir::Comparison& comparison, const std::set<std::string>& know
 
 // What is assumed narrows the set; where it is not affine, less is known.
 isl::set narrowed(const Frame& frame, const isl::set& set, const ir::Comparison& assumed, const Fixed& fixed = {}) {
+  const Frame own = frame;  // what is not known in this one is left out, and hides nothing of what the frame is asked
+  own.forget_undefined();
   try {
-    const isl::set holds = frame.holds(assumed, fixed);
-    frame.require_defined(set);
+    const isl::set holds = own.holds(assumed, fixed);
+    own.require_defined(set);
     return set.intersect(holds);
   } catch (const NotAffine&) {
-    frame.forget_undefined();
     return set;
   }
 }
