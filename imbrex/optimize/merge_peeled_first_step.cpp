@@ -4,6 +4,8 @@
 #include <optional>
 #include <set>
 
+#include "imbrex/ir/never_empty.h"
+#include "imbrex/ir/reads.h"
 #include "imbrex/ir/verify_accumulators.h"
 #include "imbrex/ir/visit.h"
 
@@ -20,21 +22,6 @@ bool is_first_iteration(const Condition& condition, const Loop& loop) {
   if (loop.tile == 0) return left->kind == Kind::name && same(right, loop.begin);
   return (left->kind == Kind::span_index && constant_value(right) == 0) ||
          (left->kind == Kind::span_begin && same(right, loop.begin));
-}
-
-// The extent of a span and a dimension are at least 1.
-bool runs_at_least_once(const Program& program, const IndexExpr& extent) {
-  if (const auto value = constant_value(extent)) return *value >= 1;
-  if (extent->kind == Index::Kind::span_size) return true;
-  for (const Dim& dim : program.dims)
-    if (extent->kind == Index::Kind::name && extent->name == dim.name) return true;
-  return false;
-}
-
-bool reads(const Statement& statement, const std::string& tile) {
-  bool found = false;
-  for_each_expr(statement, [&](const Expr& e) { found = found || (e.op == Op::variable && e.name == tile); });
-  return found;
 }
 
 // `first` starts what `next` continues, on the same operands.
@@ -72,7 +59,7 @@ std::optional<Peeled> find_peeled(const Loop& loop) {
     }
     for (const std::string& tile : peeled.tiles)
       for (const Statement& step : branch->then_block)
-        if (reads(step, tile)) return std::nullopt;
+        if (reads_tile(step, tile)) return std::nullopt;
     return peeled;
   }
   return std::nullopt;
@@ -86,7 +73,7 @@ bool only_the_branch_assigns(const Loop& loop, const Peeled& peeled) {
     for_each_statement(Block{loop.body[i]}, [&](const Statement& inner) {
       const auto* assign = std::get_if<Assign>(&inner.node);
       for (const std::string& tile : peeled.tiles)
-        if ((assign && assign->name == tile) || (i < peeled.at && reads(inner, tile))) only = false;
+        if ((assign && assign->name == tile) || (i < peeled.at && reads_tile(inner, tile))) only = false;
       return true;
     });
   }
@@ -148,7 +135,7 @@ class Merge {
     if (!peeled || !only_the_branch_assigns(loop, *peeled)) return;
     bool zero_already = true;
     for (const std::string& tile : peeled->tiles) zero_already = zero_already && starts_at_zero(source, loop_at, tile);
-    if (!zero_already && !runs_at_least_once(program_, loop.extent)) return;
+    if (!zero_already && !is_never_empty(program_, loop.extent)) return;
 
     const Block steps = std::get<If>(loop.body[peeled->at].node).else_block;
     if (!zero_already)

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "imbrex/ir/never_empty.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/chunks_as_tiles.h"
 
@@ -24,14 +25,16 @@ std::optional<IndexExpr> offset_on(const Axis& axis, const std::string& span) {
 // Whether one loop's iterations are chunks of whole operations.
 class Chunks {
  public:
-  Chunks(const Loop& loop, const std::map<std::string, std::string>& base_of_view)
-      : loop_(loop), span_(loop.variable), base_of_view_(base_of_view) {}
+  Chunks(const Loop& loop, bool surely_runs, const std::map<std::string, std::string>& base_of_view)
+      : loop_(loop), surely_runs_(surely_runs), span_(loop.variable), base_of_view_(base_of_view) {}
 
   bool hold() {
     for (const Statement& statement : loop_.body)
       if (const auto* assign = std::get_if<Assign>(&statement.node); assign && assign->declares) own_.insert(assign->name);
     for (const Statement& statement : loop_.body)
       if (!statement_holds(statement)) return false;
+    // Where the loop runs no iteration, the body that stands for it still runs, on chunks of nothing.
+    if (!surely_runs_ && accesses_beside_the_chunk_) return false;
     for (const auto& [tile, reads] : reads_)
       if (folded_.contains(tile) && reads > 1) return false;  // one read is the fold itself
     return stores_stay_in_their_chunk();
@@ -105,7 +108,7 @@ class Chunks {
       case Op::row_sum_acc: return !arg_columns(1);
       case Op::col_sum_acc: return !arg_rows(1);
       case Op::matmul_acc: return !is_size_of(e.transpose_b ? e.args[2]->columns : e.args[2]->rows, span_);
-      case Op::gather: return !arg_columns(0);
+      case Op::gather: accesses_beside_the_chunk_ = accesses_beside_the_chunk_ || (!rows && !columns); return !arg_columns(0);
       case Op::reshape: return !rows && !columns && !arg_rows(0) && !arg_columns(0);
       case Op::concat_rows: return !rows;
       case Op::concat_columns:
@@ -131,6 +134,7 @@ class Chunks {
         return false;
       }
     }
+    accesses_beside_the_chunk_ = accesses_beside_the_chunk_ || access.axis < 0;
     accesses_.push_back(access);
     return true;
   }
@@ -156,6 +160,7 @@ class Chunks {
   }
 
   const Loop& loop_;
+  const bool surely_runs_;
   const std::string& span_;
   const std::map<std::string, std::string>& base_of_view_;
   std::set<std::string> own_;     // tiles made in the body
@@ -163,11 +168,12 @@ class Chunks {
   std::set<std::string> stored_;  // memory that the body stores to
   std::map<std::string, int> reads_;
   std::vector<Access> accesses_;
+  bool accesses_beside_the_chunk_ = false;
 };
 
 class Unchunk {
  public:
-  explicit Unchunk(const Program& program) {
+  explicit Unchunk(const Program& program) : program_(program) {
     for_each_statement(program.body, [&](const Statement& statement) {
       if (const auto* view = std::get_if<View>(&statement.node)) {
         const auto base = base_of_view_.find(view->base);
@@ -202,7 +208,7 @@ class Unchunk {
   // Whether the loop was one over chunks.
   bool append_whole(const Loop& loop, Block& result) const {
     if (loop.tile > 0) {
-      if (!Chunks(loop, base_of_view_).hold()) return false;
+      if (!Chunks(loop, is_never_empty(program_, loop.extent), base_of_view_).hold()) return false;
       append_body(loop, result);
       return true;
     }
@@ -218,6 +224,7 @@ class Unchunk {
     for (const Statement& statement : loop.body) result.push_back(substitute(statement, whole));
   }
 
+  const Program& program_;
   std::map<std::string, std::string> base_of_view_;
 };
 

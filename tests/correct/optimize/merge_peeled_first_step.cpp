@@ -103,5 +103,25 @@ TEST(MergePeeledFirstStep, NotWhereTheOldValueIsReadFirst) {
   })");
 }
 
+// A tile is also read where it lists rows, and where something is assumed of it.
+TEST(MergePeeledFirstStep, NotWhereTheOldValueListsRowsOrIsAssumedOf) {
+  const auto body = [](const std::string& statement) {
+    return "c[:, :] = full(f32, [T, 24], 0.0)\nlet n = full(int32, [1, 1], 3)\nlet m = full(int32, [1, 1], 3)\nrange i in 0 .. 4 "
+           "{\n" +
+           statement +
+           "\nlet one = cast(ge(x[0 +: 1, i +: 1], -100.0), int32)\n"
+           "if i == 0 { n = col_sum(one) } else { n = col_sum_acc(n, one) }\n}\ns[0 +: 1, :] = cast(n + m, f32, rint)";
+  };
+  for (const std::string read : {"s[0 +: 1, :] = s[by NAME, :]", "s[by NAME, :] = s[0 +: 1, :]", "assume 1 <= NAME",
+                                 "assume_distinct NAME", "assume_sorted NAME"}) {
+    const auto of = [&](const std::string& name) {
+      std::string statement = read;
+      return body(statement.replace(statement.find("NAME"), 4, name));
+    };
+    expect_untouched(of("n"));
+    EXPECT_FALSE(has_branch(merge_peeled_first_step(checked(kHead + of("m"))))) << read;
+  }
+}
+
 }  // namespace
 }  // namespace imbrex::optimize

@@ -242,6 +242,21 @@ TEST(UnchunkLoops, KeepsALoopThatStoresOneColumnAgain) {
   expect_untouched(assign("row_max(x[t, :])"));
 }
 
+// Where it may run no iteration, what it accesses beside its chunk may lie outside then.
+TEST(UnchunkLoops, KeepsALoopThatMayNotRunAndAccessesMoreThanItsChunk) {
+  const auto down = [](const std::string& extent, const std::string& value) {
+    return "range t in tiles(" + extent + ", 8) { y[t, :] = x[t, :] * " + value + " }";
+  };
+  expect_untouched(down("T - 4", "row_max(x[T - 5, :])"));
+  expect_straight(down("T", "row_max(x[T - 1, :])"));
+  expect_straight(down("T - 4", "row_max(x[t, :])"));
+  const auto gathered = [&](const std::string& extent) {
+    return down(extent, "cast(gather(iota(40, 0), full(int32, [1, 1], 39)), f32, rint)");
+  };
+  expect_untouched(gathered("T - 4"));
+  expect_straight(gathered("T"));
+}
+
 TEST(UnchunkLoops, KeepsWhatIsPinned) {
   expect_untouched("range t in tiles(T, 8) @as_written { y[t, :] = x[t, :] }");
   expect_untouched("at \"s\" @as_written { range t in tiles(T, 8) { y[t, :] = x[t, :] } }");
