@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSealed[] = {"kernel.cpp", "kernel.so"};
 constexpr const char* kManifest = "manifest";
+constexpr const char* kHeaders = "imbrex";  // the folder of those that the source includes
 constexpr const char* kFailed = "failed-";
 constexpr const char* kPrivate = "imbrex-new-";
 constexpr const char* kFoldersOfFiles[] = {"compilers", "proofs"};
@@ -73,10 +74,16 @@ std::string kernel_name(const fs::path& entry) {
   return source.substr(begin + symbol.size(), end == std::string::npos ? end : end - begin - symbol.size());
 }
 
-// Whether a directory with such a name was made here: other programs name theirs so too.
+// Whether a directory with such a name was made here: other programs name theirs so too. One that is damaged may lack files, but
+// has no others.
 bool is_entry(const fs::path& directory) {
   std::error_code error;
-  return is_key(directory.filename()) && (fs::exists(directory / kManifest, error) || fs::exists(directory / kSealed[0], error));
+  if (!is_key(directory.filename()) || !fs::is_directory(fs::symlink_status(directory, error))) return false;
+  const std::vector<fs::path> files = children_of(directory);
+  return !files.empty() && std::all_of(files.begin(), files.end(), [](const fs::path& file) {
+    const std::string name = file.filename();
+    return name == kManifest || name == kHeaders || name == kSealed[0] || name == kSealed[1];
+  });
 }
 
 bool is_failed(const fs::path& directory) {
@@ -107,7 +114,7 @@ std::string variable(const char* name) {
 fs::path default_cache_directory() {
   if (const std::string own = variable("IMBREX_CACHE"); !own.empty()) return own;
   if (const std::string xdg = variable("XDG_CACHE_HOME"); starts_with(xdg, "/")) return fs::path(xdg) / "imbrex";
-  if (const std::string home = variable("HOME"); !home.empty()) return fs::path(home) / ".cache" / "imbrex";
+  if (const std::string home = variable("HOME"); starts_with(home, "/")) return fs::path(home) / ".cache" / "imbrex";
   return {};
 }
 
@@ -211,6 +218,7 @@ bool Cache::remove_directory(const fs::path& directory) const {
 
 std::vector<CacheEntry> Cache::list() const {
   std::vector<CacheEntry> entries;
+  if (!why_unused_.empty()) return entries;
   for (const fs::path& child : children_of(root_)) {
     if (!is_entry(child)) continue;
     CacheEntry entry{child.filename(), child, bytes_in(child), {}, kernel_name(child), false};
@@ -235,6 +243,7 @@ std::vector<CacheEntry> Cache::verify(bool remove_damaged) const {
 
 uint64_t Cache::clear() const {
   uint64_t bytes = 0;
+  if (!why_unused_.empty()) return bytes;
   for (const fs::path& child : children_of(root_)) {
     const bool is_left = starts_with(child.filename(), kPrivate) && is_abandoned(child);
     if (!is_entry(child) && !is_failed(child) && !is_left) continue;
@@ -242,10 +251,12 @@ uint64_t Cache::clear() const {
     if (remove_directory(child)) bytes += size;
   }
   for (const char* folder : kFoldersOfFiles) {
+    std::error_code error;
+    if (!fs::is_directory(fs::symlink_status(root_ / folder, error))) continue;  // a link leads to what is not ours
     for (const fs::path& child : children_of(root_ / folder)) {
-      std::error_code error;
-      const uintmax_t size = fs::is_regular_file(child, error) ? fs::file_size(child, error) : 0;
-      if (is_key(child.filename()) && fs::remove(child, error)) bytes += size;
+      if (!is_key(child.filename()) || !fs::is_regular_file(fs::symlink_status(child, error))) continue;
+      const uintmax_t size = fs::file_size(child, error);
+      if (fs::remove(child, error)) bytes += size;
     }
     std::error_code not_empty;
     fs::remove(root_ / folder, not_empty);
@@ -254,6 +265,7 @@ uint64_t Cache::clear() const {
 }
 
 void Cache::evict(const std::string& kept_key) const {
+  if (!why_unused_.empty()) return;
   for (const fs::path& child : children_of(root_)) {
     if ((starts_with(child.filename(), kPrivate) || is_failed(child)) && is_abandoned(child)) remove_directory(child);
   }

@@ -1,7 +1,8 @@
 // The cache of compiled kernels: a directory of entries, each a directory named by the SHA-256 of everything that decides its
 // content. Many processes use it at once, without locks:
 //
-//   <root>/<64 hex digits>/kernel.cpp kernel.so manifest    an entry; `manifest` has size and SHA-256 of the other two
+//   <root>/<64 hex digits>/kernel.cpp kernel.so manifest    an entry; `manifest` has size and SHA-256 of the other two; beside
+//                                                           them imbrex/, with the headers that kernel.cpp includes
 //   <root>/failed-<64 hex digits>/                          source and messages of a compilation that failed
 //   <root>/compilers/<64 hex digits>                        what a compiler said for --version
 //   <root>/proofs/<64 hex digits>                           programs that are accepted, see accept.h
@@ -29,7 +30,7 @@ struct CacheOptions {
   uint64_t most_bytes = uint64_t{1} << 30;
 };
 
-// $IMBREX_CACHE, else $XDG_CACHE_HOME/imbrex, else ~/.cache/imbrex; empty if none of these is set.
+// $IMBREX_CACHE, else $XDG_CACHE_HOME/imbrex, else $HOME/.cache/imbrex, of which the latter two must begin with "/"; else empty.
 std::filesystem::path default_cache_directory();
 
 struct CacheEntry {
@@ -63,7 +64,7 @@ class Cache {
   // Moves a private directory to failed-<key> and says where it is now.
   std::filesystem::path keep_failed(const std::filesystem::path& private_directory, const std::string& key) const;
 
-  // For `imbrex cache`. Entries are sorted by last use, latest first.
+  // For `imbrex cache`: nothing where the cache is unused. Entries are sorted by last use, latest first.
   std::vector<CacheEntry> list() const;
   // The same with `intact` set. Removes what is not intact if `remove_damaged`.
   std::vector<CacheEntry> verify(bool remove_damaged) const;

@@ -87,7 +87,9 @@ std::string ask_version(const std::vector<std::string>& command) {
   const ProcessResult answer = run_process(question, "/");
   if (!answer.started || answer.signal != 0 || answer.exit_status > 0 || answer.output.empty())
     throw no_compiler(fmt::format("the C++ compiler `{}` does not work: `--version` {}", command[0],
-                                  answer.started ? fmt::format("ended with status {}", answer.exit_status) : "could not be run"));
+                                  !answer.started      ? "could not be run"
+                                  : answer.signal != 0 ? fmt::format("was ended by signal {}", answer.signal)
+                                                       : fmt::format("ended with status {}", answer.exit_status)));
   return answer.output;
 }
 

@@ -91,6 +91,15 @@ bool succeeded(const ProcessResult& result, const fs::path& output) {
   return result.started && result.signal == 0 && result.exit_status <= 0 && fs::file_size(output, error) > 0 && !error;
 }
 
+// What compilers, assemblers and linkers say where the system ended them or had nothing left.
+bool lacked_memory_or_space(const ProcessResult& result) {
+  constexpr const char* kSayings[] = {
+      "Killed signal",    "terminated with signal 9", "execute command: Killed", "out of memory",
+      "memory exhausted", "Cannot allocate memory",   "No space left on device", "std::bad_alloc"};
+  return result.signal != 0 || std::any_of(std::begin(kSayings), std::end(kSayings),
+                                           [&](const char* saying) { return result.output.find(saying) != std::string::npos; });
+}
+
 std::string first_lines(const std::string& text, int count) {
   size_t end = 0;
   for (int line = 0; line < count && end != std::string::npos; ++line) end = text.find('\n', end == 0 ? 0 : end + 1);
@@ -111,10 +120,13 @@ std::string first_lines(const std::string& text, int count) {
         fmt::format("the C++ compiler `{}` does not compile even an empty file with the flags that kernels need; it says:\n{}",
                     compiler.command[0], first_lines(probe.output, 20)),
         "another compiler, such as g++ 12 or clang 14 and later: IMBREX_CXX=/path/to/g++");
-  if (result.signal != 0 || result.output.find("Killed signal") != std::string::npos)
-    throw UserError("compiler-killed",
-                    fmt::format("the C++ compiler `{}` was killed while it compiled {}", compiler.command[0], kept.string()),
-                    "again with more free memory");
+  if (lacked_memory_or_space(result))
+    throw UserError(
+        "compiler-killed",
+        fmt::format("the C++ compiler `{}` was killed, or found no memory or no space on a disk, while it compiled {}{}",
+                    compiler.command[0], kept.string(),
+                    result.output.empty() ? "" : "; it says:\n" + first_lines(result.output, 5)),
+        "again with more free memory, and with free space in the folders for temporary files and of the cache");
   throw InternalError(fmt::format("the C++ compiler `{}` refuses generated code, which is kept in {}; it says:\n{}\n",
                                   compiler.command[0], kept.string(), first_lines(result.output, 20)));
 }

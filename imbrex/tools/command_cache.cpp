@@ -38,6 +38,9 @@ int verify() {
 
 int clear() {
   const runtime::Cache cache;
+  if (!cache.why_unused().empty())
+    throw UserError("cache-of-others", fmt::format("nothing is removed, because {}", cache.why_unused()),
+                    "IMBREX_CACHE=/path/to/directory, one that only you may write");
   fmt::print("removed {} KiB from {}\n", cache.clear() / 1024, cache.root().string());
   return 0;
 }

@@ -141,7 +141,7 @@ TEST(CacheOfOthers, ClearLeavesWhatIsNotImbrexs) {
   const JitOptions options = options_in(folder);
   const fs::path root = options.cache.directory, key = std::string(64, 'a');
   load_or_compile(answer_source(1), options);
-  const char* kept[] = {"proofs/thesis.tex", "compilers/notes", "tmp-mine/work"};
+  const char* kept[] = {"proofs/thesis.tex", "tmp-mine/work"};
   for (const char* name : kept) {
     fs::create_directories((root / name).parent_path());
     write_text(root / name, "mine");
@@ -149,6 +149,11 @@ TEST(CacheOfOthers, ClearLeavesWhatIsNotImbrexs) {
   }
   fs::create_directories(root / key);
   write_text(root / key / "photograph", "mine");
+  write_text(root / key / "manifest", "of a photograph");
+  const TemporaryFolder elsewhere;
+  write_text(elsewhere.file(key), "mine");
+  fs::remove_all(root / "compilers");
+  fs::create_directory_symlink(elsewhere.path(), root / "compilers");
   write_text(root / "proofs" / key, "of a program");
   EXPECT_EQ(Cache(options.cache).list().size(), 1u);
   load_or_compile(answer_source(2), options);  // evicts what is abandoned
@@ -156,6 +161,7 @@ TEST(CacheOfOthers, ClearLeavesWhatIsNotImbrexs) {
   EXPECT_TRUE(Cache(options.cache).list().empty());
   EXPECT_FALSE(fs::exists(root / "proofs" / key));
   EXPECT_TRUE(fs::exists(root / key / "photograph"));
+  EXPECT_TRUE(fs::exists(elsewhere.file(key))) << "behind a link";
   for (const char* name : kept) EXPECT_TRUE(fs::exists(root / name)) << name;
 }
 
@@ -167,7 +173,13 @@ TEST(CacheOfOthers, WithoutAHomeNothingIsWrittenHere) {
     fs::current_path(folder.path());
     const Module module = load_or_compile(answer_source(1), {});
     if (answer_of(module) != 1 || module.warnings.size() != 1) return 1;
-    const std::string told = module.warnings[0].message;
+    const std::string told = module.warnings[0].message, key = std::string(64, 'a');
+    fs::create_directory("proofs");
+    write_text("proofs/" + key, "mine");
+    if (Cache().clear() != 0 || !fs::exists("proofs/" + key)) return 4;
+    fs::remove_all("proofs");
+    setenv("HOME", "here", 1);
+    if (!default_cache_directory().empty()) return 5;
     for (const char* name : {"IMBREX_CACHE", "XDG_CACHE_HOME", "HOME"})
       if (told.find(name) == std::string::npos) return 2;
     return folder.entries() == 0 ? 0 : 3;

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -114,6 +115,23 @@ TEST(BadCompiler, IsKilled) {
   options.compiler = script(folder, "for word; do [ \"$word\" = kernel.cpp ] && kill -9 $$; done\nexec g++ \"$@\"\n");
   EXPECT_EQ(failure_of(options).id, "compiler-killed");
   expect_mended(options);
+}
+
+TEST(BadCompiler, LacksMemoryOrSpace) {
+  for (const char* saying :
+       {"cc1plus: out of memory allocating 65536 bytes", "virtual memory exhausted: Cannot allocate memory",
+        "collect2: fatal error: ld terminated with signal 9 [Killed]", "clang: error: unable to execute command: Killed",
+        "Fatal error: can't write kernel.o: No space left on device"}) {
+    const TemporaryFolder folder;
+    JitOptions options = options_in(folder);
+    options.compiler = script(folder, fmt::format("for word; do [ \"$word\" = kernel.cpp ] && echo \"{}\" >&2 && exit 1; done\n"
+                                                  "exec g++ \"$@\"\n",
+                                                  saying));
+    const Failure failure = failure_of(options);
+    EXPECT_EQ(failure.id, "compiler-killed") << saying;
+    EXPECT_NE(failure.text.find(saying), std::string::npos) << failure.text;
+    expect_mended(options);
+  }
 }
 
 TEST(BadPlace, NothingCanBeWritten) {
