@@ -47,13 +47,8 @@ bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Sto
   if (by_data || tensor.dtype != e.dtype || address_of(lowering, store.tensor, store.slice).column_stride != "1") return false;
   for (const ExprPtr& operand : e.args)
     if (operand->op == Op::load && lowering.symbols.tensors.at(operand->name).storage == tensor.storage) return false;
-  int uses = 0;
-  ir::for_each_statement(lowering.program.body, [&](const Statement& s) {
-    if (const auto* other = std::get_if<ir::Assign>(&s.node)) uses += other->name == assign.name;
-    ir::for_each_expr(s, [&](const Expr& each) { uses += each.op == Op::variable && each.name == assign.name; });
-    return true;
-  });
-  return uses == 2;
+  // Made here, stored there, and nowhere else: not even as a list of rows, or where something is assumed of it.
+  return lowering.symbols.variables.at(assign.name).mentions == 2;
 }
 
 // Products that the rows after them read, and nothing else does, lie with a line between rows that would collide in the cache.

@@ -297,6 +297,13 @@ constexpr Case kCases[] = {
   parallel r in tiles(N, 16) {
     y[r, :] = matmul(a[r, :], b[:, :])
   })"},
+    {"stored_product_of_which_something_is_assumed", R"(
+  input a: int8[1, 37]
+  input b: int8[37, 1]
+  output y: int32[1, 1]
+  let only = matmul(a[:, :], b[:, :])
+  y[:, :] = only
+  assume_sorted only)"},
     {"bf16_rows_in_tiles", R"(
   input x: f32[N, 96]
   input v: bf16[N, 96]
