@@ -39,8 +39,8 @@ MachineClass zen4() {
 // A 2-core virtual machine, its processor's name masked, measured by `imbrex calibrate` beside other work: the best of several
 // runs. It is known by AMX_TILE, AMX_INT8 and AMX_BF16. The third cache is that of one such processor: what the virtual machine
 // names, 480 MiB, it shares with others.
-// amx.bf16_amx is near what `imbrex calibrate` measures (0.82e12). Those of bf16 and f32 on vectors are still of semantics 1: of f32
-// today's are 86e9 on avx512 and 0.4e9 on scalar.
+// amx.bf16_amx is near what `imbrex calibrate` measures (0.82e12). Those of bf16 and f32 on vectors are still of semantics 1: of
+// f32 today's are 86e9 on avx512 and 0.4e9 on scalar.
 MachineClass sapphire_rapids() {
   MachineClass c{"Intel server cores with AMX", "GenuineIntel", {{7, 0, 'd', 24}, {7, 0, 'd', 25}, {7, 0, 'd', 22}}, "amx", {}};
   Rates& r = c.rates;
