@@ -64,6 +64,7 @@ UserError::UserError(std::string id, std::string message, std::string hint)
     : UserError(Diagnostic{std::move(id), SourceLine{}, std::move(message), std::move(hint), {}, false}) {}
 
 InternalError::InternalError(const std::string& invariant)
-    : std::logic_error("internal error: " + invariant + " (this is a defect of Imbrex; please report it)") {}
+    : std::logic_error("internal error: " + invariant + " (this is a defect of Imbrex; please report it)"),
+      invariant_(invariant) {}
 
 }  // namespace imbrex

@@ -49,6 +49,10 @@ class UserError : public std::runtime_error {
 class InternalError : public std::logic_error {
  public:
   explicit InternalError(const std::string& invariant);
+  const std::string& invariant() const { return invariant_; }
+
+ private:
+  std::string invariant_;
 };
 
 // Throws InternalError unless `condition` holds.

@@ -1,18 +1,14 @@
 // The `imbrex` command. Exit status: 0 if all went well and everything that was checked passed; 1 for what the user can change
 // and for a check that failed; 2 for a defect of Imbrex; CLI11's (above 100) for a command line that cannot be understood.
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <new>
+#include <sstream>
 
-#include "imbrex/base/error.h"
-#include "imbrex/base/nearest.h"
-#include "imbrex/prove/prove.h"
 #include "imbrex/tools/commands.h"
+#include "imbrex/tools/failure.h"
 
 namespace {
 
@@ -36,24 +32,20 @@ int flushed(int status, bool was_closed) {
   return 1;
 }
 
-// For a program that reads: in place of what was asked for.
-void print_as_json(const std::vector<imbrex::Diagnostic>& errors) {
-  fmt::print("{{\"errors\":{}}}\n", imbrex::prove::diagnostics_as_json(errors));
+// What failed, in words and, where JSON was asked for, as JSON.
+int failed(const imbrex::tools::Failure& failure, bool as_json) {
+  if (as_json) std::fputs(failure.json().c_str(), stdout);
+  std::fflush(stdout);
+  tell(failure.text());
+  return failure.status;
 }
 
-// A command line that cannot be understood, with what to try.
-std::string command_line_message(const CLI::App* app, const CLI::Error& error, const std::string& word) {
-  using namespace imbrex;
-  std::vector<std::string> commands;
-  for (const CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; }))
-    commands.push_back(command->get_name());
-  const bool is_unknown = !word.empty() && word[0] != '-' && std::find(commands.begin(), commands.end(), word) == commands.end();
-  std::string message = error.what(), chosen;
-  if (is_unknown) message = fmt::format("there is no command '{}'; expected one of: {}", word, fmt::join(commands, ", "));
-  for (const CLI::App* command : app->get_subcommands()) chosen = " " + command->get_name();
-  const std::string hint =
-      is_unknown ? "imbrex " + nearest(word, commands) : fmt::format("imbrex{} --help, which lists what there is", chosen);
-  return fmt::format("error [{}]: {}\n  try: {}\n", "command-line", message, hint);
+// `--help`: what CLI11 would print to a stream of its own.
+int print_help(const CLI::App& app, const CLI::ParseError& error) {
+  std::ostringstream text;
+  const int status = app.exit(error, text, text);
+  std::fputs(text.str().c_str(), stdout);
+  return status;
 }
 
 }  // namespace
@@ -77,29 +69,14 @@ int main(int argc, char** argv) {
   tools::add_cache(app, status);
   tools::add_aot(app, status);
   tools::add_calibrate(app, status);
-  app.failure_message([word = std::string(argc > 1 ? argv[1] : "")](const CLI::App* failed, const CLI::Error& error) {
-    return command_line_message(failed, error, word);
-  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (as_json && error.get_exit_code() != 0) print_as_json({{"command-line", {}, error.what(), "imbrex --help", {}}});
-    return app.exit(error);
-  } catch (const UserError& error) {
-    if (as_json) print_as_json(error.diagnostics());
-    std::fflush(stdout);
-    tell(std::string(error.what()) + "\n");
-    return 1;
-  } catch (const std::bad_alloc&) {
-    const Diagnostic error{"out-of-memory", {}, "there is not enough memory for these dimensions", "smaller ones", {}};
-    if (as_json) print_as_json({error});
-    std::fflush(stdout);
-    tell(render(error) + "\n");
-    return 1;
+    if (error.get_exit_code() != 0) return failed(tools::command_line_failure(app, error, argc > 1 ? argv[1] : ""), as_json);
+    status = print_help(app, error);
   } catch (const std::exception& error) {
     if (std::ferror(stdout) != 0) return flushed(1, was_closed);  // that is what was thrown
-    tell(std::string(error.what()) + "\n");
-    return 2;
+    return failed(tools::failure_of(error), as_json);
   }
   return flushed(status, was_closed);
 }

@@ -41,6 +41,11 @@ TEST(ClosedStreams, FailWhateverIsPrinted) {
 TEST(ClosedStreams, AreAsThoseOfAFullDisk) {
   EXPECT_EQ(status_of("show deepseek_v4/qkv_proj_rope", "> /dev/full"), 1);
   EXPECT_EQ(status_of("list", "> /dev/full 2>&1"), 1);
+  for (const char* arguments : {"--help", "run --help", "cache path --help"}) {
+    EXPECT_EQ(status_of(arguments, "> /dev/full"), 1) << arguments;
+    EXPECT_EQ(status_of(arguments, ">&-"), 1) << arguments;
+    EXPECT_EQ(status_of(arguments, "> /dev/null"), 0) << arguments;
+  }
 }
 
 }  // namespace

@@ -1,0 +1,57 @@
+#include "imbrex/tools/failure.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <new>
+
+#include "imbrex/base/nearest.h"
+#include "imbrex/prove/prove.h"
+
+namespace imbrex::tools {
+namespace {
+
+constexpr int kFailed = 1;  // what the user can change, and a check that failed
+constexpr int kDefect = 2;  // of Imbrex
+
+}  // namespace
+
+std::string Failure::text() const {
+  std::string text;
+  for (const Diagnostic& error : errors) text += render(error) + "\n";
+  return text;
+}
+
+std::string Failure::json() const { return fmt::format("{{\"errors\":{}}}\n", prove::diagnostics_as_json(errors)); }
+
+Failure command_line_failure(const CLI::App& app, const CLI::ParseError& error, const std::string& word) {
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    commands.push_back(command->get_name());
+  const bool is_unknown = !word.empty() && word[0] != '-' && std::find(commands.begin(), commands.end(), word) == commands.end();
+  Diagnostic told{"command-line", {}, error.what(), "imbrex", {}};
+  if (is_unknown) {
+    told.message = fmt::format("there is no command '{}'; expected one of: {}", word, fmt::join(commands, ", "));
+    told.hint += " " + nearest(word, commands);
+  } else {
+    for (const CLI::App* command : app.get_subcommands()) told.hint += " " + command->get_name();
+    told.hint += " --help";
+  }
+  return {error.get_exit_code(), {told}};
+}
+
+Failure failure_of(const std::exception& error) {
+  if (const auto* of_user = dynamic_cast<const UserError*>(&error)) return {kFailed, of_user->diagnostics()};
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
+    return {kFailed, {{"out-of-memory", {}, "there is not enough memory for these dimensions", "smaller ones", {}}}};
+  const auto* of_invariant = dynamic_cast<const InternalError*>(&error);
+  return {kDefect,
+          {{"internal-error",
+            {},
+            fmt::format("a defect of Imbrex: {}", of_invariant ? of_invariant->invariant() : error.what()),
+            "report it, with this message, the command and its files",
+            {}}}};
+}
+
+}  // namespace imbrex::tools
