@@ -12,6 +12,8 @@
 #include "imbrex/codegen/names.h"
 #include "imbrex/codegen/text.h"
 #include "imbrex/ir/hash.h"
+#include "imbrex/ir/print.h"
+#include "imbrex/runtime/abi.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/runtime/jit.h"
 #include "imbrex/runtime/lower.h"
@@ -82,9 +84,11 @@ void check(const AotRequest& request) {
                     "--header kernels.h");
 }
 
-// What the header calls: another for each kernel that one symbol may stand for, such as the presets of one.
+// The function in the library: another for each kernel that one symbol may stand for, such as the presets of one, and for other
+// bits. The symbol alone is the header's: as a function of libraries it would mean whichever is linked or loaded first.
 std::string own_function(const AotKernel& kernel) {
-  return fmt::format("{}_{}", kernel.symbol, ir::content_hash(kernel.program).substr(0, 16));
+  const std::string meaning = fmt::format("{}semantics {}\n", ir::print(kernel.program), IMBREX_SEMANTICS);
+  return fmt::format("{}_{}", kernel.symbol, ir::sha256_hex(meaning).substr(0, 16));
 }
 
 std::string table_function(const AotKernel& kernel, const target::Target& target) {
@@ -124,10 +128,7 @@ std::string dispatcher_source(const AotKernel& kernel, const std::vector<const t
       targets.size(), own_function(kernel));
   for (size_t i = 0; i < targets.size(); ++i)
     text += fmt::format("    case {}: return {}();\n", i, table_function(kernel, *targets[i]));
-  text += "    default: return nullptr;\n  }\n}\n";
-  // Two libraries that give one name to unlike kernels do not link, because both define it.
-  return text + fmt::format("extern \"C\" const imbrex_kernel* {}(const char* isa) {{ return {}(isa); }}\n", kernel.symbol,
-                            own_function(kernel));
+  return text + "    default: return nullptr;\n  }\n}\n";
 }
 
 // Names that differ by case alone, and one called "count", get underscores.
@@ -162,8 +163,9 @@ std::string kernel_declaration(const AotKernel& kernel) {
   }
   text += fmt::format(
       " */\nconst imbrex_kernel* {0}(const char* isa);\n"
-      "static inline const imbrex_kernel* {1}(const char* isa) {{ return {0}(isa); }}\n",
-      own_function(kernel), kernel.symbol);
+      "static inline const imbrex_kernel* {1}(const char* isa) {{ return {0}(isa); }}\n"
+      "#define {2}_FUNCTION \"{0}\" /* its name in the library, such as for dlsym */\n",
+      own_function(kernel), kernel.symbol, upper(kernel.symbol));
   text += "/* Numbers of its tensors, as in imbrex_call.tensors, and of its dimensions, as in imbrex_call.dims. */\n";
   size_t most_axes = 1;  // for arrays, which have no fewer
   for (const ir::Tensor& tensor : kernel.program.tensors) most_axes = std::max(most_axes, tensor.shape.size());
@@ -186,8 +188,9 @@ constexpr const char* kHeaderComment = R"(/* Kernels compiled ahead of time. A c
  * environment variable IMBREX_ISA, forces one of @TARGETS@; NULL if it was not built or cannot run here. Results
  * are the same bits for each instruction set and number of threads. imbrex/runtime/abi.h has the types.
  *
- * The library has the function under its name too, for other languages than C. The number in the name that is called here says
- * which program this header belongs to: where another preset's library is linked in its place, linking fails. */
+ * NAME is a function of this header alone. The library's, which it calls, has a name that ends in a number of the program and
+ * of its semantics: another preset's library, linked or loaded in its place, does not have it. Languages that cannot read this
+ * header declare that function, and dlsym finds it under NAME_FUNCTION. */
 )";
 
 std::string header_text(const AotRequest& request) {

@@ -43,22 +43,43 @@ target_link_libraries(main PRIVATE )" +
   }
 };
 
-TEST_F(TwoKernels, DoNotLinkUnderOneName) {
-  for (const char* order : {"small large", "large small"}) {
-    write_project(project("STATIC", order));
-    expect_success(configure());
-    const CommandResult result = build();
-    EXPECT_NE(result.status, 0) << order;
-    EXPECT_NE((result.out + result.err).find("multiple definition of `nn_rms_norm'"), std::string::npos) << result.out;
-  }
+TEST_F(TwoKernels, AreEachTheirOwnInWhateverOrder) {
+  for (const char* kind : {"STATIC", "SHARED"})
+    for (const char* order : {"small large", "large small"}) {
+      write_project(project(kind, order));
+      configure_and_build();
+      EXPECT_EQ(succeed(path("build/main")).out, "64 128\n") << kind << " " << order;
+    }
 }
 
-TEST_F(TwoKernels, AreEachTheirOwnInSharedLibraries) {
-  for (const char* order : {"small large", "large small"}) {
-    write_project(project("SHARED", order));
-    configure_and_build();
-    EXPECT_EQ(succeed(path("build/main")).out, "64 128\n") << order;
-  }
+// Whoever asks for it would get that of the library which comes first.
+TEST_F(TwoKernels, HaveNoFunctionUnderTheNameAlone) {
+  write("called.c", "const void* nn_rms_norm(const char* isa);\nint main(void) { return nn_rms_norm(0) == 0; }\n");
+  write_project(project("STATIC", "small large") +
+                "add_executable(called EXCLUDE_FROM_ALL called.c)\n"
+                "target_link_libraries(called PRIVATE small_kernels large)\n");
+  configure_and_build();
+  const CommandResult result = run_command(fmt::format("cmake --build '{}' --target called", path("build")));
+  EXPECT_NE(result.status, 0);
+  EXPECT_NE((result.out + result.err).find("undefined reference to `nn_rms_norm'"), std::string::npos) << result.out;
+}
+
+TEST_F(TwoKernels, AreFoundInLoadedLibrariesUnderTheirConstants) {
+  write_project(project("SHARED", "small large") +
+                "add_executable(loader loader.c)\ntarget_link_libraries(loader PRIVATE ${CMAKE_DL_LIBS})\n"
+                "target_include_directories(loader PRIVATE ${CMAKE_BINARY_DIR}/small_kernels/include)\n"
+                "add_dependencies(loader small large)\n");
+  write("loader.c", R"(#include <dlfcn.h>
+#include "nn_rms_norm.h"
+int main(int count, char** paths) {
+  void* library = dlopen(paths[1], RTLD_NOW | RTLD_GLOBAL);
+  if (count != 2 || library == 0 || dlsym(library, "nn_rms_norm") != 0) return 2;
+  return dlsym(library, NN_RMS_NORM_FUNCTION) == 0;
+}
+)");
+  configure_and_build();
+  for (const auto& [size, status] : {std::pair{"small", 0}, {"large", 1}})
+    EXPECT_EQ(run_command(fmt::format("'{0}/loader' '{0}/lib{1}.so'", path("build"), size)).status, status) << size;
 }
 
 // One of the two headers would hide the other.
