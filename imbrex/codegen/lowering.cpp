@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "imbrex/codegen/listed_rows.h"
 #include "imbrex/ir/ranges.h"
 #include "imbrex/ir/visit.h"
 
@@ -108,19 +109,23 @@ std::string Lowering::condition(const ir::Condition& condition) const {
 
 std::string Lowering::slice_check(const ir::Statement& statement) const {
   std::string text;
+  const auto add = [&](const std::string& comparison) { text += (text.empty() ? "" : " && ") + comparison; };
   const auto check = [&](const std::string& tensor, const std::vector<ir::Axis>& slice) {
     for (size_t i = 0; i < slice.size(); ++i) {
       const ir::Axis& axis = slice[i];
       if (axis.kind == ir::Axis::Kind::by) continue;
       if (!symbols.depends_on_data(axis.begin) && !symbols.depends_on_data(axis.size)) continue;
       const ir::IndexExpr end = ir::add(axis.begin, axis.size), extent = symbols.tensors.at(tensor).shape[i];
-      const auto add = [&](const std::string& comparison) { text += (text.empty() ? "" : " && ") + comparison; };
       if (ir::constant_value(axis.begin).value_or(-1) < 0) add(symbols.text(axis.begin) + " >= 0");
       if (!ir::same(end, extent)) add(symbols.text(end) + " <= " + symbols.text(extent));
     }
   };
   ir::for_each_expr(statement, [&](const ir::Expr& e) {
-    if (e.op == ir::Op::load) check(e.name, e.slice);
+    if (e.op != ir::Op::load) return;
+    check(e.name, e.slice);
+    for (size_t i = 0; i < e.slice.size(); ++i)
+      if (may_list_nothing(symbols, e.name, e.slice, i))
+        add(fmt::format("({} > 0 || {} <= 0)", symbols.text(symbols.tensors.at(e.name).shape[i]), symbols.text(e.slice[i].size)));
   });
   if (const auto* store = std::get_if<ir::Store>(&statement.node)) check(store->tensor, store->slice);
   return text;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "imbrex/codegen/listed_rows.h"
 #include "imbrex/codegen/split.h"
 #include "imbrex/ir/visit.h"
 
@@ -45,6 +46,8 @@ Touches touches_of(const RowStep& step, const Symbols& symbols) {
     if (e.op != Op::load) return;
     t.loads.push_back({e.name, &e.slice, across.contains(&e)});
     note_slice(e.slice);
+    for (size_t axis = 0; axis < e.slice.size(); ++axis)
+      t.is_checked = t.is_checked || may_list_nothing(symbols, e.name, e.slice, axis);
   });
   if (const auto* store = std::get_if<ir::Store>(&step.statement->node)) {
     t.stores.push_back({store->tensor, &store->slice, false});

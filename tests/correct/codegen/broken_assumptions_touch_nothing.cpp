@@ -134,6 +134,41 @@ TEST(BrokenAssumption, gathers_inside_of_the_tile) {
   }
 }
 
+// Of a tensor without elements, no row stands for one that does not exist; and none has to where none is listed.
+TEST(BrokenAssumption, reads_nothing_of_an_empty_tensor) {
+  const std::string head = "dim T\ninput x: f32[T - 1, 20]\ninput index: int32[1, T]\noutput y: f32[T, 20]\n";
+  const ir::Program rows_of = program_of("rows_of_nothing", head + R"(
+  let i = index[:, :]
+  assume 0 <= i and i < T - 1
+  y[:, :] = x[by i, :])");
+  const ir::Program columns_of = program_of("columns_of_nothing", R"(
+  dim T
+  input x: f32[20, T - 1]
+  input index: int32[1, T]
+  output y: f32[20, T]
+  let i = index[:, :]
+  assume 0 <= i and i < T - 1
+  y[:, :] = x[:, by i])");
+  const ir::Program none_of = program_of("none_of_nothing", head + R"(
+  let i = index[:, 0 +: T - 1]
+  assume 0 <= i and i < T - 1
+  y[0 +: T - 1, :] = x[by i, :]
+  y[T - 1, :] = full(f32, [1, 20], 3.0))");
+  const std::vector<ir::Program> programs{rows_of, columns_of, none_of};
+  for (const target::Target* target : test::runnable_targets()) {
+    const GeneratedCode code(programs, *target);
+    ASSERT_EQ(code.error(), "");
+    for (const ir::Program& program : programs) {
+      const bool by_rows = ir::constant_value(program.tensors[0].shape[1]).has_value();
+      const Tensors inputs{{"x", Array::zeros(DType::f32, by_rows ? std::vector<int64_t>{0, 20} : std::vector<int64_t>{20, 0})},
+                           {"index", numbers({0}, {1, 1})}};
+      const RunResult result = run_generated(program, code.kernel(program), {{"T", 1}}, inputs, 2, 0);
+      EXPECT_EQ(result.error, "") << program.name;
+      EXPECT_EQ(result.failed_assumption != 0, program.name != "none_of_nothing") << program.name;
+    }
+  }
+}
+
 // Distinct indices are no failure, however they collide in a table.
 TEST(Distinct, is_decided_by_value_alone) {
   const ir::Program program = program_of("distinct", R"(

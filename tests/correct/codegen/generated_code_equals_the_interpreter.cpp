@@ -225,6 +225,13 @@ constexpr Case kCases[] = {
     y[n, :] = matmul_acc(matmul(a[n, :], b[:, :]), a[n, :], c[:, :], transpose_b)
   }
   y[:, :] = y[:, :] - acc)"},
+    {"product_of_which_more_is_said", R"(
+  input a: int8[1, 37]
+  input b: int8[37, 1]
+  output y: int32[1, 1]
+  let only = matmul(a[:, :], b[:, :])
+  y[:, :] = only
+  assume_sorted only)"},
     {"bools", R"(
   input x: f32[N, 44]
   input limit: f32[1, 44]
