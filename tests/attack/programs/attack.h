@@ -45,6 +45,7 @@ void write_access(Writer&);
 void write_data_flow(Writer&);
 void write_integers(Writer&);
 void write_assumptions(Writer&);
+void write_corners(Writer&);
 void write_budgets(Writer&);
 void write_mutated_text(Writer&);
 

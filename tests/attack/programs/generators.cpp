@@ -3,10 +3,11 @@
 namespace imbrex::attack {
 
 const std::vector<Generator>& generators() {
-  static const std::vector<Generator> all = {{"access", write_access, 4, true},      {"data_flow", write_data_flow, 4},
-                                             {"integers", write_integers, 4},        {"assumptions", write_assumptions, 4},
-                                             {"budgets", write_budgets, 1},  // each takes long
-                                             {"mutated_text", write_mutated_text, 3}};
+  static const std::vector<Generator> all = {
+      {"access", write_access, 4, true},      {"data_flow", write_data_flow, 4},
+      {"integers", write_integers, 4},        {"assumptions", write_assumptions, 4},
+      {"corners", write_corners, 4},          {"budgets", write_budgets, 1},  // each takes long
+      {"mutated_text", write_mutated_text, 3}};
   return all;
 }
 
