@@ -32,6 +32,17 @@ bool stands_on(const ir::Program& program, const ir::Statement& statement, const
   return found;
 }
 
+// The part of an extent that multiplies or divides by something that is no constant, if there is one.
+ir::IndexExpr part_not_linear(const ir::IndexExpr& e) {
+  if (!e || !e->a) return nullptr;
+  const bool a_is_constant = ir::constant_value(e->a).has_value(), b_is_constant = ir::constant_value(e->b).has_value();
+  const bool divides = e->kind == ir::Index::Kind::floor_div || e->kind == ir::Index::Kind::mod;
+  if (divides && !b_is_constant) return e;
+  if (e->kind == ir::Index::Kind::mul && !a_is_constant && !b_is_constant) return e;
+  const ir::IndexExpr in_a = part_not_linear(e->a);
+  return in_a ? in_a : part_not_linear(e->b);
+}
+
 class Segments {
  public:
   Segments(const ir::Program& program, const std::vector<TilePin>& tiles, const Machine& machine, const Judge& judge,
@@ -120,7 +131,34 @@ class Segments {
           return true;
         }
     }
+    for (size_t i = 0; i < body().size(); ++i)
+      if (!is_kept(i) && !is_declaration(body()[i]) && marked_for_an_extent(i)) return true;
     return false;
+  }
+
+  bool marked_for_an_extent(size_t statement) {
+    for (const std::string& stored : uses_[statement].stores)
+      for (const ir::IndexExpr& extent : shape_of(stored))
+        if (const ir::IndexExpr part = part_not_linear(extent)) {
+          const std::string text = ir::to_text(part);
+          keep(statement,
+               fmt::format("{} has an extent with `{}`, and the optimizer cannot make loops over it: give the kernel one "
+                           "dimension for it, `dim ROWS`, and write ROWS where `{}` stands",
+                           stored, text, text));
+          return true;
+        }
+    return false;
+  }
+
+  // Of an argument or of a tensor or view of the top level.
+  std::vector<ir::IndexExpr> shape_of(const std::string& tensor) const {
+    for (const ir::Tensor& argument : program_.tensors)
+      if (argument.name == tensor) return argument.shape;
+    for (const ir::Statement& statement : program_.body) {
+      const auto* create = std::get_if<ir::CreateTensor>(&statement.node);
+      if (create && create->tensor.name == tensor) return create->tensor.shape;
+    }
+    return {};
   }
 
   bool has_known_extents(const ir::Statement& statement) const {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "imbrex/prove/decidable.h"
+#include "imbrex/prove/shown.h"
 #include "imbrex/prove/tile_values.h"
 
 namespace imbrex::prove {
@@ -117,8 +118,8 @@ void check_gather(const Subject& subject, const TileGather& gather, Findings& fi
   const bool is_known = !(values == kAnyInt32);
   if (is_known) {
     const std::string hint = fmt::format("keep the indices in 0..{}", ir::to_text(ir::sub(source->columns, ir::constant(1))));
-    if (const auto shown = subject.confirmer.counterexample({"out-of-bounds", {}, {}, {values.least, values.greatest}}, hint)) {
-      findings.diagnostics.push_back(*shown);
+    if (const auto met = subject.confirmer.counterexample({"out-of-bounds", {}, {}, {values.least, values.greatest}}, hint)) {
+      findings.diagnostics.push_back(met->diagnostic);
       return;
     }
   }
@@ -142,18 +143,15 @@ std::optional<Diagnostic> leaves_tensor(const Subject& subject, const Access& ac
       const std::string data = data_behind(access, access.slice[k]);
       if (!data.empty() && !is_assumed_about(access, data))
         return unassumed(subject, access, access.slice[k], access.shape[k], data);
-      Diagnostic diagnostic = outside_of(subject, access, k, bad);
-      if (!has_part_of_data(subject.program, access)) return diagnostic;
+      const Diagnostic diagnostic = outside_of(subject, access, k, bad);
       const Witness at = smallest(subject.program, bad);
       const bool by = access.slice[k].kind == ir::Axis::Kind::by;
       const std::vector<int64_t> elements{at.coordinates.end() - by, at.coordinates.end()};
-      if (const auto shown =
-              subject.confirmer.counterexample({diagnostic.id, at.dims, {{&access, at.coordinates}}, elements}, diagnostic.hint))
-        return shown;
-      return not_decided(subject, access,
-                         fmt::format("whether {} stays inside {} cannot be decided",
-                                     text_of_access(access.name, access.slice, access.shape), access.name),
-                         diagnostic.hint);
+      return shown(subject, {diagnostic,
+                             {&access},
+                             {diagnostic.id, at.dims, {{&access, at.coordinates}}, elements},
+                             fmt::format("whether {} stays inside {}", text_of_access(access.name, access.slice, access.shape),
+                                         access.name)});
     } catch (const NotAffine& problem) {
       if (ranges_show_inside(subject, access, k)) continue;
       if (!subject.sets[access.order]) continue;  // reported as that

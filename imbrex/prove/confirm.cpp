@@ -99,7 +99,7 @@ void pin(Arrays& arrays, const Dims& dims, const std::vector<Suspicion::Executio
 
 }  // namespace
 
-std::optional<Diagnostic> Confirmer::counterexample(const Suspicion& suspicion, const std::string& hint) const {
+std::optional<Confirmed> Confirmer::counterexample(const Suspicion& suspicion, const std::string& hint) const {
   std::vector<Dims> all_dims;
   const auto add = [&](const auto& value_of) {
     Dims dims;
@@ -140,7 +140,7 @@ std::optional<Diagnostic> Confirmer::counterexample(const Suspicion& suspicion, 
           sizes += fmt::format("{}{}={}", sizes.empty() ? "" : ", ", dim.name, dims.at(dim.name));
         found->message += fmt::format("; so with {}{}data that the assumptions allow", sizes, sizes.empty() ? "" : " and ");
         found->hint = hint;
-        return found;
+        return Confirmed{*found, suspicion.dims && &dims == &all_dims[0]};
       }
   }
   return std::nullopt;

@@ -24,13 +24,19 @@ struct Suspicion {
   std::vector<int64_t> elements;  // values of index tensors that may matter
 };
 
+// What the interpreter met.
+struct Confirmed {
+  Diagnostic diagnostic;
+  bool at_suspected_dims;
+};
+
 class Confirmer {
  public:
   explicit Confirmer(const ir::Program& program) : program_(program) {}
   // The checked interpreter's fault on some data, if one is found: on what the suspicion says, and on small data of many
   // patterns. The work is limited, and limited for all suspicions together, by a count of elements; none where it runs out. The
   // hint is added.
-  std::optional<Diagnostic> counterexample(const Suspicion& suspicion, const std::string& hint) const;
+  std::optional<Confirmed> counterexample(const Suspicion& suspicion, const std::string& hint) const;
 
  private:
   const ir::Program& program_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "imbrex/prove/decidable.h"
+#include "imbrex/prove/shown.h"
 
 namespace imbrex::prove {
 namespace {
@@ -62,23 +63,19 @@ Diagnostic unwritten(const Subject& subject, const Memory& memory, const isl::se
   const std::string part = part_text(subject.program, missing, whole, tensor), when = when_text(subject.program, missing);
   const bool of_data =
       std::any_of(stores.begin(), stores.end(), [&](const Access* store) { return has_part_of_data(subject.program, *store); });
-  const std::string write_first = fmt::format("write all of it first, whatever the data is: `{}[...] = full(...)`", tensor.name);
-  if (of_data) {
-    if (const auto shown = subject.confirmer.counterexample(
-            {"output-not-written", smallest(subject.program, missing).dims, {}, {}}, write_first))
-      return *shown;
-    return not_decided(subject, *stores.back(), fmt::format("whether all of {} is written cannot be decided", tensor.name),
-                       write_first);
-  }
   Diagnostic diagnostic{
       "output-not-written",
       subject.where(stores.back()->origin),
       fmt::format("{} {} never written{}", part, is_are(part), sentence(condition_text(subject.program, missing), when)),
-      "let `tiles(EXTENT, n)` make the spans: they cover the extent exactly, the last one possibly shorter",
+      of_data ? fmt::format("write all of it first, whatever the data is: `{}[...] = full(...)`", tensor.name)
+              : "let `tiles(EXTENT, n)` make the spans: they cover the extent exactly, the last one possibly shorter",
       {},
       false};
   diagnostic.notes.push_back({subject.where(memory.origin), fmt::format("{} is declared here", tensor.name)});
-  return diagnostic;
+  return shown(subject, {diagnostic,
+                         {stores.rbegin(), stores.rend()},
+                         {diagnostic.id, smallest(subject.program, missing).dims, {}, {}},
+                         fmt::format("whether all of {} is written", tensor.name)});
 }
 
 bool comes_with_values(const Memory& memory) {
@@ -133,22 +130,15 @@ Findings check_initialised(const Subject& subject) {
     const std::vector<const Access*> stores = stores_of(subject, *read.memory);
     const isl::set missing = never_written(subject, read, stores);
     if (missing.is_empty()) continue;
-    Diagnostic diagnostic = uninitialised(subject, read, missing, !stores.empty());
-    std::vector<const Access*> involved = stores;
-    involved.push_back(&read);
-    const bool of_data = std::any_of(involved.begin(), involved.end(),
-                                     [&](const Access* access) { return has_part_of_data(subject.program, *access); });
+    const Diagnostic diagnostic = uninitialised(subject, read, missing, !stores.empty());
+    std::vector<const Access*> involved{&read};
+    involved.insert(involved.end(), stores.begin(), stores.end());
     const Witness at = smallest(subject.program, missing);
-    if (of_data) {
-      const auto shown =
-          subject.confirmer.counterexample({diagnostic.id, at.dims, {{&read, at.coordinates}}, {}}, diagnostic.hint);
-      diagnostic = shown ? *shown
-                         : not_decided(subject, read,
-                                       fmt::format("whether {} reads only what was written cannot be decided",
-                                                   text_of_access(read.name, read.slice, read.shape)),
-                                       diagnostic.hint);
-    }
-    findings.diagnostics.push_back(std::move(diagnostic));
+    findings.diagnostics.push_back(shown(
+        subject, {diagnostic,
+                  std::move(involved),
+                  {diagnostic.id, at.dims, {{&read, at.coordinates}}, {}},
+                  fmt::format("whether {} reads only what was written", text_of_access(read.name, read.slice, read.shape))}));
   }
   return findings;
 }

@@ -91,15 +91,6 @@ Diagnostic undecidable(const Subject& subject, const Memory& memory, const ir::I
           false};
 }
 
-Diagnostic not_decided(const Subject& subject, const Access& access, const std::string& question, const std::string& hint) {
-  return {"undecidable",
-          subject.where(access.origin),
-          question + ": the data decides it, what is assumed of the data does not show it, and no data was found that breaks it",
-          hint,
-          {},
-          false};
-}
-
 bool ranges_show_inside(const Subject& subject, const Access& access, size_t axis) {
   const ir::Axis& checked = access.slice[axis];
   const ir::IndexExpr& extent = access.shape[axis];

@@ -13,7 +13,5 @@ Diagnostic undecidable(const Subject& subject, const Access& access, const ir::I
 Diagnostic undecidable(const Subject& subject, const Memory& memory, const ir::IndexExpr& culprit);
 // Where an axis cannot be put in affine terms, its ends may still be known to lie inside the tensor, as those of `i % N` below N.
 bool ranges_show_inside(const Subject& subject, const Access& access, size_t axis);
-// For a question that the data decides, where no data was found that gives a counterexample: `question` is "whether ...".
-Diagnostic not_decided(const Subject& subject, const Access& access, const std::string& question, const std::string& hint);
 
 }  // namespace imbrex::prove

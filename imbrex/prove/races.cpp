@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "imbrex/prove/decidable.h"
 #include "imbrex/prove/index_tensors.h"
+#include "imbrex/prove/shown.h"
 
 namespace imbrex::prove {
 namespace {
@@ -98,17 +98,15 @@ Diagnostic conflict(const Subject& subject, const Access& a, const Access& b, co
   return diagnostic;
 }
 
-// On data that the assumptions allow.
-std::optional<Diagnostic> counterexample(const Subject& subject, const Access& a, const Access& b, const isl::set& bad,
-                                         const std::string& hint) {
+// Two iterations in which the accesses meet.
+Suspicion suspicion(const Subject& subject, const Access& a, const Access& b, const isl::set& bad) {
   const Witness at = smallest(subject.program, bad);
   const auto split = at.coordinates.begin() + static_cast<std::ptrdiff_t>(a.binders.size());
   const auto elements = split + static_cast<std::ptrdiff_t>(b.binders.size());
-  return subject.confirmer.counterexample({"parallel-conflict",
-                                           at.dims,
-                                           {{&a, {at.coordinates.begin(), split}}, {&b, {split, elements}}},
-                                           {elements, at.coordinates.end()}},
-                                          hint);
+  return {"parallel-conflict",
+          at.dims,
+          {{&a, {at.coordinates.begin(), split}}, {&b, {split, elements}}},
+          {elements, at.coordinates.end()}};
 }
 
 }  // namespace
@@ -126,18 +124,11 @@ Findings check_races(const Subject& subject) {
         ++findings.examined;
         const isl::set bad = collisions(subject, a, b, loop.depth);
         if (bad.is_empty()) continue;
-        Diagnostic diagnostic = conflict(subject, a, b, loop, bad);
-        const bool of_data = has_part_of_data(subject.program, a) || has_part_of_data(subject.program, b);
-        if (of_data) {
-          const auto shown = counterexample(subject, a, b, bad, diagnostic.hint);
-          diagnostic =
-              shown ? *shown
-                    : not_decided(subject, a.writes ? a : b,
-                                  fmt::format("whether iterations of `parallel {}` touch one element of {} cannot be decided",
-                                              loop.loop->variable, a.memory->tensor->name),
-                                  diagnostic.hint);
-        }
-        findings.diagnostics.push_back(std::move(diagnostic));
+        findings.diagnostics.push_back(shown(subject, {conflict(subject, a, b, loop, bad),
+                                                       {a.writes ? &a : &b, a.writes ? &b : &a},
+                                                       suspicion(subject, a, b, bad),
+                                                       fmt::format("whether iterations of `parallel {}` touch one element of {}",
+                                                                   loop.loop->variable, a.memory->tensor->name)}));
         reported.insert(a.memory);
       }
   }

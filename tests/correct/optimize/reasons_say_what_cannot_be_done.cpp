@@ -39,5 +39,12 @@ TEST(Reasons, OfMatmulsNameTheirRightOperand) {
       kPlain);
 }
 
+// Loops over a quotient could not be proven.
+TEST(Reasons, OfExtentsNameTheirQuotient) {
+  expect_kept("  dim U\n  input x: f32[U, 8]\n  output y: f32[T // U + 1, 8]\n  y[:, :] = full(f32, [T // U + 1, 8], 2.0)\n",
+              "y has an extent with `T // U`, and the optimizer cannot make loops over it: give the kernel one dimension for it",
+              "  dim ROWS\n  output y: f32[ROWS + 1, 8]\n  y[:, :] = full(f32, [ROWS + 1, 8], 2.0)\n");
+}
+
 }  // namespace
 }  // namespace imbrex::optimize
