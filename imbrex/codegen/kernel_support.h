@@ -2,7 +2,6 @@
 // accesses, traces. Included after the header of the instruction set, into one translation unit; everything has internal linkage.
 #pragma once
 
-#include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
@@ -90,7 +89,7 @@ inline TaskOfTiles task_of_tiles(int64_t task, int64_t tiles, int64_t others, in
 }
 
 // One worker's block of a phase's tasks, from which idle workers take too. Filled before a barrier, emptied after it.
-struct alignas(64) Queue {
+struct alignas(kLineBytes) Queue {
   uint64_t range;  // the end in the upper half, the begin in the lower
   Part alone;      // tasks whose numbers have more than 32 bits: their worker gets no help
 
@@ -155,13 +154,13 @@ inline Scratch memory_of_worker(const imbrex_call* call, Size shared, Size each)
 // Round to nearest even with subnormals kept, whatever the calling thread runs with; restored at the end.
 class FloatMode {
  public:
-  FloatMode() : caller_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
-  ~FloatMode() { _mm_setcsr(caller_); }
+  FloatMode() : caller_(float_state()) { set_float_state(kPlainFloatState); }
+  ~FloatMode() { set_float_state(caller_); }
   FloatMode(const FloatMode&) = delete;
   FloatMode& operator=(const FloatMode&) = delete;
 
  private:
-  unsigned caller_;
+  FloatState caller_;
 };
 
 inline void wait_for_all(const imbrex_call* call) {
@@ -171,7 +170,7 @@ inline void wait_for_all(const imbrex_call* call) {
 // Whether stores to a tensor of so many bytes go past the caches: it is more than a worker's second would keep for whoever reads
 // it next, and its rows (`strides`: all of them in bytes, or-ed) allow it.
 inline bool streams_to(const void* data, int64_t bytes, int64_t strides, int64_t second_cache) {
-  return bytes >= second_cache && (reinterpret_cast<intptr_t>(data) | strides) % 64 == 0;
+  return bytes >= second_cache && (reinterpret_cast<intptr_t>(data) | strides) % kLineBytes == 0;
 }
 
 // One line comes nearer, to be read, or to be overwritten.
@@ -183,17 +182,14 @@ inline void fetch_rows(const void* first, int64_t stride_in_bytes, int64_t rows,
   constexpr int read = 0, second_cache = 2;
   const char* row = static_cast<const char*>(first);
   for (int64_t r = 0; r < rows; ++r, row += stride_in_bytes)
-    for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(row + at, read, second_cache);
+    for (int64_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(row + at, read, second_cache);
 }
 inline void claim_rows(const void* first, int64_t stride_in_bytes, int64_t rows, int64_t bytes) {
   constexpr int write = 1, second_cache = 2;
   const char* row = static_cast<const char*>(first);
   for (int64_t r = 0; r < rows; ++r, row += stride_in_bytes)
-    for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(row + at, write, second_cache);
+    for (int64_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(row + at, write, second_cache);
 }
-
-// Makes stores past the caches visible to who waits for this worker.
-inline void finish_streams() { _mm_sfence(); }
 
 inline uint64_t nanoseconds() {
   timespec now;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "imbrex/interpret/scalar.h"
+#include "imbrex/target/clones.h"
 
 namespace imbrex::interpret {
 namespace {
@@ -107,14 +108,6 @@ void multiply_integers(Tile& out, const Tile& a, const Tile& b) {
         sum[c] = static_cast<int32_t>(static_cast<uint32_t>(sum[c]) + factor * static_cast<uint32_t>(row[c]));
     }
 }
-
-// Compiled for machines with and without FMA, where std::fma is one instruction or a call; the result is the same.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(__SANITIZE_ADDRESS__)
-#define IMBREX_WITH_AND_WITHOUT_FMA __attribute__((target_clones("fma", "default")))
-#else
-#define IMBREX_WITH_AND_WITHOUT_FMA
-#endif
 
 // Each step is one fused multiply-add.
 IMBREX_WITH_AND_WITHOUT_FMA void multiply_f32(Tile& out, const Tile& a, const Tile& b) {

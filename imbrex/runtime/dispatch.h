@@ -1,4 +1,4 @@
-/* Which target's code a kernel built ahead of time runs with. Plain C that every x86-64 executes. */
+/* Which target's code a kernel built ahead of time runs with. Plain C that every processor executes. */
 #ifndef IMBREX_RUNTIME_DISPATCH_H
 #define IMBREX_RUNTIME_DISPATCH_H
 

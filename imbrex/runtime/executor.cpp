@@ -13,17 +13,10 @@
 #include <vector>
 
 #include "imbrex/base/error.h"
+#include "imbrex/target/isa/architecture.h"
 
 namespace imbrex::runtime {
 namespace {
-
-inline void relax() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#else
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-#endif
-}
 
 // Spinning is for threads that each have a processor; where they share, the one waited for needs it.
 int spins_for(int threads) {
@@ -42,7 +35,7 @@ std::atomic<uint32_t> forks{0};
 void wait_while(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
   for (int i = 0; i < spins; ++i) {
     if (value.load(std::memory_order_acquire) != old) return;
-    relax();
+    isa::relax();
   }
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }

@@ -4,15 +4,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "imbrex/target/clones.h"
 #include "imbrex/tools/numbers.h"
-
-// Compiled for several machines, chosen at run time, as -march=native would be for one.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define IMBREX_FOR_SEVERAL_MACHINES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define IMBREX_FOR_SEVERAL_MACHINES
-#endif
 
 namespace imbrex::tools {
 namespace {

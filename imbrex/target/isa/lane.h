@@ -1,4 +1,4 @@
-// One lane: every operation on one float, int32 or bool, for baseline x86-64. The vectors of the scalar ISA are sixteen of these,
+// One lane: every operation on one float, int32 or bool, for every processor. The vectors of the scalar ISA are sixteen of these,
 // and what is written once over lanes and vectors (isa/math.h) uses them for single values on every ISA.
 //
 // This and the other headers in this folder are included by generated code, one ISA in one file. Everything is in an unnamed
@@ -6,11 +6,10 @@
 // for the time to compile, they include no C++ standard header.
 #pragma once
 
-#include <emmintrin.h>
 #include <stdint.h>
 #include <string.h>
 
-#define IMBREX_OP inline __attribute__((always_inline))
+#include "imbrex/target/isa/architecture.h"
 
 namespace imbrex::isa {
 namespace {
@@ -70,7 +69,6 @@ IMBREX_OP float mul(float a, float b) { return a * b; }
 IMBREX_OP float div(float a, float b) { return a / b; }
 IMBREX_OP float neg(float a) { return float_of_bits(bits_of(a) ^ INT32_MIN); }
 IMBREX_OP float abs_(float a) { return float_of_bits(bits_of(a) & INT32_MAX); }
-IMBREX_OP float sqrt_(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
 // NaN if either is NaN; -0 is less than +0. `a == b` differ at most in the sign of a zero.
 IMBREX_OP float min(float a, float b) { return a < b ? a : a > b ? b : a == b ? float_of_bits(bits_of(a) | bits_of(b)) : a + b; }
 IMBREX_OP float max(float a, float b) { return a > b ? a : a < b ? b : a == b ? float_of_bits(bits_of(a) & bits_of(b)) : a + b; }
@@ -88,8 +86,7 @@ IMBREX_OP int32_t max(int32_t a, int32_t b) { return a > b ? a : b; }
 
 // ---- between float and int32 --------------------------------------------------------------------------------------------------
 
-// Towards zero; INT32_MIN where the result is no int32.
-IMBREX_OP int32_t truncated(float x) { return _mm_cvttss_si32(_mm_set_ss(x)); }
+// truncated(float) goes towards zero. INT32_MIN where the result is less than any int32; anything where it is more, or NaN.
 IMBREX_OP float nearest_float(int32_t x) { return static_cast<float>(x); }
 IMBREX_OP float f32_of(bool x) { return x ? 1.0f : 0.0f; }
 IMBREX_OP int32_t i32_of(bool x) { return x ? 1 : 0; }

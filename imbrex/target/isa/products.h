@@ -1,5 +1,5 @@
-// What the products of an ISA are made with, beside its vectors: the floating-point mode that is set around them, and how far
-// ahead of a microkernel memory is fetched.
+// What the products of an ISA are made with, beside its vectors: the floating-point mode that is set around them (AsItIs, or what
+// its architecture's header has), and how far ahead of a microkernel memory is fetched.
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
@@ -8,18 +8,6 @@ namespace imbrex::isa {
 namespace {
 
 struct AsItIs {};  // no floating-point mode to set
-
-// Subnormal operands and tiny results are zero (FTZ and DAZ) for as long as it lives.
-class FlushToZero {
- public:
-  FlushToZero() : caller_(_mm_getcsr()) { _mm_setcsr(caller_ | 0x8040); }
-  ~FlushToZero() { _mm_setcsr(caller_); }
-  FlushToZero(const FlushToZero&) = delete;
-  FlushToZero& operator=(const FlushToZero&) = delete;
-
- private:
-  unsigned caller_;
-};
 
 // How many bytes ahead of the group of weights that is read the caches are told what is needed, where a panel is used once.
 // Zen 4: the more rows, the fewer of its groups the processor sees at once. With three or four it sees enough, and fetching only

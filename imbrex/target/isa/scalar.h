@@ -1,4 +1,4 @@
-// Vectors of sixteen lanes for baseline x86-64: arrays, lane by lane. README.md in this folder lists every primitive.
+// Vectors of sixteen lanes for every processor: arrays, lane by lane. README.md in this folder lists every primitive.
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
@@ -309,7 +309,7 @@ struct MulAddOne {
   static constexpr double kOfStep = 1;
   IMBREX_OP static float operand() { return load_f32_s(kOperandBytes.floats); }
   IMBREX_OP static float zero() { return 0; }
-  IMBREX_OP static void hide(float& x) { __asm__ volatile("" : "+x"(x)); }
+  IMBREX_OP static void hide(float& x) { hide_from_compiler(x); }
   IMBREX_OP static float step(float c, float a) { return c * a + a; }
 };
 struct MulAddOneAsTwo : MulAddOne {
