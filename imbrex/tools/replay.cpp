@@ -59,7 +59,16 @@ Dims dims_of_shapes(const ir::Program& program, const std::map<std::string, std:
   return known;
 }
 
-std::string name_of_dim_option(const std::string& name) { return name == "T" ? "--tokens" : "--dim " + name; }
+// Whether the shapes were all there to decide it. What is missing, or of another rank, is an error of the tensor.
+bool has_shapes_of(const ir::Program& program, const std::string& dim,
+                   const std::map<std::string, std::vector<int64_t>>& shapes) {
+  return std::none_of(program.tensors.begin(), program.tensors.end(), [&](const ir::Tensor& tensor) {
+    const auto shape = shapes.find(tensor.name);
+    return tensor.role != ir::Role::output && (shape == shapes.end() || shape->second.size() != tensor.shape.size()) &&
+           std::any_of(tensor.shape.begin(), tensor.shape.end(),
+                       [&](const ir::IndexExpr& extent) { return ir::names_in(extent).contains(dim); });
+  });
+}
 
 }  // namespace
 
@@ -90,8 +99,13 @@ Replay replay_of(SubjectOptions options, const std::string& folder, const Dims& 
       throw UserError(
           "dimension-value",
           fmt::format("{} = {} was given, and the tensors in '{}' have {} = {}", name, value, folder, name, dim->second),
-          fmt::format("--replay without {}", name_of_dim_option(name)));
+          fmt::format("--replay without a value of {}", name));
   }
+  for (const ir::Dim& dim : replay.subject.program.dims)
+    if (!dims.contains(dim.name) && has_shapes_of(replay.subject.program, dim.name, saved.shapes))
+      throw UserError("dimension-value",
+                      fmt::format("the tensors in '{}' do not decide {} of '{}'", folder, dim.name, replay.subject.program.name),
+                      fmt::format("--dim {}={}", dim.name, dim.typical > 0 ? dim.typical : 1));
   replay.dims = dims_of(replay.subject.program, dims, 0);
   return replay;
 }

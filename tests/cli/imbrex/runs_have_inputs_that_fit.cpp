@@ -44,6 +44,21 @@ std::string sums(const std::string& condition) {
          "\n    y[b, :] = col_sum(x[s +: e - s, :])\n  }\n";
 }
 
+// Neither as its typical size nor as 1.
+TEST_F(Inputs, DecideEachDimensionOfAReplayOrItIsGiven) {
+  const std::string path = kernel("  dim U typical 3\n  input x: f32[T, 8]\n  output y: f32[T, U]\n",
+                                  "  parallel t in tiles(T, 16) { y[t, :] = full(f32, [t.size, U], 1.0) * row_sum(x[t, :]) }\n");
+  const std::string saved = folder_.file("saved");
+  expect(0, fmt::format("run '{}' --dim T=5 --dim U=7 --save '{}' --repeat 1", path, saved));
+  const std::string replay = fmt::format("'{}' --replay '{}' ", path, saved);
+  for (const std::string command : {"run --repeat 1 ", "bench --rounds 3 --no-cold "}) {
+    expect_error(command + replay, "do not decide U of 'k'\n  try: --dim U=3\n");
+    EXPECT_TRUE(has(expect(0, command + replay + "--dim U=7").out, "U=7")) << command;
+  }
+  expect_error("run " + replay + "--dim U=7 --dim T=6", "T = 6 was given, and the tensors in");
+  expect_error("run " + replay + "--dim U=7 --dim T=6", "try: --replay without a value of T");
+}
+
 TEST_F(Inputs, SatisfyWhatIsAssumed) {
   const std::vector<std::string> kernels = {
       kernel(kRows, scatter("  assume_distinct all\n", 400)),
