@@ -33,7 +33,7 @@ Kernel linear_relu(Int K, Int N) {
 int main() {
   const Kernel written = linear_relu(256, 192);
   const optimize::Optimized optimized = optimize::optimize(written.program());
-  std::puts(ir::print(optimized.program).c_str());  // the kernel that its author should have written
+  std::puts(ir::print(optimized.program).c_str());  // the optimized kernel, as a tile program
   std::printf("%d scopes became %d\n", optimized.scopes_before, optimized.scopes_after);
   if (!optimized.is_scheduled || optimized.scopes_after >= optimized.scopes_before || optimized.dropped.empty()) return 1;
 

@@ -1,4 +1,4 @@
-// Schedules definitions (dissolve.h) for a machine: a tile program again, the one that the author should have written.
+// Schedules definitions (dissolve.h) for a machine, as a tile program again.
 //
 // Requires:   what dissolve() gives.
 // Guarantees: a verified program with the same inputs and outputs; each output element has the same term, so the same bits.

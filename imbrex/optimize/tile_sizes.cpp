@@ -69,11 +69,8 @@ int64_t parts_of_second_cache(const target::ProductKernel& kernel) { return kern
 
 int64_t row_block(const std::string& scope, std::vector<Choice>& choices) {
   constexpr int64_t kRows = 4;
-  choices.push_back({scope,
-                     fmt::format("{} rows at a time", kRows),
-                     "each row is passed over several times while it is in the nearest cache",
-                     {},
-                     {}});
+  choices.push_back(
+      {scope, fmt::format("{} rows at a time", kRows), "a row stays in the first-level cache during all passes over it", {}, {}});
   return kRows;
 }
 

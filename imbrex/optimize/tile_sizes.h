@@ -7,7 +7,7 @@
 
 namespace imbrex::optimize {
 
-// Rows that a chain over rows holds at a time: few, as each row is passed over several times while it is in the nearest cache.
+// Rows that a chain over rows holds at a time: few, so that a row stays in the first-level cache during all passes over it.
 int64_t row_block(const std::string& scope, std::vector<Choice>& choices);
 // Rows per tile of a contraction: a multiple of the microkernel's rows. The rule: as many as keep the operand's rows in a quarter
 // of the second cache (the weights' panel has half of it), and no more than stay near until what follows takes them up.

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "imbrex/base/error.h"
+#include "imbrex/base/utf8.h"
 #include "imbrex/runtime/abi.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/contest.h"
@@ -238,9 +239,11 @@ int bench(const BenchOptions& options) {
   out["evicted_mib"] = evicted_bytes() >> 20;
   if (options.peers) out["machine"]["peer"] = peer_version();
   const auto print_head = [&] {
-    fmt::print("{}  {}  {}  {}{}{} on {}, {} threads, medians of {} interleaved rounds\n", subject.name, subject.preset,
-               subject.variant, kernels::text_of(subject.changed), subject.changed.empty() ? "" : "  ",
-               machine.target->description, machine.rates.name, threads, options.rounds);
+    std::string what = with_visible_characters(subject.name);
+    for (const std::string& word : {subject.preset, subject.variant, kernels::text_of(subject.changed)})
+      if (!word.empty()) what += "  " + word;
+    fmt::print("{}  {} on {}, {} threads, medians of {} interleaved rounds\n", what, machine.target->description,
+               machine.rates.name, threads, options.rounds);
     if (options.unproven) fmt::print("proof: NONE, --unproven skipped it\n");
   };
   for (const auto& dims : sizes) {

@@ -116,8 +116,11 @@ class Run {
   static int64_t checked_product(int64_t batch, int64_t sequence) {
     int64_t tokens = 0;
     if (batch < 1 || sequence < 1 || __builtin_mul_overflow(batch, sequence, &tokens))
-      throw UserError("dimension-value", fmt::format("--batch {} times --seq {} is no number of tokens", batch, sequence),
-                      "both at least 1");
+      throw UserError(
+          "dimension-value",
+          fmt::format("--batch {} and --seq {}: each is at least 1, and their product, the number of tokens, fits 64 bits", batch,
+                      sequence),
+          "--batch 1 --seq 128");
     return tokens;
   }
 

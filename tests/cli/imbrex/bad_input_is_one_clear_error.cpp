@@ -97,7 +97,7 @@ TEST(BadInput, command_lines_that_mean_nothing) {
   }
   EXPECT_NE(imbrex_command("chekc nn/softmax").err.find("there is no command 'chekc'"), std::string::npos);
   EXPECT_NE(imbrex_command("chekc nn/softmax").err.find("try: imbrex check"), std::string::npos);
-  EXPECT_NE(imbrex_command("run nn/softmax --repat 3").err.find("try: imbrex run --help"), std::string::npos);
+  EXPECT_NE(imbrex_command("run nn/softmax --repat 3").err.find("try: imbrex run --help\n"), std::string::npos);
 }
 
 // What is tried first is what was meant: the name with the fewest letters to change.

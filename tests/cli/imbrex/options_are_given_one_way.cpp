@@ -74,6 +74,21 @@ TEST(Options, AreThoseOfTheReference) {
   EXPECT_TRUE(has(succeed(replay + " --set eps=0.25").out, "eps=0.25"));
 }
 
+// What was not chosen leaves no gap.
+TEST(Options, StandInTheHeadOfABench) {
+  const auto head = [](const std::string& arguments) {
+    const std::string out = succeed("bench " + arguments + " --rounds 3 --no-cold").out;
+    return out.substr(0, out.find(" on "));
+  };
+  const TemporaryFolder folder;
+  write_text(folder.file("k.tile"), succeed("show nn/softmax").out);
+  const std::string file = head("'" + folder.file("k.tile") + "'");
+  EXPECT_TRUE(file.starts_with(folder.file("k.tile") + "  ")) << file;
+  EXPECT_FALSE(has(file, "   ")) << file;
+  EXPECT_TRUE(head("nn/rms_norm --set eps=0.5").starts_with("nn/rms_norm  demo  ")) << head("nn/rms_norm --set eps=0.5");
+  EXPECT_TRUE(has(head("nn/rms_norm --set eps=0.5"), "eps=0.5")) << head("nn/rms_norm --set eps=0.5");
+}
+
 TEST(Options, ThatCannotBeAreOneError) {
   const TemporaryFolder folder;
   const std::vector<std::string> commands = {"show", "check", "graph", "explain",
