@@ -23,7 +23,7 @@ int64_t floor_divide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a
 
 // Coefficients and constants that leave 64 bits are another function: such an index is not simplified at all.
 int64_t fitting(Bound value) {
-  if (!value) throw GivenUp{"an index has factors that are too large to be simplified in 64 bits"};
+  if (!value) throw GivenUp{"an index has factors that the optimizer cannot simplify in 64 bits; use smaller ones"};
   return *value;
 }
 int64_t plus(int64_t a, int64_t b) { return fitting(checked_add(a, b)); }

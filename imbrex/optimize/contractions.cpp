@@ -87,7 +87,7 @@ void Contractions::find() {
     if (names.contains(axis_name(1)))
       throw NotWritable{
           "the left operand of a matmul is another one for other columns of the result, and the optimizer takes one "
-          "for all",
+          "for all; write a matmul for each range of columns",
           c.where};
 
     c.operand_dtype = d_.terms.at(definition.body[0]).dtype;

@@ -57,19 +57,33 @@ class Dissolver {
                                "give; in a scope of its own it leaves the others to be optimized",
                                node.name));
   }
-  void execute(const ir::If&, int origin) { refuse(origin, "a condition chooses between statements"); }
+  void execute(const ir::If&, int origin) {
+    refuse(
+        origin,
+        "a condition chooses between statements, and the optimizer follows those that every iteration executes; divide the loop "
+        "into one for each case, or choose a value with select");
+  }
   void execute(const ir::AssumeElements& node, int origin) {
-    refuse(origin, fmt::format("{} is assumed to hold {} numbers", node.tile,
-                               node.property == ir::AssumeElements::Property::distinct ? "distinct" : "sorted"));
+    refuse(origin,
+           fmt::format("{} is assumed to hold {} numbers, for positions that the optimizer does not follow; in a scope of "
+                       "its own the assumption leaves the others to be optimized",
+                       node.tile, node.property == ir::AssumeElements::Property::distinct ? "distinct" : "sorted"));
   }
   void execute(const ir::At& node, int) { execute(node.body); }
 
   void execute(const ir::Assume& node, int origin) {
-    if (!memory_.loops.empty()) refuse(origin, "an assumption is made in a loop");
+    if (!memory_.loops.empty())
+      refuse(origin,
+             "an assumption is made in a loop, and the optimizer keeps those that stand outside of loops; make it before the "
+             "loop if "
+             "it holds there, else in a scope of its own");
     for (const ir::Comparison& comparison : node.condition)
       for (const ir::IndexExpr& side : {comparison.left, comparison.right})
         for (const std::string& name : ir::names_in(side))
-          if (declared_in_.contains(name)) refuse(origin, fmt::format("something is assumed of each element of {}", name));
+          if (declared_in_.contains(name))
+            refuse(origin, fmt::format("something is assumed of each element of {}, and the optimizer keeps what is assumed of "
+                                       "dimensions alone; in a scope of its own it leaves the others to be optimized",
+                                       name));
     result_.assumptions.push_back(node);
   }
 
@@ -78,7 +92,9 @@ class Dissolver {
       declared_in_[node.name] = memory_.loops.size();
     } else if (const size_t depth = declared_in_.at(node.name); depth < memory_.loops.size()) {
       refuse(origin,
-             fmt::format("{} carries a value from one iteration of {} to the next", node.name, memory_.loops[depth]->variable));
+             fmt::format("{} carries a value from one iteration of {} to the next, and the optimizer follows values within an "
+                         "iteration; where it is a sum, maximum or minimum, write one row_sum, row_max or row_min over the axis",
+                         node.name, memory_.loops[depth]->variable));
     }
     values_.variables[node.name] = value_of(node.value, origin);
   }
@@ -106,9 +122,14 @@ class Dissolver {
   TermId value_of(const ir::ExprPtr& e, int origin) {
     const TermId value = values_.evaluate(e);
     if (terms().nodes(value) >= Terms::kManyNodes)
-      refuse(origin, fmt::format("a value takes {} operations or more once it is written out", Terms::kManyNodes));
+      refuse(origin,
+             fmt::format("a value takes {} operations or more once it is written out, too many for the optimizer; compute a "
+                         "part of it in a scope with @no_fusion, which stores it",
+                         Terms::kManyNodes));
     if (terms().depth(value) > Terms::kDeep)
-      refuse(origin, fmt::format("a value has more than {} operations inside each other once it is written out", Terms::kDeep));
+      refuse(origin, fmt::format("a value has more than {} operations inside each other once it is written out, too many for the "
+                                 "optimizer; compute a part of it in a scope with @no_fusion, which stores it",
+                                 Terms::kDeep));
     return value;
   }
 
@@ -147,14 +168,21 @@ class Dissolver {
       terms().ranges[coordinate_name(d)] = counter_range(piece.count[d], terms().ranges);
     const TermId found = find_choice(piece.term);
     if (found == kNoTerm) {
-      if (pieces.size() == kMostPieces) refuse(-1, fmt::format("an output falls into more than {} parts", kMostPieces));
+      if (pieces.size() == kMostPieces)
+        refuse(-1,
+               fmt::format("an output falls into more than {} parts with expressions of their own, too many for the optimizer; "
+                           "store larger parts, or several outputs",
+                           kMostPieces));
       pieces.push_back(piece);
       return;
     }
     const Term* choice = &terms().at(found);
     const Linear of = linear(choice->indices[0], terms().ranges);
     if (of.parts.size() != 1 || of.parts.begin()->second.coefficient != 1 || !of.parts.begin()->first.starts_with(".i"))
-      refuse(-1, "which element is taken depends on more than one axis of the output");
+      refuse(-1,
+             "which part of a concat, interleave or tensor an element comes from depends on more than one axis of the output, "
+             "and the "
+             "optimizer divides an output along one axis at a time; store each part by itself");
     const std::string name = of.parts.begin()->first;
     const size_t axis = static_cast<size_t>(std::stoi(name.substr(2)));
     const std::vector<IndexExpr> limits = choice->limits;

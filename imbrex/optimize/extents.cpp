@@ -72,7 +72,7 @@ class ExtentInference {
     if (const auto found = names_.find(ir::to_text(e)); found != names_.end()) return found->second;
     const Range range = range_of(e, d_.terms.ranges);
     if (!range.most)
-      throw NotWritable{"it is not known how large an index can be; declare a max for the dimensions in it", where_};
+      throw NotWritable{"the optimizer does not know how large an index can be; declare a max for the dimensions in it", where_};
     return ir::constant(*range.most + 1);
   }
 

@@ -50,8 +50,9 @@ class Isolate {
     const auto* at = std::get_if<ir::At>(&statement.node);
     const auto* loop = std::get_if<ir::Loop>(&statement.node);
     if (!at && !(loop && loop->kind == ir::Loop::Kind::parallel)) {
-      result.push_back(kept_whole(statement, loop ? fmt::format("the iterations of {} run in order", loop->variable)
-                                                  : "a condition decides whether it runs"));
+      result.push_back(kept_whole(
+          statement, loop ? fmt::format("the iterations of {} run in order, and a parallel loop alone is divided", loop->variable)
+                          : "a condition decides whether it is executed, and stays whole"));
       return;
     }
     std::vector<std::vector<Unit>> groups = grouped(units_of(block(at ? at->body : loop->body)));
@@ -86,7 +87,7 @@ class Isolate {
   void keep(const std::vector<size_t>& entries, const std::string& why) {
     for (size_t entry : entries) {
       Apart& apart = apart_.at(entry);
-      apart.reason += fmt::format("; what surrounds it stays with it: {}", why);
+      apart.reason += fmt::format("; what surrounds it stays as written too: {}", why);
       apart.kind = Apart::Kind::kept;
     }
   }
@@ -150,7 +151,11 @@ class Isolate {
   std::vector<size_t> mark_of_group(const std::vector<Unit>& group) {
     std::vector<size_t> entries;
     for (const Unit& unit : group) entries.insert(entries.end(), unit.mark.begin(), unit.mark.end());
-    if (group.size() > 1) keep(entries, fmt::format("{} is made on one side of it and used on the other", shared_name(group)));
+    if (group.size() > 1)
+      keep(entries,
+           fmt::format(
+               "{} is made on one side of it and used on the other; a tensor created outside of the loop would hand it over",
+               shared_name(group)));
     return entries;
   }
 

@@ -151,9 +151,10 @@ TermId Memory::eliminate_loops(TermId term, const ir::Store& store, const std::v
   for (const Loop* loop : written.loops)
     for (const auto& [name, used] : names)
       if (name == loop->variable || name.starts_with(loop->variable + "."))
-        refuse(origin, fmt::format("the value stored to {} depends on {}, which its position does not determine; store each "
-                                   "iteration's to a position of its own",
-                                   store.tensor, loop->variable));
+        refuse(origin,
+               fmt::format("the value stored to {0} depends on {1}, and the optimizer cannot tell from the position in {0} which "
+                           "{1} it was; store at {1}, or at {1} times a constant",
+                           store.tensor, loop->variable));
   return term;
 }
 
@@ -196,7 +197,9 @@ void Memory::place(Written& written, const TensorState& state, int origin) {
       own = same_value(shape[shape.size() - e], state.tensor.shape[rank - e], terms_.ranges);
     if (!own)
       refuse(origin,
-             fmt::format("a part of the view {} is stored that is no part of {}'s axes", written.name, state.tensor.name));
+             fmt::format("the part of the view {0} that is stored is no range of the axes of {1}, and the optimizer follows such "
+                         "ranges; store to {1} itself",
+                         written.name, state.tensor.name));
     written.piece.least[rank - from_end] = axis.least;
     written.piece.most[rank - from_end] = axis.most;
   }
@@ -242,7 +245,11 @@ void Memory::add(TensorState& state, Written written, int origin) {
     }
     if (apart) continue;
     if (!replaces(old, written))
-      refuse(origin, fmt::format("parts of {} that are stored one after the other may overlap", state.tensor.name));
+      refuse(
+          origin,
+          fmt::format("parts of {} that are stored one after the other may overlap, and the optimizer cannot tell which store is "
+                      "the last of an element; store parts that do not overlap",
+                      state.tensor.name));
     old = std::move(written);
     return;
   }
@@ -305,7 +312,10 @@ TermId Memory::load_written(const TensorState& state, const std::vector<IndexExp
   std::vector<const Written*> found;
   for (const Written& written : state.pieces)
     if (may_meet(written, at)) found.push_back(&written);
-  if (found.empty()) refuse(load.origin, fmt::format("{} is read before a store that this iteration could see", load.name));
+  if (found.empty())
+    refuse(load.origin, fmt::format("{} is read where the optimizer finds no store before it; read it in the iteration that "
+                                    "stores it, or in a later loop",
+                                    load.name));
   for (const Written* written : found) require_settled(*written, state, by, load);
   if (found.size() == 1) return terms_.substitute(found[0]->piece.term, by);
 
@@ -329,7 +339,10 @@ TermId Memory::load_written(const TensorState& state, const std::vector<IndexExp
     cases.push_back(terms_.substitute((*next)->piece.term, by));
   }
   if (cases.size() != found.size())
-    refuse(load.origin, fmt::format("the parts of {} that are read do not lie side by side", load.name));
+    refuse(load.origin,
+           fmt::format("a read of {} takes parts of several stores that do not lie side by side along one axis, and the "
+                       "optimizer joins parts that do; read each part by itself",
+                       load.name));
   return terms_.intervals(at[axis], std::move(limits), std::move(cases));
 }
 
@@ -349,7 +362,10 @@ void Memory::require_settled(const Written& written, const TensorState& state, c
     const bool stored_here = std::find(written.loops.begin(), written.loops.end(), &loop) != written.loops.end();
     if (stored_here ? !is_own_store(written, loop, at, load)
                     : loop.kind != Loop::Kind::parallel && !iterations_are_apart(loop, state.tensor.name))
-      refuse(load.origin, fmt::format("{} is read where another iteration of {} stores it", load.name, loop.variable));
+      refuse(load.origin,
+             fmt::format("{0} is read in the loop {1}, of which another iteration may have stored it, and the optimizer follows "
+                         "what this one or an earlier loop stored; read {0} in a loop behind that one",
+                         load.name, loop.variable));
   }
 }
 

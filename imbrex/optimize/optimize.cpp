@@ -68,7 +68,7 @@ Optimized optimize(const ir::Program& program, const Machine& machine, const Pro
   remove_marks(result.program);
   result.scopes_before = result.scopes_after = count_scopes(program);
   if (find(program.annotations, "as_written")) {
-    result.reason = "its author pinned it";
+    result.reason = "its author pinned it with @as_written";
     return result;
   }
   Segmented segmented;

@@ -71,7 +71,7 @@ class Reader {
   void block(ir::Block& body) {
     for (ir::Statement& statement : body) {
       const bool kept = find(statement.annotations, "as_written");
-      if (kept) pin(statement, Apart::Kind::kept, "its author pinned it as written");
+      if (kept) pin(statement, Apart::Kind::kept, "its author pinned it with @as_written");
       if (!kept && find(statement.annotations, "no_fusion")) {
         const std::string name = name_for(statement);
         // The border of a loop stays when the loop itself is dissolved.
@@ -79,7 +79,7 @@ class Reader {
           std::erase_if(statement.annotations, [](const ir::Annotation& each) { return each.name == "no_fusion"; });
           statement = {ir::At{loop->variable, {statement}}, {}, statement.origin};
         }
-        pin(statement, Apart::Kind::alone, "its author lets nothing fuse across it");
+        pin(statement, Apart::Kind::alone, "its author lets nothing fuse across it, with @no_fusion");
         apart_.back().what = name;
       }
       if (const ir::Annotation* tile = find(statement.annotations, "tile"); tile && !kept) tiles(statement, *tile);

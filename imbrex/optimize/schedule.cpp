@@ -85,7 +85,8 @@ class Scheduler {
       throw NotWritable{e.reason, e.where.line > 0 ? e.where : where};
     } catch (const UserError& e) {
       // The makers of expressions refuse what has no form as a tile.
-      throw NotWritable{fmt::format("no tile expression has this value: {}", e.diagnostics().at(0).message), where};
+      throw NotWritable{fmt::format("the optimizer finds no tile expression for this value: {}", e.diagnostics().at(0).message),
+                        where};
     }
   }
   // A target is a tensor that the author stores to, or the operand of a product.
@@ -338,8 +339,11 @@ class Scheduler {
     for (const Target* target : targets) {
       for (const OutputPiece& piece : target->pieces) {
         if (!ir::same(target->shape[0], row_extent))
-          refuse(fmt::format("{} has {} rows and what is computed beside it {}, and a schedule goes over the same rows for all",
-                             target->name, ir::to_text(target->shape[0]), ir::to_text(row_extent)));
+          refuse(
+              fmt::format("{} has {} rows and what is computed beside it {}, and the optimizer computes the same rows together; "
+                          "set one apart "
+                          "in a scope with @no_fusion",
+                          target->name, ir::to_text(target->shape[0]), ir::to_text(row_extent)));
         scope.add(target->name, piece, row_coordinates(*target, piece, between, first));
       }
     }
@@ -380,13 +384,17 @@ class Scheduler {
                                            const std::vector<std::string>& between, const Target& first) {
     std::vector<std::string> names{kRowName};
     if (target.shape.size() != first.shape.size() && !between.empty())
-      refuse(fmt::format("{} has other axes than {}, which is computed beside it", target.name, first.name));
+      refuse(fmt::format(
+          "{} has other axes than {}, which is computed beside it, and the optimizer computes equal axes together; set one "
+          "apart in a scope with @no_fusion",
+          target.name, first.name));
     for (size_t d = 1; d + 1 < target.shape.size(); ++d) {
       const bool whole_axis =
           ir::constant_value(piece.least[d]) == 0 && piece.step[d] == 1 && ir::same(piece.count[d], target.shape[d]);
       if (!whole_axis || !ir::same(target.shape[d], first.shape[d]))
         refuse(
-            fmt::format("only a part of {} along its middle axis is stored, and a schedule stores all of it; make the part an "
+            fmt::format("one expression holds for a part of {}'s middle axis alone, and the optimizer writes one for all of it; "
+                        "make the part an "
                         "output of its own",
                         target.name));
       names.push_back(between[d - 1]);
@@ -462,12 +470,22 @@ class Scheduler {
       const bool all_windows = ir::constant_value(piece.least[d]) == 0 && piece.step[d] == 1 &&
                                ir::constant_value(piece.count[d]) == *ir::constant_value(c.column_extent) / c.window;
       if (name == counting && !all_windows)
-        refuse(fmt::format("only some windows of the columns of {} are stored, and a schedule stores all of them", target.name));
+        refuse(fmt::format(
+            "one expression holds for some windows of {} alone, and the optimizer writes one for all; make them an output of "
+            "their own",
+            target.name));
       names.push_back(name == counting ? h : d + 1 == target.shape.size() ? kColumnName : "");
       if (names.back().empty() && !ir::is_one(piece.count[d]))
-        refuse(fmt::format("{} has an axis beside rows, windows and columns, and a schedule has loops for these", target.name));
+        refuse(fmt::format(
+            "{} has an axis beside rows, windows and columns of a matmul, and the optimizer has loops for these; give it the "
+            "shape [rows, windows, columns]",
+            target.name));
     }
-    if (counting.empty()) refuse(fmt::format("no axis of {} counts the windows of the matmul that it is made from", target.name));
+    if (counting.empty())
+      refuse(fmt::format(
+          "no axis of {} counts the windows of the matmul that it is made from, and the optimizer stores each window at its "
+          "number; give it the shape [rows, windows, columns]",
+          target.name));
     return names;
   }
 

@@ -47,15 +47,18 @@ void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const
     const std::string name = coordinate_name(d);
     if (coordinates[d] == kRowName) {
       if (!is_whole(piece, d, rows_.extent))
-        throw NotWritable{fmt::format("only some rows of {} are stored here, and a schedule stores all of them", tensor)};
+        throw NotWritable{fmt::format(
+            "one expression holds for some rows of {} alone, and the optimizer writes one for all; make them an output of "
+            "their own",
+            tensor)};
       root.slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_.span), ir::span_size(rows_.span), {}});
     } else if (coordinates[d] == kColumnName) {
       root.column_axis = static_cast<int>(d);
       if (tile && (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1))
-        throw NotWritable{
-            fmt::format("only some columns of {} are stored from a matmul, and a schedule stores all of them; make them an "
-                        "output of their own",
-                        tensor)};
+        throw NotWritable{fmt::format(
+            "one expression of a matmul holds for some columns of {} alone, and the optimizer writes one for all; make them "
+            "an output of their own",
+            tensor)};
       root.step = piece.step[d];
       root.columns = tile ? tile->size : piece.count[d];
       root.slice.push_back({ir::Axis::Kind::range, tile ? tile->begin : piece.least[d], root.columns, {}});
@@ -110,9 +113,18 @@ void ScopeWriter::reduce(TermId reference, const std::string& base) {
   const Term use = terms_.at(reference);
   const Definition definition = terms_.definition(use.definition);
   const auto operation = row_operation(definition.reduction);
-  if (!operation) throw NotWritable{fmt::format("{} needs the result of a matmul that no earlier phase stores", base)};
+  if (!operation)
+    throw NotWritable{
+        definition.reduction == Reduction::col_sum
+            ? fmt::format(
+                  "{} needs a col_sum, and the optimizer sums along rows; store the col_sum in a tensor, in a scope of its own",
+                  base)
+            : fmt::format("{} needs the result of a matmul that no earlier phase stores; store it in a tensor", base)};
   if (writer_.depends_on(reference, kColumnName))
-    throw NotWritable{fmt::format("{} needs a sum for each of its columns, and a schedule sums along rows", base)};
+    throw NotWritable{
+        fmt::format("{} needs another {} for each of its columns, and the optimizer reduces along rows; store the results "
+                    "in a tensor, in a scope of its own",
+                    base, definition.reduction == Reduction::row_sum ? "sum" : name_of(definition.reduction))};
   set_columns(definition.extent);
   Substitution by{{kReducedName, ir::named(kColumnName)}};
   for (size_t a = 0; a < use.indices.size(); ++a) by[axis_name(a)] = use.indices[a];
@@ -188,15 +200,18 @@ void ScopeWriter::store(size_t i) {
       return ir::constant_value(simplify(apart, terms_.ranges)) == 1;
     });
     if (partner == roots_.end())
-      throw NotWritable{fmt::format(
-          "only every second column of {} is stored, and a schedule stores both; store them together with interleave(even, odd)",
-          root.tensor)};
+      throw NotWritable{
+          fmt::format("every second column of {} is stored by itself, and the optimizer stores both; store them together, with "
+                      "interleave(even, odd)",
+                      root.tensor)};
     value = ir::make_binary(Op::interleave, value, writer_.write(partner->term, root.columns));
     partner->term = kNoTerm;
     columns.size = simplify(ir::mul(ir::constant(2), root.columns), terms_.ranges);
   } else if (root.step != 1) {
-    throw NotWritable{fmt::format("every {}th column of {} is stored, and a schedule stores columns that lie side by side",
-                                  root.step, root.tensor)};
+    throw NotWritable{
+        fmt::format("every {0}th column of {1} is stored by itself, and the optimizer stores columns side by side; give {1} "
+                    "an axis of {0}, as [rows, columns, {0}]",
+                    root.step, root.tensor)};
   }
   // A value that does not vary along the rows or columns it fills is spread over them.
   const ir::TileShape shape = ir::shape_of_slice(slice);

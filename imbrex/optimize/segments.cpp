@@ -118,7 +118,7 @@ class Segments {
       for (const std::string& name : uses_[i].declares)
         for (size_t user = i + 1; user < body().size(); ++user)
           if (!is_kept(user) && uses_[user].names.contains(name)) {
-            keep(user, fmt::format("it takes {}, which is made as written", name));
+            keep(user, fmt::format("it uses {}, which a loop that stays as written makes; hand it over in a tensor", name));
             return true;
           }
     }
@@ -127,7 +127,11 @@ class Segments {
       if (!is_declaration(body()[i]) || has_known_extents(body()[i])) continue;
       for (size_t user = i + 1; user < body().size(); ++user)
         if (!is_kept(user) && !is_declaration(body()[user]) && uses_[user].names.contains(*uses_[i].declares.begin())) {
-          keep(user, fmt::format("the extents of {} depend on data", *uses_[i].declares.begin()));
+          keep(user,
+               fmt::format(
+                   "the extents of {} depend on data, and the optimizer follows tensors whose extents dimensions give; create "
+                   "it with the largest that it can have",
+                   *uses_[i].declares.begin()));
           return true;
         }
     }
@@ -219,7 +223,10 @@ class Segments {
         run.push_back(i);
       }
       if (const std::string tensor = changed_in_place(run); !tensor.empty()) {
-        keep(i, fmt::format("it changes {} in place, from what stands there before", tensor));
+        keep(i, fmt::format("it reads {0} and stores to it, and {0} has a value before, of which the optimizer would lose the "
+                            "order; store to "
+                            "another tensor",
+                            tensor));
         return false;
       }
       if (is(Apart::Kind::alone, i)) end();
@@ -235,7 +242,8 @@ class Segments {
         for (const std::string& name : uses_[i].declares)
           for (size_t user = i + 1; user < body().size(); ++user)
             if (uses_[user].names.contains(name) && std::find(run.begin(), run.end(), user) == run.end()) {
-              keep(i, fmt::format("{} uses it, and stands apart", name_for(body()[user])));
+              keep(i, fmt::format("{} uses {}, a tile of it, and stands apart; hand it over in a tensor", name_for(body()[user]),
+                                  name));
               return true;
             }
     return false;
@@ -394,8 +402,12 @@ class Segments {
       // Elsewhere is stored what this run leaves, or nothing is: the schedule must not touch it.
       const bool is_whole = is_kernel_output(output.tensor) && !is_stored_outside(output.tensor, run);
       if (!is_whole && !output.is_filled)
-        return NotDissolved{line_of_store(part, output.tensor),
-                            fmt::format("it stores some elements of {} and leaves others between them", output.tensor)};
+        return NotDissolved{
+            line_of_store(part, output.tensor),
+            fmt::format(
+                "it stores some elements of {} and leaves others between them, and the optimizer stores ranges of its axes; "
+                "store all of it, or one range",
+                output.tensor)};
     }
     auto result = schedule_for_ranges(part, std::get<Dissolved>(dissolved), machine_,
                                       {names_outside(part, run), followed(tiles_, part), {}});
@@ -404,7 +416,12 @@ class Segments {
     if (findings.empty()) return std::move(std::get<Scheduled>(result));
     const bool is_too_long =
         std::all_of(findings.begin(), findings.end(), [](const Diagnostic& d) { return d.id == "expression-size"; });
-    if (is_too_long) return NotDissolved{{}, "written out, it would have longer expressions than a program may have", false};
+    if (is_too_long)
+      return NotDissolved{
+          {},
+          "written out, it would have longer expressions than a program may have; compute a part of it in a scope with "
+          "@no_fusion, which stores it",
+          false};
     return NotDissolved{{}, fmt::format("the program that it makes does not verify: {}", findings[0].message), true};
   }
 

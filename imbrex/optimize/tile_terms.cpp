@@ -21,6 +21,16 @@ std::string shown(const ir::IndexExpr& e) {
   }));
 }
 
+std::string refused_columns(const std::string& tensor, const ir::IndexExpr& at) {
+  return fmt::format(
+      "{} is read at column {}, and the optimizer reads columns side by side, or every second; give windows of columns an axis "
+      "of "
+      "their own, as [rows, windows, columns], where they are read or stored, or the elements as an input in the order of what "
+      "is "
+      "stored",
+      tensor, shown(at));
+}
+
 using ir::IndexExpr;
 using ir::Op;
 using Kind = Term::Kind;
@@ -100,8 +110,10 @@ ir::ExprPtr spread(const ir::ExprPtr& value, const IndexExpr& rows, const IndexE
   if (value->op == Op::constant) return ir::make_constant(value->dtype, rows, columns, value->value);
   const auto fits = [](const IndexExpr& from, const IndexExpr& to) { return ir::is_one(from) || ir::same(from, to); };
   if ((value->dtype != DType::f32 && value->dtype != DType::int32) || !fits(value->rows, rows) || !fits(value->columns, columns))
-    throw NotWritable{fmt::format("a value of {} [{}, {}] is wanted as [{}, {}]", name_of(value->dtype), text(value->rows),
-                                  text(value->columns), text(rows), text(columns))};
+    throw NotWritable{
+        fmt::format("a value of {} [{}, {}] would be repeated as [{}, {}], and the optimizer repeats f32 and int32 alone; "
+                    "cast it behind what repeats it",
+                    name_of(value->dtype), text(value->rows), text(value->columns), text(rows), text(columns))};
   const double least = value->dtype == DType::f32 ? -INFINITY : INT32_MIN;
   return ir::make_binary(Op::max, value, ir::make_constant(value->dtype, rows, columns, least));
 }
@@ -207,7 +219,15 @@ ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, con
     if (const auto row = sum.parts.find(kRowName); row != sum.parts.end()) {
       if (sum.parts.size() != 1 || sum.constant != 0 || row->second.coefficient != 1 || row_axis >= 0)
         throw NotWritable{
-            fmt::format("{} is read at row {}, and a schedule reads the rows that it writes", tensor, shown(at[d]))};
+            row_axis >= 0
+                ? fmt::format(
+                      "the row chooses two axes of {}, and the optimizer reads by it along one; give the elements as an input "
+                      "in the order of the rows",
+                      tensor)
+                : fmt::format(
+                      "{} is read at row {}, and the optimizer reads the row that it writes; take an input whose rows are "
+                      "these, such as a part of the caller's tensor",
+                      tensor, shown(at[d]))};
       row_axis = static_cast<int>(d);
       slice.push_back({ir::Axis::Kind::range, ir::span_begin(rows_.span), ir::span_size(rows_.span), {}});
       continue;
@@ -215,15 +235,15 @@ ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, con
     const auto column = sum.parts.find(kColumnName);
     if (column == sum.parts.end()) {
       if (mentions(at[d], kRowName) || mentions(at[d], kColumnName))
-        throw NotWritable{
-            fmt::format("{} is read at {}, which joins rows or columns with something else in one index", tensor, shown(at[d]))};
+        throw NotWritable{fmt::format(
+            "{} is read at {}, and the optimizer reads rows and columns in their order; give the elements as an input in "
+            "the order of what is stored",
+            tensor, shown(at[d]))};
       slice.push_back({ir::Axis::Kind::point, at[d], ir::constant(1), {}});
       continue;
     }
     const int64_t step = column->second.coefficient;
-    if (step < 1 || step > 2 || column_axis >= 0)
-      throw NotWritable{fmt::format("{} is read at column {}, and a schedule reads columns side by side, or every second", tensor,
-                                    shown(at[d]))};
+    if (step < 1 || step > 2 || column_axis >= 0) throw NotWritable{refused_columns(tensor, at[d])};
     column_axis = static_cast<int>(d);
     sum.parts.erase(column);
     IndexExpr begin = to_index(sum), size = columns;
@@ -233,9 +253,7 @@ ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, con
       begin = simplify(ir::sub(begin, ir::constant(is_odd ? 1 : 0)), terms_.ranges);
       size = simplify(ir::mul(ir::constant(2), columns), terms_.ranges);
     }
-    if (mentions(begin, kRowName) || mentions(begin, kColumnName))
-      throw NotWritable{fmt::format("{} is read at column {}, and a schedule reads columns side by side, or every second", tensor,
-                                    shown(at[d]))};
+    if (mentions(begin, kRowName) || mentions(begin, kColumnName)) throw NotWritable{refused_columns(tensor, at[d])};
     slice.push_back({ir::Axis::Kind::range, begin, size, {}});
   }
   // A column of rows, [t, 1]: one more axis stays, as a range of one.
@@ -267,9 +285,7 @@ ir::ExprPtr TileWriter::write_known(const Found& found, const IndexExpr& columns
     step = part->second.coefficient;
     begin.parts.erase(part);
   }
-  if (!begin.parts.empty() || step > 2)
-    throw NotWritable{fmt::format("column {} of {} is taken, and a schedule takes columns side by side, or every second",
-                                  shown(column->second), known.name)};
+  if (!begin.parts.empty() || step > 2) throw NotWritable{refused_columns(known.name, column->second)};
   if (step < 2) return ir::make_columns(tile, ir::constant(begin.constant), step == 0 ? ir::constant(1) : columns);
   const int64_t is_odd = begin.constant % 2;
   const ir::ExprPtr pairs =
@@ -290,14 +306,15 @@ ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
         sum.parts.erase(column);
         const IndexExpr begin = to_index(sum);
         if (mentions(begin, kColumnName))
-          throw NotWritable{fmt::format(
-              "a value is computed from the index {}, and a schedule has numbers of columns alone; give the numbers as an input",
-              shown(term.indices[0]))};
+          throw NotWritable{
+              fmt::format("a value is computed from the index {}, and the optimizer has numbers of columns alone; give the "
+                          "numbers as an input",
+                          shown(term.indices[0]))};
         return ir::make_iota(columns, begin);
       }
       if (mentions(term.indices[0], kRowName) || mentions(term.indices[0], kColumnName))
         throw NotWritable{fmt::format(
-            "a value is computed from the index {}, and a schedule has numbers of columns alone; give the numbers as an input",
+            "a value is computed from the index {}, and the optimizer has numbers of columns alone; give the numbers as an input",
             shown(term.indices[0]))};
       return ir::make_index(term.indices[0]);
     }
@@ -309,8 +326,14 @@ ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
       if (term.op == Op::select) return ir::make_select(args[0], args[1], args[2]);
       return args.size() == 1 ? ir::make_unary(term.op, args[0]) : ir::make_binary(term.op, args[0], args[1]);
     }
-    case Kind::reference: throw NotWritable{"a sum is over elements that no tile of this scope holds"};
-    case Kind::choice: throw NotWritable{"a value is another one for other columns, by position inside of it"};
+    case Kind::reference:
+      throw NotWritable{
+          "a value needs a sum that no tile of its scope holds; store the sum in a tensor, in a scope with @no_fusion"};
+    case Kind::choice:
+      throw NotWritable{
+          "an operand of a reduction has parts with expressions of their own (of a concat, interleave or tensor), and the "
+          "optimizer "
+          "writes one for all; reduce each part by itself, or store the operand in a scope with @no_fusion"};
   }
   throw InternalError("unknown term kind");
 }

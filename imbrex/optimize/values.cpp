@@ -66,7 +66,10 @@ TermId Values::evaluate(const ir::ExprPtr& e) {
 TermId Values::evaluate_continued(const ir::ExprPtr& e) {
   const Term& start = terms_.at(evaluate(e->args[0]));
   if (start.kind != Kind::constant || start.value != 0 || std::signbit(start.value))
-    refuse(e->origin, fmt::format("a {} continues a value that is not zero", ir::name_of(e->op)));
+    refuse(e->origin,
+           fmt::format("a {} continues a value that is not +0, and the optimizer begins sums at +0; add the value to the sum "
+                       "instead, which rounds once more",
+                       ir::name_of(e->op)));
   if (e->op == Op::matmul_acc)
     return evaluate(ir::make_matmul(e->args[1], e->args[2], e->transpose_a, e->transpose_b, {{}, e->origin}));
   return evaluate(ir::make_unary(e->op == Op::row_sum_acc ? Op::row_sum : Op::col_sum, e->args[1], {{}, e->origin}));
@@ -111,10 +114,17 @@ TermId Values::reduced(Reduction reduction, const ir::Expr& e, const IndexExpr& 
   // The number of elements is the same wherever the sum is used, so no loop may decide it.
   for (const ir::Loop* loop : memory_.loops)
     if (ir::names_in(simplify(extent, terms_.ranges)).contains(loop->variable))
-      refuse(e.origin, fmt::format("a {} is over a part that the loop {} chooses", ir::name_of(e.op), loop->variable));
+      refuse(e.origin,
+             fmt::format(
+                 "a {} goes over a part whose size depends on the loop {}, and the optimizer follows reductions of one size; "
+                 "reduce over a whole axis of a tensor",
+                 ir::name_of(e.op), loop->variable));
   const TermId term = terms_.reduce(reduction, e.dtype, extent, kSummed, std::move(body));
   if (term == kNoTerm)
-    refuse(e.origin, fmt::format("{}: an index joins the summed axis with another in one // or %", ir::name_of(e.op)));
+    refuse(e.origin,
+           fmt::format("{}: an index joins the summed axis with another in one // or %, and the optimizer follows axes by "
+                       "themselves; reduce over an axis of the tensor, without a reshape between",
+                       ir::name_of(e.op)));
   terms_.origins.emplace(terms_.at(term).definition, e.origin);
   return term;
 }

@@ -94,7 +94,7 @@ TEST(Dissolve, RefusesCarriedValues) {
   )",
                  "m carries a value from one iteration of t to the next");
   expect_refused("y[:, :] = x[:, :]\nrange h in 0..31 { y[:, h + 1] = y[:, h] + x[:, h] }\n",
-                 "y is read where another iteration of h stores it");
+                 "y is read in the loop h, of which another iteration may have stored it");
 }
 
 // A part ends before its end: columns up to and including it are of two parts, columns before it of one.
@@ -117,11 +117,11 @@ TEST(Dissolve, PartsEndBeforeTheirEnd) {
 
 TEST(Dissolve, RefusesASumThatContinuesFromElsewhere) {
   expect_refused("let s = row_sum(x[:, 0 +: 16])\ns = row_sum_acc(s, x[:, 16 +: 16])\ny[:, :] = x[:, :] * s\n",
-                 "a row_sum_acc continues a value that is not zero");
+                 "a row_sum_acc continues a value that is not +0");
   // -0 is not what a sum of columns starts from.
   expect_refused(
       "let s = full(f32, [1, 32], -0.0)\nrange t in tiles(T, 8) { s = col_sum_acc(s, x[t, :]) }\ny[:, :] = x[:, :] * s\n",
-      "a col_sum_acc continues a value that is not zero");
+      "a col_sum_acc continues a value that is not +0");
   expect_refused(
       "let s = full(f32, [T, 1], 0.0)\nrange h in 0..2 { s = s + row_sum(x[:, 16 * h +: 16]) }\ny[:, :] = x[:, :] * s\n",
       "s carries");
@@ -156,7 +156,7 @@ TEST(Dissolve, RefusesOverwritingAcrossIterations) {
   expect_refused(
       "y[:, :] = x[:, :]\nrange h in 0..2 { range j in 0..2 { y[:, 8 * h + 8 * j +: 8] = y[:, 8 * h + 8 * j +: 8] + x[:, 8 * h + "
       "8 * j +: 8] } }\n",
-      "y is read where another iteration of h stores it");
+      "y is read in the loop h, of which another iteration may have stored it");
   // The first iteration finds what was there before, the others what the first one left.
   expect_refused(R"(
     create s: f32[1, 16]

@@ -188,7 +188,7 @@ TEST(Pins, AKernelAsWrittenStaysWhole) {
   program.annotations.push_back({"as_written", {}});
   const Optimized after = expect_sound(program);
   EXPECT_FALSE(after.is_scheduled);
-  EXPECT_EQ(after.reason, "its author pinned it");
+  EXPECT_EQ(after.reason, "its author pinned it with @as_written");
 }
 
 TEST(Pins, AKernelWithoutFusionHasItsScopes) {

@@ -97,7 +97,9 @@ TEST(CutOut, WhatChangesATensorInPlaceReadsTheOtherPartsValue) {
 )")));
   EXPECT_NE(ir::print(after.program).find("at \"in_place\""), std::string::npos) << ir::print(after.program);
   ASSERT_EQ(after.apart.size(), 2u);
-  EXPECT_EQ(after.apart[1].reason, "it changes a in place, from what stands there before");
+  EXPECT_EQ(after.apart[1].reason,
+            "it reads a and stores to it, and a has a value before, of which the optimizer would lose the order; store to "
+            "another tensor");
 }
 
 TEST(CutOut, AnInoutIsReadOrWrittenByWhatDissolves) {
