@@ -95,10 +95,30 @@ std::string table_function(const AotKernel& kernel, const target::Target& target
   return fmt::format("{}_{}", own_function(kernel), target.name);
 }
 
-// The generated file, under a name of its own for each target.
+// The generated file, under a name of its own for each target. No macro tells of -ffp-contract=fast behind the kernel's flags,
+// which would change results: for g++ a pragma undoes it, and what clang made with it is not handed out.
 std::string kernel_source(const AotKernel& kernel, const ir::Program& lowered, const target::Machine& machine) {
-  return fmt::format("#define imbrex_kernel_{} {}\n", codegen::symbol_of(lowered), table_function(kernel, *machine.target)) +
-         codegen::generate(lowered, {machine, false}).source;
+  const std::string function = table_function(kernel, *machine.target);
+  return fmt::format(R"(// Products and sums are rounded one by one, also where -ffp-contract=fast comes last.
+#ifdef __clang__
+#define imbrex_kernel_{0} {1}_of_any_flags
+#else
+#pragma GCC optimize("fp-contract=off")
+#define imbrex_kernel_{0} {1}
+#endif
+)",
+                     codegen::symbol_of(lowered), function) +
+         codegen::generate(lowered, {machine, false}).source +
+         fmt::format(R"(
+#ifdef __clang__
+extern "C" const imbrex_kernel* {0}(void) {{
+  volatile float factor = 1 + 0x1p-12f;  // its square is rounded, if by itself, to 1 + 2^-11
+  const float x = factor;
+  return x * x - (1 + 0x1p-11f) == 0 ? {0}_of_any_flags() : nullptr;
+}}
+#endif
+)",
+                     function);
 }
 
 // What a target needs, as C.
@@ -176,7 +196,8 @@ std::string kernel_declaration(const AotKernel& kernel) {
 
 constexpr const char* kHeaderComment = R"(/* Kernels compiled ahead of time. A call, in this order:
  *
- *   const imbrex_kernel* kernel = NAME(NULL);     once; NULL if this processor runs none that was built
+ *   const imbrex_kernel* kernel = NAME(NULL);     once; NULL if this processor runs none that was built, or if clang built it
+ *                                                 with -ffp-contract=fast behind its flags
  *   kernel->tensors[i].packed_bytes               not 0: a weight that is packed once, into memory of yours of that many bytes,
  *   kernel->pack(i, source, strides, ...)         aligned to 64; [in, out] or [out, in] differ by `strides` alone
  *   kernel->workspace_bytes(dims, nth)            bytes of one workspace for nth threads, aligned to 64

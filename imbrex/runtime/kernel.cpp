@@ -79,8 +79,9 @@ CompiledKernel compile(const ir::Program& program, const CompileOptions& options
 
   JitOptions jit;
   jit.cache = options.cache;
-  jit.flags = target::compiler_flags(*machine.target);
-  jit.flags.insert(jit.flags.end(), options.flags.begin(), options.flags.end());
+  jit.flags = options.flags;
+  const std::vector<std::string> own = target::compiler_flags(*machine.target);
+  jit.flags.insert(jit.flags.end(), own.begin(), own.end());
   auto code = std::make_shared<CompiledKernel::Code>(load_or_compile(generated.source, jit));
   code->table = table_of(code->module, "imbrex_kernel_" + codegen::symbol_of(lowered.program));
   code->assumptions = assumptions_of(lowered.program);

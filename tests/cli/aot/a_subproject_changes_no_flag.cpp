@@ -51,6 +51,22 @@ TEST_F(AddedProject, ChangesNoFlagOfItsHost) {
   EXPECT_NE(ours.find(" -std=c++20 "), std::string::npos) << ours;
 }
 
+// The tree itself, with flags from the environment that would change results: those of the tree come last, also for the driver.
+TEST(OwnProject, UndoesFlagsThatWouldChangeItsResults) {
+  const TemporaryFolder folder;
+  const CommandResult result =
+      run_command(fmt::format("CXXFLAGS=-ffast-math cmake -G 'Unix Makefiles' -S '{}' -B '{}' -DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+                              IMBREX_SOURCE_DIR, folder.path()));
+  ASSERT_EQ(result.status, 0) << result.out << result.err;
+  const std::string compiles = command_of(read_text(folder.file("compile_commands.json")), "imbrex/interpret/scalar.cpp");
+  const std::string links = read_text(folder.file("libraries/tools/CMakeFiles/imbrex.dir/link.txt"));
+  for (const std::string& command : {compiles, links}) {
+    EXPECT_NE(command.find(" -ffast-math "), std::string::npos) << command;
+    EXPECT_LT(command.find(" -ffast-math "), command.find(" -fno-fast-math ")) << command;
+    EXPECT_NE(command.find(" -fno-fast-math "), std::string::npos) << command;
+  }
+}
+
 TEST_F(AddedProject, LeavesTheBuildTypeToItsHost) {
   const CommandResult result =
       configure("C CXX", "add_executable(host host.cpp)\nmessage(STATUS \"type: '${CMAKE_BUILD_TYPE}'\")\n", "");

@@ -1,5 +1,7 @@
 // What a project compiles everything else with does not reach a kernel, or the build stops and says why.
+#include "cli/aot/clang.h"
 #include "cli/aot/host_project.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::tests {
 namespace {
@@ -19,7 +21,7 @@ TEST_F(HostFlags, LeaveMachineCodeAsItIs) {
     return text;
   };
   const std::string plain = code("");
-  for (const char* flags : {"-ffast-math", "-funsafe-math-optimizations", "-ffinite-math-only", "-Ofast"})
+  for (const char* flags : {"-ffast-math", "-funsafe-math-optimizations", "-ffinite-math-only", "-Ofast", "-ffp-contract=fast"})
     EXPECT_TRUE(code(flags) == plain) << flags;
 }
 
@@ -36,6 +38,37 @@ TEST_F(HostFlags, ThatComeLastStopTheBuild) {
               std::string::npos)
         << result.err;
   }
+}
+
+// Of which no macro tells.
+TEST_F(HostFlags, ThatContractComeLastInVain) {
+  for (const char* kernel : {"nn/rms_norm", "nn/softmax", "deepseek_v4/qkv_proj_rope"}) {
+    succeed(fmt::format("'{}' aot {} --isa avx2 --symbol kernel --output '{}'", IMBREX_COMMAND, kernel, path("out")));
+    const std::string source = path("out/source/kernel_avx2");
+    const auto code = [&](const std::string& flags) {
+      succeed(fmt::format("c++ -I '{}' '@{}.flags' {} -c -o '{}' '{}.cpp'", path("out/source"), source, flags, path("object"),
+                          source));
+      return read_text(path("object"));
+    };
+    EXPECT_TRUE(code("") == code("-ffp-contract=fast")) << kernel;
+  }
+}
+
+TEST_F(HostFlags, ThatContractGetNoKernelOfClang) {
+  const std::string clang = clang_here();
+  if (clang.empty()) GTEST_SKIP() << no_clang;
+  if (!target::runs_here(*target::target_named("avx2"))) GTEST_SKIP() << "this processor has no FMA";
+  succeed(fmt::format("'{}' aot nn/rms_norm --isa avx2 --symbol kernel --output '{}'", IMBREX_COMMAND, path("out")));
+  write("main.c", "#include \"kernels.h\"\nint main(void) { return kernel(NULL) == NULL; }\n");
+  const std::string source = path("out/source"), file = source + "/kernel";
+  succeed(fmt::format("cc -c -o '{0}/main.o' -I '{0}/../include' '{1}'", source, path("host/main.c")));
+  const auto status = [&](const std::string& flags) {
+    succeed(fmt::format("{0} -I '{1}' '@{2}_avx2.flags' {3} -c -o '{2}_avx2.o' '{2}_avx2.cpp'", clang, source, file, flags));
+    succeed(fmt::format("{0} -std=c++20 -I '{1}' -o '{1}/main' '{1}/main.o' '{2}.cpp' '{2}_avx2.o'", clang, source, file));
+    return run_command(source + "/main").status;
+  };
+  EXPECT_EQ(status(""), 0);
+  EXPECT_EQ(status("-ffp-contract=fast"), 1);
 }
 
 }  // namespace
