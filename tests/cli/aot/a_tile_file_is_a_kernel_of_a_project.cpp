@@ -91,8 +91,20 @@ TEST_F(ProjectInC, IsToldToEnableCxx) {
 using UserOfKernelsAlone = HostProject;
 
 TEST_F(UserOfKernelsAlone, NeedsNoFmt) {
-  write_project("imbrex_add_kernels(norms KERNEL nn/rms_norm ISAS scalar)\n");
-  expect_success(configure("-DCMAKE_DISABLE_FIND_PACKAGE_fmt=ON"));
+  write_project(
+      "imbrex_add_kernels(norms KERNEL nn/rms_norm ISAS scalar)\nadd_executable(main main.c)\n"
+      "target_link_libraries(main PRIVATE norms)\n");
+  write("main.c", R"(#include <stdio.h>
+#include "nn_rms_norm.h"
+int main(void) {
+  puts(nn_rms_norm(NULL)->name);
+  return 0;
+}
+)");
+  configure_and_build("-DCMAKE_DISABLE_FIND_PACKAGE_fmt=ON");
+  EXPECT_EQ(succeed(path("build/main")).out, "rms_norm\n");
+  // Nor does what is built: the program takes from libraries what C programs take.
+  EXPECT_EQ(run_command(fmt::format("ldd '{}' | grep -c fmt", path("build/main"))).out, "0\n");
 }
 
 }  // namespace
