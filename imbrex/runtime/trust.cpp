@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
@@ -27,11 +28,17 @@ bool is_group_of_this_user_alone(gid_t group) {
   return alone;
 }
 
+// A list of further users and groups. Where there is one, the group's bits of the mode are the most that any of them may, not
+// what the group may. The kernel keeps none that says no more than the mode.
+bool has_access_list(const fs::path& path) { return getxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) > 0; }
+
 std::string reason(const fs::path& path, const struct stat& file, bool may_be_sticky) {
   if (file.st_uid != 0 && file.st_uid != geteuid()) return fmt::format("'{}' belongs to user {}", path.string(), file.st_uid);
   if (S_ISLNK(file.st_mode) || (may_be_sticky && (file.st_mode & S_ISVTX) != 0)) return "";
   if ((file.st_mode & S_IWOTH) != 0) return fmt::format("everybody may write to '{}'", path.string());
-  if ((file.st_mode & S_IWGRP) == 0 || is_group_of_this_user_alone(file.st_gid)) return "";
+  if ((file.st_mode & S_IWGRP) == 0) return "";
+  if (has_access_list(path)) return fmt::format("an access control list says who may write to '{}'", path.string());
+  if (is_group_of_this_user_alone(file.st_gid)) return "";
   return fmt::format("its group may write to '{}'", path.string());
 }
 

@@ -2,6 +2,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -134,6 +135,34 @@ TEST(CacheOfOthers, AGroupOfOneIsNobodyElse) {
   EXPECT_EQ(why_others_decide(folder.path()), "");  // root's group is root's alone
   ASSERT_EQ(chown(folder.path().c_str(), 0, kNobody), 0);
   EXPECT_EQ(why_others_decide(folder.path()), "its group may write to '" + folder.path() + "'");
+}
+
+// What `setfacl -m u:65534:PERMISSIONS` does: 4 to read, 2 to write. False where the file system has no such lists.
+bool let_nobody(const fs::path& path, uint16_t permissions) {
+  struct Entry {
+    uint16_t tag, permissions;
+    uint32_t id;
+  };
+  const uint32_t none = UINT32_MAX;
+  // The owner, a user, the group, the most that both may, others.
+  const Entry entries[] = {{1, 7, none}, {2, permissions, kNobody}, {4, 0, none}, {16, permissions, none}, {32, 0, none}};
+  std::string list = {2, 0, 0, 0};  // the version
+  list.append(reinterpret_cast<const char*>(entries), sizeof(entries));
+  return setxattr(path.c_str(), "system.posix_acl_access", list.data(), list.size(), 0) == 0;
+}
+
+// Its permissions stand where the group's stand otherwise.
+TEST(CacheOfOthers, WhoIsOnAnAccessListIsSomebodyElse) {
+  const TemporaryFolder folder;
+  const JitOptions options = options_in(folder);
+  plant(options, 1, 666);
+  if (!let_nobody(options.cache.directory, 4)) GTEST_SKIP() << "this file system has no access control lists";
+  EXPECT_EQ(answer_of(load_or_compile(answer_source(1), options)), 666);
+  ASSERT_TRUE(let_nobody(options.cache.directory, 6));
+  EXPECT_EQ(mode_of(options.cache.directory), 0760);
+  expect_unused(options, 1, geteuid() == 0 ? "an access control list says who may write to" : "may write to");
+  chmod(options.cache.directory.c_str(), 0700);  // nobody on the list may do more than the group
+  EXPECT_EQ(answer_of(load_or_compile(answer_source(1), options)), 666);
 }
 
 TEST(CacheOfOthers, ClearLeavesWhatIsNotImbrexs) {
