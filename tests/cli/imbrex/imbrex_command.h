@@ -9,7 +9,7 @@ namespace imbrex::tests {
 
 inline CommandResult imbrex_command(const std::string& arguments, const std::string& environment = "") {
   static const std::string cache = std::string(IMBREX_BINARY_DIR) + "/test-cache";
-  return run_command(fmt::format("IMBREX_CACHE='{}' {} '{}' {}", cache, environment, IMBREX_COMMAND, arguments));
+  return run_command(fmt::format("export IMBREX_CACHE='{}'; {} '{}' {}", cache, environment, IMBREX_COMMAND, arguments));
 }
 
 }  // namespace imbrex::tests
