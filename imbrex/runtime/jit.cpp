@@ -108,6 +108,13 @@ std::string first_lines(const std::string& text, int count) {
 
 [[noreturn]] void report_failure(const ProcessResult& result, const Compiler& compiler, const std::vector<std::string>& flags,
                                  const fs::path& directory, const fs::path& kept) {
+  if (lacked_memory_or_space(result))
+    throw UserError(
+        "compiler-killed",
+        fmt::format("the C++ compiler `{}` was killed, or found no memory or no space on a disk, while it compiled {}{}",
+                    compiler.command[0], kept.string(),
+                    result.output.empty() ? "" : "; it says:\n" + first_lines(result.output, 5)),
+        "again with more free memory, and with free space in the folders for temporary files and of the cache");
   write_file(directory / "empty.cpp", "\n");
   const ProcessResult probe = compile_in(directory, compiler, flags, "empty.cpp", "empty.so");
   const bool works = succeeded(probe, directory / "empty.so");
@@ -117,16 +124,9 @@ std::string first_lines(const std::string& text, int count) {
   if (!works)
     throw UserError(
         "compiler-unusable",
-        fmt::format("the C++ compiler `{}` does not compile even an empty file with the flags that kernels need; it says:\n{}",
-                    compiler.command[0], first_lines(probe.output, 20)),
+        fmt::format("the C++ compiler `{}` does not compile even an empty file with the flags that kernels need; it says{}",
+                    compiler.command[0], probe.output.empty() ? " nothing" : ":\n" + first_lines(probe.output, 20)),
         "another compiler, such as g++ 12 or clang 14 and later: IMBREX_CXX=/path/to/g++");
-  if (lacked_memory_or_space(result))
-    throw UserError(
-        "compiler-killed",
-        fmt::format("the C++ compiler `{}` was killed, or found no memory or no space on a disk, while it compiled {}{}",
-                    compiler.command[0], kept.string(),
-                    result.output.empty() ? "" : "; it says:\n" + first_lines(result.output, 5)),
-        "again with more free memory, and with free space in the folders for temporary files and of the cache");
   throw InternalError(fmt::format("the C++ compiler `{}` refuses generated code, which is kept in {}; it says:\n{}\n",
                                   compiler.command[0], kept.string(), first_lines(result.output, 20)));
 }

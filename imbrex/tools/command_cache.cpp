@@ -46,7 +46,11 @@ int clear() {
 }
 
 int path() {
-  fmt::print("{}\n", runtime::Cache().root().string());
+  const runtime::Cache cache;
+  if (cache.root().empty())
+    throw UserError("cache-unwritable", fmt::format("there is no folder for compiled kernels: {}", cache.why_unused()),
+                    "IMBREX_CACHE=/path/to/directory");
+  fmt::print("{}\n", cache.root().string());
   return 0;
 }
 

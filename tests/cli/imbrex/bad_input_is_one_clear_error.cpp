@@ -85,6 +85,11 @@ TEST(BadInput, memory_that_no_machine_has) {
                  backend == std::string("--backend host") ? "out-of-memory" : "tile-too-large", "smaller dimensions");
 }
 
+TEST(BadInput, no_home_for_a_cache) {
+  expect_error(run_command(fmt::format("env -u HOME -u XDG_CACHE_HOME -u IMBREX_CACHE '{}' cache path", IMBREX_COMMAND)),
+               "cache-unwritable", "none of IMBREX_CACHE, XDG_CACHE_HOME and HOME is set");
+}
+
 TEST(BadInput, command_lines_that_mean_nothing) {
   for (const char* arguments : {"", "fly", "run", "run a b", "--batch 3", "cache", "cache burn", "run x --tokens many",
                                 "run x --backend gpu", "run x --repeat 0", "aot deepseek_v4/qkv_proj_rope"}) {

@@ -103,6 +103,8 @@ TEST(BadCompiler, CompilesNothing) {
   const Failure failure = failure_of(options);
   EXPECT_EQ(failure.id, "compiler-unusable");
   EXPECT_NE(failure.text.find("I am broken"), std::string::npos) << failure.text;
+  options.compiler = script(folder, "[ \"$1\" = --version ] && echo mine\n");  // and writes nothing
+  EXPECT_NE(failure_of(options).text.find("it says nothing"), std::string::npos) << failure_of(options).text;
   options.compiler.clear();
   options.flags = {"-mno-such-machine"};
   EXPECT_EQ(failure_of(options).id, "compiler-unusable");
@@ -113,6 +115,8 @@ TEST(BadCompiler, IsKilled) {
   const TemporaryFolder folder;
   JitOptions options = options_in(folder);
   options.compiler = script(folder, "for word; do [ \"$word\" = kernel.cpp ] && kill -9 $$; done\nexec g++ \"$@\"\n");
+  EXPECT_EQ(failure_of(options).id, "compiler-killed");
+  options.compiler = script(folder, "[ \"$1\" = --version ] && echo mine && exit 0\nkill -9 $$\n");  // whatever it compiles
   EXPECT_EQ(failure_of(options).id, "compiler-killed");
   expect_mended(options);
 }
