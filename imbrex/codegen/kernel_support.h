@@ -14,6 +14,11 @@
 #error "-ffast-math or a part of it would change this kernel's results: put @<kernel>_<target>.flags behind all other flags"
 #endif
 
+// 0: operations on f32 are rounded to f32 (16 says the same, and more of f16). -mfpmath=387 rounds later.
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
+#error "-mfpmath=387 or the like would change this kernel's results: compile it without"
+#endif
+
 namespace imbrex::isa {
 namespace {
 

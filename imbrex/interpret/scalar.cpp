@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <cfloat>
 #include <cmath>
 #include <limits>
 
 namespace imbrex::interpret {
 namespace {
+
+static_assert(FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 16, "-mfpmath=387 or the like would change the interpreter's results");
 
 using ir::CastMode;
 

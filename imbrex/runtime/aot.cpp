@@ -96,18 +96,19 @@ std::string table_function(const AotKernel& kernel, const target::Target& target
 }
 
 // The generated file, under a name of its own for each target. No macro tells of -ffp-contract=fast behind the kernel's flags,
-// which would change results: for g++ a pragma undoes it, and what clang made with it is not handed out.
+// which would change results, and of some others: for g++ a pragma undoes them; what clang made with the first is not handed out.
 std::string kernel_source(const AotKernel& kernel, const ir::Program& lowered, const target::Machine& machine) {
   const std::string function = table_function(kernel, *machine.target);
-  return fmt::format(R"(// Products and sums are rounded one by one, also where -ffp-contract=fast comes last.
+  return fmt::format(
+             R"(// Products and sums are rounded one by one, and integers wrap, also where -ffp-contract=fast or -fno-wrapv comes last.
 #ifdef __clang__
 #define imbrex_kernel_{0} {1}_of_any_flags
 #else
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "wrapv", "no-associative-math")
 #define imbrex_kernel_{0} {1}
 #endif
 )",
-                     codegen::symbol_of(lowered), function) +
+             codegen::symbol_of(lowered), function) +
          codegen::generate(lowered, {machine, false}).source +
          fmt::format(R"(
 #ifdef __clang__

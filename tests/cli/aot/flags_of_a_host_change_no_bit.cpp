@@ -40,6 +40,19 @@ TEST_F(HostFlags, ThatComeLastStopTheBuild) {
   }
 }
 
+// Wherever it stands: no flag of a kernel's undoes it.
+TEST_F(HostFlags, ThatRoundLaterStopTheBuild) {
+#if !defined(__x86_64__) || defined(__clang__)
+  GTEST_SKIP() << "a flag of g++ for x86";
+#endif
+  succeed(fmt::format("'{}' aot nn/rms_norm --isa scalar --output '{}'", IMBREX_COMMAND, path("out")));
+  const std::string source = path("out/source/nn_rms_norm_scalar");
+  const CommandResult result =
+      run_command(fmt::format("c++ -fsyntax-only -I '{0}' -mfpmath=387 '@{1}.flags' '{1}.cpp' ", path("out/source"), source));
+  EXPECT_NE(result.status, 0);
+  EXPECT_NE(result.err.find("-mfpmath=387 or the like would change this kernel's results"), std::string::npos) << result.err;
+}
+
 // Of which no macro tells.
 TEST_F(HostFlags, ThatContractComeLastInVain) {
   for (const char* kernel : {"nn/rms_norm", "nn/softmax", "deepseek_v4/qkv_proj_rope"}) {
@@ -50,7 +63,8 @@ TEST_F(HostFlags, ThatContractComeLastInVain) {
                           source));
       return read_text(path("object"));
     };
-    EXPECT_TRUE(code("") == code("-ffp-contract=fast")) << kernel;
+    for (const char* flag : {"-ffp-contract=fast", "-fno-wrapv", "-ftrapv", "-fassociative-math"})
+      EXPECT_TRUE(code("") == code(flag)) << kernel << " " << flag;
   }
 }
 
