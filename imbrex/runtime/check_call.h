@@ -161,7 +161,7 @@ static inline imbrex_status imbrex_check_dims(const imbrex_kernel* kernel, const
   for (i = 0; i < kernel->dim_count; ++i) {
     if (dims[i] == 0) zero = i;
     if (dims[i] >= 0 && dims[i] <= kernel->dim_max[i]) continue;
-    return imbrex_say(message, IMBREX_BAD_DIM, "dimension %s is %lld, which is not between 1 and %lld", kernel->dim_names[i],
+    return imbrex_say(message, IMBREX_BAD_DIM, "dimension %s is %lld, which is not between 0 and %lld", kernel->dim_names[i],
                       (long long)dims[i], (long long)kernel->dim_max[i]);
   }
   for (i = 0; zero >= 0 && i < kernel->tensor_count; ++i) {
@@ -173,20 +173,22 @@ static inline imbrex_status imbrex_check_dims(const imbrex_kernel* kernel, const
   return IMBREX_OK;
 }
 
+static inline const char* imbrex_threads(const imbrex_call* call) { return call->nth == 1 ? "thread" : "threads"; }
+
 /* A call that needs none may bring anything. */
 static inline imbrex_status imbrex_check_workspace(const imbrex_kernel* kernel, const imbrex_call* call, imbrex_message message) {
   const size_t needed = kernel->workspace_bytes(call->dims, call->nth);
   if (needed == IMBREX_TOO_LARGE)
-    return imbrex_say(message, IMBREX_BAD_DIM, "the workspace of %s for %d threads has 2^62 bytes or more", kernel->name,
-                      (int)call->nth);
+    return imbrex_say(message, IMBREX_BAD_DIM, "the workspace of %s for %d %s has 2^62 bytes or more", kernel->name,
+                      (int)call->nth, imbrex_threads(call));
   if (needed == 0) return IMBREX_OK;
   if (call->workspace == NULL)
-    return imbrex_say(message, IMBREX_NULL_POINTER, "%s needs a workspace of %zu bytes for %d threads", kernel->name, needed,
-                      (int)call->nth);
+    return imbrex_say(message, IMBREX_NULL_POINTER, "%s needs a workspace of %zu bytes for %d %s", kernel->name, needed,
+                      (int)call->nth, imbrex_threads(call));
   if (call->workspace_bytes < needed)
     return imbrex_say(message, IMBREX_SMALL_WORKSPACE,
-                      "the workspace of %s has %zu bytes, %zu fewer than the %zu that it needs for %d threads", kernel->name,
-                      call->workspace_bytes, needed - call->workspace_bytes, needed, (int)call->nth);
+                      "the workspace of %s has %zu bytes, %zu fewer than the %zu that it needs for %d %s", kernel->name,
+                      call->workspace_bytes, needed - call->workspace_bytes, needed, (int)call->nth, imbrex_threads(call));
   if (!imbrex_is_aligned(call->workspace, 64))
     return imbrex_say(message, IMBREX_MISALIGNED, "the workspace of %s is not aligned to 64 bytes", kernel->name);
   if (!imbrex_has_addresses(call->workspace, needed))

@@ -108,7 +108,7 @@ REFUSES(DimLargest, IMBREX_BAD_DIM, "T is 9223372036854775807", s.dims[0] = INT6
 REFUSES(LastAxisStrided, IMBREX_BAD_STRIDE, "last axis of tensor x has stride 2", s.x_strides[1] = 2)
 REFUSES(StrideNegative, IMBREX_BAD_STRIDE, "x has a stride of -8", s.x_strides[0] = -8)
 REFUSES(OutputRowsOverlap, IMBREX_BAD_STRIDE, "y has a stride of 7", s.y_strides[0] = 7)
-REFUSES(DimBeyondItsMax, IMBREX_BAD_DIM, "T is 2147483648, which is not between 1 and 2147483647", s.dims[0] = int64_t{1} << 31)
+REFUSES(DimBeyondItsMax, IMBREX_BAD_DIM, "T is 2147483648, which is not between 0 and 2147483647", s.dims[0] = int64_t{1} << 31)
 REFUSES(StrideTooLarge, IMBREX_BAD_DIM, "x spans 2^62 bytes or more", s.x_strides[0] = INT64_MAX / 4)
 REFUSES(TensorAfterTheEnd, IMBREX_BAD_DIM, "x ends after", s.tensors[0].input = reinterpret_cast<void*>(UINTPTR_MAX - 63))
 REFUSES(ElementsMisaligned, IMBREX_MISALIGNED, "scale is not aligned to 4", s.tensors[2].input = s.memory[2] + 2)
@@ -123,6 +123,8 @@ REFUSES(PackedAfterTheEnd, IMBREX_BAD_DIM, "w ends after", s.tensors[1].input = 
 REFUSES(ThreadBeyond, IMBREX_BAD_THREAD, "ith = 2 of nth = 2", s.call.ith = 2)
 REFUSES(ThreadNegative, IMBREX_BAD_THREAD, "ith = -1", s.call.ith = -1)
 REFUSES(NoThreads, IMBREX_BAD_THREAD, "small", s.call.nth = 0)
+REFUSES(NoWorkspaceForOneThread, IMBREX_NULL_POINTER, "bytes for 1 thread",
+        (s.call.nth = 1, s.call.ith = 0, s.call.workspace = nullptr))
 REFUSES(NoBarrier, IMBREX_BAD_THREAD, "2 threads without a barrier", s.call.barrier = nullptr)
 
 // The first of five rows of y ends at byte 32; 128 bytes of the workspace count.
