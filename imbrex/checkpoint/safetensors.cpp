@@ -238,8 +238,8 @@ void write_safetensors(const std::string& path, const std::map<std::string, Arra
         {"dtype", stored_name_of(array->dtype)}, {"shape", array->shape}, {"data_offsets", {end, end + array->bytes.size()}}};
     end += array->bytes.size();
   }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // the data starts aligned, as the format asks
+  std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);  // names may be no UTF-8
+  text.resize((text.size() + 7) / 8 * 8, ' ');                                     // the data starts aligned, as the format asks
 
   const uint64_t header_bytes = text.size();
   std::vector<std::string_view> parts = {{reinterpret_cast<const char*>(&header_bytes), 8}, text};

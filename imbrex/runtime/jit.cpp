@@ -20,7 +20,10 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string told(const fs::filesystem_error& error) {
-  return fmt::format("'{}': {}", error.path1().string(), error.code().message());
+  // The folder for temporary files is named by no path.
+  const char* temporary = std::getenv("TMPDIR");
+  const std::string path = !error.path1().empty() ? error.path1().string() : temporary != nullptr ? temporary : "/tmp";
+  return fmt::format("'{}': {}", path, error.code().message());
 }
 
 Diagnostic not_private(const Cache& cache) {
@@ -91,11 +94,11 @@ bool succeeded(const ProcessResult& result, const fs::path& output) {
   return result.started && result.signal == 0 && result.exit_status <= 0 && fs::file_size(output, error) > 0 && !error;
 }
 
-// What compilers, assemblers and linkers say where the system ended them or had nothing left.
+// What compilers, assemblers and linkers say where a signal ended them or the system had nothing left.
 bool lacked_memory_or_space(const ProcessResult& result) {
   constexpr const char* kSayings[] = {
-      "Killed signal",    "terminated with signal 9", "execute command: Killed", "out of memory",
-      "memory exhausted", "Cannot allocate memory",   "No space left on device", "std::bad_alloc"};
+      "signal terminated program", "terminated with signal", "execute command:",        "failed due to signal", "out of memory",
+      "memory exhausted",          "Cannot allocate memory", "No space left on device", "std::bad_alloc"};
   return result.signal != 0 || std::any_of(std::begin(kSayings), std::end(kSayings),
                                            [&](const char* saying) { return result.output.find(saying) != std::string::npos; });
 }
@@ -111,9 +114,9 @@ std::string first_lines(const std::string& text, int count) {
   if (lacked_memory_or_space(result))
     throw UserError(
         "compiler-killed",
-        fmt::format("the C++ compiler `{}` was killed, or found no memory or no space on a disk, while it compiled {}{}",
-                    compiler.command[0], kept.string(),
-                    result.output.empty() ? "" : "; it says:\n" + first_lines(result.output, 5)),
+        fmt::format(
+            "the C++ compiler `{}` was killed or crashed, or found no memory or no space on a disk, while it compiled {}{}",
+            compiler.command[0], kept.string(), result.output.empty() ? "" : "; it says:\n" + first_lines(result.output, 5)),
         "again with more free memory, and with free space in the folders for temporary files and of the cache");
   write_file(directory / "empty.cpp", "\n");
   const ProcessResult probe = compile_in(directory, compiler, flags, "empty.cpp", "empty.so");

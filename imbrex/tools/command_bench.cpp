@@ -123,7 +123,7 @@ class Bench {
   }
 
   std::string title() const {
-    std::string text = subject_.name;
+    std::string text = with_visible_characters(subject_.name);
     for (const auto& [name, value] : dims_) text += fmt::format("  {}={}", name, value);
     return text;
   }

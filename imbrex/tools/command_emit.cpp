@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "imbrex/base/error.h"
+#include "imbrex/base/utf8.h"
 #include "imbrex/codegen/generate.h"
 #include "imbrex/runtime/lower.h"
 #include "imbrex/target/target.h"
@@ -20,7 +21,7 @@ struct EmitOptions {
 };
 
 void print_remark(const codegen::Remark& remark) {
-  if (remark.where.line > 0) fmt::print("{}:{}: ", remark.where.file, remark.where.line);
+  if (remark.where.line > 0) fmt::print("{}:{}: ", with_visible_characters(remark.where.file), remark.where.line);
   fmt::print("{}\n", remark.message);
 }
 

@@ -85,7 +85,9 @@ std::string size_text(std::optional<int64_t> bytes) {
   return fmt::format("{:.1f} KiB", static_cast<double>(*bytes) / (1 << 10));
 }
 
-std::string place_text(const SourceLine& where) { return where.line > 0 ? fmt::format("{}:{}", where.file, where.line) : ""; }
+std::string place_text(const SourceLine& where) {
+  return where.line > 0 ? fmt::format("{}:{}", with_visible_characters(where.file), where.line) : "";
+}
 
 void print_scopes(const char* title, const ir::Program& program) {
   const std::vector<Scope> scopes = scopes_of(program);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <sstream>
 
@@ -52,6 +53,7 @@ int print_help(const CLI::App& app, const CLI::ParseError& error) {
 
 int main(int argc, char** argv) {
   using namespace imbrex;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (ulimit -f) is as a full disk
   const bool was_closed = open_closed_streams();
   const bool as_json = std::any_of(argv, argv + argc, [](const char* word) { return std::string(word) == "--json"; });
   int status = 0;

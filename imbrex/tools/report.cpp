@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "imbrex/base/utf8.h"
 #include "imbrex/tools/numbers.h"
 #include "imbrex/tools/options_json.h"
 
@@ -135,7 +136,7 @@ double median(std::vector<double> values) {
 }
 
 void print_screen(const RunReport& report, bool verbose) {
-  std::vector<std::string> title = {report.kernel};
+  std::vector<std::string> title = {with_visible_characters(report.kernel)};
   if (!report.preset.empty()) title.push_back(report.preset);
   if (!report.variant.empty()) title.push_back(report.variant);
   if (!report.changed.empty()) title.push_back(kernels::text_of(report.changed));

@@ -38,6 +38,14 @@ TEST(ClosedStreams, FailWhateverIsPrinted) {
   EXPECT_EQ(status_of("list", "2>&- >/dev/null"), 0);
 }
 
+// Files that may not grow are no reason to be ended by a signal. In units of 512 or 1024 bytes.
+TEST(LimitedFiles, AreAsThoseOfAFullDisk) {
+  const TemporaryFolder folder;
+  const CommandResult result = run_command(
+      fmt::format("ulimit -f 1; exec '{}' aot nn/softmax -o '{}' 2> /dev/null", IMBREX_COMMAND, folder.file("kernels")));
+  EXPECT_EQ(result.status, 1) << result.out;
+}
+
 TEST(ClosedStreams, AreAsThoseOfAFullDisk) {
   EXPECT_EQ(status_of("show deepseek_v4/qkv_proj_rope", "> /dev/full"), 1);
   EXPECT_EQ(status_of("list", "> /dev/full 2>&1"), 1);

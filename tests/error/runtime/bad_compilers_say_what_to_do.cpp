@@ -124,8 +124,10 @@ TEST(BadCompiler, IsKilled) {
 TEST(BadCompiler, LacksMemoryOrSpace) {
   for (const char* saying :
        {"cc1plus: out of memory allocating 65536 bytes", "virtual memory exhausted: Cannot allocate memory",
-        "collect2: fatal error: ld terminated with signal 9 [Killed]", "clang: error: unable to execute command: Killed",
-        "Fatal error: can't write kernel.o: No space left on device"}) {
+        "collect2: fatal error: ld terminated with signal 9 [Killed]",
+        "c++: internal compiler error: Segmentation fault signal terminated program cc1plus",
+        "clang: error: clang frontend command failed due to signal (use -v to see invocation)",
+        "clang: error: unable to execute command: Killed", "Fatal error: can't write kernel.o: No space left on device"}) {
     const TemporaryFolder folder;
     JitOptions options = options_in(folder);
     options.compiler = script(folder, fmt::format("for word; do [ \"$word\" = kernel.cpp ] && echo \"{}\" >&2 && exit 1; done\n"
