@@ -1,7 +1,7 @@
 # imbrex_add_kernels(TARGET KERNEL NAME [PRESET P] [VARIANT V] [SET NAME=VALUE ...] [SYMBOL S] [ISAS ...] [HEADER H] [OPTIONS ...])
 #
-# Makes TARGET, a static library with a kernel compiled ahead of time for each of ISAS (default: all that there are; the best that
-# the machine runs is chosen when it runs), and its C header: #include "H" (default: <SYMBOL>.h). NAME is a registered kernel or a
+# Makes TARGET, a static library with a kernel compiled ahead of time for each of ISAS (default: all of the architecture that CMake
+# compiles for; the best that the machine runs is chosen when it runs), and its C header: #include "H" (default: <SYMBOL>.h). NAME is a registered kernel or a
 # .tile file, relative to the source folder. SYMBOL, the C function, is by default the kernel's name (of a file: the one in it)
 # with every other character as an underscore. SET are options of the kernel, such as eps=1e-20 (`imbrex list NAME`
 # shows their types and defaults); OPTIONS more options of `imbrex aot`. The library needs the C library alone.
@@ -32,6 +32,9 @@ function(imbrex_add_kernels target)
   endif()
   if(NOT arg_HEADER)
     set(arg_HEADER ${arg_SYMBOL}.h)
+  endif()
+  if(NOT arg_ISAS)
+    get_property(arg_ISAS GLOBAL PROPERTY IMBREX_TARGETS_${CMAKE_SYSTEM_PROCESSOR})
   endif()
   if(NOT arg_ISAS)
     get_property(arg_ISAS GLOBAL PROPERTY IMBREX_TARGETS)

@@ -1,14 +1,14 @@
-// Prints the table of targets as CMake: a global property IMBREX_TARGETS with the names of those that code is generated for, and
-// for each of them what it is compiled with.
+// Prints the table of targets as CMake: a global property IMBREX_TARGETS with the names of those that code for this architecture
+// is generated for, IMBREX_TARGETS_<processor> with those of each that CMake may name, and for all of them what they are compiled
+// with.
+#include <algorithm>
 #include <iostream>
 
 #include "imbrex/target/target.h"
 
 int main() {
   using namespace imbrex::target;
-  std::string names;
   for (const Target* target : targets_with_code()) {
-    names += " " + target->name;
     const auto print = [&](const char* what, const std::string& value) {
       std::cout << "set_property(GLOBAL PROPERTY IMBREX_TARGET_" << what << "_" << target->name << value << ")\n";
     };
@@ -28,5 +28,15 @@ int main() {
     print("UNITS", units);  // likewise
     print("VECTOR_BITS", " " + std::to_string(target->vector_bits));
   }
-  std::cout << "set_property(GLOBAL PROPERTY IMBREX_TARGETS" << names << ")\n";
+  const auto print_all = [](const std::string& property, imbrex_architecture architecture) {
+    std::cout << "set_property(GLOBAL PROPERTY " << property;
+    for (const Target* target : targets_of(architecture)) std::cout << " " << target->name;
+    std::cout << ")\n";
+  };
+  print_all("IMBREX_TARGETS", IMBREX_THIS_ARCHITECTURE);
+  for (const imbrex_architecture architecture : kArchitectures) {
+    std::string processor = name_of(architecture);
+    std::replace(processor.begin(), processor.end(), '-', '_');
+    print_all("IMBREX_TARGETS_" + processor, architecture);
+  }
 }

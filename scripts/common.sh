@@ -11,19 +11,25 @@ is_there() {
 }
 
 # install_missing run|test: on Debian as root, installs the packages of packages.txt that are missing; otherwise says what is
-# missing and how to install it, and ends with status 1.
+# missing and how to install it, and ends with status 1, unless only tests are skipped without it.
 install_missing() {
   local purpose=$1 needed_for package kind name
-  local missing=() missing_names=()
+  local missing=() missing_names=() wanted=() wanted_names=()
   while read -r needed_for package kind name; do
-    case $needed_for in '' | '#'*) continue ;; test) [ "$purpose" = test ] || continue ;; esac
-    is_there "$kind" "$name" || { missing+=("$package"); missing_names+=("$name"); }
+    case $needed_for in '' | '#'*) continue ;; test | more) [ "$purpose" = test ] || continue ;; esac
+    is_there "$kind" "$name" && continue
+    case $needed_for in
+      more) wanted+=("$package") wanted_names+=("$name") ;;
+      *) missing+=("$package") missing_names+=("$name") ;;
+    esac
   done < scripts/packages.txt
-  [ ${#missing[@]} -eq 0 ] && return 0
+  [ ${#missing[@]} -eq 0 ] && [ ${#wanted[@]} -eq 0 ] && return 0
   if [ "$(id -u)" -eq 0 ] && [ -e /etc/debian_version ] && command -v apt-get > /dev/null; then
-    step "install ${missing[*]}" apt_get_install "${missing[@]}"
+    step "install ${missing[*]} ${wanted[*]}" apt_get_install "${missing[@]}" "${wanted[@]}"
     return 0
   fi
+  [ ${#wanted[@]} -gt 0 ] && say "tests that need ${wanted_names[*]} are skipped (on Debian: ${wanted[*]})"
+  [ ${#missing[@]} -eq 0 ] && return 0
   say "missing: ${missing_names[*]}" >&2
   if [ -e /etc/debian_version ]; then
     say "install them with: sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2

@@ -70,11 +70,27 @@ void check_symbols(const AotRequest& request) {
   }
 }
 
+// A library is of one architecture: another's compiler refuses even the flags.
+void check_architectures(const std::vector<const target::Target*>& targets) {
+  const target::Target* first = nullptr;
+  for (const target::Target* target : targets) {
+    const imbrex_architecture architecture = target->needs.architecture;
+    if (architecture == IMBREX_ANY_ARCHITECTURE) continue;
+    if (first == nullptr) first = target;
+    if (architecture == first->needs.architecture) continue;
+    throw UserError("mixed-isas",
+                    fmt::format("{} is code for {} and {} for {}: no library holds both", first->name,
+                                target::name_of(first->needs.architecture), target->name, target::name_of(architecture)),
+                    fmt::format("--isa {}", names_of(target::targets_of(first->needs.architecture), ",")));
+  }
+}
+
 void check(const AotRequest& request) {
   if (request.kernels.empty()) throw UserError("no-kernel", "there is no kernel to write", "the name of at least one kernel");
   if (request.targets.empty())
     throw UserError("unknown-isa", "there is no instruction set to write kernels for",
-                    fmt::format("--isa {}", names_of(target::targets_with_code(), ",")));
+                    fmt::format("--isa {}", names_of(target::targets_of(IMBREX_THIS_ARCHITECTURE), ",")));
+  check_architectures(request.targets);
   check_symbols(request);
   const fs::path header = request.header;
   if (!header.has_filename() || header.is_absolute() || *header.begin() == "imbrex" ||
@@ -130,7 +146,8 @@ std::string needs_text(const imbrex_needs& needs) {
     features +=
         fmt::format("{}{{{}, {}, '{}', {}}}", i == 0 ? "" : ", ", feature.leaf, feature.subleaf, feature.reg, feature.bit);
   }
-  return fmt::format("{{{:#x}, {}, {}, {{{}}}}}", needs.saved_states, needs.requested_state, needs.feature_count, features);
+  return fmt::format("{{imbrex_architecture({}), {:#x}, {}, {}, {{{}}}}}", static_cast<int>(needs.architecture),
+                     needs.saved_states, needs.requested_state, needs.feature_count, features);
 }
 
 std::string dispatcher_source(const AotKernel& kernel, const std::vector<const target::Target*>& targets) {

@@ -35,7 +35,8 @@ struct AotRequest {
 //   source/<symbol>.cpp               the dispatcher
 //   source/imbrex/...                 the headers that those include; -I source
 // Returns the source files. UserError: a symbol that is no C identifier, two kernels that would share a file, a header outside of
-// its folder, no kernel, no target, files that cannot be written.
+// its folder, no kernel, no target, targets of two
+// architectures, files that cannot be written.
 std::vector<std::filesystem::path> write_ahead_of_time(const AotRequest& request);
 
 // "deepseek_v4/qkv_proj_rope" -> "deepseek_v4_qkv_proj_rope"; CMake's function makes the same.

@@ -68,7 +68,7 @@ struct Target {
   bool capacity_is_binding() const { return !memories.empty(); }
 };
 
-// Those with code first, from the one that runs everywhere to the best.
+// Those with code first, from the one that runs everywhere to the best; of an architecture beside each other.
 const std::vector<Target>& targets();
 const Target* target_named(const std::string& name);  // null if there is none
 // For judging kernels alone; "host" stands for every target with code, as their caches are advice. Null if there is none.
@@ -76,6 +76,10 @@ const Target* judged_target_named(const std::string& name);
 std::vector<std::string> judged_target_names();
 
 std::vector<const Target*> targets_with_code();
+// Of those, what one library can hold: code for this architecture, and what is for any.
+std::vector<const Target*> targets_of(imbrex_architecture architecture);
+const char* name_of(imbrex_architecture architecture);  // "x86-64"
+constexpr imbrex_architecture kArchitectures[] = {IMBREX_X86_64, IMBREX_AARCH64};
 // Whether this processor and operating system run its code. Asked once a process: the first time, Linux is asked to save the
 // registers that the target needs and that it does not save for everybody (detect.h).
 bool runs_here(const Target& target);

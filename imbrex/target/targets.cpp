@@ -12,8 +12,9 @@ namespace {
 
 using Features = std::initializer_list<imbrex_cpu_feature>;
 
-// What `base` needs and more.
+// What `base` needs and more, of x86-64.
 imbrex_needs and_more(imbrex_needs base, uint32_t saved_states, Features features, uint32_t requested_state = 0) {
+  base.architecture = IMBREX_X86_64;
   base.saved_states |= saved_states;
   if (requested_state != 0) base.requested_state = requested_state;
   for (const imbrex_cpu_feature& feature : features) base.features[base.feature_count++] = feature;
@@ -38,6 +39,21 @@ Target scalar() {
   t.products = {
       {Product::i8, "i8", 1, 16}, {Product::u8i8, "u8i8", 1, 16}, {Product::bf16, "bf16", 1, 16}, {Product::f32, "f32", 1, 16}};
   for (const Product product : kProducts) t.units.push_back({product, "mulss"});
+  return t;
+}
+
+// Every aarch64 has it. What more some have (dot products of bytes or bf16) is not used.
+Target neon() {
+  Target t;
+  t.name = "neon";
+  t.description = "neon, fma";
+  t.header = "imbrex/target/isa/neon.h";
+  t.needs.architecture = IMBREX_AARCH64;
+  t.vector_bits = 128;
+  t.vector_registers = 32;
+  t.products = {
+      {Product::i8, "i8", 3, 16}, {Product::u8i8, "u8i8", 3, 16}, {Product::bf16, "bf16", 3, 16}, {Product::f32, "f32", 3, 16}};
+  t.units = {{Product::i8, "sadalp"}, {Product::u8i8, "sadalp"}, {Product::bf16, "fmla"}, {Product::f32, "fmla"}};
   return t;
 }
 
@@ -146,6 +162,7 @@ const std::vector<Target>& targets() {
       return all.emplace_back(std::move(target));
     };
     add(scalar());
+    add(neon());
     add(amx(add(avx512(add(avx2())))));
     add(a2a3());
     add(a5());
@@ -184,6 +201,23 @@ std::vector<const Target*> targets_with_code() {
   for (const Target& target : targets())
     if (target.has_code()) result.push_back(&target);
   return result;
+}
+
+std::vector<const Target*> targets_of(imbrex_architecture architecture) {
+  std::vector<const Target*> result = targets_with_code();
+  std::erase_if(result, [&](const Target* target) {
+    return target->needs.architecture != IMBREX_ANY_ARCHITECTURE && target->needs.architecture != architecture;
+  });
+  return result;
+}
+
+const char* name_of(imbrex_architecture architecture) {
+  switch (architecture) {
+    case IMBREX_ANY_ARCHITECTURE: return "any";
+    case IMBREX_X86_64: return "x86-64";
+    case IMBREX_AARCH64: return "aarch64";
+  }
+  return "?";
 }
 
 bool runs_here(const Target& target) {

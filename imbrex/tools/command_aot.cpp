@@ -20,7 +20,7 @@ struct AotOptions {
 
 int write(const AotOptions& options) {
   runtime::AotRequest request;
-  if (options.isas.empty()) request.targets = target::targets_with_code();
+  if (options.isas.empty()) request.targets = target::targets_of(IMBREX_THIS_ARCHITECTURE);
   for (const std::string& name : options.isas) request.targets.push_back(&known_target(name));
   const Subject subject = subject_of(options.subject);
   std::string description = subject.name;
@@ -46,9 +46,11 @@ void add_aot(CLI::App& app, int& status) {
   o->subject.add_to(*command);
   command->add_option("-o,--output", o->output, "Folder to write to")->required();
   command
-      ->add_option("--isa", o->isas,
-                   fmt::format("Instruction sets, the best of which is chosen at run time (default: {})", names_of_targets()))
-
+      ->add_option(
+          "--isa", o->isas,
+          fmt::format("Instruction sets of one architecture, the best of which is chosen at run time: of {} (default: all "
+                      "of this machine's architecture)",
+                      names_of_targets()))
       ->delimiter(',');
   command->add_option("--machine", o->machine,
                       fmt::format("Whose speed programs are made for: {}, or a file of `imbrex calibrate` (default: the first "

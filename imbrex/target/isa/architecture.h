@@ -17,6 +17,8 @@
 
 #if defined(__x86_64__)
 #include "imbrex/target/isa/x86_64.h"
+#elif defined(__aarch64__)
+#include "imbrex/target/isa/aarch64.h"
 #else
-#error "Imbrex generates code for x86-64"
+#error "Imbrex generates code for x86-64 and aarch64"
 #endif

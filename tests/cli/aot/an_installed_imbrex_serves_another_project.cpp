@@ -20,7 +20,7 @@ int main(void) {
   char text[200];
   imbrex_call call = {0};
   call.nth = 1;
-  if (kernel == NULL || norm("neon") != NULL || norm("avx512") != NULL) return 1;
+  if (kernel == NULL || norm("sse9") != NULL || norm("avx512") != NULL) return 1;
   if (imbrex_check_call(kernel, &call, text, sizeof text) != IMBREX_NULL_POINTER) return 2;
   if (kernel->semantics != IMBREX_SEMANTICS || kernel->version[0] == 0) return 4;
   printf("%s %s %d tensors, %s; Imbrex %s\n", kernel->name, kernel->isa, NORM_TENSOR_COUNT, text, kernel->version);

@@ -26,7 +26,7 @@ TEST(GeneratedFiles, FollowTheUmask) {
 TEST(GeneratedFiles, HaveAllTheirFlagsBesideThem) {
   const TemporaryFolder folder;
   ASSERT_EQ(run_command(fmt::format("'{}' aot nn/rms_norm -o '{}'", IMBREX_COMMAND, folder.path())).status, 0);
-  for (const target::Target* target : target::targets_with_code()) {
+  for (const target::Target* target : target::targets_of(IMBREX_THIS_ARCHITECTURE)) {
     const std::string& isa = target->name;
     const std::string flags = "\n" + read_text(folder.file(fmt::format("source/nn_rms_norm_{}.flags", isa)));
     for (const char* flag : {"-std=c++20", "-O3", "-fno-fast-math", "-ffp-contract=off", "-fwrapv"})

@@ -18,7 +18,7 @@ constexpr const char* kOfAnArchitecture[] = {
     "x86",    "i386",    "amd64",   "aarch64", "__arm",          "mmintrin",        "arm_neon",      "cpuid",
     "_mm_",   "_mm256_", "_mm512_", "__m128",  "__m256",         "__m512",          "mxcsr",         "fpcr",
     "sfence", "xgetbv",  "rdtsc",   "_ia32_",  "__builtin_cpu_", "builtin_aarch64", "target_clones", "__attribute__((target",
-    "\"-m"};
+    "-mavx",  "-msse",   "-mfma",   "-march"};
 
 // Which of these a text has.
 std::string named_in(std::string text) {

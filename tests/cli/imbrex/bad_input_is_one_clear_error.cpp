@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "imbrex/checkpoint/safetensors.h"
+#include "imbrex/target/target.h"
 #include "imbrex_command.h"
 
 namespace imbrex::tests {
@@ -40,6 +41,10 @@ TEST(BadInput, unknown_names) {
   for (const std::string& header : std::vector<std::string>{"../x.h", "a/../x.h", "/x.h", "imbrex/runtime/abi.h", "a/"})
     expect_error(imbrex_command("aot nn/rms_norm --header '" + header + "' --output '" + folder.path() + "'"), "bad-header",
                  header);
+  std::string all;
+  for (const target::Target* target : target::targets_with_code()) all += (all.empty() ? "" : ",") + target->name;
+  expect_error(imbrex_command("aot nn/rms_norm --isa " + all + " --output '" + folder.path() + "'"), "mixed-isas",
+               "no library holds both");
   EXPECT_EQ(folder.entries(), 0u);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <vector>
 
@@ -85,6 +86,12 @@ struct Table {
 const std::vector<const Table*>& all_tables();
 // Of those that it runs.
 std::vector<const Table*> tables();
+// For an emulator, which takes a hundred times as long: IMBREX_FEWER=n tries one of n values and shapes.
+inline size_t fewer() {
+  const char* text = getenv("IMBREX_FEWER");
+  return text != nullptr && atoi(text) > 1 ? static_cast<size_t>(atoi(text)) : 1;
+}
+
 // And of those whose tiles are plain C++ in the test: for products alone, as the rest is the same.
 std::vector<const Table*> tables_of_products();
 
