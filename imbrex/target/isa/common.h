@@ -1,4 +1,5 @@
-// What is written once for all ISAs, over the vectors that the including header defined.
+// What is written once for all ISAs, over the vectors and the structs Dot of products (isa/matmul.h) that the including header
+// has.
 #pragma once
 
 #include "imbrex/target/isa/math.h"
@@ -8,6 +9,11 @@
 
 namespace imbrex::isa {
 namespace {
+
+IMBREX_MATMUL(matmul_i8, DotI8, int8_t, int32_t)
+IMBREX_MATMUL(matmul_u8i8, DotU8I8, uint8_t, int32_t)
+IMBREX_MATMUL(matmul_bf16, DotBf16, uint16_t, float)
+IMBREX_MATMUL(matmul_f32, DotF32, float, float)
 
 IMBREX_OP vf even(vf low, vf high) { return float_of_bits(even(bits_of(low), bits_of(high))); }
 IMBREX_OP vf odd(vf low, vf high) { return float_of_bits(odd(bits_of(low), bits_of(high))); }

@@ -451,10 +451,6 @@ inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const v
                    int64_t rows, int64_t columns, int64_t k, bool accumulate) {                                             \
     matmul<Dot>(a, a_row_stride, packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);                     \
   }
-IMBREX_MATMUL(matmul_i8, DotI8, int8_t, int32_t)
-IMBREX_MATMUL(matmul_u8i8, DotU8I8, uint8_t, int32_t)
-IMBREX_MATMUL(matmul_bf16, DotBf16, uint16_t, float)
-IMBREX_MATMUL(matmul_f32, DotF32, float, float)
 
 }  // namespace
 }  // namespace imbrex::isa

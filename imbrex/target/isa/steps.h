@@ -2,6 +2,7 @@
 #pragma once
 
 #include "imbrex/target/isa/packing.h"
+#include "imbrex/target/isa/products.h"
 
 namespace imbrex::isa {
 namespace {
