@@ -12,17 +12,19 @@ int main() {
     const auto print = [&](const char* what, const std::string& value) {
       std::cout << "set_property(GLOBAL PROPERTY IMBREX_TARGET_" << what << "_" << target->name << value << ")\n";
     };
-    std::string flags, products, tiled_products, untiled_products, units;
+    std::string flags, products, own_products, tiled_products, untiled_products, units;
     for (const std::string& flag : compiler_flags(*target)) flags += " " + flag;
     for (const ProductKernel& kernel : target->products) {
       const std::string product = std::string(" ") + name_of(kernel.product) + ":" + kernel.name;
       products += product;
+      if (kernel.rate.starts_with(target->name + ".")) own_products += product;
       (kernel.takes_tiles ? tiled_products : untiled_products) += product;
     }
     for (const Unit& unit : target->units) units += std::string(" ") + name_of(unit.product) + ":" + unit.name;
     print("HEADER", " " + target->header);
     print("FLAGS", flags);
-    print("PRODUCTS", products);  // <kind of product>:<name of the kernel>
+    print("PRODUCTS", products);          // <kind of product>:<name of the kernel>
+    print("OWN_PRODUCTS", own_products);  // without those whose code is another target's
     print("TILED_PRODUCTS", tiled_products);
     print("UNTILED_PRODUCTS", untiled_products);
     print("UNITS", units);  // likewise

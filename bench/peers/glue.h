@@ -33,6 +33,9 @@ struct Glue {
 namespace avx512 {
 extern const Glue glue;
 }
+namespace avx512_base {
+extern const Glue glue;
+}
 namespace avx2 {
 extern const Glue glue;
 }

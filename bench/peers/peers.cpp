@@ -20,13 +20,20 @@ tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Te
                                    int threads) {
   if (target.vector_bits == 0)
     throw UserError("no-peers", "oneDNN has no scalar code to compare with", "no --isa, or one with vectors");
-  const bool is_avx2 = target.vector_bits == 256;
   // Held to what the target has, as the kernel is. Before the first primitive, and refused after it: then it was the same.
+  const bool is_avx2 = target.vector_bits == 256;
   const bool has_tiles = std::any_of(target.products.begin(), target.products.end(), [](const auto& k) { return k.takes_tiles; });
-  dnnl::set_max_cpu_isa(is_avx2     ? dnnl::cpu_isa::avx2
-                        : has_tiles ? dnnl::cpu_isa::all
-                                    : dnnl::cpu_isa::avx512_core_bf16);
-  const auto front = std::make_shared<OnednnFront>(inputs, eps, is_avx2 ? avx2::glue : avx512::glue, !is_avx2, threads);
+  const auto has = [&](const char* unit) {
+    return std::any_of(target.units.begin(), target.units.end(), [&](const target::Unit& each) { return each.name == unit; });
+  };
+  const bool has_bf16 = has_tiles || has("vdpbf16ps"), has_vnni = has("vpdpbusd");
+  dnnl::set_max_cpu_isa(has_tiles  ? dnnl::cpu_isa::all
+                        : is_avx2  ? has_vnni ? dnnl::cpu_isa::avx2_vnni : dnnl::cpu_isa::avx2
+                        : has_bf16 ? dnnl::cpu_isa::avx512_core_bf16
+                        : has_vnni ? dnnl::cpu_isa::avx512_core_vnni
+                                   : dnnl::cpu_isa::avx512_core);
+  const Glue& glue = is_avx2 ? avx2::glue : has_bf16 ? avx512::glue : avx512_base::glue;
+  const auto front = std::make_shared<OnednnFront>(inputs, eps, glue, !is_avx2, threads);
   front->run();
   tools::PeerContestants made;
   made.owner = front;

@@ -31,6 +31,7 @@ struct MachineClass {
   const char* vendor;                        // as CPUID names it
   std::vector<imbrex_cpu_feature> features;  // by which its machines are known
   const char* target;                        // the best that they run
+  std::vector<std::string> stands_for;       // the best of machines that are like these, and that no class is of
   Rates rates;
 };
 
@@ -39,7 +40,8 @@ const std::vector<MachineClass>& machine_classes();
 const MachineClass* class_of_processor(const std::string& vendor, const std::function<bool(const imbrex_cpu_feature&)>& has);
 // That this machine is one of; the nearest by the best target that it runs where its vendor has none.
 const MachineClass& class_of_this_machine();
-// Of those whose best target it is, or whose comes next, the first: the same on every machine.
+// That stands for machines whose best target it is; else of those whose best target it is, or whose comes next, the first: the
+// same on every machine.
 const MachineClass& class_of(const Target& target);
 
 // The rates of a class, by its name, or of a file. UserError "machine-file".

@@ -23,7 +23,7 @@ struct ProductKernel {
   Product product;
   std::string name;          // its function in the target's header: matmul_<name>
   int rows, columns;         // of C, in registers at a time
-  std::string rate = "";     // the figure of a machine's Rates that tells its speed: "<target that has it first>.<name>"
+  std::string rate = "";     // the figure of a machine's Rates that tells its speed: "<a target that has it>.<name>"
   bool takes_tiles = false;  // matmul_<name>_tiled takes A as tile registers load it (isa/matmul_tiles.h)
   std::string packing = "";  // pack_<packing> packs its right operand; else that of the product: pack_i8, pack_bf16, pack_f32
   int64_t k_at_once = 0;     // all rows of a call are multiplied by so much of k before the next part; 0: not used for tile sizes

@@ -26,6 +26,11 @@ std::vector<std::string> and_more(std::vector<std::string> base, std::initialize
   return base;
 }
 
+void add_kernels_of(const Target& other, std::initializer_list<Product> products, Target& to) {
+  for (const ProductKernel& kernel : other.products)
+    if (std::find(products.begin(), products.end(), kernel.product) != products.end()) to.products.push_back(kernel);
+}
+
 // Bits of XCR0.
 constexpr uint32_t kXmmAndYmm = 0x6, kMasksAndZmm = 0xe0, kTileStates = 0x60000;
 
@@ -64,7 +69,10 @@ Target avx2() {
   t.header = "imbrex/target/isa/avx2.h";
   t.flags = {"-mavx2", "-mfma", "-mf16c"};
   const imbrex_cpu_feature fma = {1, 0, 'c', 12}, avx = {1, 0, 'c', 28}, f16c = {1, 0, 'c', 29}, avx2 = {7, 0, 'b', 5};
-  t.needs = and_more({}, kXmmAndYmm, {fma, avx, f16c, avx2});
+  // Compilers take it that where AVX is, these are.
+  const imbrex_cpu_feature sse3 = {1, 0, 'c', 0}, ssse3 = {1, 0, 'c', 9}, sse4_1 = {1, 0, 'c', 19}, sse4_2 = {1, 0, 'c', 20},
+                           popcnt = {1, 0, 'c', 23}, xsave = {1, 0, 'c', 26};
+  t.needs = and_more({}, kXmmAndYmm, {fma, avx, f16c, avx2, sse3, ssse3, sse4_1, sse4_2, popcnt, xsave});
   t.vector_bits = 256;
   t.vector_registers = 16;
   t.products = {
@@ -74,29 +82,71 @@ Target avx2() {
   return t;
 }
 
-Target avx512(const Target& avx2) {
+// The products of bytes that AVX-512 has, on 256 bits.
+Target avx2_vnni(const Target& avx2) {
+  Target t = avx2;
+  t.name = "avx2_vnni";
+  t.description = "avx2-fma-f16c, avx-vnni";
+  t.header = "imbrex/target/isa/avx2_vnni.h";
+  t.flags = and_more(avx2.flags, {"-mavxvnni"});
+  const imbrex_cpu_feature avx_vnni = {7, 1, 'a', 4};
+  t.needs = and_more(avx2.needs, 0, {avx_vnni});
+  t.products = {{Product::i8, "i8", 6, 16}, {Product::u8i8, "u8i8", 6, 16}};
+  add_kernels_of(avx2, {Product::bf16, Product::f32}, t);
+  t.units = {
+      {Product::i8, "vpdpbusd"}, {Product::u8i8, "vpdpbusd"}, {Product::bf16, "vfmadd231ps"}, {Product::f32, "vfmadd231ps"}};
+  return t;
+}
+
+// What AVX-512 adds to AVX2 in every server core and in most others, then VNNI, then BF16. Each is an entry. BF16 without VNNI is
+// in no processor. Kernels that the last has, too, are known by its figures.
+Target avx512_base(const Target& avx2) {
   Target t;
-  t.name = "avx512";
-  t.description = "avx512-vnni-bf16";
-  t.header = "imbrex/target/isa/avx512.h";
-  t.flags = and_more(avx2.flags, {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-mavx512bf16",
-                                  "-mprefer-vector-width=512"});
-  const imbrex_cpu_feature f = {7, 0, 'b', 16}, dq = {7, 0, 'b', 17}, bw = {7, 0, 'b', 30}, vl = {7, 0, 'b', 31},
-                           vnni = {7, 0, 'c', 11}, bf16 = {7, 1, 'a', 5};
-  t.needs = and_more(avx2.needs, kMasksAndZmm, {f, dq, bw, vl, vnni, bf16});
+  t.name = "avx512_base";
+  t.description = "avx512";
+  t.header = "imbrex/target/isa/avx512_base.h";
+  t.flags = and_more(avx2.flags, {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"});
+  const imbrex_cpu_feature f = {7, 0, 'b', 16}, dq = {7, 0, 'b', 17}, bw = {7, 0, 'b', 30}, vl = {7, 0, 'b', 31};
+  t.needs = and_more(avx2.needs, kMasksAndZmm, {f, dq, bw, vl});
   t.vector_bits = 512;
   t.vector_registers = 32;
   t.products = {{Product::i8, "i8", 12, 32},
-                {Product::i8, "i8_flipped", 12, 32},
                 {Product::u8i8, "u8i8", 12, 32},
-                {Product::bf16, "bf16", 12, 32},
-                {Product::bf16, "bf16_fma", 12, 32, "", false, "", 256},
-                {Product::f32, "f32", 12, 32}};
-  t.units = {{Product::i8, "vpdpbusd"},
-             {Product::u8i8, "vpdpbusd"},
-             {Product::bf16, "vdpbf16ps"},
-             {Product::bf16, "vfmadd231ps"},
-             {Product::f32, "vfmadd231ps"}};
+                {Product::bf16, "bf16_fma", 12, 32, "avx512.bf16_fma", false, "", 256},
+                {Product::f32, "f32", 12, 32, "avx512.f32"}};
+  t.units = {
+      {Product::i8, "vpmaddwd"}, {Product::u8i8, "vpmaddwd"}, {Product::bf16, "vfmadd231ps"}, {Product::f32, "vfmadd231ps"}};
+  return t;
+}
+
+Target avx512_vnni(const Target& base) {
+  Target t = base;
+  t.name = "avx512_vnni";
+  t.description = "avx512-vnni";
+  t.header = "imbrex/target/isa/avx512_vnni.h";
+  t.flags = and_more(base.flags, {"-mavx512vnni"});
+  const imbrex_cpu_feature vnni = {7, 0, 'c', 11};
+  t.needs = and_more(base.needs, 0, {vnni});
+  t.products = {{Product::i8, "i8", 12, 32, "avx512.i8"},
+                {Product::i8, "i8_flipped", 12, 32, "avx512.i8_flipped"},
+                {Product::u8i8, "u8i8", 12, 32, "avx512.u8i8"}};
+  add_kernels_of(base, {Product::bf16, Product::f32}, t);
+  t.units = {
+      {Product::i8, "vpdpbusd"}, {Product::u8i8, "vpdpbusd"}, {Product::bf16, "vfmadd231ps"}, {Product::f32, "vfmadd231ps"}};
+  return t;
+}
+
+Target avx512(const Target& vnni) {
+  Target t = vnni;
+  t.name = "avx512";
+  t.description = "avx512-vnni-bf16";
+  t.header = "imbrex/target/isa/avx512.h";
+  t.flags = and_more(vnni.flags, {"-mavx512bf16"});
+  const imbrex_cpu_feature bf16 = {7, 1, 'a', 5};
+  t.needs = and_more(vnni.needs, 0, {bf16});
+  const auto of_bf16 = [](const auto& each) { return each.product == Product::bf16; };
+  t.products.insert(std::find_if(t.products.begin(), t.products.end(), of_bf16), {Product::bf16, "bf16", 12, 32});
+  t.units.insert(std::find_if(t.units.begin(), t.units.end(), of_bf16), {Product::bf16, "vdpbf16ps"});
   return t;
 }
 
@@ -113,8 +163,7 @@ Target amx(const Target& avx512) {
   t.products = {{Product::i8, "i8_amx", 32, 32, "", true},
                 {Product::u8i8, "u8i8_amx", 32, 32, "", true},
                 {Product::bf16, "bf16_amx", 32, 32, "", true, "bf16_chains"}};
-  for (const ProductKernel& kernel : avx512.products)
-    if (kernel.product == Product::f32) t.products.push_back(kernel);
+  add_kernels_of(avx512, {Product::f32}, t);
   t.units = {{Product::i8, "tdpbssd"}, {Product::u8i8, "tdpbusd"}, {Product::bf16, "tdpbf16ps"}, {Product::f32, "vfmadd231ps"}};
   return t;
 }
@@ -163,7 +212,9 @@ const std::vector<Target>& targets() {
     };
     add(scalar());
     add(neon());
-    add(amx(add(avx512(add(avx2())))));
+    const Target on_256_bits = add(avx2());
+    add(avx2_vnni(on_256_bits));
+    add(amx(add(avx512(add(avx512_vnni(add(avx512_base(on_256_bits))))))));
     add(a2a3());
     add(a5());
     return all;

@@ -35,6 +35,18 @@ inline std::vector<const target::Target*> runnable_targets() {
   return result;
 }
 
+// Two of so many targets, all of them by turns: for tests that see many programs, of which each need not run on every target. All
+// of them if IMBREX_ALL_TARGETS is in the environment.
+inline std::vector<const target::Target*> by_turns(const std::vector<const target::Target*>& all, uint64_t turn) {
+  if (all.size() <= 2 || std::getenv("IMBREX_ALL_TARGETS")) return all;
+  return {all[turn % all.size()], all[(turn + 1) % all.size()]};
+}
+
+inline bool is_turn_of(const target::Target* target, const std::vector<const target::Target*>& all, uint64_t turn) {
+  const std::vector<const target::Target*> those = by_turns(all, turn);
+  return std::find(those.begin(), those.end(), target) != those.end();
+}
+
 // On one of the classes of machines, which differ in the product kernels that they choose.
 inline target::Machine machine_by(uint64_t seed, const target::Target& target) {
   const auto& classes = target::machine_classes();

@@ -1,6 +1,7 @@
 // Targets are an entry of a table and a header each: no other source lists them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <set>
@@ -14,22 +15,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Names of targets with vectors; that of the scalar one is a word of English.
+// Names of targets with vectors; that of the scalar one is a word of English. Long ones first: some begin with another.
 std::vector<std::string> names() {
   std::vector<std::string> result;
   for (const target::Target* target : target::targets_with_code())
     if (target->vector_bits > 0) result.push_back(target->name);
+  std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
   return result;
 }
 
-bool has_word(const std::string& text, const std::string& word) {
+// Whether a word is there; it then no longer is.
+bool take_word(std::string& text, const std::string& word) {
+  bool found = false;
   for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
     const auto is_part = [&](size_t place) {
       return place < text.size() && std::isalnum(static_cast<unsigned char>(text[place]));
     };
-    if (!(at > 0 && is_part(at - 1)) && !is_part(at + word.size())) return true;
+    if ((at > 0 && is_part(at - 1)) || is_part(at + word.size())) continue;
+    found = true;
+    text.replace(at, word.size(), " ");
   }
-  return false;
+  return found;
 }
 
 // Of files that `folder` holds, those that name two targets: anywhere, or in one line.
@@ -48,7 +54,7 @@ std::string that_list(const std::string& folder, bool in_one_line) {
     bool is_list = false;
     for (std::string part; std::getline(text, part, in_one_line ? '\n' : '\0');) {
       int count = 0;
-      for (const std::string& name : names()) count += has_word(part, name);
+      for (const std::string& name : names()) count += take_word(part, name);
       is_list = is_list || count > 1;
     }
     if (is_list) found += path + "\n";

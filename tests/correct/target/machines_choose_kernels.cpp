@@ -22,6 +22,18 @@ TEST(Machines, ChooseTheFastestKernel) {
   EXPECT_EQ(product_rate(intel, Product::bf16), intel.rates.products.at("avx512.bf16_fma"));
 }
 
+// Intel's processors before AMX, and those for desktops, compute as the machines do whose class stands for them.
+TEST(Machines, WithoutAClassComputeAsThoseThatStandForThem) {
+  const Machine vnni = *target_named("avx512_vnni");
+  const Machine base = *target_named("avx512_base");
+  EXPECT_EQ(vnni.rates.name, "sapphire_rapids");
+  EXPECT_EQ(fastest_kernel(vnni, Product::i8).name, "i8_flipped");
+  EXPECT_EQ(product_rate(vnni, Product::bf16), vnni.rates.products.at("avx512.bf16_fma"));
+  EXPECT_EQ(product_rate(base, Product::i8), base.rates.products.at("avx512_base.i8"));
+  EXPECT_LT(product_rate(base, Product::i8), product_rate(vnni, Product::i8));
+  EXPECT_EQ(class_of(*target_named("avx2")).rates.name, class_of(*target_named("scalar")).rates.name);
+}
+
 // An Intel server whose tiles nobody may use computes as one, not as what came first in the table.
 TEST(Machines, AreKnownByTheirFeaturesThenByTheirVendor) {
   const auto everything = [](const imbrex_cpu_feature&) { return true; };
@@ -45,10 +57,14 @@ TEST(Machines, AreClassesWithFiguresForAllThatTheirTargetHas) {
   std::set<std::string> names;
   for (const MachineClass& each : machine_classes()) {
     EXPECT_TRUE(names.insert(each.rates.name).second) << each.rates.name;
-    const Target* target = target_named(each.target);
-    ASSERT_NE(target, nullptr) << each.target;
-    for (const ProductKernel& kernel : target->products)
-      EXPECT_TRUE(each.rates.products.contains(kernel.rate)) << each.rates.name << " " << kernel.rate;
+    std::vector<std::string> those = each.stands_for;
+    those.emplace_back(each.target);
+    for (const std::string& target : those) {
+      ASSERT_NE(target_named(target), nullptr) << target;
+      EXPECT_EQ(class_of(*target_named(target)).rates.name, each.rates.name) << target;
+      for (const ProductKernel& kernel : target_named(target)->products)
+        EXPECT_TRUE(each.rates.products.contains(kernel.rate)) << each.rates.name << " " << kernel.rate;
+    }
     std::set<std::string> known;
     for (const Target* any : targets_with_code())
       for (const ProductKernel& kernel : any->products) known.insert(kernel.rate);

@@ -53,9 +53,8 @@ Lowered lowered(uint64_t seed) {
 // In the suite each batch is compiled for two targets, all of them by turns; on demand, for all.
 std::vector<const target::Target*> targets_for(const std::vector<uint64_t>& seeds) {
   const std::vector<const target::Target*> all = test::runnable_targets();
-  if (all.size() <= 2 || std::getenv("IMBREX_SEED") || std::getenv("IMBREX_CASES")) return all;
-  const size_t turn = static_cast<size_t>(seeds.at(0)) / kBatch % all.size();
-  return {all[turn], all[(turn + 1) % all.size()]};
+  if (std::getenv("IMBREX_SEED") || std::getenv("IMBREX_CASES")) return all;
+  return test::by_turns(all, static_cast<uint64_t>(seeds.at(0)) / kBatch);
 }
 
 // The failures of one batch: of lowering, of compiling, of running.

@@ -226,8 +226,8 @@ const Table IMBREX_TABLE = {
     .pack_f32 = pack_f32,
     .packed_bytes = packed_bytes,
     .products = products,
-    .rows_of_one = DotI8::kRowsOfOne,
-    .rows_of_two = DotI8::kRowsOfTwo,
+    .rows_of_one = {DotI8::kRowsOfOne, DotU8I8::kRowsOfOne, DotBf16::kRowsOfOne, DotF32::kRowsOfOne},
+    .rows_of_two = {DotI8::kRowsOfTwo, DotU8I8::kRowsOfTwo, DotBf16::kRowsOfTwo, DotF32::kRowsOfTwo},
 };
 
 }  // namespace imbrex::isa_test

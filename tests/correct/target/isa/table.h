@@ -79,7 +79,8 @@ struct Table {
   Pack<float> pack_f32;
   int64_t (*packed_bytes)(int64_t k, int64_t n, int64_t bytes_per_element);
   const ProductKernel* products;  // ends with a null name
-  int rows_of_one, rows_of_two;   // that microkernels of 16 and of 32 columns keep in registers at most; 0: there is none
+  // That microkernels of 16 and of 32 columns keep in registers at most, by target::Product; 0: there is none.
+  int rows_of_one[4], rows_of_two[4];
 };
 
 // Of the table of targets, in its order, also those that this processor does not run.
