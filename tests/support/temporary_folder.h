@@ -16,8 +16,8 @@ class TemporaryFolder {
  public:
   TemporaryFolder() {
     static std::atomic<int> counter = 0;  // tests make folders on several threads
-    path_ = std::filesystem::temp_directory_path() / fmt::format("imbrex-test-{}-{}", getpid(), counter++);
-    std::filesystem::create_directories(path_);
+    do path_ = std::filesystem::temp_directory_path() / fmt::format("imbrex-test-{}-{}", getpid(), counter++);
+    while (!std::filesystem::create_directory(path_));  // a process of this number that was killed left one
     std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
