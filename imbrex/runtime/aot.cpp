@@ -120,7 +120,7 @@ std::string kernel_source(const AotKernel& kernel, const ir::Program& lowered, c
 #ifdef __clang__
 #define imbrex_kernel_{0} {1}_of_any_flags
 #else
-#pragma GCC optimize("fp-contract=off", "wrapv", "no-associative-math")
+#pragma GCC optimize("fp-contract=off,wrapv,no-associative-math")
 #define imbrex_kernel_{0} {1}
 #endif
 )",

@@ -37,8 +37,7 @@ struct CompileOptions {
   bool optimize = true;                    // else code is generated from the loops as they are written
   bool prove = true;                       // else a kernel that races, loses rows or leaves its tensors may do so when it runs
   CacheOptions cache;
-  std::vector<std::string>
-      flags;  // more flags for the compiler, such as sanitizers; those that results depend on come behind them
+  std::vector<std::string> flags;  // more for the compiler, such as sanitizers; those that results depend on come behind them
 };
 
 // Immutable; copies share the code. Calls of several threads may use one at once.
