@@ -267,6 +267,13 @@ struct ThreeRows {
   static constexpr int kRowsOfOne = 3, kRowsOfTwo = 0;
 };
 
+// g++ would move one row's products before another's additions and run out of registers.
+template <class T>
+IMBREX_OP T in_order(T sum) {
+  __asm__ volatile("" : "+w"(sum));
+  return sum;
+}
+
 // Four columns' groups of four elements of k: each column's products in pairs, then the pairs.
 IMBREX_OP int32x4_t dot_of_four(int8x16_t b, int8x16_t a) {
   const int16x8_t of_first_columns = vmull_s8(vget_low_s8(b), vget_low_s8(a)), of_last_columns = vmull_high_s8(b, a);
@@ -280,8 +287,9 @@ IMBREX_OP Bytes load_bytes(const char* p) {
   const int8_t* const bytes = reinterpret_cast<const int8_t*>(p);
   return {vld1q_s8(bytes), vld1q_s8(bytes + 16), vld1q_s8(bytes + 32), vld1q_s8(bytes + 48)};
 }
-IMBREX_OP vi dots(Bytes b, int8x16_t a) {
-  return {dot_of_four(b.a, a), dot_of_four(b.b, a), dot_of_four(b.c, a), dot_of_four(b.d, a)};
+IMBREX_OP vi add_dots(vi sum, Bytes b, int8x16_t a) {
+  return {in_order(vaddq_s32(sum.a, dot_of_four(b.a, a))), in_order(vaddq_s32(sum.b, dot_of_four(b.b, a))),
+          in_order(vaddq_s32(sum.c, dot_of_four(b.c, a))), in_order(vaddq_s32(sum.d, dot_of_four(b.d, a)))};
 }
 
 struct DotI8 : StepsOfAGroup<int8_t>, ThreeRows {
@@ -292,7 +300,7 @@ struct DotI8 : StepsOfAGroup<int8_t>, ThreeRows {
   using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) { return load_bytes(packed); }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
-    return add(sum, dots(b, vreinterpretq_s8_s32(vdupq_n_s32(load_i32_s(a)))));
+    return add_dots(sum, b, vreinterpretq_s8_s32(vdupq_n_s32(load_i32_s(a))));
   }
 };
 
@@ -315,7 +323,7 @@ struct DotU8I8 : StepsOfAGroup<uint8_t>, ThreeRows {
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     constexpr uint32_t all_128 = 0x80808080;
     const int32_t less_128 = static_cast<int32_t>(static_cast<uint32_t>(load_i32_s(a)) ^ all_128);
-    return add(add(sum, b.times_128), dots(b.bytes, vreinterpretq_s8_s32(vdupq_n_s32(less_128))));
+    return add_dots(add(sum, b.times_128), b.bytes, vreinterpretq_s8_s32(vdupq_n_s32(less_128)));
   }
 };
 
@@ -332,29 +340,40 @@ IMBREX_OP vf flushed(vf x) { return {flushed(x.a), flushed(x.b), flushed(x.c), f
 IMBREX_OP float32x4_t multiply_add_flushed(float32x4_t sum, float32x4_t b, float32x4_t a, float32x4_t a_enlarged) {
   const float32x4_t enlarged = vfmaq_f32(vmulq_n_f32(sum, 0x1p24f), b, a_enlarged), result = vfmaq_f32(sum, b, a);
   const uint32x4_t tiny = vcaltq_f32(enlarged, vdupq_n_f32(0x1p-102f));
-  return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(result), vshrq_n_u32(tiny, 1)));
+  return in_order(vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(result), vshrq_n_u32(tiny, 1))));
+}
+
+// Of pairs of bf16: subnormals are zero of their sign.
+IMBREX_OP int32x4_t flushed_pairs(int32x4_t pairs) {
+  const uint16x8_t x = vreinterpretq_u16_s32(pairs), is_normal = vtstq_u16(x, vdupq_n_u16(0x7f80));
+  return vreinterpretq_s32_u16(vandq_u16(x, vorrq_u16(is_normal, vdupq_n_u16(0x8000))));
+}
+IMBREX_OP float32x4_t even_floats(int32x4_t pairs) { return vreinterpretq_f32_s32(vshlq_n_s32(pairs, 16)); }
+IMBREX_OP float32x4_t odd_floats(int32x4_t pairs) {
+  return vreinterpretq_f32_s32(vandq_s32(pairs, vdupq_n_s32(static_cast<int32_t>(0xffff0000))));
 }
 
 struct DotBf16 : StepsOfABlock, ThreeRows {
-  struct Columns {
-    vf even, odd;
-  };
+  using Columns = vi;  // as pairs: as floats they would take twice the registers
   using Mode = AsItIs;
   using Fetching = FetchingByRows;
-  IMBREX_OP static vf even_floats(vi x) { return flushed(float_of_bits(shift_left<16>(x))); }
-  IMBREX_OP static vf odd_floats(vi x) {
-    return flushed(float_of_bits(bit_and(x, broadcast_i(static_cast<int32_t>(0xffff0000)))));
-  }
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = load_i32(packed);
-    return {even_floats(b), odd_floats(b)};
+    return {flushed_pairs(b.a), flushed_pairs(b.b), flushed_pairs(b.c), flushed_pairs(b.d)};
   }
-  IMBREX_OP static vf multiply_add(vf sum, vf b, const char* a) {
-    const float32x4_t x = flushed(vdupq_n_f32(load_bf16_s(a))), enlarged = vmulq_n_f32(x, 0x1p24f);
-    return {multiply_add_flushed(sum.a, b.a, x, enlarged), multiply_add_flushed(sum.b, b.b, x, enlarged),
-            multiply_add_flushed(sum.c, b.c, x, enlarged), multiply_add_flushed(sum.d, b.d, x, enlarged)};
+  IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
+    const int32x4_t pair = flushed_pairs(vdupq_n_s32(load_i32_s(a)));
+    const float32x4_t odd = odd_floats(pair), odd_enlarged = vmulq_n_f32(odd, 0x1p24f);
+    sum = {multiply_add_flushed(sum.a, odd_floats(b.a), odd, odd_enlarged),
+           multiply_add_flushed(sum.b, odd_floats(b.b), odd, odd_enlarged),
+           multiply_add_flushed(sum.c, odd_floats(b.c), odd, odd_enlarged),
+           multiply_add_flushed(sum.d, odd_floats(b.d), odd, odd_enlarged)};
+    const float32x4_t even = even_floats(pair), even_enlarged = vmulq_n_f32(even, 0x1p24f);
+    return {multiply_add_flushed(sum.a, even_floats(b.a), even, even_enlarged),
+            multiply_add_flushed(sum.b, even_floats(b.b), even, even_enlarged),
+            multiply_add_flushed(sum.c, even_floats(b.c), even, even_enlarged),
+            multiply_add_flushed(sum.d, even_floats(b.d), even, even_enlarged)};
   }
-  IMBREX_OP static vf step(vf sum, Columns b, const char* a) { return multiply_add(multiply_add(sum, b.odd, a + 2), b.even, a); }
   // A sum of two floats that is tiny is exact.
   IMBREX_OP static vf sum(vf c, vf first, vf second) { return flushed(add(flushed(c), flushed(add(first, second)))); }
 };

@@ -11,8 +11,20 @@ import sys
 import tempfile
 
 TYPES = {"i8": ("int8_t", "int32_t"), "u8i8": ("uint8_t", "int32_t"), "bf16": ("uint16_t", "float"), "f32": ("float", "float")}
-DOT = re.compile(r"\bv(pdpbusd|dpbf16ps|pmaddwd|fmadd\d+ps|mulps)\b")
-STACK = re.compile(r"\(%r[sb]p")
+
+
+class X86:
+    PRODUCT = re.compile(r"\bv(pdpbusd|dpbf16ps|pmaddwd|fmadd\d+ps|mulps)\b")
+    FRAME = re.compile(r"mov\s+%rsp,%rbp")
+    STACK, STACK_OR_FRAME = re.compile(r"\(%rsp"), re.compile(r"\(%r[sb]p")
+    JUMP = re.compile(r"j\w+\s+([0-9a-f]+)\b")
+
+
+class Aarch64:
+    PRODUCT = re.compile(r"\b(fmla|smull)\b")
+    FRAME = re.compile(r"mov\s+x29, sp")
+    STACK, STACK_OR_FRAME = re.compile(r"\[sp"), re.compile(r"\[(sp|x29)")
+    JUMP = re.compile(r"(?:b\.\w+|b|cbn?z\s+\w+,|tbn?z\s+\w+, #\d+,)\s+([0-9a-f]+)\b")
 
 
 def functions(listing):
@@ -28,17 +40,17 @@ def functions(listing):
     if name: yield name, lines
 
 
-def loops(lines):
+def loops(lines, code):
     """Every backward jump and what it jumps over."""
     for address, text in lines:
-        jump = re.match(r"j\w+\s+([0-9a-f]+)\b", text)
+        jump = code.JUMP.match(text)
         if jump and int(jump.group(1), 16) <= address:
             first = int(jump.group(1), 16)
             yield [t for a, t in lines if first <= a <= address]
 
 
-def uses_frame_pointer(lines):
-    return any(re.match(r"mov\s+%rsp,%rbp", text) for _, text in lines)
+def stack_of(lines, code):
+    return code.STACK_OR_FRAME if any(code.FRAME.match(text) for _, text in lines) else code.STACK
 
 
 def main():
@@ -48,18 +60,20 @@ def main():
         kind, name = product.split(":")
         a, c = TYPES[kind]
         sample += f"void {name}_(const {a}* a, const void* b, {c}* c, int64_t m, int64_t n, int64_t k) {{ matmul_{name}(a, k, b, 0, c, n, m, n, k, true); }}\n"
+    prefix = re.fullmatch(r"(.*?)(clang|g)\+\+", os.path.basename(compiler)).group(1)
     with tempfile.TemporaryDirectory() as folder:
         source, result = os.path.join(folder, "sample.cpp"), os.path.join(folder, "sample.o")
         with open(source, "w") as f: f.write(sample)
         subprocess.run([compiler, "-std=c++20", "-O3", *flags.split(), "-I", source_directory, "-c", source, "-o", result], check=True)
-        listing = subprocess.run(["objdump", "-d", "-C", "--no-show-raw-insn", result], check=True, capture_output=True, text=True).stdout
+        listing = subprocess.run([prefix + "objdump", "-d", "-C", "--no-show-raw-insn", result], check=True, capture_output=True, text=True).stdout
+    code = Aarch64 if prefix.startswith("aarch64") else X86
     kernels, bad = 0, 0
     for name, lines in functions(listing):
         if not re.search(r"microkernel(_of_chain)?<", name): continue
         shape = re.search(r"Dot\w+, \d+, \d+(, \d+)?", name).group(0)
-        stack = STACK if uses_frame_pointer(lines) else re.compile(r"\(%rsp")
-        found = [loop for loop in loops(lines) if any(DOT.search(text) for text in loop)]
-        products = [i for i, (_, text) in enumerate(lines) if DOT.search(text)]
+        stack = stack_of(lines, code)
+        found = [loop for loop in loops(lines, code) if any(code.PRODUCT.search(text) for text in loop)]
+        products = [i for i, (_, text) in enumerate(lines) if code.PRODUCT.search(text)]
         if not products:
             print(f"{shape}: no products found")
             bad += 1

@@ -57,6 +57,22 @@ TEST(Targets, WithCodeComeFirstAndTheFirstRunsEverywhere) {
   EXPECT_EQ(target::target_named("sse9"), nullptr);
 }
 
+// Code for another architecture needs no feature that could be missing here, and runs all the same only there.
+TEST(Targets, OfAnotherArchitectureDoNotRun) {
+  size_t others = 0;
+  for (const target::Target* target : target::targets_with_code()) {
+    if (imbrex_is_of_this_architecture(&target->needs)) continue;
+    ++others;
+    EXPECT_FALSE(target::runs_here(*target)) << target->name;
+  }
+  EXPECT_GT(others, 0u);
+  for (const imbrex_architecture architecture : target::kArchitectures) {
+    const std::vector<const target::Target*> targets = target::targets_of(architecture);
+    EXPECT_EQ(targets.front(), &target::targets().front());
+    EXPECT_GT(targets.size(), 1u) << target::name_of(architecture);
+  }
+}
+
 TEST(Targets, HaveAKernelForEachProductWhoseTileFitsTheirRegisters) {
   for (const target::Target* target : target::targets_with_code()) {
     EXPECT_TRUE(std::ifstream(IMBREX_SOURCE_DIR "/" + target->header).good()) << target->header;
