@@ -35,7 +35,8 @@ class MemoryOfAGroup : public testing::Test {
     if (group_.empty()) GTEST_SKIP() << "no control group can be made here: " << tried;
   }
   void TearDown() override {
-    if (!group_.empty()) EXPECT_EQ(rmdir(group_.c_str()), 0) << group_;
+    if (group_.empty()) return;
+    EXPECT_EQ(rmdir(group_.c_str()), 0) << group_;
   }
 
   // Runs the command as a process of the group.
