@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // What looks like the id of a diagnostic in the sources, and is none.
-const std::set<std::string> kOtherWords = {"sans-serif", "no-associative-math"};
+const std::set<std::string> kOtherWords = {"sans-serif"};
 
 fs::path root() { return IMBREX_SOURCE_DIR; }
 
