@@ -39,5 +39,22 @@ TEST_F(InstalledImbrex, ServesAnotherProject) {
   EXPECT_NE(result.out.find("Imbrex " IMBREX_VERSION "\n"), std::string::npos) << result.out;
 }
 
+// Where CMake compiles for another processor, kernels are of that processor's instruction sets.
+TEST_F(InstalledImbrex, ServesAProjectThatIsCompiledForAarch64) {
+  if (*IMBREX_SANITIZE != 0) GTEST_SKIP() << "sanitizers do not run in an emulator";
+  for (const char* program : {"aarch64-linux-gnu-g++", "qemu-aarch64"})
+    if (run_command(std::string(program) + " --version").status != 0) GTEST_SKIP() << "no " << program;
+  write_project(
+      "imbrex_add_kernels(norms KERNEL nn/rms_norm)\nadd_executable(consumer main.c)\n"
+      "target_link_libraries(consumer PRIVATE norms -static)\n");
+  write("main.c",
+        "#include <stdio.h>\n#include \"nn_rms_norm.h\"\n"
+        "int main(void) { return printf(\"%s %s\\n\", nn_rms_norm(NULL)->isa, nn_rms_norm(\"scalar\")->isa) < 0; }\n");
+  configure_and_build(
+      "-DCMAKE_BUILD_TYPE=Release -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 "
+      "-DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++");
+  EXPECT_EQ(succeed("qemu-aarch64 '" + path("build/consumer") + "'").out, "neon scalar\n");
+}
+
 }  // namespace
 }  // namespace imbrex::tests
