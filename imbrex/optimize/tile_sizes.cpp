@@ -135,14 +135,17 @@ bool panels_stay(const Contraction& c, int64_t row_tile, int64_t column_block, c
 }
 
 int64_t ruled_column_block(const Contraction& c, const Machine& machine) {
-  constexpr int64_t kTasksOfACore = 4;
+  const target::ProductKernel& kernel = kernel_of(c, machine);
+  // Rows in tiles, of which only a part of k stays near, come from far for each block: fewer blocks are worth fewer tasks.
+  const bool by_parts = kernel.takes_tiles && kernel.k_at_once > 0;
+  const int64_t tasks_of_a_core = by_parts ? 1 : 4;
   const int64_t column_bytes = near_bytes(c, c.weight_dtype, machine);
   // Where a kernel goes by parts of k, wide blocks are worth fewer tasks of few rows: each block prepares the rows again.
   const int64_t row_tile = ruled_row_tile(c, machine);
-  const int64_t row_tiles = kernel_of(c, machine).k_at_once > 0 ? (c.sizes.rows + row_tile - 1) / row_tile : 1;
-  int64_t block = kMostColumns;
+  const int64_t row_tiles = kernel.k_at_once > 0 ? (c.sizes.rows + row_tile - 1) / row_tile : 1;
+  int64_t block = by_parts ? 2 * kMostColumns : kMostColumns;
   while (block > kLeastColumns && (block * column_bytes > machine.rates.second_cache_bytes / 2 ||
-                                   row_tiles * (c.sizes.columns / block) < kTasksOfACore * machine.rates.cores))
+                                   row_tiles * (c.sizes.columns / block) < tasks_of_a_core * machine.rates.cores))
     block /= 2;
   return block;
 }

@@ -14,7 +14,7 @@ int64_t row_block(const std::string& scope, std::vector<Choice>& choices);
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
 int64_t ruled_row_tile(const Contraction& c, const Machine& machine);
 // Columns per task of a contraction. The rule: the weights' panel stays in half of the second cache, and every core gets several
-// tasks.
+// tasks; at least one where rows in tiles are multiplied by parts of k, since each task reads the rows again.
 int64_t column_block(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
 // Whether a panel of weights stays in the caches while the tiles of rows pass: the rule, as weights are the larger part.
 // Otherwise the panels pass by each tile of rows.

@@ -162,7 +162,7 @@ Target amx(const Target& avx512) {
   t.needs = and_more(avx512.needs, kTileStates, {tile, int8, bf16}, tile_data);
   t.products = {{Product::i8, "i8_amx", 32, 32, "", true},
                 {Product::u8i8, "u8i8_amx", 32, 32, "", true},
-                {Product::bf16, "bf16_amx", 32, 32, "", true, "bf16_chains"}};
+                {Product::bf16, "bf16_amx", 32, 32, "", true, "bf16_chains", 512}};
   add_kernels_of(avx512, {Product::f32}, t);
   t.units = {{Product::i8, "tdpbssd"}, {Product::u8i8, "tdpbusd"}, {Product::bf16, "tdpbf16ps"}, {Product::f32, "vfmadd231ps"}};
   return t;

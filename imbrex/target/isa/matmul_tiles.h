@@ -8,7 +8,8 @@
 // together is loaded in half the time of one whose rows are far apart.
 //
 // Two tiles of A and two of B make four of C. Of k, so much goes at once that what is read of B stays in the nearest cache while
-// all rows are multiplied by it; A, which is read once for each panel, takes no place there.
+// all rows are multiplied by it; A, which is read once for each panel, takes no place there. Where A does not stay in the second
+// cache, all panels are multiplied by one part of k before the next part.
 #pragma once
 
 #include "imbrex/target/isa/packing.h"
@@ -17,7 +18,10 @@
 namespace imbrex::isa {
 namespace {
 
-constexpr int64_t kStepsAtOnce = 8;                      // of 64 bytes of k: 16 KiB of a panel
+// Steps are 64 bytes of k. With many rows, more of a panel is worth its place: sums are loaded and stored less often.
+constexpr int64_t kStepsAtOnce = 8, kStepsAtOnceOfManyRows = 16, kManyRows = 160;
+constexpr int64_t kStepsOfPart = 16;
+constexpr int64_t kNearBytes = 1 << 20;                  // of A in the second cache: half of it on Intel's server cores
 constexpr int64_t kStepBytes = kTileRows * kGroupBytes;  // of a panel
 constexpr int64_t kBytesAhead = 8192;                    // of a panel that is used once
 
@@ -95,16 +99,12 @@ template <class Times, int A, int B>
 IMBREX_OP void tile_step(const char* a, int64_t a_block, const char* b) {
   tile_load<6>(b, kGroupBytes);
   tile_load_once<4>(a, kTileRowBytes);
+  if constexpr (B == 2) tile_load<7>(b + 64, kGroupBytes);
+  if constexpr (A == 2) tile_load_once<5>(a + a_block, kTileRowBytes);
   Times::template multiply_add<0, 4, 6>();
-  if constexpr (B == 2) {
-    tile_load<7>(b + 64, kGroupBytes);
-    Times::template multiply_add<1, 4, 7>();
-  }
-  if constexpr (A == 2) {
-    tile_load_once<5>(a + a_block, kTileRowBytes);
-    Times::template multiply_add<2, 5, 6>();
-    if constexpr (B == 2) Times::template multiply_add<3, 5, 7>();
-  }
+  if constexpr (B == 2) Times::template multiply_add<1, 4, 7>();
+  if constexpr (A == 2) Times::template multiply_add<2, 5, 6>();
+  if constexpr (A == 2 && B == 2) Times::template multiply_add<3, 5, 7>();
 }
 
 template <class Times, int A, int B, int ahead_lines>
@@ -224,27 +224,38 @@ template <class Times>
 inline void multiply_tiles(const TiledRows& part, const char* panel, int64_t k, int64_t first_block, typename Times::Result* c,
                            int64_t c_row_stride, int64_t columns, bool accumulate) {
   const int64_t panel_stride = panel_bytes(k, sizeof(typename Times::Element));
+  const bool stays = part.rows * part.steps * kTileRowBytes <= kNearBytes;
+  const bool is_used_once = part.rows <= 2 * kTileRows;  // each step of a panel
+  const int64_t all_steps = part.steps > 0 ? part.steps : 1;
+  const int64_t of_part = stays ? all_steps : kStepsOfPart;
+  const int64_t at_once = is_used_once ? of_part : part.rows < kManyRows ? kStepsAtOnce : kStepsAtOnceOfManyRows;
   alignas(64) char tail[kStepBytes];
   TileBlock o = {};
   o.a_block = part.a_block;
   o.c_stride = 4 * c_row_stride;
-  int64_t half = first_block % 2;
-  for (int64_t column = 0; column < columns;) {
-    const int64_t left = columns - column, width = half == 0 && left >= kPanelColumns ? kPanelColumns : left < 16 ? left : 16;
-    if (part.has_tail) tail_of_panel(panel, k, tail);
-    for (int64_t step = 0; step == 0 || step < part.steps; step += kStepsAtOnce) {
-      const int64_t steps_left = part.steps - step;
-      o.steps = steps_left < kStepsAtOnce ? steps_left : kStepsAtOnce;
-      o.a = part.a + step * kTileBytes;
-      o.b = panel + (part.first_step + step) * kStepBytes + 64 * half;
-      o.b_tail = part.has_tail && steps_left <= kStepsAtOnce ? tail + 64 * half : nullptr;
-      o.c = reinterpret_cast<char*>(c + column);
-      o.accumulate = accumulate || step > 0;
-      tile_rows<Times>(o, part.rows, width, o.b + panel_stride);
+  for (int64_t begin = 0; begin == 0 || begin < part.steps; begin += of_part) {
+    const int64_t end = part.steps - begin < of_part ? part.steps : begin + of_part;
+    const char* of_column = panel;
+    int64_t half = first_block % 2;
+    for (int64_t column = 0; column < columns;) {
+      const int64_t left = columns - column, width = half == 0 && left >= kPanelColumns ? kPanelColumns : left < 16 ? left : 16;
+      if (part.has_tail && end == part.steps) tail_of_panel(of_column, k, tail);
+      for (int64_t step = begin; step == begin || step < end; step += at_once) {
+        const bool is_last = end - step <= at_once;
+        o.steps = is_last ? end - step : at_once;
+        o.a = part.a + step * kTileBytes;
+        o.b = of_column + (part.first_step + step) * kStepBytes + 64 * half;
+        o.b_tail = part.has_tail && is_last && end == part.steps ? tail + 64 * half : nullptr;
+        o.c = reinterpret_cast<char*>(c + column);
+        o.accumulate = accumulate || step > 0;
+        const bool begins_next_part = column + width == columns && is_last && end < part.steps;
+        tile_rows<Times>(o, part.rows, width,
+                         begins_next_part ? panel + (part.first_step + end) * kStepBytes : o.b + panel_stride);
+      }
+      column += width;
+      half = width == kPanelColumns ? 0 : 1 - half;
+      if (half == 0) of_column += panel_stride;
     }
-    column += width;
-    half = width == kPanelColumns ? 0 : 1 - half;
-    if (half == 0) panel += panel_stride;
   }
 }
 

@@ -160,6 +160,19 @@ void check_all(Matmul<A, C> ProductKernel::*product, Pack<B> Table::*pack, MakeA
   if (!check(48, 64, 600) || !check(133, 48, 512 + 1) || !check(281, 33, 130)) return;
 }
 
+// More rows in tiles than stay near: all columns by parts of k.
+template <class A, class B, class C, class MakeA, class MakeB>
+void check_many_rows_in_tiles(Matmul<A, C> ProductKernel::*product, Pack<B> Table::*pack, int64_t k, MakeA make_a, MakeB make_b) {
+  const Case<A, B, C> one(165, 49, k, make_a, make_b, [] { return C{3}; });
+  for (const Table* table : tables_of_products())
+    for (const ProductKernel* kernel = table->products; kernel->name; ++kernel) {
+      if (kernel->*product == nullptr || !std::string_view(kernel->name).ends_with("_tiled")) continue;
+      Pack<B> own = table->*pack;
+      if constexpr (std::is_same_v<B, uint16_t>) own = pack_of(*table, *kernel);
+      one.check(*table, kernel->name, kernel->*product, own);
+    }
+}
+
 std::mt19937 random_bits(7);
 uint32_t bits() { return static_cast<uint32_t>(random_bits()); }
 
@@ -188,6 +201,11 @@ uint16_t moderate() { return static_cast<uint16_t>((bits() & 0x807f) | ((117 + b
 TEST(MatrixProducts, Bf16) {
   check_all(&ProductKernel::bf16, &Table::pack_bf16, moderate, moderate,
             [] { return static_cast<float>(static_cast<int32_t>(bits())) * 0x1p-31f; });
+}
+TEST(MatrixProducts, OfManyRowsInTiles) {
+  const auto byte = [] { return static_cast<int8_t>(bits()); };
+  check_many_rows_in_tiles<int8_t, int8_t, int32_t>(&ProductKernel::i8, &Table::pack_i8, 6437, byte, byte);
+  check_many_rows_in_tiles<uint16_t, uint16_t, float>(&ProductKernel::bf16, &Table::pack_bf16, 3237, moderate, moderate);
 }
 // Products and sums around the smallest normal number, subnormal factors and accumulators, zeros of both signs.
 TEST(MatrixProducts, Bf16NearTheLowerEnd) {
