@@ -23,7 +23,8 @@ constexpr int64_t kStepsAtOnce = 8, kStepsAtOnceOfManyRows = 16, kManyRows = 160
 constexpr int64_t kStepsOfPart = 16;
 constexpr int64_t kNearBytes = 1 << 20;                  // of A in the second cache: half of it on Intel's server cores
 constexpr int64_t kStepBytes = kTileRows * kGroupBytes;  // of a panel
-constexpr int64_t kBytesAhead = 8192;                    // of a panel that is used once
+constexpr int kLinesOfStep = kStepBytes / 64;
+constexpr int64_t kBytesAhead = 8192;  // of a panel that is used once
 
 constexpr int64_t tile_steps(int64_t k) { return (k + kTileRowBytes - 1) / kTileRowBytes; }
 // Of a matrix of bytes in tiles.
@@ -110,6 +111,9 @@ IMBREX_OP void tile_step(const char* a, int64_t a_block, const char* b) {
 template <class Times, int A, int B, int ahead_lines>
 IMBREX_OP void tile_block(TileBlock o) {
   constexpr int write = 0, second_cache = 2;
+  // A whole step of lines is more than can be under way beside the loads: of these, one in eight brings the caches' own
+  // prefetchers to the rest.
+  constexpr int lines_apart = ahead_lines == kLinesOfStep ? 8 : 1;
   char* const right = o.c + 64;
   char* const below = o.c + kTileRows * o.c_stride;
   char* const below_right = below + 64;
@@ -126,7 +130,7 @@ IMBREX_OP void tile_block(TileBlock o) {
   }
   for (int64_t step = 0; step < o.steps; ++step) {
     tile_step<Times, A, B>(o.a, o.a_block, o.b);
-    for (int line = 0; line < ahead_lines; ++line) __builtin_prefetch(o.ahead + 64 * line, write, second_cache);
+    for (int line = 0; line < ahead_lines; line += lines_apart) __builtin_prefetch(o.ahead + 64 * line, write, second_cache);
     o.ahead += 64 * ahead_lines;
     o.a += kTileBytes;
     o.b += kStepBytes;
@@ -140,7 +144,7 @@ IMBREX_OP void tile_block(TileBlock o) {
 
 template <class Times, int A, int B>
 IMBREX_OP void tile_block_of(const TileBlock& o, int ahead_lines) {
-  if (ahead_lines == 32) return tile_block<Times, A, B, 32>(o);
+  if (ahead_lines == kLinesOfStep) return tile_block<Times, A, B, kLinesOfStep>(o);
   if (ahead_lines == 16) return tile_block<Times, A, B, 16>(o);
   if (ahead_lines == 4) return tile_block<Times, A, B, 4>(o);
   if (ahead_lines == 8) return tile_block<Times, A, B, 8>(o);
@@ -171,7 +175,7 @@ inline void partial_tile_block(TileBlock o, int64_t rows, int64_t columns, int a
 template <class Times>
 inline void tile_rows(TileBlock o, int64_t rows, int64_t columns, const char* next) {
   const int64_t pairs = (rows + 2 * kTileRows - 1) / (2 * kTileRows);
-  int ahead_lines = pairs == 1 ? 32 : pairs < 4 ? 16 : pairs < 8 ? 8 : 4;
+  int ahead_lines = pairs == 1 ? kLinesOfStep : pairs < 4 ? 16 : pairs < 8 ? 8 : 4;
   o.ahead = pairs == 1 ? o.b + kBytesAhead : next;
   int64_t lines_left = o.steps * kStepBytes / 64;
   while (rows > 0) {
