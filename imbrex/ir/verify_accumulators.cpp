@@ -109,7 +109,7 @@ void ProductCheck::check(const Statement& statement, const Expr& e) {
   findings_.push_back(
       {"partial-block",
        program_.where(e.origin >= 0 ? e.origin : statement.origin),
-       fmt::format("this matmul_acc continues {} behind a chunk of k that may end inside a block of 32 elements (k here: {}); "
+       fmt::format("this matmul_acc continues {} after a chunk of k that may end inside a block of 32 elements (k here: {}); "
                    "bf16 products are summed in blocks of 32 along k",
                    print(e.args[0]), k),
        "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",

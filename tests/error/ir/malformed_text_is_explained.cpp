@@ -447,14 +447,14 @@ const Wrong kShapes[] = {
 const Wrong kChunks[] = {
     {"TilesOf48",
      AB "range k in tiles(192, 48) { c = matmul_acc(c, a[:, k], b[k, :]) } y[:, :] = c",
-     "3 [partial-block] this matmul_acc continues c behind a chunk of k that may end inside a block of 32 elements (k here: "
+     "3 [partial-block] this matmul_acc continues c after a chunk of k that may end inside a block of 32 elements (k here: "
      "k.size); "
      "bf16 products are summed in blocks of 32 along k",
      "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
      {"192, 48", "192, 64"}},
     {"ConstantOf48",
      AB "range i in 0 .. 4 { c = matmul_acc(c, a[:, 48 * i +: 48], b[48 * i +: 48, :]) } y[:, :] = c",
-     "3 [partial-block] this matmul_acc continues c behind a chunk of k that may end inside a block of 32 elements (k here: 48); "
+     "3 [partial-block] this matmul_acc continues c after a chunk of k that may end inside a block of 32 elements (k here: 48); "
      "bf16 "
      "products are summed in blocks of 32 along k",
      "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
@@ -464,7 +464,7 @@ const Wrong kChunks[] = {
      "dim K input u: bf16[4, K] input v: bf16[K, 4] " Y
      "let c = full(f32, [4, 4], 0.0) range k in tiles(K, 32) { c = matmul_acc(c, u[:, k], v[k, :]) } c = matmul_acc(c, u[:, :], "
      "v[:, :]) y[:, :] = c",
-     "3 [partial-block] this matmul_acc continues c behind a chunk of k that may end inside a block of 32 elements (k here: K); "
+     "3 [partial-block] this matmul_acc continues c after a chunk of k that may end inside a block of 32 elements (k here: K); "
      "bf16 "
      "products are summed in blocks of 32 along k",
      "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
@@ -472,7 +472,7 @@ const Wrong kChunks[] = {
       "range k in 0 .. K // 32 { c = matmul_acc(c, u[:, 32 * k +: 32], v[32 * k +: 32, :]) }"}},
     {"InnerTail",
      AB "range i in 0 .. 2 { range k in tiles(80, 32) { c = matmul_acc(c, a[:, k], b[k, :]) } } y[:, :] = c",
-     "3 [partial-block] this matmul_acc continues c behind a chunk of k that may end inside a block of 32 elements (k here: "
+     "3 [partial-block] this matmul_acc continues c after a chunk of k that may end inside a block of 32 elements (k here: "
      "k.size); "
      "bf16 products are summed in blocks of 32 along k",
      "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
