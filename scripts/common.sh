@@ -11,7 +11,8 @@ is_there() {
 }
 
 # install_missing run|test: on Debian as root, installs the packages of packages.txt that are missing; otherwise says what is
-# missing and how to install it, and ends with status 1, unless only tests are skipped without it.
+# missing and how to install it, and ends with status 1, unless only tests are skipped without it. What only some tests need is
+# installed by itself: where there is no such package, everything else is there all the same.
 install_missing() {
   local purpose=$1 needed_for package kind name
   local missing=() missing_names=() wanted=() wanted_names=()
@@ -25,7 +26,9 @@ install_missing() {
   done < scripts/packages.txt
   [ ${#missing[@]} -eq 0 ] && [ ${#wanted[@]} -eq 0 ] && return 0
   if [ "$(id -u)" -eq 0 ] && [ -e /etc/debian_version ] && command -v apt-get > /dev/null; then
-    step "install ${missing[*]} ${wanted[*]}" apt_get_install "${missing[@]}" "${wanted[@]}"
+    [ ${#missing[@]} -eq 0 ] || step "install ${missing[*]}" apt_get_install "${missing[@]}"
+    [ ${#wanted[@]} -eq 0 ] || (step "install ${wanted[*]}" apt_get_install "${wanted[@]}") ||
+      say "tests that need ${wanted_names[*]} are skipped"
     return 0
   fi
   [ ${#wanted[@]} -gt 0 ] && say "tests that need ${wanted_names[*]} are skipped (on Debian: ${wanted[*]})"

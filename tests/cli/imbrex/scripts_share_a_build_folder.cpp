@@ -41,5 +41,20 @@ TEST(Scripts, WorkThroughALink) {
   EXPECT_NE(linked.out.find("ran\n"), std::string::npos) << linked.out << linked.err;
 }
 
+// Where they may install it, too: apt-get does not find it.
+TEST(Scripts, TestWithoutWhatOnlySomeTestsNeed) {
+  const TemporaryFolder folder;
+  install(folder);
+  fs::copy(fs::path(IMBREX_SOURCE_DIR) / "test", folder.file("test"));
+  write_text(folder.file("scripts/packages.txt"), "more  no-such-package  command  no-such-command\n");
+  write_text(folder.file("bin/apt-get"), "#!/bin/sh\nexit 100\n");
+  write_text(folder.file("bin/ctest"), "#!/bin/sh\necho tested\n");
+  for (const char* program : {"bin/apt-get", "bin/ctest"}) fs::permissions(folder.file(program), fs::perms::owner_all);
+  const CommandResult result = run_command(fmt::format("cd '{0}' && PATH='{0}/bin':$PATH ./test", folder.path()));
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+  EXPECT_NE(result.out.find("tests that need no-such-command are skipped"), std::string::npos) << result.out << result.err;
+  EXPECT_NE(result.out.find("tested\n"), std::string::npos) << result.out << result.err;
+}
+
 }  // namespace
 }  // namespace imbrex::tests
