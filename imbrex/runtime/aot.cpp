@@ -224,15 +224,17 @@ constexpr const char* kHeaderComment = R"(/* Kernels compiled ahead of time. A c
  *   kernel->run(&call)                            on each of nth threads, with its ith; allocates nothing
  *
  * Each function returns the kernel for the best instruction set that this processor and operating system run. `isa`, or else the
- * environment variable IMBREX_ISA, forces one of @TARGETS@; NULL if it was not built or cannot run here. Results
- * are the same bits for each instruction set and number of threads. imbrex/runtime/abi.h has the types.
+ * environment variable IMBREX_ISA, forces one of these; NULL if it cannot run here, or is none of these:
+ *   @TARGETS@
+ * Results are the same bits for each instruction set and number of threads. imbrex/runtime/abi.h has the types.
  *
  * NAME is a function of this header alone. The library's, which it calls, has a name that ends in a number of the program and
  * of its semantics: another preset's library, linked or loaded in its place, does not have it. Languages that cannot read this
  * header declare that function, and dlsym finds it under NAME_FUNCTION. */
 )";
 
-std::string header_text(const AotRequest& request) {
+// `targets`: the best first.
+std::string header_text(const AotRequest& request, const std::vector<const target::Target*>& targets) {
   std::string declarations;
   for (const AotKernel& kernel : request.kernels) declarations += kernel_declaration(kernel);
   // Headers of one name, in two folders, do not hide each other.
@@ -240,7 +242,7 @@ std::string header_text(const AotRequest& request) {
       fmt::format("IMBREX_{}_{}", upper(c_identifier(request.header)), upper(ir::sha256_hex(declarations).substr(0, 16)));
   std::string text = kHeaderComment;
   const std::string_view place = "@TARGETS@";
-  text.replace(text.find(place), place.size(), names_of(target::targets_with_code(), ", "));
+  text.replace(text.find(place), place.size(), names_of({targets.rbegin(), targets.rend()}, ", "));
   text += fmt::format(
       "#ifndef {0}\n#define {0}\n\n#include \"imbrex/runtime/abi.h\"\n#include \"imbrex/runtime/check_call.h\"\n"
       "#include \"imbrex/runtime/packed_label.h\"\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n",
@@ -283,7 +285,7 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
          {"imbrex/runtime/abi.h", "imbrex/runtime/call_memory.h", "imbrex/runtime/check_call.h", "imbrex/runtime/packed_label.h"})
       if (std::string(header.path) == used_by_callers) write_if_changed(include / header.path, header.text);
   }
-  write_if_changed(include / request.header, header_text(request));
+  write_if_changed(include / request.header, header_text(request, targets));
   return sources;
 } catch (const fs::filesystem_error& error) {
   throw UserError("file-unwritable", fmt::format("kernels cannot be written: {}", error.what()), kTryFolder);

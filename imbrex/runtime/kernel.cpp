@@ -58,6 +58,12 @@ const target::Target& choose_target(const target::Target* wanted) {
       fail("unknown-isa", fmt::format("IMBREX_ISA is `{}`, which is no instruction set that code is generated for", name),
            "one of " + names_of(target::targets_with_code()));
   }
+  if (!target::is_of_this_architecture(*wanted))
+    fail("unsupported-isa",
+         fmt::format("this machine does not run code for {}, which is for {}", wanted->name,
+                     target::name_of(wanted->needs.architecture)),
+         fmt::format("one of {}; or `imbrex aot --isa {}`, which writes sources for {}", names_of(target::supported_targets()),
+                     wanted->name, target::name_of(wanted->needs.architecture)));
   if (!target::runs_here(*wanted))
     fail("unsupported-isa", fmt::format("this machine does not run code for {}", wanted->name),
          "one of " + names_of(target::supported_targets()));

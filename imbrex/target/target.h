@@ -78,6 +78,7 @@ std::vector<std::string> judged_target_names();
 std::vector<const Target*> targets_with_code();
 // Of those, what one library can hold: code for this architecture, and what is for any.
 std::vector<const Target*> targets_of(imbrex_architecture architecture);
+bool is_of_this_architecture(const Target& target);     // or for any: the compiler of this machine compiles its code
 const char* name_of(imbrex_architecture architecture);  // "x86-64"
 constexpr imbrex_architecture kArchitectures[] = {IMBREX_X86_64, IMBREX_AARCH64};
 // Whether this processor and operating system run its code. Asked once a process: the first time, Linux is asked to save the

@@ -103,7 +103,7 @@ Target avx2_vnni(const Target& avx2) {
 Target avx512_base(const Target& avx2) {
   Target t;
   t.name = "avx512_base";
-  t.description = "avx512";
+  t.description = "avx512-f-bw-dq-vl";
   t.header = "imbrex/target/isa/avx512_base.h";
   t.flags = and_more(avx2.flags, {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"});
   const imbrex_cpu_feature f = {7, 0, 'b', 16}, dq = {7, 0, 'b', 17}, bw = {7, 0, 'b', 30}, vl = {7, 0, 'b', 31};
@@ -261,6 +261,8 @@ std::vector<const Target*> targets_of(imbrex_architecture architecture) {
   });
   return result;
 }
+
+bool is_of_this_architecture(const Target& target) { return imbrex_is_of_this_architecture(&target.needs) != 0; }
 
 const char* name_of(imbrex_architecture architecture) {
   switch (architecture) {

@@ -49,16 +49,17 @@ int list(const std::string& name, bool details) {
   return 0;
 }
 
-// One line for each target; those that this machine runs say so.
+// What this machine does with a target: runs it, or nothing, if its processor or operating system lacks something.
+std::string use_of(const target::Target& target) {
+  if (!target.has_code()) return "; for `imbrex check` alone";
+  if (target::runs_here(target)) return "; runs here";
+  if (target::is_of_this_architecture(target)) return "";
+  return fmt::format("; for {}, ahead of time alone", target::name_of(target.needs.architecture));
+}
+
 int list_targets() {
-  const std::vector<const target::Target*>& supported = target::supported_targets();
-  for (const target::Target& target : target::targets()) {
-    const bool runs = std::find(supported.begin(), supported.end(), &target) != supported.end();
-    fmt::print("{:<18}{}{}\n", target.name, target.description,
-               runs                ? "; runs here"
-               : target.has_code() ? ""
-                                   : "; for `imbrex check` alone");
-  }
+  for (const target::Target& target : target::targets())
+    fmt::print("{:<18}{}{}\n", target.name, target.description, use_of(target));
   for (const target::MachineClass& each : target::machine_classes())
     fmt::print("{:<18}{}, a machine class{}\n", each.rates.name, each.description,
                &each == &target::class_of_this_machine() ? "; this machine's" : "");

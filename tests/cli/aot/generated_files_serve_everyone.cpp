@@ -34,5 +34,18 @@ TEST(GeneratedFiles, HaveAllTheirFlagsBesideThem) {
   }
 }
 
+TEST(GeneratedFiles, SayInTheHeaderWhichInstructionSetsTheyAreFor) {
+  const TemporaryFolder folder;
+  for (const imbrex_architecture architecture : target::kArchitectures) {
+    const std::vector<const target::Target*> targets = target::targets_of(architecture);
+    const std::string first = targets.front()->name, best = targets.back()->name;
+    ASSERT_EQ(
+        run_command(fmt::format("'{}' aot nn/rms_norm --isa {},{} -o '{}'", IMBREX_COMMAND, best, first, folder.path())).status,
+        0);
+    const std::string header = read_text(folder.file("include/kernels.h"));
+    EXPECT_NE(header.find(fmt::format("\n *   {}, {}\n", first, best)), std::string::npos) << header;
+  }
+}
+
 }  // namespace
 }  // namespace imbrex::tests

@@ -46,7 +46,8 @@ TEST(BadInput, unknown_names) {
     all += (all.empty() ? "" : ",") + target->name;
     const imbrex_architecture architecture = target->needs.architecture;
     if (architecture == IMBREX_ANY_ARCHITECTURE || architecture == IMBREX_THIS_ARCHITECTURE) continue;
-    expect_error(imbrex_command(run_demo + "--isa " + target->name), "unsupported-isa", "does not run code for " + target->name);
+    expect_error(imbrex_command(run_demo + "--isa " + target->name), "unsupported-isa",
+                 "does not run code for " + target->name + ", which is for " + target::name_of(architecture));
   }
   expect_error(imbrex_command("aot nn/rms_norm --isa " + all + " --output '" + folder.path() + "'"), "mixed-isas",
                "no library holds both");
