@@ -25,13 +25,14 @@ struct Chunk {
   enum class Kind : uint8_t { whole, ended, span };
   Kind kind = Kind::whole;
   std::string span;
+  std::string length;  // in words, where it is not whole
   friend bool operator==(const Chunk&, const Chunk&) = default;
 };
 
 // Of a tile that holds the one or the other.
 Chunk joined(const Chunk& a, const Chunk& b) {
   if (a == b || b.kind == Chunk::Kind::whole) return a;
-  return a.kind == Chunk::Kind::whole ? b : Chunk{Chunk::Kind::ended, {}};
+  return a.kind == Chunk::Kind::whole ? b : Chunk{Chunk::Kind::ended, {}, (a.kind == Chunk::Kind::ended ? a : b).length};
 }
 
 using Chunks = std::map<std::string, Chunk>;  // per tile variable; one that is not there is whole
@@ -83,17 +84,18 @@ IndexExpr inner_extent(const Expr& product) {
 }
 
 Chunk ProductCheck::chunk_of_extent(const IndexExpr& k) const {
-  if (const auto value = constant_value(k)) return {*value % kBlock == 0 ? Chunk::Kind::whole : Chunk::Kind::ended, {}};
+  const Chunk ended = {Chunk::Kind::ended, {}, to_text(k) + " elements of k"};
+  if (const auto value = constant_value(k)) return *value % kBlock == 0 ? Chunk{} : ended;
   if (k->kind == Index::Kind::mul)
     for (const IndexExpr& factor : {k->a, k->b})
       if (constant_value(factor).value_or(1) % kBlock == 0) return {};
   const auto span = k->kind == Index::Kind::span_size ? spans_.find(k->name) : spans_.end();
-  if (span == spans_.end()) return {Chunk::Kind::ended, {}};
+  if (span == spans_.end()) return ended;
   const Loop& loop = *span->second;
   const auto extent = constant_value(loop.extent);
   if (loop.tile % kBlock == 0 && extent && *extent % kBlock == 0) return {};
-  if (loop.tile % kBlock == 0) return {Chunk::Kind::span, k->name};
-  return {Chunk::Kind::ended, {}};
+  if (loop.tile % kBlock == 0) return {Chunk::Kind::span, k->name, to_text(k) + " elements of k"};
+  return {Chunk::Kind::ended, {}, fmt::format("{} elements of k (tiles of {})", to_text(k), loop.tile)};
 }
 
 // Of the value of an expression: a product's own k, a variable's last one.
@@ -104,17 +106,17 @@ Chunk ProductCheck::chunk_after(const Expr& e) const {
 }
 
 void ProductCheck::check(const Statement& statement, const Expr& e) {
-  if (!reports_ || e.op != Op::matmul_acc || !is_bf16_product(e) || chunk_after(*e.args[0]).kind == Chunk::Kind::whole) return;
-  const std::string k = to_text(inner_extent(e));
-  findings_.push_back(
-      {"partial-block",
-       program_.where(e.origin >= 0 ? e.origin : statement.origin),
-       fmt::format("this matmul_acc continues {} after a chunk of k that may end inside a block of 32 elements (k here: {}); "
-                   "bf16 products are summed in blocks of 32 along k",
-                   print(e.args[0]), k),
-       "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
-       {},
-       false});
+  if (!reports_ || e.op != Op::matmul_acc || !is_bf16_product(e)) return;
+  const Chunk before = chunk_after(*e.args[0]);
+  if (before.kind == Chunk::Kind::whole) return;
+  findings_.push_back({"partial-block",
+                       program_.where(e.origin >= 0 ? e.origin : statement.origin),
+                       fmt::format("this matmul_acc continues {} after a chunk of {}, which may end inside a block of 32; "
+                                   "bf16 products are summed in blocks of 32 along k",
+                                   print(e.args[0]), before.length),
+                       "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+                       {},
+                       false});
 }
 
 void ProductCheck::end_span(Chunks& chunks, const std::string& span, const Chunk& becomes) const {
