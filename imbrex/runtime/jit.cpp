@@ -64,6 +64,7 @@ void append(std::string& text, const std::string& part) { text += fmt::format("{
 std::string key_of(const std::string& source, const Compiler& compiler, const std::vector<std::string>& flags) {
   std::string text;
   append(text, "imbrex " IMBREX_VERSION);
+  append(text, fmt::format("semantics {}", IMBREX_SEMANTICS));
   append(text, source);
   for (const EmbeddedHeader& header : embedded_headers()) {
     append(text, header.path);

@@ -51,7 +51,10 @@ target::Machine MachineOptions::to_read() const {
   const char* given = std::getenv("IMBREX_ISA");
   const std::string name = isa.empty() && given != nullptr ? given : isa;
   const target::Target& target = name.empty() ? target::best_target() : known_target(name);
-  return {target, machine.empty() ? target::rates_of_this_machine() : target::rates_named(machine)};
+  if (!machine.empty()) return {target, target::rates_named(machine)};
+  // This machine's say nothing of another architecture's targets: those get what libraries made ahead of time get.
+  if (!imbrex_is_of_this_architecture(&target.needs)) return target;
+  return {target, target::rates_of_this_machine()};
 }
 
 }  // namespace imbrex::tools
