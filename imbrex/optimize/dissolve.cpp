@@ -149,11 +149,46 @@ class Dissolver {
         terms().ranges[coordinate_name(d)] = counter_range(piece.count[d], terms().ranges);
       }
       piece.term = terms().substitute(written.piece.term, by);
+      refuse_reads_that_need_columns(output.tensor, piece);
       split_choices(piece, output.pieces);
     }
     std::stable_sort(output.pieces.begin(), output.pieces.end(),
                      [](const OutputPiece& a, const OutputPiece& b) { return place_of(a) < place_of(b); });
     return output;
+  }
+
+  // Columns are computed together, also where there are none: what is read beside them must exist then, too.
+  void refuse_reads_that_need_columns(const std::string& output, const OutputPiece& piece) {
+    if (piece.count.empty() || range_of(piece.count.back(), terms().ranges).least.value_or(0) >= 1) return;
+    std::set<TermId> walked;
+    const std::function<void(TermId)> walk = [&](TermId id) {
+      if (!walked.insert(id).second) return;
+      const Term& term = terms().at(id);
+      for (TermId arg : term.args) walk(arg);
+      if (term.kind == Kind::reference)
+        for (TermId part : terms().definition(term.definition).body) walk(part);
+      if (term.kind != Kind::access) return;
+      const std::vector<IndexExpr>& shape = memory_.state(term.tensor).tensor.shape;
+      for (size_t d = 0; d < term.indices.size(); ++d)
+        if (is_over_dimensions(term.indices[d]) && !always_exists(term.indices[d], shape[d]))
+          refuse(-1,
+                 fmt::format("{} is read where {} columns of {} are stored, and the optimizer would also read it where that is "
+                             "none; in a scope of its own it leaves the others to be optimized",
+                             terms().text(id), ir::to_text(piece.count.back()), output));
+    };
+    walk(piece.term);
+  }
+
+  bool is_over_dimensions(const IndexExpr& e) const {
+    const std::set<std::string> names = ir::names_in(e);
+    return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+      return std::any_of(program_.dims.begin(), program_.dims.end(), [&](const ir::Dim& dim) { return dim.name == name; });
+    });
+  }
+
+  bool always_exists(const IndexExpr& index, const IndexExpr& extent) {
+    return range_of(index, terms().ranges).least.value_or(-1) >= 0 &&
+           range_of(simplify(ir::sub(extent, index), terms().ranges), terms().ranges).least.value_or(0) >= 1;
   }
 
   static std::vector<int64_t> place_of(const OutputPiece& piece) {

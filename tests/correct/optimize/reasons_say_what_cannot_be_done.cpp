@@ -39,6 +39,17 @@ TEST(ReasonsOfMatmuls, NameTheirRightOperand) {
       kPlain);
 }
 
+// Where no column is stored, what is read beside them need not exist.
+TEST(Reasons, OfColumnsThatMayBeNoneNameWhatIsReadBesideThem) {
+  const auto stored = [&](const std::string& row) {
+    return "  input x: f32[2, T]\n  input z: f32[T, 4]\n  inout y: f32[2, T]\n  pipeline(2) d in tiles(T - 5, 2) {\n    y[:, d] "
+           "= x[:, d] * z[" +
+           row + " +: 1, 3 +: 1]\n  }\n";
+  };
+  expect_kept(stored("T - 6"), "z[T - 6, 3] is read where T - 5 columns of y are stored, and the optimizer would also read it",
+              stored("T - 1"));
+}
+
 // Loops over a quotient could not be proven.
 TEST(ReasonsOfExtents, NameTheirQuotient) {
   expect_kept("  dim U\n  input x: f32[U, 8]\n  output y: f32[T // U + 1, 8]\n  y[:, :] = full(f32, [T // U + 1, 8], 2.0)\n",
