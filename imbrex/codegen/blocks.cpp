@@ -24,7 +24,8 @@ const std::string& data_of(const Lowering& lowering, const ExprPtr& variable) {
 }
 
 // col_sum, col_max, col_min, col_sum_acc: rows ascend outside, columns are vectors.
-void write_column_reduction(Lowering& lowering, const ir::Assign& assign, Writer& out) {
+void write_column_reduction(Lowering& lowering, const Statement& statement, Writer& out) {
+  const auto& assign = std::get<ir::Assign>(statement.node);
   const Expr& e = *assign.value;
   Symbols& symbols = lowering.symbols;
   const VariableSymbol& result = symbols.variables.at(assign.name);
@@ -41,7 +42,7 @@ void write_column_reduction(Lowering& lowering, const ir::Assign& assign, Writer
     out.line(fmt::format("for (int64_t c = 0; c < {}; ++c) {}[c] = {}[c];", extent, result.data, data_of(lowering, e.args[0])));
 
   const std::string row = symbols.names.own("row");
-  RowValues values(lowering, ir::is_one(operand->rows), ir::is_one(operand->rows) ? "0" : row);
+  RowValues values(lowering, statement, ir::is_one(operand->rows), ir::is_one(operand->rows) ? "0" : row);
   Writer begin(out.depth() + 1), loop(out.depth() + 1);
   values.row_begin = values.before_loop = &begin;
   if (ir::is_one(operand->columns)) {
@@ -76,7 +77,8 @@ void write_move(Lowering& lowering, const ir::Assign& assign, Writer& out) {
     return;
   }
   if (e.op == Op::repeat_rows) {
-    const std::string columns = lowering.symbols.operand(e.columns), times = lowering.symbols.operand(e.index);
+    const std::string columns = lowering.symbols.operand(lowering.symbols.variables.at(assign.name).columns_in_memory),
+                      times = lowering.symbols.operand(e.index);
     out.open(fmt::format("for (int64_t r = 0; r < {}; ++r)", lowering.symbols.text(e.rows)));
     out.line(fmt::format("copy_tile({0} + r / {1} * {2}, 0, 1, {3} + r * {2}, 0, 1, 1, {2});", data_of(lowering, e.args[0]),
                          times, columns, to));
@@ -87,7 +89,8 @@ void write_move(Lowering& lowering, const ir::Assign& assign, Writer& out) {
   for (const ExprPtr& part : e.args) {
     const std::string at = ir::constant_value(offset) == 0 ? to : to + " + " + lowering.symbols.text(offset);
     copy_rows(lowering, part, at, out);
-    offset = ir::add(offset, ir::mul(part->rows, part->columns));
+    const VariableSymbol& variable = lowering.symbols.variables.at(part->name);
+    offset = ir::add(offset, ir::mul(variable.rows_in_memory, variable.columns_in_memory));
   }
 }
 
@@ -201,12 +204,14 @@ int64_t padding(const Lowering& lowering, const ir::Tensor& tensor) {
 void create_tensor(Lowering& lowering, const Statement& statement, Writer& out, bool shared) {
   const auto& create = std::get<ir::CreateTensor>(statement.node);
   TensorSymbol& symbol = lowering.symbols.tensors.at(create.tensor.name);
+  std::vector<ir::IndexExpr> extents;
+  for (const ir::IndexExpr& extent : symbol.shape) extents.push_back(lowering.elements_along(extent, statement));
   ir::IndexExpr elements = ir::constant(1);
   if (lowering.tiled.contains(symbol.name)) {
     const auto rows = ir::constant(optimize::kTileRows);
     symbol.in_tiles = true;
     symbol.strides.assign(symbol.shape.size(), "0");
-    elements = ir::mul(ir::mul(ir::ceil_div(symbol.shape[0], rows), rows), symbol.shape[1]);
+    elements = ir::mul(ir::mul(ir::ceil_div(extents[0], rows), rows), extents[1]);
     symbol.data =
         lowering.take(out, shared, memory_type(symbol.dtype), memory_bytes(symbol.dtype), elements, symbol.name, statement);
     return;
@@ -217,7 +222,7 @@ void create_tensor(Lowering& lowering, const Statement& statement, Writer& out, 
     symbol.strides[i] = ir::constant_value(elements) || elements->kind == ir::Index::Kind::name
                             ? lowering.symbols.text(elements)
                             : "(" + lowering.symbols.text(elements) + ")";
-    elements = ir::mul(symbol.shape[i], elements);
+    elements = ir::mul(extents[i], elements);
   }
   symbol.data =
       lowering.take(out, shared, memory_type(symbol.dtype), memory_bytes(symbol.dtype), elements, symbol.name, statement);
@@ -291,7 +296,7 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
           write_fetches(lowering, statements.subspan(1), out);
         write_matmul(lowering, s, nullptr, out);
       } else if (is_column_reduction(e.op)) {
-        write_column_reduction(lowering, *assign, out);
+        write_column_reduction(lowering, s, out);
       } else if (e.op == Op::load) {
         write_copy(lowering, e.name, e.slice, lowering.symbols.variables.at(assign->name).data, true, e.rows, e.columns, s.origin,
                    out);
@@ -308,7 +313,7 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
     write_tap(lowering, *tap, target.work);
   } else if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) {
     const VariableSymbol& variable = lowering.symbols.variables.at(distinct->tile);
-    const ir::IndexExpr count = ir::mul(lowering.elements_along(variable.rows, s), lowering.elements_along(variable.columns, s));
+    const ir::IndexExpr count = ir::mul(variable.rows_in_memory, variable.columns_in_memory);
     if (distinct->property == ir::AssumeElements::Property::sorted) {
       target.work.line(fmt::format("if (!is_sorted({}, {})) fail_assumption(call, {});", variable.data,
                                    lowering.symbols.text(count), lowering.implicit_check()));

@@ -27,13 +27,13 @@ struct Operand {
   std::string pointer, row_stride, column_stride;
 };
 
-Operand operand_of(const Lowering& lowering, const ExprPtr& e) {
+Operand operand_of(const Lowering& lowering, const Statement& statement, const ExprPtr& e) {
   if (e->op == Op::variable) {
     const VariableSymbol& variable = lowering.symbols.variables.at(e->name);
     return {variable.data, lowering.symbols.text(width_of(variable)), "1"};
   }
-  const SliceAddress address = address_of(lowering, e->name, e->slice);
-  return {address.pointer, address.row_stride.empty() ? "0" : address.row_stride, address.column_stride};
+  const SliceStrides strides = strides_of(lowering, e->name, e->slice);
+  return {pointer_to(lowering, statement, e->name, e->slice), strides.row.empty() ? "0" : strides.row, strides.column};
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ bool goes_into(const Lowering& lowering, const ir::Assign& assign, const ir::Sto
   if (e.op != Op::matmul || !assign.declares || store.value->op != Op::variable || store.value->name != assign.name) return false;
   const bool by_data =
       std::any_of(store.slice.begin(), store.slice.end(), [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
-  if (by_data || tensor.dtype != e.dtype || address_of(lowering, store.tensor, store.slice).column_stride != "1") return false;
+  if (by_data || tensor.dtype != e.dtype || strides_of(lowering, store.tensor, store.slice).column != "1") return false;
   for (const ExprPtr& operand : e.args)
     if (operand->op == Op::load && lowering.symbols.tensors.at(operand->name).storage == tensor.storage) return false;
   // Made here, stored there, and nowhere else: not even as a list of rows, or where something is assumed of it.
@@ -89,13 +89,13 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
   Symbols& symbols = lowering.symbols;
   const bool continues = e.op == Op::matmul_acc;
   const ExprPtr &a = e.args[continues ? 1 : 0], &b = e.args[continues ? 2 : 1];
-  const std::string columns = symbols.text(e.columns), rows = symbols.text(e.rows);
   const VariableSymbol& variable = symbols.variables.at(assign.name);
+  const std::string columns = symbols.text(variable.columns_in_memory), rows = symbols.text(variable.rows_in_memory);
   std::string result = variable.data, result_stride = symbols.text(width_of(variable));
   if (into != nullptr) {
-    const SliceAddress address = address_of(lowering, into->tensor, into->slice);
-    result = address.pointer;
-    result_stride = address.row_stride.empty() ? "0" : address.row_stride;
+    const std::string row_stride = strides_of(lowering, into->tensor, into->slice).row;
+    result = pointer_to(lowering, statement, into->tensor, into->slice);
+    result_stride = row_stride.empty() ? "0" : row_stride;
   }
   const ir::IndexExpr inner_extent = lowering.elements_along(e.transpose_a ? a->rows : a->columns, statement);
   const std::string inner = symbols.text(inner_extent);
@@ -104,14 +104,15 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
                          columns, rows, columns));
 
   const bool is_tiled = a->op == Op::load && symbols.tensors.at(a->name).in_tiles;
-  Operand left = is_tiled ? Operand{} : operand_of(lowering, a);
+  Operand left = is_tiled ? Operand{} : operand_of(lowering, statement, a);
   if (is_tiled) {
     const TensorSymbol& tensor = symbols.tensors.at(a->name);
-    left.pointer =
-        fmt::format("{} + tiled_row<{}>({}, {})", tensor.data, memory_type(a->dtype), symbols.text(a->slice[0].begin), inner);
+    const std::string row = lowering.offset_where_any(symbols.text(a->slice[0].begin), {a->rows}, statement);
+    left.pointer = fmt::format("{} + tiled_row<{}>({}, {})", tensor.data, memory_type(a->dtype), row, inner);
   } else if (e.transpose_a) {
-    const std::string copy = lowering.take(out, false, memory_type(a->dtype), memory_bytes(a->dtype),
-                                           ir::mul(a->rows, a->columns), assign.name + "_left", statement);
+    const std::string copy =
+        lowering.take(out, false, memory_type(a->dtype), memory_bytes(a->dtype),
+                      ir::mul(inner_extent, lowering.elements_along(a->columns, statement)), assign.name + "_left", statement);
     out.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", left.pointer, left.row_stride, copy, symbols.text(a->rows),
                          symbols.text(a->rows), symbols.text(a->columns)));
     left = {copy, inner, "1"};
@@ -123,9 +124,10 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
     panel = symbols.tensors.at(b->name).data;
     const ir::IndexExpr& begin = b->slice[e.transpose_b ? 0 : 1].begin;
     const auto constant = ir::constant_value(begin);
-    first_block = constant ? std::to_string(*constant / kBlockColumns) : symbols.operand(begin) + " / 16";
+    const std::string block = constant ? std::to_string(*constant / kBlockColumns) : symbols.operand(begin) + " / 16";
+    first_block = lowering.offset_where_any(block, {b->rows, b->columns}, statement);
   } else {
-    const Operand right = operand_of(lowering, b);
+    const Operand right = operand_of(lowering, statement, b);
     const int64_t bytes = b->dtype == DType::f32 ? 4 : b->dtype == DType::bf16 ? 2 : 1;
     // As isa/packing.h: panels of 32 columns, groups of four bytes of the inner axis, whole blocks of 32 elements of bf16, one
     // group more for corrections of int8.

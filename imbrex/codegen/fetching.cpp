@@ -36,18 +36,17 @@ void write_fetches(Lowering& lowering, std::span<const ir::Statement> after, Wri
     int64_t bytes;
   };
   std::vector<Fetch> fetches;
-  const auto fetch = [&](const char* function, const std::string& name, const std::vector<ir::Axis>& slice,
-                         const ir::Statement* store) {
+  const auto fetch = [&](const ir::Statement& s, const std::string& name, const std::vector<ir::Axis>& slice, bool stores) {
     const auto bytes = bytes_to_fetch(lowering, name, slice);
     if (!bytes) return;
-    const SliceAddress address = address_of(lowering, name, slice);
     const ir::IndexExpr rows = ir::shape_of_slice(slice).rows;
-    const std::string stride =
-        ir::is_one(rows) || address.row_stride.empty()
-            ? "0"
-            : fmt::format("{} * {}", address.row_stride, bytes_of(lowering.symbols.tensors.at(name).dtype));
-    const std::string streams = store ? lowering.streams_of(*store) : "";
-    const std::string call = fmt::format("{}({}, {}, {}", function, address.pointer, stride, lowering.symbols.text(rows));
+    const std::string row_stride = strides_of(lowering, name, slice).row;
+    const std::string stride = ir::is_one(rows) || row_stride.empty()
+                                   ? "0"
+                                   : fmt::format("{} * {}", row_stride, bytes_of(lowering.symbols.tensors.at(name).dtype));
+    const std::string streams = stores ? lowering.streams_of(s) : "";
+    const std::string call = fmt::format("{}({}, {}, {}", stores ? "claim_rows" : "fetch_rows",
+                                         pointer_to(lowering, s, name, slice), stride, lowering.symbols.text(rows));
     // Columns from the same one on are fetched once, as many as any use needs.
     for (Fetch& known : fetches)
       if (known.call == call) return void(known.bytes = std::max(known.bytes, *bytes));
@@ -57,9 +56,9 @@ void write_fetches(Lowering& lowering, std::span<const ir::Statement> after, Wri
     const auto step = row_step(s);
     if (!step) break;
     ir::for_each_expr(step->value, [&](const ir::Expr& e) {
-      if (e.op == ir::Op::load) fetch("fetch_rows", e.name, e.slice, nullptr);
+      if (e.op == ir::Op::load) fetch(s, e.name, e.slice, false);
     });
-    if (const auto* store = std::get_if<ir::Store>(&s.node)) fetch("claim_rows", store->tensor, store->slice, &s);
+    if (const auto* store = std::get_if<ir::Store>(&s.node)) fetch(s, store->tensor, store->slice, true);
   }
   for (const Fetch& each : fetches) out.line(fmt::format("{}{}, {});", each.condition, each.call, each.bytes));
 }

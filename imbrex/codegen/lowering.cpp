@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "imbrex/codegen/listed_rows.h"
-#include "imbrex/ir/ranges.h"
+#include "imbrex/ir/never_empty.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::codegen {
@@ -35,6 +37,13 @@ void Arena::close() {
 Lowering::Lowering(const ir::Program& split_program, const Options& chosen)
     : program(split_program), options(chosen), symbols(program) {
   ir::for_each_place(program, [this](const ir::Statement& s, const ir::Place& place) { places_.emplace(&s, place); });
+  ir::for_each_place(program, [this](const ir::Statement& s, const ir::Place&) {
+    const auto* assign = std::get_if<ir::Assign>(&s.node);
+    if (!assign || !assign->declares) return;
+    VariableSymbol& variable = symbols.variables.at(assign->name);
+    variable.rows_in_memory = elements_along(variable.rows, s);
+    variable.columns_in_memory = elements_along(variable.columns, s);
+  });
 }
 
 std::string Lowering::take(Writer& out, bool from_shared, const char* type, int64_t element_bytes, const ir::IndexExpr& elements,
@@ -56,18 +65,35 @@ std::string Lowering::take(Writer& out, bool from_shared, const char* type, int6
 }
 
 ir::IndexExpr Lowering::elements_along(const ir::IndexExpr& extent, const ir::Statement& statement) const {
-  const bool may_be_negative = ir::Ranges(program, places_.at(&statement)).of(extent).least < 0;
-  return may_be_negative ? at_least_zero(extent) : extent;
+  return range_of(extent, statement).least < 0 ? at_least_zero(extent) : extent;
+}
+
+ir::Range Lowering::range_of(const ir::IndexExpr& extent, const ir::Statement& statement) const {
+  if (ir::is_never_empty(program, extent)) return {1, std::numeric_limits<int64_t>::max()};
+  return ir::Ranges(program, places_.at(&statement)).of(extent);
+}
+
+std::string Lowering::offset_where_any(const std::string& offset, const std::vector<ir::IndexExpr>& extents,
+                                       const ir::Statement& statement) const {
+  if (offset.empty() || offset == "0") return offset;
+  std::string condition;
+  for (const ir::IndexExpr& extent : extents) {
+    const ir::Range range = range_of(extent, statement);
+    if (range.greatest < 1) return "0";
+    if (range.least < 1) condition += (condition.empty() ? "" : " && ") + symbols.text(extent) + " > 0";
+  }
+  return condition.empty() ? offset : "(" + condition + " ? " + offset + " : 0)";
 }
 
 void Lowering::place(Writer& out, bool in_shared, VariableSymbol& variable, const ir::Statement& statement) {
   if (!variable.data.empty()) return;
   if (!variable.accumulator) {
     variable.data = take(out, in_shared, memory_type(variable.dtype), memory_bytes(variable.dtype),
-                         ir::mul(variable.rows, width_of(variable)), variable.name, statement);
+                         ir::mul(variable.rows_in_memory, width_of(variable)), variable.name, statement);
     return;
   }
-  variable.data = take(out, in_shared, "float", 4, ir::mul(variable.rows, ir::constant(64)), variable.name + "_lanes", statement);
+  variable.data =
+      take(out, in_shared, "float", 4, ir::mul(variable.rows_in_memory, ir::constant(64)), variable.name + "_lanes", statement);
   variable.position = symbols.names.fresh(variable.name + "_position");
   out.line("int64_t " + variable.position + " = 0;");
 }

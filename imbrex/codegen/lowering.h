@@ -10,6 +10,7 @@
 #include "imbrex/codegen/writer.h"
 #include "imbrex/ir/place.h"
 #include "imbrex/ir/program.h"
+#include "imbrex/ir/ranges.h"
 #include "imbrex/optimize/packed_weights.h"
 
 namespace imbrex::codegen {
@@ -54,6 +55,10 @@ struct Lowering {
                    const std::string& stem, const ir::Statement& statement);
   // The elements along an extent where the statement stands: the extent, or 0 where it may be less.
   ir::IndexExpr elements_along(const ir::IndexExpr& extent, const ir::Statement& statement) const;
+  // The offset of a pointer to what has these extents ("" for none). Where one of them is below 1, nothing is read or written and
+  // nothing is known of the offset: it is 0.
+  std::string offset_where_any(const std::string& offset, const std::vector<ir::IndexExpr>& extents,
+                               const ir::Statement& statement) const;
   // Gives a variable that the statement assigns its memory: a full tile, or for an accumulator 64 lanes per row and its position.
   void place(Writer& out, bool in_shared, VariableSymbol& variable, const ir::Statement& statement);
   // The C++ bool whether a store marked `@stream` goes past the caches; "" if it never does.
@@ -67,6 +72,9 @@ struct Lowering {
   void remark(int origin, std::string message) { remarks.push_back({program.where(origin), std::move(message)}); }
 
  private:
+  // The values of an extent where the statement stands; of what is never empty only that it is not.
+  ir::Range range_of(const ir::IndexExpr& extent, const ir::Statement& statement) const;
+
   std::map<const ir::Statement*, ir::Place> places_;  // what holds before each statement of `program`
   std::map<std::string, std::string> streams_of_;     // by tensor
 };

@@ -46,7 +46,7 @@ class GroupWriter {
         shared_(shared),
         one_row_(ir::is_one(group.rows) && !stores_listed_rows(group)),
         row_(one_row_ ? "0" : symbols_.names.own("row")),
-        values_(lowering, one_row_, row_),
+        values_(lowering, *group.segments.front().steps.front().statement, one_row_, row_),
         reductions_(lowering, values_) {}
 
   void write() {
@@ -150,10 +150,11 @@ class GroupWriter {
       if (!local || one_row_) {
         lowering_.place(declarations_, shared_, variable, *step.statement);
       } else if (!values_.row_buffers.contains(assign->name)) {
-        const ir::IndexExpr elements = in_one_stage ? variable.columns : ir::mul(ir::constant(kRowsOfStage), variable.columns);
+        const ir::IndexExpr elements =
+            in_one_stage ? variable.columns_in_memory : ir::mul(ir::constant(kRowsOfStage), variable.columns_in_memory);
         const std::string buffer = lowering_.take(work_, false, memory_type(variable.dtype), memory_bytes(variable.dtype),
                                                   elements, variable.name + (in_one_stage ? "_row" : "_rows"), *step.statement);
-        values_.row_buffers[assign->name] = {buffer, in_one_stage ? "" : symbols_.operand(variable.columns)};
+        values_.row_buffers[assign->name] = {buffer, in_one_stage ? "" : symbols_.operand(variable.columns_in_memory)};
       }
     });
   }
@@ -390,7 +391,7 @@ class GroupWriter {
       ir::for_each_expr(step.value, [&](const Expr& e) {
         if (e.op != Op::load || !passes_by_rows(e.name, e.slice)) return;
         fetches.insert(fmt::format("fetch_line({} + {} * {} + {});", values_.row_of(e.name, e.slice), rows,
-                                   address_of(lowering_, e.name, e.slice).row_stride, place.column));
+                                   strides_of(lowering_, e.name, e.slice).row, place.column));
       });
     });
     if (fetches.empty()) return;  // the rows come from where they were just computed
@@ -409,8 +410,8 @@ class GroupWriter {
     if (symbols_.tensors.at(tensor).argument < 0 || lowering_.packed.contains(tensor)) return false;
     for (const ir::Axis& axis : slice)
       if (axis.kind == ir::Axis::Kind::by) return false;
-    const SliceAddress address = address_of(lowering_, tensor, slice);
-    return !address.row_stride.empty() && address.column_stride == "1" && !ir::is_one(ir::shape_of_slice(slice).columns);
+    const SliceStrides strides = strides_of(lowering_, tensor, slice);
+    return !strides.row.empty() && strides.column == "1" && !ir::is_one(ir::shape_of_slice(slice).columns);
   }
 
   void write_step(const Segment& segment, const Place& place, const std::string& lane_block, Writer& out) {

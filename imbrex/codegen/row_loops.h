@@ -6,13 +6,15 @@
 
 namespace imbrex::codegen {
 
-// Pointer to the element at the begin of a slice, and the step from one row of the tile to the next ("" for one row).
-struct SliceAddress {
-  std::string pointer;  // C++ expression
-  std::string row_stride;
-  std::string column_stride;
+// From one row of a slice to the next ("" for one row), and from one column to the next.
+struct SliceStrides {
+  std::string row, column;
 };
-SliceAddress address_of(const Lowering& lowering, const std::string& tensor, const std::vector<ir::Axis>& slice);
+SliceStrides strides_of(const Lowering& lowering, const std::string& tensor, const std::vector<ir::Axis>& slice);
+// Pointer, a C++ expression, to the element at the begin of a slice of the statement, or to the begin of the tensor where the
+// slice has no element.
+std::string pointer_to(const Lowering& lowering, const ir::Statement& statement, const std::string& tensor,
+                       const std::vector<ir::Axis>& slice);
 
 // Memory that outlives the group goes to `declarations`, with `shared` from the memory that all workers see.
 void write_row_group(Lowering& lowering, const RowGroup& group, Writer& declarations, Writer& work, bool shared);

@@ -25,22 +25,35 @@ std::string product(const std::string& factor, const std::string& stride) {
 
 bool is_atom(const std::string& text) { return text.find(' ') == std::string::npos; }
 
-}  // namespace
-
-SliceAddress address_of(const Lowering& lowering, const std::string& tensor, const std::vector<Axis>& slice) {
+// From the tensor's first element to the begin of the slice, but for rows that data lists; "" if that is none.
+std::string offset_to(const Lowering& lowering, const std::string& tensor, const std::vector<Axis>& slice) {
   const TensorSymbol& symbol = lowering.symbols.tensors.at(tensor);
-  SliceAddress result{symbol.data, "", "1"};
-  std::vector<std::string> strides;
+  std::string offset;
   for (size_t i = 0; i < slice.size(); ++i) {
     const Axis& axis = slice[i];
-    if (axis.kind != Axis::Kind::point) strides.push_back(symbol.strides[i]);
     if (axis.kind == Axis::Kind::by || ir::constant_value(axis.begin) == 0) continue;
     const std::string begin = symbol.strides[i] == "1" ? lowering.symbols.text(axis.begin) : lowering.symbols.operand(axis.begin);
-    result.pointer += " + " + product(begin, symbol.strides[i]);
+    offset += (offset.empty() ? "" : " + ") + product(begin, symbol.strides[i]);
   }
-  if (strides.size() == 2) result.row_stride = strides[0];
-  if (!strides.empty()) result.column_stride = strides.back();
-  return result;
+  return offset;
+}
+
+}  // namespace
+
+SliceStrides strides_of(const Lowering& lowering, const std::string& tensor, const std::vector<Axis>& slice) {
+  const TensorSymbol& symbol = lowering.symbols.tensors.at(tensor);
+  std::vector<std::string> strides;
+  for (size_t i = 0; i < slice.size(); ++i)
+    if (slice[i].kind != Axis::Kind::point) strides.push_back(symbol.strides[i]);
+  return {strides.size() == 2 ? strides[0] : "", strides.empty() ? "1" : strides.back()};
+}
+
+std::string pointer_to(const Lowering& lowering, const ir::Statement& statement, const std::string& tensor,
+                       const std::vector<Axis>& slice) {
+  const ir::TileShape shape = ir::shape_of_slice(slice);
+  const std::string offset =
+      lowering.offset_where_any(offset_to(lowering, tensor, slice), {shape.rows, shape.columns}, statement);
+  return plus(lowering.symbols.tensors.at(tensor).data, offset);
 }
 
 std::string RowValues::define_pointer(const std::string& key, const std::string& stem, const std::string& type,
@@ -54,21 +67,21 @@ std::string RowValues::define_pointer(const std::string& key, const std::string&
 
 std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>& slice) {
   const TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor);
-  const SliceAddress address = address_of(lowering_, tensor, slice);
-  std::string value = address.pointer, key = tensor;
+  const std::string row_stride = strides_of(lowering_, tensor, slice).row;
+  const ir::TileShape shape = ir::shape_of_slice(slice);
+  const bool moves = !one_row_ && !row_stride.empty() && !ir::is_one(shape.rows);
+  const bool by_rows = std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
+  std::string offset = offset_to(lowering_, tensor, slice);
+  if (moves && !by_rows) offset += (offset.empty() ? "" : " + ") + product(row_, row_stride);
+  std::string value = plus(symbol.data, lowering_.offset_where_any(offset, {shape.columns}, statement_));
   for (size_t i = 0; i < slice.size(); ++i) {
     const Axis& axis = slice[i];
-    key +=
-        ";" + (axis.kind == Axis::Kind::by ? axis.tile : ir::to_text(axis.begin)) + (axis.kind == Axis::Kind::point ? "." : ":");
     if (axis.kind != Axis::Kind::by) continue;
     const VariableSymbol& index = lowering_.symbols.variables.at(axis.tile);
     const std::string row = one_row_ || ir::is_one(axis.size) ? "0" : row_;
     value += fmt::format(" + checked_index(call, {}, {}[{}], {}) * {}", lowering_.implicit_check(), index.data, row,
                          lowering_.symbols.text(symbol.shape[i]), symbol.strides[i]);
   }
-  const bool moves = !one_row_ && !address.row_stride.empty() && !ir::is_one(ir::shape_of_slice(slice).rows);
-  const bool by_rows = std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
-  if (moves && !by_rows) value += " + " + product(row_, address.row_stride);
   if (symbol.in_tiles) {
     const std::string begin = lowering_.symbols.text(slice[0].begin);
     const std::string row = !moves ? begin : begin == "0" ? row_ : begin + " + " + row_;
@@ -77,7 +90,7 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
   }
   if (is_atom(value)) return value;
   const std::string type = (symbol.written || symbol.argument < 0 ? "" : "const ") + std::string(memory_type(symbol.dtype));
-  const std::string pointer = define_pointer(key + (moves ? "r" : ""), tensor + "_row", type, value);
+  const std::string pointer = define_pointer(value, tensor + "_row", type, value);
   if (symbol.in_tiles) tiled_.insert(pointer);
   return pointer;
 }
@@ -228,7 +241,7 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
     case Op::even:
     case Op::odd: return paired_columns(e, place);
     case Op::gather: return gathered(e, place);
-    case Op::columns: return load(e->dtype, plus(leaf_pointer(e->args[0]), lowering_.symbols.text(e->index)), place);
+    case Op::columns: return load(e->dtype, leaf_pointer(e), place);
     default: break;
   }
   std::string arguments;

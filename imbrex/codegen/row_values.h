@@ -20,8 +20,10 @@ struct Place {
 
 class RowValues {
  public:
-  // `one_row`: the group has a single row, and no loop over them. `row` is the loop's variable otherwise.
-  RowValues(Lowering& lowering, bool one_row, std::string row) : lowering_(lowering), one_row_(one_row), row_(std::move(row)) {}
+  // `one_row`: the group has a single row, and no loop over them. `row` is the loop's variable otherwise. What holds where
+  // `statement` stands holds of all that is computed here.
+  RowValues(Lowering& lowering, const ir::Statement& statement, bool one_row, std::string row)
+      : lowering_(lowering), statement_(statement), one_row_(one_row), row_(std::move(row)) {}
 
   std::string text(const ir::ExprPtr& e, const Place& place);
   // The pointer to this row of a slice or of a variable's memory; its definition goes to `row_begin`.
@@ -60,6 +62,7 @@ class RowValues {
   std::string define_pointer(const std::string& key, const std::string& stem, const std::string& type, const std::string& value);
 
   Lowering& lowering_;
+  const ir::Statement& statement_;
   bool one_row_;
   std::string row_;
   std::map<std::string, std::string> pointers_, hoisted_;

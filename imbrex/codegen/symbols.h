@@ -31,16 +31,18 @@ struct VariableSymbol {
   std::string name;
   ir::DType dtype;
   ir::IndexExpr rows, columns;
-  bool accumulator = false;  // some row_sum_acc of f32 continues it: 64 lanes in memory for each row
-  int mentions = 0;          // statements and expressions of the whole program that name it
-  int64_t padding = 0;       // elements between its rows in memory
-  std::string data;          // C++ pointer to memory, empty until it has some
-  std::string position;      // accumulators: columns summed so far
+  ir::IndexExpr rows_in_memory, columns_in_memory;  // the same, or 0 where they are less
+  bool accumulator = false;                         // some row_sum_acc of f32 continues it: 64 lanes in memory for each row
+  int mentions = 0;                                 // statements and expressions of the whole program that name it
+  int64_t padding = 0;                              // elements between its rows in memory
+  std::string data;                                 // C++ pointer to memory, empty until it has some
+  std::string position;                             // accumulators: columns summed so far
 };
 
 // Elements from one of its rows to the next.
 inline ir::IndexExpr width_of(const VariableSymbol& variable) {
-  return variable.padding == 0 ? variable.columns : ir::add(variable.columns, ir::constant(variable.padding));
+  const ir::IndexExpr& columns = variable.columns_in_memory;
+  return variable.padding == 0 ? columns : ir::add(columns, ir::constant(variable.padding));
 }
 
 struct LoopSymbol {
