@@ -18,14 +18,25 @@ std::vector<const Access*> stores_of(const Subject& subject, const Memory& memor
   return stores;
 }
 
+// The part of `missing` that the stores do not certainly touch; `in` makes the set over its binders of one over the first
+// `prefix`. Stores that data has no part in come first: where they are enough, nothing is asked of the others, which would take
+// long.
+template <class In>
+isl::set without_certain(const Subject& subject, isl::set missing, const std::vector<const Access*>& stores, size_t prefix,
+                         In in) {
+  std::vector<const Access*> plain;
+  for (const Access* store : stores)
+    if (!depends_on_data(*store)) plain.push_back(store);
+  if (!plain.empty()) missing = missing.subtract(in(subject.certain(plain, prefix))).coalesce();
+  if (plain.size() == stores.size() || missing.is_empty()) return missing;
+  return missing.subtract(in(subject.certain(stores, prefix))).coalesce();
+}
+
 // The part of what `read` reads that no store certainly wrote before. In each loop around both, from the inside, first the same
 // iteration counts, then earlier ones.
 isl::set never_written(const Subject& subject, const Access& read, const std::vector<const Access*>& stores) {
   const size_t n = read.binders.size();
   isl::set missing = subject.may(read);
-  const auto written = [&](const isl::set& set, size_t prefix) {
-    missing = missing.subtract(with_free_binders(set, prefix, n)).coalesce();
-  };
   for (size_t depth = n + 1; depth-- > read.memory->depth && !missing.is_empty();) {
     std::vector<const Access*> before, around;
     for (const Access* store : stores) {
@@ -33,9 +44,11 @@ isl::set never_written(const Subject& subject, const Access& read, const std::ve
       if (common == depth && store->order < read.order) before.push_back(store);
       if (common >= depth) around.push_back(store);
     }
-    if (!before.empty()) written(subject.certain(before, depth), depth);
+    missing =
+        without_certain(subject, missing, before, depth, [&](const isl::set& set) { return with_free_binders(set, depth, n); });
     if (depth == read.memory->depth || !read.binders[depth - 1].loop || around.empty() || missing.is_empty()) continue;
-    written(in_later_iterations(subject.certain(around, depth), depth), depth);
+    missing = without_certain(subject, missing, around, depth,
+                              [&](const isl::set& set) { return with_free_binders(in_later_iterations(set, depth), depth, n); });
   }
   return missing;
 }
@@ -113,7 +126,7 @@ Findings check_outputs_written(const Subject& subject) {
       const isl::set whole = subject.relations.elements(memory);
       isl::set missing = whole;
       const std::vector<const Access*> stores = stores_of(subject, memory);
-      if (!stores.empty()) missing = missing.subtract(subject.certain(stores, 0)).coalesce();
+      missing = without_certain(subject, missing, stores, 0, [](const isl::set& set) { return set; });
       if (!missing.is_empty()) findings.diagnostics.push_back(unwritten(subject, memory, missing, whole, stores));
     } catch (const NotAffine& problem) {
       findings.diagnostics.push_back(undecidable(subject, memory, problem.culprit));

@@ -76,15 +76,26 @@ std::optional<ByPosition> by_position(const Accesses& accesses, const Access& ac
   return replaced ? std::optional(result) : std::nullopt;
 }
 
+bool related(const Accesses& accesses, const ir::Place& a, const Binder& index_a, const ir::Place& b, const Binder& index_b) {
+  if (!index_a.read || !index_b.read) return false;
+  const std::string& tensor = index_a.read->tensor;
+  const auto memory = accesses.memories.find(tensor);
+  if (tensor != index_b.read->tensor || memory == accesses.memories.end() || memory->second.tensor->role != ir::Role::input)
+    return false;
+  if (!a.elements.empty() && !b.elements.empty()) return true;
+  for (size_t k = 0; k < index_a.read->position.size(); ++k) {
+    const auto at_a = ir::constant_value(index_a.read->position[k]), at_b = ir::constant_value(index_b.read->position[k]);
+    if (at_a && at_b && *at_a != *at_b) return false;
+  }
+  return true;
+}
+
 isl::set consistent(const Frame& outer, const Accesses& accesses, const ir::Place& a, const Binder& index_a, const ir::Place& b,
                     const Binder& index_b, const std::string& suffix_b) {
   const Frame frame = outer;
   frame.forget_undefined();  // of what is left out where it is not known
   const isl::set everything = frame.universe();
   const std::string& tensor = index_a.read->tensor;
-  const auto memory = accesses.memories.find(tensor);
-  if (tensor != index_b.read->tensor || memory == accesses.memories.end() || memory->second.tensor->role != ir::Role::input)
-    return everything;
   try {
     isl::set same_position = everything;
     for (size_t k = 0; k < index_a.read->position.size(); ++k)

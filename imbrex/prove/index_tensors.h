@@ -31,8 +31,11 @@ struct ByPosition {
 };
 std::optional<ByPosition> by_position(const Accesses& accesses, const Access& access);
 
-// Over the frame's coordinates: values of indices `a` and `b` that the inputs they are read from allow. `rename_b` gives the
-// coordinate for a binder of `b`. Everything where nothing follows.
+// Whether two binders are indices that say something of each other: they may be read from one position of one input, or something
+// is assumed of its elements together.
+bool related(const Accesses& accesses, const ir::Place& a, const Binder& index_a, const ir::Place& b, const Binder& index_b);
+// Over the frame's coordinates: values of indices `a` and `b`, which are related, that the input they are read from
+// allows. `suffix_b` makes the coordinates of the binders of `b`. Everything where nothing follows.
 isl::set consistent(const Frame& frame, const Accesses& accesses, const ir::Place& a, const Binder& index_a, const ir::Place& b,
                     const Binder& index_b, const std::string& suffix_b);
 

@@ -199,7 +199,7 @@ isl::set Relations::executions_of(const ir::Place& place, const Fixed& fixed) co
   }
   for (size_t i = 0; i < place.binders.size(); ++i)
     for (size_t j = i + 1; j < place.binders.size(); ++j)
-      if (place.binders[i].read && place.binders[j].read)
+      if (related(accesses_, place, place.binders[i], place, place.binders[j]))
         result = result.intersect(consistent(frame, accesses_, place, place.binders[i], place, place.binders[j], ""));
   return result.coalesce();
 }
@@ -354,7 +354,10 @@ isl::set Relations::certain_alone(const std::vector<Touching>& touching, size_t 
   }
   for (const auto& [name, group] : deeper) {
     const isl::set inner = certain_alone(group, prefix + 1), some = project_out(inner, prefix, 1);
-    if (group[0].access->binders[prefix].loop)
+    const bool has_part = std::any_of(group.begin(), group.end(), [&, &index = name](const Touching& each) {
+      return indices_with_part(accesses_, *each.access).count(index) > 0;
+    });
+    if (!has_part)  // a loop's variable, or an index whose value changes nothing
       add(some);
     else
       add(some.subtract(project_out(allowed_values(group, prefix + 1).subtract(inner), prefix, 1)));
@@ -376,7 +379,8 @@ isl::set Relations::with_consistent_indices(const isl::set& pairs, const Access&
   const Frame frame(ctx_, program_, accesses_.loops, coordinates);
   for (const Binder& first : a.binders)
     for (const Binder& second : b.binders)
-      if (first.read && second.read) result = result.intersect(consistent(frame, accesses_, a, first, b, second, kOther));
+      if (related(accesses_, a, first, b, second))
+        result = result.intersect(consistent(frame, accesses_, a, first, b, second, kOther));
   return result;
 }
 
@@ -413,7 +417,7 @@ isl::set Relations::allowed_values(const std::vector<Touching>& touching, size_t
   anywhere.elements.clear();
   for (size_t i = 0; i < last; ++i)
     for (size_t j = std::max(i + 1, binders - 1); j < last; ++j)
-      if (first.binders[i].read && first.binders[j].read)
+      if (related(accesses_, anywhere, first.binders[i], anywhere, first.binders[j]))
         set = set.intersect(consistent(frame, accesses_, anywhere, first.binders[i], anywhere, first.binders[j], ""));
   return project_out(set, binders, last - binders);
 }
@@ -504,6 +508,35 @@ isl::set Relations::instances(const Access& access) const {
 }
 
 // ---- program order ------------------------------------------------------------------------------------------------------------
+
+std::set<std::string> indices_with_part(const Accesses& accesses, const Access& access) {
+  std::set<std::string> part;
+  std::vector<const Binder*> added;
+  const auto add = [&](const std::set<std::string>& names) {
+    for (const Binder& binder : access.binders)
+      if (names.count(binder.name) && part.insert(binder.name).second) added.push_back(&binder);
+  };
+  for (const ir::Axis& axis : access.slice)
+    if (axis.kind != ir::Axis::Kind::by) add(ir::names_in({axis.begin, ir::Compare::le, axis.size}));
+  for (const Binder& binder : access.binders)
+    if (binder.loop) add(ir::names_in({binder.loop->begin, ir::Compare::le, binder.loop->extent}));
+  for (const Guard& guard : access.guards)
+    for (const ir::Comparison& comparison : guard.condition)
+      if (!guard.assumed) add(ir::names_in(comparison));
+  while (!added.empty()) {
+    const Binder& binder = *added.back();
+    added.pop_back();
+    for (const Guard& guard : access.guards)
+      for (const ir::Comparison& comparison : guard.condition)
+        if (mentions(comparison, {binder.name})) add(ir::names_in(comparison));
+    for (const Binder& other : access.binders)
+      if (related(accesses, access, binder, access, other)) add({other.name});
+  }
+  std::erase_if(part, [&](const std::string& name) {
+    return std::any_of(access.binders.begin(), access.binders.end(), [&](const Binder& b) { return b.loop && b.name == name; });
+  });
+  return part;
+}
 
 bool depends_on_data(const Access& access) {
   const std::set<std::string> unknowns = unknowns_of(access);

@@ -63,6 +63,9 @@ class Relations {
   mutable std::map<std::string, isl::set> executions_;  // found before; statements of one block share them
 };
 
+// The indices read from data that have a part in what the access touches, or in when it does: they are named there, or tied to
+// one that is, by what is assumed of both or by the input that both are read from.
+std::set<std::string> indices_with_part(const Accesses& accesses, const Access& access);
 // Whether what the access touches, or if, depends on an index read from data.
 bool depends_on_data(const Access& access);
 // Whether data has a part in what is known of the access: it depends on data, or something is assumed of data before it.

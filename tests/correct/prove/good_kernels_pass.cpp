@@ -349,6 +349,28 @@ TEST(Budget, ACheckThatRunsOutOfItIsAnError) {
   }
 }
 
+// Twenty indices are read before anything is stored: what is stored has to do with none, with one, or with two of them.
+TEST(Budget, ManyIndicesOfOneBlockNeedLittle) {
+  constexpr int kIndices = 20;
+  std::string reads = "input n: int32[20] input x: f32[T, 8] output y: f32[T, 8]\n", sum, rows, in_order, between;
+  for (int i = 0; i < kIndices; ++i) {
+    reads += fmt::format("read r{0} = n[{0}] assume 0 <= r{0} and r{0} < T\n", i);
+    sum += fmt::format(" + x[r{}, :]", i);
+    rows += fmt::format("y[r{0}, :] = x[r{0}, :]\n", i);
+    if (i + 1 == kIndices) continue;
+    in_order += fmt::format("assume r{} <= r{}\n", i, i + 1);
+    between += fmt::format("y[r{0} +: r{1} - r{0}, :] = x[r{0} +: r{1} - r{0}, :]\n", i, i + 1);
+  }
+  const std::string ends = "y[0 +: r0, :] = x[0 +: r0, :]\ny[r19 +: T - r19, :] = x[r19 +: T - r19, :]\n";
+  for (const std::string& body : {"y[:, :] = x[:, :]" + sum, "y[:, :] = x[:, :]\n" + rows, in_order + ends + between}) {
+    const Report report = report_of(reads + body);
+    EXPECT_TRUE(report.proven) << report.text();
+  }
+  const Report unwritten = report_of(reads + "y[0 +: T - 1, :] = x[0 +: T - 1, :]" + sum);
+  ASSERT_EQ(unwritten.diagnostics.size(), 1u) << unwritten.text();
+  EXPECT_EQ(unwritten.diagnostics[0].id, "output-not-written");
+}
+
 // It tells of no fault, so that what it does not decide is none.
 TEST(Budget, OfOverwritingEndsInAWarning) {
   std::string stores;
