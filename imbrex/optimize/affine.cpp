@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "imbrex/base/checked.h"
 #include "imbrex/optimize/budget.h"
@@ -67,6 +68,7 @@ void add_scaled(Linear& sum, const Linear& other, int64_t factor) {
 }
 
 Range range_of_atom(const IndexExpr& e, const Ranges& ranges);
+Linear recombined(Linear sum, const Ranges& ranges);
 
 Range range_of_linear(const Linear& sum, const Ranges& ranges) {
   Range total{sum.constant, sum.constant};
@@ -133,6 +135,90 @@ Linear divide(Kind kind, const Linear& a, int64_t divisor, const Ranges& ranges)
   Linear remainder;
   add_part(remainder, ir::mod(to_index(rest), ir::constant(divisor)), 1);
   return remainder;
+}
+
+// The factors of a product of names; of anything else itself.
+void collect_factors(const IndexExpr& e, std::vector<IndexExpr>& factors) {
+  if (e->kind != Kind::mul) {
+    factors.push_back(e);
+    return;
+  }
+  collect_factors(e->a, factors);
+  collect_factors(e->b, factors);
+}
+
+// product / divisor where all factors of the divisor are among those of the product.
+std::optional<IndexExpr> without_factors(const IndexExpr& product, const IndexExpr& divisor) {
+  std::vector<IndexExpr> left, leave;
+  collect_factors(product, left);
+  collect_factors(divisor, leave);
+  for (const IndexExpr& factor : leave) {
+    const std::string text = ir::to_text(factor);
+    const auto found = std::find_if(left.begin(), left.end(), [&](const IndexExpr& e) { return ir::to_text(e) == text; });
+    if (found == left.end()) return std::nullopt;
+    left.erase(found);
+  }
+  IndexExpr rest = ir::constant(1);
+  for (const IndexExpr& factor : left) rest = ir::mul(rest, factor);
+  return rest;
+}
+
+// Whether `sum` < 0, where names are replaced by what they are below, those that are known last first: a coordinate of a tile,
+// the size of a span, where the span begins, a loop.
+bool is_negative(Linear sum, const Ranges& ranges) {
+  const auto rank = [](const Index& leaf) {
+    return leaf.name.starts_with(".")      ? 0
+           : leaf.kind == Kind::span_size  ? 1
+           : leaf.kind == Kind::span_begin ? 2
+           : leaf.kind == Kind::span_index ? 3
+                                           : 4;
+  };
+  constexpr int kMostSteps = 8;
+  for (int step = 0; step < kMostSteps; ++step) {
+    sum = recombined(std::move(sum), ranges);
+    const Range known = range_of_linear(sum, ranges);
+    if (known.most && *known.most < 0) return true;
+    const Linear::Part* last = nullptr;
+    for (const auto& [key, part] : sum.parts) {
+      const auto range = part.coefficient > 0 ? ranges.find(key) : ranges.end();
+      if (range == ranges.end() || !range->second.below) continue;
+      if (!last || rank(*part.atom) < rank(*last->atom)) last = &part;
+    }
+    if (!last) return false;
+    const int64_t coefficient = last->coefficient;
+    const IndexExpr below = ranges.at(ir::to_text(last->atom)).below;
+    sum.parts.erase(ir::to_text(last->atom));
+    add_scaled(sum, linear(below, ranges), coefficient);
+    sum.constant = plus(sum.constant, -coefficient);
+  }
+  return false;
+}
+
+// Floor division or remainder by a product of names: multiples leave, and the rest vanishes where it is known to be less.
+std::optional<Linear> divide_by_names(Kind kind, const Linear& a, const Linear& divisor, const Ranges& ranges) {
+  if (divisor.parts.size() != 1 || divisor.constant != 0) return std::nullopt;
+  const Linear::Part& by = divisor.parts.begin()->second;
+  if (by.coefficient <= 0) return std::nullopt;
+  Linear quotient, rest;
+  rest.constant = a.constant;
+  for (const auto& [key, part] : a.parts) {
+    const auto cofactor = part.coefficient % by.coefficient == 0 ? without_factors(part.atom, by.atom) : std::nullopt;
+    if (cofactor)
+      add_scaled(quotient, linear(*cofactor, ranges), part.coefficient / by.coefficient);
+    else
+      add_part(rest, part.atom, part.coefficient);
+  }
+  const Range range = range_of_linear(rest, ranges), divisor_range = range_of_linear(divisor, ranges);
+  Linear over = rest;
+  add_scaled(over, divisor, -1);
+  if (range.least && *range.least >= 0 && is_negative(over, ranges)) return kind == Kind::floor_div ? quotient : rest;
+  if (!divisor_range.least || *divisor_range.least < 1) return std::nullopt;
+  if (rest.parts.empty() && rest.constant == 0) return kind == Kind::floor_div ? quotient : rest;
+  if (quotient.parts.empty() && quotient.constant == 0) return std::nullopt;
+  const IndexExpr left = to_index(rest), whole = to_index(divisor);
+  Linear result = kind == Kind::floor_div ? quotient : Linear{};
+  add_part(result, kind == Kind::floor_div ? ir::floor_div(left, whole) : ir::mod(left, whole), 1);
+  return result;
 }
 
 // Quotient and remainder make the whole again: c * n * (x // n) + c * (x % n) is c * x.
@@ -204,7 +290,9 @@ Linear linear(const IndexExpr& e, const Ranges& ranges) {
     case Kind::mod: {
       const Linear divisor = linear(e->b, ranges);
       if (divisor.parts.empty() && divisor.constant > 0) return divide(e->kind, linear(e->a, ranges), divisor.constant, ranges);
-      const IndexExpr a = simplify(e->a, ranges), b = to_index(divisor);
+      const Linear dividend = linear(e->a, ranges);
+      if (const auto divided = divide_by_names(e->kind, dividend, divisor, ranges)) return *divided;
+      const IndexExpr a = to_index(dividend), b = to_index(divisor);
       add_part(result, e->kind == Kind::mod ? ir::mod(a, b) : ir::floor_div(a, b), 1);
       return result;
     }
@@ -246,8 +334,9 @@ Range range_of_atom(const IndexExpr& e, const Ranges& ranges) {
     case Kind::add: return {both(a.least, b.least, checked_add), both(a.most, b.most, checked_add)};
     case Kind::sub: return {both(a.least, b.most, checked_sub), both(a.most, b.least, checked_sub)};
     case Kind::mul: return product_of(a, b);
-    case Kind::mod: return b.least && b.least == b.most && *b.least > 0 ? Range{0, *b.least - 1} : Range{};
+    case Kind::mod: return b.least && *b.least > 0 ? Range{0, b.most ? std::optional(*b.most - 1) : std::nullopt} : Range{};
     case Kind::floor_div: {
+      if (b.least && *b.least > 0 && b.least != b.most && a.least && *a.least >= 0) return {0, a.most};
       if (!b.least || b.least != b.most || *b.least <= 0) return {};
       return {a.least ? std::optional(floor_divide(*a.least, *b.least)) : std::nullopt,
               a.most ? std::optional(floor_divide(*a.most, *b.least)) : std::nullopt};

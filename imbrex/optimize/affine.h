@@ -10,9 +10,11 @@
 
 namespace imbrex::optimize {
 
-// What is known of a name: least <= name <= most. An absent bound is unknown.
+// What is known of a name: least <= name <= most, and name < below, which is over names that are known before it. An absent bound
+// is unknown.
 struct Range {
   std::optional<int64_t> least, most;
+  ir::IndexExpr below = nullptr;
 };
 using Ranges = std::map<std::string, Range>;  // keyed by the leaf's text: "h", "t.begin"
 

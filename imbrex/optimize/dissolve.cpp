@@ -107,12 +107,15 @@ class Dissolver {
     if (loop.tile > 0) {
       const bool tiles_evenly = extent.least && extent.least == extent.most && *extent.least % loop.tile == 0;
       const int64_t largest = std::min(loop.tile, extent.most.value_or(loop.tile));
-      ranges[loop.variable + ".begin"] = {0, std::nullopt};
+      const IndexExpr end = ir::add(loop.begin, loop.extent), name = ir::span_begin(loop.variable);
+      ranges[loop.variable + ".begin"] = {0, std::nullopt, end};
       ranges[loop.variable + ".index"] = {0, std::nullopt};
-      ranges[loop.variable + ".size"] = {tiles_evenly ? loop.tile : 1, std::max<int64_t>(largest, 1)};
+      ranges[loop.variable + ".size"] = {tiles_evenly ? loop.tile : 1, std::max<int64_t>(largest, 1),
+                                         ir::add(ir::sub(end, name), ir::constant(1))};
     } else {
       ranges[loop.variable] = {begin.least,
-                               begin.most && extent.most ? std::optional(*begin.most + *extent.most - 1) : std::nullopt};
+                               begin.most && extent.most ? std::optional(*begin.most + *extent.most - 1) : std::nullopt,
+                               ir::add(loop.begin, loop.extent)};
     }
     memory_.loops.push_back(&loop);
     execute(loop.body);

@@ -64,7 +64,7 @@ bool same_value(const IndexExpr& a, const IndexExpr& b, const Ranges& ranges) {
 
 Range counter_range(const IndexExpr& extent, const Ranges& ranges) {
   const Range range = range_of(extent, ranges);
-  return {0, range.most ? std::optional(*range.most - 1) : std::nullopt};
+  return {0, range.most ? std::optional(*range.most - 1) : std::nullopt, extent};
 }
 
 void Memory::declare(const ir::Tensor& tensor) {

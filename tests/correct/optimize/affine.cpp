@@ -58,6 +58,30 @@ TEST(Affine, SimplifyKeepsTheFunctionAndRangesHold) {
   }
 }
 
+// Where a name is below another one.
+TEST(Affine, NamesDivideWhatTheyBound) {
+  const IndexExpr i = ir::named("i"), j = ir::named("j"), S = ir::named("S"), T = ir::named("T");
+  const IndexExpr begin = ir::span_begin("t"), size = ir::span_size("t"), r = ir::named(".r");
+  const Ranges ranges{{"S", {1, std::nullopt}},
+                      {"T", {1, std::nullopt}},
+                      {"i", {0, std::nullopt}},
+                      {"j", {0, std::nullopt, S}},
+                      {"t.begin", {0, std::nullopt, T}},
+                      {"t.size", {1, 8, ir::add(ir::sub(T, begin), ir::constant(1))}},
+                      {".r", {0, 7, size}}};
+  const auto becomes = [&](const IndexExpr& e) { return ir::to_text(simplify(e, ranges)); };
+  const IndexExpr place = ir::add(ir::mul(i, S), j);
+  EXPECT_EQ(becomes(ir::floor_div(place, S)), "i");
+  EXPECT_EQ(becomes(ir::mod(place, S)), "j");
+  EXPECT_EQ(becomes(ir::floor_div(ir::mul(ir::mul(i, S), T), ir::mul(T, S))), "i");
+  EXPECT_EQ(becomes(ir::mod(ir::add(begin, r), T)), becomes(ir::add(begin, r)));
+  EXPECT_EQ(becomes(ir::floor_div(r, size)), "0");
+  // One more may be the whole, and one less below none of it.
+  EXPECT_EQ(becomes(ir::mod(ir::add(j, ir::constant(1)), S)), "(j + 1) % S");
+  EXPECT_EQ(becomes(ir::mod(ir::sub(j, ir::constant(1)), S)), "(j - 1) % S");
+  EXPECT_EQ(becomes(ir::floor_div(ir::add(begin, ir::add(r, ir::constant(1))), T)), "(.r + t.begin + 1) // T");
+}
+
 TEST(Affine, TheFormIsWhatRangesAllow) {
   const auto becomes = [](const IndexExpr& e) { return ir::to_text(simplify(e, {{"h", {0, 3}}, {"c", {0, 511}}})); };
   const IndexExpr place = ir::add(ir::mul(ir::named("h"), ir::constant(512)), ir::named("c"));

@@ -76,7 +76,7 @@ const Kept kKept[] = {
      "input x: f32[T, T]\noutput y: f32[T, 1]\n", "parallel i in 0 .. T { y[i, :] = x[i, i +: 1] * 2.0 }",
      "input x: f32[T, 1]\noutput y: f32[T, 1]\n", "parallel i in 0 .. T { y[i, :] = x[i, :] * 2.0 }"},
     {"a_ring",
-     "x is read at (row + T - 1) % T, and the optimizer reads rows and columns in their order; give the elements as an input in "
+     "x is read at (row - 1) % T, and the optimizer reads rows and columns in their order; give the elements as an input in "
      "the order of what is stored",
      kXy, "parallel i in 0 .. T { y[i, :] = x[(i + T - 1) % T, :] }", kXy, "parallel i in 0 .. T { y[i, :] = x[i, :] }"},
     {"windows_in_columns",
