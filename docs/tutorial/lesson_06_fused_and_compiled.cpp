@@ -15,7 +15,7 @@ using namespace imbrex;
 Kernel linear_relu(Int K, Int N) {
   return kernel("linear_relu", [&](Builder& k) {
     Dim T = k.dim("T", {.typical = 128});
-    Tensor a = k.input("a", bf16, {T, K}), w = k.input("w", bf16, {K, N}), bias = k.input("bias", f32, {N});
+    Tensor a = k.input("a", bf16, {T, K}), w = k.weight("w", bf16, {K, N}), bias = k.input("bias", f32, {N});
     Tensor y = k.output("y", bf16, {T, N});
     Tensor product = create_tensor("product", f32, {T, N});
     parallel(tiles(N, 64), [&](Span n) {

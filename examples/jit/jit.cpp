@@ -15,7 +15,7 @@ namespace {
 Kernel normalized_product(Int inner, Int columns) {
   return kernel("normalized_product", [&](Builder& k) {
     Dim T = k.dim("T", {.typical = 64});  // any number of rows, decided when it is called
-    Tensor x = k.input("x", f32, {T, inner}), w = k.input("w", f32, {inner, columns}), y = k.output("y", f32, {T, columns});
+    Tensor x = k.input("x", f32, {T, inner}), w = k.weight("w", f32, {inner, columns}), y = k.output("y", f32, {T, columns});
     parallel(tiles(T, 16), [&](Span t) {
       Tile v = x(t, all);
       Tile inverse = 1.0f / sqrt(row_sum(v * v) * (1.0f / inner) + 1e-6f);

@@ -1,5 +1,5 @@
-// Matrix products: calls of the target's packed, register-blocked drivers. Weights that no statement writes are packed once,
-// ahead of all runs; other right-hand sides are packed into the worker's memory first.
+// Matrix products: calls of the target's packed, register-blocked drivers. Declared weights are packed once, when they are bound;
+// other right-hand sides, which each run may find changed, are packed into the worker's memory first.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -80,7 +80,7 @@ void plan_products(Lowering& lowering) {
   lowering.packed = std::move(weights.packed);
   for (const auto& refused : weights.refused)
     lowering.remark(refused.origin,
-                    fmt::format("'{}' is packed anew for each product, not once ahead: {}", refused.tensor, refused.reason));
+                    fmt::format("'{}' is packed again at each product, not ahead of time: {}", refused.tensor, refused.reason));
 }
 
 void write_matmul(Lowering& lowering, const Statement& statement, const ir::Store* into, Writer& out) {

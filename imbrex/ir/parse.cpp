@@ -238,9 +238,10 @@ void Parser::declarations() {
       if (accept_word("typical")) dim.typical = expect_integer("the typical value", 1, std::numeric_limits<int64_t>::max());
       if (accept_word("max")) dim.max = expect_integer("the maximum", 1, std::numeric_limits<int64_t>::max());
       program_.dims.push_back(std::move(dim));
-    } else if (is_word("input") || is_word("output") || is_word("inout")) {
+    } else if (is_word("input") || is_word("weight") || is_word("output") || is_word("inout")) {
       const std::string role = take().text;
-      Tensor declared = tensor(role == "input" ? Role::input : role == "output" ? Role::output : Role::inout);
+      Tensor declared = tensor(role == "output" ? Role::output : role == "inout" ? Role::inout : Role::input);
+      declared.is_weight = role == "weight";
       declared.annotations = annotations();
       program_.tensors.push_back(std::move(declared));
     } else {

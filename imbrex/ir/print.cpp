@@ -117,7 +117,7 @@ void Printer::program(const Program& p) {
     line(fmt::format("dim {}{}{}", dim.name, dim.typical ? fmt::format(" typical {}", dim.typical) : "",
                      dim.max ? fmt::format(" max {}", *dim.max) : ""));
   for (const Tensor& tensor : p.tensors) {
-    line(fmt::format("{} {}{}", name_of(tensor.role), type(tensor), text_of(tensor.annotations)));
+    line(fmt::format("{} {}{}", declared_as(tensor), type(tensor), text_of(tensor.annotations)));
     tensor_declared(tensor.name, tensor.shape);
   }
   if (!p.body.empty()) text_ += "\n";

@@ -230,6 +230,7 @@ const Annotation* find(const Annotations& annotations, const std::string& name) 
 
 const char* name_of(CastMode mode) { return kCastModes[static_cast<size_t>(mode)]; }
 const char* name_of(Role role) { return kRoles[static_cast<size_t>(role)]; }
+const char* declared_as(const Tensor& tensor) { return tensor.is_weight ? "weight" : name_of(tensor.role); }
 const char* text_of(Compare compare) { return kCompares[static_cast<size_t>(compare)]; }
 
 const char* name_of(Op op) {

@@ -2,7 +2,7 @@
 //
 //   program    := "imbrex" "1" NEWLINE "kernel" STRING annotation* "{" declaration* statement* "}"
 //   declaration:= "dim" NAME ["typical" INTEGER] ["max" INTEGER]
-//              | ("input" | "output" | "inout") NAME ":" type annotation*
+//              | ("input" | "weight" | "output" | "inout") NAME ":" type annotation*
 //   type       := dtype "[" [index {"," index}] "]"
 //   dtype      := f32 | bf16 | f16 | int8 | uint8 | int32 | bool
 //   statement  := ( "create" NAME ":" type                                   a temporary tensor (create_tensor)
@@ -165,7 +165,10 @@ struct Tensor {
   Role role = Role::temporary;
   Annotations annotations;
   int origin = -1;
+  bool is_weight = false;  // an input whose elements stay the same while it is bound: a call may keep them in another layout
 };
+// The word that declares it: its role, or "weight".
+const char* declared_as(const Tensor& tensor);
 
 struct CreateTensor {
   Tensor tensor;

@@ -29,6 +29,7 @@ struct Named {
   int parallel_depth = 0;  // the parallel loops around its declaration
   bool visible = true;
   bool is_dim = false;
+  bool is_weight = false;
 };
 
 std::string shape_text(const std::vector<IndexExpr>& shape) {
@@ -143,13 +144,14 @@ const Named* Verifier::use(const std::string& name, Kind kind) {
 }
 
 void Verifier::tensor(const Tensor& t) {
+  require(!t.is_weight || t.role == Role::input, "a weight is an input");
   require(t.role != Role::temporary || t.annotations.empty(), "annotations of a created tensor stand on its statement");
   indices(t.shape);
   for (const IndexExpr& extent : t.shape)
     if (constant_value(extent).value_or(1) < 1)
       report("empty-tensor", fmt::format("tensor '{}' has the shape {}", t.name, shape_text(t.shape)),
              "make every extent 1 or more");
-  declare(t.name, {Kind::tensor, t.dtype, t.shape, t.role, t.name, -1, 0, true});
+  declare(t.name, {Kind::tensor, t.dtype, t.shape, t.role, t.name, -1, 0, true, false, t.is_weight});
 }
 
 int depth_of(const IndexExpr& e) { return e ? 1 + std::max(depth_of(e->a), depth_of(e->b)) : 0; }
@@ -333,7 +335,7 @@ void Verifier::visit(const Store& x, int) {
   if (!target) return;
   stored_.insert(target->base);
   if (target->role == Role::input)
-    report("store-to-input", fmt::format("'{}' is an input, and is stored to", x.tensor),
+    report("store-to-input", fmt::format("'{}' is {}, and is stored to", x.tensor, target->is_weight ? "a weight" : "an input"),
            "declare it inout, or store to another tensor");
   const TileShape shape = shape_of_slice(x.slice, {program_.where(origin_), origin_});
   if (target->dtype != x.value->dtype)

@@ -87,7 +87,8 @@ bool alike(const Condition& a, const Condition& b) {
 }
 
 bool alike(const Tensor& a, const Tensor& b) {
-  return a.name == b.name && a.dtype == b.dtype && a.role == b.role && alike(a.shape, b.shape) && a.annotations == b.annotations;
+  return a.name == b.name && a.dtype == b.dtype && a.role == b.role && a.is_weight == b.is_weight && alike(a.shape, b.shape) &&
+         a.annotations == b.annotations;
 }
 
 bool alike(const Loop& a, const Loop& b) {

@@ -101,6 +101,9 @@ Dim Builder::dim(const std::string& name, DimOptions options, SourceLocation whe
 Tensor Builder::input(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where) {
   return Recorder::current(where, "an input").declare_tensor(name, dtype, shape, ir::Role::input, where);
 }
+Tensor Builder::weight(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where) {
+  return Recorder::current(where, "a weight").declare_tensor(name, dtype, shape, ir::Role::input, where, true);
+}
 Tensor Builder::output(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where) {
   return Recorder::current(where, "an output").declare_tensor(name, dtype, shape, ir::Role::output, where);
 }

@@ -59,6 +59,9 @@ class Builder {
  public:
   Dim dim(const std::string& name, DimOptions options = {}, SourceLocation where = SourceLocation::current());
   Tensor input(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where = SourceLocation::current());
+  // An input whose elements stay the same while it is bound: what products have as their right side is packed for them when it is
+  // bound, once for all runs. A change after that may not be seen until it is bound again.
+  Tensor weight(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where = SourceLocation::current());
   // Every element is written by the kernel.
   Tensor output(const std::string& name, DType dtype, std::vector<Index> shape, SourceLocation where = SourceLocation::current());
   // May be read and written, in part too.

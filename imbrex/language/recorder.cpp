@@ -108,10 +108,11 @@ void Recorder::declare_dim(const std::string& name, Int typical, std::optional<I
 }
 
 Tensor Recorder::declare_tensor(const std::string& name, DType dtype, const std::vector<Index>& shape, ir::Role role,
-                                const SourceLocation& where) {
+                                const SourceLocation& where, bool is_weight) {
   claim_name(name, true, where);
+  ir::Tensor tensor{name, dtype, {}, role, {}, written(where).origin, is_weight};
   if (role != ir::Role::temporary && frames_.size() > 1)
-    fail(where, "declared-inside", fmt::format("{} '{}' is declared inside a loop or scope", name_of(role), name),
+    fail(where, "declared-inside", fmt::format("{} '{}' is declared inside a loop or scope", declared_as(tensor), name),
          "declare it at the top of the kernel, or make a temporary with create_tensor");
   auto entry = std::make_shared<TensorEntry>(TensorEntry{identity_, name, dtype, {}, frames_.back().id});
   for (const Index& extent : shape) {
@@ -120,7 +121,7 @@ Tensor Recorder::declare_tensor(const std::string& name, DType dtype, const std:
     if (n && *n < 1)
       fail(where, "empty-tensor", fmt::format("tensor '{}' has an extent of {}", name, *n), "give extents of at least 1");
   }
-  ir::Tensor tensor{name, dtype, entry->shape, role, {}, written(where).origin};
+  tensor.shape = entry->shape;
   if (role == ir::Role::temporary)
     append({ir::CreateTensor{std::move(tensor)}, {}, -1}, where);
   else

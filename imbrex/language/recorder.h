@@ -50,7 +50,7 @@ class Recorder {
   // Names and declarations.
   void declare_dim(const std::string& name, Int typical, std::optional<Int> max, const SourceLocation& where);
   Tensor declare_tensor(const std::string& name, DType dtype, const std::vector<Index>& shape, ir::Role role,
-                        const SourceLocation& where);
+                        const SourceLocation& where, bool is_weight = false);
   Tensor view(const std::string& name, const Tensor& base, const std::vector<Index>& shape, const SourceLocation& where);
   std::string claim_name(const std::string& wanted, bool exactly, const SourceLocation& where);
   ir::Annotations& annotations() { return program_.annotations; }

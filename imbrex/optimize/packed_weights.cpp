@@ -14,6 +14,8 @@ constexpr int64_t kBlockColumns = 16, kPanelColumns = 32;  // target/isa/packing
 
 // Why a tensor cannot be packed ahead, seen from one of its uses; "" if it can.
 std::string obstacle(const ir::Tensor& tensor, const Expr& load, bool transposed, const ir::Loops& loops) {
+  if (tensor.shape.size() != 2) return "it has " + std::to_string(tensor.shape.size()) + " axes, and not two";
+  if (!ir::constant_value(tensor.shape[0]) || !ir::constant_value(tensor.shape[1])) return "its size is not a constant";
   for (const ir::Axis& axis : load.slice)
     if (axis.kind != ir::Axis::Kind::range) return "its slice is not a plain matrix";
   const ir::Axis &inner = load.slice[transposed ? 1 : 0], &outer = load.slice[transposed ? 0 : 1];
@@ -23,28 +25,18 @@ std::string obstacle(const ir::Tensor& tensor, const Expr& load, bool transposed
   return {};
 }
 
-// Inputs of constant sizes: matrices that nobody writes.
-std::map<std::string, const ir::Tensor*> candidates_of(const ir::Program& program) {
-  std::map<std::string, const ir::Tensor*> candidates;
+// Inputs, which nothing stores to.
+std::map<std::string, const ir::Tensor*> inputs_of(const ir::Program& program) {
+  std::map<std::string, const ir::Tensor*> inputs;
   for (const ir::Tensor& tensor : program.tensors)
-    if (tensor.role == ir::Role::input && tensor.shape.size() == 2 && ir::constant_value(tensor.shape[0]) &&
-        ir::constant_value(tensor.shape[1]))
-      candidates[tensor.name] = &tensor;
-  std::map<std::string, std::string> base_of;
-  ir::for_each_statement(program.body, [&](const Statement& s) {
-    if (const auto* view = std::get_if<ir::View>(&s.node))
-      base_of[view->name] = base_of.contains(view->base) ? base_of.at(view->base) : view->base;
-    if (const auto* store = std::get_if<ir::Store>(&s.node))
-      candidates.erase(base_of.contains(store->tensor) ? base_of.at(store->tensor) : store->tensor);
-    return true;
-  });
-  return candidates;
+    if (tensor.role == ir::Role::input) inputs[tensor.name] = &tensor;
+  return inputs;
 }
 
 }  // namespace
 
 PackedWeights packed_weights(const ir::Program& program) {
-  const std::map<std::string, const ir::Tensor*> candidates = candidates_of(program);
+  const std::map<std::string, const ir::Tensor*> inputs = inputs_of(program);
   const ir::Loops loops = ir::loops_of(program);
   PackedWeights result;
   std::map<std::string, std::string> refused;  // why, by tensor
@@ -56,12 +48,16 @@ PackedWeights packed_weights(const ir::Program& program) {
       if (e.op == Op::load) ++uses[e.name];
       if (e.op != Op::matmul && e.op != Op::matmul_acc) return;
       const Expr& weights = *e.args.back();
-      if (weights.op != Op::load || !candidates.contains(weights.name)) return;
-      const ir::Tensor& tensor = *candidates.at(weights.name);
+      if (weights.op != Op::load || !inputs.contains(weights.name)) return;
+      const ir::Tensor& tensor = *inputs.at(weights.name);
       ++as_weights[tensor.name];
       origins[tensor.name] = s.origin;
+      if (!tensor.is_weight) refused[tensor.name] = "it is an input, which each run may change; declare it a weight if none does";
       const std::string why = obstacle(tensor, weights, e.transpose_b, loops);
-      if (!why.empty()) refused.try_emplace(tensor.name, why);
+      if (!why.empty()) {
+        refused.try_emplace(tensor.name, why);
+        return;
+      }
       const auto extent = [&](bool last) { return *ir::constant_value(tensor.shape[last ? 1 : 0]); };
       const PackedWeight packed{extent(e.transpose_b), extent(!e.transpose_b), e.transpose_b, tensor.dtype};
       const auto [found, is_new] = result.packed.try_emplace(tensor.name, packed);

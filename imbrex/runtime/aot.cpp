@@ -185,7 +185,7 @@ std::string enumeration(const AotKernel& kernel, const char* what, const std::ve
 std::string tensor_line(const ir::Tensor& tensor) {
   std::string shape;
   for (const ir::IndexExpr& extent : tensor.shape) shape += (shape.empty() ? "" : ", ") + ir::to_text(extent);
-  return fmt::format(" *   {:<7}{:<12}{} [{}]\n", ir::name_of(tensor.role), tensor.name, name_of(tensor.dtype), shape);
+  return fmt::format(" *   {:<7}{:<12}{} [{}]\n", ir::declared_as(tensor), tensor.name, name_of(tensor.dtype), shape);
 }
 
 std::string kernel_declaration(const AotKernel& kernel) {

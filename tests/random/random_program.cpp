@@ -588,6 +588,7 @@ ir::Program Generator::make() {
   });
   for (const ir::View& view : views_) program_.body.push_back({view, {}, -1});
   program_.body.insert(program_.body.end(), body.begin(), body.end());
+  for (ir::Tensor& tensor : program_.tensors) tensor.is_weight = tensor.role == ir::Role::input && random_.chance(50);
   return std::move(program_);
 }
 

@@ -24,7 +24,7 @@ Kernel matmul(Int K, Int N) {
   return kernel("matmul", [&](Builder& k) {
     Dim T = k.dim("T", {.typical = 128});
     Tensor a = k.input("a", bf16, {T, K});
-    Tensor b = k.input("b", bf16, {K, N});
+    Tensor b = k.weight("b", bf16, {K, N});
     Tensor c = k.output("c", f32, {T, N});
     by_columns("matmul", T, N, [&](Span t, Span n) { c(t, n) = product(a, b, t, n); });
   });
@@ -34,7 +34,7 @@ Kernel gemm_bias_silu(Int K, Int N) {
   return kernel("gemm_bias_silu", [&](Builder& k) {
     Dim T = k.dim("T", {.typical = 128});
     Tensor a = k.input("a", bf16, {T, K});
-    Tensor b = k.input("b", bf16, {K, N});
+    Tensor b = k.weight("b", bf16, {K, N});
     Tensor bias = k.input("bias", f32, {N});
     Tensor c = k.output("c", bf16, {T, N});
     by_columns("gemm", T, N, [&](Span t, Span n) {
@@ -48,7 +48,7 @@ Kernel projections(Int D, Int N, Int M) {
   return kernel("projections", [&](Builder& k) {
     Dim T = k.dim("T", {.typical = 128});
     Tensor x = k.input("x", bf16, {T, D});
-    Tensor wq = k.input("wq", bf16, {D, N}), wk = k.input("wk", bf16, {D, M}), wv = k.input("wv", bf16, {D, M});
+    Tensor wq = k.weight("wq", bf16, {D, N}), wk = k.weight("wk", bf16, {D, M}), wv = k.weight("wv", bf16, {D, M});
     Tensor q = k.output("q", bf16, {T, N}), key = k.output("k", bf16, {T, M}), v = k.output("v", bf16, {T, M});
     by_columns("project_q", T, N, [&](Span t, Span n) { q(t, n) = cast(product(x, wq, t, n), bf16, rint); });
     by_columns("project_k", T, M, [&](Span t, Span n) { key(t, n) = cast(product(x, wk, t, n), bf16, rint); });

@@ -57,7 +57,7 @@ void beside_a_chunk(Writer& w) {
 void changing_weights(Writer& w) {
   const std::string t = w.fresh("t"), type = w.pick(std::array{"f32", "int8"}), sum = type == "f32" ? "f32" : "int32";
   w.declare("input x: {}[T, 64]", type);
-  w.declare("{} w: {}[64, 32]", w.pick(std::array{"input", "inout", "inout"}), type);
+  w.declare("{} w: {}[64, 32]", w.pick(std::array{"weight", "input", "inout", "inout"}), type);
   w.declare("output y: {}[T, 32]", sum);
   const std::string change = "w[0 +: 16, :] = w[16 +: 16, :]";
   const int64_t when = w.random.below(3);
@@ -158,7 +158,7 @@ void spans_of_spans(Writer& w) {
 void rows_of_an_iteration(Writer& w) {
   const std::string t = w.fresh("t");
   w.declare("input x: f32[T, 64]");
-  w.declare("input w: int8[64, 32]");
+  w.declare("{} w: int8[64, 32]", w.pick(std::array{"input", "weight"}));
   w.declare("output y: int32[T, 32]");
   w.declare("output z: int8[T, 64]");
   if (w.random.chance(30)) w.line("z[:, :] = full(int8, [T, 64], 1)");
@@ -207,7 +207,7 @@ void listed_of_nothing(Writer& w) {
 void product_of_which_more_is_said(Writer& w) {
   const std::string a = w.fresh("a");
   w.declare("input x: int8[1, 16]");
-  w.declare("input w: int8[16, {}]", w.pick(std::array{1, 3}));
+  w.declare("{} w: int8[16, {}]", w.pick(std::array{"input", "weight"}), w.pick(std::array{1, 3}));
   w.declare("output y: int32[1, {}]", w.pick(std::array{1, 3}));
   w.line("let {} = matmul(x[:, :], w[:, :])", a);
   w.line("y[:, :] = {}", a);

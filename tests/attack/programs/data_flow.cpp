@@ -16,7 +16,7 @@ class Stages {
   explicit Stages(Writer& w) : w_(w), c_(w.pick(std::array{4, 6, 8, 16})) {
     w_.declare("dim T typical 16");
     w_.declare("input x: f32[T, {}]", c_);
-    w_.declare("input w: f32[{0}, {0}]", c_);
+    w_.declare("{1} w: f32[{0}, {0}]", c_, w_.pick(std::array{"input", "weight"}));
     readable_ = {"x"};
     if (w_.random.chance(50)) {
       w_.declare("inout z: f32[T, {}]", c_);

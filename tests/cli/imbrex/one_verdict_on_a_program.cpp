@@ -38,7 +38,7 @@ std::vector<Case> cases() {
       {"largest", "tile-too-large",
        kRows + copies + "let a = full(f32, [65536, 65536], 1.0)\nlet b = col_sum(a)\ny[0, :] = columns(b, 0, 8)\n"},
       {"block", "partial-block",
-       "input x: bf16[4, 96]\ninput w: bf16[96, 8]\noutput y: f32[4, 8]\nlet s = matmul(x[:, 0 +: 48], w[0 +: 48, :])\n"
+       "input x: bf16[4, 96]\nweight w: bf16[96, 8]\noutput y: f32[4, 8]\nlet s = matmul(x[:, 0 +: 48], w[0 +: 48, :])\n"
        "s = matmul_acc(s, x[:, 48 +: 48], w[48 +: 48, :])\ny[:, :] = s\n"},
   };
 }

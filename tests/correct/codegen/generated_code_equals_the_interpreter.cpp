@@ -138,7 +138,7 @@ constexpr Case kCases[] = {
   y[:, :] = matmul(a[:, :], b[:, :]) * 0.5)"},
     {"int8_product", R"(
   input a: int8[N, 70]
-  input b: int8[70, 96]
+  weight b: int8[70, 96]
   output y: f32[N, 96]
   parallel n in tiles(N, 5) {
     parallel h in tiles(96, 32) {
@@ -147,14 +147,14 @@ constexpr Case kCases[] = {
   })"},
     {"bf16_product_transposed", R"(
   input a: bf16[N, 40]
-  input b: bf16[48, 40]
+  weight b: bf16[48, 40]
   output y: f32[N, 48]
   parallel n in tiles(N, 7) {
     y[n, :] = matmul(a[n, :], b[:, :], transpose_b)
   })"},
     {"chunked_product", R"(
   input a: bf16[N, 80]
-  input b: bf16[80, 24]
+  weight b: bf16[80, 24]
   output y: f32[N, 24]
   let acc = full(f32, [N, 24], 0.0)
   range k in tiles(80, 32) {
@@ -217,7 +217,7 @@ constexpr Case kCases[] = {
   w[:, :] = repeat_rows(z[:, :] + 1.0, 2))"},
     {"uint8_product", R"(
   input a: uint8[N, 37]
-  input b: int8[37, 50]
+  weight b: int8[37, 50]
   input c: int8[50, 37]
   output y: int32[N, 50]
   let acc = matmul(a[:, :], b[:, :])
@@ -295,7 +295,7 @@ constexpr Case kCases[] = {
   y[by i, :] = x[:, :] + y[by i, :])"},
     {"rows_in_tiles", R"(
   input x: f32[N, 128]
-  input b: int8[128, 50]
+  weight b: int8[128, 50]
   output y: int32[N, 50]
   create a: int8[N, 128] @tiles
   parallel n in tiles(N, 5) {
@@ -314,7 +314,7 @@ constexpr Case kCases[] = {
     {"bf16_rows_in_tiles", R"(
   input x: f32[N, 96]
   input v: bf16[N, 96]
-  input b: bf16[96, 50]
+  weight b: bf16[96, 50]
   output y: f32[N, 50]
   output z: f32[N, 50]
   create a: bf16[N, 96] @tiles
@@ -329,7 +329,7 @@ constexpr Case kCases[] = {
   })"},
     {"bf16_parts_in_tiles", R"(
   input x: f32[N, 64]
-  input b: bf16[128, 33]
+  weight b: bf16[128, 33]
   output y: f32[N, 33]
   output z: f32[N, 33]
   output u: f32[N, 33]
@@ -346,8 +346,8 @@ constexpr Case kCases[] = {
   u[:, :] = matmul(d[:, :], b[:, :]))"},
     {"bf16_moved_into_tiles", R"(
   input x: bf16[N, 128]
-  input v: bf16[64, 64]
-  input w: bf16[64, 48]
+  weight v: bf16[64, 64]
+  weight w: bf16[64, 48]
   output y: f32[N, 48]
   output z: f32[64, 64]
   create a: bf16[N, 64] @tiles
@@ -359,7 +359,7 @@ constexpr Case kCases[] = {
   z[:, 48 +: 16] = matmul(t[:, :], w[:, 0 +: 16]))"},
     {"columns_in_tiles", R"(
   input x: f32[N, 192]
-  input b: int8[192, 33]
+  weight b: int8[192, 33]
   input c: int8[192, 16]
   output y: int32[N, 33]
   output z: int32[N, 16]

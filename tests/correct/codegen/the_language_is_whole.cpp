@@ -28,7 +28,7 @@ Kernel kernel_of(const std::string& name, const Make& make) {
               k.input("z", f32, {T, 16}),
               k.input("numbers", int32, {T, 16}),
               k.input("b", bf16, {T, 16}),
-              k.input("w", bf16, {16, 16}),
+              k.weight("w", bf16, {16, 16}),
               k.output("y", f32, {T, 16})};
     parallel(tiles(T, 4), [&](Span t) { args.y(t, all) = make(args, t); });
   });

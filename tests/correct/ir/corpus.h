@@ -29,7 +29,7 @@ inline constexpr const char* kMatmul = R"(imbrex 1
 kernel "projection" @preset(flash, 4096, "two words") {
   dim T typical 128 max 8192
   input a: bf16[T, 256]
-  input b: bf16[256, 128]
+  weight b: bf16[256, 128]
   input q: int8[T, 64]
   input s: int8[32, 64]
   output c: f32[T, 128]

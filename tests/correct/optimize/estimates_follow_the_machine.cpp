@@ -58,7 +58,7 @@ TEST(Estimates, AnotherMachineMayChooseAnotherOrderOfTasks) {
   const ir::Program program = checked(R"(
   dim T typical 2048
   input x: bf16[T, 2048]
-  input w: bf16[2048, 128]
+  weight w: bf16[2048, 128]
   output y: f32[T, 128]
   parallel n in tiles(128, 32) @tile(32) {
     y[:, n] = matmul(x[:, :], w[:, n])

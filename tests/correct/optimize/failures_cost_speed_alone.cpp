@@ -82,7 +82,8 @@ TEST(Reach, ProductsOfNothingAreProducts) {
   for (const char* k : {"0", "1", "8"}) {
     const std::string part = std::string("0 +: ") + k;
     expect_sound(
-        "dim T\ninput x: f32[T, 8]\ninput w: f32[8, 8]\noutput y: f32[T, 8]\nparallel t in tiles(T, 4) { y[t, :] = matmul(x[t, " +
+        "dim T\ninput x: f32[T, 8]\nweight w: f32[8, 8]\noutput y: f32[T, 8]\nparallel t in tiles(T, 4) { y[t, :] = "
+        "matmul(x[t, " +
         part + "], w[" + part + ", :]) * -1.0 }\n");
   }
 }

@@ -9,7 +9,7 @@ constexpr const char* kHead = R"(
   dim T
   input x: f32[T, 160]
   input a: bf16[T, 160]
-  input b: bf16[160, 24]
+  weight b: bf16[160, 24]
   output c: f32[T, 24]
   output s: f32[T, 1]
   s[:, :] = full(f32, [T, 1], 0.0)

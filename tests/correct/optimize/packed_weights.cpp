@@ -9,8 +9,8 @@ namespace {
 const std::string kHead = R"(
   dim T
   input x: bf16[T, 64]
-  input w: bf16[64, 96]
-  input v: bf16[96, 64]
+  weight w: bf16[64, 96]
+  weight v: bf16[96, 64]
   output y: f32[T, 96]
 )";
 
@@ -65,15 +65,27 @@ TEST(PackedWeights, SayWhyOthersAreNot) {
                 "w: products take it both ways around");
 }
 
-// What varies, or is written, is no weight; nobody need be told.
-// What the caller may change between two calls lies where the caller has it.
-TEST(PackedWeights, AreInputs) {
-  for (const char* role : {"input", "inout"}) {
+// What the caller may change between two runs is read where the caller has it.
+TEST(PackedWeights, AreDeclared) {
+  for (const char* declared : {"input", "weight", "inout"}) {
     const ir::Program program = checked(fmt::format(
-        "dim T\ninput x: bf16[T, 64]\n{} w: bf16[64, 96]\noutput y: f32[T, 96]\ny[:, :] = matmul(x[:, :], w[:, :])", role));
-    EXPECT_EQ(packed(pack_weights(program)), std::string(role) == "input" ? "w" : "");
-    EXPECT_EQ(packed_weights(program).packed.size(), std::string(role) == "input" ? 1u : 0u);
+        "dim T\ninput x: bf16[T, 64]\n{} w: bf16[64, 96]\noutput y: f32[T, 96]\ny[:, :] = matmul(x[:, :], w[:, :])", declared));
+    const bool is_weight = std::string(declared) == "weight";
+    EXPECT_EQ(packed(pack_weights(program)), is_weight ? "w" : "");
+    EXPECT_EQ(packed_weights(program).packed.size(), is_weight ? 1u : 0u);
   }
+  const PackedWeights of_input = packed_weights(
+      checked("dim T\ninput x: bf16[T, 64]\ninput w: bf16[64, 96]\noutput y: f32[T, 96]\ny[:, :] = matmul(x[:, :], w[:, :])"));
+  ASSERT_EQ(of_input.refused.size(), 1u);
+  EXPECT_EQ(of_input.refused[0].reason, "it is an input, which each run may change; declare it a weight if none does");
+}
+
+TEST(PackedWeights, HaveAPackedFormOfAFixedSize) {
+  const std::string head = "dim T\ninput x: bf16[T, 64]\noutput y: f32[T, T]\n";
+  const PackedWeights weights = packed_weights(checked(head + "weight w: bf16[64, T]\ny[:, :] = matmul(x[:, :], w[:, :])"));
+  EXPECT_TRUE(weights.packed.empty());
+  ASSERT_EQ(weights.refused.size(), 1u);
+  EXPECT_EQ(weights.refused[0].reason, "its size is not a constant");
 }
 
 TEST(PackedWeights, AreMatricesOfConstantSizesThatNobodyWrites) {

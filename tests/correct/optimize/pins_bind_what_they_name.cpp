@@ -8,7 +8,7 @@ constexpr const char* kHead = R"(
   dim T
   input x: f32[T, 32]
   input v: f32[32]
-  input w: f32[32, 64]
+  weight w: f32[32, 64]
   output y: f32[T, 64]
 )";
 
@@ -166,7 +166,7 @@ TEST(Pins, ATileOfASummedAxisKeepsItsLoop) {
   const Optimized after = expect_sound(checked(R"(
   dim T
   input x: f32[T, 32]
-  input w: f32[32, 64]
+  weight w: f32[32, 64]
   output y: f32[T, 64]
   output z: f32[T, 32]
   parallel t in tiles(T, 8) { at "doubled" { z[t, :] = x[t, :] + x[t, :] } }

@@ -11,7 +11,7 @@ ir::Program three_heads() {
   return checked(R"(
   dim T typical 128
   input x: int8[T, 256]
-  input w: int8[256, 1536]
+  weight w: int8[256, 1536]
   output y: f32[T, 3, 512]
   create p: int32[T, 1536]
   p[:, :] = matmul(x[:, :], w[:, :])

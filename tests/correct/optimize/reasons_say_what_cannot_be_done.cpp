@@ -25,7 +25,7 @@ void expect_kept(const std::string& body, const std::string& reason, const std::
 const std::string kTiles = "  parallel t in tiles(T, 16) {\n    at \"a\" { ";
 
 std::string product(const std::string& w, const std::string& right) {
-  return "  input x: f32[T, 64]\n  input w: f32" + w + "\n  output y: f32[T, 32]\n" + kTiles + "y[t, :] = matmul(x[t, :], " +
+  return "  input x: f32[T, 64]\n  weight w: f32" + w + "\n  output y: f32[T, 32]\n" + kTiles + "y[t, :] = matmul(x[t, :], " +
          right + ") }\n  }\n";
 }
 const std::string kPlain = product("[64, 32]", "w[:, :]");
@@ -116,9 +116,9 @@ const Kept kKept[] = {
      "create s: f32[T, 64]\nrange i in 0 .. T { s[i, :] = x[i, :] }\nrange j in 0 .. T { y[j, :] = s[j, :] }"},
     {"a_continued_sum",
      "a matmul_acc continues a value that is not +0, and the optimizer begins sums at +0; add the value to the sum",
-     "input x: f32[T, 64]\ninput w: f32[64, 32]\ninput b: f32[T, 32]\noutput y: f32[T, 32]\n",
+     "input x: f32[T, 64]\nweight w: f32[64, 32]\ninput b: f32[T, 32]\noutput y: f32[T, 32]\n",
      "parallel t in tiles(T, 8) { y[t, :] = matmul_acc(b[t, :], x[t, :], w[:, :]) }",
-     "input x: f32[T, 64]\ninput w: f32[64, 32]\ninput b: f32[T, 32]\noutput y: f32[T, 32]\n",
+     "input x: f32[T, 64]\nweight w: f32[64, 32]\ninput b: f32[T, 32]\noutput y: f32[T, 32]\n",
      "parallel t in tiles(T, 8) { y[t, :] = matmul(x[t, :], w[:, :]) + b[t, :] }"},
     {"a_part_of_each_row", "a row_sum goes over a part whose size depends on the loop i",
      "input x: f32[T, T]\noutput y: f32[T, 1]\n", "parallel i in 0 .. T { y[i, :] = row_sum(x[i, 0 +: i + 1]) }",

@@ -28,7 +28,7 @@ std::string tiled(const ir::Program& program) {
 const std::string kHead = R"(
   dim T
   input x: f32[T, 128]
-  input w: int8[128, 32]
+  weight w: int8[128, 32]
   output y: int32[T, 32]
   output z: int8[T, 128]
 )";
@@ -83,7 +83,7 @@ TEST(RowsInTiles, AreWholeBlocksOfBf16) {
     const ir::Program before = checked(fmt::format(R"(
   dim T
   input x: f32[T, {0}]
-  input w: bf16[{0}, 32]
+  weight w: bf16[{0}, 32]
   output y: f32[T, 32]
   create a: bf16[T, {0}]
   a[:, :] = cast(x[:, :], bf16, rint)
@@ -127,7 +127,7 @@ TEST(RowsInTiles, LeaveWhatTheCallerGives) {
   const ir::Program before = checked(R"(
   dim T
   input a: int8[T, 128]
-  input w: int8[128, 32]
+  weight w: int8[128, 32]
   output y: int32[T, 32]
   y[:, :] = matmul(a[:, :], w[:, :])
 )");

@@ -28,8 +28,8 @@ TEST(OtherModels, TwoProductsMeetInOneOutput) {
   const ir::Program program = checked(R"(
   dim T typical 128
   input x: bf16[T, 48]
-  input w: bf16[48, 80]
-  input v: bf16[48, 80]
+  weight w: bf16[48, 80]
+  weight v: bf16[48, 80]
   output y: bf16[T, 80]
   let g = matmul(x[:, :], w[:, :])
   y[:, :] = cast(g / (exp(-g) + 1.0) * matmul(x[:, :], v[:, :]), bf16, rint)

@@ -117,8 +117,8 @@ TEST(Traffic, OfRowsInPartsIsThatOfAllRows) {
 // On a2a3 what the cube makes and the vector unit takes goes through GM, and the other way round; on a5 it does not.
 TEST(Traffic, ExchangesOfCubeAndVectorUnitsCountApart) {
   const std::string kernel = R"(  input a: bf16[T, 64]
-  input b: bf16[64, 32]
-  input c: bf16[32, 16]
+  weight b: bf16[64, 32]
+  weight c: bf16[32, 16]
   output y: f32[T, 16]
   parallel t in tiles(T, 16) {
     at "two products" {

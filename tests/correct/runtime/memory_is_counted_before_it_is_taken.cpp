@@ -46,7 +46,8 @@ TEST(MemoryRoom, IsEnoughToTheLastByte) {
 
 TEST(MemoryRoom, IsAskedForAllThatACallTakes) {
   const ir::Program program = ir::parse(
-      "imbrex 1\nkernel \"k\" {\ndim T\ninput x: bf16[T, 64]\ninput w: bf16[64, 32]\noutput y: f32[T, 32]\ncreate s: f32[T, 32]\n"
+      "imbrex 1\nkernel \"k\" {\ndim T\ninput x: bf16[T, 64]\nweight w: bf16[64, 32]\noutput y: f32[T, 32]\ncreate s: f32[T, "
+      "32]\n"
       "parallel t in tiles(T, 8) @as_written {\nat \"a\" @as_written {\ns[t, :] = matmul(x[t, :], w[:, :])\n}\n}\n"
       "parallel v in tiles(T, 8) @as_written {\nat \"b\" @as_written {\ny[v, :] = s[v, :] + 1.0\n}\n}\n}\n",
       "k.tile");

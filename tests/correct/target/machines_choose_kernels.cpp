@@ -90,7 +90,7 @@ TEST(Machines, DecideWhichKernelIsCalled) {
   const ir::Program program = ir::parse(R"(imbrex 1
 kernel "product" {
   input x: bf16[64, 128]
-  input w: bf16[128, 64]
+  weight w: bf16[128, 64]
   output y: f32[64, 64]
   y[:, :] = matmul(x[:, :], w[:, :])
 }

@@ -187,6 +187,16 @@ TEST(Mistakes, AStoreToAnInput) {
   expect_mistake(body, "store-to-input", line, "'z' is an input", "declare it inout");
 }
 
+TEST(Mistakes, AStoreToAWeight) {
+  int line = 0;
+  const auto body = [&](bool mended, Builder& k, Dim, Tensor x, Tensor) {
+    Tensor z = mended ? k.inout("z", bf16, {1, 64}) : k.weight("z", bf16, {1, 64});
+    line = __LINE__ + 1;
+    z(all, all) = x(0, all);
+  };
+  expect_mistake(body, "store-to-input", line, "'z' is a weight", "declare it inout");
+}
+
 TEST(Mistakes, ShapesThatDoNotBroadcast) {
   int line = 0;
   const auto body = [&](bool mended, Builder&, Dim T, Tensor x, Tensor y) {
