@@ -14,7 +14,7 @@
 namespace imbrex::prove {
 
 struct Options {
-  std::string target = "host";          // "host" or a name of the table of targets (target/target.h)
+  std::string target = "host";          // one of target::judged_target_names()
   std::map<std::string, int64_t> dims;  // values for capacity and traffic; dimensions left out stay open
   // Of all checks together: isl's count of elementary steps, a second or so. A check that needs more is an error.
   uint64_t operations = 2000000;

@@ -53,8 +53,8 @@ const target::Target& choose_target(const target::Target* wanted) {
   if (wanted == nullptr) {
     const char* name = std::getenv("IMBREX_ISA");
     if (name == nullptr || *name == 0) return target::best_target();
-    wanted = target::target_named(name);
-    if (wanted == nullptr || !wanted->has_code())
+    wanted = target::target_with_code_named(name);
+    if (wanted == nullptr)
       fail("unknown-isa", fmt::format("IMBREX_ISA is `{}`, which is no instruction set that code is generated for", name),
            "one of " + names_of(target::targets_with_code()));
   }

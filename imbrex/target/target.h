@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,8 +71,10 @@ struct Target {
 
 // Those with code first, from the one that runs everywhere to the best; of an architecture beside each other.
 const std::vector<Target>& targets();
-const Target* target_named(const std::string& name);  // null if there is none
-// For judging kernels alone; "host" stands for every target with code, as their caches are advice. Null if there is none.
+const Target* target_named(const std::string& name);            // null if there is none
+const Target* target_with_code_named(const std::string& name);  // likewise
+// Those without code, for judging kernels alone, and "host" for every target with code, as their caches are advice. Null if there
+// is none.
 const Target* judged_target_named(const std::string& name);
 std::vector<std::string> judged_target_names();
 
@@ -81,6 +84,7 @@ std::vector<const Target*> targets_of(imbrex_architecture architecture);
 bool is_of_this_architecture(const Target& target);     // or for any: the compiler of this machine compiles its code
 const char* name_of(imbrex_architecture architecture);  // "x86-64"
 constexpr imbrex_architecture kArchitectures[] = {IMBREX_X86_64, IMBREX_AARCH64};
+std::optional<imbrex_architecture> architecture_named(const std::string& name);  // none if there is none
 // Whether this processor and operating system run its code. Asked once a process: the first time, Linux is asked to save the
 // registers that the target needs and that it does not save for everybody (detect.h).
 bool runs_here(const Target& target);

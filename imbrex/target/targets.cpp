@@ -238,7 +238,16 @@ const Target* target_named(const std::string& name) {
   return found == all.end() ? nullptr : &*found;
 }
 
-const Target* judged_target_named(const std::string& name) { return name == "host" ? &targets().front() : target_named(name); }
+const Target* target_with_code_named(const std::string& name) {
+  const Target* target = target_named(name);
+  return target && target->has_code() ? target : nullptr;
+}
+
+const Target* judged_target_named(const std::string& name) {
+  if (name == "host") return &targets().front();
+  const Target* target = target_named(name);
+  return target && !target->has_code() ? target : nullptr;
+}
 
 std::vector<std::string> judged_target_names() {
   std::vector<std::string> names = {"host"};
@@ -271,6 +280,12 @@ const char* name_of(imbrex_architecture architecture) {
     case IMBREX_AARCH64: return "aarch64";
   }
   return "?";
+}
+
+std::optional<imbrex_architecture> architecture_named(const std::string& name) {
+  for (const imbrex_architecture each : kArchitectures)
+    if (name == name_of(each)) return each;
+  return std::nullopt;
 }
 
 bool runs_here(const Target& target) {

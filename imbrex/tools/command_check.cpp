@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 
 #include "imbrex/base/error.h"
-#include "imbrex/base/nearest.h"
 #include "imbrex/prove/prove.h"
 #include "imbrex/runtime/accept.h"
 #include "imbrex/target/target.h"
 #include "imbrex/tools/commands.h"
+#include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {
@@ -27,13 +27,8 @@ struct CheckOptions {
   }
 
   prove::Options prove_options(const ir::Program& program) const {
-    const std::vector<std::string> known = target::judged_target_names();
-    if (target::judged_target_named(target) == nullptr)
-      throw UserError("unknown-target",
-                      fmt::format("there is no target '{}'; expected one of {}", target, fmt::join(known, ", ")),
-                      fmt::format("--target {}, or no --target at all for the host", nearest(target, known)));
     prove::Options options;
-    options.target = target;
+    options.target = known_judged_target(target);
     std::map<std::string, int64_t> given = settings_of(dims, "--dim");
     if (tokens) given["T"] = *tokens;
     if (!given.empty()) options.dims = dims_of(program, given);

@@ -11,15 +11,15 @@
 namespace imbrex::tools {
 namespace {
 
-std::vector<std::string> target_names() {
+std::vector<std::string> names_of(const std::vector<const target::Target*>& targets) {
   std::vector<std::string> names;
-  for (const target::Target* target : target::targets_with_code()) names.push_back(target->name);
+  for (const target::Target* target : targets) names.push_back(target->name);
   return names;
 }
 
 }  // namespace
 
-std::string names_of_targets() { return fmt::format("{}", fmt::join(target_names(), ", ")); }
+std::string names_of_targets() { return fmt::format("{}", fmt::join(names_of(target::targets_with_code()), ", ")); }
 
 std::string names_of_machines() {
   std::vector<std::string> names;
@@ -28,10 +28,24 @@ std::string names_of_machines() {
 }
 
 const target::Target& known_target(const std::string& name) {
-  const target::Target* target = target::target_named(name);
-  if (target != nullptr && target->has_code()) return *target;
+  if (const target::Target* target = target::target_with_code_named(name)) return *target;
+  const auto architecture = target::architecture_named(name);
   throw UserError("unknown-isa", fmt::format("there is no instruction set '{}'; expected one of {}", name, names_of_targets()),
-                  fmt::format("--isa {}, or no --isa at all", nearest(name, target_names())));
+                  architecture
+                      ? fmt::format("one of {}, which are for {}; or no --isa at all",
+                                    fmt::join(names_of(target::targets_of(*architecture)), ", "), name)
+                      : fmt::format("--isa {}, or no --isa at all", nearest(name, names_of(target::targets_with_code()))));
+}
+
+const std::string& known_judged_target(const std::string& name) {
+  if (target::judged_target_named(name) != nullptr) return name;
+  const std::vector<std::string> known = target::judged_target_names();
+  const bool is_host = target::target_with_code_named(name) != nullptr || target::architecture_named(name);
+  throw UserError(
+      "unknown-target",
+      fmt::format("there is no target '{}' to judge a kernel against; expected one of {}", name, fmt::join(known, ", ")),
+      fmt::format("--target {}, or no --target at all for the host",
+                  is_host ? "host, which stands for all that code is generated for" : nearest(name, known)));
 }
 
 void MachineOptions::add_to(CLI::App& command) {

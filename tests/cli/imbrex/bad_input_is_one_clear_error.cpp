@@ -33,6 +33,10 @@ TEST(BadInput, unknown_names) {
   expect_error(imbrex_command("run no/such.tile"), "file-unreadable", "no/such.tile");
   expect_error(imbrex_command("run " + front + " --set depth=3"), "unknown-option", "depth");
   expect_error(imbrex_command("check " + front + " --target a9"), "unknown-target", "a9");
+  // What is a name of something else says so.
+  expect_error(imbrex_command("emit nn/softmax --isa aarch64"), "unknown-isa", "try: one of scalar, neon, which are for aarch64");
+  expect_error(imbrex_command("check nn/softmax --target neon"), "unknown-target", "try: --target host");
+  expect_error(imbrex_command("check nn/softmax --target aarch64"), "unknown-target", "try: --target host");
   const TemporaryFolder folder;
   expect_error(imbrex_command("aot nn/rms_norm --symbol 2fast --output '" + folder.path() + "'"), "bad-symbol", "2fast");
   expect_error(imbrex_command("aot nn/rms_norm --symbol int --output '" + folder.path() + "'"), "bad-symbol", "int");
