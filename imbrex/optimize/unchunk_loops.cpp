@@ -4,6 +4,8 @@
 #include <set>
 
 #include "imbrex/ir/never_empty.h"
+#include "imbrex/ir/place.h"
+#include "imbrex/ir/ranges.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/chunks_as_tiles.h"
 
@@ -181,6 +183,11 @@ class Unchunk {
       }
       return true;
     });
+    for_each_place(program, [&](const Statement& statement, const Place& place) {
+      const auto* loop = std::get_if<Loop>(&statement.node);
+      if (loop && !is_never_empty(program, loop->extent) && !Ranges(program, place).upper(loop->extent))
+        unbounded_.insert(loop->variable);
+    });
   }
 
   Block block(const Block& source) {
@@ -198,7 +205,8 @@ class Unchunk {
       }
       auto* loop = std::get_if<Loop>(&statement.node);
       if (loop) loop->body = block(loop->body);
-      if (loop && loop->kind != Loop::Kind::parallel && append_whole(*loop, result)) continue;
+      const bool may_be_whole = loop && loop->kind != Loop::Kind::parallel && !unbounded_.contains(loop->variable);
+      if (may_be_whole && append_whole(*loop, result)) continue;
       result.push_back(std::move(statement));
     }
     return result;
@@ -226,6 +234,7 @@ class Unchunk {
 
   const Program& program_;
   std::map<std::string, std::string> base_of_view_;
+  std::set<std::string> unbounded_;  // variables of loops
 };
 
 }  // namespace

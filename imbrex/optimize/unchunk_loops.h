@@ -10,7 +10,8 @@
 // A loop stays as written if its body has anything but tiles and stores (another loop, a branch, a scope, a tensor of its own, an
 // index from data, a tap), uses the span otherwise than as a whole axis, carries a tile in another way than by row_sum_acc,
 // col_sum_acc, matmul_acc, or a max or min of reductions, or touches a tensor that it stores to at another place than the
-// iteration's own chunk. `@as_written` pins a loop or everything in a scope.
+// iteration's own chunk; or if no dimension bounds its extent, so that a tile of all chunks might find no room. `@as_written`
+// pins a loop or everything in a scope.
 #pragma once
 
 #include "imbrex/ir/program.h"

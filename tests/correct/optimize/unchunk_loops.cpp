@@ -257,6 +257,21 @@ TEST(UnchunkLoops, KeepsALoopThatMayNotRunAndAccessesMoreThanItsChunk) {
   expect_straight(gathered("T"));
 }
 
+// Its chunks find room, whatever the data says; all of them together may not.
+TEST(UnchunkLoops, KeepsALoopThatNoDimensionBounds) {
+  const auto chunks_of = [](const std::string& assumed) {
+    return ir::parse("imbrex 1\nkernel \"k\" {\ndim T\ninput n: int32[1]\noutput s: int32[1, 8]\nread m = n[0]\n" + assumed + R"(
+  let sum = full(int32, [1, 8], 0)
+  range t in tiles(m, 16) { sum = col_sum_acc(sum, transpose(iota(t.size, t.begin)) + full(int32, [t.size, 8], 1)) }
+  s[:, :] = sum
+})",
+                     "k.tile");
+  };
+  const ir::Program unbounded = chunks_of(""), bounded = chunks_of("assume m <= 2 * T");
+  EXPECT_TRUE(ir::equal(unbounded, unchunk_loops(unbounded))) << ir::print(unchunk_loops(unbounded));
+  EXPECT_EQ(count_loops(unchunk_loops(bounded), Loop::Kind::range), 0) << ir::print(unchunk_loops(bounded));
+}
+
 TEST(UnchunkLoops, KeepsWhatIsPinned) {
   expect_untouched("range t in tiles(T, 8) @as_written { y[t, :] = x[t, :] }");
   expect_untouched("at \"s\" @as_written { range t in tiles(T, 8) { y[t, :] = x[t, :] } }");
