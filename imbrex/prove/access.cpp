@@ -5,6 +5,7 @@
 
 #include "imbrex/ir/never_empty.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/prove/counted_tiles.h"
 
 namespace imbrex::prove {
 namespace {
@@ -171,7 +172,11 @@ std::string text_of_axis(const ir::Axis& axis, const ir::IndexExpr& extent) {
 
 }  // namespace
 
-Accesses accesses_of(const ir::Program& program) { return std::move(Walk(program).out); }
+Accesses accesses_of(const ir::Program& program) {
+  Accesses accesses = std::move(Walk(program).out);
+  find_counted_tiles(program, accesses);
+  return accesses;
+}
 
 std::string text_of_access(const std::string& name, const std::vector<ir::Axis>& slice, const std::vector<ir::IndexExpr>& shape) {
   std::string text;

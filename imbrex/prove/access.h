@@ -29,7 +29,7 @@ struct Access : ir::Place {
   const Memory* memory = nullptr;    // views are looked through
   std::string name;                  // as written, which may be a view
   std::vector<ir::IndexExpr> shape;  // of that name
-  std::vector<ir::Axis> slice;
+  std::vector<ir::Axis> slice;       // `by` a tile that counts has a begin (counted_tiles.h)
   int origin = -1;
   size_t order = 0;         // accesses are numbered in program order; a statement's loads come before its store
   std::string scope;        // the name of the innermost `at`
@@ -89,6 +89,9 @@ struct Accesses {
 };
 
 Accesses accesses_of(const ir::Program& program);
+
+// Rows by an index tile of which it is not known which they are.
+inline bool is_by_data(const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by && !axis.begin; }
 
 // "q[t, h, :]" for messages, as the author wrote it.
 std::string text_of_access(const std::string& name, const std::vector<ir::Axis>& slice, const std::vector<ir::IndexExpr>& shape);

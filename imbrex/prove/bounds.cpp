@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "imbrex/ir/visit.h"
 #include "imbrex/prove/decidable.h"
 #include "imbrex/prove/shown.h"
 #include "imbrex/prove/tile_values.h"
@@ -12,14 +13,27 @@
 namespace imbrex::prove {
 namespace {
 
-// The index read from data, or the index tile, on which the place of this axis depends; "" if none.
+// The index read from data, or the index tile of unknown elements, on which the place of this axis depends; "" if none.
 std::string data_behind(const Access& access, const ir::Axis& axis) {
-  if (axis.kind == ir::Axis::Kind::by) return axis.tile;
+  if (is_by_data(axis)) return axis.tile;
   std::set<std::string> names = ir::names_in(axis.begin), more = ir::names_in(axis.size);
   names.merge(more);
   for (const Binder& binder : access.binders)
     if (!binder.loop && names.count(binder.name)) return binder.name;
   return "";
+}
+
+// Whether elements of the tile come from memory, as far as is seen.
+bool holds_data(const Accesses& accesses, const std::string& tile) {
+  const auto value = accesses.tiles.find(tile);
+  if (value == accesses.tiles.end() || accesses.rebound.count(tile)) return true;
+  bool found = false;
+  ir::for_each_expr(value->second, [&](const ir::Expr& e) {
+    found = found || e.op == ir::Op::load || (e.op == ir::Op::variable && holds_data(accesses, e.name));
+    for (const std::string& name : e.index ? ir::names_in(e.index) : std::set<std::string>{})
+      found = found || accesses.single_indices.count(name) > 0;
+  });
+  return found;
 }
 
 bool is_assumed_about(const Access& access, const std::string& name) {
@@ -75,8 +89,9 @@ Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, co
                   access.writes ? "writes" : "reads", place_text(k, access.slice.size(), first < 0 ? first : last), access.name,
                   ir::to_text(access.shape[k]), constant_extent ? "" : fmt::format(" = {}", extent),
                   when.empty() && iteration.empty() ? "" : fmt::format(": {}{}{}", when, comma, iteration)),
-      by ? fmt::format("assume that it lies inside: `assume 0 <= {0} and {0} < {1}`", axis.tile, ir::to_text(access.shape[k]))
-         : hint_for(axis, access.shape[k], first < 0),
+      axis.begin && by ? fmt::format("let the elements of {} lie in 0 .. {}", axis.tile, ir::to_text(access.shape[k]))
+      : by ? fmt::format("assume that it lies inside: `assume 0 <= {0} and {0} < {1}`", axis.tile, ir::to_text(access.shape[k]))
+           : hint_for(axis, access.shape[k], first < 0),
       {},
       false};
   diagnostic.notes.push_back(
@@ -96,10 +111,13 @@ Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axi
   else
     hint = fmt::format("say where it lies, before this line: `assume 0 <= {0} and {0} < {1}`", ir::to_text(axis.begin),
                        ir::to_text(extent));
+  const bool is_computed = axis.kind == ir::Axis::Kind::by && !holds_data(subject.accesses, axis.tile);
   return {"undecidable",
           subject.where(access.origin),
-          fmt::format("whether {} stays inside {} depends on data: nothing is known about {}",
-                      text_of_access(access.name, access.slice, access.shape), access.name, name),
+          fmt::format("whether {} stays inside {} {}: nothing is known about {}{}",
+                      text_of_access(access.name, access.slice, access.shape), access.name,
+                      is_computed ? "cannot be decided" : "depends on data", name,
+                      is_computed ? ", for it does not count up or down by one within int32" : ""),
           hint,
           {},
           false};

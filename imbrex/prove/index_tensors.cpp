@@ -65,7 +65,7 @@ std::optional<ByPosition> by_position(const Accesses& accesses, const Access& ac
   bool replaced = false;
   for (size_t k = 0; k < access.slice.size(); ++k) {
     ir::Axis& axis = result.access.slice[k];
-    if (axis.kind != ir::Axis::Kind::by) continue;
+    if (!is_by_data(axis)) continue;
     const ir::Expr* load = load_of_input(accesses, axis.tile);
     if (!load || !distinct.count(load->name)) return std::nullopt;
     axis = load->slice[0];

@@ -43,10 +43,7 @@ bool could_be_private(const Subject& subject, const Memory& memory, const Parall
 std::string hint_for(const Subject& subject, const Access& a, const Access& b, const ParallelLoop& loop) {
   const std::string& name = a.memory->tensor->name;
   const std::string& variable = loop.loop->variable;
-  const auto by_tile = [](const Access& access) {
-    return std::find_if(access.slice.begin(), access.slice.end(),
-                        [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
-  };
+  const auto by_tile = [](const Access& access) { return std::find_if(access.slice.begin(), access.slice.end(), is_by_data); };
   for (const Access* access : {&a, &b})
     if (by_tile(*access) != access->slice.end())
       return fmt::format(

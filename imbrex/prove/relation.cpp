@@ -278,7 +278,8 @@ isl::set Relations::of(const Access& access) const {
       const IndexExpr e = ir::named(name_of_axis(k));
       if (axis.kind == ir::Axis::Kind::by) {
         set = set.intersect(frame.between(ir::constant(0), e, access.shape[k], fixed))
-                  .intersect(assumed_of_tile(frame, program_, accesses_, access, axis.tile, name_of_axis(k)));
+                  .intersect(axis.begin ? frame.between(axis.begin, e, ir::add(axis.begin, axis.size), fixed)
+                                        : assumed_of_tile(frame, program_, accesses_, access, axis.tile, name_of_axis(k)));
       } else if (axis.kind == ir::Axis::Kind::point) {
         set = set.intersect(frame.equal(e, axis.begin, fixed));
       } else {
@@ -344,9 +345,7 @@ isl::set Relations::certain_alone(const std::vector<Touching>& touching, size_t 
   const auto add = [&](const isl::set& set) { result = result ? result->unite(set) : set; };
   std::map<std::string, std::vector<Touching>> deeper;  // by the next binder
   for (const Touching& each : touching) {
-    const bool is_by_tile = std::any_of(each.access->slice.begin(), each.access->slice.end(),
-                                        [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
-    if (is_by_tile) continue;
+    if (std::any_of(each.access->slice.begin(), each.access->slice.end(), is_by_data)) continue;
     if (each.access->binders.size() == prefix)
       add(*each.set);
     else
@@ -456,6 +455,8 @@ isl::set Relations::outside(const Access& access, size_t axis) const {
     if (by)
       set = set.intersect(assumed_of_tile(frame, program_, accesses_, access, checked.tile, element(axis)))
                 .intersect(any_int32(frame, begin));
+    if (by && checked.begin)
+      set = set.intersect(frame.between(checked.begin, begin, ir::add(checked.begin, checked.size), fixed));
     set = set.intersect(frame.less(begin, ir::constant(0), fixed).unite(frame.less(access.shape[axis], end, fixed)));
     frame.require_defined(executed);
     return set;
@@ -517,7 +518,7 @@ std::set<std::string> indices_with_part(const Accesses& accesses, const Access& 
       if (names.count(binder.name) && part.insert(binder.name).second) added.push_back(&binder);
   };
   for (const ir::Axis& axis : access.slice)
-    if (axis.kind != ir::Axis::Kind::by) add(ir::names_in({axis.begin, ir::Compare::le, axis.size}));
+    if (!is_by_data(axis)) add(ir::names_in({axis.begin, ir::Compare::le, axis.size}));
   for (const Binder& binder : access.binders)
     if (binder.loop) add(ir::names_in({binder.loop->begin, ir::Compare::le, binder.loop->extent}));
   for (const Guard& guard : access.guards)
@@ -546,7 +547,7 @@ bool depends_on_data(const Access& access) {
   for (const Binder& binder : access.binders)
     if (binder.loop && mentions({binder.loop->begin, ir::Compare::le, binder.loop->extent}, unknowns)) return true;
   for (const ir::Axis& axis : access.slice)
-    if (axis.kind == ir::Axis::Kind::by || mentions({axis.begin, ir::Compare::le, axis.size}, unknowns)) return true;
+    if (is_by_data(axis) || mentions({axis.begin, ir::Compare::le, axis.size}, unknowns)) return true;
   return false;
 }
 
