@@ -121,9 +121,10 @@ void Memory::store(const ir::Store& store, TermId value, int origin) {
   for (size_t d = 0; d < store.slice.size(); ++d) {
     const Axis& axis = store.slice[d];
     if (axis.kind == Axis::Kind::by)
-      refuse(origin, fmt::format("{} is stored to at positions read from data, in an order that the optimizer keeps; in a scope "
-                                 "of its own it leaves the others to be optimized",
-                                 store.tensor));
+      refuse(origin,
+             fmt::format("{} is stored to at positions that a tile lists, in an order that the optimizer keeps; in a scope "
+                         "of its own it leaves the others to be optimized",
+                         store.tensor));
     if (axis.kind == Axis::Kind::range) by[extents == 2 && seen++ == 0 ? kTileRow : kTileColumn] = ir::sub(at[d], axis.begin);
   }
   Written written;
@@ -292,10 +293,11 @@ TermId Memory::load(const ir::Expr& load) {
   int64_t seen = 0;
   for (const Axis& axis : load.slice) {
     if (axis.kind == Axis::Kind::by)
-      refuse(load.origin,
-             fmt::format("{} is read at positions read from data, and the optimizer follows elements whose positions dimensions "
-                         "and loops give; in a scope of its own it leaves the others to be optimized",
-                         load.name));
+      refuse(
+          load.origin,
+          fmt::format("{} is read at positions that a tile lists, and the optimizer follows elements whose positions dimensions "
+                      "and loops give; in a scope of its own it leaves the others to be optimized",
+                      load.name));
     at.push_back(axis.kind == Axis::Kind::point
                      ? axis.begin
                      : ir::add(axis.begin, ir::named(extents == 2 && seen++ == 0 ? kTileRow : kTileColumn)));

@@ -56,7 +56,7 @@ TermId Values::evaluate(const ir::ExprPtr& e) {
     case Op::matmul_acc: return evaluate_continued(e);
     case Op::gather:
       refuse(e->origin,
-             "a gather takes elements at positions read from data, and the optimizer follows those that dimensions and loops "
+             "a gather takes elements at positions that a tile lists, and the optimizer follows those that dimensions and loops "
              "give; in a scope of its own it leaves the others to be optimized");
     default: return evaluate_elementwise(e);
   }

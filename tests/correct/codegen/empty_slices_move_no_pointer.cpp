@@ -18,7 +18,7 @@ ir::Program program_of(const std::string& name, const std::string& text) {
 
 struct Case {
   const char* name;
-  const char* text;  // of x f32 [T, 8], w f32 [8, 40], w8 int8 [64, 64], x8 int8 [T, 64], to y f32 [T, 8]; F is far, 2^61
+  const char* text;  // of x f32 [T, 8], w f32 [8, 40], weight w8 int8 [64, 64], x8 int8 [T, 64], to y f32 [T, 8]; F is far, 2^61
 };
 
 const Case kCases[] = {
@@ -59,7 +59,7 @@ TEST(EmptySlices, move_no_pointer) {
   input x: f32[T, 8]
   input w: f32[8, 40]
   input x8: int8[T, 64]
-  input w8: int8[64, 64]
+  weight w8: int8[64, 64]
   output y: f32[T, 8]
   )" + text));
     EXPECT_EQ(prove::prove(programs.back()).proven, true) << each.name;

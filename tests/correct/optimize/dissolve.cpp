@@ -193,7 +193,7 @@ TEST(Dissolve, RefusesWhatDataDecides) {
   )");
   const auto result = dissolve(program);
   ASSERT_TRUE(std::holds_alternative<NotDissolved>(result));
-  EXPECT_TRUE(std::get<NotDissolved>(result).reason.starts_with("x is read at positions read from data"));
+  EXPECT_TRUE(std::get<NotDissolved>(result).reason.starts_with("x is read at positions that a tile lists"));
   EXPECT_GT(std::get<NotDissolved>(result).where.line, 0);
 }
 
