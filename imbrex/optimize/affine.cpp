@@ -235,6 +235,23 @@ Linear recombined(Linear sum, const Ranges& ranges) {
     add_scaled(sum, linear(atom->a, ranges), c);
     return recombined(std::move(sum), ranges);
   }
+  // The whole without its quotients is the remainder: c * x - c * n * (x // n) is c * (x % n).
+  for (const auto& [key, part] : sum.parts) {
+    const IndexExpr atom = part.atom;
+    const auto n = atom->kind == Kind::floor_div ? ir::constant_value(atom->b) : std::nullopt;
+    if (!n || *n <= 1 || part.coefficient % *n != 0) continue;
+    const int64_t c = times(-1, part.coefficient / *n);
+    const Linear whole = linear(atom->a, ranges);
+    const bool all_there = !whole.parts.empty() && std::all_of(whole.parts.begin(), whole.parts.end(), [&](const auto& w) {
+      const auto found = sum.parts.find(w.first);
+      return found != sum.parts.end() && checked_mul(c, w.second.coefficient) == found->second.coefficient;
+    });
+    if (!all_there) continue;
+    add_scaled(sum, whole, times(-1, c));
+    sum.parts.erase(ir::to_text(atom));
+    add_part(sum, ir::mod(atom->a, atom->b), c);
+    return recombined(std::move(sum), ranges);
+  }
   return sum;
 }
 

@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <set>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/carried.h"
 #include "imbrex/optimize/defects.h"
 #include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/split_at_conditions.h"
 #include "imbrex/optimize/values.h"
 
 namespace imbrex::optimize {
@@ -19,23 +22,34 @@ using ir::IndexExpr;
 using Kind = Term::Kind;
 
 constexpr size_t kMostPieces = 64;  // of one output
+constexpr size_t kMostSplitLoops = 64;
 
 class Dissolver {
  public:
-  explicit Dissolver(const ir::Program& program) : program_(program), memory_(result_.terms), values_(result_.terms, memory_) {}
+  Dissolver(const ir::Program& program, Divided divided)
+      : program_(program),
+        divided_(divided),
+        memory_(result_.terms),
+        values_(result_.terms, memory_),
+        carried_(result_.terms, values_) {
+    values_.goes_on = [&](TermId value) { return carried_.goes_on(value); };
+  }
 
   Dissolved run() {
+    terms().may_join = true;
     for (const ir::Dim& dim : program_.dims) terms().ranges[dim.name] = {1, dim.max};
     for (const ir::Tensor& tensor : program_.tensors) memory_.declare(tensor);
     execute(program_.body);
     for (const ir::Tensor& tensor : program_.tensors)
       if (tensor.role != ir::Role::input) result_.outputs.push_back(finish(memory_.state(tensor.name)));
     collect_definitions();
+    terms().may_join = false;
     return std::move(result_);
   }
 
   // Of the statement that was read last.
   int origin() const { return origin_; }
+  bool has_split() const { return !split_loops_.empty(); }
 
  private:
   Terms& terms() { return result_.terms; }
@@ -57,7 +71,9 @@ class Dissolver {
                                "give; in a scope of its own it leaves the others to be optimized",
                                node.name));
   }
-  void execute(const ir::If&, int origin) {
+  void execute(const ir::If& node, int origin) {
+    if (const auto taken = decided(node.condition)) return execute(*taken ? node.then_block : node.else_block);
+    if (is_needless(node)) return execute(node.then_block);
     refuse(
         origin,
         "a condition chooses between statements, and the optimizer follows those that every iteration executes; divide the loop "
@@ -80,7 +96,7 @@ class Dissolver {
     for (const ir::Comparison& comparison : node.condition)
       for (const ir::IndexExpr& side : {comparison.left, comparison.right})
         for (const std::string& name : ir::names_in(side))
-          if (declared_in_.contains(name))
+          if (tiles_.contains(name))
             refuse(origin, fmt::format("something is assumed of each element of {}, and the optimizer keeps what is assumed of "
                                        "dimensions alone; in a scope of its own it leaves the others to be optimized",
                                        name));
@@ -88,24 +104,114 @@ class Dissolver {
   }
 
   void execute(const ir::Assign& node, int origin) {
-    if (node.declares) {
-      declared_in_[node.name] = memory_.loops.size();
-    } else if (const size_t depth = declared_in_.at(node.name); depth < memory_.loops.size()) {
-      refuse(origin,
-             fmt::format("{} carries a value from one iteration of {} to the next, and the optimizer follows values within an "
-                         "iteration; where it is a sum, maximum or minimum, write one row_sum, row_max or row_min over the axis",
-                         node.name, memory_.loops[depth]->variable));
-    }
+    if (node.declares) tiles_.insert(node.name);
     values_.variables[node.name] = value_of(node.value, origin);
   }
 
-  void execute(const ir::Store& node, int origin) { memory_.store(node, value_of(node.value, origin), origin); }
+  void execute(const ir::Store& node, int origin) {
+    const TermId value = value_of(node.value, origin);
+    carried_.require_none_in(value);
+    memory_.store(node, value, origin);
+  }
 
-  void execute(const ir::Loop& loop, int) {
+  // What a condition is for all sizes and iterations, if it is the same.
+  std::optional<bool> decided(const ir::Condition& condition) {
+    bool all_hold = true;
+    for (const ir::Comparison& asked : condition) {
+      const Range apart = range_of(ir::sub(asked.left, asked.right), terms().ranges);
+      const auto least = [&](int64_t value) { return apart.least && *apart.least >= value; };
+      const auto most = [&](int64_t value) { return apart.most && *apart.most <= value; };
+      const bool is_zero = least(0) && most(0), is_other = least(1) || most(-1);
+      bool holds = false, fails = false;
+      switch (asked.compare) {
+        case ir::Compare::lt: holds = most(-1), fails = least(0); break;
+        case ir::Compare::le: holds = most(0), fails = least(1); break;
+        case ir::Compare::eq: holds = is_zero, fails = is_other; break;
+        case ir::Compare::ne: holds = is_other, fails = is_zero; break;
+        case ir::Compare::ge: holds = least(0), fails = most(-1); break;
+        case ir::Compare::gt: holds = least(1), fails = most(0); break;
+      }
+      if (fails) return false;
+      all_hold = all_hold && holds;
+    }
+    return all_hold ? std::optional(true) : std::nullopt;
+  }
+
+  // Whether the branch is taken wherever it does something: `if T % 16 > 0` before stores of T % 16 rows.
+  bool is_needless(const ir::If& node) {
+    if (node.condition.size() != 1 || !node.else_block.empty()) return false;
+    const ir::Comparison& asked = node.condition[0];
+    const IndexExpr apart = ir::sub(asked.left, asked.right), one = ir::constant(1);
+    // The branch is taken where `count` is at least 1.
+    IndexExpr count;
+    switch (asked.compare) {
+      case ir::Compare::gt:
+      case ir::Compare::ne: count = apart; break;
+      case ir::Compare::ge: count = ir::add(apart, one); break;
+      case ir::Compare::lt: count = ir::sub(ir::constant(0), apart); break;
+      case ir::Compare::le: count = ir::sub(one, apart); break;
+      case ir::Compare::eq: return false;
+    }
+    return range_of(count, terms().ranges).least.value_or(-1) >= 0 && does_nothing_for_none(node.then_block, count);
+  }
+
+  // Whether all that a block stores or continues has `count` parts.
+  bool does_nothing_for_none(const ir::Block& block, const IndexExpr& count) {
+    const auto is_count = [&](const IndexExpr& e) { return same_value(e, count, terms().ranges); };
+    const auto is_count_along = [&](const ir::ExprPtr& e, bool columns) { return is_count(columns ? e->columns : e->rows); };
+    return std::all_of(block.begin(), block.end(), [&](const ir::Statement& statement) {
+      if (const auto* at = std::get_if<ir::At>(&statement.node)) return does_nothing_for_none(at->body, count);
+      if (const auto* loop = std::get_if<ir::Loop>(&statement.node))
+        return is_count(loop->extent) || does_nothing_for_none(loop->body, count);
+      if (const auto* store = std::get_if<ir::Store>(&statement.node))
+        return std::any_of(store->slice.begin(), store->slice.end(),
+                           [&](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::range && is_count(axis.size); });
+      const auto* assign = std::get_if<ir::Assign>(&statement.node);
+      if (!assign) return false;
+      if (assign->declares) return true;
+      const ir::Expr& value = *assign->value;
+      if (value.args.empty() || value.args[0]->op != ir::Op::variable || value.args[0]->name != assign->name) return false;
+      if (value.op == ir::Op::row_sum_acc || value.op == ir::Op::col_sum_acc)
+        return is_count_along(value.args[1], value.op == ir::Op::row_sum_acc);
+      return value.op == ir::Op::matmul_acc && is_count_along(value.args[1], !value.transpose_a);
+    });
+  }
+
+  bool is_divided(const ir::Loop& loop) const {
+    return divided_ == Divided::all_loops || (divided_ == Divided::sequential_loops && loop.kind != ir::Loop::Kind::parallel);
+  }
+
+  // A part of one iteration is its body.
+  void execute_part(ir::Loop& part, int origin) {
+    const auto extent = ir::constant_value(part.extent);
+    if (!extent || *extent < 1 || *extent > std::max<int64_t>(part.tile, 1)) return execute(part, origin);
+    for (ir::Statement& statement : part.body)
+      statement = ir::substitute(std::move(statement), [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
+        if (leaf.name != part.variable) return std::nullopt;
+        return leaf.kind == ir::Index::Kind::span_size    ? part.extent
+               : leaf.kind == ir::Index::Kind::span_index ? ir::constant(0)
+                                                          : part.begin;
+      });
+    execute(part.body);
+  }
+
+  void execute(const ir::Loop& loop, int origin) {
+    // An earlier loop may have had the name.
+    for (const char* leaf : {"", ".begin", ".size", ".index"}) terms().ranges.erase(loop.variable + leaf);
+    if (std::vector<ir::Loop> parts = is_divided(loop) ? split_at_condition(loop, terms().ranges) : std::vector<ir::Loop>{};
+        !parts.empty()) {
+      for (ir::Loop& part : parts) {
+        if (split_loops_.size() == kMostSplitLoops)
+          refuse(origin, "conditions divide loops into more parts than the optimizer follows; write a loop for each case");
+        split_loops_.push_back(std::move(part));
+        execute_part(split_loops_.back(), origin);
+      }
+      return;
+    }
     Ranges& ranges = terms().ranges;
     const Range begin = range_of(loop.begin, ranges), extent = range_of(loop.extent, ranges);
     if (loop.tile > 0) {
-      const bool tiles_evenly = extent.least && extent.least == extent.most && *extent.least % loop.tile == 0;
+      const bool tiles_evenly = ir::constant_value(simplify(ir::mod(loop.extent, ir::constant(loop.tile)), ranges)) == 0;
       const int64_t largest = std::min(loop.tile, extent.most.value_or(loop.tile));
       const IndexExpr end = ir::add(loop.begin, loop.extent), name = ir::span_begin(loop.variable);
       ranges[loop.variable + ".begin"] = {0, std::nullopt, end};
@@ -118,7 +224,9 @@ class Dissolver {
                                ir::add(loop.begin, loop.extent)};
     }
     memory_.loops.push_back(&loop);
+    carried_.enter(loop);
     execute(loop.body);
+    carried_.leave(loop);
     memory_.loops.pop_back();
   }
 
@@ -280,11 +388,14 @@ class Dissolver {
   }
 
   const ir::Program& program_;
+  const Divided divided_;
   int origin_ = -1;
   Dissolved result_;
   Memory memory_;
   Values values_;
-  std::map<std::string, size_t> declared_in_;  // tile variables: how many loops were open
+  Carried carried_;
+  std::deque<ir::Loop> split_loops_;  // parts of loops of the program, at places that stay
+  std::set<std::string> tiles_;       // the names of all tile variables so far
 };
 
 }  // namespace
@@ -310,14 +421,16 @@ std::string Dissolved::text() const {
   return readable(result);
 }
 
-std::variant<Dissolved, NotDissolved> dissolve(const ir::Program& program) {
-  Dissolver dissolver(program);
+std::variant<Dissolved, NotDissolved> dissolve(const ir::Program& program, Divided divided) {
+  Dissolver dissolver(program, divided);
   Defects defects;
   try {
     std::optional<Dissolved> result;
     if (without_defect("dissolving", defects, [&] { result = dissolver.run(); })) return std::move(*result);
     return NotDissolved{program.where(dissolver.origin()), defects[0].happened, true};
   } catch (const Refused& refused) {
+    // What is refused at no place would leave all as written; the place of a condition leaves the rest to be optimized.
+    if (refused.origin < 0 && dissolver.has_split()) return dissolve(program, Divided::none);
     return NotDissolved{program.where(refused.origin), refused.reason};
   } catch (const GivenUp& given_up) {
     return NotDissolved{program.where(dissolver.origin()), given_up.reason};

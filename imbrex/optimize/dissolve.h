@@ -7,7 +7,7 @@
 // Destroys:   nothing; the program is not changed.
 // Why here:   scheduling starts from definitions, not from somebody's loops.
 //
-// What does not dissolve (carried values, conditions on iterations, data-dependent places) is said with its reason and line.
+// What does not dissolve (recurrences, conditions on iterations, data-dependent places) is said with its reason and line.
 #pragma once
 
 #include <string>
@@ -47,6 +47,10 @@ struct NotDissolved {
   bool is_defect = false;  // of the optimizer (defects.h), which gave up
 };
 
-std::variant<Dissolved, NotDissolved> dissolve(const ir::Program& program);
+// Which loops are divided where their body asks which iteration it is (split_at_conditions.h). A parallel loop holds what others
+// read: divided, they have two parts to follow, which is right for knowing what is computed and seldom for scheduling it.
+enum class Divided { none, sequential_loops, all_loops };
+
+std::variant<Dissolved, NotDissolved> dissolve(const ir::Program& program, Divided divided = Divided::sequential_loops);
 
 }  // namespace imbrex::optimize

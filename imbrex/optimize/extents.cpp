@@ -73,7 +73,10 @@ class ExtentInference {
     const Range range = range_of(e, d_.terms.ranges);
     if (!range.most)
       throw NotWritable{"the optimizer does not know how large an index can be; declare a max for the dimensions in it", where_};
-    return ir::constant(*range.most + 1);
+    // Every second column is taken out of pairs (`even`, `odd`).
+    const Linear places = linear(e, d_.terms.ranges);
+    const bool are_pairs = places.parts.size() == 1 && places.parts.begin()->second.coefficient == 2 && places.constant == 0;
+    return ir::constant(*range.most + 1 + (are_pairs ? 1 : 0));
   }
 
   Dissolved& d_;

@@ -318,6 +318,14 @@ TermId Memory::load_written(const TensorState& state, const std::vector<IndexExp
     refuse(load.origin, fmt::format("{} is read where the optimizer finds no store before it; read it in the iteration that "
                                     "stores it, or in a later loop",
                                     load.name));
+  // What this iteration stored at this very slice is all that is read.
+  for (const Written* written : found)
+    if (written->name == load.name && same_slice(written->slice, load.slice) &&
+        std::all_of(written->loops.begin(), written->loops.end(),
+                    [&](const Loop* loop) { return std::find(loops.begin(), loops.end(), loop) != loops.end(); })) {
+      found = {written};
+      break;
+    }
   for (const Written* written : found) require_settled(*written, state, by, load);
   if (found.size() == 1) return terms_.substitute(found[0]->piece.term, by);
 

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "imbrex/optimize/budget.h"
+#include "imbrex/optimize/rewrites.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -58,7 +59,8 @@ std::string readable(const std::string& text) {
   std::string result;
   for (size_t i = 0; i < text.size(); ++i) {
     const bool begins_name = text[i] == '.' && i + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[i + 1]));
-    if (!begins_name || (i > 0 && (std::isalnum(static_cast<unsigned char>(text[i - 1])) || text[i - 1] == '_')))
+    if (!begins_name ||
+        (i > 0 && (std::isalnum(static_cast<unsigned char>(text[i - 1])) || text[i - 1] == '_' || text[i - 1] == '.')))
       result += text[i];
   }
   return result;
@@ -117,6 +119,21 @@ bool Terms::stands_before(TermId a, TermId b) const {
 }
 
 TermId Terms::order_and_intern(Term term) {
+  if (const std::vector<TermId> leaves = extremum_leaves(*this, term.op, term.args); leaves.size() > 2) {
+    // The order of a chain: an insertion sort, so that the chain is what it is for any order that is asked for.
+    std::vector<TermId> sorted;
+    for (TermId leaf : leaves) {
+      auto place = sorted.end();
+      while (place != sorted.begin() && stands_before(leaf, *(place - 1))) --place;
+      sorted.insert(place, leaf);
+    }
+    TermId chain = sorted[0];
+    for (size_t i = 1; i < sorted.size(); ++i) {
+      term.args = {chain, sorted[i]};
+      chain = intern(term);
+    }
+    return chain;
+  }
   if (commutes(term.op) && term.args.size() == 2 && stands_before(term.args[1], term.args[0]))
     std::swap(term.args[0], term.args[1]);
   return intern(std::move(term));
@@ -168,12 +185,22 @@ TermId Terms::operation(Op op, DType dtype, std::vector<TermId> args, ir::CastMo
         ir::is_exact_cast(inner.dtype, dtype))
       return operation(op, dtype, {inner.args[0]}, ir::CastMode::exact);
   }
+  if (const TermId simpler = rewritten(*this, op, dtype, args); simpler != kNoTerm) return simpler;
   Term term;
   term.kind = Kind::operation;
   term.op = op;
   term.dtype = dtype;
   term.args = std::move(args);
   term.mode = mode;
+  return order_and_intern(std::move(term));
+}
+
+TermId Terms::ordered(Op op, DType dtype, std::vector<TermId> args) {
+  Term term;
+  term.kind = Kind::operation;
+  term.op = op;
+  term.dtype = dtype;
+  term.args = std::move(args);
   return order_and_intern(std::move(term));
 }
 

@@ -5,7 +5,8 @@
 //
 // Only inputs, outputs and reductions have names. Terms are hash-consed: equal terms have equal ids, whatever loops, chunks,
 // views and staging tensors they were written through. A closed list of rewrites applies while terms are made, each exact to the
-// bit: operands of commutative operations are ordered, casts that lose nothing fold, f32 -> bf16 -> f32 -> bf16 rounds once.
+// bit: operands of commutative operations are ordered, casts that lose nothing fold, f32 -> bf16 -> f32 -> bf16 rounds once, and
+// those of rewrites.h.
 #pragma once
 
 #include <map>
@@ -70,6 +71,8 @@ class Terms {
  public:
   Ranges ranges;               // of every name that occurs in indices
   std::map<int, int> origins;  // by definition: where in the source it was first met; no part of what it is
+  int joining = 0;             // how many reductions are being joined (continued.h)
+  bool may_join = true;        // while a program dissolves; afterwards its definitions are known
 
   TermId constant(DType dtype, double value);
   TermId index(ir::IndexExpr e);  // an index as an int32 value
@@ -82,6 +85,8 @@ class Terms {
   TermId reduce(Reduction reduction, DType dtype, ir::IndexExpr extent, const std::string& k, std::vector<TermId> body);
 
   TermId reference(int definition, std::vector<ir::IndexExpr> indices);
+  // The operation as it is, with its operands in their one order, but for rewrites.
+  TermId ordered(ir::Op op, DType dtype, std::vector<TermId> args);
 
   TermId substitute(TermId term, const Substitution& by);
   // With case number `taken` in the place of every choice that asks what the choice `as` does.

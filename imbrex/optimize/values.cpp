@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <optional>
 
 namespace imbrex::optimize {
 namespace {
@@ -62,17 +62,20 @@ TermId Values::evaluate(const ir::ExprPtr& e) {
   }
 }
 
-// A sum that continues from zeros is the sum.
+// A sum that continues from zeros is the sum, and from the sum of the elements before it the sum of all.
 TermId Values::evaluate_continued(const ir::ExprPtr& e) {
-  const Term& start = terms_.at(evaluate(e->args[0]));
-  if (start.kind != Kind::constant || start.value != 0 || std::signbit(start.value))
+  const TermId start = evaluate(e->args[0]);
+  const ir::Written written{{}, e->origin};
+  const TermId more = evaluate(e->op == Op::matmul_acc
+                                   ? ir::make_matmul(e->args[1], e->args[2], e->transpose_a, e->transpose_b, written)
+                                   : ir::make_unary(e->op == Op::row_sum_acc ? Op::row_sum : Op::col_sum, e->args[1], written));
+  const TermId all = terms_.operation(e->op, e->dtype, {start, more});
+  if (const Term& whole = terms_.at(all); whole.kind == Kind::operation && !goes_on(start))
     refuse(e->origin,
            fmt::format("a {} continues a value that is not +0, and the optimizer begins sums at +0; add the value to the sum "
                        "instead, which rounds once more",
                        ir::name_of(e->op)));
-  if (e->op == Op::matmul_acc)
-    return evaluate(ir::make_matmul(e->args[1], e->args[2], e->transpose_a, e->transpose_b, {{}, e->origin}));
-  return evaluate(ir::make_unary(e->op == Op::row_sum_acc ? Op::row_sum : Op::col_sum, e->args[1], {{}, e->origin}));
+  return all;
 }
 
 // A term over an argument's coordinates, at other coordinates.
@@ -112,13 +115,16 @@ TermId Values::evaluate_concat(const ir::ExprPtr& e) {
 
 TermId Values::reduced(Reduction reduction, const ir::Expr& e, const IndexExpr& extent, std::vector<TermId> body) {
   // The number of elements is the same wherever the sum is used, so no loop may decide it.
+  std::optional<Refused> part_of_loop;
   for (const ir::Loop* loop : memory_.loops)
-    if (ir::names_in(simplify(extent, terms_.ranges)).contains(loop->variable))
-      refuse(e.origin,
-             fmt::format(
-                 "a {} goes over a part whose size depends on the loop {}, and the optimizer follows reductions of one size; "
-                 "reduce over a whole axis of a tensor",
-                 ir::name_of(e.op), loop->variable));
+    if (ir::names_in(simplify(extent, terms_.ranges)).contains(loop->variable)) {
+      part_of_loop =
+          Refused{e.origin,
+                  fmt::format("a {} goes over a part whose size depends on the loop {}, and the optimizer follows reductions of "
+                              "one size; reduce over a whole axis of a tensor",
+                              ir::name_of(e.op), loop->variable)};
+      if (loop->kind == ir::Loop::Kind::parallel) throw *part_of_loop;
+    }
   const TermId term = terms_.reduce(reduction, e.dtype, extent, kSummed, std::move(body));
   if (term == kNoTerm)
     refuse(e.origin,
@@ -126,6 +132,7 @@ TermId Values::reduced(Reduction reduction, const ir::Expr& e, const IndexExpr& 
                        "themselves; reduce over an axis of the tensor, without a reshape between",
                        ir::name_of(e.op)));
   terms_.origins.emplace(terms_.at(term).definition, e.origin);
+  if (part_of_loop) parts_of_loops.emplace(terms_.at(term).definition, *part_of_loop);
   return term;
 }
 

@@ -1,6 +1,7 @@
 // The value of a tile expression, element by element: a term over the row .r and the column .c of its tile.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,6 +15,10 @@ class Values {
   Values(Terms& terms, Memory& memory) : terms_(terms), memory_(memory) {}
 
   std::map<std::string, TermId> variables;  // tile variables in scope
+  // Definitions that reduce over a part whose size a sequential loop decides: only all parts together have a size of their own.
+  std::map<int, Refused> parts_of_loops;
+  // Whether a sum or product that continues from this value is one that a loop carries (carried.h).
+  std::function<bool(TermId)> goes_on = [](TermId) { return false; };
 
   // Throws Refused.
   TermId evaluate(const ir::ExprPtr& e);

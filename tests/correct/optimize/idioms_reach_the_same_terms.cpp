@@ -14,7 +14,7 @@ struct Idiom {
 ir::Program with(const Idiom& idiom, const char* body) { return checked(std::string(idiom.head) + body); }
 
 std::string terms_of(const ir::Program& program) {
-  auto result = dissolve(as_written(program));
+  auto result = dissolve(as_written(program), Divided::all_loops);
   if (const auto* refused = std::get_if<NotDissolved>(&result)) return "refused: " + refused->reason;
   return std::get<Dissolved>(result).text();
 }
@@ -43,41 +43,182 @@ constexpr const char* kRows = "dim T\ninput x: f32[T, 32]\noutput y: f32[T, 32]\
 constexpr const char* kByMaximum = "y[:, :] = x[:, :] / row_max(abs(x[:, :]))\n";
 constexpr const char* kHeads = "dim B\ndim S\ninput x: bf16[B, S, 32]\ninput w: bf16[32, 24]\noutput y: f32[B, S, 24]\n";
 
-INSTANTIATE_TEST_SUITE_P(All, Idioms,
-                         testing::Values(Idiom{"a_row_vector_is_a_column_by_reshape", kRows, kByMaximum,
-                                               R"(create s: f32[1, T]
+constexpr const char* kProduct = "dim T\ninput a: bf16[T, 160]\ninput b: bf16[160, 24]\noutput c: f32[T, 24]\n";
+constexpr const char* kWholeProduct = "c[:, :] = matmul(a[:, :], b[:, :])\n";
+constexpr const char* kHeadsOfWeights = "dim T\ninput x: bf16[T, 128]\ninput w: bf16[4, 32, 24]\noutput c: f32[T, 24]\n";
+constexpr const char* kOneColumn = "dim T\ninput x: f32[T, 40]\noutput s: f32[T, 1]\n";
+constexpr const char* kDown = "dim T\ninput x: f32[T, 32]\noutput s: f32[1, 32]\n";
+
+const Idiom kIdioms[] = {
+    {"a_row_vector_is_a_column_by_reshape", kRows, kByMaximum,
+     R"(create s: f32[1, T]
                  parallel t in tiles(T, 8) { s[:, t] = reshape(row_max(abs(x[t, :])), [1, t.size]) }
                  parallel u in tiles(T, 16) { y[u, :] = x[u, :] / reshape(s[:, u], [u.size, 1]) })",
-                                               R"(create s: f32[1, T]
+     R"(create s: f32[1, T]
                  parallel t in tiles(T, 8) { s[:, t] = reshape(row_max(x[t, :]), [1, t.size]) }
                  parallel u in tiles(T, 16) { y[u, :] = x[u, :] / reshape(s[:, u], [u.size, 1]) })"},
-                                         Idiom{"a_row_vector_is_a_column_by_view", kRows, kByMaximum,
-                                               R"(create s: f32[1, T]
+    {"a_row_vector_is_a_column_by_view", kRows, kByMaximum,
+     R"(create s: f32[1, T]
                  view c = s: [T, 1]
                  s[:, :] = reshape(row_max(abs(x[:, :])), [1, T])
                  parallel t in tiles(T, 8) { y[t, :] = x[t, :] / c[t, :] })",
-                                               R"(create s: f32[1, T]
+     R"(create s: f32[1, T]
                  view c = s: [T, 1]
                  s[:, :] = reshape(row_max(abs(x[:, :])), [1, T])
                  parallel t in tiles(T, 8) { y[t, :] = x[t, :] / c[0, :] })"},
-                                         Idiom{"a_column_is_computed_on_as_a_row", kRows, kByMaximum,
-                                               R"(parallel t in tiles(T, 8) {
+    {"a_column_is_computed_on_as_a_row", kRows, kByMaximum,
+     R"(parallel t in tiles(T, 8) {
                    let m = reshape(row_max(abs(x[t, :])), [1, t.size])
                    range d in tiles(32, 8) { y[t, d] = x[t, d] / reshape(m, [t.size, 1]) }
                  })",
-                                               R"(parallel t in tiles(T, 8) {
+     R"(parallel t in tiles(T, 8) {
                    let m = reshape(row_max(abs(x[t, :])) * 2.0, [1, t.size])
                    range d in tiles(32, 8) { y[t, d] = x[t, d] / reshape(m, [t.size, 1]) }
                  })"},
-                                         Idiom{"two_axes_are_one_by_view", kHeads,
-                                               "parallel b in 0 .. B { y[b, :, :] = matmul(x[b, :, :], w[:, :]) }\n",
-                                               R"(view f = x: [B * S, 32]
+    {"two_axes_are_one_by_view", kHeads, "parallel b in 0 .. B { y[b, :, :] = matmul(x[b, :, :], w[:, :]) }\n",
+     R"(view f = x: [B * S, 32]
                  view g = y: [B * S, 24]
                  parallel t in tiles(B * S, 16) { g[t, :] = matmul(f[t, :], w[:, :]) })",
-                                               R"(view f = x: [B * S, 32]
+     R"(view f = x: [B * S, 32]
                  view g = y: [B * S, 24]
-                 parallel t in tiles(B * S, 16) { g[t, :] = matmul(f[B * S - 1 - t.begin - t.size + 1 +: t.size, :], w[:, :]) })"}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                 parallel t in tiles(B * S, 16) { g[t, :] = matmul(f[B * S - 1 - t.begin - t.size + 1 +: t.size, :], w[:, :]) })"},
+    {"the_first_product_stands_before_the_loop", kProduct, kWholeProduct,
+     R"(parallel t in tiles(T, 8) {
+  let acc = matmul(a[t, 0 +: 32], b[0 +: 32, :])
+  pipeline(2) k in 1 .. 5 { acc = matmul_acc(acc, a[t, 32 * k +: 32], b[32 * k +: 32, :]) }
+  c[t, :] = acc
+})",
+     R"(parallel t in tiles(T, 8) {
+  let acc = matmul(a[t, 32 +: 32], b[32 +: 32, :])
+  pipeline(2) k in 1 .. 5 { acc = matmul_acc(acc, a[t, 32 * k +: 32], b[32 * k +: 32, :]) }
+  c[t, :] = acc
+})"},
+    {"the_last_product_stands_behind_the_loop", kProduct, kWholeProduct,
+     R"(let acc = full(f32, [T, 24], 0.0)
+range k in 0 .. 2 { acc = matmul_acc(acc, a[:, 64 * k +: 64], b[64 * k +: 64, :]) }
+acc = matmul_acc(acc, a[:, 128 +: 32], b[128 +: 32, :])
+c[:, :] = acc)",
+     R"(let acc = full(f32, [T, 24], 0.0)
+range k in 0 .. 2 { acc = matmul_acc(acc, a[:, 64 * k +: 64], b[64 * k +: 64, :]) }
+acc = acc * 0.5 + matmul(a[:, 128 +: 32], b[128 +: 32, :])
+c[:, :] = acc)"},
+    {"the_first_iteration_asks_for_itself", kProduct, kWholeProduct,
+     R"(let acc = full(f32, [T, 24], 7.0)
+range k in 0 .. 5 {
+  if k > 0 {
+    let l = a[:, 32 * k +: 32]
+    acc = matmul_acc(acc, l, b[32 * k +: 32, :])
+  } else { acc = matmul(a[:, 0 +: 32], b[0 +: 32, :]) }
+}
+c[:, :] = acc)",
+     R"(let acc = full(f32, [T, 24], 7.0)
+range k in 0 .. 5 {
+  if k > 1 {
+    let l = a[:, 32 * k +: 32]
+    acc = matmul_acc(acc, l, b[32 * k +: 32, :])
+  } else { acc = matmul(a[:, 0 +: 32], b[0 +: 32, :]) }
+}
+c[:, :] = acc)"},
+    {"the_first_iteration_clears_and_the_last_one_stores", kProduct, kWholeProduct,
+     R"(let acc = full(f32, [T, 24], 7.0)
+range k in tiles(160, 64) {
+  if k.index == 0 { acc = full(f32, [T, 24], 0.0) }
+  acc = matmul_acc(acc, a[:, k], b[k, :])
+  if k.begin + k.size == 160 { c[:, :] = acc }
+})",
+     R"(let acc = full(f32, [T, 24], 7.0)
+range k in tiles(160, 64) {
+  if k.begin == 64 { acc = full(f32, [T, 24], 0.0) }
+  acc = matmul_acc(acc, a[:, k], b[k, :])
+  if k.begin + k.size == 160 { c[:, :] = acc }
+})"},
+    {"heads_of_a_weight_are_chunks", kHeadsOfWeights, "view f = w: [128, 24]\nc[:, :] = matmul(x[:, :], f[:, :])\n",
+     R"(let acc = full(f32, [T, 24], 0.0)
+range h in 0 .. 4 { acc = matmul_acc(acc, x[:, 32 * h +: 32], w[h, :, :]) }
+c[:, :] = acc)",
+     R"(let acc = full(f32, [T, 24], 0.0)
+range h in 0 .. 4 { acc = matmul_acc(acc, x[:, 32 * h +: 32], w[3 - h, :, :]) }
+c[:, :] = acc)"},
+    {"a_sum_is_peeled", kOneColumn, "s[:, :] = row_sum(x[:, :])\n",
+     R"(let a = row_sum(x[:, 0 +: 8])
+range k in 1 .. 5 { a = row_sum_acc(a, x[:, 8 * k +: 8]) }
+s[:, :] = a)",
+     R"(let a = row_sum(x[:, 0 +: 8])
+range k in 1 .. 5 { a = a + row_sum(x[:, 8 * k +: 8]) }
+s[:, :] = a)"},
+    {"a_sum_of_rows_has_a_tail", kDown, "s[:, :] = col_sum(x[:, :])\n",
+     R"(let a = full(f32, [1, 32], 0.0)
+range k in 0 .. T // 16 { a = col_sum_acc(a, x[16 * k +: 16, :]) }
+if T % 16 > 0 { a = col_sum_acc(a, x[16 * (T // 16) +: T % 16, :]) }
+s[:, :] = a)",
+     R"(let a = full(f32, [1, 32], 0.0)
+range k in 0 .. T // 16 { a = col_sum_acc(a, x[16 * k +: 16, :]) }
+if T % 16 > 1 { a = col_sum_acc(a, x[16 * (T // 16) +: T % 16, :]) }
+s[:, :] = a)"},
+    {"rows_are_added_one_by_one", kDown, "s[:, :] = col_sum(x[:, :])\n",
+     R"(let a = full(f32, [1, 32], 0.0)
+range t in 0 .. T { a = a + x[t, :] }
+s[:, :] = a)",
+     R"(let a = full(f32, [1, 32], 0.0)
+range t in 0 .. T { a = a + x[T - 1 - t, :] }
+s[:, :] = a)"},
+    {"a_maximum_is_peeled", kOneColumn, "s[:, :] = row_max(x[:, :])\n",
+     R"(let a = row_max(x[:, 0 +: 8])
+range k in 1 .. 5 { a = max(row_max(x[:, 8 * k +: 8]), a) }
+s[:, :] = a)",
+     R"(let a = row_max(x[:, 0 +: 8])
+range k in 1 .. 5 { a = max(row_min(x[:, 8 * k +: 8]), a) }
+s[:, :] = a)"},
+    {"a_magnitude_is_carried_through_lets", kOneColumn, "s[:, :] = max(row_max(abs(x[:, :])), 0.0001)\n",
+     R"(let m = full(f32, [T, 1], 0.0001)
+range c in tiles(40, 16) {
+  let v = x[:, c]
+  let n = -v
+  let r = row_max(max(n, v))
+  let most = max(m, r)
+  m = most
+}
+s[:, :] = m)",
+     R"(let m = full(f32, [T, 1], 0.0001)
+range c in tiles(40, 16) {
+  let v = x[:, c]
+  let n = -v
+  let r = row_max(min(n, v))
+  let most = max(m, r)
+  m = most
+}
+s[:, :] = m)"},
+    {"a_magnitude_is_that_of_the_least_or_the_greatest", kOneColumn, "s[:, :] = row_max(abs(x[:, :]))\n",
+     R"(let m = full(f32, [T, 1], 0.0)
+range c in tiles(40, 16) {
+  let v = x[:, c]
+  m = max(m, max(row_max(v), -row_min(v)))
+}
+s[:, :] = m)",
+     R"(let m = full(f32, [T, 1], 0.0)
+range c in tiles(40, 16) {
+  let v = x[:, c]
+  m = max(m, max(row_max(v), row_min(v)))
+}
+s[:, :] = m)"},
+    {"chunks_are_staged", kOneColumn, "s[:, :] = row_sum(x[:, :] * x[:, :])\n",
+     R"(let a = full(f32, [T, 1], 0.0)
+range c in tiles(40, 16) {
+  create part: f32[T, c.size]
+  at "stage" { part[:, :] = x[:, c] }
+  at "sum" { a = row_sum_acc(a, part[:, :] * x[:, c]) }
+}
+s[:, :] = a)",
+     R"(let a = full(f32, [T, 1], 0.0)
+range c in tiles(40, 16) {
+  create part: f32[T, c.size]
+  at "stage" { part[:, :] = x[:, 0 +: c.size] }
+  at "sum" { a = row_sum_acc(a, part[:, :] * x[:, c]) }
+}
+s[:, :] = a)"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, Idioms, testing::ValuesIn(kIdioms), [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace imbrex::optimize

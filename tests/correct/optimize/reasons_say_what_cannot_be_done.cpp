@@ -99,7 +99,8 @@ const Kept kKept[] = {
      "* 16 +: 16]\n}\n}",
      kXy, "y[:, 0 +: 16] = x[:, 0 +: 16] * 2.0\nparallel h in 1 .. 4 { y[:, h * 16 +: 16] = x[:, h * 16 +: 16] }"},
     {"a_carried_sum", "where it is a sum, maximum or minimum, write one row_sum, row_max or row_min over the axis", kXy,
-     "parallel t in tiles(T, 8) {\nlet s = full(f32, [t.size, 1], 0.0)\nrange c in 0 .. 64 { s = s + x[t, c +: 1] }\ny[t, :] = "
+     "parallel t in tiles(T, 8) {\nlet s = full(f32, [t.size, 1], 0.0)\nrange c in tiles(64, 16) { s = s + row_sum(x[t, c]) "
+     "}\ny[t, :] = "
      "x[t, :] * s\n}",
      kXy, "parallel t in tiles(T, 8) { y[t, :] = x[t, :] * row_sum(x[t, :]) }"},
     {"stores_of_a_view",

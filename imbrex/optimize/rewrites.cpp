@@ -1,0 +1,153 @@
+#include "imbrex/optimize/rewrites.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "imbrex/optimize/continued.h"
+
+namespace imbrex::optimize {
+namespace {
+
+using ir::Op;
+using Kind = Term::Kind;
+
+constexpr size_t kMostLeaves = 16;
+
+bool is(const Terms& terms, TermId id, Op op) { return terms.at(id).kind == Kind::operation && terms.at(id).op == op; }
+bool is_constant(const Terms& terms, TermId id) { return terms.at(id).kind == Kind::constant; }
+bool is_constant(const Terms& terms, TermId id, double value) {
+  return is_constant(terms, id) && terms.at(id).value == value && std::signbit(terms.at(id).value) == std::signbit(value);
+}
+
+bool collect(const Terms& terms, Op op, TermId id, std::vector<TermId>& leaves) {
+  if (!is(terms, id, op)) {
+    leaves.push_back(id);
+    return leaves.size() <= kMostLeaves;
+  }
+  for (TermId arg : terms.at(id).args)
+    if (!collect(terms, op, arg, leaves)) return false;
+  return true;
+}
+
+// Of f32: NaN, or +0 and above.
+bool is_never_below_zero(const Terms& terms, TermId id) {
+  const Term& term = terms.at(id);
+  if (term.dtype != DType::f32) return false;
+  switch (term.kind) {
+    case Kind::constant: return !std::signbit(term.value);
+    case Kind::reference: {
+      const Definition& definition = terms.definition(term.definition);
+      return definition.reduction == Reduction::max && range_of(definition.extent, terms.ranges).least.value_or(0) >= 1 &&
+             is_never_below_zero(terms, definition.body[0]);
+    }
+    case Kind::operation:
+      if (term.op == Op::abs) return true;
+      if (term.op == Op::mul) return term.args[0] == term.args[1];
+      return term.op == Op::max &&
+             std::any_of(term.args.begin(), term.args.end(), [&](TermId arg) { return is_never_below_zero(terms, arg); });
+    default: return false;
+  }
+}
+
+// What leaves every other value as it is.
+double identity_of(Op op, DType dtype) {
+  if (dtype == DType::int32) return op == Op::max ? std::numeric_limits<int32_t>::min() : std::numeric_limits<int32_t>::max();
+  return op == Op::max ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+}
+
+bool is_reduction(const Terms& terms, TermId id, Reduction reduction) {
+  return terms.at(id).kind == Kind::reference && terms.definition(terms.at(id).definition).reduction == reduction;
+}
+
+// max(max_k x, -min_k x) is max_k abs(x).
+TermId greatest_magnitude(Terms& terms, TermId greatest, TermId negated) {
+  if (!terms.may_join || !is(terms, negated, Op::neg) || !is_reduction(terms, greatest, Reduction::max)) return kNoTerm;
+  const TermId least = terms.at(negated).args[0];
+  if (!is_reduction(terms, least, Reduction::min)) return kNoTerm;
+  const Definition definition = terms.definition(terms.at(greatest).definition);
+  const Definition other = terms.definition(terms.at(least).definition);
+  if (definition.body != other.body || !ir::same(definition.extent, other.extent)) return kNoTerm;
+  const auto& places = terms.at(greatest).indices;
+  const auto& others = terms.at(least).indices;
+  if (!std::equal(places.begin(), places.end(), others.begin(), others.end(),
+                  [](const auto& a, const auto& b) { return ir::to_text(a) == ir::to_text(b); }))
+    return kNoTerm;
+  return over_each(terms, greatest, Op::abs);
+}
+
+// One of two operands of a maximum or minimum that says what both do. kNoTerm where both are needed.
+TermId of_both(Terms& terms, Op op, TermId a, TermId b) {
+  if (a == b) return a;
+  if (is_constant(terms, a, identity_of(op, terms.at(a).dtype))) return b;
+  // x and -x.
+  if (is(terms, a, Op::neg) && terms.at(a).args[0] == b) {
+    const TermId magnitude = terms.operation(Op::abs, terms.at(b).dtype, {b});
+    return op == Op::max ? magnitude : terms.operation(Op::neg, terms.at(b).dtype, {magnitude});
+  }
+  if (is_reduction(terms, a, op == Op::max ? Reduction::max : Reduction::min)) {
+    if (const TermId whole = joined(terms, a, b); whole != kNoTerm) return whole;
+    if (op == Op::max) return greatest_magnitude(terms, a, b);
+  }
+  if (op == Op::max && is_constant(terms, a) && terms.at(a).value <= 0 && is_never_below_zero(terms, b)) return b;
+  return kNoTerm;
+}
+
+TermId extremum(Terms& terms, Op op, DType dtype, const std::vector<TermId>& args) {
+  std::vector<TermId> leaves = extremum_leaves(terms, op, args);
+  const size_t before = leaves.size();
+  for (size_t i = 0; i < leaves.size(); ++i)
+    for (size_t j = 0; j < leaves.size(); ++j) {
+      if (i == j) continue;
+      const TermId one = of_both(terms, op, leaves[i], leaves[j]);
+      if (one == kNoTerm) continue;
+      leaves[std::min(i, j)] = one;
+      leaves.erase(leaves.begin() + static_cast<std::ptrdiff_t>(std::max(i, j)));
+      i = 0;
+      j = static_cast<size_t>(-1);  // from the first pair again
+    }
+  if (leaves.size() == before) return kNoTerm;
+  TermId result = leaves[0];
+  for (size_t i = 1; i < leaves.size(); ++i) result = terms.ordered(op, dtype, {result, leaves[i]});
+  return result;
+}
+
+// A sum or product that goes on from zeros is itself, and from one that it continues it is the whole.
+TermId continued(Terms& terms, Op op, DType dtype, TermId start, TermId more) {
+  if (is_constant(terms, start, 0.0)) return more;
+  if (is(terms, start, op)) {
+    const std::vector<TermId> inner = terms.at(start).args;
+    const TermId whole = joined(terms, inner[1], more);
+    return whole == kNoTerm ? kNoTerm : terms.operation(op, dtype, {inner[0], whole});
+  }
+  return joined(terms, start, more);
+}
+
+}  // namespace
+
+std::vector<TermId> extremum_leaves(const Terms& terms, Op op, const std::vector<TermId>& args) {
+  std::vector<TermId> leaves;
+  if (op != Op::max && op != Op::min) return leaves;
+  for (TermId arg : args)
+    if (!collect(terms, op, arg, leaves)) return {};
+  return leaves;
+}
+
+TermId rewritten(Terms& terms, Op op, DType dtype, const std::vector<TermId>& args) {
+  switch (op) {
+    case Op::max:
+    case Op::min: return extremum(terms, op, dtype, args);
+    case Op::row_sum_acc:
+    case Op::col_sum_acc:
+    case Op::matmul_acc: return continued(terms, op, dtype, args[0], args[1]);
+    case Op::neg:
+      if (is(terms, args[0], Op::neg)) return terms.at(args[0]).args[0];
+      return kNoTerm;
+    case Op::abs:
+      if (is(terms, args[0], Op::neg)) return terms.operation(op, dtype, {terms.at(args[0]).args[0]});
+      return is_never_below_zero(terms, args[0]) ? args[0] : kNoTerm;
+    default: return kNoTerm;
+  }
+}
+
+}  // namespace imbrex::optimize
