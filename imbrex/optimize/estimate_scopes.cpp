@@ -7,6 +7,8 @@
 #include <set>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/packed_weights.h"
+#include "imbrex/optimize/schedule.h"
 #include "imbrex/optimize/uses.h"
 
 namespace imbrex::optimize {
@@ -14,10 +16,18 @@ namespace {
 
 using ir::IndexExpr;
 
+// What it takes to pack an element of a right side for a product, in operations on an element of a vector: it is moved alone or
+// with few others.
+constexpr double kOperationsToPack = 16;
+
 class Estimator {
  public:
   Estimator(const ir::Program& program, const std::map<std::string, int64_t>& dims, const target::Machine& machine)
-      : program_(program), dims_(dims), machine_(machine), bases_(bases_of_views(program)) {
+      : program_(program),
+        dims_(dims),
+        machine_(machine),
+        bases_(bases_of_views(program)),
+        packed_(packed_weights(program).packed) {
     for (const ir::Tensor& tensor : program.tensors) tensors_[tensor.name] = tensor;
     ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
       if (const auto* create = std::get_if<ir::CreateTensor>(&statement.node)) tensors_[create->tensor.name] = create->tensor;
@@ -205,6 +215,10 @@ class Estimator {
         const double work = total({e->rows, e->columns, e->transpose_a ? a.rows : a.columns});
         scope.work.of(target::product_of(a.dtype)) += work;
         scope.operations += 2 * work;
+        const ir::Expr& b = *e->args.back();
+        if (b.op != ir::Op::load || !packed_.contains(b.name))
+          scope.work.vector += kOperationsToPack * total({b.rows, b.columns});
+        leaves_the_cores(*e);
         break;
       }
       case ir::Op::row_sum:
@@ -222,6 +236,14 @@ class Estimator {
       default: count(total({e->rows, e->columns})); break;
     }
     for (const ir::ExprPtr& arg : e->args) expression(arg);
+  }
+
+  // A tile that the second cache does not hold is written to what lies behind it, and read again from there.
+  void leaves_the_cores(const ir::Expr& e) {
+    const auto size = [&](const IndexExpr& extent) { return value(extent, [&](const auto& span) { return tile_of(span); }); };
+    const double footprint = bytes_of(e.dtype) * size(e.rows) * size(e.columns);
+    if (footprint > static_cast<double>(machine_.rates.second_cache_bytes) / 2)
+      add_reading(scopes_[scope_].work, 2.0 * bytes_of(e.dtype) * total({e.rows, e.columns}), footprint, machine_);
   }
 
   void count(double operations) {
@@ -289,6 +311,7 @@ class Estimator {
   const std::map<std::string, int64_t>& dims_;
   const target::Machine& machine_;
   BaseOfView bases_;
+  std::map<std::string, PackedWeight> packed_;
   std::map<std::string, ir::Tensor> tensors_;
   std::vector<const ir::Loop*> loops_;
   std::vector<ScopeCost> scopes_;
@@ -302,6 +325,17 @@ class Estimator {
 std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
                                        const target::Machine& machine) {
   return Estimator(program, dims, machine).run();
+}
+
+bool replaces_schedule(double author, double schedule) {
+  constexpr double kConstants = 2e-6;
+  return is_clearly_less(author, schedule) && author < schedule - kConstants;
+}
+
+std::map<std::string, int64_t> typical_sizes(const ir::Program& program) {
+  std::map<std::string, int64_t> sizes;
+  for (const ir::Dim& dim : program.dims) sizes[dim.name] = dim.typical > 0 ? dim.typical : std::min(kTypicalRows, dim.most());
+  return sizes;
 }
 
 double total_seconds(const std::vector<ScopeCost>& scopes, const target::Machine& machine) {

@@ -29,4 +29,11 @@ std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::ma
 // Phases one after the other, with a barrier before each.
 double total_seconds(const std::vector<ScopeCost>& scopes, const target::Machine& machine);
 
+// Whether what the author wrote is kept in place of a schedule of these seconds: where it is clearly faster, by more than the
+// model's own constants for tasks and barriers.
+bool replaces_schedule(double author, double schedule);
+
+// The typical value of each dimension.
+std::map<std::string, int64_t> typical_sizes(const ir::Program& program);
+
 }  // namespace imbrex::optimize

@@ -82,6 +82,7 @@ Optimized optimize(const ir::Program& program, const Machine& machine, const Pro
     if (!has_ended) {
       result.reason = text_of(result.defects.back());
     } else if (!segmented.reason.empty()) {
+      result.where = segmented.where;
       result.reason = segmented.reason;
     } else if (!result.apart.empty()) {
       result.where = result.apart[0].where;
@@ -89,6 +90,12 @@ Optimized optimize(const ir::Program& program, const Machine& machine, const Pro
     } else {
       result.reason = "it stores nothing";
     }
+    // What stays as written lies in memory as what is scheduled does.
+    if (has_ended)
+      without_defect("laying out what stays as written", result.defects, [&] {
+        const ir::Program laid_out = annotated(result.program, machine, result.defects);
+        if (!ir::equal(laid_out, result.program) && !prover(laid_out)) result.program = laid_out;
+      });
     return result;
   }
   result.is_scheduled = true;

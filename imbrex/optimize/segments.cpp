@@ -10,6 +10,7 @@
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/estimate_scopes.h"
 #include "imbrex/optimize/isolate.h"
 #include "imbrex/optimize/plans.h"
 #include "imbrex/optimize/uses.h"
@@ -77,8 +78,8 @@ class Segments {
       const std::optional<std::string> refusal = why_refused(result.program);
       if (!refusal) return result;
       if (const auto own = judge_.prover(without_marks(original_)))
-        return {{}, false, fmt::format("it is not proven as its author wrote it: {}", *own), {}};
-      if (!marked_for_refusal(*refusal)) return {{}, false, text_of(defects_.back()), {}};
+        return {{}, false, {}, fmt::format("it is not proven as its author wrote it: {}", *own), {}};
+      if (!marked_for_refusal(*refusal)) return {{}, false, {}, text_of(defects_.back()), {}};
     }
   }
 
@@ -88,6 +89,7 @@ class Segments {
   using AttemptKey = std::pair<std::string, int>;
 
   ir::Block& body() { return program_.body; }
+  const ir::Block& body() const { return program_.body; }
 
   // ---- what the statements are
   // --------------------------------------------------------------------------------------------------
@@ -481,6 +483,29 @@ class Segments {
   // ---- the whole again
   // ------------------------------------------------------------------------------------------------------------
 
+  // What its author wrote is a schedule of the run, too: why it is kept, if it is. Nothing where the author pinned sizes of the
+  // optimizer's.
+  std::optional<Choice> better_as_written(const Run& run, const Scheduled& schedule) const {
+    const ir::Program part = program_of(run);
+    if (!followed(tiles_, part).empty()) return {};
+    const std::map<std::string, int64_t> sizes = typical_sizes(program_);
+    const auto seconds = [&](const ir::Program& program) {
+      return total_seconds(estimate_scopes(program, sizes, machine_), machine_);
+    };
+    const double author = seconds(part), optimized = seconds(schedule.program);
+    if (!replaces_schedule(author, optimized)) return {};
+    std::string names, at;
+    for (size_t i : run)
+      if (!uses_[i].stores.empty()) names += (names.empty() ? "" : ", ") + name_for(body()[i]);
+    for (const auto& [name, size] : sizes) at += fmt::format("{}{} = {}", at.empty() ? " at " : ", ", name, size);
+    return Choice{names,
+                  fmt::format("as written, {}{}", milliseconds(author), at),
+                  fmt::format("as written it is estimated to take {}{}, and optimized {}", milliseconds(author), at,
+                              milliseconds(optimized)),
+                  program_.where(body()[run[0]].origin),
+                  {fmt::format("optimized: {}", milliseconds(optimized))}};
+  }
+
   Segmented assembled() {
     Segmented result;
     std::map<size_t, const Scheduled*> scheduled;  // by the first statement of a run
@@ -488,7 +513,16 @@ class Segments {
     for (const Run& run : runs_) {
       const bool computes = std::any_of(run.begin(), run.end(), [&](size_t i) { return !uses_[i].stores.empty(); });
       if (!computes) continue;
-      scheduled[run[0]] = &std::get<Scheduled>(attempts_.at(key_of(run)));
+      const Scheduled& schedule = std::get<Scheduled>(attempts_.at(key_of(run)));
+      if (auto choice = better_as_written(run, schedule)) {
+        if (result.choices.empty()) {
+          result.where = choice->where;
+          result.reason = choice->reason;
+        }
+        result.choices.push_back(std::move(*choice));
+        continue;
+      }
+      scheduled[run[0]] = &schedule;
       replaced.insert(run.begin(), run.end());
       result.is_scheduled = true;
     }

@@ -25,7 +25,8 @@ namespace imbrex::optimize {
 struct Segmented {
   ir::Program program;
   bool is_scheduled = false;  // any of it
-  std::string reason;         // why none of it is, where that is no single statement's fault
+  SourceLine where;
+  std::string reason;  // why none of it is, where that is no single statement's fault
   std::vector<Choice> choices;
 };
 
