@@ -46,17 +46,56 @@ struct ChainsBesideEachOther {
   }
 };
 
-// The groups of one panel, whose first column is j0. Element (i, j) of B is b[i * k_stride + j * n_stride].
+// The groups [begin, end) of one panel, whose first column is j0. Element (i, j) of B is b[i * k_stride + j * n_stride].
 template <class Order, class T>
-inline void pack_panel(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, int64_t j0, T* out) {
+inline void pack_groups(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, int64_t j0, int64_t begin,
+                        int64_t end, T* out) {
   constexpr int64_t per_group = 4 / sizeof(T);
-  const int64_t groups = groups_of(k, sizeof(T));
-  for (int64_t group = 0; group < groups; ++group)
+  out += begin * kPanelColumns * per_group;
+  for (int64_t group = begin; group < end; ++group)
     for (int64_t j = j0; j < j0 + kPanelColumns; ++j)
       for (int64_t place = group * per_group; place < (group + 1) * per_group; ++place) {
         const int64_t i = Order::element(place);
         *out++ = i < k && j < n ? b[i * k_stride + j * n_stride] : T{};
       }
+}
+
+// The same of groups and columns that all exist, where one of the two axes has its elements beside each other. The order in which
+// elements are read follows that axis.
+template <class Order, class T>
+inline void pack_whole_groups(const T* __restrict b, int64_t k_stride, int64_t n_stride, int64_t begin, int64_t end,
+                              T* __restrict out) {
+  constexpr int64_t per_group = 4 / sizeof(T);
+  if (n_stride == 1) {
+    for (int64_t group = begin; group < end; ++group) {
+      const T* rows[per_group];
+      for (int64_t i = 0; i < per_group; ++i) rows[i] = b + Order::element(group * per_group + i) * k_stride;
+      T* const to = out + group * kPanelColumns * per_group;
+      for (int64_t j = 0; j < kPanelColumns; ++j)
+        for (int64_t i = 0; i < per_group; ++i) to[j * per_group + i] = rows[i][j];
+    }
+    return;
+  }
+  for (int64_t first = begin; first < end; first += kBlock / per_group)
+    for (int64_t j = 0; j < kPanelColumns; ++j) {
+      const T* const column = b + j * n_stride;
+      for (int64_t group = first; group < first + kBlock / per_group && group < end; ++group)
+        for (int64_t i = 0; i < per_group; ++i)
+          out[(group * kPanelColumns + j) * per_group + i] = column[Order::element(group * per_group + i) * k_stride];
+    }
+}
+
+// One panel, whose first column is j0.
+template <class Order, class T>
+inline void pack_panel(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, int64_t j0, T* out) {
+  constexpr int64_t per_group = 4 / sizeof(T), block_groups = kBlock / per_group;
+  const bool is_fast = j0 + kPanelColumns <= n && (k_stride == 1 || n_stride == 1);
+  const int64_t whole = is_fast ? k / kBlock * block_groups : 0;  // groups of whole blocks, whose elements all exist
+  if (whole > 0 && k_stride == 1)
+    pack_whole_groups<Order>(b + j0 * n_stride, 1, n_stride, 0, whole, out);
+  else if (whole > 0)
+    pack_whole_groups<Order>(b + j0, k_stride, 1, 0, whole, out);
+  pack_groups<Order>(b, k_stride, n_stride, k, n, j0, whole, groups_of(k, sizeof(T)), out);
 }
 
 // Packs panels [begin, end) of B.
@@ -74,7 +113,8 @@ inline void pack_i8(const int8_t* b, int64_t k_stride, int64_t n_stride, int64_t
     const int8_t* group = static_cast<int8_t*>(packed) + panel * panel_bytes(k, 1);
     uint32_t sums[kPanelColumns] = {};
     for (int64_t g = 0; g < groups_of(k, 1); ++g, group += kGroupBytes)
-      for (int64_t byte = 0; byte < kGroupBytes; ++byte) sums[byte / 4] += static_cast<uint32_t>(group[byte]);
+      for (int64_t j = 0; j < kPanelColumns; ++j)
+        sums[j] += static_cast<uint32_t>(group[4 * j] + group[4 * j + 1] + group[4 * j + 2] + group[4 * j + 3]);
     int32_t corrections[kPanelColumns];
     for (int64_t j = 0; j < kPanelColumns; ++j) corrections[j] = static_cast<int32_t>(sums[j] * uint32_t(-128));
     memcpy(const_cast<int8_t*>(group), corrections, sizeof corrections);
