@@ -112,6 +112,45 @@ TermId extremum(Terms& terms, Op op, DType dtype, const std::vector<TermId>& arg
   return result;
 }
 
+// The constant without its sign, where it has one and can be without it.
+TermId without_sign(Terms& terms, TermId id) {
+  const Term& term = terms.at(id);
+  if (term.kind != Kind::constant || !std::signbit(term.value) || std::isnan(term.value)) return kNoTerm;
+  if (term.dtype == DType::int32 && term.value == identity_of(Op::max, DType::int32)) return kNoTerm;
+  return terms.constant(term.dtype, -term.value);
+}
+
+TermId negated_operand(Terms& terms, TermId id) {
+  return is(terms, id, Op::neg) ? terms.at(id).args[0] : without_sign(terms, id);
+}
+
+// a + -b is a - b, and a - -b is a + b. What adds nothing, of either sign, leaves a.
+TermId sum(Terms& terms, Op op, DType dtype, const std::vector<TermId>& args) {
+  const Op other = op == Op::add ? Op::sub : Op::add;
+  const double nothing = dtype == DType::f32 && op == Op::add ? -0.0 : 0.0;
+  if (is_constant(terms, args[1], nothing)) return args[0];
+  if (op == Op::add && is_constant(terms, args[0], nothing)) return args[1];
+  if (const TermId b = negated_operand(terms, args[1]); b != kNoTerm) return terms.operation(other, dtype, {args[0], b});
+  if (op == Op::sub) return kNoTerm;
+  if (const TermId a = negated_operand(terms, args[0]); a != kNoTerm) return terms.operation(other, dtype, {args[1], a});
+  return kNoTerm;
+}
+
+// A factor of one, of either sign; the sign of a factor is the product's.
+TermId product(Terms& terms, Op op, DType dtype, const std::vector<TermId>& args) {
+  for (size_t i : {size_t{0}, size_t{1}}) {
+    if (op == Op::div && i == 0 && !is(terms, args[i], Op::neg)) continue;
+    const TermId other = args[1 - i];
+    if (is_constant(terms, args[i], 1.0)) return other;
+    if (is_constant(terms, args[i], -1.0)) return terms.operation(Op::neg, dtype, {other});
+    if (!is(terms, args[i], Op::neg)) continue;
+    std::vector<TermId> positive = args;
+    positive[i] = terms.at(args[i]).args[0];
+    return terms.operation(Op::neg, dtype, {terms.operation(op, dtype, positive)});
+  }
+  return kNoTerm;
+}
+
 // A sum or product that goes on from zeros is itself, and from one that it continues it is the whole.
 TermId continued(Terms& terms, Op op, DType dtype, TermId start, TermId more) {
   if (is_constant(terms, start, 0.0)) return more;
@@ -146,6 +185,13 @@ TermId rewritten(Terms& terms, Op op, DType dtype, const std::vector<TermId>& ar
     case Op::abs:
       if (is(terms, args[0], Op::neg)) return terms.operation(op, dtype, {terms.at(args[0]).args[0]});
       return is_never_below_zero(terms, args[0]) ? args[0] : kNoTerm;
+    case Op::add:
+    case Op::sub: return sum(terms, op, dtype, args);
+    case Op::mul:
+    case Op::div: return product(terms, op, dtype, args);
+    case Op::recip: return terms.operation(Op::div, dtype, {terms.constant(dtype, 1), args[0]});
+    case Op::rsqrt:
+      return terms.operation(Op::div, dtype, {terms.constant(dtype, 1), terms.operation(Op::sqrt, dtype, {args[0]})});
     default: return kNoTerm;
   }
 }
