@@ -7,6 +7,7 @@
 #include <set>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/own_slice.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -101,6 +102,15 @@ std::vector<IndexExpr> Memory::reshaped(const std::vector<IndexExpr>& at, const 
   return result;
 }
 
+void Memory::make_own(std::string& name, std::vector<Axis>& slice) const {
+  const std::string base = base_of(name);
+  if (base == name) return;
+  auto own = own_slice(slice, shape_of(name), tensors_.at(base).tensor.shape, terms_.ranges);
+  if (!own) return;
+  name = base;
+  slice = std::move(*own);
+}
+
 // ---- stores -------------------------------------------------------------------------------------------------------------------
 
 void Memory::store(const ir::Store& store, TermId value, int origin) {
@@ -127,11 +137,14 @@ void Memory::store(const ir::Store& store, TermId value, int origin) {
                          store.tensor));
     if (axis.kind == Axis::Kind::range) by[extents == 2 && seen++ == 0 ? kTileRow : kTileColumn] = ir::sub(at[d], axis.begin);
   }
+  ir::Store own = store;
+  make_own(own.tensor, own.slice);
   Written written;
-  written.name = store.tensor;
-  written.slice = store.slice;
+  written.name = own.tensor;
+  written.slice = own.slice;
   written.loops.assign(loops.begin() + static_cast<std::ptrdiff_t>(state.loops_open), loops.end());
-  written.piece.term = eliminate_loops(terms_.substitute(value, by), store, at, written, origin);
+  written.piece.term =
+      eliminate_loops(terms_.substitute(value, by), own, own.tensor == store.tensor ? at : coordinates, written, origin);
   place(written, state, origin);
   add(state, std::move(written), origin);
 }
@@ -159,7 +172,7 @@ TermId Memory::eliminate_loops(TermId term, const ir::Store& store, const std::v
   return term;
 }
 
-// The loop variable h from a slice at `h + rest` (a point), or `m * h + rest +: size` with size <= m.
+// The loop variable h from a slice at `h + rest` (a point), or `m * h + rest +: size` with size <= |m|.
 std::optional<IndexExpr> Memory::iteration_of(const std::string& h, const ir::Store& store, const std::vector<IndexExpr>& at) {
   for (size_t d = 0; d < store.slice.size(); ++d) {
     const Axis& axis = store.slice[d];
@@ -170,9 +183,11 @@ std::optional<IndexExpr> Memory::iteration_of(const std::string& h, const ir::St
     rest.parts.erase(part);
     const IndexExpr offset = ir::sub(at[d], to_index(rest));
     if (ir::names_in(to_index(rest)).contains(h)) continue;
-    if (axis.kind == Axis::Kind::point && m == 1) return simplify(offset, terms_.ranges);
-    const auto size = ir::constant_value(simplify(axis.size, terms_.ranges));
-    if (m > 0 && size && *size <= m) return simplify(ir::floor_div(offset, ir::constant(m)), terms_.ranges);
+    const auto size = axis.kind == Axis::Kind::point ? 1 : ir::constant_value(simplify(axis.size, terms_.ranges));
+    if (!size || *size > std::abs(m)) continue;
+    if (m > 0) return simplify(ir::floor_div(offset, ir::constant(m)), terms_.ranges);
+    // Backwards: the least h with m * h <= offset.
+    return simplify(ir::floor_div(ir::sub(ir::constant(-m - 1), offset), ir::constant(-m)), terms_.ranges);
   }
   return std::nullopt;
 }
@@ -222,11 +237,12 @@ Memory::Swept Memory::swept(const Axis& axis, const IndexExpr& extent, const std
     const auto part = least.parts.find(loop.tile > 0 ? loop.variable + ".begin" : loop.variable);
     if (part == least.parts.end()) continue;
     const int64_t m = part->second.coefficient;
-    const IndexExpr step = loop.tile > 0 ? ir::span_size(loop.variable) : ir::constant(m);
+    const IndexExpr step = loop.tile > 0 ? ir::span_size(loop.variable) : ir::constant(std::abs(m));
     if ((loop.tile > 0 && m != 1) || !same_value(size, step, terms_.ranges)) return unknown;
     least.parts.erase(part);
-    least = linear(ir::add(to_index(least), ir::mul(ir::constant(m), loop.begin)), terms_.ranges);
-    size = simplify(ir::mul(ir::constant(m), loop.extent), terms_.ranges);
+    const IndexExpr last = ir::sub(ir::add(loop.begin, loop.extent), ir::constant(1));
+    least = linear(ir::add(to_index(least), ir::mul(ir::constant(m), m > 0 ? loop.begin : last)), terms_.ranges);
+    size = simplify(loop.tile > 0 ? loop.extent : ir::mul(step, loop.extent), terms_.ranges);
     result.loops.push_back(&loop);
   }
   result.least = to_index(least);
@@ -305,7 +321,9 @@ TermId Memory::load(const ir::Expr& load) {
   const TensorState& state = tensors_.at(base_of(load.name));
   at = reshaped(at, shape_of(load.name), state.tensor.shape);
   if (state.tensor.role == ir::Role::input) return terms_.access(state.tensor.name, state.tensor.dtype, at);
-  return load_written(state, at, load);
+  ir::Expr own = load;
+  make_own(own.name, own.slice);
+  return load_written(state, at, own);
 }
 
 TermId Memory::load_written(const TensorState& state, const std::vector<IndexExpr>& at, const ir::Expr& load) {

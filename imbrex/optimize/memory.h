@@ -68,6 +68,9 @@ class Memory {
   std::vector<ir::IndexExpr> reshaped(const std::vector<ir::IndexExpr>& at, const std::vector<ir::IndexExpr>& from,
                                       const std::vector<ir::IndexExpr>& to);
 
+  // Under the tensor's own name where the elements are a slice of it; else as it is.
+  void make_own(std::string& name, std::vector<ir::Axis>& slice) const;
+
   TermId eliminate_loops(TermId term, const ir::Store& store, const std::vector<ir::IndexExpr>& at, Written& written, int origin);
   std::optional<ir::IndexExpr> iteration_of(const std::string& loop, const ir::Store& store,
                                             const std::vector<ir::IndexExpr>& at);

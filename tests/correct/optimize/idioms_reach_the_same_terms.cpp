@@ -49,6 +49,10 @@ constexpr const char* kHeadsOfWeights = "dim T\ninput x: bf16[T, 128]\ninput w: 
 constexpr const char* kOneColumn = "dim T\ninput x: f32[T, 40]\noutput s: f32[T, 1]\n";
 constexpr const char* kDown = "dim T\ninput x: f32[T, 32]\noutput s: f32[1, 32]\n";
 
+constexpr const char* kOfHeads = "dim T\ninput x: f32[T, 32]\noutput y: f32[T, 4, 8]\n";
+constexpr const char* kByHeads =
+    "parallel h in 0 .. 4 {\ny[:, h, 0 +: 6] = x[:, 8 * h +: 6] * 2.0\ny[:, h, 6 +: 2] = -x[:, 8 * h + 6 +: 2]\n}\n";
+
 const Idiom kIdioms[] = {
     {"a_row_vector_is_a_column_by_reshape", kRows, kByMaximum,
      R"(create s: f32[1, T]
@@ -216,6 +220,90 @@ range c in tiles(40, 16) {
   at "sum" { a = row_sum_acc(a, part[:, :] * x[:, c]) }
 }
 s[:, :] = a)"},
+    {"a_flat_view_of_heads_is_stored_to_in_parts", kOfHeads, kByHeads,
+     R"(view f = y: [T, 32]
+parallel t in tiles(T, 8) {
+  parallel h in 0 .. 4 {
+    f[t, 8 * h +: 6] = x[t, 8 * h +: 6] * 2.0
+    f[t, 8 * h + 6 +: 2] = -x[t, 8 * h + 6 +: 2]
+  }
+})",
+     R"(view f = y: [T, 32]
+parallel t in tiles(T, 8) {
+  parallel h in 0 .. 4 {
+    f[t, 8 * h +: 6] = x[t, 8 * h +: 6] * 2.0
+    f[t, 8 * h + 6 +: 2] = -x[t, 8 * h +: 2]
+  }
+})"},
+    {"rows_of_heads_are_stored_to", kOfHeads, kByHeads,
+     R"(view f = y: [T * 4, 8]
+parallel t in 0 .. T {
+  range h in 0 .. 4 {
+    f[4 * t + h, 0 +: 6] = x[t, 8 * h +: 6] * 2.0
+    f[4 * t + h, 6 +: 2] = -x[t, 8 * h + 6 +: 2]
+  }
+})",
+     R"(view f = y: [T * 4, 8]
+parallel t in 0 .. T {
+  range h in 0 .. 4 {
+    f[4 * t + 3 - h, 0 +: 6] = x[t, 8 * h +: 6] * 2.0
+    f[4 * t + 3 - h, 6 +: 2] = -x[t, 8 * h + 6 +: 2]
+  }
+})"},
+    {"halves_are_an_axis_of_a_view", "dim T\ninput x: f32[T, 40]\noutput y: f32[T, 40]\n",
+     "y[:, 0 +: 20] = x[:, 20 +: 20]\ny[:, 20 +: 20] = -x[:, 0 +: 20]\n",
+     R"(view p = x: [T, 2, 20]
+view q = y: [T, 2, 20]
+parallel t in tiles(T, 8) {
+  q[t, 0, :] = p[t, 1, :]
+  q[t, 1, :] = -p[t, 0, :]
+})",
+     R"(view p = x: [T, 2, 20]
+view q = y: [T, 2, 20]
+parallel t in tiles(T, 8) {
+  q[t, 1, :] = p[t, 1, :]
+  q[t, 0, :] = -p[t, 0, :]
+})"},
+    {"what_is_stored_through_a_view_is_read_again", kOfHeads, kByHeads,
+     R"(create s: f32[T, 4, 8]
+view f = s: [T, 32]
+parallel t in tiles(T, 8) {
+  parallel h in 0 .. 4 {
+    f[t, 8 * h +: 8] = x[t, 8 * h +: 8]
+    y[t, h, 0 +: 6] = f[t, 8 * h +: 6] * 2.0
+    y[t, h, 6 +: 2] = -s[t, h, 6 +: 2]
+  }
+})",
+     R"(create s: f32[T, 4, 8]
+view f = s: [T, 32]
+parallel t in tiles(T, 8) {
+  parallel h in 0 .. 4 {
+    f[t, 8 * h +: 8] = x[t, 8 * h +: 8]
+    y[t, h, 0 +: 6] = f[t, 8 * h +: 6] * 2.0
+    y[t, h, 6 +: 2] = -s[t, h, 5 +: 2]
+  }
+})"},
+    {"rows_go_backwards", kRows, "y[:, :] = x[:, :] * 2.0\n", R"(range t in 0 .. T { y[T - 1 - t, :] = x[T - 1 - t, :] * 2.0 })",
+     R"(range t in 0 .. T { y[T - 1 - t, :] = x[t, :] * 2.0 })"},
+    {"blocks_of_columns_go_backwards", kRows, "y[:, :] = x[:, :] * 2.0\n",
+     R"(parallel h in 0 .. 4 { y[:, 24 - 8 * h +: 8] = x[:, 24 - 8 * h +: 8] * 2.0 })",
+     R"(parallel h in 0 .. 4 { y[:, 24 - 8 * h +: 8] = x[:, 8 * h +: 8] * 2.0 })"},
+    {"batches_are_rows_of_a_view", kHeads, "parallel b in 0 .. B { y[b, :, :] = matmul(x[b, :, :], w[:, :]) }\n",
+     R"(view f = x: [B * S, 32]
+view g = y: [B * S, 24]
+parallel b in 0 .. B { g[S * b +: S, :] = matmul(f[S * b +: S, :], w[:, :]) })",
+     R"(view f = x: [B * S, 32]
+view g = y: [B * S, 24]
+parallel b in 0 .. B { g[S * b +: S, :] = matmul(f[S * (B - 1 - b) +: S, :], w[:, :]) })"},
+    {"halves_rotate_by_a_concat", "dim T\ninput x: f32[T, 32]\ninput c: f32[T, 16]\ninput d: f32[T, 16]\noutput y: f32[T, 32]\n",
+     R"(let l = x[:, 0 +: 16]
+let h = x[:, 16 +: 16]
+y[:, 0 +: 16] = l * c[:, :] - h * d[:, :]
+y[:, 16 +: 16] = h * c[:, :] + l * d[:, :])",
+     R"(let turned = concat_columns(-x[:, 16 +: 16], x[:, 0 +: 16])
+y[:, :] = x[:, :] * concat_columns(c[:, :], c[:, :]) + turned * concat_columns(d[:, :], d[:, :]))",
+     R"(let turned = concat_columns(x[:, 16 +: 16], -x[:, 0 +: 16])
+y[:, :] = x[:, :] * concat_columns(c[:, :], c[:, :]) + turned * concat_columns(d[:, :], d[:, :]))"},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, Idioms, testing::ValuesIn(kIdioms), [](const auto& info) { return std::string(info.param.name); });
