@@ -21,6 +21,17 @@ using Kind = Term::Kind;
 
 bool commutes(Op op) { return op == Op::add || op == Op::mul || op == Op::min || op == Op::max || op == Op::eq || op == Op::ne; }
 
+// a > b is b < a, for NaN too.
+Op mirrored(Op op) {
+  switch (op) {
+    case Op::lt: return Op::gt;
+    case Op::gt: return Op::lt;
+    case Op::le: return Op::ge;
+    case Op::ge: return Op::le;
+    default: return op;
+  }
+}
+
 // FNV-1a. It only orders operands and abbreviates texts in print; equality is decided on whole keys.
 std::string digest(const std::string& text) {
   uint64_t hash = 14695981039346656037u;
@@ -136,6 +147,10 @@ TermId Terms::order_and_intern(Term term) {
   }
   if (commutes(term.op) && term.args.size() == 2 && stands_before(term.args[1], term.args[0]))
     std::swap(term.args[0], term.args[1]);
+  if (const Op other = mirrored(term.op); other != term.op && stands_before(term.args[1], term.args[0])) {
+    std::swap(term.args[0], term.args[1]);
+    term.op = other;
+  }
   return intern(std::move(term));
 }
 

@@ -304,6 +304,22 @@ y[:, 16 +: 16] = h * c[:, :] + l * d[:, :])",
 y[:, :] = x[:, :] * concat_columns(c[:, :], c[:, :]) + turned * concat_columns(d[:, :], d[:, :]))",
      R"(let turned = concat_columns(x[:, 16 +: 16], -x[:, 0 +: 16])
 y[:, :] = x[:, :] * concat_columns(c[:, :], c[:, :]) + turned * concat_columns(d[:, :], d[:, :]))"},
+    {"whole_tiles_and_the_last_one_are_two_branches", kRows,
+     "y[0 +: 16 * (T // 16), :] = x[0 +: 16 * (T // 16), :] * 2.0\ny[16 * (T // 16) +: T % 16, :] = x[16 * (T // 16) +: T % 16, "
+     ":] * 2.0\n",
+     R"(parallel t in tiles(T, 16) {
+  if t.size == 16 { y[t.begin +: 16, :] = x[t.begin +: 16, :] * 2.0 } else { y[t, :] = x[t, :] * 2.0 }
+})",
+     R"(parallel t in tiles(T, 16) {
+  if t.size == 16 { y[t.begin +: 16, :] = x[t.begin +: 16, :] * 2.0 } else { y[t, :] = x[t, :] * 3.0 }
+})"},
+    {"blocks_ask_for_the_block", kRows, "y[:, 0 +: 24] = x[:, 0 +: 24] * 2.0\ny[:, 24 +: 8] = -x[:, 24 +: 8]\n",
+     R"(parallel h in 0 .. 4 {
+  if h < 3 { y[:, 8 * h +: 8] = x[:, 8 * h +: 8] * 2.0 } else { y[:, 8 * h +: 8] = -x[:, 8 * h +: 8] }
+})",
+     R"(parallel h in 0 .. 4 {
+  if h <= 1 { y[:, 8 * h +: 8] = x[:, 8 * h +: 8] * 2.0 } else { y[:, 8 * h +: 8] = -x[:, 8 * h +: 8] }
+})"},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, Idioms, testing::ValuesIn(kIdioms), [](const auto& info) { return std::string(info.param.name); });

@@ -21,6 +21,9 @@ TEST_F(TermRules, CommutativeOperandsHaveOneOrder) {
   for (Op op : {Op::add, Op::mul, Op::min, Op::max, Op::eq, Op::ne})
     EXPECT_EQ(pair(op, x("a"), x("b")), pair(op, x("b"), x("a")));
   for (Op op : {Op::sub, Op::div, Op::lt, Op::ge}) EXPECT_NE(pair(op, x("a"), x("b")), pair(op, x("b"), x("a")));
+  EXPECT_EQ(pair(Op::lt, x("a"), x("b")), pair(Op::gt, x("b"), x("a")));
+  EXPECT_EQ(pair(Op::le, x("a"), x("b")), pair(Op::ge, x("b"), x("a")));
+  EXPECT_NE(pair(Op::le, x("a"), x("b")), pair(Op::gt, x("b"), x("a")));
 }
 
 TEST_F(TermRules, AdditionIsNotReassociated) {
