@@ -18,6 +18,12 @@ using Kind = Term::Kind;
 
 bool is_contraction(const Definition& d) { return d.body.size() == 2; }
 
+// Whether it runs on tile registers. Its left side is then best stored by whole rows, in tiles (rows_in_tiles.h); one that lies
+// otherwise is brought into tiles for each block of columns, which should be wide.
+bool takes_tiles(const Contraction& c, const Machine& machine) {
+  return target::fastest_kernel(machine, target::product_of(c.operand_dtype)).takes_tiles;
+}
+
 }  // namespace
 
 const ir::Tensor& tensor_named(const ir::Program& program, const std::string& name) {
@@ -146,11 +152,18 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     const auto choose = [&](std::string decision, std::string reason) {
       choices.push_back({product_name(c), std::move(decision), std::move(reason), c.where, {}});
     };
+    if (const int other = product_beside(c, machine); other >= 0) {
+      c.local = true;
+      c.beside = other;
+      choose(fmt::format("on chip beside the {}", product_name(all[static_cast<size_t>(other)])),
+             "both have one left side, and what follows needs the same element of both");
+      continue;
+    }
     if (meets_local_product(c)) {
       choose("stored", "what follows needs another product too, which is on chip there");
       continue;
     }
-    if (!reduced && is_elementwise(c)) {
+    if (is_elementwise(c, machine)) {
       c.local = true;
       choose("on chip in tiles of its columns", "what follows needs nothing but the element itself");
       continue;
@@ -197,32 +210,60 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
   }
 }
 
-// A scope computes one product; what else its outputs need is stored before.
-bool Contractions::meets_local_product(const Contraction& c) {
+// What is stored: pieces of outputs, and left sides of products.
+std::set<TermId> Contractions::users_of(const Contraction& c) {
+  std::set<TermId> users;
   for (const Output& output : d_.outputs)
     for (const OutputPiece& piece : output.pieces)
-      for (const Contraction& other : all)
-        if (&other != &c && other.local && needs(piece.term, c.definition) && needs(piece.term, other.definition)) return true;
-  return false;
+      if (needs(piece.term, c.definition)) users.insert(piece.term);
+  for (const Contraction& product : all)
+    if (needs(product.rows, c.definition)) users.insert(product.rows);
+  return users;
 }
 
-// Every use is by one output, at that output's own column.
-bool Contractions::is_elementwise(const Contraction& c) {
-  for (int id : d_.definitions)
-    for (TermId part : d_.terms.definition(id).body)
-      if (needs(part, c.definition)) return false;
-  std::set<std::string> users;
+// A scope computes one product, or several of one left side; what else its outputs need is stored before.
+bool Contractions::meets_local_product(const Contraction& c) {
+  const std::set<TermId> users = users_of(c);
+  return std::any_of(all.begin(), all.end(), [&](const Contraction& other) {
+    return &other != &c && other.local &&
+           std::any_of(users.begin(), users.end(), [&](TermId user) { return needs(user, other.definition); });
+  });
+}
+
+// The index of a product that is on chip in tiles of columns, and that this one can be computed beside; -1 if there is none.
+int Contractions::product_beside(const Contraction& c, const Machine& machine) {
+  if (takes_tiles(c, machine)) return -1;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Contraction& other = all[i];
+    const bool is_alike = other.rows == c.rows && ir::same(other.row_extent, c.row_extent) &&
+                          ir::same(other.column_extent, c.column_extent) && ir::same(other.inner, c.inner);
+    if (&other != &c && other.local && other.window == 0 && other.beside < 0 && is_alike && is_elementwise(c, machine) &&
+        users_of(c) == users_of(other))
+      return static_cast<int>(i);
+  }
+  return -1;
+}
+
+// Every use is by one output or left side of a product, at that one's own row and column.
+bool Contractions::is_elementwise(const Contraction& c, const Machine& machine) {
+  for (int id : d_.definitions) {
+    const std::vector<TermId> body = d_.terms.definition(id).body;
+    const Contraction* product = of(id);
+    for (size_t part = 0; part < body.size(); ++part)
+      if (needs(body[part], c.definition) &&
+          (!product || part != 0 || takes_tiles(*product, machine) || !uses_at(product->rows, c.definition, coordinate_name(1))))
+        return false;
+  }
   for (const Output& output : d_.outputs) {
     for (const OutputPiece& piece : output.pieces) {
       if (!needs(piece.term, c.definition)) continue;
-      users.insert(output.tensor);
       const size_t last = piece.step.size() - 1;
       const std::vector<IndexExpr>& shape = tensor_named(original_, output.tensor).shape;
       if (output.pieces.size() != 1 || shape.size() != 2 || piece.step[last] != 1) return false;
       if (!uses_at(piece.term, c.definition, coordinate_name(last))) return false;
     }
   }
-  return users.size() == 1;
+  return users_of(c).size() == 1;
 }
 
 bool Contractions::uses_at(TermId id, int definition, const std::string& column) {

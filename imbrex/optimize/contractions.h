@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct Contraction {
   ir::IndexExpr row_extent, column_extent, inner;
   bool local = false;   // used up where it is computed, in windows of columns:
   int64_t window = 0;   // so many at a time, or 0: tiles of any columns
+  int beside = -1;      // index of the product in whose scope, and tiles, it is computed; -1: in its own
   std::string operand;  // tensor that holds the row operand
   std::string stored;   // tensor that holds the result; empty if local
   int level = 0;
@@ -52,7 +54,9 @@ class Contractions {
   void find();
   void choose_windows(const Machine& machine, std::vector<Choice>& choices);
   bool meets_local_product(const Contraction& c);
-  bool is_elementwise(const Contraction& c);
+  bool is_elementwise(const Contraction& c, const Machine& machine);
+  std::set<TermId> users_of(const Contraction& c);
+  int product_beside(const Contraction& c, const Machine& machine);
   bool uses_at(TermId term, int definition, const std::string& column);
 
   int64_t typical_value(const ir::IndexExpr& e) const;

@@ -8,6 +8,7 @@
 
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/packed_weights.h"
+#include "imbrex/optimize/rows_in_tiles.h"
 #include "imbrex/optimize/schedule.h"
 #include "imbrex/optimize/uses.h"
 
@@ -19,15 +20,20 @@ using ir::IndexExpr;
 // What it takes to pack an element of a right side for a product, in operations on an element of a vector: it is moved alone or
 // with few others.
 constexpr double kOperationsToPack = 16;
+// The same to bring an element of a left side into tiles, where it does not lie so.
+constexpr double kOperationsToTile = 8;
 
 class Estimator {
  public:
-  Estimator(const ir::Program& program, const std::map<std::string, int64_t>& dims, const target::Machine& machine)
+  Estimator(const ir::Program& program, const std::map<std::string, int64_t>& dims, const target::Machine& machine,
+            bool with_tiling)
       : program_(program),
         dims_(dims),
         machine_(machine),
         bases_(bases_of_views(program)),
-        packed_(packed_weights(program).packed) {
+        packed_(packed_weights(program).packed),
+        with_tiling_(with_tiling),
+        in_tiles_(stored_in_tiles(program, [&](DType left, DType) { return takes_tiles(left); })) {
     for (const ir::Tensor& tensor : program.tensors) tensors_[tensor.name] = tensor;
     ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
       if (const auto* create = std::get_if<ir::CreateTensor>(&statement.node)) tensors_[create->tensor.name] = create->tensor;
@@ -218,6 +224,8 @@ class Estimator {
         const ir::Expr& b = *e->args.back();
         if (b.op != ir::Op::load || !packed_.contains(b.name))
           scope.work.vector += kOperationsToPack * total({b.rows, b.columns});
+        if (with_tiling_ && takes_tiles(a.dtype) && (a.op != ir::Op::load || !in_tiles_.contains(a.name)))
+          scope.work.vector += kOperationsToTile * total({a.rows, a.columns});
         leaves_the_cores(*e);
         break;
       }
@@ -237,6 +245,8 @@ class Estimator {
     }
     for (const ir::ExprPtr& arg : e->args) expression(arg);
   }
+
+  bool takes_tiles(DType left) const { return target::fastest_kernel(machine_, target::product_of(left)).takes_tiles; }
 
   // A tile that the second cache does not hold is written to what lies behind it, and read again from there.
   void leaves_the_cores(const ir::Expr& e) {
@@ -312,6 +322,8 @@ class Estimator {
   const target::Machine& machine_;
   BaseOfView bases_;
   std::map<std::string, PackedWeight> packed_;
+  bool with_tiling_;
+  std::set<std::string> in_tiles_;
   std::map<std::string, ir::Tensor> tensors_;
   std::vector<const ir::Loop*> loops_;
   std::vector<ScopeCost> scopes_;
@@ -323,8 +335,8 @@ class Estimator {
 }  // namespace
 
 std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
-                                       const target::Machine& machine) {
-  return Estimator(program, dims, machine).run();
+                                       const target::Machine& machine, bool with_tiling) {
+  return Estimator(program, dims, machine, with_tiling).run();
 }
 
 bool replaces_schedule(double author, double schedule) {

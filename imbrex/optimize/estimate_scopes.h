@@ -23,8 +23,11 @@ struct ScopeCost {
 // Bytes are counted once for each element that a scope touches, from memory where the tensor is the call's or too large for the
 // last cache; what a loop reads again comes from the cache that holds it meanwhile. Branches whose condition the dimensions
 // decide are followed. Requires: a value for each dimension.
+//
+// `with_tiling`: also what it takes to bring left sides of products into tiles where they do not lie so. Programs whose left
+// sides lie otherwise differ by it; schedules of one program hardly do, and their sizes are chosen without it (tile_sizes.h).
 std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
-                                       const target::Machine& machine);
+                                       const target::Machine& machine, bool with_tiling = false);
 
 // Phases one after the other, with a barrier before each.
 double total_seconds(const std::vector<ScopeCost>& scopes, const target::Machine& machine);

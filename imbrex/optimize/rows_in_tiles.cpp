@@ -214,6 +214,14 @@ ir::Program rows_in_tiles(const ir::Program& program, const TakesTiles& takes_ti
   return Rewriter(program, Survey(program, takes_tiles)).run(program);
 }
 
+std::set<std::string> stored_in_tiles(const ir::Program& program, const TakesTiles& takes_tiles) {
+  const Survey survey(program, takes_tiles);
+  std::set<std::string> result;
+  for (const auto& [name, accesses] : survey.suitable())
+    if (survey.tensor(name).role == ir::Role::temporary || survey.tensor(name).role == ir::Role::output) result.insert(name);
+  return result;
+}
+
 std::set<std::string> tensors_in_tiles(const ir::Program& program, const TakesTiles& takes_tiles) {
   std::set<std::string> annotated;
   ir::for_each_statement(program.body, [&](const Statement& s) {

@@ -23,6 +23,9 @@ using TakesTiles = std::function<bool(DType left, DType right)>;
 
 ir::Program rows_in_tiles(const ir::Program& program, const TakesTiles& takes_tiles);
 
+// The tensors that are, or would be, stored so that products find them in tiles.
+std::set<std::string> stored_in_tiles(const ir::Program& program, const TakesTiles& takes_tiles);
+
 // The tensors with `@tiles` that are accessed only in ways which that layout serves. The annotation on others changes nothing.
 std::set<std::string> tensors_in_tiles(const ir::Program& program, const TakesTiles& takes_tiles);
 

@@ -145,9 +145,10 @@ class Scheduler {
       if (target.pieces.size() == 1 && target.shape.size() == 2 && target.pieces[0].term == c.rows) return target;
     OutputPiece piece{{ir::constant(0), ir::constant(0)}, {c.row_extent, c.inner}, {1, 1}, c.rows};
     const DType dtype = terms().at(c.rows).dtype;
-    // Rows divided by what a reduction over them gives are a norm of them; of anything else, the name says what it is for.
-    const std::string input = first_input(c.rows);
-    const std::string name = is_reduced(c.rows) ? input + "_norm" : "left_of_" + c.weight;
+    // An input's rows divided by what a reduction over them gives are a norm of them; of anything else, such as the probabilities
+    // that attention makes of a product, the name says what it is for.
+    const bool is_norm = is_reduced(c.rows) && !needs_a_product(c.rows);
+    const std::string name = is_norm ? first_input(c.rows) + "_norm" : "left_of_" + c.weight;
     targets_.push_back({unique_name(name), dtype, {c.row_extent, c.inner}, {piece}, 0, -1, false});
     return targets_.back();
   }
@@ -156,6 +157,11 @@ class Scheduler {
     const Term term = terms().at(id);
     if (term.kind == Kind::reference && !contractions_.of(term.definition)) return true;
     return std::any_of(term.args.begin(), term.args.end(), [&](TermId arg) { return is_reduced(arg); });
+  }
+
+  bool needs_a_product(TermId id) {
+    return std::any_of(contractions_.all.begin(), contractions_.all.end(),
+                       [&](const Contraction& c) { return contractions_.needs(id, c.definition); });
   }
 
   std::string first_input(TermId id) {
@@ -177,7 +183,8 @@ class Scheduler {
     for (TermId arg : term.args) local = std::max(local, local_of(arg));
     if (term.kind != Kind::reference) return local;
     for (size_t i = 0; i < contractions_.all.size(); ++i)
-      if (contractions_.all[i].definition == term.definition) return contractions_.all[i].local ? static_cast<int>(i) : local;
+      if (const Contraction& c = contractions_.all[i]; c.definition == term.definition)
+        return !c.local ? local : c.beside >= 0 ? c.beside : static_cast<int>(i);
     const std::vector<TermId> body = terms().definition(term.definition).body;
     for (TermId part : body) local = std::max(local, local_of(part));
     return local;
@@ -311,9 +318,19 @@ class Scheduler {
     return row_tile(c, machine_, result_.choices);
   }
 
+  // The products that are computed in the tiles of this one.
+  std::vector<const Contraction*> beside(const Contraction& c) const {
+    std::vector<const Contraction*> found;
+    for (const Contraction& other : contractions_.all)
+      if (other.beside >= 0 && &contractions_.all[static_cast<size_t>(other.beside)] == &c) found.push_back(&other);
+    return found;
+  }
+
   int64_t columns_of(const Contraction& c, const std::vector<const Target*>& targets) {
     if (const auto size = pinned(false, product_name(c), targets, &c)) return *size;
-    return column_block(c, machine_, result_.choices);
+    const int64_t block = column_block(c, machine_, result_.choices);
+    const auto products = static_cast<int64_t>(1 + beside(c).size());  // whose panels share the caches
+    return products == 1 ? block : std::max(kLeastColumns, block / products / kLeastColumns * kLeastColumns);
   }
 
   void write_rows(int level, const std::vector<const Target*>& targets) {
@@ -444,6 +461,10 @@ class Scheduler {
     if (c.window == 0) scope.stand_in_columns(columns, c.column_extent);
     const TermId held = terms().reference(c.definition, {ir::named(kRowName), ir::add(columns.begin, ir::named(kColumnName))});
     scope.hold(targets[0]->name + "_acc", held, columns.size, product(c, t, columns));
+    for (const Contraction* other : beside(c)) {
+      const TermId also = terms().reference(other->definition, terms().at(held).indices);
+      scope.hold(targets[0]->name + "_acc", also, columns.size, product(*other, t, columns));
+    }
     for (const Target* target : targets) {
       for (const OutputPiece& piece : target->pieces) {
         if (c.window > 0)

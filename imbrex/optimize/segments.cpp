@@ -490,7 +490,7 @@ class Segments {
     if (!followed(tiles_, part).empty()) return {};
     const std::map<std::string, int64_t> sizes = typical_sizes(program_);
     const auto seconds = [&](const ir::Program& program) {
-      return total_seconds(estimate_scopes(program, sizes, machine_), machine_);
+      return total_seconds(estimate_scopes(program, sizes, machine_, true), machine_);
     };
     const double author = seconds(part), optimized = seconds(schedule.program);
     if (!replaces_schedule(author, optimized)) return {};

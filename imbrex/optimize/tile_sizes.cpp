@@ -9,7 +9,7 @@ namespace {
 
 // Of more rows, the products would be far when what follows takes them up.
 constexpr int64_t kMostRows = 72, kMostRowsInTiles = 256;
-constexpr int64_t kMostColumns = 256, kLeastColumns = 32;
+constexpr int64_t kMostColumns = 256;
 
 int64_t kibibytes(int64_t bytes) { return (bytes + 1023) / 1024; }
 

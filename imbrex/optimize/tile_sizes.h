@@ -7,6 +7,8 @@
 
 namespace imbrex::optimize {
 
+constexpr int64_t kLeastColumns = 32;  // of a tile of a product, unless its author pins fewer
+
 // Rows that a chain over rows holds at a time: few, so that a row stays in the first-level cache during all passes over it.
 int64_t row_block(const std::string& scope, std::vector<Choice>& choices);
 // Rows per tile of a contraction: a multiple of the microkernel's rows. The rule: as many as keep the operand's rows in a quarter

@@ -23,7 +23,7 @@ const ir::Loop* loop_called(const ir::Program& program, const std::string& stem)
   return found;
 }
 
-// One product is used up where it is computed; the other, which the same elements need, is stored before.
+// Two products of one left side, of which each element needs the same element of both, are computed in one scope.
 TEST(OtherModels, TwoProductsMeetInOneOutput) {
   const ir::Program program = checked(R"(
   dim T typical 128
@@ -35,8 +35,81 @@ TEST(OtherModels, TwoProductsMeetInOneOutput) {
   y[:, :] = cast(g / (exp(-g) + 1.0) * matmul(x[:, :], v[:, :]), bf16, rint)
 )");
   const Optimized after = expect_sound(program);
+  EXPECT_EQ(ir::print(after.program).find("create"), std::string::npos) << ir::print(after.program);
+  EXPECT_EQ(after.scopes_after, 1) << ir::print(after.program);
+}
+
+// Of two left sides, one product is used up where it is computed; the other, which the same elements need, is stored before.
+TEST(OtherModels, ProductsOfTwoLeftSidesMeetInOneOutput) {
+  const ir::Program program = checked(R"(
+  dim T typical 128
+  input x: bf16[T, 48]
+  input z: bf16[T, 48]
+  weight w: bf16[48, 80]
+  weight v: bf16[48, 80]
+  output y: bf16[T, 80]
+  y[:, :] = cast(matmul(x[:, :], w[:, :]) * matmul(z[:, :], v[:, :]), bf16, rint)
+)");
+  const Optimized after = expect_sound(program);
   EXPECT_NE(ir::print(after.program).find("create y_proj: f32[T, 80]"), std::string::npos) << ir::print(after.program);
   EXPECT_EQ(after.scopes_after, 2) << ir::print(after.program);
+}
+
+// What a gated MLP multiplies by its last weight is stored once, as bf16, by the scope that computes both products before it. On
+// tile registers it is stored by whole rows, as those load them.
+TEST(OtherModels, AGatedMlpIsTwoScopes) {
+  const ir::Program program = checked(R"(
+  dim T typical 128
+  input x: bf16[T, 64]
+  weight gate: bf16[64, 96]
+  weight up: bf16[64, 96]
+  weight down: bf16[96, 64]
+  output y: bf16[T, 64]
+  let g = matmul(x[:, :], gate[:, :])
+  let h = cast(g / (exp(-g) + 1.0) * matmul(x[:, :], up[:, :]), bf16, rint)
+  y[:, :] = cast(matmul(h, down[:, :]), bf16, rint)
+)");
+  const Optimized after = expect_sound(program);
+  const std::string text = ir::print(after.program);
+  EXPECT_EQ(after.scopes_after, 2) << text;
+  EXPECT_EQ(text.find("create"), text.rfind("create")) << text;
+  EXPECT_NE(text.find("create left_of_down: bf16[T, 96]"), std::string::npos) << text;
+  const Optimized of_tiles = optimize(program, *target::target_named("amx"));
+  EXPECT_NE(ir::print(of_tiles.program).find("@tiles"), std::string::npos) << ir::print(of_tiles.program);
+  expect_same_bits(program, of_tiles.program);
+}
+
+// A left side that needs whole rows of a product takes a scope of its own.
+TEST(OtherModels, ALeftSideThatReducesRowsHasItsOwnScope) {
+  const ir::Program program = checked(R"(
+  dim T typical 128
+  input x: bf16[T, 64]
+  weight a: bf16[64, 96]
+  weight b: bf16[96, 64]
+  output y: f32[T, 64]
+  create h: f32[T, 96]
+  h[:, :] = matmul(x[:, :], a[:, :])
+  y[:, :] = matmul(cast(h[:, :] + row_max(h[:, :]), bf16, rint), b[:, :])
+)");
+  const Optimized after = expect_sound(program);
+  EXPECT_EQ(after.scopes_after, 3) << ir::print(after.program);
+}
+
+// Probabilities are no norm of the queries, though a reduction divides them.
+TEST(OtherModels, ALeftSideIsNamedForWhatItIs) {
+  const ir::Program program = checked(R"(
+  dim T typical 128
+  input q: bf16[T, 32]
+  input k: bf16[64, 32]
+  input v: bf16[64, 32]
+  output y: f32[T, 32]
+  let s = matmul(q[:, :], k[:, :], transpose_b)
+  let p = exp(s - row_max(s))
+  y[:, :] = matmul(cast(p / row_sum(p), bf16, rint), v[:, :])
+)");
+  const std::string text = ir::print(expect_sound(program).program);
+  EXPECT_NE(text.find("create left_of_v: bf16[T, 64]"), std::string::npos) << text;
+  EXPECT_EQ(text.find("q_norm"), std::string::npos) << text;
 }
 
 // Rows of a batch are tasks, however few batches there are.

@@ -91,8 +91,8 @@ void expect_no_worse(const ir::Program& program, const std::string& what) {
     const Optimized result = optimize(program, machine(name));
     if (!result.is_scheduled) continue;
     const auto sizes = typical_sizes(program);
-    const double author = total_seconds(estimate_scopes(as_written(program), sizes, machine(name)), machine(name));
-    const double optimized = total_seconds(estimate_scopes(result.program, sizes, machine(name)), machine(name));
+    const double author = total_seconds(estimate_scopes(as_written(program), sizes, machine(name), true), machine(name));
+    const double optimized = total_seconds(estimate_scopes(result.program, sizes, machine(name), true), machine(name));
     EXPECT_FALSE(replaces_schedule(author, optimized))
         << what << " on " << name << ": " << author << " s, optimized " << optimized << " s";
   }
