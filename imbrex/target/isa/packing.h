@@ -61,7 +61,7 @@ inline void pack_groups(const T* b, int64_t k_stride, int64_t n_stride, int64_t 
 }
 
 // The same of groups and columns that all exist, where one of the two axes has its elements beside each other. The order in which
-// elements are read follows that axis.
+// elements are read follows that axis; places in a block are constants of unrolled loops.
 template <class Order, class T>
 inline void pack_whole_groups(const T* __restrict b, int64_t k_stride, int64_t n_stride, int64_t begin, int64_t end,
                               T* __restrict out) {
@@ -78,10 +78,14 @@ inline void pack_whole_groups(const T* __restrict b, int64_t k_stride, int64_t n
   }
   for (int64_t first = begin; first < end; first += kBlock / per_group)
     for (int64_t j = 0; j < kPanelColumns; ++j) {
-      const T* const column = b + j * n_stride;
-      for (int64_t group = first; group < first + kBlock / per_group && group < end; ++group)
-        for (int64_t i = 0; i < per_group; ++i)
-          out[(group * kPanelColumns + j) * per_group + i] = column[Order::element(group * per_group + i) * k_stride];
+      const T* const column = b + j * n_stride + first * per_group;
+      T* const to = out + (first * kPanelColumns + j) * per_group;
+#pragma GCC unroll 32
+      for (int64_t group = 0; group < kBlock / per_group; ++group) {
+        T elements[per_group];
+        for (int64_t i = 0; i < per_group; ++i) elements[i] = column[Order::element(group * per_group + i)];
+        memcpy(to + group * kPanelColumns * per_group, elements, sizeof elements);
+      }
     }
 }
 
