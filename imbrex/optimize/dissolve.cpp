@@ -9,8 +9,10 @@
 #include <set>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/apart.h"
 #include "imbrex/optimize/carried.h"
 #include "imbrex/optimize/defects.h"
+#include "imbrex/optimize/kept_part.h"
 #include "imbrex/optimize/memory.h"
 #include "imbrex/optimize/split_at_conditions.h"
 #include "imbrex/optimize/values.h"
@@ -26,10 +28,12 @@ constexpr size_t kMostSplitLoops = 64;
 
 class Dissolver {
  public:
-  Dissolver(const ir::Program& program, Divided divided)
+  Dissolver(const ir::Program& program, Divided divided, bool compares, Terms terms)
       : program_(program),
         divided_(divided),
-        memory_(result_.terms),
+        compares_(compares),
+        result_{std::move(terms), {}, {}, {}},
+        memory_(result_.terms, compares),
         values_(result_.terms, memory_),
         carried_(result_.terms, values_) {
     values_.goes_on = [&](TermId value) { return carried_.goes_on(value); };
@@ -39,7 +43,8 @@ class Dissolver {
     terms().may_join = true;
     for (const ir::Dim& dim : program_.dims) terms().ranges[dim.name] = {1, dim.max};
     for (const ir::Tensor& tensor : program_.tensors) memory_.declare(tensor);
-    execute(program_.body);
+    execute_all();
+    path_.clear();
     for (const ir::Tensor& tensor : program_.tensors)
       if (tensor.role != ir::Role::input) result_.outputs.push_back(finish(memory_.state(tensor.name)));
     collect_definitions();
@@ -50,17 +55,91 @@ class Dissolver {
   // Of the statement that was read last.
   int origin() const { return origin_; }
   bool has_split() const { return !split_loops_.empty(); }
+  const std::vector<size_t>& path() const { return path_; }
 
  private:
   Terms& terms() { return result_.terms; }
 
   // ---- statements -----------------------------------------------------------------------------------------------------------
 
-  void execute(const ir::Block& block) {
-    for (const ir::Statement& statement : block) {
-      origin_ = statement.origin;
-      std::visit([&](const auto& node) { execute(node, statement.origin); }, statement.node);
+  void execute_all() {
+    const BaseOfView bases = bases_of_views(program_);
+    for (size_t i = 0; i < program_.body.size(); ++i) {
+      path_ = {i};
+      if (compares_ && is_marked(program_.body[i]))
+        i = keep(i, bases);
+      else
+        execute(program_.body[i]);
     }
+  }
+
+  void execute(const ir::Block& block) {
+    for (size_t i = 0; i < block.size(); ++i) {
+      path_.push_back(i);
+      execute(block[i]);
+      path_.pop_back();
+    }
+  }
+
+  void execute(const ir::Statement& statement) {
+    origin_ = terms().origin = statement.origin;
+    std::visit([&](const auto& node) { execute(node, statement.origin); }, statement.node);
+  }
+
+  // The marked statement `first`, with all up to the last that uses a tile or index of theirs, as one function. Returns that one.
+  size_t keep(size_t first, const BaseOfView& bases) {
+    std::set<std::string> own, used;
+    size_t last = first;
+    for (size_t i = first; i <= last; ++i) {
+      const Uses uses = uses_of(program_.body[i], bases);
+      used.insert(uses.names.begin(), uses.names.end());
+      if (std::holds_alternative<ir::CreateTensor>(program_.body[i].node) ||
+          std::holds_alternative<ir::View>(program_.body[i].node)) {
+        execute(program_.body[i]);
+        continue;
+      }
+      own.insert(uses.declares.begin(), uses.declares.end());
+      for (size_t later = last + 1; later < program_.body.size(); ++later) {
+        const Uses uses_later = uses_of(program_.body[later], bases);
+        if (std::any_of(own.begin(), own.end(), [&](const auto& name) { return uses_later.names.contains(name); })) last = later;
+      }
+    }
+    for (const std::string& name : tiles_)
+      if (used.contains(name)) {
+        path_.clear();
+        refuse(program_.body[first].origin, fmt::format("it uses {}, a tile from outside of it", name));
+      }
+    const KeptPart part = kept_part(program_, first, last, bases);
+    std::string key = part.text;
+    for (const std::string& name : part.tensors) key += content_of(name) + "\n";
+    const int number = terms().number_of(key);
+    for (size_t i = 0; i < part.tensors.size(); ++i) {
+      const ir::Tensor& tensor = memory_.state(part.tensors[i]).tensor;
+      if (!part.stores.contains(tensor.name)) continue;
+      std::vector<IndexExpr> coordinates;
+      for (size_t d = 0; d < tensor.shape.size(); ++d) coordinates.push_back(ir::named(coordinate_name(d)));
+      terms().origin = program_.body[first].origin;
+      memory_.replace(tensor.name, terms().access(fmt::format(".kept{}.{}", number, i), tensor.dtype, std::move(coordinates)));
+    }
+    return last;
+  }
+
+  // Equal for tensors whose written elements are the same terms; others are not read.
+  std::string content_of(const std::string& tensor) const {
+    const TensorState& state = memory_.state(tensor);
+    if (state.tensor.role == ir::Role::input) return "input " + tensor;
+    std::vector<std::string> pieces;
+    for (const Written& written : state.pieces) {
+      std::string text = fmt::format("{}", written.piece.term);
+      for (size_t d = 0; d < written.piece.least.size(); ++d)
+        text += fmt::format(" {} to {}", ir::to_text(simplify(written.piece.least[d], result_.terms.ranges)),
+                            ir::to_text(simplify(written.piece.most[d], result_.terms.ranges)));
+      pieces.push_back(std::move(text));
+    }
+    std::sort(pieces.begin(), pieces.end());
+    std::string all;
+    for (const std::string& piece : pieces) all += "[" + piece + "]";
+    return all;
   }
 
   void execute(const ir::CreateTensor& node, int) { memory_.declare(node.tensor); }
@@ -260,7 +339,7 @@ class Dissolver {
         terms().ranges[coordinate_name(d)] = counter_range(piece.count[d], terms().ranges);
       }
       piece.term = terms().substitute(written.piece.term, by);
-      refuse_reads_that_need_columns(output.tensor, piece);
+      if (!compares_) refuse_reads_that_need_columns(output.tensor, piece);
       split_choices(piece, output.pieces);
     }
     std::stable_sort(output.pieces.begin(), output.pieces.end(),
@@ -389,7 +468,9 @@ class Dissolver {
 
   const ir::Program& program_;
   const Divided divided_;
+  const bool compares_;
   int origin_ = -1;
+  std::vector<size_t> path_;  // of the statement that was read last
   Dissolved result_;
   Memory memory_;
   Values values_;
@@ -421,20 +502,40 @@ std::string Dissolved::text() const {
   return readable(result);
 }
 
-std::variant<Dissolved, NotDissolved> dissolve(const ir::Program& program, Divided divided) {
-  Dissolver dissolver(program, divided);
+namespace {
+
+std::variant<Dissolved, NotDissolved> dissolved(Dissolver& dissolver, const ir::Program& program) {
   Defects defects;
   try {
     std::optional<Dissolved> result;
     if (without_defect("dissolving", defects, [&] { result = dissolver.run(); })) return std::move(*result);
-    return NotDissolved{program.where(dissolver.origin()), defects[0].happened, true};
+    return NotDissolved{program.where(dissolver.origin()), defects[0].happened, true, dissolver.path()};
   } catch (const Refused& refused) {
-    // What is refused at no place would leave all as written; the place of a condition leaves the rest to be optimized.
-    if (refused.origin < 0 && dissolver.has_split()) return dissolve(program, Divided::none);
-    return NotDissolved{program.where(refused.origin), refused.reason};
+    return NotDissolved{program.where(refused.origin), refused.reason, false, dissolver.path()};
   } catch (const GivenUp& given_up) {
-    return NotDissolved{program.where(dissolver.origin()), given_up.reason};
+    return NotDissolved{program.where(dissolver.origin()), given_up.reason, false, dissolver.path()};
   }
+}
+
+// What is refused at no place would leave all as written; the place of a condition leaves the rest to be followed.
+bool is_at_no_place(const std::variant<Dissolved, NotDissolved>& result) {
+  const auto* refused = std::get_if<NotDissolved>(&result);
+  return refused && refused->path.empty() && refused->where.line == 0;
+}
+
+}  // namespace
+
+std::variant<Dissolved, NotDissolved> dissolve(const ir::Program& program, Divided divided) {
+  Dissolver dissolver(program, divided, false, {});
+  auto result = dissolved(dissolver, program);
+  return dissolver.has_split() && is_at_no_place(result) ? dissolve(program, Divided::none) : std::move(result);
+}
+
+std::variant<Dissolved, NotDissolved> dissolve_to_compare(const ir::Program& program, Terms terms, Divided divided) {
+  Dissolver dissolver(program, divided, true, terms);
+  auto result = dissolved(dissolver, program);
+  return dissolver.has_split() && is_at_no_place(result) ? dissolve_to_compare(program, std::move(terms), Divided::none)
+                                                         : std::move(result);
 }
 
 }  // namespace imbrex::optimize

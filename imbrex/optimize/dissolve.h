@@ -8,6 +8,8 @@
 // Why here:   scheduling starts from definitions, not from somebody's loops.
 //
 // What does not dissolve (recurrences, conditions on iterations, data-dependent places) is said with its reason and line.
+// Where programs are compared, a marked statement (apart.h) at the top level dissolves as well: each tensor that it stores
+// becomes a function of what it reads, and the same function where two programs have the same statement and it reads the same.
 #pragma once
 
 #include <string>
@@ -44,13 +46,20 @@ struct Dissolved {
 struct NotDissolved {
   SourceLine where;
   std::string reason;
-  bool is_defect = false;  // of the optimizer (defects.h), which gave up
+  bool is_defect = false;         // of the optimizer (defects.h), which gave up
+  std::vector<size_t> path = {};  // of the statement: its position in the body, in the block inside that one, ...; of none: empty
 };
 
 // Which loops are divided where their body asks which iteration it is (split_at_conditions.h). A parallel loop holds what others
 // read: divided, they have two parts to follow, which is right for knowing what is computed and seldom for scheduling it.
 enum class Divided { none, sequential_loops, all_loops };
 
+// To be scheduled.
 std::variant<Dissolved, NotDissolved> dissolve(const ir::Program& program, Divided divided = Divided::sequential_loops);
+
+// To be compared with another program, which `terms` are of, so that equal terms of both have equal ids. Inouts are followed from
+// what the caller gave.
+std::variant<Dissolved, NotDissolved> dissolve_to_compare(const ir::Program& program, Terms terms = {},
+                                                          Divided divided = Divided::all_loops);
 
 }  // namespace imbrex::optimize

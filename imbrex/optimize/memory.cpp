@@ -69,11 +69,37 @@ Range counter_range(const IndexExpr& extent, const Ranges& ranges) {
 }
 
 void Memory::declare(const ir::Tensor& tensor) {
-  if (tensor.role == ir::Role::inout)
+  if (tensor.role == ir::Role::inout && !follows_inouts_)
     refuse(tensor.origin, fmt::format("{} is an inout, and the optimizer follows tensors that begin unwritten; take an input and "
                                       "an output where that can be",
                                       tensor.name));
   tensors_[tensor.name] = {tensor, {}, loops.size()};
+  if (tensor.role == ir::Role::inout)
+    replace(tensor.name, terms_.access(tensor.name, tensor.dtype, coordinates_of(tensor.shape)));
+}
+
+std::vector<IndexExpr> Memory::coordinates_of(const std::vector<IndexExpr>& shape) {
+  std::vector<IndexExpr> coordinates;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    terms_.ranges[coordinate_name(d)] = counter_range(shape[d], terms_.ranges);
+    coordinates.push_back(ir::named(coordinate_name(d)));
+  }
+  return coordinates;
+}
+
+void Memory::replace(const std::string& tensor, TermId term) {
+  TensorState& state = tensors_.at(tensor);
+  Written whole;
+  whole.piece = {std::vector(state.tensor.shape.size(), ir::constant(0)), state.tensor.shape, term};
+  whole.fills_box = true;
+  whole.name = tensor;
+  for (const IndexExpr& extent : state.tensor.shape) whole.slice.push_back({Axis::Kind::range, ir::constant(0), extent, {}});
+  state.pieces = {std::move(whole)};
+}
+
+const ir::View* Memory::view(const std::string& name) const {
+  const auto found = views_.find(name);
+  return found == views_.end() ? nullptr : &found->second;
 }
 
 std::string Memory::base_of(std::string name) const {
@@ -116,11 +142,7 @@ void Memory::make_own(std::string& name, std::vector<Axis>& slice) const {
 void Memory::store(const ir::Store& store, TermId value, int origin) {
   TensorState& state = tensors_.at(base_of(store.tensor));
   const std::vector<IndexExpr>& shape = state.tensor.shape;
-  std::vector<IndexExpr> coordinates;
-  for (size_t d = 0; d < shape.size(); ++d) {
-    terms_.ranges[coordinate_name(d)] = counter_range(shape[d], terms_.ranges);
-    coordinates.push_back(ir::named(coordinate_name(d)));
-  }
+  const std::vector<IndexExpr> coordinates = coordinates_of(shape);
   // Under the name that is stored to, as functions of the tensor's own.
   const std::vector<IndexExpr> at = reshaped(coordinates, shape, shape_of(store.tensor));
 
@@ -154,6 +176,12 @@ void Memory::store(const ir::Store& store, TermId value, int origin) {
 TermId Memory::eliminate_loops(TermId term, const ir::Store& store, const std::vector<IndexExpr>& at, Written& written,
                                int origin) {
   for (auto loop = written.loops.rbegin(); loop != written.loops.rend(); ++loop) {
+    if ((*loop)->tile == 1) {
+      // Spans of one element are counted as integers are.
+      const std::string begin = (*loop)->variable + ".begin";
+      if (const auto element = iteration_of(begin, store, at))
+        term = terms_.substitute(term, {{begin, *element}, {(*loop)->variable + ".index", ir::sub(*element, (*loop)->begin)}});
+    }
     if ((*loop)->tile > 0) continue;
     const auto iteration = iteration_of((*loop)->variable, store, at);
     if (!iteration) continue;
@@ -174,6 +202,7 @@ TermId Memory::eliminate_loops(TermId term, const ir::Store& store, const std::v
 
 // The loop variable h from a slice at `h + rest` (a point), or `m * h + rest +: size` with size <= |m|.
 std::optional<IndexExpr> Memory::iteration_of(const std::string& h, const ir::Store& store, const std::vector<IndexExpr>& at) {
+  const std::string variable = h.substr(0, h.find('.'));
   for (size_t d = 0; d < store.slice.size(); ++d) {
     const Axis& axis = store.slice[d];
     Linear rest = linear(axis.begin, terms_.ranges);
@@ -182,7 +211,7 @@ std::optional<IndexExpr> Memory::iteration_of(const std::string& h, const ir::St
     const int64_t m = part->second.coefficient;
     rest.parts.erase(part);
     const IndexExpr offset = ir::sub(at[d], to_index(rest));
-    if (ir::names_in(to_index(rest)).contains(h)) continue;
+    if (ir::names_in(to_index(rest)).contains(variable)) continue;
     const auto size = axis.kind == Axis::Kind::point ? 1 : ir::constant_value(simplify(axis.size, terms_.ranges));
     if (!size || *size > std::abs(m)) continue;
     if (m > 0) return simplify(ir::floor_div(offset, ir::constant(m)), terms_.ranges);
@@ -261,6 +290,11 @@ void Memory::add(TensorState& state, Written written, int origin) {
       apart = apart || (above.least && *above.least >= 0) || (below.least && *below.least >= 0);
     }
     if (apart) continue;
+    if (auto rest = rest_of(old, written)) {
+      std::erase_if(state.pieces, [&](const Written& each) { return &each == &old; });
+      for (Written& part : *rest) state.pieces.push_back(std::move(part));
+      return add(state, std::move(written), origin);
+    }
     if (!replaces(old, written))
       refuse(
           origin,
@@ -271,6 +305,32 @@ void Memory::add(TensorState& state, Written written, int origin) {
     return;
   }
   state.pieces.push_back(std::move(written));
+}
+
+// What is left of `old`, which no loop repeats, where `now` stores some range of one of its axes. Nothing where `now` stores all
+// of it, or where it cannot be told.
+std::optional<std::vector<Written>> Memory::rest_of(const Written& old, const Written& now) {
+  if (!old.loops.empty() || !old.fills_box || !now.fills_box) return std::nullopt;
+  std::vector<Written> rest;
+  size_t axes = 0;
+  for (size_t d = 0; d < old.piece.least.size(); ++d) {
+    const IndexExpr &begin = old.piece.least[d], &end = old.piece.most[d], &from = now.piece.least[d], &to = now.piece.most[d];
+    if (same_value(begin, from, terms_.ranges) && same_value(end, to, terms_.ranges)) continue;
+    if (++axes > 1) return std::nullopt;
+    const auto is_ordered = [&](const IndexExpr& a, const IndexExpr& b) {
+      return range_of(simplify(ir::sub(b, a), terms_.ranges), terms_.ranges).least.value_or(-1) >= 0;
+    };
+    if (!is_ordered(begin, from) || !is_ordered(from, to) || !is_ordered(to, end)) return std::nullopt;
+    const auto keep = [&](const IndexExpr& least, const IndexExpr& most) {
+      if (same_value(least, most, terms_.ranges)) return;
+      Written part = old;
+      part.piece.least[d] = least, part.piece.most[d] = most;
+      part.name = "";  // it was stored under no name of its own
+      rest.push_back(std::move(part));
+    };
+    keep(begin, from), keep(to, end);
+  }
+  return axes == 1 ? std::optional(std::move(rest)) : std::nullopt;
 }
 
 // Whether every element of `old` has the value of `now` after both: that `now` stores at least there, and last.

@@ -50,7 +50,8 @@ struct TensorState {
 
 class Memory {
  public:
-  explicit Memory(Terms& terms) : terms_(terms) {}
+  // `follows_inouts`: an inout begins as what the caller gave; else it is refused.
+  Memory(Terms& terms, bool follows_inouts) : terms_(terms), follows_inouts_(follows_inouts) {}
 
   std::vector<const ir::Loop*> loops;  // open now, outermost first
 
@@ -61,10 +62,15 @@ class Memory {
   // The value of a load, over .r and .c of its tile.
   TermId load(const ir::Expr& load);
   const TensorState& state(const std::string& tensor) const { return tensors_.at(tensor); }
+  // A tensor's name, or that of the tensor that it is a view of.
+  std::string base_of(std::string name) const;
+  const ir::View* view(const std::string& name) const;
+  // All of the tensor is `term` from here on, over .i0, .i1, ...
+  void replace(const std::string& tensor, TermId term);
 
  private:
-  std::string base_of(std::string name) const;
   std::vector<ir::IndexExpr> shape_of(const std::string& name) const;
+  std::vector<ir::IndexExpr> coordinates_of(const std::vector<ir::IndexExpr>& shape);
   std::vector<ir::IndexExpr> reshaped(const std::vector<ir::IndexExpr>& at, const std::vector<ir::IndexExpr>& from,
                                       const std::vector<ir::IndexExpr>& to);
 
@@ -82,6 +88,7 @@ class Memory {
   };
   Swept swept(const ir::Axis& axis, const ir::IndexExpr& extent, const std::vector<const ir::Loop*>& inside);
   void add(TensorState& state, Written written, int origin);
+  std::optional<std::vector<Written>> rest_of(const Written& old, const Written& now);
   bool replaces(const Written& old, const Written& now);
 
   TermId load_written(const TensorState& state, const std::vector<ir::IndexExpr>& at, const ir::Expr& load);
@@ -91,6 +98,7 @@ class Memory {
   bool iterations_are_apart(const ir::Loop& loop, const std::string& base);
 
   Terms& terms_;
+  bool follows_inouts_;
   std::map<std::string, TensorState> tensors_;
   std::map<std::string, ir::View> views_;
 };

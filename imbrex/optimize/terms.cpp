@@ -8,6 +8,7 @@
 #include <numeric>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "imbrex/optimize/budget.h"
 #include "imbrex/optimize/rewrites.h"
@@ -18,8 +19,6 @@ namespace {
 using ir::IndexExpr;
 using ir::Op;
 using Kind = Term::Kind;
-
-bool commutes(Op op) { return op == Op::add || op == Op::mul || op == Op::min || op == Op::max || op == Op::eq || op == Op::ne; }
 
 // a > b is b < a, for NaN too.
 Op mirrored(Op op) {
@@ -56,7 +55,22 @@ IndexExpr substituted(const IndexExpr& e, const Substitution& by, const Ranges& 
 
 bool mentions(const IndexExpr& e, const std::string& name) { return ir::names_in(e).contains(name); }
 
+// While terms are made from others: they stand where those do (Terms::made_from).
+class WithoutOrigin {
+ public:
+  explicit WithoutOrigin(int& origin) : origin_(origin), before_(std::exchange(origin, -1)) {}
+  WithoutOrigin(const WithoutOrigin&) = delete;
+  WithoutOrigin& operator=(const WithoutOrigin&) = delete;
+  ~WithoutOrigin() { origin_ = before_; }
+
+ private:
+  int& origin_;
+  int before_;
+};
+
 }  // namespace
+
+bool commutes(Op op) { return op == Op::add || op == Op::mul || op == Op::min || op == Op::max || op == Op::eq || op == Op::ne; }
 
 const char* name_of(Reduction reduction) {
   constexpr const char* kNames[] = {"row_sum", "col_sum", "max", "min", "dot_int8", "dot_uint8_int8", "dot_bf16", "dot_f32"};
@@ -87,7 +101,7 @@ TermId Terms::intern(Term term) {
   std::string key = fmt::format("{}:{}{}", node, term.definition, indices);
   for (TermId arg : term.args) key += fmt::format(",{}", arg);
   const auto [entry, is_new] = by_key_.try_emplace(std::move(key), static_cast<TermId>(terms_.size()));
-  if (!is_new) return entry->second;
+  if (!is_new) return met(entry->second);
 
   std::string skeleton = node + ":" + (term.definition < 0 ? "" : definition(term.definition).digest), whole = skeleton + indices;
   int64_t nodes = 1;
@@ -108,7 +122,25 @@ TermId Terms::intern(Term term) {
   digests_.push_back(digest(whole));
   nodes_.push_back(static_cast<int>(std::min<int64_t>(nodes, kManyNodes)));
   depths_.push_back(depth + 1);
-  return entry->second;
+  places_.push_back({-1, -1});
+  return met(entry->second);
+}
+
+TermId Terms::met(TermId id) {
+  int& known = places_[static_cast<size_t>(id)][side];
+  if (known < 0) known = origin;
+  return id;
+}
+
+// What is made from a term stands where that one does.
+TermId Terms::made_from(TermId from, TermId id) {
+  for (size_t i = 0; i < 2; ++i)
+    if (int& known = places_[static_cast<size_t>(id)][i]; known < 0) known = places_[static_cast<size_t>(from)][i];
+  return id;
+}
+
+int Terms::number_of(const std::string& key) {
+  return numbers_.try_emplace(key, static_cast<int>(numbers_.size())).first->second;
 }
 
 // Constants last, as one writes them; then an order that depends on what the terms are alone.
@@ -251,6 +283,7 @@ TermId Terms::intervals(IndexExpr of, std::vector<IndexExpr> limits, std::vector
 
 TermId Terms::substitute(TermId id, const Substitution& by) {
   std::map<TermId, TermId> done;
+  const WithoutOrigin without(origin);
   const std::function<TermId(TermId)> walk = [&](TermId at_id) -> TermId {
     if (const auto found = done.find(at_id); found != done.end()) return found->second;
     Term term = at(at_id);  // a copy: interning below may move the storage
@@ -271,7 +304,7 @@ TermId Terms::substitute(TermId id, const Substitution& by) {
       for (TermId& arg : term.args) arg = walk(arg);
       result = term.kind == Kind::operation ? operation(term.op, term.dtype, term.args, term.mode) : intern(std::move(term));
     }
-    return done[at_id] = result;
+    return done[at_id] = made_from(at_id, result);
   };
   return walk(id);
 }
@@ -281,14 +314,15 @@ TermId Terms::decided(TermId id, TermId as, size_t taken) {
   const std::string asked = joined_limits(at(as));
   const int64_t modulus = at(as).modulus;
   std::map<TermId, TermId> done;
+  const WithoutOrigin without(origin);
   const std::function<TermId(TermId)> walk = [&](TermId at_id) -> TermId {
     if (const auto found = done.find(at_id); found != done.end()) return found->second;
     Term term = at(at_id);
     if (term.kind == Kind::choice && term.modulus == modulus && joined_limits(term) == asked)
       return done[at_id] = walk(term.args.at(taken));
     for (TermId& arg : term.args) arg = walk(arg);
-    return done[at_id] =
-               term.kind == Kind::operation ? operation(term.op, term.dtype, term.args, term.mode) : intern(std::move(term));
+    return done[at_id] = made_from(at_id, term.kind == Kind::operation ? operation(term.op, term.dtype, term.args, term.mode)
+                                                                       : intern(std::move(term)));
   };
   return walk(id);
 }
@@ -392,13 +426,14 @@ class AxisAbstraction {
 TermId Terms::reduce(Reduction reduction, DType dtype, IndexExpr extent, const std::string& k, std::vector<TermId> body) {
   AxisAbstraction abstraction(k, ranges);
   std::map<TermId, TermId> done;
+  const WithoutOrigin without(origin);
   const std::function<TermId(TermId)> abstract = [&](TermId id) -> TermId {
     if (const auto found = done.find(id); found != done.end()) return found->second;
     Term term = at(id);
     for (IndexExpr& e : term.indices) e = abstraction(e);
     for (IndexExpr& e : term.limits) e = abstraction(e);
     for (TermId& arg : term.args) arg = abstract(arg);
-    return done[id] = term.kind == Kind::operation ? order_and_intern(std::move(term)) : intern(std::move(term));
+    return done[id] = made_from(id, term.kind == Kind::operation ? order_and_intern(std::move(term)) : intern(std::move(term)));
   };
   for (TermId& part : body) part = abstract(part);
   if (!abstraction.possible) return kNoTerm;

@@ -9,6 +9,7 @@
 // those of rewrites.h.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -46,6 +47,9 @@ struct Term {
   std::vector<ir::IndexExpr> limits;
 };
 
+// Whether the operands of the operation may be exchanged, to the bit. Terms order them.
+bool commutes(ir::Op op);
+
 // How a reduction combines its elements; each name fixes the order (docs/semantics.md).
 enum class Reduction { row_sum, col_sum, max, min, dot_int8, dot_uint8_int8, dot_bf16, dot_f32 };
 const char* name_of(Reduction reduction);
@@ -73,6 +77,13 @@ class Terms {
   std::map<int, int> origins;  // by definition: where in the source it was first met; no part of what it is
   int joining = 0;             // how many reductions are being joined (continued.h)
   bool may_join = true;        // while a program dissolves; afterwards its definitions are known
+  // Where in the source stands what is being made: whoever evaluates sets it. -1: unknown.
+  int origin = -1;
+  // Two programs that are compared share their terms: which of them is being dissolved, 0 or 1.
+  size_t side = 0;
+  // Where in that program's source a term was first met; no part of what it is.
+  int origin_of(TermId id, size_t in) const { return places_.at(static_cast<size_t>(id))[in]; }
+  TermId met(TermId id);  // notes that it was met at `origin`
 
   TermId constant(DType dtype, double value);
   TermId index(ir::IndexExpr e);  // an index as an int32 value
@@ -87,6 +98,8 @@ class Terms {
   TermId reference(int definition, std::vector<ir::IndexExpr> indices);
   // The operation as it is, with its operands in their one order, but for rewrites.
   TermId ordered(ir::Op op, DType dtype, std::vector<TermId> args);
+  // Equal keys have equal numbers.
+  int number_of(const std::string& key);
 
   TermId substitute(TermId term, const Substitution& by);
   // With case number `taken` in the place of every choice that asks what the choice `as` does.
@@ -110,15 +123,17 @@ class Terms {
 
  private:
   TermId intern(Term term);
+  TermId made_from(TermId from, TermId id);
   TermId order_and_intern(Term term);
   bool stands_before(TermId a, TermId b) const;
 
   std::vector<Term> terms_;
   std::vector<std::string> skeletons_, digests_;
   std::vector<int> nodes_, depths_;
+  std::vector<std::array<int, 2>> places_;
   std::map<std::string, TermId> by_key_;
   std::vector<Definition> definitions_;
-  std::map<std::string, int> definition_by_key_;
+  std::map<std::string, int> definition_by_key_, numbers_;
 };
 
 }  // namespace imbrex::optimize

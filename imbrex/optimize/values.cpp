@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <utility>
 
 namespace imbrex::optimize {
 namespace {
@@ -17,6 +18,13 @@ const std::string kSummed = ".n";
 }  // namespace
 
 TermId Values::evaluate(const ir::ExprPtr& e) {
+  const int before = std::exchange(terms_.origin, e->origin < 0 ? terms_.origin : e->origin);
+  const TermId value = terms_.met(evaluate_here(e));
+  terms_.origin = before;
+  return value;
+}
+
+TermId Values::evaluate_here(const ir::ExprPtr& e) {
   terms_.ranges[kTileRow] = counter_range(e->rows, terms_.ranges);
   terms_.ranges[kTileColumn] = counter_range(e->columns, terms_.ranges);
   switch (e->op) {

@@ -24,6 +24,7 @@ class Values {
   TermId evaluate(const ir::ExprPtr& e);
 
  private:
+  TermId evaluate_here(const ir::ExprPtr& e);
   TermId evaluate_continued(const ir::ExprPtr& e);
   TermId moved(const ir::ExprPtr& arg, const ir::IndexExpr& row, const ir::IndexExpr& column, const ir::ExprPtr& result);
   TermId evaluate_elementwise(const ir::ExprPtr& e);

@@ -14,7 +14,6 @@
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/machine_description.h"
 #include "imbrex/tools/machine_options.h"
-#include "imbrex/tools/made_inputs.h"
 #include "imbrex/tools/options_json.h"
 #include "imbrex/tools/peers.h"
 #include "imbrex/tools/plain_front.h"
@@ -22,6 +21,7 @@
 #include "imbrex/tools/replay.h"
 #include "imbrex/tools/report.h"
 #include "imbrex/tools/subject.h"
+#include "imbrex/tools/subject_inputs.h"
 
 namespace imbrex::tools {
 namespace {

@@ -21,8 +21,8 @@
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/machine_options.h"
-#include "imbrex/tools/made_inputs.h"
 #include "imbrex/tools/subject.h"
+#include "imbrex/tools/subject_inputs.h"
 
 namespace imbrex::tools {
 namespace {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "imbrex/base/error.h"
+#include "imbrex/base/numbers.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/prove.h"
 #include "imbrex/runtime/accept.h"
@@ -19,13 +20,12 @@
 #include "imbrex/tools/expose.h"
 #include "imbrex/tools/front_check.h"
 #include "imbrex/tools/machine_options.h"
-#include "imbrex/tools/made_inputs.h"
 #include "imbrex/tools/memory_room.h"
-#include "imbrex/tools/numbers.h"
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/replay.h"
 #include "imbrex/tools/report.h"
 #include "imbrex/tools/subject.h"
+#include "imbrex/tools/subject_inputs.h"
 #include "imbrex/tools/timeline.h"
 
 namespace imbrex::tools {
@@ -248,6 +248,9 @@ class Run {
       if (std::none_of(fusion.kept.begin(), fusion.kept.end(), [&](const auto& kept) { return kept.tensor == tensor.tensor; }))
         fusion.dropped.push_back(std::move(tensor));
     fusion.proof = lowered.optimized_proof;
+    const auto begin = std::chrono::steady_clock::now();
+    fusion.equality = equal::compare(subject_.program, optimized, {.are_proven = true, .searches = false});
+    fusion.equality_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
 
   // Once each, however often they are created; those whose size a loop decides are left out.

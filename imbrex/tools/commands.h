@@ -16,6 +16,7 @@ void add_cache(CLI::App& app, int& status);
 void add_aot(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);
 void add_graph(CLI::App& app, int& status);
+void add_equal(CLI::App& app, int& status);
 void add_explain(CLI::App& app, int& status);
 void add_calibrate(CLI::App& app, int& status);
 

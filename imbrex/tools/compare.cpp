@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "imbrex/base/error.h"
-#include "imbrex/tools/numbers.h"
+#include "imbrex/base/numbers.h"
 
 namespace imbrex::tools {
 

@@ -7,8 +7,8 @@
 #include <numeric>
 #include <thread>
 
+#include "imbrex/base/numbers.h"
 #include "imbrex/tools/execute.h"
-#include "imbrex/tools/numbers.h"
 #include "imbrex/tools/report.h"
 
 namespace imbrex::tools {

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "imbrex/base/array.h"
+#include "imbrex/inputs/synthetic.h"
 #include "imbrex/runtime/buffer.h"
 #include "imbrex/runtime/executor.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/tools/layer_folder.h"
 #include "imbrex/tools/probes.h"
-#include "imbrex/tools/synthetic.h"
 
 namespace imbrex::tools {
 

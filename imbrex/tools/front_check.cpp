@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "imbrex/base/error.h"
+#include "imbrex/base/numbers.h"
 #include "imbrex/kernels/reference/qkv_proj_rope.h"
-#include "imbrex/tools/numbers.h"
 
 namespace imbrex::tools {
 namespace {

@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "imbrex/base/array.h"
-#include "imbrex/tools/synthetic.h"
+#include "imbrex/inputs/synthetic.h"
 
 namespace imbrex::tools {
+
+using inputs::TensorShape;
 
 inline constexpr const char* front_name = "deepseek_v4/qkv_proj_rope";
 

@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
   tools::add_run(app, status);
   tools::add_check(app, status);
   tools::add_graph(app, status);
+  tools::add_equal(app, status);
   tools::add_explain(app, status);
   tools::add_emit(app, status);
   tools::add_bench(app, status);

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "imbrex/base/numbers.h"
 #include "imbrex/target/clones.h"
-#include "imbrex/tools/numbers.h"
 
 namespace imbrex::tools {
 namespace {

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "imbrex/base/numbers.h"
 #include "imbrex/base/utf8.h"
-#include "imbrex/tools/numbers.h"
 #include "imbrex/tools/options_json.h"
 
 namespace imbrex::tools {
@@ -86,6 +86,14 @@ std::string text_of(const std::vector<Fusion::Temporary>& tensors) {
   return parts.empty() ? "none" : fmt::format("{} ({})", size_text(sum), fmt::join(parts, ", "));
 }
 
+std::string equality_text(const Fusion& fusion) {
+  const equal::Result& result = fusion.equality;
+  const std::string time = fmt::format("{:.1f} ms", 1e3 * fusion.equality_seconds);
+  if (result.verdict == equal::Verdict::equal)
+    return fmt::format("to the kernel as written in every bit, for {}, {}", result.sizes, time);
+  return fmt::format("{}, {}; `imbrex equal --against-optimized` says more", name_of(result.verdict), time);
+}
+
 std::string fusion_text(const Fusion& fusion) {
   return fmt::format("{} scopes into {}\n          tensors gone {}\n          tensors kept {}", fusion.scopes_before,
                      fusion.scopes_after, text_of(fusion.dropped), text_of(fusion.kept));
@@ -154,6 +162,7 @@ void print_screen(const RunReport& report, bool verbose) {
     fmt::print("checked   no fault: each access inside its tensor and after its write, each output complete, no race\n");
   fmt::print("proved    {}\n", proof_text(report));
   if (report.fusion) fmt::print("fused     {}\n", fusion_text(*report.fusion));
+  if (report.fusion) fmt::print("equal     {}\n", equality_text(*report.fusion));
   if (!report.unfused_because.empty()) fmt::print("fused     nothing, runs as written: {}\n", report.unfused_because);
   if (verbose)
     for (const optimize::Defect& defect : report.defects) fmt::print("defect    {}\n", optimize::text_of(defect));
@@ -200,6 +209,8 @@ std::string json_of(const RunReport& report) {
                     {"scopes_after", report.fusion->scopes_after},
                     {"tensors_gone", bytes_by_name(report.fusion->dropped)},
                     {"tensors_kept", bytes_by_name(report.fusion->kept)},
+                    {"equality", name_of(report.fusion->equality.verdict)},
+                    {"equality_ms", 1e3 * report.fusion->equality_seconds},
                     {"proof_ms", 1e3 * report.fusion->proof.seconds},
                     {"proof_cached", report.fusion->proof.from_cache},
                     {"checks", kProven}};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "imbrex/equal/equal.h"
 #include "imbrex/kernels/options.h"
 #include "imbrex/optimize/defects.h"
 #include "imbrex/runtime/accept.h"
@@ -24,6 +25,8 @@ struct Fusion {
   };
   std::vector<Temporary> dropped, kept;  // of the author that no longer exist; those of the optimized kernel
   runtime::Proof proof;                  // of the optimized program
+  equal::Result equality;                // of the author's program and the optimized one
+  double equality_seconds = 0;
 };
 
 struct RunReport {

@@ -54,6 +54,10 @@ void SubjectOptions::add_to(CLI::App& command) {
   command.add_option("name", name, "A registered kernel (imbrex list), or a .tile file")->required();
   command.add_option("--variant", variant, "One of the kernel's variants (default: the first)");
   command.add_option("--preset", preset, "One of the kernel's presets");
+  add_settings_to(command);
+}
+
+void SubjectOptions::add_settings_to(CLI::App& command) {
   const auto set = [this](const std::string& option, const std::string& value) {
     const auto [found, is_new] = settings.emplace(option, value);
     if (!is_new && found->second != value)

@@ -9,21 +9,25 @@
 #include <string>
 #include <vector>
 
+#include "imbrex/inputs/synthetic.h"
 #include "imbrex/ir/program.h"
 #include "imbrex/kernels/options.h"
 #include "imbrex/tools/layer_folder.h"
 #include "imbrex/tools/settings.h"
-#include "imbrex/tools/synthetic.h"
 
 namespace imbrex::tools {
+
+using inputs::TensorShape;
 
 // As it stands on the command line.
 struct SubjectOptions {
   std::string name, variant, preset;
   std::map<std::string, std::string> settings;  // "hidden" = "4096", each as given
 
-  // Adds NAME, --variant, --preset, --set, and short forms of it: --hidden, --heads, --q-lora, --row-splits.
+  // Adds NAME, --variant, --preset, and the settings.
   void add_to(CLI::App& command);
+  // Adds --set, and short forms of it: --hidden, --heads, --q-lora, --row-splits.
+  void add_settings_to(CLI::App& command);
 };
 
 struct Subject {

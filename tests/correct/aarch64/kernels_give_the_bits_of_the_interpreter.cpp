@@ -2,8 +2,8 @@
 // of the interpreter, whatever the floating-point mode of the threads that call it.
 #include "correct/aarch64/emulator.h"
 #include "imbrex/interpret/interpreter.h"
-#include "imbrex/tools/made_inputs.h"
 #include "imbrex/tools/subject.h"
+#include "imbrex/tools/subject_inputs.h"
 
 namespace imbrex::test {
 namespace {

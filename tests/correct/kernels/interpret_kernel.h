@@ -1,16 +1,16 @@
 // Runs a registered kernel in the interpreter on hostile inputs.
 #pragma once
 
+#include "imbrex/inputs/synthetic.h"
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/kernels/registry.h"
 #include "imbrex/tools/subject.h"
-#include "imbrex/tools/synthetic.h"
 
 namespace imbrex::test {
 
 inline kernels::Tensors inputs_of(const ir::Program& program, int64_t T, uint64_t seed, bool is_front) {
   const auto shapes = tools::shapes_of(program, {{"T", T}}, {ir::Role::input});
-  return is_front ? tools::synthetic_layer(shapes, seed) : tools::synthetic_inputs(shapes, seed);
+  return is_front ? inputs::synthetic_layer(shapes, seed) : inputs::synthetic_inputs(shapes, seed);
 }
 
 // The inputs together with what the kernel makes of them.

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <limits>
 
+#include "imbrex/base/numbers.h"
 #include "imbrex/tools/compare.h"
 #include "imbrex/tools/expose.h"
 #include "imbrex/tools/front_check.h"
-#include "imbrex/tools/numbers.h"
 #include "tests/correct/kernels/interpret_kernel.h"
 
 namespace imbrex::test {
@@ -67,7 +67,7 @@ struct Outcome {
 Outcome run(const std::string& variant, const kernels::Options& options, const std::vector<Special>& spoilt) {
   Outcome r{kernels::build(kFront, variant, "demo", options), {}, {}};
   r.inputs = inputs_of(r.built.program, kTokens, 7, true);
-  for (const Special& s : spoilt) tools::set_value_at(r.inputs.at(s.tensor), s.index, s.value);
+  for (const Special& s : spoilt) set_value_at(r.inputs.at(s.tensor), s.index, s.value);
   std::vector<std::string> exposed;
   r.all =
       interpreted(tools::with_temporaries_as_outputs(r.built.program, {"token_x_bf16", "qr_bf16"}, exposed), kTokens, r.inputs);
@@ -97,8 +97,7 @@ TEST(SpecialValues, OfAnyInputAreThoseOfTheReference) {
         const Outcome r = run(variant, options, spoilt);
         expect_accepted(r);
         for (const char* output : {"q", "kv", "qr_scale"})
-          for (int64_t i = 0; i < r.all.at(output).size(); ++i)
-            not_finite += !std::isfinite(tools::value_at(r.all.at(output), i));
+          for (int64_t i = 0; i < r.all.at(output).size(); ++i) not_finite += !std::isfinite(value_at(r.all.at(output), i));
       }
   EXPECT_GT(not_finite, 1000);
 }
@@ -111,9 +110,9 @@ TEST(SpecialValues, OfOneTokenAreInNoOther) {
       const Array &a = spoilt.all.at(output), &e = good.all.at(output);
       const int64_t row = a.size() / kTokens;
       for (int64_t i = 0; i < a.size(); ++i) {
-        const double value = tools::value_at(a, i);
+        const double value = value_at(a, i);
         if (i >= row)
-          ASSERT_EQ(value, tools::value_at(e, i)) << output << i;
+          ASSERT_EQ(value, value_at(e, i)) << output << i;
         else if (a.dtype == DType::int8)
           ASSERT_EQ(value, 0) << i;
         else
@@ -133,7 +132,7 @@ TEST(SpecialValues, OutOfPlaceAreSeenByTheJudge) {
           is_spoilt ? std::vector<double>{0, 1, infinity} : std::vector<double>{nan, infinity, -infinity};
       for (const double value : wrong) {
         kernels::Tensors outputs = r.all;
-        tools::set_value_at(outputs.at(output), 0, value);
+        set_value_at(outputs.at(output), 0, value);
         const tools::FrontReport report = judged(r, outputs);
         EXPECT_FALSE(report.pass());
         for (const tools::OutputResult& result : report.outputs) {
@@ -151,8 +150,8 @@ TEST(SpecialValues, InfinityIsNextToTheLargestNumber) {
   const std::vector<std::pair<double, double>> close = {
       {infinity, largest}, {largest, infinity}, {-infinity, -largest}, {nan, nan}};
   for (int64_t i = 0; i < 4; ++i) {
-    tools::set_value_at(actual, i, close[static_cast<size_t>(i)].first);
-    tools::set_value_at(expected, i, close[static_cast<size_t>(i)].second);
+    set_value_at(actual, i, close[static_cast<size_t>(i)].first);
+    set_value_at(expected, i, close[static_cast<size_t>(i)].second);
   }
   EXPECT_TRUE(tools::compare_values("y", actual, expected).pass());
   for (const auto& [a, e] : std::vector<std::pair<double, double>>{{infinity, 1},
@@ -162,8 +161,8 @@ TEST(SpecialValues, InfinityIsNextToTheLargestNumber) {
                                                                    {infinity, nan},
                                                                    {infinity, -infinity},
                                                                    {0, nan}}) {
-    tools::set_value_at(actual, 1, a);
-    tools::set_value_at(expected, 1, e);
+    set_value_at(actual, 1, a);
+    set_value_at(expected, 1, e);
     EXPECT_EQ(tools::compare_values("y", actual, expected).tally.misplaced, 1) << a << " for " << e;
   }
 }
@@ -177,7 +176,7 @@ TEST(SpecialValues, OfSharedBlocksAreThoseOfTheirReferences) {
       for (const double value : {nan, infinity, -infinity, overflowing, 0x1p-130})
         for (const int64_t index : {int64_t{0}, array.size() / 2, array.size() - 1}) {
           kernels::Tensors spoilt = inputs;
-          tools::set_value_at(spoilt.at(tensor), index, value);
+          set_value_at(spoilt.at(tensor), index, value);
           const kernels::Tensors results = interpreted(built.program, kTokens, spoilt);
           for (const auto& [name, expected] : built.reference(spoilt))
             EXPECT_TRUE(tools::compare_values(name, results.at(name), expected).pass())

@@ -40,6 +40,8 @@ TEST(Dissolve, TilesAndChunksAreNotMeaning) {
   expect_same_form("parallel t in tiles(T, 8) { range c in tiles(32, 12) { y[t, c] = x[t, c] * v[c] } }\n", kWhole);
   expect_same_form("parallel t in tiles(T, 3) { at \"s\" { let u = x[t, :]  y[t, :] = v[:] * u } }\n", kWhole);
   expect_same_form("parallel h in 0..4 { y[:, 8 * h +: 8] = x[:, 8 * h +: 8] * v[8 * h +: 8] }\n", kWhole);
+  expect_same_form("parallel t in tiles(T, 1) { y[t, :] = x[t, :] * v[:] }\n", kWhole);
+  expect_same_form("range c in tiles(32, 1) { y[:, c] = x[:, c] * v[c] }\n", kWhole);
 }
 
 TEST(Dissolve, StagingTensorsAndViewsAreNotMeaning) {
@@ -149,11 +151,21 @@ TEST(Dissolve, RefusesAStoreOfSomeOfWhatWasStored) {
   // At T = 1 the loop does not run.
   expect_refused("y[:, :] = x[:, :]\nrange h in 0..T - 1 { y[:, :] = full(f32, [T, 32], 1.0) }\n",
                  "parts of y that are stored one after the other may overlap");
-  // A tensor of the iteration's own is stored to in part.
-  expect_refused(
-      "parallel h in 0..4 { create s: f32[1, 4]  s[:, :] = full(f32, [1, 4], 1.0)  s[0, h] = full(f32, [1, 1], 2.0)  y[:, 8 * h "
-      "+: 4] = x[:, 0 +: 4] * s[0, :]  y[:, 8 * h + 4 +: 4] = x[:, 0 +: 4] }\n",
-      "parts of s that are stored one after the other may overlap");
+  // A part whose size may be anything.
+  expect_refused("y[:, :] = x[:, :]\ny[T // 2 +: T // 3, :] = full(f32, [T // 3, 32], 1.0)\n",
+                 "parts of y that are stored one after the other may overlap");
+}
+
+TEST(Dissolve, ARangeThatIsStoredAgainLeavesTheRest) {
+  const std::string parts =
+      "y[:, 0 +: 8] = x[:, 0 +: 8]\ny[:, 8 +: 8] = x[:, 8 +: 8] * v[8 +: 8]\ny[:, 16 +: 16] = x[:, 16 +: 16]\n";
+  expect_same_form("y[:, :] = x[:, :]\ny[:, 8 +: 8] = x[:, 8 +: 8] * v[8 +: 8]\n", parts);
+  expect_same_form("y[:, :] = x[:, :]\nparallel t in tiles(T, 5) { y[t, 8 +: 8] = x[t, 8 +: 8] * v[8 +: 8] }\n", parts);
+  // In one and the same iteration, and read in it.
+  expect_same_form(
+      "parallel h in 0..4 { create s: f32[1, 8]  s[:, :] = full(f32, [1, 8], 1.0)  s[0, 2 * h +: 2] = full(f32, [1, 2], 2.0)  "
+      "y[:, 8 * h +: 8] = x[:, 8 * h +: 8] * s[0, 2 * h] }\n",
+      "y[:, :] = x[:, :] * 2.0\n");
 }
 
 TEST(Dissolve, RefusesOverwritingAcrossIterations) {

@@ -24,7 +24,8 @@ TEST(DissolvedKernels, OfTheLibraryKeepEveryBit) {
       for (int64_t T : {1, 2, 3, 7, 8, 15, 16, 17, 31}) {
         std::map<std::string, int64_t> dims;
         for (const ir::Dim& dim : built.program.dims) dims[dim.name] = T;
-        const auto inputs = tools::synthetic_inputs(tools::shapes_of(built.program, dims, {ir::Role::input, ir::Role::inout}), 3);
+        const auto inputs =
+            inputs::synthetic_inputs(tools::shapes_of(built.program, dims, {ir::Role::input, ir::Role::inout}), 3);
         auto expected = inputs, actual = inputs;
         interpret::run(built.program, dims, expected);
         interpret::run(after.program, dims, actual, {.checked = true, .tap = {}});

@@ -7,12 +7,12 @@
 #include <set>
 
 #include "correct/optimize/same_bits.h"
+#include "imbrex/inputs/synthetic.h"
 #include "imbrex/kernels/registry.h"
 #include "imbrex/optimize/optimize.h"
 #include "imbrex/optimize/pipeline.h"
 #include "imbrex/prove/prove.h"
 #include "imbrex/tools/subject.h"
-#include "imbrex/tools/synthetic.h"
 #include "support/optimized.h"
 
 namespace imbrex::optimize {

@@ -5,13 +5,13 @@
 #include <mutex>
 #include <set>
 
+#include "imbrex/inputs/synthetic.h"
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/kernels/registry.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/tools/subject.h"
-#include "imbrex/tools/synthetic.h"
 #include "support/compare.h"
 #include "support/runnable_targets.h"
 #include "support/temporary_folder.h"
@@ -37,7 +37,7 @@ struct Case {
 };
 Case front_case(const ir::Program& program, int64_t T) {
   Case result;
-  result.inputs = result.expected = tools::synthetic_layer(tools::shapes_of(program, {{"T", T}}, {ir::Role::input}), 3);
+  result.inputs = result.expected = inputs::synthetic_layer(tools::shapes_of(program, {{"T", T}}, {ir::Role::input}), 3);
   interpret::run(program, {{"T", T}}, result.expected);
   return result;
 }
@@ -259,7 +259,7 @@ kernel "types" {
                                   "types.tile");
   ir::verify_or_throw(program);
   Executor executor(2);
-  const Tensors inputs = tools::synthetic_inputs(tools::shapes_of(program, {{"T", 5}}, {ir::Role::input}), 3);
+  const Tensors inputs = inputs::synthetic_inputs(tools::shapes_of(program, {{"T", 5}}, {ir::Role::input}), 3);
   Tensors expected = inputs;
   interpret::run(program, {{"T", 5}}, expected);
   for (const target::Target* target : target::supported_targets()) {

@@ -7,10 +7,10 @@
 #include <functional>
 #include <vector>
 
+#include "imbrex/inputs/synthetic.h"
 #include "imbrex/kernels/registry.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/tools/subject.h"
-#include "imbrex/tools/synthetic.h"
 
 namespace imbrex::runtime {
 namespace {
@@ -52,7 +52,7 @@ class ModelSizedFront : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     program_ = kernels::build("deepseek_v4/qkv_proj_rope", "fused", "flash", {}).program;
-    inputs_ = tools::synthetic_layer(tools::shapes_of(program_, {{"T", kTokens}}, {ir::Role::input}), 3);
+    inputs_ = inputs::synthetic_layer(tools::shapes_of(program_, {{"T", kTokens}}, {ir::Role::input}), 3);
   }
   static void TearDownTestSuite() { inputs_.clear(); }
 

@@ -1,4 +1,4 @@
-#include "imbrex/tools/made_inputs.h"
+#include "imbrex/inputs/made_inputs.h"
 
 #include <fmt/format.h>
 
@@ -10,19 +10,18 @@
 #include <set>
 
 #include "imbrex/base/error.h"
+#include "imbrex/inputs/random.h"
+#include "imbrex/inputs/synthetic.h"
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/ir/place.h"
 #include "imbrex/ir/ranges.h"
 #include "imbrex/ir/visit.h"
-#include "imbrex/tools/execute.h"
-#include "imbrex/tools/memory_room.h"
-#include "imbrex/tools/random.h"
-#include "imbrex/tools/synthetic.h"
 
-namespace imbrex::tools {
+namespace imbrex::inputs {
 namespace {
 
 using Dims = std::map<std::string, int64_t>;
+using Tensors = std::map<std::string, Array>;
 constexpr const char* no_inputs_hint = "--replay DIR, with inputs of your own; or other dimensions";
 constexpr int64_t none_below = std::numeric_limits<int32_t>::min(), none_above = std::numeric_limits<int32_t>::max();
 
@@ -183,16 +182,14 @@ ir::Program only_assumptions(const ir::Program& program) {
 }
 
 // The assumption that does not hold of these inputs. None either where telling it takes too long: the run will tell.
-std::optional<Diagnostic> broken_assumption(const ir::Program& program, const Dims& dims, const Tensors& inputs) {
-  const auto takes = [&](ir::Role role) { return bytes_in(shapes_of(program, dims, {role, ir::Role::inout})); };
-  require_room(
-      {{"copies of inputs, to see whether assumptions hold,", takes(ir::Role::input)}, {"outputs", takes(ir::Role::output)}});
+std::optional<Diagnostic> broken_assumption(const ir::Program& program, const Dims& dims, const Tensors& inputs,
+                                            int64_t most_bytes) {
   Tensors copies;
   for (const ir::Tensor& tensor : program.tensors)
     if (const auto input = inputs.find(tensor.name); input != inputs.end()) copies.insert(*input);
   interpret::Options options;
   options.most_work = 50'000'000;
-  options.most_bytes = memory_room().left();
+  options.most_bytes = most_bytes;
   try {
     interpret::run(program, dims, copies, options);
   } catch (const interpret::Fault& fault) {
@@ -204,16 +201,18 @@ std::optional<Diagnostic> broken_assumption(const ir::Program& program, const Di
 
 }  // namespace
 
-Tensors made_inputs(const Subject& subject, const Dims& dims, uint64_t seed) {
-  const ir::Program& program = subject.program;
-  const std::vector<TensorShape> wanted = shapes_of(program, dims, {ir::Role::input, ir::Role::inout});
-  if (subject.is_front()) return synthetic_layer(wanted, seed);
-  Tensors inputs = synthetic_inputs(wanted, seed);
+bool assumes_anything(const ir::Program& program) {
   bool assumes = false;
   ir::for_each_statement(program.body,
                          [&](const ir::Statement& statement) { return assumes = assumes || is_assumption(statement), true; });
+  return assumes;
+}
+
+Tensors made_inputs(const ir::Program& program, const std::vector<TensorShape>& wanted, const Dims& dims, uint64_t seed,
+                    int64_t most_bytes) {
+  Tensors inputs = synthetic_inputs(wanted, seed);
   const bool is_empty = std::any_of(dims.begin(), dims.end(), [](const auto& dim) { return dim.second == 0; });
-  if (!assumes || is_empty) return inputs;
+  if (!assumes_anything(program) || is_empty) return inputs;
 
   const ir::Program check = only_assumptions(program);
   std::map<std::string, Allowed> allowed = Assumptions(program, dims).by_tensor();
@@ -238,7 +237,7 @@ Tensors made_inputs(const Subject& subject, const Dims& dims, uint64_t seed) {
       if (const auto of = allowed.find(tensor.name); of != allowed.end())
         fill(inputs.at(tensor.name), of->second, pattern, RandomStream(seed, tensor.name), position++,
              static_cast<int64_t>(allowed.size()));
-    const std::optional<Diagnostic> broken = broken_assumption(check, dims, inputs);
+    const std::optional<Diagnostic> broken = broken_assumption(check, dims, inputs, most_bytes);
     if (!broken) return inputs;
     if (!first) first = broken;
   }
@@ -249,4 +248,4 @@ Tensors made_inputs(const Subject& subject, const Dims& dims, uint64_t seed) {
   throw UserError({error});
 }
 
-}  // namespace imbrex::tools
+}  // namespace imbrex::inputs

@@ -8,7 +8,7 @@
 
 #include "imbrex/base/array.h"
 
-namespace imbrex::tools {
+namespace imbrex {
 
 inline float float_of_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
@@ -39,4 +39,4 @@ int64_t distance_in_ulps(const Array& actual, const Array& expected, int64_t ind
 // "none" in a shape without elements.
 std::string position_text(int64_t index, const std::vector<int64_t>& shape);
 
-}  // namespace imbrex::tools
+}  // namespace imbrex

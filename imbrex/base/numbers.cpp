@@ -1,4 +1,4 @@
-#include "imbrex/tools/numbers.h"
+#include "imbrex/base/numbers.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,7 +8,7 @@
 
 #include "imbrex/base/error.h"
 
-namespace imbrex::tools {
+namespace imbrex {
 namespace {
 
 double value_of_f16(uint16_t bits) {
@@ -104,4 +104,4 @@ std::string position_text(int64_t index, const std::vector<int64_t>& shape) {
   return fmt::format("[{}]", fmt::join(position, ","));
 }
 
-}  // namespace imbrex::tools
+}  // namespace imbrex

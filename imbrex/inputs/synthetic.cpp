@@ -1,14 +1,14 @@
-#include "imbrex/tools/synthetic.h"
+#include "imbrex/inputs/synthetic.h"
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
 #include "imbrex/base/error.h"
-#include "imbrex/tools/numbers.h"
-#include "imbrex/tools/random.h"
+#include "imbrex/base/numbers.h"
+#include "imbrex/inputs/random.h"
 
-namespace imbrex::tools {
+namespace imbrex::inputs {
 namespace {
 
 constexpr int64_t zero_token = 1;
@@ -124,4 +124,4 @@ std::map<std::string, Array> synthetic_inputs(const std::vector<TensorShape>& in
   return arrays;
 }
 
-}  // namespace imbrex::tools
+}  // namespace imbrex::inputs

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace imbrex::tools {
+namespace imbrex::inputs {
 
 class RandomStream {
  public:
@@ -39,4 +39,4 @@ class RandomStream {
   uint64_t key_;
 };
 
-}  // namespace imbrex::tools
+}  // namespace imbrex::inputs

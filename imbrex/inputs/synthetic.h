@@ -7,7 +7,7 @@
 
 #include "imbrex/base/array.h"
 
-namespace imbrex::tools {
+namespace imbrex::inputs {
 
 // What is to be made.
 struct TensorShape {
@@ -26,4 +26,4 @@ std::map<std::string, Array> synthetic_layer(const std::vector<TensorShape>& inp
 // int32 from 0 to below the smallest extent of any input, so that they can be indices.
 std::map<std::string, Array> synthetic_inputs(const std::vector<TensorShape>& inputs, uint64_t seed);
 
-}  // namespace imbrex::tools
+}  // namespace imbrex::inputs

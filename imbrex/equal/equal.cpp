@@ -1,0 +1,211 @@
+#include "imbrex/equal/equal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "imbrex/equal/cases.h"
+#include "imbrex/equal/difference.h"
+#include "imbrex/equal/match.h"
+#include "imbrex/equal/meaning.h"
+#include "imbrex/equal/outputs.h"
+#include "imbrex/equal/sums.h"
+#include "imbrex/equal/witness.h"
+#include "imbrex/ir/print.h"
+#include "imbrex/optimize/budget.h"
+#include "imbrex/prove/possible.h"
+#include "imbrex/prove/prove.h"
+
+namespace imbrex::equal {
+namespace {
+
+using optimize::TermId;
+
+class Comparison {
+ public:
+  Comparison(const ir::Program& a, const ir::Program& b, const Options& options)
+      : options_(options), a_(a), b_(with_interface_of(a, b, options.by_order)) {}
+
+  Result run() {
+    result_.sizes = sizes_text();
+    if (options_.are_proven || (is_proven(a_, 'A') && is_proven(b_, 'B'))) decide();
+    return std::move(result_);
+  }
+
+ private:
+  bool is_proven(const ir::Program& program, char kernel) {
+    for (const Diagnostic& diagnostic : prove::prove(program).diagnostics) {
+      if (diagnostic.is_warning) continue;
+      result_.reasons.push_back(fmt::format("{} is not proven: {}", kernel, diagnostic.message));
+      return false;
+    }
+    return true;
+  }
+
+  void decide() {
+    try {
+      const optimize::Budget budget(optimize::kStepsOfProgram);
+      compare_cases();
+    } catch (const optimize::OutOfBudget& spent) {
+      result_.reasons.push_back(fmt::format("it takes more than {} steps of algebra", spent.steps));
+    }
+    if (result_.difference || !result_.reasons.empty()) return search();
+    result_.verdict = result_.reordered.empty() ? Verdict::equal : Verdict::equal_up_to_order;
+  }
+
+  // Each way that A goes beside each that B goes for the same dimensions.
+  void compare_cases() {
+    const std::vector<Case> of_b = cases_of(b_);
+    for (const Case& case_a : cases_of(a_)) {
+      auto meaning_a = meaning_of(case_a.program);
+      if (const auto* none = std::get_if<NoMeaning>(&meaning_a)) return note_without_meaning('A', *none);
+      for (const Case& case_b : of_b) {
+        ir::Condition where = case_a.where;
+        where.insert(where.end(), case_b.where.begin(), case_b.where.end());
+        if (!prove::can_hold(smaller_dims(), where)) continue;
+        meaning_a_ = std::get<Meaning>(meaning_a);
+        optimize::Terms terms = meaning_a_.dissolved.terms;
+        terms.side = 1;
+        auto meaning_b = meaning_of(case_b.program, std::move(terms));
+        if (const auto* none = std::get_if<NoMeaning>(&meaning_b)) return note_without_meaning('B', *none);
+        meaning_b_ = std::move(std::get<Meaning>(meaning_b));
+        compare_outputs(where);
+        note_kept();
+        if (result_.difference || !result_.reasons.empty()) return;
+      }
+    }
+  }
+
+  void note_kept() {
+    for (const auto& [kernel, meaning] : {std::pair('A', &meaning_a_), std::pair('B', &meaning_b_)})
+      for (const optimize::Apart& apart : meaning->kept) {
+        const Kept kept{kernel, apart.what, apart.reason, apart.where};
+        if (std::none_of(result_.kept.begin(), result_.kept.end(), [&](const Kept& known) {
+              return known.kernel == kernel && known.what == kept.what && known.reason == kept.reason;
+            }))
+          result_.kept.push_back(kept);
+      }
+  }
+
+  void note_without_meaning(char kernel, const NoMeaning& none) {
+    result_.reasons.push_back(fmt::format("{}: {}", kernel, none.reason));
+  }
+
+  // ---- what is assumed --------------------------------------------------------------------------------------------------------
+
+  static ir::Condition assumed_by(const Meaning& meaning) {
+    ir::Condition all;
+    for (const ir::Assume& assume : meaning.dissolved.assumptions)
+      all.insert(all.end(), assume.condition.begin(), assume.condition.end());
+    return all;
+  }
+
+  bool follows(const ir::Comparison& comparison, const ir::Condition& from) const {
+    const std::string text = ir::print(ir::Condition{comparison});
+    if (std::any_of(from.begin(), from.end(), [&](const ir::Comparison& c) { return ir::print(ir::Condition{c}) == text; }))
+      return true;
+    // What cannot be put in affine terms is left out of the question: then nothing follows.
+    ir::Condition all = from;
+    all.push_back(prove::negated(comparison));
+    return !prove::can_hold(a_.dims, all);
+  }
+
+  void note_conditions(const ir::Condition& by, const ir::Condition& other, char kernel) {
+    for (const ir::Comparison& comparison : by) {
+      const Condition condition{ir::print(ir::Condition{comparison}), kernel};
+      const bool is_known = std::any_of(result_.conditions.begin(), result_.conditions.end(), [&](const Condition& known) {
+        return known.text == condition.text && known.assumed_by == kernel;
+      });
+      if (!is_known && !follows(comparison, other)) result_.conditions.push_back(condition);
+    }
+  }
+
+  // ---- outputs ----------------------------------------------------------------------------------------------------------------
+
+  void compare_outputs(const ir::Condition& where) {
+    const ir::Condition of_a = assumed_by(meaning_a_), of_b = assumed_by(meaning_b_);
+    note_conditions(of_a, of_b, 'A');
+    note_conditions(of_b, of_a, 'B');
+    ir::Condition assumed = where;
+    assumed.insert(assumed.end(), of_a.begin(), of_a.end());
+    assumed.insert(assumed.end(), of_b.begin(), of_b.end());
+    optimize::Terms& terms = meaning_b_.dissolved.terms;
+    terms.origin = -1;
+    std::vector<Unequal> unequal =
+        unequal_parts(terms, smaller_dims(), assumed, meaning_a_.dissolved.outputs, meaning_b_.dissolved.outputs);
+    if (options_.up_to_order) {
+      Sums sums(terms);
+      std::erase_if(unequal, [&](const Unequal& pair) { return differs_by_order(sums, pair); });
+    }
+    note_difference(unequal);
+  }
+
+  bool differs_by_order(Sums& sums, const Unequal& pair) {
+    if (pair.a == optimize::kNoTerm) return false;
+    const auto same = sums.differences(pair.a, pair.b);
+    if (!same) return false;
+    for (const SameSum& sum : *same)
+      result_.reordered.push_back({ir::to_text(sum.terms), side(sum.a, sum.a, 0), side(sum.b, sum.b, 1)});
+    return true;
+  }
+
+  // Both kernels' limits.
+  std::vector<ir::Dim> smaller_dims() const {
+    std::vector<ir::Dim> dims = a_.dims;
+    for (size_t d = 0; d < dims.size(); ++d)
+      if (b_.dims[d].max) dims[d].max = std::min(dims[d].most(), b_.dims[d].most());
+    return dims;
+  }
+
+  std::string sizes_text() const {
+    std::string text;
+    for (const ir::Dim& dim : smaller_dims())
+      text += fmt::format("{}{}", text.empty() ? "every " : " and ",
+                          dim.max ? fmt::format("{} from 1 to {}", dim.name, *dim.max) : fmt::format("{} >= 1", dim.name));
+    return text.empty() ? "all inputs" : text;
+  }
+
+  // ---- what is not equal ------------------------------------------------------------------------------------------------------
+
+  Side side(TermId id, TermId around, size_t of) const {
+    const optimize::Terms& terms = meaning_b_.dissolved.terms;
+    const ir::Program& program = of == 0 ? meaning_a_.program : meaning_b_.program;
+    return {brief(terms, id), program.where(terms.origin_of(around, of))};
+  }
+
+  void note_difference(const std::vector<Unequal>& unequal) {
+    for (const Unequal& pair : unequal) {
+      if (pair.a == optimize::kNoTerm) continue;
+      const FirstDifference first = first_difference(meaning_b_.dissolved.terms, pair.a, pair.b);
+      result_.difference = {pair.output, side(first.a, first.around_a, 0), side(first.b, first.around_b, 1)};
+      return;
+    }
+    if (!unequal.empty())
+      result_.reasons.push_back(fmt::format("{} falls into parts that lie differently in A and B", unequal[0].output));
+  }
+
+  void search() {
+    if (options_.searches) {
+      const Search search = search_witness(a_, b_, options_.most_work);
+      result_.tried = search.runs;
+      result_.witness = search.found;
+    }
+    if (result_.witness) {
+      result_.verdict = Verdict::different;
+      result_.conditions.clear();
+      result_.reasons.clear();
+      return;
+    }
+  }
+
+  Options options_;
+  ir::Program a_, b_;
+  Meaning meaning_a_, meaning_b_;
+  Result result_;
+};
+
+}  // namespace
+
+Result compare(const ir::Program& a, const ir::Program& b, const Options& options) { return Comparison(a, b, options).run(); }
+
+}  // namespace imbrex::equal

@@ -1,0 +1,119 @@
+#include "imbrex/equal/outputs.h"
+
+#include <algorithm>
+
+#include "imbrex/optimize/memory.h"
+#include "imbrex/prove/possible.h"
+
+namespace imbrex::equal {
+namespace {
+
+using ir::IndexExpr;
+using optimize::OutputPiece;
+using optimize::TermId;
+using optimize::Terms;
+
+// What two parts have in common, over coordinates .i0, .i1, ... of its own: element i of axis d is element first + step * i of
+// the part.
+struct Common {
+  std::vector<IndexExpr> count;
+  std::vector<IndexExpr> first_a, first_b;
+  std::vector<int64_t> step_a, step_b;
+  bool is_known = true;  // else the two lie on the axis in a way that is not followed
+};
+
+class Parts {
+ public:
+  Parts(Terms& terms, const std::vector<ir::Dim>& dims, const ir::Condition& assumed)
+      : terms_(terms), dims_(dims), assumed_(assumed) {}
+
+  // Nothing where they have no element in common.
+  bool may_meet(const OutputPiece& a, const OutputPiece& b, Common& common) {
+    ir::Condition all = assumed_;
+    std::vector<std::string> free;
+    common = {};
+    for (size_t d = 0; d < a.least.size(); ++d) {
+      const std::string i = ".p" + std::to_string(d), j = ".q" + std::to_string(d);
+      free.push_back(i), free.push_back(j);
+      const auto in = [&](const std::string& name, const IndexExpr& count) {
+        all.push_back({ir::constant(0), ir::Compare::le, ir::named(name)});
+        all.push_back({ir::named(name), ir::Compare::lt, count});
+      };
+      in(i, a.count[d]), in(j, b.count[d]);
+      const auto place = [](const OutputPiece& piece, size_t axis, const std::string& name) {
+        return ir::add(piece.least[axis], ir::mul(ir::constant(piece.step[axis]), ir::named(name)));
+      };
+      all.push_back({place(a, d, i), ir::Compare::eq, place(b, d, j)});
+      add_axis(a, b, d, common);
+    }
+    return prove::can_hold(dims_, all, free);
+  }
+
+  TermId in_common(const OutputPiece& piece, const Common& common, bool is_a) {
+    optimize::Substitution by;
+    for (size_t d = 0; d < common.count.size(); ++d) {
+      const IndexExpr& first = is_a ? common.first_a[d] : common.first_b[d];
+      const int64_t step = is_a ? common.step_a[d] : common.step_b[d];
+      const std::string name = optimize::coordinate_name(d);
+      if (ir::constant_value(common.count[d]) == 1) {
+        by[name] = first;
+        continue;
+      }
+      by[name] = ir::add(first, ir::mul(ir::constant(step), ir::named(name)));
+      terms_.ranges[name] = optimize::counter_range(common.count[d], terms_.ranges);
+    }
+    return terms_.substitute(piece.term, by);
+  }
+
+ private:
+  void add_axis(const OutputPiece& a, const OutputPiece& b, size_t d, Common& common) {
+    const auto simple = [&](const IndexExpr& e) { return optimize::simplify(e, terms_.ranges); };
+    const bool b_is_coarse = b.step[d] >= a.step[d];
+    const OutputPiece &coarse = b_is_coarse ? b : a, &fine = b_is_coarse ? a : b;
+    const int64_t step = coarse.step[d], fine_step = fine.step[d];
+    const IndexExpr apart = simple(ir::sub(coarse.least[d], fine.least[d]));  // from the fine one's first to the coarse one's
+    const auto distance = ir::constant_value(apart);
+    if (step % fine_step != 0 || (fine_step > 1 && (!distance || *distance % fine_step != 0))) common.is_known = false;
+    // The coarse one's elements from the fine one's begin on.
+    const IndexExpr skipped = simple(ir::max(ir::constant(0), ir::ceil_div(ir::sub(ir::constant(0), apart), ir::constant(step))));
+    const IndexExpr in_fine =
+        simple(ir::floor_div(ir::add(apart, ir::mul(ir::constant(step), skipped)), ir::constant(fine_step)));
+    const int64_t ratio = step / fine_step;
+    const IndexExpr left = ir::ceil_div(ir::sub(fine.count[d], in_fine), ir::constant(ratio));
+    common.count.push_back(simple(ir::min(ir::sub(coarse.count[d], skipped), left)));
+    (b_is_coarse ? common.first_b : common.first_a).push_back(skipped);
+    (b_is_coarse ? common.step_b : common.step_a).push_back(1);
+    (b_is_coarse ? common.first_a : common.first_b).push_back(in_fine);
+    (b_is_coarse ? common.step_a : common.step_b).push_back(ratio);
+  }
+
+  Terms& terms_;
+  const std::vector<ir::Dim>& dims_;
+  const ir::Condition& assumed_;
+};
+
+}  // namespace
+
+std::vector<Unequal> unequal_parts(Terms& terms, const std::vector<ir::Dim>& dims, const ir::Condition& assumed,
+                                   const std::vector<optimize::Output>& a, const std::vector<optimize::Output>& b) {
+  std::vector<Unequal> unequal;
+  Parts parts(terms, dims, assumed);
+  for (const optimize::Output& left : a) {
+    const auto right = std::find_if(b.begin(), b.end(), [&](const optimize::Output& each) { return each.tensor == left.tensor; });
+    require(right != b.end(), "compared kernels have the same outputs");
+    for (const OutputPiece& of_a : left.pieces)
+      for (const OutputPiece& of_b : right->pieces) {
+        Common common;
+        if (!parts.may_meet(of_a, of_b, common)) continue;
+        Unequal pair{left.tensor};
+        if (common.is_known) {
+          pair.a = parts.in_common(of_a, common, true);
+          pair.b = parts.in_common(of_b, common, false);
+        }
+        if (!common.is_known || pair.a != pair.b) unequal.push_back(pair);
+      }
+  }
+  return unequal;
+}
+
+}  // namespace imbrex::equal

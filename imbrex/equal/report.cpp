@@ -1,0 +1,109 @@
+// The verdict as people read it.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "imbrex/base/utf8.h"
+#include "imbrex/equal/equal.h"
+
+namespace imbrex::equal {
+namespace {
+
+std::string in_parentheses(const SourceLine& where) {
+  return where.line > 0 ? fmt::format(" ({}:{})", with_visible_characters(where.file), where.line) : "";
+}
+
+std::string joined(const auto& numbers) {
+  std::string text;
+  for (const int64_t number : numbers) text += fmt::format("{}{}", text.empty() ? "" : ", ", number);
+  return text;
+}
+
+class Report {
+ public:
+  explicit Report(const Result& result) : result_(result) {}
+
+  std::string text() {
+    switch (result_.verdict) {
+      case Verdict::equal: line("equal", "for " + result_.sizes); break;
+      case Verdict::equal_up_to_order: line("equal up to order", "for " + result_.sizes); break;
+      case Verdict::different: break;
+      case Verdict::not_decided: break;
+    }
+    for (const Condition& condition : result_.conditions)
+      line("", fmt::format("where {}, which {} assumes and {} does not", condition.text, condition.assumed_by,
+                           condition.assumed_by == 'A' ? 'B' : 'A'));
+    for (const Reordered& sum : result_.reordered)
+      line("",
+           fmt::format("A adds {} terms as {}{}, B as {}{}: the two sums differ by at most 2 n u / (1 - n u) times the sum of "
+                       "the terms' magnitudes, with n = {} - 1 and u = 2^-24",
+                       sum.terms, sum.a.computes, in_parentheses(sum.a.where), sum.b.computes, in_parentheses(sum.b.where),
+                       sum.terms));
+    const char* verdict = result_.verdict == Verdict::different ? "different" : "not decided";
+    const bool is_equal = result_.verdict == Verdict::equal || result_.verdict == Verdict::equal_up_to_order;
+    if (result_.difference && !is_equal) {
+      const Difference& d = *result_.difference;
+      line(verdict, fmt::format("{}: A computes {}{}", d.output, d.a.computes, in_parentheses(d.a.where)));
+      line("", fmt::format("{}  B computes {}{}", std::string(d.output.size(), ' '), d.b.computes, in_parentheses(d.b.where)));
+    } else if (!is_equal) {
+      line(verdict, result_.verdict == Verdict::different ? "on the inputs below" : "");
+    }
+    for (const std::string& reason : result_.reasons) line("", reason);
+    if (result_.witness) {
+      const Witness& w = *result_.witness;
+      std::string at;
+      for (const auto& [name, value] : w.dims) at += fmt::format("{}={}, ", name, value);
+      line("", fmt::format("shown by {}seed {}: {}[{}] is {} and {}", at, w.seed, w.output, joined(w.place), w.a, w.b));
+    } else if (!is_equal && result_.tried > 0) {
+      line("", fmt::format("{} runs of both on the same inputs gave the same results", result_.tried));
+    }
+    print_kept(is_equal);
+    return text_;
+  }
+
+ private:
+  static const char* keeps(const std::string& what) {
+    if (what.starts_with("scopes ")) return "keep their author's loops";
+    return what.starts_with("scope ") || what.starts_with("loop ") ? "keeps its author's loops" : "stays as its author wrote it";
+  }
+
+  bool is_kept_by_both(const Kept& kept) const {
+    return std::count_if(result_.kept.begin(), result_.kept.end(), [&](const Kept& other) { return other.what == kept.what; }) >
+           1;
+  }
+
+  void print_kept(bool is_equal) {
+    for (const Kept& kept : result_.kept) {
+      const bool by_both = is_equal && is_kept_by_both(kept);
+      if (by_both && kept.kernel == 'B') continue;
+      const std::string head = by_both ? kept.what : fmt::format("{} of {}", kept.what, kept.kernel);
+      line("", is_equal ? fmt::format("{} {}: equal in both, but for names", head, keeps(kept.what))
+                        : fmt::format("{} {}{}: {}", head, keeps(kept.what), in_parentheses(kept.where), kept.reason));
+    }
+  }
+
+  void line(const std::string& head, const std::string& rest) {
+    std::string written = fmt::format("{:<12} {}", head, rest);
+    written.erase(written.find_last_not_of(' ') + 1);
+    text_ += written + "\n";
+  }
+
+  const Result& result_;
+  std::string text_;
+};
+
+}  // namespace
+
+const char* name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::equal: return "equal";
+    case Verdict::equal_up_to_order: return "equal up to order";
+    case Verdict::different: return "different";
+    case Verdict::not_decided: return "not decided";
+  }
+  return "";
+}
+
+std::string Result::text() const { return Report(*this).text(); }
+
+}  // namespace imbrex::equal

@@ -1,0 +1,23 @@
+// Searches dimensions and inputs on which the interpreter gives different results for two kernels.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "imbrex/base/array.h"
+#include "imbrex/equal/equal.h"
+
+namespace imbrex::equal {
+
+struct Search {
+  std::optional<Witness> found;
+  int64_t runs = 0;  // of both kernels, on the same inputs, without a fault
+};
+
+// Two proven programs with one interface. Inputs are such that what both assume holds.
+Search search_witness(const ir::Program& a, const ir::Program& b, int64_t most_work);
+
+// The inputs of a search's run: those of inputs::made_inputs() by this seed, with floats of sizes that seeds change.
+std::map<std::string, Array> inputs_of_run(const ir::Program& program, const std::map<std::string, int64_t>& dims, uint64_t seed);
+
+}  // namespace imbrex::equal

@@ -1,0 +1,24 @@
+// Inputs for any program: such that what it assumes of them holds.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "imbrex/inputs/synthetic.h"
+#include "imbrex/ir/program.h"
+
+namespace imbrex::inputs {
+
+// True if something must be tried for made_inputs(): a run of the assumptions alone, on copies of the inputs.
+bool assumes_anything(const ir::Program& program);
+
+// Seeded inputs of these shapes. Integers of which something is assumed are drawn from what the assumptions leave, in several
+// patterns, until a run of the program's assumptions alone finds nothing wrong; the run may take `most_bytes`. UserError
+// "no-inputs", with the assumption, if none of them will do.
+std::map<std::string, Array> made_inputs(const ir::Program& program, const std::vector<TensorShape>& wanted,
+                                         const std::map<std::string, int64_t>& dims, uint64_t seed,
+                                         int64_t most_bytes = INT64_MAX);
+
+}  // namespace imbrex::inputs

@@ -1,0 +1,22 @@
+// Statements that do not dissolve, seen from outside: a function from the tensors that they read to those that they store.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "imbrex/optimize/uses.h"
+
+namespace imbrex::optimize {
+
+struct KeptPart {
+  // Equal for parts that are equal but for names, annotations, taps, and how iterations are dealt out.
+  std::string text;
+  std::vector<std::string> tensors;  // that it reads or stores, in the order in which the text names them
+  std::set<std::string> stores;      // of these; what it does not store of them stays
+};
+
+// Of the statements `first` to `last` of the program's body. Their tiles and indices must all be their own.
+KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const BaseOfView& bases);
+
+}  // namespace imbrex::optimize

@@ -1,0 +1,112 @@
+// Where two kernels differ, the first difference is named in both authors' lines, and inputs are found that show it.
+#include "comparing.h"
+#include "imbrex/kernels/registry.h"
+
+namespace imbrex::equal {
+namespace {
+
+std::string replaced(std::string text, const std::string& from, const std::string& to, size_t times = 1) {
+  size_t found = 0;
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+    ++found;
+  }
+  EXPECT_EQ(found, times) << from << " in\n" << text;
+  return text;
+}
+
+// The unfused front, edited.
+class EditedFront : public testing::Test {
+ protected:
+  const ir::Program front_ = kernels::build("deepseek_v4/qkv_proj_rope", "unfused", "demo", {}).program;
+  const std::string text_ = ir::print(front_);
+
+  void expect_difference(const std::string& edited, const std::string& a, const std::string& b) const {
+    const ir::Program program = ir::parse(edited, "edited.tile");
+    ir::verify_or_throw(program);
+    const ir::Program original = ir::parse(text_, "original.tile");
+    const Result result = compare(original, program);
+    ASSERT_EQ(result.verdict, Verdict::different) << result.text();
+    EXPECT_NE(result.difference->a.computes.find(a), std::string::npos) << result.text();
+    EXPECT_NE(result.difference->b.computes.find(b), std::string::npos) << result.text();
+    EXPECT_EQ(result.difference->a.where.file, "original.tile");
+    EXPECT_EQ(result.difference->b.where.file, "edited.tile");
+    EXPECT_EQ(result.difference->a.where.line, result.difference->b.where.line) << result.text();
+    expect_true(*result.witness, original, program);
+  }
+};
+
+TEST_F(EditedFront, ARoundingIsDropped) {
+  std::string edited =
+      replaced(text_, "q_rot_even_bf16[t_13, :] = cast(difference, bf16, rint)", "q_rot_even_bf16[t_13, :] = difference");
+  edited = replaced(edited, "create q_rot_even_bf16: bf16", "create q_rot_even_bf16: f32");
+  edited = replaced(edited, "cast(q_rot_even_bf16[t_14, :], f32)", "q_rot_even_bf16[t_14, :]");
+  // Rounding twice to bf16 is rounding once.
+  const ir::Program program = ir::parse(edited, "edited.tile");
+  ir::verify_or_throw(program);
+  EXPECT_EQ(compare(front_, program).verdict, Verdict::equal);
+  edited = replaced(text_, "qr_bf16[t_7, c_6] = cast(qr_fp32[t_7, c_6], bf16, rint)", "qr_bf16[t_7, c_6] = qr_fp32[t_7, c_6]");
+  edited = replaced(edited, "create qr_bf16: bf16", "create qr_bf16: f32");
+  edited = replaced(edited, "cast(qr_bf16[t_8, c_7], f32)", "qr_bf16[t_8, c_7]");
+  edited = replaced(edited, "cast(qr_bf16[t_9, c_8], f32)", "qr_bf16[t_9, c_8]");
+  const ir::Program unrounded = ir::parse(edited, "edited.tile");
+  const Result result = compare(front_, unrounded);
+  ASSERT_EQ(result.verdict, Verdict::different) << result.text();
+  EXPECT_NE(result.difference->a.computes.find("bf16, rint"), std::string::npos) << result.text();
+  EXPECT_EQ(result.difference->b.computes.find("bf16, rint"), std::string::npos) << result.text();
+  expect_true(*result.witness, front_, unrounded);
+}
+
+TEST_F(EditedFront, AnotherEps) {
+  expect_difference(replaced(text_, "qr_inv_rms[t_5, :] = 1.0 / sqrt(sum_2 * 0.00390625 + 1e-06)",
+                             "qr_inv_rms[t_5, :] = 1.0 / sqrt(sum_2 * 0.00390625 + 1e-05)"),
+                    "1e-06", "1e-05");
+}
+
+TEST_F(EditedFront, AWrongRopePair) {
+  expect_difference(replaced(text_, "let difference = e * cosine - o * sine", "let difference = o * cosine - e * sine"), "*",
+                    "*");
+}
+
+TEST_F(EditedFront, TwoScalesChangePlaces) {
+  expect_difference(replaced(text_, " * qr_scale[t_11, :] * wq_b_scale[c_9]", " * wq_b_scale[c_9] * qr_scale[t_11, :]"),
+                    "wq_b_scale", "wq_b_scale");
+}
+
+const std::string kHead = "dim T typical 16\ninput x: f32[T, 64]\noutput y: f32[T, 64]\n";
+
+TEST(Different, IsSaidInOneScreen) {
+  const Result result = expect_different(kHead + "y[:, :] = x[:, :] * 0.5 + 1.0", kHead + "y[:, :] = x[:, :] * 0.5 - 1.0");
+  EXPECT_EQ(result.text().substr(0, result.text().find("shown")),
+            "different    y: A computes ((x[i0, i1] * 0.5) + 1) (a.tile:6)\n"
+            "                B computes ((x[i0, i1] * 0.5) - 1) (b.tile:6)\n"
+            "             ");
+  EXPECT_NE(result.text().find("shown by T=1, seed 1: y[0, 0] is "), std::string::npos) << result.text();
+}
+
+// A difference that few inputs show: ties, zeros of both signs, sums of one sign.
+TEST(Different, RareOnesAreFound) {
+  expect_different(kHead + "y[:, :] = cast(cast(x[:, :], int32, rint), f32, rint)",
+                   kHead + "y[:, :] = cast(cast(x[:, :], int32, round), f32, rint)");
+  expect_different(kHead + "y[:, :] = x[:, :] + 0.0", kHead + "y[:, :] = x[:, :]");
+  expect_different(kHead + "y[:, :] = x[:, :] * 0.3 * 0.7", kHead + "y[:, :] = x[:, :] * 0.7 * 0.3");
+  // The last of 17 rows.
+  expect_different(
+      kHead + "y[:, :] = x[:, :]",
+      kHead + "range i in 0 .. T {\nif i <= 15 {\ny[i +: 1, :] = x[i +: 1, :]\n} else {\ny[i +: 1, :] = x[i - 16 +: 1, :]\n}\n}");
+}
+
+// Terms that differ without a result that does: no witness, so nothing is claimed.
+TEST(NotDecided, WhereNoInputShowsADifference) {
+  expect_not_decided(kHead + "y[:, :] = x[:, :] - 0.0", kHead + "y[:, :] = x[:, :]", "runs of both on the same inputs");
+  const Result result = compared(kHead + "y[:, :] = x[:, :] + 1.0", kHead + "y[:, :] = x[:, :] + 2.0", {.searches = false});
+  EXPECT_EQ(result.verdict, Verdict::not_decided);
+  EXPECT_EQ(result.tried, 0);
+}
+
+TEST(NotDecided, WhereOneIsNotProven) {
+  expect_not_decided(kHead + "y[:, :] = x[:, :]", kHead + "y[0 +: 1, :] = x[0 +: 1, :]", "B is not proven: ");
+}
+
+}  // namespace
+}  // namespace imbrex::equal

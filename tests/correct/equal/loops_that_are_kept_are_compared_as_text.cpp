@@ -1,0 +1,71 @@
+// A scope whose loops do not dissolve is a function of what it reads: equal where its text is, but for names, and where it reads
+// the same.
+#include "comparing.h"
+
+namespace imbrex::equal {
+namespace {
+
+std::string softmax(const std::string& before, const std::string& names, const std::string& tile = "32") {
+  const std::string t = names + "t", most = names + "most", sum = names + "sum", now = names + "now", c = names + "c";
+  std::string text =
+      "dim T typical 16\ninput x: f32[T, 128]\noutput y: f32[T, 128]\ncreate S: f32[T, 128]\n" + before +
+      "parallel TT in tiles(T, 8) {\nat \"SCOPE\" {\nlet MOST = full(f32, [TT.size, 1], -inf)\nlet SUM = full(f32, [TT.size, 1], "
+      "0.0)\n"
+      "range C in tiles(128, " +
+      tile +
+      ") {\nlet NOW = max(MOST, row_max(S[TT, C]))\n"
+      "SUM = SUM * exp(MOST - NOW) + row_sum(exp(S[TT, C] - NOW))\nMOST = NOW\n}\ny[TT, :] = exp(S[TT, :] - MOST) / SUM\n}\n}\n";
+  const auto put = [&](const std::string& from, const std::string& to) {
+    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+      text.replace(at, from.size(), to);
+  };
+  put("SCOPE", names + "scope"), put("TT", t), put("MOST", most), put("SUM", sum), put("NOW", now), put("C]", c + "]"),
+      put("range C", "range " + c);
+  put("S[", names + "scaled["), put("create S:", "create " + names + "scaled:");
+  return text;
+}
+
+const std::string kScale = "S[:, :] = x[:, :] * 0.125\n";
+const std::string kScaleInTiles = "parallel u in tiles(T, 4) {\nS[u, :] = 0.125 * x[u, :]\n}\n";
+
+TEST(KeptLoops, AreEqualUnderOtherNamesAndBesideOtherLoops) {
+  const Result result = compared(softmax(kScale, "a_"), softmax(kScaleInTiles, "b_"));
+  EXPECT_EQ(result.verdict, Verdict::equal) << result.text();
+  ASSERT_FALSE(result.kept.empty());
+  EXPECT_NE(result.text().find("keeps its author's loops: equal in both, but for names"), std::string::npos) << result.text();
+}
+
+TEST(KeptLoops, ReadTheSame) {
+  EXPECT_EQ(compared(softmax(kScale, "a_"), softmax("S[:, :] = x[:, :] * 0.25\n", "a_")).verdict, Verdict::different);
+}
+
+TEST(KeptLoops, OfAnotherTextAreNotDecided) {
+  const Result result = compared(softmax(kScale, "a_"), softmax(kScale, "b_", "64"));
+  EXPECT_NE(result.verdict, Verdict::equal);
+  EXPECT_NE(result.text().find("scope b_scope of B keeps its author's loops"), std::string::npos) << result.text();
+  EXPECT_NE(result.text().find("carries a value from one iteration of b_c to the next"), std::string::npos) << result.text();
+}
+
+// Data decides where: kept, and equal to itself only.
+TEST(KeptLoops, RowsThatDataDecides) {
+  const std::string head =
+      "dim T typical 8\ndim S typical 8\ninput i: int32[T, 1]\ninput x: f32[S, 8]\noutput y: f32[T, 8]\n"
+      "let rows = i[:, :]\nassume 0 <= rows and rows < S\n";
+  const std::string a = head + "y[:, :] = x[by rows, :] * 2.0";
+  expect_equal(a, head + "y[:, :] = x[by rows, :] * 2.0");
+  expect_different(a, head + "y[:, :] = x[by rows, :] * 3.0");
+}
+
+// The tensor that a kept scope changes in part had other values before.
+TEST(KeptLoops, WhatTheyLeaveOfATensorCounts) {
+  const auto text = [](const std::string& before) {
+    return "dim T typical 8\ninput x: f32[T, 64]\noutput y: f32[T, 64]\ncreate s: f32[T, 64]\ns[:, :] = x[:, :] * " + before +
+           "\nat \"half\" {\nrange i in 1 .. T {\ns[i +: 1, 0 +: 32] = s[i - 1 +: 1, 0 +: 32] + 1.0\n}\n}\n"
+           "y[:, :] = s[:, :]";
+  };
+  EXPECT_EQ(compared(text("2.0"), text("2.0")).verdict, Verdict::equal) << compared(text("2.0"), text("2.0")).text();
+  EXPECT_EQ(compared(text("2.0"), text("3.0")).verdict, Verdict::different);
+}
+
+}  // namespace
+}  // namespace imbrex::equal

@@ -1,0 +1,67 @@
+// Equal but for the order of additions is a verdict of its own, which is asked for.
+#include "comparing.h"
+
+namespace imbrex::equal {
+namespace {
+
+const std::string kHead = "dim T typical 16\ninput x: f32[T, 64]\noutput y: f32[T, 1]\n";
+
+Result up_to_order(const std::string& a, const std::string& b) { return compared(kHead + a, kHead + b, {.up_to_order = true}); }
+
+TEST(UpToOrder, SumsInPartsOrTogether) {
+  const std::string whole = "y[:, :] = row_sum(x[:, :] * x[:, :]) * 0.5";
+  for (const std::string other :
+       {"y[:, :] = (row_sum(x[:, 0 +: 32] * x[:, 0 +: 32]) + row_sum(x[:, 32 +: 32] * x[:, 32 +: 32])) * 0.5",
+        "y[:, :] = (row_sum(x[:, 0 +: 16] * x[:, 0 +: 16] + x[:, 16 +: 16] * x[:, 16 +: 16]) + row_sum(x[:, 32 +: 32] * x[:, 32 "
+        "+: 32])) * 0.5",
+        "y[:, :] = (row_sum(x[:, 40 +: 24] * x[:, 40 +: 24]) + row_sum(x[:, 0 +: 40] * x[:, 0 +: 40])) * 0.5",
+        "let v = transpose(x[:, :])\ny[:, :] = transpose(col_sum(v * v)) * 0.5"}) {
+    const Result result = up_to_order(whole, other);
+    EXPECT_EQ(result.verdict, Verdict::equal_up_to_order) << other << "\n" << result.text();
+    EXPECT_NE(result.text().find("A adds 64 terms as "), std::string::npos) << result.text();
+    EXPECT_EQ(compared(kHead + whole, kHead + other).verdict, Verdict::different) << other;
+  }
+}
+
+TEST(UpToOrder, NotWhereTermsDiffer) {
+  const std::string whole = "y[:, :] = row_sum(x[:, :] * x[:, :]) * 0.3";
+  for (const std::string other :
+       {"y[:, :] = (row_sum(x[:, 0 +: 32] * x[:, 0 +: 32]) + row_sum(x[:, 32 +: 31] * x[:, 32 +: 31])) * 0.3",
+        "y[:, :] = (row_sum(x[:, 0 +: 32] * x[:, 0 +: 32]) + row_sum(x[:, 0 +: 32] * x[:, 0 +: 32])) * 0.3",
+        "y[:, :] = row_sum(x[:, :] * x[:, :] * 0.3)", "y[:, :] = row_sum(x[:, :]) * row_sum(x[:, :]) * 0.3"})
+    EXPECT_EQ(up_to_order(whole, other).verdict, Verdict::different) << other;
+}
+
+TEST(UpToOrder, ChainsOfAdditions) {
+  EXPECT_EQ(
+      up_to_order("y[:, :] = x[:, 0 +: 1] + x[:, 1 +: 1] + x[:, 2 +: 1]", "y[:, :] = x[:, 2 +: 1] + x[:, 0 +: 1] + x[:, 1 +: 1]")
+          .verdict,
+      Verdict::equal_up_to_order);
+  EXPECT_EQ(
+      up_to_order("y[:, :] = x[:, 0 +: 1] + x[:, 1 +: 1] + x[:, 2 +: 1]", "y[:, :] = x[:, 2 +: 1] + x[:, 0 +: 1] - x[:, 1 +: 1]")
+          .verdict,
+      Verdict::different);
+  // Equal is equal, also where less was asked for.
+  EXPECT_EQ(up_to_order("y[:, :] = row_sum(x[:, :])", "y[:, :] = row_sum(x[:, :])").verdict, Verdict::equal);
+}
+
+// Both sums lie within the bound that is printed.
+TEST(UpToOrder, TheBoundHolds) {
+  const ir::Program a = kernel(kHead + "y[:, :] = row_sum(x[:, :])");
+  const ir::Program b = kernel(kHead + "y[:, :] = row_sum(x[:, 0 +: 32]) + row_sum(x[:, 32 +: 32])");
+  const double n = 63, u = 0x1p-24, factor = 2 * n * u / (1 - n * u);
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    auto of_a = inputs_of_run(a, {{"T", 33}}, seed), of_b = of_a;
+    interpret::run(a, {{"T", 33}}, of_a);
+    interpret::run(b, {{"T", 33}}, of_b);
+    for (int64_t t = 0; t < 33; ++t) {
+      double sum = 0;
+      for (int64_t k = 0; k < 64; ++k) sum += std::abs(static_cast<double>(of_a.at("x").as<float>()[t * 64 + k]));
+      EXPECT_LE(std::abs(static_cast<double>(of_a.at("y").as<float>()[t]) - static_cast<double>(of_b.at("y").as<float>()[t])),
+                factor * sum);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace imbrex::equal

@@ -1,0 +1,98 @@
+// Loops, tiles, scopes, staging tensors, views, names and ways that a kernel goes for some sizes make no difference.
+#include "comparing.h"
+#include "imbrex/kernels/registry.h"
+#include "imbrex/optimize/optimize.h"
+
+namespace imbrex::equal {
+namespace {
+
+constexpr const char* kFront = "deepseek_v4/qkv_proj_rope";
+
+ir::Program front(const std::string& variant, const std::string& preset, const kernels::Options& options = {}) {
+  return kernels::build(kFront, variant, preset, options).program;
+}
+
+TEST(Equal, ThreeVariantsOfTheFrontInEveryPreset) {
+  for (const kernels::Preset& preset : kernels::find_kernel(kFront).presets)
+    for (const auto& [a, b] : {std::pair("plain", "fused"), {"fused", "unfused"}, {"unfused", "plain"}}) {
+      const Result result = compare(front(a, preset.name), front(b, preset.name));
+      EXPECT_EQ(result.text(), "equal        for every T >= 1\n") << a << ", " << b << ", " << preset.name;
+    }
+}
+
+TEST(Equal, TheFrontWithEveryOption) {
+  for (const kernels::Options& options :
+       {kernels::Options{{"norm_w_bf16", 1}}, {{"rope_f32", 1}}, {{"scale_by_blocks", 1}}, {{"row_splits", 3}}})
+    EXPECT_EQ(compare(front("fused", "demo", options), front("unfused", "demo", options)).verdict, Verdict::equal);
+}
+
+TEST(Equal, EveryKernelAndWhatTheOptimizerMakesOfIt) {
+  for (const kernels::Entry& kernel : kernels::registry())
+    for (const std::string& variant : kernel.variants) {
+      const ir::Program program = kernels::build(kernel.name, variant, "", {}).program;
+      const Result result = compare(program, optimize::optimize(program).program);
+      EXPECT_EQ(result.verdict, Verdict::equal) << kernel.name << " " << variant << "\n" << result.text();
+    }
+}
+
+const std::string kHead = "dim T typical 16\ninput x: f32[T, 64]\ninput g: f32[64]\noutput y: bf16[T, 64]\n";
+const std::string kPlain = kHead + "y[:, :] = cast(x[:, :] * rsqrt(row_sum(x[:, :] * x[:, :]) + 1e-06) * g[:], bf16, rint)";
+
+TEST(Equal, Tiles) {
+  for (const int tile : {1, 3, 16, 64})
+    expect_equal(kPlain,
+                 kHead + fmt::format("parallel t in tiles(T, {}) {{\nlet v = x[t, :]\n"
+                                     "let s = rsqrt(row_sum(v * v) + 1e-06)\ny[t, :] = cast(v * s * g[:], bf16, rint)\n}}",
+                                     tile));
+}
+
+TEST(Equal, StagingTensorsAndScopes) {
+  expect_equal(kPlain,
+               kHead +
+                   "create s: f32[T, 1]\ncreate v: f32[T, 64]\n"
+                   "parallel t in tiles(T, 8) {\nat \"sum\" {\ns[t, :] = rsqrt(row_sum(x[t, :] * x[t, :]) + 1e-06)\n}\n}\n"
+                   "range u in tiles(T, 5) {\nat \"scale\" {\nv[u, :] = x[u, :] * s[u, :]\n}\n}\n"
+                   "parallel w in tiles(T, 16) {\nat \"gamma\" {\nrange c in tiles(64, 16) {\n"
+                   "y[w, c] = cast(v[w, c] * g[c], bf16, rint)\n}\n}\n}");
+}
+
+// The parts of an output lie differently: halves of columns in A, a main part and a rest of rows in B.
+TEST(Equal, PartsOfAnOutput) {
+  expect_equal(kHead +
+                   "y[:, 0 +: 40] = cast(x[:, 0 +: 40] * g[0 +: 40], bf16, rint)\n"
+                   "y[:, 40 +: 24] = cast(x[:, 40 +: 24] * g[40 +: 24], bf16, rint)",
+               kHead +
+                   "range i in 0 .. T // 4 {\ny[i * 4 +: 4, :] = cast(x[i * 4 +: 4, :] * g[:], bf16, rint)\n}\n"
+                   "y[T // 4 * 4 +: T - T // 4 * 4, :] = cast(x[T // 4 * 4 +: T - T // 4 * 4, :] * g[:], bf16, rint)");
+}
+
+// Every second column in one store, a residue in the other.
+TEST(Equal, PairsOfColumns) {
+  const std::string head = "dim T\ninput x: f32[T, 64]\noutput y: f32[T, 64]\n";
+  expect_equal(head + "y[:, :] = interleave(odd(x[:, :]), even(x[:, :]))",
+               head + "let e = even(x[:, :])\nlet o = odd(x[:, :])\ny[:, :] = interleave(o, e)");
+  expect_different(head + "y[:, :] = interleave(odd(x[:, :]), even(x[:, :]))", head + "y[:, :] = x[:, :]");
+}
+
+TEST(Equal, WaysThatAKernelGoesForSomeSizes) {
+  const std::string head = "dim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\n";
+  const std::string plain = head + "y[:, :] = x[:, :] * 2.0";
+  expect_equal(plain, head +
+                          "if T <= 64 and T % 2 == 0 {\ny[:, :] = x[:, :] * 2.0\n} else {\n"
+                          "parallel t in tiles(T, 16) {\ny[t, :] = 2.0 * x[t, :]\n}\n}");
+  expect_different(plain, head + "if T <= 6 {\ny[:, :] = x[:, :] * 2.0\n} else {\ny[:, :] = x[:, :] * 3.0\n}");
+  // A way that no size goes does not count.
+  expect_equal(plain, head + "if T <= 0 {\ny[:, :] = x[:, :] * 3.0\n} else {\ny[:, :] = x[:, :] * 2.0\n}");
+}
+
+TEST(Equal, AnInoutThatIsChangedInPlace) {
+  const std::string head = "dim T\ninput x: f32[T, 8]\ninout y: f32[T, 8]\n";
+  expect_equal(head + "y[:, :] = y[:, :] + x[:, :]", head + "parallel t in tiles(T, 4) {\ny[t, :] = x[t, :] + y[t, :]\n}");
+  expect_different(head + "y[:, :] = y[:, :] + x[:, :]", head + "y[:, :] = x[:, :] + x[:, :]");
+  // A part that is not stored stays.
+  expect_equal(head + "y[:, 0 +: 4] = x[:, 0 +: 4]", head + "parallel t in tiles(T, 4) {\ny[t, 0 +: 4] = x[t, 0 +: 4]\n}");
+  expect_different(head + "y[:, 0 +: 4] = x[:, 0 +: 4]", head + "y[:, :] = x[:, :]");
+}
+
+}  // namespace
+}  // namespace imbrex::equal
