@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "imbrex/inputs/synthetic.h"
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/tools/subject.h"
-#include "imbrex/tools/synthetic.h"
 #include "support/runnable_targets.h"
 
 namespace imbrex::runtime {
@@ -28,7 +28,7 @@ struct Bound {
   Bound(const ir::Program& as_written, const target::Target* target, bool optimize)
       : program(as_written),
         call(compile(program, options_for(target, optimize))),
-        inputs(tools::synthetic_inputs(tools::shapes_of(program, {{"T", kRows}}, {ir::Role::input}), 3)),
+        inputs(inputs::synthetic_inputs(tools::shapes_of(program, {{"T", kRows}}, {ir::Role::input}), 3)),
         y(Array::zeros(DType::f32, tools::shapes_of(program, {{"T", kRows}}, {ir::Role::output}).at(0).shape)) {
     for (auto& [name, array] : inputs) call.bind(name, TensorView::of(array));
     call.bind("y", TensorView::of(y));
