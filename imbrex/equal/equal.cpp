@@ -111,13 +111,22 @@ class Comparison {
   }
 
   void note_conditions(const ir::Condition& by, const ir::Condition& other, char kernel) {
-    for (const ir::Comparison& comparison : by) {
-      const Condition condition{ir::print(ir::Condition{comparison}), kernel};
-      const bool is_known = std::any_of(result_.conditions.begin(), result_.conditions.end(), [&](const Condition& known) {
-        return known.text == condition.text && known.assumed_by == kernel;
-      });
-      if (!is_known && !follows(comparison, other)) result_.conditions.push_back(condition);
-    }
+    for (const ir::Comparison& comparison : by)
+      if (!follows(comparison, other)) note_condition(ir::print(ir::Condition{comparison}), kernel);
+  }
+
+  // Those of parts that only one of the two has.
+  using KeptAssumptions = std::vector<optimize::Dissolved::KeptAssumption>;
+  void note_conditions(const KeptAssumptions& by, const KeptAssumptions& other, char kernel) {
+    for (const auto& assumption : by)
+      if (std::none_of(other.begin(), other.end(), [&](const auto& each) { return each.part == assumption.part; }))
+        note_condition(assumption.text, kernel);
+  }
+
+  void note_condition(const std::string& text, char kernel) {
+    if (std::none_of(result_.conditions.begin(), result_.conditions.end(),
+                     [&](const Condition& known) { return known.text == text && known.assumed_by == kernel; }))
+      result_.conditions.push_back({text, kernel});
   }
 
   // ---- outputs ----------------------------------------------------------------------------------------------------------------
@@ -126,6 +135,8 @@ class Comparison {
     const ir::Condition of_a = assumed_by(meaning_a_), of_b = assumed_by(meaning_b_);
     note_conditions(of_a, of_b, 'A');
     note_conditions(of_b, of_a, 'B');
+    note_conditions(meaning_a_.dissolved.kept_assumptions, meaning_b_.dissolved.kept_assumptions, 'A');
+    note_conditions(meaning_b_.dissolved.kept_assumptions, meaning_a_.dissolved.kept_assumptions, 'B');
     ir::Condition assumed = where;
     assumed.insert(assumed.end(), of_a.begin(), of_a.end());
     assumed.insert(assumed.end(), of_b.begin(), of_b.end());
@@ -185,6 +196,8 @@ class Comparison {
   }
 
   void search() {
+    result_.conditions.clear();
+    result_.reordered.clear();
     if (options_.searches) {
       const Search search = search_witness(a_, b_, options_.most_work);
       result_.tried = search.runs;
@@ -192,7 +205,6 @@ class Comparison {
     }
     if (result_.witness) {
       result_.verdict = Verdict::different;
-      result_.conditions.clear();
       result_.reasons.clear();
       return;
     }

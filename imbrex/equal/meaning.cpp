@@ -1,10 +1,12 @@
 #include "imbrex/equal/meaning.h"
 
 #include <algorithm>
+#include <set>
 
 #include "imbrex/optimize/budget.h"
 #include "imbrex/optimize/isolate.h"
 #include "imbrex/optimize/pipeline.h"
+#include "imbrex/optimize/uses.h"
 
 namespace imbrex::equal {
 namespace {
@@ -41,6 +43,24 @@ void keep(ir::Statement& statement, const ir::Program& program, const optimize::
   kept.push_back({Apart::Kind::kept, optimize::name_for(statement), where, refused.reason, false});
 }
 
+// Tiles and indices that a kept statement of the body uses are kept with it.
+void keep_what_kept_ones_use(ir::Program& program) {
+  const optimize::BaseOfView bases = optimize::bases_of_views(program);
+  std::set<std::string> used;
+  std::vector<size_t> entries;
+  for (size_t i = program.body.size(); i-- > 0;) {
+    ir::Statement& statement = program.body[i];
+    if (is_declaration(statement)) continue;
+    const optimize::Uses uses = optimize::uses_of(statement, bases);
+    const bool is_used =
+        std::any_of(uses.declares.begin(), uses.declares.end(), [&](const std::string& name) { return used.contains(name); });
+    if (is_used && !optimize::is_marked(statement)) optimize::mark(statement, entries);
+    if (!optimize::is_marked(statement)) continue;
+    entries = optimize::mark_of(statement);
+    used.insert(uses.names.begin(), uses.names.end());
+  }
+}
+
 }  // namespace
 
 std::variant<Meaning, NoMeaning> meaning_of(const ir::Program& program, optimize::Terms terms) {
@@ -59,6 +79,7 @@ std::variant<Meaning, NoMeaning> meaning_of(const ir::Program& program, optimize
     if (at_fault && !optimize::is_marked(*at_fault) && meaning.kept.size() < kMostKept) {
       keep(*at_fault, meaning.program, refused, meaning.kept);
       meaning.program = optimize::isolate(meaning.program, meaning.kept);
+      keep_what_kept_ones_use(meaning.program);
       continue;
     }
     is_whole = true;

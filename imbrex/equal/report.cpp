@@ -74,11 +74,13 @@ class Report {
 
   void print_kept(bool is_equal) {
     for (const Kept& kept : result_.kept) {
-      const bool by_both = is_equal && is_kept_by_both(kept);
-      if (by_both && kept.kernel == 'B') continue;
-      const std::string head = by_both ? kept.what : fmt::format("{} of {}", kept.what, kept.kernel);
-      line("", is_equal ? fmt::format("{} {}: equal in both, but for names", head, keeps(kept.what))
-                        : fmt::format("{} {}{}: {}", head, keeps(kept.what), in_parentheses(kept.where), kept.reason));
+      const bool by_both = is_kept_by_both(kept);
+      if (!is_equal)
+        line("",
+             fmt::format("{} of {} {}{}: {}", kept.what, kept.kernel, keeps(kept.what), in_parentheses(kept.where), kept.reason));
+      else if (!by_both || kept.kernel == 'A')
+        line("", fmt::format("{}{} {}: equal in both, but for names", kept.what,
+                             by_both ? "" : fmt::format(" of {}", kept.kernel), keeps(kept.what)));
     }
   }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "imbrex/ir/print.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/apart.h"
 #include "imbrex/optimize/carried.h"
@@ -32,7 +33,7 @@ class Dissolver {
       : program_(program),
         divided_(divided),
         compares_(compares),
-        result_{std::move(terms), {}, {}, {}},
+        result_{std::move(terms), {}, {}, {}, {}},
         memory_(result_.terms, compares),
         values_(result_.terms, memory_),
         carried_(result_.terms, values_) {
@@ -113,6 +114,7 @@ class Dissolver {
     std::string key = part.text;
     for (const std::string& name : part.tensors) key += content_of(name) + "\n";
     const int number = terms().number_of(key);
+    for (size_t i = first; i <= last; ++i) note_assumptions(program_.body[i], number);
     for (size_t i = 0; i < part.tensors.size(); ++i) {
       const ir::Tensor& tensor = memory_.state(part.tensors[i]).tensor;
       if (!part.stores.contains(tensor.name)) continue;
@@ -122,6 +124,18 @@ class Dissolver {
       memory_.replace(tensor.name, terms().access(fmt::format(".kept{}.{}", number, i), tensor.dtype, std::move(coordinates)));
     }
     return last;
+  }
+
+  void note_assumptions(const ir::Statement& statement, int part) {
+    ir::for_each_statement(ir::Block{statement}, [&](const ir::Statement& inner) {
+      if (const auto* assume = std::get_if<ir::Assume>(&inner.node))
+        result_.kept_assumptions.push_back({ir::print(assume->condition), part});
+      if (const auto* elements = std::get_if<ir::AssumeElements>(&inner.node)) {
+        const bool are_distinct = elements->property == ir::AssumeElements::Property::distinct;
+        result_.kept_assumptions.push_back({fmt::format("{} is {}", elements->tile, are_distinct ? "distinct" : "sorted"), part});
+      }
+      return true;
+    });
   }
 
   // Equal for tensors whose written elements are the same terms; others are not read.

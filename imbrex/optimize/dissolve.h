@@ -38,7 +38,13 @@ struct Dissolved {
   Terms terms;
   std::vector<Output> outputs;
   std::vector<ir::Assume> assumptions;  // over dimensions, checked at run time
-  std::vector<int> definitions;         // those that the outputs need, each after those that it needs
+  // What statements that are kept assume, and the number of the function that they are: of equal ones, equal.
+  struct KeptAssumption {
+    std::string text;
+    int part;
+  };
+  std::vector<KeptAssumption> kept_assumptions;
+  std::vector<int> definitions;  // those that the outputs need, each after those that it needs
   // One line for each definition and piece, definitions named d0, d1, ... in the order above. Equal programs have equal text.
   std::string text() const;
 };

@@ -56,6 +56,20 @@ TEST(KeptLoops, RowsThatDataDecides) {
   expect_different(a, head + "y[:, :] = x[by rows, :] * 3.0");
 }
 
+// What is assumed of data is named where the other kernel does not assume it.
+TEST(KeptLoops, AssumptionsOnDataAreNamed) {
+  const std::string head = "dim T\ninput i: int32[T, 1]\noutput y: int32[T, 1]\n", store = "y[:, :] = i[:, :] + 1\n";
+  const std::string assumed = "let rows = i[:, :]\nassume 0 <= rows and rows <= 9\n";
+  const Result result = compared(head + store, head + assumed + store);
+  EXPECT_EQ(result.verdict, Verdict::equal) << result.text();
+  EXPECT_NE(result.text().find("where 0 <= rows and rows <= 9, which B assumes and A does not"), std::string::npos)
+      << result.text();
+  EXPECT_TRUE(compared(head + assumed + store, head + assumed + store).conditions.empty());
+  const Result scope = compared(head + store, head + "at \"check\" {\n" + assumed + "}\n" + store);
+  EXPECT_EQ(scope.verdict, Verdict::equal) << scope.text();
+  EXPECT_EQ(scope.conditions.size(), 1u) << scope.text();
+}
+
 // The tensor that a kept scope changes in part had other values before.
 TEST(KeptLoops, WhatTheyLeaveOfATensorCounts) {
   const auto text = [](const std::string& before) {
