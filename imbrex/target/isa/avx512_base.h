@@ -4,14 +4,7 @@
 #include "imbrex/target/isa/floats_avx512.h"
 #include "imbrex/target/isa/peak_avx512.h"
 
-namespace imbrex::isa {
-namespace {
-
-IMBREX_OP void keep_order(vi& sum) { __asm__("" : "+v"(sum.v)); }
-
-}  // namespace
-}  // namespace imbrex::isa
-
+// Over these vectors.
 #include "imbrex/target/isa/bytes_in_pairs.h"
 
 namespace imbrex::isa {

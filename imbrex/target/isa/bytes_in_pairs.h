@@ -37,15 +37,14 @@ struct DotInPairs : StepsOfAGroup<T> {
     }
   }
   IMBREX_OP static Columns load(const char* packed) {
-    const vi b = load_i32(packed);
+    const vi b = in_registers(load_i32(packed));
     return {even_bytes(b), odd_bytes(b)};
   }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     const vi even_a = broadcast_i(load_i32_s(a)), odd_a = broadcast_i(load_i32_s(a + 4));
-    sum = add(sum, add(dot_of_two(b.even, even_a), dot_of_two(b.odd, odd_a)));
-    // g++ would move one row's products before another's additions and run out of registers.
-    keep_order(sum);
-    return sum;
+    // Else g++ would move one row's products before another's additions and run out of registers. Were it the sum that is held,
+    // g++ would copy it, too.
+    return add(sum, in_registers(add(dot_of_two(b.even, even_a), dot_of_two(b.odd, odd_a))));
   }
 };
 

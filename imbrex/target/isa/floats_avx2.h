@@ -28,7 +28,7 @@ struct DotBf16 : StepsOfABlock, ThreeRows {
   using Mode = FlushToZero;
   using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) {
-    const vi b = load_i32(packed);
+    const vi b = in_registers(load_i32(packed));
     return {even_floats(b.low), odd_floats(b.low), even_floats(b.high), odd_floats(b.high)};
   }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {

@@ -296,6 +296,12 @@ IMBREX_OP vi dot_of_two(vi a, vi b) { return {_mm256_madd_epi16(a.low, b.low), _
 
 // ---- tiles of sums in registers (isa/matmul.h) --------------------------------------------------------------------------------
 
+// x in registers. Without it g++ reads memory twice rather than keep what it read, and moves computations past each other.
+IMBREX_OP vi in_registers(vi x) {
+  __asm__("" : "+x"(x.low), "+x"(x.high));
+  return x;
+}
+
 // Of 16 registers, 6 hold a tile of C and 4 a group of B; with a fourth row g++ 12 keeps part of it on the stack.
 struct ThreeRows {
   static constexpr int kRowsOfOne = 3, kRowsOfTwo = 1;

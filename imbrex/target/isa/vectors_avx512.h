@@ -236,6 +236,12 @@ IMBREX_OP vi dot_of_two(vi a, vi b) { return {_mm512_madd_epi16(a.v, b.v)}; }
 
 // ---- tiles of sums in registers (isa/matmul.h) --------------------------------------------------------------------------------
 
+// x in registers. Without it g++ reads memory twice rather than keep what it read, and moves computations past each other.
+IMBREX_OP vi in_registers(vi x) {
+  __asm__("" : "+v"(x.v));
+  return x;
+}
+
 // Of 32 registers, 24 hold a tile of sums.
 struct TwelveRows {
   static constexpr int kRowsOfOne = 12, kRowsOfTwo = 12;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Compiles the microkernels of one target with one compiler and fails if the innermost loop of any touches the stack. Where the loop is
-unrolled: what stands between the first and the last of its products.
+unrolled: what stands between the first and the last of its products. On 256 bits also if it loads a group of B twice: it has no time left for that.
 
 usage: microkernels_stay_in_registers.py COMPILER HEADER FLAGS SOURCE_DIRECTORY PRODUCT:KERNEL...
 """
@@ -18,6 +18,8 @@ class X86:
     FRAME = re.compile(r"mov\s+%rsp,%rbp")
     STACK, STACK_OR_FRAME = re.compile(r"\(%rsp"), re.compile(r"\(%r[sb]p")
     JUMP = re.compile(r"j\w+\s+([0-9a-f]+)\b")
+    VECTOR, LOAD, WIDEST = re.compile(r"v"), re.compile(r"vmov"), re.compile(r"%zmm")
+    OPERAND, WRITTEN = re.compile(r"[-\w]*\(%[^)]*\)"), re.compile(r"(%r\w+)$")
 
 
 class Aarch64:
@@ -47,6 +49,18 @@ def loops(lines, code):
         if jump and int(jump.group(1), 16) <= address:
             first = int(jump.group(1), 16)
             yield [t for a, t in lines if first <= a <= address]
+
+
+def loaded_again(loop, code):
+    """What an instruction only loads, and another reads, too, while the address's registers are what they were."""
+    read = {}
+    for text in loop:
+        load = code.LOAD.match(text)
+        for operand in code.OPERAND.findall(text) if code.VECTOR.match(text) else []:
+            if operand in read and (load or read[operand]): yield operand
+            read[operand] = read.get(operand) or load is not None
+        written = code.WRITTEN.search(text)
+        if written: read = {operand: load for operand, load in read.items() if written.group(1) not in operand}
 
 
 def stack_of(lines, code):
@@ -83,6 +97,10 @@ def main():
         for text in inner:
             if stack.search(text):
                 print(f"{shape}: {text}")
+                bad += 1
+        if code is X86 and not any(code.WIDEST.search(text) for text in inner):
+            for operand in loaded_again(inner, code):
+                print(f"{shape}: {operand} is loaded twice")
                 bad += 1
     print(f"{kernels} microkernels, {bad} faults")
     return 1 if bad or kernels < 12 else 0
