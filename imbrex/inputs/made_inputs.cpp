@@ -169,15 +169,15 @@ ir::Block assumptions_of(const ir::Block& block, std::set<std::string>& inputs, 
 
 // As little of the program as tells whether its assumptions hold.
 ir::Program only_assumptions(const ir::Program& program) {
+  const auto is_kept = [](const ir::Tensor& tensor) { return tensor.dtype == DType::int32 && tensor.role == ir::Role::input; };
   std::set<std::string> inputs;
   for (const ir::Tensor& tensor : program.tensors)
-    if (tensor.role == ir::Role::input) inputs.insert(tensor.name);
+    if (is_kept(tensor)) inputs.insert(tensor.name);
   ir::Program kept = program;
   bool is_all = true;
   kept.body = assumptions_of(program.body, inputs, is_all);
   if (!is_all) return program;
-  std::erase_if(kept.tensors,
-                [](const ir::Tensor& tensor) { return tensor.dtype != DType::int32 || tensor.role != ir::Role::input; });
+  std::erase_if(kept.tensors, [&](const ir::Tensor& tensor) { return !is_kept(tensor); });
   return kept;
 }
 

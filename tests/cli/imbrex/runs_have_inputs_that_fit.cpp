@@ -44,6 +44,14 @@ std::string sums(const std::string& condition) {
          "\n    y[b, :] = col_sum(x[s +: e - s, :])\n  }\n";
 }
 
+// Only what assumptions are about is looked at beforehand.
+TEST_F(Inputs, AreMadeBesideAViewOfAnotherInput) {
+  const std::string path = kernel(kRows + "  output z: f32[T, 8]\n",
+                                  "  view flat = x: [T * 8]\n  parallel i in 0 .. T { z[i, :] = flat[i * 8 +: 8] * 2.0 }\n" +
+                                      scatter("    assume_distinct all\n", 400));
+  expect(0, fmt::format("run '{}' --dim T=5 --repeat 1", path));
+}
+
 // Neither as its typical size nor as 1.
 TEST_F(Inputs, DecideEachDimensionOfAReplayOrItIsGiven) {
   const std::string path = kernel("  dim U typical 3\n  input x: f32[T, 8]\n  output y: f32[T, U]\n",
