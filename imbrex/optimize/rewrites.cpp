@@ -60,9 +60,11 @@ bool is_reduction(const Terms& terms, TermId id, Reduction reduction) {
   return terms.at(id).kind == Kind::reference && terms.definition(terms.at(id).definition).reduction == reduction;
 }
 
-// max(max_k x, -min_k x) is max_k abs(x).
+// max(max_k x, -min_k x) is max_k abs(x), but for int32, whose least number is its own negative.
 TermId greatest_magnitude(Terms& terms, TermId greatest, TermId negated) {
-  if (!terms.may_join || !is(terms, negated, Op::neg) || !is_reduction(terms, greatest, Reduction::max)) return kNoTerm;
+  if (!terms.may_join || terms.at(greatest).dtype != DType::f32 || !is(terms, negated, Op::neg) ||
+      !is_reduction(terms, greatest, Reduction::max))
+    return kNoTerm;
   const TermId least = terms.at(negated).args[0];
   if (!is_reduction(terms, least, Reduction::min)) return kNoTerm;
   const Definition definition = terms.definition(terms.at(greatest).definition);
