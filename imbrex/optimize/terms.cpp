@@ -31,6 +31,10 @@ Op mirrored(Op op) {
   }
 }
 
+bool are_all_equal(const std::vector<TermId>& cases) {
+  return std::adjacent_find(cases.begin(), cases.end(), std::not_equal_to<>()) == cases.end();
+}
+
 // FNV-1a. It only orders operands and abbreviates texts in print; equality is decided on whole keys.
 std::string digest(const std::string& text) {
   uint64_t hash = 14695981039346656037u;
@@ -256,6 +260,7 @@ TermId Terms::residues(IndexExpr of, std::vector<TermId> cases) {
   of = simplify(of, ranges);
   if (const auto chosen = ir::constant_value(simplify(ir::mod(of, ir::constant(modulus)), ranges)))
     return cases[static_cast<size_t>(*chosen)];
+  if (are_all_equal(cases)) return cases[0];
   Term term;
   term.kind = Kind::choice;
   term.dtype = at(cases[0]).dtype;
@@ -272,6 +277,7 @@ TermId Terms::intervals(IndexExpr of, std::vector<IndexExpr> limits, std::vector
     const Range above = range_of(ir::sub(of, limits[i]), ranges), below = range_of(ir::sub(of, limits[i + 1]), ranges);
     if (above.least && *above.least >= 0 && below.most && *below.most < 0) return cases[i];
   }
+  if (are_all_equal(cases)) return cases[0];
   Term term;
   term.kind = Kind::choice;
   term.dtype = at(cases[0]).dtype;

@@ -34,6 +34,15 @@ TEST_F(TermRules, DividingIsNotMultiplyingByTheInverse) {
   EXPECT_NE(pair(Op::div, x(), terms.constant(DType::f32, 512)), pair(Op::mul, x(), terms.constant(DType::f32, 1.0 / 512)));
 }
 
+TEST_F(TermRules, AChoiceOfOneValueIsThatValue) {
+  const TermId a = x("a"), b = x("b");
+  const std::vector<ir::IndexExpr> limits{ir::constant(0), ir::constant(4), ir::constant(8)};
+  EXPECT_EQ(terms.intervals(ir::named("c"), limits, {a, a}), a);
+  EXPECT_EQ(terms.residues(ir::named("c"), {a, a}), a);
+  EXPECT_EQ(terms.at(terms.intervals(ir::named("c"), limits, {a, b})).kind, Term::Kind::choice);
+  EXPECT_EQ(terms.at(terms.residues(ir::named("c"), {a, b})).kind, Term::Kind::choice);
+}
+
 TEST_F(TermRules, ACastThatLosesNothingIsUndone) {
   const TermId b = x("b", DType::bf16), i = x("i", DType::int8);
   EXPECT_EQ(cast(cast(b, DType::f32, CastMode::exact), DType::bf16, CastMode::rint), b);
