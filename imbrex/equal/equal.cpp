@@ -66,6 +66,7 @@ class Comparison {
         meaning_a_ = std::get<Meaning>(meaning_a);
         optimize::Terms terms = meaning_a_.dissolved.terms;
         terms.side = 1;
+        terms.origin = -1;  // lines of A are none of B
         auto meaning_b = meaning_of(case_b.program, std::move(terms));
         if (const auto* none = std::get_if<NoMeaning>(&meaning_b)) return note_without_meaning('B', *none);
         meaning_b_ = std::move(std::get<Meaning>(meaning_b));

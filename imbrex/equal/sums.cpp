@@ -86,6 +86,7 @@ void Sums::join_neighbours(std::vector<Addend>& all) {
     if (!first.extent || !next.extent || first.body.size() != next.body.size() ||
         std::string(kind_of(first.reduction)) != kind_of(next.reduction))
       return false;
+    terms_.ranges[optimize::kReducedName] = optimize::counter_range(next.extent, terms_.ranges);
     for (size_t i = 0; i < first.body.size(); ++i) {
       const TermId moved =
           terms_.substitute(first.body[i], {{optimize::kReducedName, ir::add(ir::named(optimize::kReducedName), first.extent)}});

@@ -101,6 +101,16 @@ void change_sizes(Array& array, const inputs::RandomStream& random, uint64_t see
   }
 }
 
+// A third of the integers become the least or the greatest one, a third become negative.
+void take_ends(Array& array, const inputs::RandomStream& random) {
+  for (int64_t i = 0; i < array.size(); ++i) {
+    const uint64_t bits = random.bits(i);
+    int32_t& value = array.as<int32_t>()[i];
+    if (bits % 3 == 0) value = bits % 2 == 0 ? INT32_MIN : INT32_MAX;
+    if (bits % 3 == 1 && value > 0) value = -value;
+  }
+}
+
 // The first element that differs. Two NaNs are equal.
 std::optional<int64_t> first_difference(const Array& a, const Array& b) {
   const int64_t bytes = bytes_of(a.dtype);
@@ -197,8 +207,12 @@ Tensors inputs_of_run(const ir::Program& program, const Dims& dims, uint64_t see
   const auto shapes = shapes_of(program, dims);
   if (!shapes) return {};
   Tensors made = inputs::made_inputs(program, *shapes, dims, seed, int64_t{1} << 30);
-  for (auto& [name, array] : made)
-    if (is_float(array.dtype)) change_sizes(array, inputs::RandomStream(seed, name + " sizes"), seed);
+  const bool are_free = !inputs::assumes_anything(program);
+  for (auto& [name, array] : made) {
+    const inputs::RandomStream random(seed, name + " sizes");
+    if (is_float(array.dtype)) change_sizes(array, random, seed);
+    if (array.dtype == DType::int32 && are_free && seed % 4 == 0) take_ends(array, random);
+  }
   return made;
 }
 

@@ -109,5 +109,19 @@ TEST(NotDecided, WhereOneIsNotProven) {
   expect_not_decided(kHead + "y[:, :] = x[:, :]", kHead + "y[0 +: 1, :] = x[0 +: 1, :]", "B is not proven: ");
 }
 
+// What B does not store it has from no line of its own, nor of A's.
+TEST(Different, AnInoutThatBLeavesAlone) {
+  const std::string head = "dim T\ninput x: f32[T, 8]\ninout s: f32[T, 8]\noutput y: f32[T, 8]\n";
+  const Result result = expect_different(head + "\n\n\n\ns[:, :] = s[:, :] + 1.0\ny[:, :] = x[:, :]", head + "y[:, :] = x[:, :]");
+  ASSERT_TRUE(result.difference.has_value());
+  EXPECT_EQ(result.difference->b.where.line, 0);
+}
+
+// Of int32, the least number is its own negative.
+TEST(Different, ForTheEndsOfIntegers) {
+  const std::string head = "dim T\ninput x: int32[T, 3]\noutput y: int32[T, 1]\n";
+  expect_different(head + "y[:, :] = max(row_max(x[:, :]), -row_min(x[:, :]))", head + "y[:, :] = row_max(abs(x[:, :]))");
+}
+
 }  // namespace
 }  // namespace imbrex::equal

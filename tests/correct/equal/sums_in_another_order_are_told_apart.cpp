@@ -32,6 +32,19 @@ TEST(UpToOrder, NotWhereTermsDiffer) {
     EXPECT_EQ(up_to_order(whole, other).verdict, Verdict::different) << other;
 }
 
+// The first part's elements lie in w[1] as far as its own length goes, and in w[2] behind.
+TEST(UpToOrder, APartThatIsLongerThanTheOneBefore) {
+  const std::string head = "dim T\ninput w: f32[4, 1]\noutput y: f32[1, 1]\n", repeated = "transpose(repeat_rows(w[:, :], 8))";
+  for (const int n : {6, 7, 8, 9, 10, 11, 12, 13, 14, 15}) {
+    const Result result =
+        compared(head + fmt::format("y[:, :] = row_sum(columns({}, 3, {}))", repeated, 6 + n),
+                 head + fmt::format("y[:, :] = row_sum(columns({}, 3, 6)) + row_sum(transpose(repeat_rows(w[1 +: 1, :], {})))",
+                                    repeated, n),
+                 {.up_to_order = true});
+    EXPECT_EQ(result.verdict, n <= 7 ? Verdict::equal_up_to_order : Verdict::different) << n << "\n" << result.text();
+  }
+}
+
 TEST(UpToOrder, ChainsOfAdditions) {
   EXPECT_EQ(
       up_to_order("y[:, :] = x[:, 0 +: 1] + x[:, 1 +: 1] + x[:, 2 +: 1]", "y[:, :] = x[:, 2 +: 1] + x[:, 0 +: 1] + x[:, 1 +: 1]")
