@@ -7,6 +7,7 @@
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
+#include "random/places.h"
 #include "random/random_kernel.h"
 
 namespace imbrex::test {
@@ -18,41 +19,6 @@ using ir::IndexExpr;
 using ir::Loop;
 using ir::Statement;
 
-std::vector<Block*> blocks_of(Statement& statement) {
-  if (auto* loop = std::get_if<Loop>(&statement.node)) return {&loop->body};
-  if (auto* at = std::get_if<ir::At>(&statement.node)) return {&at->body};
-  if (auto* branch = std::get_if<ir::If>(&statement.node)) return {&branch->then_block, &branch->else_block};
-  return {};
-}
-
-// A statement with what is around it.
-struct Place {
-  Block* block = nullptr;
-  size_t index = 0;
-  std::vector<std::pair<Block*, size_t>> around;  // outermost first
-
-  Statement& statement() const { return (*block)[index]; }
-  template <class Node>
-  Node* node() const {
-    return std::get_if<Node>(&statement().node);
-  }
-  // The innermost loop around it.
-  std::optional<std::pair<Block*, size_t>> loop() const {
-    for (size_t i = around.size(); i-- > 0;)
-      if (std::holds_alternative<Loop>((*around[i].first)[around[i].second].node)) return around[i];
-    return std::nullopt;
-  }
-};
-
-void collect(Block& block, const std::vector<std::pair<Block*, size_t>>& around, std::vector<Place>& places) {
-  for (size_t i = 0; i < block.size(); ++i) {
-    places.push_back({&block, i, around});
-    auto inside = around;
-    inside.emplace_back(&block, i);
-    for (Block* inner : blocks_of(block[i])) collect(*inner, inside, places);
-  }
-}
-
 // A way to break a program: changes what is at the place, or returns false where there is nothing of its kind. `variant` counts
 // from 0 through the ways to do it there.
 struct Breakage {
@@ -61,22 +27,16 @@ struct Breakage {
   std::function<bool(const Place&, int variant)> apply;
 };
 
-void put_in_place(const Place& place, Block inside) {
-  const auto at = place.block->begin() + static_cast<std::ptrdiff_t>(place.index);
-  const auto next = place.block->erase(at);
-  place.block->insert(next, std::make_move_iterator(inside.begin()), std::make_move_iterator(inside.end()));
-}
-
 bool drop_store(const Place& place, int) {
   if (!place.node<ir::Store>()) return false;
-  put_in_place(place, {});
+  place.replace_by({});
   return true;
 }
 
 bool drop_guard(const Place& place, int variant) {
   const auto* branch = place.node<ir::If>();
   if (!branch) return false;
-  put_in_place(place, Block(variant == 0 ? branch->then_block : branch->else_block));
+  place.replace_by(Block(variant == 0 ? branch->then_block : branch->else_block));
   return true;
 }
 
@@ -299,8 +259,7 @@ std::vector<Mutant> mutants_of(const ir::Program& program, size_t most, uint64_t
   for (const Choice& choice : choices) {
     if (mutants.size() == most) break;
     ir::Program changed = program;
-    std::vector<Place> places;
-    collect(changed.body, {}, places);
+    const std::vector<Place> places = places_of(changed);
     try {
       if (!choice.breakage->apply(places[choice.statement], choice.variant)) continue;
       std::string text = ir::print(changed);
