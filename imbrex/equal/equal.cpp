@@ -46,6 +46,7 @@ class Comparison {
     try {
       const optimize::Budget budget(optimize::kStepsOfProgram);
       compare_cases();
+      if (compared_ == 0 && result_.reasons.empty()) result_.reasons.push_back("no sizes fulfil what both assume");
     } catch (const optimize::OutOfBudget& spent) {
       result_.reasons.push_back(fmt::format("it takes more than {} steps of algebra", spent.steps));
     }
@@ -141,6 +142,8 @@ class Comparison {
     ir::Condition assumed = where;
     assumed.insert(assumed.end(), of_a.begin(), of_a.end());
     assumed.insert(assumed.end(), of_b.begin(), of_b.end());
+    if (!prove::can_hold(smaller_dims(), assumed)) return;
+    ++compared_;
     optimize::Terms& terms = meaning_b_.dissolved.terms;
     terms.origin = -1;
     std::vector<Unequal> unequal =
@@ -155,7 +158,7 @@ class Comparison {
   bool differs_by_order(Sums& sums, const Unequal& pair) {
     if (pair.a == optimize::kNoTerm) return false;
     const auto same = sums.differences(pair.a, pair.b);
-    if (!same) return false;
+    if (!same || same->empty()) return false;
     for (const SameSum& sum : *same)
       result_.reordered.push_back({ir::to_text(sum.terms), side(sum.a, sum.a, 0), side(sum.b, sum.b, 1)});
     return true;
@@ -214,6 +217,7 @@ class Comparison {
   Options options_;
   ir::Program a_, b_;
   Meaning meaning_a_, meaning_b_;
+  int compared_ = 0;  // pairs of ways that some sizes go
   Result result_;
 };
 

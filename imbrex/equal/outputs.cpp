@@ -1,6 +1,7 @@
 #include "imbrex/equal/outputs.h"
 
 #include <algorithm>
+#include <set>
 
 #include "imbrex/optimize/memory.h"
 #include "imbrex/prove/possible.h"
@@ -32,6 +33,10 @@ class Parts {
     ir::Condition all = assumed_;
     std::vector<std::string> free;
     common = {};
+    if (depends_on_place(a) || depends_on_place(b)) {
+      common.is_known = false;
+      return true;
+    }
     for (size_t d = 0; d < a.least.size(); ++d) {
       const std::string i = ".p" + std::to_string(d), j = ".q" + std::to_string(d);
       free.push_back(i), free.push_back(j);
@@ -66,6 +71,16 @@ class Parts {
   }
 
  private:
+  // Where its ends along one axis depend on the place along another.
+  static bool depends_on_place(const OutputPiece& piece) {
+    for (const auto* ends : {&piece.least, &piece.count})
+      for (const IndexExpr& end : *ends) {
+        const std::set<std::string> names = ir::names_in(end);
+        if (std::any_of(names.begin(), names.end(), [](const std::string& name) { return name.starts_with(".i"); })) return true;
+      }
+    return false;
+  }
+
   void add_axis(const OutputPiece& a, const OutputPiece& b, size_t d, Common& common) {
     const auto simple = [&](const IndexExpr& e) { return optimize::simplify(e, terms_.ranges); };
     const bool b_is_coarse = b.step[d] >= a.step[d];

@@ -57,7 +57,7 @@ class Report {
     } else if (!is_equal && result_.tried > 0) {
       line("", fmt::format("{} runs of both on the same inputs gave the same results", result_.tried));
     }
-    print_kept(is_equal);
+    if (result_.verdict != Verdict::different) print_kept(is_equal);
     return text_;
   }
 

@@ -51,7 +51,10 @@ bool Sums::is_sum(TermId id) const {
   const Term& term = terms_.at(id);
   if (term.dtype != DType::f32) return false;
   if (term.kind == Kind::operation) return term.op == Op::add;
-  return term.kind == Kind::reference && adds(terms_.definition(term.definition).reduction);
+  // Inside the sum over another .k it stays a term: opened, its own .k would be taken for that one.
+  const bool is_inside = std::any_of(term.indices.begin(), term.indices.end(),
+                                     [](const IndexExpr& index) { return ir::names_in(index).contains(optimize::kReducedName); });
+  return term.kind == Kind::reference && !is_inside && adds(terms_.definition(term.definition).reduction);
 }
 
 void Sums::collect(TermId id, std::vector<Addend>& all) {

@@ -77,6 +77,13 @@ TEST(Assumptions, OfOneKernelAreNamed) {
   EXPECT_EQ(compared(b, b).text(), "equal        for every T >= 1\n");
 }
 
+TEST(Assumptions, ThatNoSizeFulfilsShowNothing) {
+  const std::string head = "dim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\n";
+  expect_not_decided(head + "assume T % 2 == 0\ny[:, :] = x[:, :]", head + "assume T % 2 == 1\ny[:, :] = x[:, :] + 1.0",
+                     "no sizes fulfil what both assume");
+  expect_not_decided(head + "assume T < 1\ny[:, :] = x[:, :]", head + "y[:, :] = x[:, :]", "no sizes fulfil what both assume");
+}
+
 TEST(Assumptions, TheSmallerMaximumCounts) {
   EXPECT_EQ(compared("dim T max 64\ninput x: f32[T, 8]\noutput y: f32[T, 8]\ny[:, :] = x[:, :]",
                      "dim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\ny[:, :] = x[:, :]")

@@ -40,8 +40,10 @@ TEST(KeptLoops, ReadTheSame) {
 }
 
 TEST(KeptLoops, OfAnotherTextAreNotDecided) {
-  const Result result = compared(softmax(kScale, "a_"), softmax(kScale, "b_", "64"));
-  EXPECT_NE(result.verdict, Verdict::equal);
+  // Inputs show that they round differently; without them it is not decided, for this reason.
+  EXPECT_EQ(compared(softmax(kScale, "a_"), softmax(kScale, "b_", "64")).verdict, Verdict::different);
+  const Result result = compared(softmax(kScale, "a_"), softmax(kScale, "b_", "64"), {.searches = false});
+  EXPECT_EQ(result.verdict, Verdict::not_decided);
   EXPECT_NE(result.text().find("scope b_scope of B keeps its author's loops"), std::string::npos) << result.text();
   EXPECT_NE(result.text().find("carries a value from one iteration of b_c to the next"), std::string::npos) << result.text();
 }

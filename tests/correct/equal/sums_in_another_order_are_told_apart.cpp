@@ -45,6 +45,17 @@ TEST(UpToOrder, APartThatIsLongerThanTheOneBefore) {
   }
 }
 
+// The k of an inner sum is not that of the outer one.
+TEST(UpToOrder, SumsOfSums) {
+  const std::string head = "input x: f32[8, 8]\ninput z: f32[8, 8]\noutput y: f32[1, 1]\n";
+  for (const std::string& a : {"x[:, :] * z[:, :]", "matmul(x[:, :], z[:, :])"}) {
+    const std::string b = a.starts_with("matmul") ? "matmul(x[:, :], z[:, :], transpose_b)" : "x[:, :] * transpose(z[:, :])";
+    const Result result = compared(head + "y[:, :] = col_sum(row_sum(" + a + "))", head + "y[:, :] = col_sum(row_sum(" + b + "))",
+                                   {.up_to_order = true});
+    EXPECT_EQ(result.verdict, Verdict::different) << result.text();
+  }
+}
+
 TEST(UpToOrder, ChainsOfAdditions) {
   EXPECT_EQ(
       up_to_order("y[:, :] = x[:, 0 +: 1] + x[:, 1 +: 1] + x[:, 2 +: 1]", "y[:, :] = x[:, 2 +: 1] + x[:, 0 +: 1] + x[:, 1 +: 1]")

@@ -89,6 +89,9 @@ TEST(Equal, AnInoutThatIsChangedInPlace) {
   const std::string head = "dim T\ninput x: f32[T, 8]\ninout y: f32[T, 8]\n";
   expect_equal(head + "y[:, :] = y[:, :] + x[:, :]", head + "parallel t in tiles(T, 4) {\ny[t, :] = x[t, :] + y[t, :]\n}");
   expect_different(head + "y[:, :] = y[:, :] + x[:, :]", head + "y[:, :] = x[:, :] + x[:, :]");
+  // B leaves it as it was given.
+  const std::string more = head + "output w: f32[T, 8]\n", scale = "at \"b\" { w[:, :] = x[:, :] * 2.0 }\n";
+  expect_different(more + "at \"a\" { y[:, :] = y[:, :] + x[:, :] }\n" + scale, more + scale);
   // A part that is not stored stays.
   expect_equal(head + "y[:, 0 +: 4] = x[:, 0 +: 4]", head + "parallel t in tiles(T, 4) {\ny[t, 0 +: 4] = x[t, 0 +: 4]\n}");
   expect_different(head + "y[:, 0 +: 4] = x[:, 0 +: 4]", head + "y[:, :] = x[:, :]");
