@@ -64,7 +64,7 @@ std::vector<Case> cases_of(const ir::Program& program) {
     ir::Condition until;
     for (const ir::Comparison& comparison : branch.condition) {
       ir::Condition where = until;
-      where.push_back(prove::negated(comparison));
+      where.push_back(ir::negated(comparison));
       open.push_back(taken(next, *position, branch.else_block, where));
       until.push_back(comparison);
     }

@@ -11,6 +11,7 @@
 #include "imbrex/equal/outputs.h"
 #include "imbrex/equal/sums.h"
 #include "imbrex/equal/witness.h"
+#include "imbrex/ir/place.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/optimize/budget.h"
 #include "imbrex/prove/possible.h"
@@ -24,11 +25,11 @@ using optimize::TermId;
 class Comparison {
  public:
   Comparison(const ir::Program& a, const ir::Program& b, const Options& options)
-      : options_(options), a_(a), b_(with_interface_of(a, b, options.by_order)) {}
+      : options_(options), a_(a), b_(with_interface_of(a, b, options.by_order)), written_b_(b) {}
 
   Result run() {
     result_.sizes = sizes_text();
-    if (options_.are_proven || (is_proven(a_, 'A') && is_proven(b_, 'B'))) decide();
+    if (options_.are_proven || (is_proven(a_, 'A') && is_proven(written_b_, 'B'))) decide();
     return std::move(result_);
   }
 
@@ -108,7 +109,7 @@ class Comparison {
       return true;
     // What cannot be put in affine terms is left out of the question: then nothing follows.
     ir::Condition all = from;
-    all.push_back(prove::negated(comparison));
+    all.push_back(ir::negated(comparison));
     return !prove::can_hold(a_.dims, all);
   }
 
@@ -215,7 +216,8 @@ class Comparison {
   }
 
   Options options_;
-  ir::Program a_, b_;
+  ir::Program a_, b_;  // B has A's interface
+  ir::Program written_b_;
   Meaning meaning_a_, meaning_b_;
   int compared_ = 0;  // pairs of ways that some sizes go
   Result result_;

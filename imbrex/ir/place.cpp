@@ -131,6 +131,21 @@ void for_each_place(const Program& program, const std::function<void(const State
   Walk(program, visit).run(program.body);
 }
 
+Comparison negated(const Comparison& comparison) {
+  const auto opposite = [&] {
+    switch (comparison.compare) {
+      case Compare::lt: return Compare::ge;
+      case Compare::le: return Compare::gt;
+      case Compare::eq: return Compare::ne;
+      case Compare::ne: return Compare::eq;
+      case Compare::ge: return Compare::lt;
+      case Compare::gt: return Compare::le;
+    }
+    throw InternalError("a comparison is one of six");
+  };
+  return {comparison.left, opposite(), comparison.right};
+}
+
 Comparison with_name(const Comparison& comparison, const std::string& from, const std::string& to) {
   const auto rename = [&](const Index& leaf) -> std::optional<IndexExpr> {
     if (leaf.kind == Index::Kind::name && leaf.name == from) return named(to);

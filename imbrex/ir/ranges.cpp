@@ -55,18 +55,6 @@ bool add_to(Linear& sum, const IndexExpr& e, int64_t factor) {
   return true;
 }
 
-Compare negated(Compare compare) {
-  switch (compare) {
-    case Compare::lt: return Compare::ge;
-    case Compare::le: return Compare::gt;
-    case Compare::eq: return Compare::ne;
-    case Compare::ne: return Compare::eq;
-    case Compare::ge: return Compare::lt;
-    case Compare::gt: return Compare::le;
-  }
-  throw InternalError("a comparison is one of six");
-}
-
 bool is_leaf(const IndexExpr& e) {
   return e->kind == Kind::name || e->kind == Kind::span_begin || e->kind == Kind::span_size || e->kind == Kind::span_index;
 }
@@ -79,7 +67,7 @@ Ranges::Ranges(const Program& program, const Place& place) : program_(program), 
     if (guard.holds)
       for (const Comparison& comparison : guard.condition) know(comparison);
     else if (guard.condition.size() == 1)
-      know({guard.condition[0].left, negated(guard.condition[0].compare), guard.condition[0].right});
+      know(negated(guard.condition[0]));
   }
   for (const Tensor& tensor : program.tensors) {
     Limit limit{{}, kMaxBytes / std::max<int64_t>(1, bytes_of(tensor.dtype))};

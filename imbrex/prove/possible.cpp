@@ -43,20 +43,4 @@ bool can_hold(const std::vector<ir::Dim>& dims, const ir::Condition& conditions,
   }
 }
 
-ir::Comparison negated(const ir::Comparison& comparison) {
-  using ir::Compare;
-  const auto opposite = [&] {
-    switch (comparison.compare) {
-      case Compare::lt: return Compare::ge;
-      case Compare::le: return Compare::gt;
-      case Compare::eq: return Compare::ne;
-      case Compare::ne: return Compare::eq;
-      case Compare::ge: return Compare::lt;
-      case Compare::gt: return Compare::le;
-    }
-    throw InternalError("a comparison is one of six");
-  };
-  return {comparison.left, opposite(), comparison.right};
-}
-
 }  // namespace imbrex::prove

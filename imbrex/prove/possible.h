@@ -12,7 +12,4 @@ namespace imbrex::prove {
 // `conditions`. Other names must not occur in them. A condition that is not affine is taken for one that may hold.
 bool can_hold(const std::vector<ir::Dim>& dims, const ir::Condition& conditions, const std::vector<std::string>& free = {});
 
-// The comparison that holds exactly where this one does not.
-ir::Comparison negated(const ir::Comparison& comparison);
-
 }  // namespace imbrex::prove

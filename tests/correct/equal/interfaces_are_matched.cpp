@@ -46,6 +46,17 @@ TEST(Interfaces, OneMemoryUnderTwoShapes) {
       "dim T\ninput x: f32[T, 4, 16]\noutput y: f32[T, 64]\nrange h in 0 .. 4 {\ny[:, h * 16 +: 16] = x[:, 3 - h, :] * 2.0\n}");
 }
 
+// B is proven as its author wrote it: only A's shapes make its rows hard to follow.
+TEST(Interfaces, AShapeOfTheOtherDoesNotMakeAKernelUnproven) {
+  const auto text = [](const std::string& shape) {
+    return "dim T\ndim S\ninput x: f32[" + shape + "]\noutput y: f32[" + shape + "]\nparallel t in tiles(" + shape.substr(0, 1) +
+           ", 4) {\ny[t, :] = x[t, :] * 2.0\n}";
+  };
+  const Result result = compared(text("T, S"), text("S, T"));
+  EXPECT_NE(result.verdict, Verdict::different) << result.text();
+  EXPECT_EQ(result.text().find("not proven"), std::string::npos) << result.text();
+}
+
 TEST(Interfaces, WhatDoesNotMatchIsNamed) {
   const std::string a = "dim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\ny[:, :] = x[:, :]";
   EXPECT_NE(
