@@ -329,6 +329,10 @@ IndexExpr simplify(const IndexExpr& e, const Ranges& ranges) { return to_index(l
 
 Range range_of(const IndexExpr& e, const Ranges& ranges) { return range_of_linear(linear(e, ranges), ranges); }
 
+bool is_at_least_zero(const IndexExpr& e, const Ranges& ranges) {
+  return is_negative(linear(ir::sub(ir::constant(-1), e), ranges), ranges);
+}
+
 namespace {
 
 // From the operands' ranges alone: what is inside an atom is in the canonical form already, and to bring it there again at every

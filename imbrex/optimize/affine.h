@@ -34,5 +34,7 @@ ir::IndexExpr to_index(const Linear& sum);
 ir::IndexExpr simplify(const ir::IndexExpr& e, const Ranges& ranges);
 // What is known of the values of `e`.
 Range range_of(const ir::IndexExpr& e, const Ranges& ranges);
+// True only where `e` is 0 or more for all values of the names, by their constant bounds or by what they are below.
+bool is_at_least_zero(const ir::IndexExpr& e, const Ranges& ranges);
 
 }  // namespace imbrex::optimize

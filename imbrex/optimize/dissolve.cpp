@@ -15,6 +15,7 @@
 #include "imbrex/optimize/defects.h"
 #include "imbrex/optimize/kept_part.h"
 #include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/selections.h"
 #include "imbrex/optimize/split_at_conditions.h"
 #include "imbrex/optimize/values.h"
 
@@ -352,7 +353,7 @@ class Dissolver {
         by[coordinate_name(d)] = ir::add(piece.least[d], ir::named(coordinate_name(d)));
         terms().ranges[coordinate_name(d)] = counter_range(piece.count[d], terms().ranges);
       }
-      piece.term = terms().substitute(written.piece.term, by);
+      piece.term = with_selections(terms(), terms().substitute(written.piece.term, by));
       if (!compares_) refuse_reads_that_need_columns(output.tensor, piece);
       split_choices(piece, output.pieces);
     }

@@ -322,7 +322,136 @@ y[:, :] = x[:, :] * concat_columns(c[:, :], c[:, :]) + turned * concat_columns(d
 })"},
 };
 
+constexpr const char* kBytes = "dim T\ninput x: int8[T, 32]\noutput y: int32[T, 32]\n";
+constexpr const char* kHalfOfBytes = "dim T\ninput x: int8[T, 32]\noutput y: int32[T, 16]\n";
+constexpr const char* kColumnsOfBytes = "dim T\ninput x: int8[16, T]\noutput y: int32[16, T]\n";
+constexpr const char* kBytesAsFloats = "dim T\ninput x: uint8[T, 32]\noutput y: f32[T, 16]\n";
+
+// Products with matrices that are made in the kernel and select.
+const Idiom kSelections[] = {
+    {"even_columns_by_a_product", kHalfOfBytes, "y[:, :] = cast(even(x[:, :]), int32)\n",
+     R"(let s = cast(select(eq(transpose(iota(32)), repeat_rows(iota(16) * 2, 32)), 1, 0), int8, rint)
+parallel t in tiles(T, 8) { y[t, :] = matmul(x[t, :], s) })",
+     R"(let s = cast(select(eq(transpose(iota(32)), repeat_rows(iota(16) * 2, 32)), 1, 0) + select(eq(transpose(iota(32)), repeat_rows(iota(16) + 7, 32)), 1, 0), int8, rint)
+parallel t in tiles(T, 8) { y[t, :] = matmul(x[t, :], s) })"},
+    {"odd_columns_of_a_matrix_of_truths", kHalfOfBytes, "y[:, :] = cast(odd(x[:, :]), int32)\n",
+     R"(create s: int8[32, 16]
+s[:, :] = cast(eq(transpose(repeat_rows(iota(32), 16)), iota(16, 0) + iota(16, 1)), int8)
+y[:, :] = matmul(x[:, :], s[:, :]))",
+     R"(create s: int8[32, 16]
+s[:, :] = cast(eq(transpose(repeat_rows(iota(32), 16)), iota(16, 0) + iota(16, 2)), int8)
+y[:, :] = matmul(x[:, :], s[:, :]))"},
+    {"columns_are_interleaved_by_a_product", kBytes,
+     "y[:, :] = interleave(cast(x[:, 0 +: 16], int32), cast(x[:, 16 +: 16], int32))\n",
+     R"(let from = interleave(iota(16), iota(16, 16))
+let s = cast(select(eq(transpose(iota(32)), repeat_rows(from, 32)), 1, 0), int8, rint)
+y[:, :] = matmul(x[:, :], s))",
+     R"(let from = interleave(iota(16), iota(16, 15))
+let s = cast(select(eq(transpose(iota(32)), repeat_rows(from, 32)), 1, 0), int8, rint)
+y[:, :] = matmul(x[:, :], s))"},
+    {"columns_are_interleaved_by_two_matrices", kBytes,
+     "y[:, :] = interleave(cast(x[:, 0 +: 16], int32), cast(x[:, 16 +: 16], int32))\n",
+     R"(let e = select(eq(transpose(iota(16)) * 2, repeat_rows(iota(32), 16)), 1, 0)
+let o = select(eq(transpose(iota(16)) * 2 + 1, repeat_rows(iota(32), 16)), 1, 0)
+y[:, :] = matmul(x[:, :], cast(concat_rows(e, o), int8, rint)))",
+     R"(let e = select(eq(transpose(iota(16)) * 2, repeat_rows(iota(32), 16)), 1, 0)
+let o = select(eq(transpose(iota(16)) * 2, repeat_rows(iota(32), 16)), 1, 0)
+y[:, :] = matmul(x[:, :], cast(concat_rows(e, o), int8, rint)))"},
+    {"columns_are_divided_by_where_each_goes", kBytes,
+     "y[:, :] = concat_columns(cast(even(x[:, :]), int32), cast(odd(x[:, :]), int32))\n",
+     R"(let to = transpose(interleave(iota(16), iota(16, 16)))
+y[:, :] = matmul(x[:, :], cast(select(ne(to, full(int32, [32, 32], 1) * iota(32)), 0, 1), int8, rint)))",
+     R"(let to = transpose(interleave(iota(16), iota(16, 15)))
+y[:, :] = matmul(x[:, :], cast(select(ne(to, full(int32, [32, 32], 1) * iota(32)), 0, 1), int8, rint)))"},
+    {"halves_rotate_by_a_product", kBytes,
+     "y[:, 0 +: 16] = -cast(x[:, 16 +: 16], int32)\ny[:, 16 +: 16] = cast(x[:, 0 +: 16], int32)\n",
+     R"(let one = select(eq(transpose(iota(16)), repeat_rows(iota(16), 16)), 1, 0)
+let none = full(int32, [16, 16], 0)
+let s = concat_rows(concat_columns(none, one), concat_columns(-one, none))
+y[:, :] = matmul(x[:, :], cast(s, int8, rint)))",
+     R"(let one = select(eq(transpose(iota(16)), repeat_rows(iota(16), 16)), 1, 0)
+let none = full(int32, [16, 16], 0)
+let s = concat_rows(concat_columns(none, one), concat_columns(-one, one))
+y[:, :] = matmul(x[:, :], cast(s, int8, rint)))"},
+    {"columns_rotate_by_a_choice", kBytes, "y[:, :] = concat_columns(cast(x[:, 8 +: 24], int32), cast(x[:, 0 +: 8], int32))\n",
+     R"(let from = select(lt(iota(32), 24), iota(32) + 8, iota(32) - 24)
+y[:, :] = matmul(x[:, :], cast(select(eq(transpose(iota(32)), repeat_rows(from, 32)), 1, 0), int8, rint)))",
+     R"(let from = select(lt(iota(32), 25), iota(32) + 8, iota(32) - 24)
+y[:, :] = matmul(x[:, :], cast(select(eq(transpose(iota(32)), repeat_rows(from, 32)), 1, 0), int8, rint)))"},
+    {"a_column_beyond_the_range_is_zero", kBytes,
+     "y[:, 0 +: 31] = cast(x[:, 1 +: 31], int32)\ny[:, 31 +: 1] = full(int32, [T, 1], 0)\n",
+     R"(y[:, :] = matmul(x[:, :], cast(select(eq(transpose(iota(32)), repeat_rows(iota(32) + 1, 32)), 1, 0), int8, rint)))",
+     R"(y[:, :] = matmul(x[:, :], cast(select(eq(transpose(iota(32)), repeat_rows(min(iota(32) + 1, 31), 32)), 1, 0), int8, rint)))"},
+    {"rows_change_places_by_a_product", kColumnsOfBytes,
+     "y[0 +: 8, :] = cast(x[8 +: 8, :], int32)\ny[8 +: 8, :] = cast(x[0 +: 8, :], int32)\n",
+     R"(let one = select(eq(transpose(iota(8)), repeat_rows(iota(8), 8)), 1, 0)
+let none = full(int32, [8, 8], 0)
+let s = concat_rows(concat_columns(none, one), concat_columns(one, none))
+y[:, :] = matmul(cast(s, int8, rint), x[:, :]))",
+     R"(let one = select(eq(transpose(iota(8)), repeat_rows(iota(8), 8)), 1, 0)
+let none = full(int32, [8, 8], 0)
+let s = concat_rows(concat_columns(none, one), concat_columns(one, one))
+y[:, :] = matmul(cast(s, int8, rint), x[:, :]))"},
+    {"a_product_that_selects_goes_in_chunks", kHalfOfBytes, "y[:, :] = cast(odd(x[:, :]), int32)\n",
+     R"(create s: int8[32, 16]
+parallel r in tiles(32, 8) { s[r, :] = cast(select(eq(transpose(iota(r.size, r.begin)), full(int32, [r.size, 16], 0) + iota(16) * 2 + 1), 1, 0), int8, rint) }
+parallel t in tiles(T, 8) {
+  let acc = full(int32, [t.size, 16], 0)
+  range k in tiles(32, 8) { acc = matmul_acc(acc, x[t, k], s[k, :]) }
+  y[t, :] = acc
+})",
+     R"(create s: int8[32, 16]
+parallel r in tiles(32, 8) { s[r, :] = cast(select(eq(transpose(iota(r.size, r.begin)), full(int32, [r.size, 16], 0) + iota(16) * 2 - 1), 1, 0), int8, rint) }
+parallel t in tiles(T, 8) {
+  let acc = full(int32, [t.size, 16], 0)
+  range k in tiles(32, 8) { acc = matmul_acc(acc, x[t, k], s[k, :]) }
+  y[t, :] = acc
+})"},
+    {"bytes_are_selected_as_bf16", kBytesAsFloats, "y[:, :] = cast(even(x[:, :]), f32)\n",
+     R"(let s = cast(select(eq(transpose(iota(32)), repeat_rows(2 * iota(16), 32)), 1.0, 0.0), bf16, rint)
+y[:, :] = matmul(cast(x[:, :], bf16), s))",
+     R"(let s = cast(select(eq(transpose(iota(32)), repeat_rows(2 * iota(16), 32)), 0.5, 0.0), bf16, rint)
+y[:, :] = matmul(cast(x[:, :], bf16), s))"},
+    {"bytes_are_selected_as_f32", kBytesAsFloats, "y[:, :] = cast(even(x[:, :]), f32)\n",
+     R"(y[:, :] = matmul(cast(x[:, :], f32), select(eq(cast(transpose(iota(32)), f32, rint), repeat_rows(cast(iota(16), f32, rint) * 2.0, 32)), 1.0, 0.0)))",
+     R"(y[:, :] = matmul(cast(x[:, :], f32), select(eq(cast(transpose(iota(32)), f32, rint), repeat_rows(cast(iota(16), f32, rint) * 1.5, 32)), 1.0, 0.0)))"},
+};
+
 INSTANTIATE_TEST_SUITE_P(All, Idioms, testing::ValuesIn(kIdioms), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Selections, Idioms, testing::ValuesIn(kSelections),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// The matrix is as it was: two numbers in a column, none that is known, a factor that rounds or changes a sign, floats that may
+// be infinite, NaN, -0 or subnormal.
+TEST(Selections, AreNotTaken) {
+  const std::string k = "transpose(repeat_rows(iota(32), 16))";
+  const struct {
+    const char* head;
+    std::string value;
+  } kOthers[] = {
+      {kHalfOfBytes, "matmul(x[:, :], cast(select(le(" + k + ", iota(16)), 1, 0), int8, rint))"},
+      {kHalfOfBytes, "matmul(x[:, :], cast(select(eq(" + k + ", iota(16)), 1, 1), int8, rint))"},
+      {kHalfOfBytes,
+       "matmul(x[:, :], cast(select(eq(transpose(interleave(iota(16), iota(16))), repeat_rows(iota(16), 32)), 1, 0), int8, "
+       "rint))"},
+      {kHalfOfBytes,
+       "matmul(x[:, :], cast(select(eq(" + k + ", iota(16)), 1, 0) + select(eq(" + k + ", 31 - iota(16)), 1, 0), int8, rint))"},
+      {kHalfOfBytes, "matmul(x[:, :], cast(select(eq(" + k + ", iota(16)), 1000, 0), int8, rint))"},
+      {kHalfOfBytes, "matmul(x[:, :], cast(" + k + " + iota(16), int8, rint))"},
+      {"dim T\ninput x: f32[T, 32]\noutput y: f32[T, 16]\n", "matmul(x[:, :], select(eq(" + k + ", 2 * iota(16)), 1.0, 0.0))"},
+      {"dim T\ninput x: bf16[T, 32]\noutput y: f32[T, 16]\n",
+       "matmul(x[:, :], cast(select(eq(" + k + ", 2 * iota(16)), 1.0, 0.0), bf16, rint))"},
+      {"dim T\ninput x: int32[T, 32]\noutput y: f32[T, 16]\n",
+       "matmul(cast(x[:, :], f32, rint), select(eq(" + k + ", 2 * iota(16)), 1.0, 0.0))"},
+      {kBytesAsFloats, "matmul(-cast(x[:, :], f32), select(eq(" + k + ", 2 * iota(16)), 1.0, 0.0))"},
+      {kBytesAsFloats, "matmul(cast(x[:, :], f32), select(eq(" + k + ", 2 * iota(16)), -1.0, 0.0))"},
+  };
+  for (const auto& [head, value] : kOthers) {
+    const ir::Program program = checked(head + ("y[:, :] = " + value));
+    EXPECT_NE(terms_of(program).find("= dot_"), std::string::npos) << value << "\n" << terms_of(program);
+    expect_same_bits(program, test::optimized(program).program);
+  }
+}
 
 }  // namespace
 }  // namespace imbrex::optimize
