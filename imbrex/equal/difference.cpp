@@ -49,7 +49,7 @@ class Differences {
     const Innermost& first = innermost(differing[0].first, differing[0].second);
     const bool is_one_way = std::all_of(differing.begin(), differing.end(),
                                         [&](const auto& pair) { return innermost(pair.first, pair.second) == first; });
-    if (!is_one_way && brief(terms_, a) != brief(terms_, b)) return std::nullopt;
+    if (!is_one_way && brief(terms_, a, 0) != brief(terms_, b, 1)) return std::nullopt;
     return differing[0];
   }
 
@@ -139,14 +139,21 @@ const char* infix(Op op) {
   }
 }
 
-std::string written(const Terms& terms, TermId id, int depth) {
+// What a kept statement leaves in a tensor has the names of its author.
+std::string access_text(const Terms& terms, const Term& term, size_t kernel) {
+  const auto kept = terms.kept.find(term.tensor);
+  if (kept == terms.kept.end()) return fmt::format("{}[{}]", term.tensor, of_indices(term));
+  const Terms::Kept& of = kept->second[kernel];
+  return fmt::format("{}[{}] of {}", of.tensor, of_indices(term), of.what);
+}
+
+std::string written(const Terms& terms, TermId id, int depth, size_t kernel) {
   const Term& term = terms.at(id);
-  const auto inner = [&](size_t i) { return written(terms, term.args[i], depth - 1); };
+  const auto inner = [&](size_t i) { return written(terms, term.args[i], depth - 1, kernel); };
   switch (term.kind) {
     case Kind::constant: return fmt::format("{}", static_cast<float>(term.value));
     case Kind::index: return fmt::format("int32({})", of_indices(term));
-    case Kind::access:
-      return fmt::format("{}[{}]", term.tensor.starts_with(".kept") ? "kept_part" : term.tensor, of_indices(term));
+    case Kind::access: return access_text(terms, term, kernel);
     default: break;
   }
   if (depth == 0) return "...";
@@ -154,7 +161,8 @@ std::string written(const Terms& terms, TermId id, int depth) {
     case Kind::reference: {
       const Definition& definition = terms.definition(term.definition);
       std::string factors;
-      for (const TermId part : definition.body) factors += (factors.empty() ? "" : ", ") + written(terms, part, depth - 1);
+      for (const TermId part : definition.body)
+        factors += (factors.empty() ? "" : ", ") + written(terms, part, depth - 1, kernel);
       return fmt::format("{}({} for k in 0..{})", optimize::name_of(definition.reduction), factors,
                          ir::to_text(definition.extent));
     }
@@ -192,11 +200,11 @@ FirstDifference first_difference(const Terms& terms, TermId a, TermId b) {
   }
 }
 
-std::string brief(const Terms& terms, TermId id) {
+std::string brief(const Terms& terms, TermId id, size_t kernel) {
   constexpr size_t kLong = 72;
-  std::string text = written(terms, id, 1);
+  std::string text = written(terms, id, 1, kernel);
   for (int depth = 2; depth < 12; ++depth) {
-    std::string longer = written(terms, id, depth);
+    std::string longer = written(terms, id, depth, kernel);
     if (longer.size() > kLong) break;
     text = std::move(longer);
   }

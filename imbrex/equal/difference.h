@@ -13,7 +13,7 @@ struct FirstDifference {
 };
 FirstDifference first_difference(const optimize::Terms& terms, optimize::TermId a, optimize::TermId b);
 
-// A term as one would write it, with what is deep inside a long one left out.
-std::string brief(const optimize::Terms& terms, optimize::TermId id);
+// A term as one would write it in kernel 0 or 1, with what is deep inside a long one left out.
+std::string brief(const optimize::Terms& terms, optimize::TermId id, size_t kernel);
 
 }  // namespace imbrex::equal

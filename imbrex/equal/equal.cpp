@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
+#include <tuple>
 
 #include "imbrex/equal/cases.h"
 #include "imbrex/equal/difference.h"
@@ -13,7 +16,9 @@
 #include "imbrex/equal/witness.h"
 #include "imbrex/ir/place.h"
 #include "imbrex/ir/print.h"
+#include "imbrex/ir/visit.h"
 #include "imbrex/optimize/budget.h"
+#include "imbrex/optimize/kept_part.h"
 #include "imbrex/prove/possible.h"
 #include "imbrex/prove/prove.h"
 
@@ -47,12 +52,39 @@ class Comparison {
     try {
       const optimize::Budget budget(optimize::kStepsOfProgram);
       compare_cases();
-      if (compared_ == 0 && result_.reasons.empty()) result_.reasons.push_back("no sizes fulfil what both assume");
+      is_impossible_ = compared_ == 0 && result_.reasons.empty();
+      if (is_impossible_) result_.reasons.push_back("no sizes fulfil what both assume");
+      note_conditions();
     } catch (const optimize::OutOfBudget& spent) {
       result_.reasons.push_back(fmt::format("it takes more than {} steps of algebra", spent.steps));
     }
-    if (result_.difference || !result_.reasons.empty()) return search();
+    const bool is_shown = !result_.difference && result_.reasons.empty();
+    if (!is_shown && !is_impossible_ && have_same_text()) {
+      result_ = {};
+      result_.sizes = sizes_text();
+      result_.verdict = Verdict::equal;
+      return;
+    }
+    if (!is_shown) return search();
     result_.verdict = result_.reordered.empty() ? Verdict::equal : Verdict::equal_up_to_order;
+  }
+
+  // What cannot be followed at all is equal to itself, whatever its names.
+  bool have_same_text() const {
+    const auto text_of = [](const ir::Program& program) {
+      const auto role_of = [&](const std::string& name) -> std::string {
+        const bool is_given = std::any_of(program.tensors.begin(), program.tensors.end(),
+                                          [&](const ir::Tensor& tensor) { return tensor.name == name; });
+        return is_given ? name : "";
+      };
+      if (program.body.empty()) return std::string();
+      const optimize::KeptPart whole =
+          optimize::kept_part(program, 0, program.body.size() - 1, optimize::bases_of_views(program), role_of);
+      std::string text = whole.text;
+      for (const std::string& tensor : whole.tensors) text += role_of(tensor) + ";";
+      return text;
+    };
+    return text_of(a_) == text_of(b_);
   }
 
   // Each way that A goes beside each that B goes for the same dimensions.
@@ -73,6 +105,7 @@ class Comparison {
         if (const auto* none = std::get_if<NoMeaning>(&meaning_b)) return note_without_meaning('B', *none);
         meaning_b_ = std::move(std::get<Meaning>(meaning_b));
         compare_outputs(where);
+        ++pairs_;
         note_kept();
         if (result_.difference || !result_.reasons.empty()) return;
       }
@@ -80,9 +113,11 @@ class Comparison {
   }
 
   void note_kept() {
-    for (const auto& [kernel, meaning] : {std::pair('A', &meaning_a_), std::pair('B', &meaning_b_)})
-      for (const optimize::Apart& apart : meaning->kept) {
-        const Kept kept{kernel, apart.what, apart.reason, apart.where};
+    for (const auto& [kernel, meaning, other] :
+         {std::tuple('A', &meaning_a_, &meaning_b_), std::tuple('B', &meaning_b_, &meaning_a_)})
+      for (size_t i = 0; i < meaning->kept.size(); ++i) {
+        const optimize::Apart& apart = meaning->kept[i];
+        const Kept kept{kernel, apart.what, apart.reason, apart.where, has_part(*other, part_of(*meaning, i))};
         if (std::none_of(result_.kept.begin(), result_.kept.end(), [&](const Kept& known) {
               return known.kernel == kernel && known.what == kept.what && known.reason == kept.reason;
             }))
@@ -90,8 +125,20 @@ class Comparison {
       }
   }
 
+  // The number of the function that a kept part is.
+  static std::optional<int> part_of(const Meaning& meaning, size_t entry) {
+    const auto found = meaning.dissolved.kept_parts.find(entry);
+    return found == meaning.dissolved.kept_parts.end() ? std::nullopt : std::optional(found->second);
+  }
+  static bool has_part(const Meaning& meaning, std::optional<int> part) {
+    return part && std::any_of(meaning.dissolved.kept_parts.begin(), meaning.dissolved.kept_parts.end(),
+                               [&](const auto& entry) { return entry.second == *part; });
+  }
+
   void note_without_meaning(char kernel, const NoMeaning& none) {
-    result_.reasons.push_back(fmt::format("{}: {}", kernel, none.reason));
+    result_.reasons.push_back(fmt::format("{} is not followed{}: {}", kernel,
+                                          none.where.line > 0 ? fmt::format(" ({}:{})", none.where.file, none.where.line) : "",
+                                          none.reason));
   }
 
   // ---- what is assumed --------------------------------------------------------------------------------------------------------
@@ -113,33 +160,47 @@ class Comparison {
     return !prove::can_hold(a_.dims, all);
   }
 
-  void note_conditions(const ir::Condition& by, const ir::Condition& other, char kernel) {
+  void note_conditions(const ir::Condition& by, const ir::Condition& other, const ir::Condition& where, char kernel) {
+    ir::Condition known = other;
+    known.insert(known.end(), where.begin(), where.end());
     for (const ir::Comparison& comparison : by)
-      if (!follows(comparison, other)) note_condition(ir::print(ir::Condition{comparison}), kernel);
+      if (!follows(comparison, known)) note_condition(ir::print(ir::Condition{comparison}), where, kernel);
   }
 
   // Those of parts that only one of the two has.
   using KeptAssumptions = std::vector<optimize::Dissolved::KeptAssumption>;
-  void note_conditions(const KeptAssumptions& by, const KeptAssumptions& other, char kernel) {
+  void note_conditions(const KeptAssumptions& by, const KeptAssumptions& other, const ir::Condition& where, char kernel) {
     for (const auto& assumption : by)
       if (std::none_of(other.begin(), other.end(), [&](const auto& each) { return each.part == assumption.part; }))
-        note_condition(assumption.text, kernel);
+        note_condition(assumption.text, where, kernel);
   }
 
-  void note_condition(const std::string& text, char kernel) {
-    if (std::none_of(result_.conditions.begin(), result_.conditions.end(),
-                     [&](const Condition& known) { return known.text == text && known.assumed_by == kernel; }))
-      result_.conditions.push_back({text, kernel});
+  void note_condition(const std::string& text, const ir::Condition& where, char kernel) {
+    auto noted = std::find_if(conditions_.begin(), conditions_.end(),
+                              [&](const Noted& known) { return known.text == text && known.kernel == kernel; });
+    if (noted == conditions_.end()) noted = conditions_.insert(noted, {text, kernel, {}});
+    noted->sizes.insert(ir::print(where));
+  }
+
+  // What is assumed in each of the cases is assumed for all sizes.
+  void note_conditions() {
+    for (const auto& [text, kernel, sizes] : conditions_) {
+      if (sizes.size() == pairs_) {
+        result_.conditions.push_back({text, kernel, ""});
+        continue;
+      }
+      for (const std::string& each : sizes) result_.conditions.push_back({text, kernel, each});
+    }
   }
 
   // ---- outputs ----------------------------------------------------------------------------------------------------------------
 
   void compare_outputs(const ir::Condition& where) {
     const ir::Condition of_a = assumed_by(meaning_a_), of_b = assumed_by(meaning_b_);
-    note_conditions(of_a, of_b, 'A');
-    note_conditions(of_b, of_a, 'B');
-    note_conditions(meaning_a_.dissolved.kept_assumptions, meaning_b_.dissolved.kept_assumptions, 'A');
-    note_conditions(meaning_b_.dissolved.kept_assumptions, meaning_a_.dissolved.kept_assumptions, 'B');
+    note_conditions(of_a, of_b, where, 'A');
+    note_conditions(of_b, of_a, where, 'B');
+    note_conditions(meaning_a_.dissolved.kept_assumptions, meaning_b_.dissolved.kept_assumptions, where, 'A');
+    note_conditions(meaning_b_.dissolved.kept_assumptions, meaning_a_.dissolved.kept_assumptions, where, 'B');
     ir::Condition assumed = where;
     assumed.insert(assumed.end(), of_a.begin(), of_a.end());
     assumed.insert(assumed.end(), of_b.begin(), of_b.end());
@@ -151,17 +212,17 @@ class Comparison {
         unequal_parts(terms, smaller_dims(), assumed, meaning_a_.dissolved.outputs, meaning_b_.dissolved.outputs);
     if (options_.up_to_order) {
       Sums sums(terms);
-      std::erase_if(unequal, [&](const Unequal& pair) { return differs_by_order(sums, pair); });
+      std::erase_if(unequal, [&](const Unequal& pair) { return differs_by_order(sums, pair, where); });
     }
     note_difference(unequal);
   }
 
-  bool differs_by_order(Sums& sums, const Unequal& pair) {
+  bool differs_by_order(Sums& sums, const Unequal& pair, const ir::Condition& where) {
     if (pair.a == optimize::kNoTerm) return false;
     const auto same = sums.differences(pair.a, pair.b);
     if (!same || same->empty()) return false;
     for (const SameSum& sum : *same)
-      result_.reordered.push_back({ir::to_text(sum.terms), side(sum.a, sum.a, 0), side(sum.b, sum.b, 1)});
+      result_.reordered.push_back({ir::to_text(sum.terms), side(sum.a, sum.a, 0), side(sum.b, sum.b, 1), ir::print(where)});
     return true;
   }
 
@@ -186,7 +247,21 @@ class Comparison {
   Side side(TermId id, TermId around, size_t of) const {
     const optimize::Terms& terms = meaning_b_.dissolved.terms;
     const ir::Program& program = of == 0 ? meaning_a_.program : meaning_b_.program;
-    return {brief(terms, id), program.where(terms.origin_of(around, of))};
+    const int origin = terms.origin_of(around, of);
+    return {brief(terms, id, of), program.where(origin), scope_at(program, origin)};
+  }
+
+  // The innermost scope around what stands there.
+  static std::string scope_at(const ir::Program& program, int origin) {
+    std::string scope;
+    if (origin < 0) return scope;
+    ir::for_each_place(program, [&](const ir::Statement& statement, const ir::Place& place) {
+      if (!place.at || !scope.empty()) return;
+      bool is_here = statement.origin == origin;
+      ir::for_each_expr(statement, [&](const ir::Expr& e) { is_here = is_here || e.origin == origin; });
+      if (is_here) scope = place.at->name;
+    });
+    return scope;
   }
 
   void note_difference(const std::vector<Unequal>& unequal) {
@@ -220,6 +295,14 @@ class Comparison {
   ir::Program written_b_;
   Meaning meaning_a_, meaning_b_;
   int compared_ = 0;  // pairs of ways that some sizes go
+  struct Noted {
+    std::string text;
+    char kernel;
+    std::set<std::string> sizes;  // of the pairs in which it was assumed
+  };
+  std::vector<Noted> conditions_;
+  size_t pairs_ = 0;
+  bool is_impossible_ = false;
   Result result_;
 };
 

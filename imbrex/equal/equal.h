@@ -31,6 +31,7 @@ struct Options {
 struct Side {
   std::string computes;
   SourceLine where;
+  std::string scope;  // the innermost around it, or ""
 };
 
 // Where the two compute differently. `output` is the first output that it reaches.
@@ -52,12 +53,14 @@ struct Witness {
 struct Condition {
   std::string text;  // "T % 16 == 0"
   char assumed_by = 'A';
+  std::string sizes;  // "T > 8", where it is assumed for these alone
 };
 
 // Sums that add the same terms in another order, under up_to_order.
 struct Reordered {
   std::string terms;  // how many, an expression over dimensions
   Side a, b;
+  std::string sizes;  // as of a condition
 };
 
 // A part that keeps its author's loops, and why.
@@ -65,6 +68,7 @@ struct Kept {
   char kernel = 'A';
   std::string what, reason;
   SourceLine where;
+  bool is_in_both = false;  // the other kernel has the same part
 };
 
 struct Result {

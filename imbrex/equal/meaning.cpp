@@ -37,6 +37,14 @@ bool is_declaration(const ir::Statement& statement) {
   return std::holds_alternative<ir::CreateTensor>(statement.node) || std::holds_alternative<ir::View>(statement.node);
 }
 
+// The reason for which an optimizer left something alone, without what it does otherwise and what the author may do for it.
+std::string fact_of(const std::string& reason) {
+  std::string fact = reason.substr(0, reason.find("; "));
+  if (const size_t optimizer = fact.find(" the optimizer"); optimizer != std::string::npos)
+    if (const size_t comma = fact.rfind(", ", optimizer); comma != std::string::npos) fact.erase(comma);
+  return fact;
+}
+
 void keep(ir::Statement& statement, const ir::Program& program, const optimize::NotDissolved& refused, std::vector<Apart>& kept) {
   optimize::mark(statement, {kept.size()});
   const SourceLine where = refused.where.line > 0 ? refused.where : program.where(statement.origin);
@@ -71,11 +79,12 @@ std::variant<Meaning, NoMeaning> meaning_of(const ir::Program& program, optimize
     auto dissolved = optimize::dissolve_to_compare(meaning.program, terms);
     if (auto* done = std::get_if<optimize::Dissolved>(&dissolved)) {
       meaning.dissolved = std::move(*done);
+      for (Apart& apart : meaning.kept) apart.reason = fact_of(apart.reason);
       return meaning;
     }
     const auto& refused = std::get<optimize::NotDissolved>(dissolved);
     ir::Statement* at_fault = refused.path.empty() ? nullptr : statement_to_keep(meaning.program.body, refused.path);
-    if (is_whole || refused.is_defect) return NoMeaning{refused.where, refused.reason};
+    if (is_whole || refused.is_defect) return NoMeaning{refused.where, fact_of(refused.reason)};
     if (at_fault && !optimize::is_marked(*at_fault) && meaning.kept.size() < kMostKept) {
       keep(*at_fault, meaning.program, refused, meaning.kept);
       meaning.program = optimize::isolate(meaning.program, meaning.kept);

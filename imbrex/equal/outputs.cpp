@@ -107,6 +107,24 @@ class Parts {
   const ir::Condition& assumed_;
 };
 
+std::string text_of(const OutputPiece& piece) {
+  std::string text = std::to_string(piece.term);
+  for (size_t d = 0; d < piece.least.size(); ++d)
+    text += "; " + ir::to_text(piece.least[d]) + ", " + ir::to_text(piece.count[d]) + ", " + std::to_string(piece.step[d]);
+  return text;
+}
+
+// Whether both have the same terms over the same parts, however the parts lie.
+bool has_same_parts(const optimize::Output& a, const optimize::Output& b) {
+  if (!a.is_filled || !b.is_filled) return false;
+  const auto texts = [](const optimize::Output& output) {
+    std::multiset<std::string> all;
+    for (const OutputPiece& piece : output.pieces) all.insert(text_of(piece));
+    return all;
+  };
+  return texts(a) == texts(b);
+}
+
 }  // namespace
 
 std::vector<Unequal> unequal_parts(Terms& terms, const std::vector<ir::Dim>& dims, const ir::Condition& assumed,
@@ -116,6 +134,7 @@ std::vector<Unequal> unequal_parts(Terms& terms, const std::vector<ir::Dim>& dim
   for (const optimize::Output& left : a) {
     const auto right = std::find_if(b.begin(), b.end(), [&](const optimize::Output& each) { return each.tensor == left.tensor; });
     require(right != b.end(), "compared kernels have the same outputs");
+    if (has_same_parts(left, *right)) continue;
     for (const OutputPiece& of_a : left.pieces)
       for (const OutputPiece& of_b : right->pieces) {
         Common common;

@@ -9,8 +9,10 @@
 namespace imbrex::equal {
 namespace {
 
-std::string in_parentheses(const SourceLine& where) {
-  return where.line > 0 ? fmt::format(" ({}:{})", with_visible_characters(where.file), where.line) : "";
+std::string in_parentheses(const SourceLine& where, const std::string& scope = "") {
+  if (where.line <= 0) return "";
+  return fmt::format(" ({}{}:{})", scope.empty() ? "" : fmt::format("scope {}, ", scope), with_visible_characters(where.file),
+                     where.line);
 }
 
 std::string joined(const auto& numbers) {
@@ -31,20 +33,21 @@ class Report {
       case Verdict::not_decided: break;
     }
     for (const Condition& condition : result_.conditions)
-      line("", fmt::format("where {}, which {} assumes and {} does not", condition.text, condition.assumed_by,
-                           condition.assumed_by == 'A' ? 'B' : 'A'));
+      line("", fmt::format("{}where {}, which {} assumes and {} does not", for_sizes(condition.sizes), condition.text,
+                           condition.assumed_by, condition.assumed_by == 'A' ? 'B' : 'A'));
     for (const Reordered& sum : result_.reordered)
       line("",
-           fmt::format("A adds {} terms as {}{}, B as {}{}: the two sums differ by at most 2 n u / (1 - n u) times the sum of "
+           fmt::format("{}A adds {} terms as {}{}, B as {}{}: the two sums differ by at most 2 n u / (1 - n u) times the sum of "
                        "the terms' magnitudes, with n = {} - 1 and u = 2^-24",
-                       sum.terms, sum.a.computes, in_parentheses(sum.a.where), sum.b.computes, in_parentheses(sum.b.where),
-                       sum.terms));
+                       for_sizes(sum.sizes), sum.terms, sum.a.computes, in_parentheses(sum.a.where, sum.a.scope), sum.b.computes,
+                       in_parentheses(sum.b.where, sum.b.scope), sum.terms));
     const char* verdict = result_.verdict == Verdict::different ? "different" : "not decided";
     const bool is_equal = result_.verdict == Verdict::equal || result_.verdict == Verdict::equal_up_to_order;
     if (result_.difference && !is_equal) {
       const Difference& d = *result_.difference;
-      line(verdict, fmt::format("{}: A computes {}{}", d.output, d.a.computes, in_parentheses(d.a.where)));
-      line("", fmt::format("{}  B computes {}{}", std::string(d.output.size(), ' '), d.b.computes, in_parentheses(d.b.where)));
+      line(verdict, fmt::format("{}: A computes {}{}", d.output, d.a.computes, in_parentheses(d.a.where, d.a.scope)));
+      line("", fmt::format("{}  B computes {}{}", std::string(d.output.size(), ' '), d.b.computes,
+                           in_parentheses(d.b.where, d.b.scope)));
     } else if (!is_equal) {
       line(verdict, result_.verdict == Verdict::different ? "on the inputs below" : "");
     }
@@ -62,6 +65,8 @@ class Report {
   }
 
  private:
+  static std::string for_sizes(const std::string& sizes) { return sizes.empty() ? "" : fmt::format("for {}: ", sizes); }
+
   static const char* keeps(const std::string& what) {
     if (what.starts_with("scopes ")) return "keep their author's loops";
     return what.starts_with("scope ") || what.starts_with("loop ") ? "keeps its author's loops" : "stays as its author wrote it";
@@ -73,7 +78,10 @@ class Report {
   }
 
   void print_kept(bool is_equal) {
+    const bool differ = std::any_of(result_.kept.begin(), result_.kept.end(), [](const Kept& kept) { return !kept.is_in_both; });
     for (const Kept& kept : result_.kept) {
+      // Those that are the same in both are not what is left undecided.
+      if (!is_equal && differ && kept.is_in_both) continue;
       const bool by_both = is_kept_by_both(kept);
       if (!is_equal)
         line("",

@@ -34,7 +34,7 @@ class Dissolver {
       : program_(program),
         divided_(divided),
         compares_(compares),
-        result_{std::move(terms), {}, {}, {}, {}},
+        result_{std::move(terms), {}, {}, {}, {}, {}},
         memory_(result_.terms, compares),
         values_(result_.terms, memory_),
         carried_(result_.terms, values_) {
@@ -111,18 +111,25 @@ class Dissolver {
         path_.clear();
         refuse(program_.body[first].origin, fmt::format("it uses {}, a tile from outside of it", name));
       }
-    const KeptPart part = kept_part(program_, first, last, bases);
+    const KeptPart part = kept_part(program_, first, last, bases, [&](const std::string& tensor) {
+      return std::to_string(terms().number_of("content:" + content_of(tensor)));
+    });
     std::string key = part.text;
     for (const std::string& name : part.tensors) key += content_of(name) + "\n";
     const int number = terms().number_of(key);
-    for (size_t i = first; i <= last; ++i) note_assumptions(program_.body[i], number);
+    for (size_t i = first; i <= last; ++i) {
+      note_assumptions(program_.body[i], number);
+      for (const size_t entry : mark_of(program_.body[i])) result_.kept_parts[entry] = number;
+    }
     for (size_t i = 0; i < part.tensors.size(); ++i) {
       const ir::Tensor& tensor = memory_.state(part.tensors[i]).tensor;
       if (!part.stores.contains(tensor.name)) continue;
       std::vector<IndexExpr> coordinates;
       for (size_t d = 0; d < tensor.shape.size(); ++d) coordinates.push_back(ir::named(coordinate_name(d)));
       terms().origin = program_.body[first].origin;
-      memory_.replace(tensor.name, terms().access(fmt::format(".kept{}.{}", number, i), tensor.dtype, std::move(coordinates)));
+      const std::string name = fmt::format(".kept{}.{}", number, i);
+      terms().kept[name][terms().side] = {name_for(program_.body[first]), tensor.name};
+      memory_.replace(tensor.name, terms().access(name, tensor.dtype, std::move(coordinates)));
     }
     return last;
   }

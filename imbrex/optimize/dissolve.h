@@ -12,6 +12,7 @@
 // becomes a function of what it reads, and the same function where two programs have the same statement and it reads the same.
 #pragma once
 
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -44,6 +45,8 @@ struct Dissolved {
     int part;
   };
   std::vector<KeptAssumption> kept_assumptions;
+  // By entry of a list of Apart that a kept statement has: the number of the function that it is.
+  std::map<size_t, int> kept_parts;
   std::vector<int> definitions;  // those that the outputs need, each after those that it needs
   // One line for each definition and piece, definitions named d0, d1, ... in the order above. Equal programs have equal text.
   std::string text() const;

@@ -2,21 +2,33 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
+#include <utility>
 
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/rename.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/terms.h"
 
 namespace imbrex::optimize {
 namespace {
 
-// Without what never changes meaning.
+// Without what never changes meaning. Names are unique in the whole program, so that a scope's statements may stand without it.
 void strip(ir::Block& block) {
-  std::erase_if(block, [](const ir::Statement& s) { return std::holds_alternative<ir::Tap>(s.node); });
+  for (size_t i = 0; i < block.size();) {
+    if (auto* at = std::get_if<ir::At>(&block[i].node)) {
+      const ir::Block inside = std::move(at->body);
+      const auto place = block.erase(block.begin() + static_cast<std::ptrdiff_t>(i));
+      block.insert(place, inside.begin(), inside.end());
+    } else if (std::holds_alternative<ir::Tap>(block[i].node)) {
+      block.erase(block.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
   for (ir::Statement& statement : block) {
     statement.annotations.clear();
     if (auto* create = std::get_if<ir::CreateTensor>(&statement.node)) create->tensor.annotations.clear();
-    if (auto* at = std::get_if<ir::At>(&statement.node)) at->name.clear(), strip(at->body);
     if (auto* branch = std::get_if<ir::If>(&statement.node)) strip(branch->then_block), strip(branch->else_block);
     if (auto* loop = std::get_if<ir::Loop>(&statement.node)) {
       loop->kind = ir::Loop::Kind::range;
@@ -30,9 +42,65 @@ bool is_declaration(const ir::Statement& statement) {
   return std::holds_alternative<ir::CreateTensor>(statement.node) || std::holds_alternative<ir::View>(statement.node);
 }
 
+// ---- the order of operands ----------------------------------------------------------------------------------------------------
+
+// Names under which a part reads alike however its operands stand: of a tensor from outside what is known of it, of all else the
+// number of its declaration. Two names are never one.
+std::map<std::string, std::string> names_without_order(const ir::Program& part, const Identity& identity) {
+  std::map<std::string, std::string> names;
+  std::set<std::string> taken;
+  const auto add = [&](const std::string& name, const std::string& as) {
+    if (names.contains(name)) return;
+    std::string now = as;
+    for (int i = 2; !taken.insert(now).second; ++i) now = as + "." + std::to_string(i);
+    names.emplace(name, now);
+  };
+  for (const ir::Tensor& tensor : part.tensors) add(tensor.name, ".t" + identity(tensor.name));
+  ir::for_each_statement(part.body, [&](const ir::Statement& statement) {
+    const std::string now = ".d" + std::to_string(names.size());
+    if (const auto* create = std::get_if<ir::CreateTensor>(&statement.node)) add(create->tensor.name, now);
+    if (const auto* view = std::get_if<ir::View>(&statement.node)) add(view->name, now);
+    if (const auto* assign = std::get_if<ir::Assign>(&statement.node)) add(assign->name, now);
+    if (const auto* read = std::get_if<ir::ReadIndex>(&statement.node)) add(read->name, now);
+    if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) add(loop->variable, now);
+    return true;
+  });
+  return names;
+}
+
+// a > b is b < a.
+ir::Op without_greater(ir::Op op) { return op == ir::Op::gt ? ir::Op::lt : op == ir::Op::ge ? ir::Op::le : op; }
+
+ir::ExprPtr with_ordered_operands(const ir::ExprPtr& value) {
+  return ir::rewrite(value, [](const ir::ExprPtr& e) {
+    const bool is_mirrored = without_greater(e->op) != e->op;
+    const bool is_out_of_order = commutes(e->op) && e->args.size() == 2 && ir::print(e->args[1]) < ir::print(e->args[0]);
+    if (!is_mirrored && !is_out_of_order) return e;
+    auto ordered = std::make_shared<ir::Expr>(*e);
+    ordered->op = without_greater(e->op);
+    std::swap(ordered->args[0], ordered->args[1]);
+    return ir::ExprPtr(ordered);
+  });
+}
+
+void order_operands(ir::Program& part) {
+  ir::for_each_statement(part.body, [](ir::Statement& statement) {
+    if (auto* assign = std::get_if<ir::Assign>(&statement.node)) assign->value = with_ordered_operands(assign->value);
+    if (auto* store = std::get_if<ir::Store>(&statement.node)) store->value = with_ordered_operands(store->value);
+    return true;
+  });
+}
+
+ir::Program under(ir::Program part, const std::map<std::string, std::string>& names) {
+  return ir::renamed(std::move(part), [&](const std::string& name) {
+    const auto found = names.find(name);
+    return found == names.end() ? name : found->second;
+  });
+}
+
 }  // namespace
 
-KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const BaseOfView& bases) {
+KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const BaseOfView& bases, const Identity& identity) {
   Uses uses;
   ir::Program part;
   for (size_t i = first; i <= last; ++i) {
@@ -60,6 +128,11 @@ KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const 
     if (i >= first && !is_declaration(program.body[i])) part.body.push_back(program.body[i]);
   }
   strip(part.body);
+  const std::map<std::string, std::string> in_order = names_without_order(part, identity);
+  std::map<std::string, std::string> own_names;
+  for (const auto& [name, now] : in_order) own_names[now] = name;
+  part = under(std::move(part), in_order);
+  order_operands(part);
 
   std::set<std::string> dims;
   for (const ir::Dim& dim : program.dims) dims.insert(dim.name);
@@ -83,12 +156,9 @@ KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const 
   });
 
   KeptPart result;
-  for (const ir::Tensor& tensor : part.tensors) result.tensors.push_back(tensor.name);
+  for (const ir::Tensor& tensor : part.tensors) result.tensors.push_back(own_names.at(tensor.name));
   result.stores = uses.stores;
-  result.text = ir::print(ir::renamed(std::move(part), [&](const std::string& name) {
-    const auto found = names.find(name);
-    return found == names.end() ? name : found->second;
-  }));
+  result.text = ir::print(under(std::move(part), names));
   return result;
 }
 

@@ -1,6 +1,7 @@
 // Statements that do not dissolve, seen from outside: a function from the tensors that they read to those that they store.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,13 +11,17 @@
 namespace imbrex::optimize {
 
 struct KeptPart {
-  // Equal for parts that are equal but for names, annotations, taps, and how iterations are dealt out.
+  // Equal for parts that are equal but for names, annotations, taps, scopes, the order of operands that may be exchanged, and how
+  // iterations are dealt out.
   std::string text;
   std::vector<std::string> tensors;  // that it reads or stores, in the order in which the text names them
   std::set<std::string> stores;      // of these; what it does not store of them stays
 };
 
+// What is known of a tensor from outside of the part, equal in all kernels in which it is the same: it orders operands.
+using Identity = std::function<std::string(const std::string& tensor)>;
+
 // Of the statements `first` to `last` of the program's body. Their tiles and indices must all be their own.
-KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const BaseOfView& bases);
+KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const BaseOfView& bases, const Identity& identity);
 
 }  // namespace imbrex::optimize

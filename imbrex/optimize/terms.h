@@ -79,6 +79,12 @@ class Terms {
   bool may_join = true;        // while a program dissolves; afterwards its definitions are known
   // Where in the source stands what is being made: whoever evaluates sets it. -1: unknown.
   int origin = -1;
+  // What a kept statement leaves in a tensor is an access to a name of its own: the statement and the tensor, in words, of each
+  // of two programs that are compared.
+  struct Kept {
+    std::string what, tensor;
+  };
+  std::map<std::string, std::array<Kept, 2>> kept;
   // Two programs that are compared share their terms: which of them is being dissolved, 0 or 1.
   size_t side = 0;
   // Where in that program's source a term was first met; no part of what it is.

@@ -3,10 +3,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "imbrex/base/error.h"
 #include "imbrex/equal/equal.h"
+#include "imbrex/equal/match.h"
+#include "imbrex/equal/witness.h"
+#include "imbrex/interpret/interpreter.h"
 #include "imbrex/optimize/optimize.h"
 #include "imbrex/tools/commands.h"
+#include "imbrex/tools/layer_folder.h"
 #include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/subject.h"
 
@@ -19,6 +22,7 @@ struct EqualOptions {
   MachineOptions machine;
   equal::Options how;
   bool against_optimized = false, json = false;
+  std::string save;
 };
 
 // Kernel number 0 or 1: a variant or preset that is given once is that of both, and so is a name.
@@ -39,14 +43,25 @@ SubjectOptions subject_number(const EqualOptions& options, size_t number) {
 
 nlohmann::json json_of(const SourceLine& where) { return {{"file", where.file}, {"line", where.line}}; }
 
-nlohmann::json json_of(const equal::Side& side) { return {{"computes", side.computes}, {"where", json_of(side.where)}}; }
+nlohmann::json json_of(const equal::Side& side) {
+  nlohmann::json out = {{"computes", side.computes}, {"where", json_of(side.where)}};
+  if (!side.scope.empty()) out["scope"] = side.scope;
+  return out;
+}
+
+// A field that is left out where what is said holds for all sizes.
+void put_sizes(nlohmann::json& out, const std::string& sizes) {
+  if (!sizes.empty()) out["sizes"] = sizes;
+}
 
 nlohmann::json json_of(const equal::Result& result) {
   nlohmann::json out = {{"verdict", name_of(result.verdict)}, {"sizes", result.sizes}, {"tried", result.tried}};
   out["reasons"] = result.reasons;
   out["conditions"] = nlohmann::json::array();
   for (const equal::Condition& condition : result.conditions)
-    out["conditions"].push_back({{"text", condition.text}, {"assumed_by", std::string(1, condition.assumed_by)}});
+    put_sizes(out["conditions"].emplace_back(
+                  nlohmann::json{{"text", condition.text}, {"assumed_by", std::string(1, condition.assumed_by)}}),
+              condition.sizes);
   if (result.difference)
     out["difference"] = {
         {"output", result.difference->output}, {"a", json_of(result.difference->a)}, {"b", json_of(result.difference->b)}};
@@ -54,30 +69,62 @@ nlohmann::json json_of(const equal::Result& result) {
     out["witness"] = {{"dims", w->dims}, {"seed", w->seed}, {"output", w->output}, {"place", w->place}, {"a", w->a}, {"b", w->b}};
   out["reordered"] = nlohmann::json::array();
   for (const equal::Reordered& sum : result.reordered)
-    out["reordered"].push_back({{"terms", sum.terms}, {"a", json_of(sum.a)}, {"b", json_of(sum.b)}});
+    put_sizes(out["reordered"].emplace_back(nlohmann::json{{"terms", sum.terms}, {"a", json_of(sum.a)}, {"b", json_of(sum.b)}}),
+              sum.sizes);
   out["kept"] = nlohmann::json::array();
   for (const equal::Kept& kept : result.kept)
-    out["kept"].push_back(
-        {{"kernel", std::string(1, kept.kernel)}, {"what", kept.what}, {"reason", kept.reason}, {"where", json_of(kept.where)}});
+    out["kept"].push_back({{"kernel", std::string(1, kept.kernel)},
+                           {"what", kept.what},
+                           {"reason", kept.reason},
+                           {"where", json_of(kept.where)},
+                           {"in_both", kept.is_in_both}});
   return out;
 }
+
+// The witness as `imbrex run --replay` reads it: the inputs, and what A makes of them to be expected. What B made stands beside
+// it.
+void save(const equal::Witness& witness, const Subject& a, const ir::Program& b, bool by_order, const std::string& folder) {
+  const std::map<std::string, std::string> metadata = {{"kernel", a.name},
+                                                       {"variant", a.variant},
+                                                       {"preset", a.preset},
+                                                       {"options", kernels::text_of(a.options)},
+                                                       {"seed", std::to_string(witness.seed)}};
+  const Tensors inputs = equal::inputs_of_run(a.program, witness.dims, witness.seed);
+  write_tensors(folder, "inputs", inputs, metadata);
+  for (const auto& [what, program] :
+       {std::pair("expected", a.program), {"outputs", equal::with_interface_of(a.program, b, by_order)}}) {
+    Tensors tensors = inputs, made;
+    interpret::run(program, witness.dims, tensors);
+    for (const ir::Tensor& tensor : program.tensors)
+      if (tensor.role != ir::Role::input) made.emplace(tensor.name, std::move(tensors.at(tensor.name)));
+    write_tensors(folder, what, made, metadata);
+  }
+}
+
+// Of what only `equal` knows of its command line.
+[[noreturn]] void refuse(const std::string& message) { throw CLI::ValidationError(message); }
 
 int run_equal(const EqualOptions& options) {
   const bool is_one_kernel = options.names.size() == 1 && options.variants.size() < 2 && options.presets.size() < 2;
   if (options.against_optimized && !is_one_kernel)
-    throw UserError("unknown-option", "--against-optimized compares one kernel with what the optimizer makes of it",
-                    "one name, and one variant or preset at most");
+    refuse(
+        "--against-optimized compares one kernel with what the optimizer makes of it: one name, one variant or preset at most");
   if (!options.against_optimized && is_one_kernel)
-    throw UserError("option-value", "equal compares two kernels, and one is given",
-                    "a second name, a second --variant, or --against-optimized");
-  const ir::Program a = subject_of(subject_number(options, 0)).program;
-  const ir::Program b = options.against_optimized ? optimize::optimize(a, options.machine.to_read()).program
+    refuse("equal compares two kernels, and one is given: a second name, a second --variant, or --against-optimized");
+  const Subject a = subject_of(subject_number(options, 0));
+  const ir::Program b = options.against_optimized ? optimize::optimize(a.program, options.machine.to_read()).program
                                                   : subject_of(subject_number(options, 1)).program;
-  const equal::Result result = equal::compare(a, b, options.how);
-  if (options.json)
-    fmt::print("{}\n", json_of(result).dump(2));
-  else
+  const equal::Result result = equal::compare(a.program, b, options.how);
+  const bool saves = !options.save.empty() && result.witness;
+  if (saves) save(*result.witness, a, b, options.how.by_order, options.save);
+  if (options.json) {
+    nlohmann::json out = json_of(result);
+    if (saves) out["saved"] = options.save;
+    fmt::print("{}\n", out.dump(2));
+  } else {
     fmt::print("{}", result.text());
+    if (saves) fmt::print("             saved in {}: `imbrex run NAME --replay` runs either of them on it\n", options.save);
+  }
   return result.verdict == equal::Verdict::equal || result.verdict == equal::Verdict::equal_up_to_order ? 0 : 1;
 }
 
@@ -100,6 +147,8 @@ void add_equal(CLI::App& app, int& status) {
   command->add_flag("--by-order", o->how.by_order, "Match dimensions, inputs and outputs by their positions, not by their names");
   command->add_flag("--up-to-order", o->how.up_to_order, "Sums may add the same terms in another order");
   command->add_flag("--against-optimized", o->against_optimized, "Compare one kernel with what the optimizer makes of it");
+  command->add_option("--save", o->save,
+                      "Folder to write a witness's inputs and both results to, as `imbrex run --replay` reads them");
   command->add_flag("--json", o->json, "The verdict as JSON");
   command->callback([o, &status] { status = run_equal(*o); });
 }

@@ -12,8 +12,9 @@
 namespace imbrex::tools {
 namespace {
 
-constexpr int kFailed = 1;  // what the user can change, and a check that failed
-constexpr int kDefect = 2;  // of Imbrex
+constexpr int kFailed = 1;     // what the user can change, and a check that failed
+constexpr int kDefect = 2;     // of Imbrex
+constexpr int kNoVerdict = 3;  // what the user can change, of a command whose 1 is a verdict
 
 }  // namespace
 
@@ -41,10 +42,11 @@ Failure command_line_failure(const CLI::App& app, const CLI::ParseError& error, 
   return {error.get_exit_code(), {told}};
 }
 
-Failure failure_of(const std::exception& error) {
-  if (const auto* of_user = dynamic_cast<const UserError*>(&error)) return {kFailed, of_user->diagnostics()};
+Failure failure_of(const std::exception& error, const std::string& word) {
+  const int failed = word == "equal" ? kNoVerdict : kFailed;
+  if (const auto* of_user = dynamic_cast<const UserError*>(&error)) return {failed, of_user->diagnostics()};
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
-    return {kFailed, {{"out-of-memory", {}, "there is not enough memory for these dimensions", "smaller ones", {}}}};
+    return {failed, {{"out-of-memory", {}, "there is not enough memory for these dimensions", "smaller ones", {}}}};
   const auto* of_invariant = dynamic_cast<const InternalError*>(&error);
   return {kDefect,
           {{"internal-error",

@@ -22,7 +22,8 @@ struct Failure {
 // Of a command line that cannot be understood; `word` is its first, or "".
 Failure command_line_failure(const CLI::App& app, const CLI::ParseError& error, const std::string& word);
 
-// Of what a command threw.
-Failure failure_of(const std::exception& error);
+// Of what a command threw; `word` is the command line's first, or "". Where status 1 is an answer, as of `equal`, what the user
+// can change has another.
+Failure failure_of(const std::exception& error, const std::string& word = "");
 
 }  // namespace imbrex::tools

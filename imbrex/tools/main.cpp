@@ -1,5 +1,6 @@
 // The `imbrex` command. Exit status: 0 if all went well and everything that was checked passed; 1 for what the user can change
-// and for a check that failed; 2 for a defect of Imbrex; CLI11's (above 100) for a command line that cannot be understood.
+// and for a check that failed; 2 for a defect of Imbrex; 3 for what the user can change, of `equal`, whose 1 is a verdict;
+// CLI11's (above 100) for a command line that cannot be understood.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -55,6 +56,7 @@ int main(int argc, char** argv) {
   using namespace imbrex;
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (ulimit -f) is as a full disk
   const bool was_closed = open_closed_streams();
+  const std::string word = argc > 1 ? argv[1] : "";
   const bool as_json = std::any_of(argv, argv + argc, [](const char* word) { return std::string(word) == "--json"; });
   int status = 0;
   CLI::App app("Imbrex: a tile-kernel language, its kernels, and what runs and checks them", "imbrex");
@@ -75,11 +77,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) return failed(tools::command_line_failure(app, error, argc > 1 ? argv[1] : ""), as_json);
+    if (error.get_exit_code() != 0) return failed(tools::command_line_failure(app, error, word), as_json);
     status = print_help(app, error);
   } catch (const std::exception& error) {
     if (std::ferror(stdout) != 0) return flushed(1, was_closed);  // that is what was thrown
-    return failed(tools::failure_of(error), as_json);
+    return failed(tools::failure_of(error, word), as_json);
   }
   return flushed(status, was_closed);
 }

@@ -1,6 +1,7 @@
 // imbrex equal, from the command line.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "imbrex_command.h"
@@ -42,17 +43,38 @@ TEST_F(ComparedKernels, AreDifferentWithAWitness) {
   EXPECT_NE(verdict["witness"]["a"], verdict["witness"]["b"]);
 }
 
+TEST_F(ComparedKernels, LeaveAWitnessThatIsRunAgain) {
+  const std::string a = file("a", "x[:, :] * 2.0"), b = file("b", "x[:, :] * 2.0 + 1.0"), folder = folder_.file("witness");
+  const CommandResult result = imbrex_command("equal " + a + " " + b + " --save '" + folder + "'");
+  EXPECT_EQ(result.status, 1) << result.err;
+  EXPECT_NE(result.out.find("saved in " + folder), std::string::npos) << result.out;
+  EXPECT_EQ(imbrex_command("run " + a + " --replay '" + folder + "'").status, 0);
+  const CommandResult other = imbrex_command("run " + b + " --replay '" + folder + "'");
+  EXPECT_EQ(other.status, 1) << other.out << other.err;
+  // Where there is none, there is nothing to save.
+  const std::string none = folder_.file("none");
+  EXPECT_EQ(imbrex_command("equal " + a + " " + a + " --save '" + none + "'").status, 0);
+  EXPECT_FALSE(std::filesystem::exists(none));
+}
+
 TEST_F(ComparedKernels, AreTwoAndHaveOneInterface) {
   const std::string a = file("a", "x[:, :]");
-  const auto refused = [&](const std::string& rest, const std::string& words) {
+  // 1 is a verdict. A command line that makes no sense has CLI11's status, as everywhere.
+  const auto refused = [&](const std::string& rest, const std::string& words, bool is_of_command_line = false) {
     const CommandResult result = imbrex_command("equal " + rest);
-    EXPECT_EQ(result.status, 1) << rest;
+    if (is_of_command_line)
+      EXPECT_GT(result.status, 100) << rest;
+    else
+      EXPECT_EQ(result.status, 3) << rest;
     EXPECT_NE(result.err.find(words), std::string::npos) << result.err;
   };
-  refused(a, "equal compares two kernels, and one is given");
-  refused(a + " " + a + " --against-optimized", "--against-optimized compares one kernel with what the optimizer makes of it");
+  refused(a, "equal compares two kernels, and one is given", true);
+  refused(a + " " + a + " --against-optimized", "--against-optimized compares one kernel with what the optimizer makes of it",
+          true);
   refused(a + " " + file("b", "x[:, :]", "z"), "[not-comparable]");
   refused(a + " nn/softmax --variant plain --variant fused --set eps=1", "error [");
+  refused(a + " missing.tile", "[file-unreadable]");
+  refused(a + " " + file("c", "x[:, 0 +: 4]"), "[store-shape]");
   // The hint of the message helps.
   EXPECT_EQ(imbrex_command("equal --by-order " + a + " " + file("b", "x[:, :]", "z")).status, 0);
 }

@@ -84,6 +84,13 @@ TEST(Different, IsSaidInOneScreen) {
   EXPECT_NE(result.text().find("shown by T=1, seed 1: y[0, 0] is "), std::string::npos) << result.text();
 }
 
+TEST(Different, IsSaidWithItsScope) {
+  const Result result = expect_different(kHead + "at \"first\" {\ny[:, :] = x[:, :] * 0.5\n}",
+                                         kHead + "parallel t in tiles(T, 8) {\nat \"other\" {\ny[t, :] = x[t, :] * 0.25\n}\n}");
+  EXPECT_NE(result.text().find("A computes 0.5 (scope first, a.tile:7)"), std::string::npos) << result.text();
+  EXPECT_NE(result.text().find("B computes 0.25 (scope other, b.tile:8)"), std::string::npos) << result.text();
+}
+
 // A difference that few inputs show: ties, zeros of both signs, sums of one sign.
 TEST(Different, RareOnesAreFound) {
   expect_different(kHead + "y[:, :] = cast(cast(x[:, :], int32, rint), f32, rint)",

@@ -88,6 +88,22 @@ TEST(Assumptions, OfOneKernelAreNamed) {
   EXPECT_EQ(compared(b, b).text(), "equal        for every T >= 1\n");
 }
 
+// What is assumed where a kernel goes one way is not said of all sizes; what is assumed on every way is.
+TEST(Assumptions, OfSomeSizesAreNamedWithThem) {
+  const std::string head = "dim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\n", store = "y[:, :] = x[:, :]\n",
+                    ways = "if T > 8 {\nASSUMEy[:, :] = x[:, :]\n} else {\nparallel t in tiles(T, 4) { y[t, :] = x[t, :] }\n}\n";
+  const auto with = [&](const std::string& before, const std::string& inside) {
+    std::string text = head + before + ways;
+    return text.replace(text.find("ASSUME"), 6, inside);
+  };
+  EXPECT_EQ(compared(head + store, with("", "assume T % 4 == 0\n"), {.are_proven = true}).text(),
+            "equal        for every T >= 1\n             for T > 8: where T % 4 == 0, which B assumes and A does not\n");
+  EXPECT_EQ(compared(head + store, with("assume T % 4 == 0\n", "")).text(),
+            "equal        for every T >= 1\n             where T % 4 == 0, which B assumes and A does not\n");
+  // The way implies it.
+  EXPECT_EQ(compared(head + store, with("", "assume T > 7\n"), {.are_proven = true}).text(), "equal        for every T >= 1\n");
+}
+
 TEST(Assumptions, ThatNoSizeFulfilsShowNothing) {
   const std::string head = "dim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\n";
   expect_not_decided(head + "assume T % 2 == 0\ny[:, :] = x[:, :]", head + "assume T % 2 == 1\ny[:, :] = x[:, :] + 1.0",

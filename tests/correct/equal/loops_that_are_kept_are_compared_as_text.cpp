@@ -48,6 +48,64 @@ TEST(KeptLoops, OfAnotherTextAreNotDecided) {
   EXPECT_NE(result.text().find("carries a value from one iteration of b_c to the next"), std::string::npos) << result.text();
 }
 
+// What is not decided is said in the words of the kernel, without the optimizer's advice; parts that both have are none of it.
+TEST(KeptLoops, SayWhatIsNotDecided) {
+  const std::string more =
+      "create v: f32[T, 128]\nat \"same\" {\nlet c = full(f32, [1, 128], 0.0)\nrange i in 0 .. T {\n"
+      "c = c * 0.5 + x[i +: 1, :]\nv[i +: 1, :] = c\n}\n}\n";
+  const Result result = compared(softmax(more + "S[:, :] = v[:, :] * 0.125\n", "a_"),
+                                 softmax(more + "S[:, :] = v[:, :] * 0.125\n", "b_", "64"), {.searches = false});
+  EXPECT_EQ(result.text(),
+            "not decided  y: A computes y[i0, i1] of scope a_scope (a.tile:16)\n"
+            "                B computes y[i0, i1] of scope b_scope (b.tile:16)\n"
+            "             scope a_scope of A keeps its author's loops (a.tile:22): a_sum carries a value from one iteration of "
+            "a_c to the next\n"
+            "             scope b_scope of B keeps its author's loops (b.tile:22): b_sum carries a value from one iteration of "
+            "b_c to the next\n");
+}
+
+std::string recurrence(const std::string& body) {
+  return "dim T typical 8\ninput x: f32[T, 8]\ninput z: f32[T, 8]\noutput y: f32[T, 8]\nat \"carry\" {\n"
+         "let c = full(f32, [1, 8], 0.0)\nrange i in 0 .. T {\n" +
+         body + "\ny[i +: 1, :] = c\n}\n}\n";
+}
+
+TEST(KeptLoops, OperandsThatMayBeExchangedAndScopesMakeNoDifference) {
+  const std::string plain = recurrence("let s = x[i +: 1, :] * z[i +: 1, :]\nc = max(c * 0.5, s) + select(gt(s, c), s, c)");
+  for (const std::string body :
+       {"let s = z[i +: 1, :] * x[i +: 1, :]\nc = select(gt(s, c), s, c) + max(s, 0.5 * c)",
+        "let s = x[i +: 1, :] * z[i +: 1, :]\nc = max(c * 0.5, s) + select(lt(c, s), s, c)",
+        "let s = x[i +: 1, :] * z[i +: 1, :]\nat \"more\" { c = max(c * 0.5, s) + select(gt(s, c), s, c) }"}) {
+    EXPECT_EQ(compared(plain, recurrence(body), {.searches = false}).verdict, Verdict::equal) << body;
+    // Beside loops that differ, too.
+    const std::string more = "create w: f32[T, 8]\n";
+    const auto beside = [](const std::string& kernel, const std::string& loop) {
+      std::string text = kernel;
+      return text.insert(text.find("at \"carry\""), "output q: f32[T, 8]\n" + loop);
+    };
+    const Result result =
+        compared(beside(plain, "q[:, :] = x[:, :] + 1.0\n"),
+                 beside(recurrence(body), "parallel t in tiles(T, 4) { q[t, :] = x[t, :] + 1.0 }\n"), {.searches = false});
+    EXPECT_EQ(result.verdict, Verdict::equal) << result.text() << body;
+  }
+  for (const std::string body : {"let s = x[i +: 1, :] * x[i +: 1, :]\nc = max(c * 0.5, s) + select(gt(s, c), s, c)",
+                                 "let s = x[i +: 1, :] * z[i +: 1, :]\nc = max(c * 0.5, s) + select(gt(s, c), c, s)",
+                                 "let s = x[i +: 1, :] * z[i +: 1, :]\nc = max(s * 0.5, c) + select(gt(s, c), s, c)",
+                                 "let s = x[i +: 1, :] * z[i +: 1, :]\nc = max(c * 0.5, s) + select(lt(s, c), s, c)"})
+    expect_different(plain, recurrence(body));
+}
+
+// Nothing of it is followed, and it is what it is.
+TEST(KeptLoops, AKernelIsEqualToItself) {
+  const auto triangle = [](const std::string& i, const std::string& factor) {
+    return "dim T typical 8 max 8\ninput x: f32[T, 8]\noutput y: f32[T, 8]\nrange " + i + " in 0 .. T {\ny[" + i +
+           " +: 1, 0 +: " + i + " + 1] = x[" + i + " +: 1, 0 +: " + i + " + 1] * " + factor + "\ny[" + i + " +: 1, " + i +
+           " + 1 +: 7 - " + i + "] = -x[" + i + " +: 1, " + i + " + 1 +: 7 - " + i + "]\n}";
+  };
+  expect_equal(triangle("i", "2.0"), triangle("row", "2.0"));
+  expect_different(triangle("i", "2.0"), triangle("row", "3.0"));
+}
+
 // Data decides where: kept, and equal to itself only.
 TEST(KeptLoops, RowsThatDataDecides) {
   const std::string head =
