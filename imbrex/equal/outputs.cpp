@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "imbrex/optimize/continued.h"
 #include "imbrex/optimize/memory.h"
 #include "imbrex/prove/possible.h"
 
@@ -143,8 +144,9 @@ std::vector<Unequal> unequal_parts(Terms& terms, const std::vector<ir::Dim>& dim
         if (common.is_known) {
           pair.a = parts.in_common(of_a, common, true);
           pair.b = parts.in_common(of_b, common, false);
+          if (pair.a == pair.b || optimize::made_anew(terms, pair.a) == optimize::made_anew(terms, pair.b)) continue;
         }
-        if (!common.is_known || pair.a != pair.b) unequal.push_back(pair);
+        unequal.push_back(pair);
       }
   }
   return unequal;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace imbrex::optimize {
@@ -94,6 +95,31 @@ std::vector<TermId> opened(Terms& terms, TermId reference, const std::string& k)
   for (size_t axis = 0; axis < use.indices.size(); ++axis) by[axis_name(axis)] = use.indices[axis];
   terms.ranges[k] = counted(terms.definition(use.definition).extent, terms.ranges);
   return moved(terms, body, by);
+}
+
+TermId made_anew(Terms& terms, TermId term) {
+  std::map<TermId, TermId> done;
+  const std::function<TermId(TermId)> walk = [&](TermId id) -> TermId {
+    if (const auto found = done.find(id); found != done.end()) return found->second;
+    const Term at = terms.at(id);
+    TermId result = id;
+    if (at.kind == Kind::reference) {
+      const JoinedAxis axis(terms);
+      std::vector<TermId> body = opened(terms, id, axis.name);
+      for (TermId& part : body) part = made_anew(terms, part);
+      const TermId now = reduced_like(terms, id, terms.definition(at.definition).extent, axis.name, std::move(body));
+      if (now != kNoTerm) result = now;
+    } else if (!at.args.empty()) {
+      std::vector<TermId> args;
+      for (const TermId arg : at.args) args.push_back(walk(arg));
+      if (args != at.args)
+        result = at.kind == Kind::operation ? terms.operation(at.op, at.dtype, std::move(args), at.mode)
+                 : at.modulus > 0           ? terms.residues(at.indices[0], std::move(args))
+                                            : terms.intervals(at.indices[0], at.limits, std::move(args));
+    }
+    return done[id] = result;
+  };
+  return walk(term);
 }
 
 TermId joined(Terms& terms, TermId first, TermId next) {

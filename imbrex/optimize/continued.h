@@ -27,6 +27,10 @@ TermId over_iterations(Terms& terms, Reduction reduction, TermId element, const 
 // The same reduction as `reduction`, a reference, over what `op` makes of each of its elements.
 TermId over_each(Terms& terms, TermId reduction, ir::Op op);
 
+// The term with each of its reductions made anew from what it reduces over at this use. Where two uses reduce over the same, they
+// are one term then, also if an index became a constant or lost one since they were made.
+TermId made_anew(Terms& terms, TermId term);
+
 // Whether `term` or what it needs depends on the loop.
 bool depends_on(const Terms& terms, TermId term, const ir::Loop& loop);
 

@@ -174,7 +174,7 @@ class Dissolver {
   }
   void execute(const ir::If& node, int origin) {
     if (const auto taken = decided(node.condition)) return execute(*taken ? node.then_block : node.else_block);
-    if (is_needless(node)) return execute(node.then_block);
+    if (is_needless(node) || do_the_same(node.then_block, node.else_block)) return execute(node.then_block);
     refuse(
         origin,
         "a condition chooses between statements, and the optimizer follows those that every iteration executes; divide the loop "

@@ -162,4 +162,16 @@ KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const 
   return result;
 }
 
+bool do_the_same(const ir::Block& a, const ir::Block& b) {
+  const auto text_of = [](const ir::Block& block) {
+    ir::Program alone;
+    alone.body = block;
+    strip(alone.body);
+    alone = under(alone, names_without_order(alone, [](const std::string& tensor) { return tensor; }));
+    order_operands(alone);
+    return ir::print(alone);
+  };
+  return text_of(a) == text_of(b);
+}
+
 }  // namespace imbrex::optimize

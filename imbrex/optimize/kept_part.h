@@ -24,4 +24,8 @@ using Identity = std::function<std::string(const std::string& tensor)>;
 // Of the statements `first` to `last` of the program's body. Their tiles and indices must all be their own.
 KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const BaseOfView& bases, const Identity& identity);
 
+// Whether two blocks at the same place do the same: whether they are equal but for the names that they declare, and for what a
+// kept part's text leaves out.
+bool do_the_same(const ir::Block& a, const ir::Block& b);
+
 }  // namespace imbrex::optimize

@@ -60,7 +60,9 @@ class Selection {
 
   // The sum of `of` at those places, each times what stands there. Throws SelectsNothing where there may be two of them at once.
   TermId sum(TermId matrix, const std::function<TermId(const IndexExpr& at, double factor)>& element, TermId zero) {
-    std::vector<One> ones = ones_of(matrix, {});
+    Where where;
+    if (ir::constant_value(extent_) == 1) where.at = ir::constant(0);
+    std::vector<One> ones = ones_of(matrix, where);
     element_ = element;
     zero_ = zero;
     return chosen_by_residue(std::move(ones));

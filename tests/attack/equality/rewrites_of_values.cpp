@@ -235,6 +235,41 @@ bool extreme_of_parts(Program& program, Random& random) {
   return true;
 }
 
+// Bytes as a product with a matrix that selects each of them, made of comparisons.
+bool bytes_by_a_product(Program& program, Random& random) {
+  const auto nodes = nodes_of(program);
+  constexpr int64_t kMostColumns = 64;
+  const Node* node = drawn(nodes, random, [](const Node& each) {
+    return each.expr->dtype == DType::int8 && ir::constant_value(each.expr->columns).value_or(kMostColumns + 1) <= kMostColumns &&
+           !is_continued(each);
+  });
+  if (!node) return false;
+  const ExprPtr x = pointer_to(*node);
+  const ir::IndexExpr n = x->columns, none = ir::constant(0);
+  const int64_t columns = *ir::constant_value(n);
+  if (columns < 1) return false;
+  const auto iota = [&](const ir::IndexExpr& size, const ir::IndexExpr& begin) { return ir::make_iota(size, begin); };
+  const auto down = [&](const ExprPtr& row) { return ir::make_unary(Op::transpose, ir::make_repeat_rows(row, columns)); };
+  const auto number = [](double value) { return ir::make_scalar(DType::int32, value); };
+  const auto spread = [&](const ExprPtr& one) { return ir::make_binary(Op::add, one, ir::make_constant(DType::int32, n, n, 0)); };
+  const ExprPtr row = down(iota(n, none)), column = ir::make_repeat_rows(iota(n, none), columns);
+  ExprPtr matrix;
+  switch (random.below(3)) {
+    case 0: matrix = ir::make_select(ir::make_binary(Op::eq, row, column), spread(number(1)), number(0)); break;
+    case 1: matrix = ir::make_select(ir::make_binary(Op::ne, column, row), spread(number(0)), number(1)); break;
+    default: {
+      // Reversed twice.
+      const ExprPtr last = number(static_cast<double>(columns - 1));
+      matrix =
+          ir::make_select(ir::make_binary(Op::eq, ir::make_binary(Op::sub, last, row), ir::make_binary(Op::sub, last, column)),
+                          spread(number(1)), number(0));
+    }
+  }
+  matrix = ir::make_cast(matrix, DType::int8, ir::CastMode::rint);
+  replace(*node, ir::make_cast(ir::make_matmul(x, matrix, false, random.chance(50)), DType::int8, ir::CastMode::rint));
+  return true;
+}
+
 }  // namespace
 
 const std::vector<Rewrite>& rewrites_of_values() {
@@ -249,6 +284,7 @@ const std::vector<Rewrite>& rewrites_of_values() {
       {"the same operation in other words", same_operation},
       {"a neutral operation", neutral_operation},
       {"an extreme of parts", extreme_of_parts},
+      {"bytes by a product", bytes_by_a_product},
   };
   return all;
 }

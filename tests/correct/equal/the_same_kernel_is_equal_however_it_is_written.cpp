@@ -74,6 +74,28 @@ TEST(Equal, PairsOfColumns) {
   expect_different(head + "y[:, :] = interleave(odd(x[:, :]), even(x[:, :]))", head + "y[:, :] = x[:, :]");
 }
 
+// A sum over a head's columns, by heads in a loop, in a loop that goes backwards, and one by one.
+TEST(Equal, HeadsInALoopAndOneByOne) {
+  const std::string head = "dim T\ninput x: f32[T, 12]\noutput y: f32[T, 3, 4]\n";
+  const auto of = [](const std::string& h) {
+    return "y[:, " + h + ", :] = x[:, (" + h + ") * 4 +: 4] / row_sum(x[:, (" + h + ") * 4 +: 4])\n";
+  };
+  const std::string loop = head + "parallel h in 0 .. 3 {\n" + of("h") + "}";
+  expect_equal(loop, head + "parallel h in 0 .. 3 {\n" + of("2 - h") + "}");
+  expect_equal(loop, head + of("0") + of("1") + of("2"));
+  expect_different(loop, head + of("0") + of("1") + "y[:, 2, :] = x[:, 8 +: 4] / row_sum(x[:, 4 +: 4])\n");
+}
+
+TEST(Equal, BranchesThatDoTheSame) {
+  const std::string head = "dim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\n", plain = head + "y[:, :] = x[:, :] * 2.0";
+  const auto branches = [&](const std::string& other) {
+    return head + "range t in tiles(T, 4) {\nif (t.index + T) % 3 == 0 {\nlet v = x[t, :] * 2.0\ny[t, :] = v\n} else {\n" +
+           "at \"scope\" {\nlet w = " + other + "\ny[t, :] = w\n}\n}\n}";
+  };
+  expect_equal(plain, branches("2.0 * x[t, :]"));
+  expect_different(plain, branches("2.0 / x[t, :]"));
+}
+
 TEST(Equal, WaysThatAKernelGoesForSomeSizes) {
   const std::string head = "dim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\n";
   const std::string plain = head + "y[:, :] = x[:, :] * 2.0";
