@@ -1,22 +1,24 @@
 #include "imbrex/base/dtype.h"
 
-#include <array>
-
 namespace imbrex {
-namespace {
-struct Row {
-  const char* name;
-  int64_t bytes;
-};
-constexpr std::array<Row, 7> kTypes = {
-    {{"f32", 4}, {"bf16", 2}, {"f16", 2}, {"int8", 1}, {"uint8", 1}, {"int32", 4}, {"bool", 1}}};
-}  // namespace
 
-int64_t bytes_of(DType dtype) { return kTypes[static_cast<size_t>(dtype)].bytes; }
-const char* name_of(DType dtype) { return kTypes[static_cast<size_t>(dtype)].name; }
+bool holds_all_of(DType to, DType from) {
+  const ElementType &wide = element_type(to), &narrow = element_type(from);
+  if (from == to) return true;
+  switch (wide.form) {
+    case Form::boolean: return false;
+    case Form::integer: return narrow.form != Form::floating && wide.least <= narrow.least && narrow.greatest <= wide.greatest;
+    case Form::floating:
+      return narrow.precision <= wide.precision &&
+             (narrow.form != Form::floating ||
+              (narrow.overflow_exponent() <= wide.overflow_exponent() && narrow.least_exponent() >= wide.least_exponent()));
+  }
+  return false;
+}
+
 std::optional<DType> dtype_named(const std::string& name) {
-  for (size_t i = 0; i < kTypes.size(); ++i)
-    if (name == kTypes[i].name) return static_cast<DType>(i);
+  for (const ElementType& row : kElementTypes)
+    if (name == row.name) return row.dtype;
   return std::nullopt;
 }
 

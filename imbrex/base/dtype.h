@@ -1,4 +1,6 @@
-// Element types. Arithmetic is on f32 and int32; the others are storage: loaded, stored, moved, cast, and multiplied by matmul.
+// Element types: one row each. Arithmetic is on f32 and int32; the others are storage: loaded, stored, moved, cast, and multiplied
+// by matmul. A switch over them has no `default:`, so that a type that it forgot does not compile. CONTRIBUTING.md says what else
+// a new row needs.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +9,64 @@
 
 namespace imbrex {
 
-enum class DType : uint8_t { f32, bf16, f16, int8, uint8, int32, boolean };
+enum class Form : uint8_t { floating, integer, boolean };
 
-int64_t bytes_of(DType dtype);
-const char* name_of(DType dtype);  // "f32", ..., "bool"
+// clang-format off
+// ROW(identifier, name in programs, bytes, form, precision, least value, greatest value, suffix of loads and stores, type in memory,
+//     constant of the C interface, name in safetensors files)
+// Precision: bits of the significand, the leading one included; of integers, bits of the magnitude. Least and greatest: of
+// integers.
+#define IMBREX_EACH_TYPE(ROW)                                                                                               \
+  ROW(f32,     "f32",   4, floating, 24, 0,         0,         "f32",  "float",    IMBREX_F32,   "F32")                     \
+  ROW(bf16,    "bf16",  2, floating, 8,  0,         0,         "bf16", "uint16_t", IMBREX_BF16,  "BF16")                    \
+  ROW(f16,     "f16",   2, floating, 11, 0,         0,         "f16",  "uint16_t", IMBREX_F16,   "F16")                     \
+  ROW(int8,    "int8",  1, integer,  8,  INT8_MIN,  INT8_MAX,  "i8",   "int8_t",   IMBREX_INT8,  "I8")                      \
+  ROW(uint8,   "uint8", 1, integer,  8,  0,         UINT8_MAX, "u8",   "uint8_t",  IMBREX_UINT8, "U8")                      \
+  ROW(int32,   "int32", 4, integer,  32, INT32_MIN, INT32_MAX, "i32",  "int32_t",  IMBREX_INT32, "I32")                     \
+  ROW(boolean, "bool",  1, boolean,  1,  0,         1,         "mask", "uint8_t",  IMBREX_BOOL,  "BOOL")
+// clang-format on
+
+enum class DType : uint8_t {
+#define IMBREX_ROW(id, ...) id,
+  IMBREX_EACH_TYPE(IMBREX_ROW)
+#undef IMBREX_ROW
+};
+
+struct ElementType {
+  DType dtype;
+  const char* name;
+  int64_t bytes;
+  Form form;
+  int precision;
+  int64_t least, greatest;
+  const char* suffix;       // of the functions that load and store it in generated code
+  const char* memory;       // its type in C
+  const char* abi;          // the name of its imbrex_dtype
+  const char* safetensors;  // its name in such files
+
+  // Of a floating-point type, as IEEE 754 lays out its sign, exponent and fraction. Infinity and NaN have the exponent that is one
+  // above the greatest number's.
+  constexpr int fraction_bits() const { return precision - 1; }
+  constexpr int overflow_exponent() const {
+    return 1 << (8 * static_cast<int>(bytes) - fraction_bits() - 2);
+  }                                                                                     // 2^it is too large
+  constexpr int least_exponent() const { return 3 - overflow_exponent() - precision; }  // of the least subnormal
+};
+
+inline constexpr ElementType kElementTypes[] = {
+#define IMBREX_ROW(id, name, bytes, form, precision, least, greatest, suffix, memory, abi, safetensors) \
+  {DType::id, name, bytes, Form::form, precision, least, greatest, suffix, memory, #abi, safetensors},
+    IMBREX_EACH_TYPE(IMBREX_ROW)
+#undef IMBREX_ROW
+};
+
+constexpr const ElementType& element_type(DType dtype) { return kElementTypes[static_cast<size_t>(dtype)]; }
+constexpr int64_t bytes_of(DType dtype) { return element_type(dtype).bytes; }
+constexpr const char* name_of(DType dtype) { return element_type(dtype).name; }
+constexpr bool is_float(DType dtype) { return element_type(dtype).form == Form::floating; }
+constexpr bool is_number(DType dtype) { return dtype == DType::f32 || dtype == DType::int32; }  // what arithmetic is on
+// Whether every value of `from` is a value of `to`.
+bool holds_all_of(DType to, DType from);
 std::optional<DType> dtype_named(const std::string& name);
 
 }  // namespace imbrex

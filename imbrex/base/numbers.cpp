@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "imbrex/base/error.h"
@@ -45,12 +46,11 @@ int64_t ordered(uint64_t bits, int width) {
 }
 
 int64_t ordered_at(const Array& array, int64_t i) {
-  switch (array.dtype) {
-    case DType::f32: return ordered(array.as<uint32_t>()[i], 32);
-    case DType::bf16:
-    case DType::f16: return ordered(array.as<uint16_t>()[i], 16);
-    default: return static_cast<int64_t>(value_at(array, i));
-  }
+  if (!is_float(array.dtype)) return static_cast<int64_t>(value_at(array, i));
+  const auto bytes = static_cast<size_t>(bytes_of(array.dtype));
+  uint64_t bits = 0;
+  std::memcpy(&bits, array.bytes.data() + static_cast<size_t>(i) * bytes, bytes);
+  return ordered(bits, static_cast<int>(8 * bytes));
 }
 
 }  // namespace
@@ -81,7 +81,8 @@ void set_value_at(Array& array, int64_t i, double value) {
 }
 
 double beside(double value, double other, DType dtype) {
-  const double next = dtype == DType::f16 ? 0x1p16 : 0x1p128;
+  if (!is_float(dtype)) return value;
+  const double next = std::ldexp(1.0, element_type(dtype).overflow_exponent());
   if (!std::isinf(value) || std::isinf(other) || !(std::copysign(other, 1.0) >= next / 2) ||
       std::signbit(value) != std::signbit(other))
     return value;

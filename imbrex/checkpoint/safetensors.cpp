@@ -32,10 +32,19 @@ struct StoredType {
 };
 
 constexpr StoredType stored_types[] = {
-    {"F32", 4, DType::f32},       {"BF16", 2, DType::bf16}, {"F16", 2, DType::f16},       {"I8", 1, DType::int8},
-    {"U8", 1, DType::uint8},      {"I32", 4, DType::int32}, {"F8_E4M3", 1, DType::uint8}, {"F8_E5M2", 1, DType::uint8},
-    {"F8_E8M0", 1, DType::uint8}, {"F64", 8, std::nullopt}, {"I64", 8, std::nullopt},     {"U64", 8, std::nullopt},
-    {"U32", 4, std::nullopt},     {"I16", 2, std::nullopt}, {"U16", 2, std::nullopt},     {"BOOL", 1, std::nullopt},
+#define IMBREX_ROW(id, name, bytes, form, precision, least, greatest, suffix, memory, abi, safetensors) \
+  {safetensors, bytes, DType::id == DType::boolean ? std::nullopt : std::optional(DType::id)},
+    IMBREX_EACH_TYPE(IMBREX_ROW)
+#undef IMBREX_ROW
+        {"F8_E4M3", 1, DType::uint8},
+    {"F8_E5M2", 1, DType::uint8},
+    {"F8_E8M0", 1, DType::uint8},
+    {"F64", 8, std::nullopt},
+    {"I64", 8, std::nullopt},
+    {"U64", 8, std::nullopt},
+    {"U32", 4, std::nullopt},
+    {"I16", 2, std::nullopt},
+    {"U16", 2, std::nullopt},
 };
 
 const StoredType* stored_type(const std::string& name) {

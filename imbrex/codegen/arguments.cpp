@@ -26,19 +26,6 @@ std::optional<LinearExtent> combine(LinearExtent a, const LinearExtent& b, int64
   return fits ? std::optional(std::move(a)) : std::nullopt;
 }
 
-const char* abi_dtype(ir::DType dtype) {
-  switch (dtype) {
-    case ir::DType::f32: return "IMBREX_F32";
-    case ir::DType::bf16: return "IMBREX_BF16";
-    case ir::DType::f16: return "IMBREX_F16";
-    case ir::DType::int8: return "IMBREX_INT8";
-    case ir::DType::uint8: return "IMBREX_UINT8";
-    case ir::DType::int32: return "IMBREX_INT32";
-    case ir::DType::boolean: return "IMBREX_BOOL";
-  }
-  throw InternalError("a type without an ABI name");
-}
-
 const char* abi_role(ir::Role role) {
   return role == ir::Role::input ? "IMBREX_INPUT" : role == ir::Role::output ? "IMBREX_OUTPUT" : "IMBREX_INOUT";
 }
@@ -150,7 +137,7 @@ void write_argument_tables(const ir::Program& program, const std::vector<PackedF
   out.line("constexpr imbrex_tensor_info kTensors[] = {");
   for (size_t i = 0; i < program.tensors.size(); ++i) {
     const ir::Tensor& tensor = program.tensors[i];
-    out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}, {}}},", literal(tensor.name), abi_dtype(tensor.dtype),
+    out.line(fmt::format("    {{{}, {}, {}, {}, {}, {}, {}}},", literal(tensor.name), element_type(tensor.dtype).abi,
                          abi_role(tensor.role), tensor.shape.size(),
                          tensor.shape.empty() ? "nullptr" : fmt::format("kShape{}", i), packed[i].bytes, packed[i].layout));
   }

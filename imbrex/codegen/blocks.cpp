@@ -152,16 +152,12 @@ void write_copy(Lowering& lowering, const std::string& tensor, const std::vector
 void write_tap(Lowering& lowering, const ir::Tap& tap, Writer& out) {
   if (!lowering.options.taps) return;
   const VariableSymbol& variable = lowering.symbols.variables.at(tap.value->name);
-  const std::map<ir::DType, const char*> dtypes = {{ir::DType::f32, "IMBREX_F32"},     {ir::DType::bf16, "IMBREX_BF16"},
-                                                   {ir::DType::f16, "IMBREX_F16"},     {ir::DType::int8, "IMBREX_INT8"},
-                                                   {ir::DType::uint8, "IMBREX_UINT8"}, {ir::DType::boolean, "IMBREX_BOOL"},
-                                                   {ir::DType::int32, "IMBREX_INT32"}};
   out.open("if (call->tap)");
   std::string numbers;
   for (const std::string& each : lowering.loop_numbers) numbers += (numbers.empty() ? "" : ", ") + each;
   out.line(fmt::format("const int64_t indices[] = {{{}}};", numbers.empty() ? "0" : numbers));
   out.line(fmt::format("call->tap(call->tap_user, {}, {}, {}, {}, {}, indices, {});", literal(tap.name),
-                       dtypes.at(variable.dtype), variable.data, lowering.symbols.text(variable.rows),
+                       element_type(variable.dtype).abi, variable.data, lowering.symbols.text(variable.rows),
                        lowering.symbols.text(variable.columns), lowering.loop_numbers.size()));
   out.close();
 }
@@ -212,8 +208,7 @@ void create_tensor(Lowering& lowering, const Statement& statement, Writer& out, 
     symbol.in_tiles = true;
     symbol.strides.assign(symbol.shape.size(), "0");
     elements = ir::mul(ir::mul(ir::ceil_div(extents[0], rows), rows), extents[1]);
-    symbol.data =
-        lowering.take(out, shared, memory_type(symbol.dtype), memory_bytes(symbol.dtype), elements, symbol.name, statement);
+    symbol.data = lowering.take(out, shared, memory_type(symbol.dtype), bytes_of(symbol.dtype), elements, symbol.name, statement);
     return;
   }
   symbol.strides.assign(symbol.shape.size(), "1");
@@ -224,8 +219,7 @@ void create_tensor(Lowering& lowering, const Statement& statement, Writer& out, 
                             : "(" + lowering.symbols.text(elements) + ")";
     elements = ir::mul(extents[i], elements);
   }
-  symbol.data =
-      lowering.take(out, shared, memory_type(symbol.dtype), memory_bytes(symbol.dtype), elements, symbol.name, statement);
+  symbol.data = lowering.take(out, shared, memory_type(symbol.dtype), bytes_of(symbol.dtype), elements, symbol.name, statement);
 }
 
 // Axes are matched from the last one in groups of equal products. Within a group the view's axes step by the stride of the

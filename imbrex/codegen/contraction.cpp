@@ -111,7 +111,7 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
     left.pointer = fmt::format("{} + tiled_row<{}>({}, {})", tensor.data, memory_type(a->dtype), row, inner);
   } else if (e.transpose_a) {
     const std::string copy =
-        lowering.take(out, false, memory_type(a->dtype), memory_bytes(a->dtype),
+        lowering.take(out, false, memory_type(a->dtype), bytes_of(a->dtype),
                       ir::mul(inner_extent, lowering.elements_along(a->columns, statement)), assign.name + "_left", statement);
     out.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", left.pointer, left.row_stride, copy, symbols.text(a->rows),
                          symbols.text(a->rows), symbols.text(a->columns)));
@@ -128,13 +128,14 @@ void write_matmul(Lowering& lowering, const Statement& statement, const ir::Stor
     first_block = lowering.offset_where_any(block, {b->rows, b->columns}, statement);
   } else {
     const Operand right = operand_of(lowering, statement, b);
-    const int64_t bytes = b->dtype == DType::f32 ? 4 : b->dtype == DType::bf16 ? 2 : 1;
+    const int64_t bytes = bytes_of(b->dtype);
     // As isa/packing.h: panels of 32 columns, groups of four bytes of the inner axis, whole blocks of 32 elements of bf16, one
     // group more for corrections of int8.
     const auto columns_padded = ir::mul(ir::ceil_div(ir::max(e.columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
-    const auto groups = bytes == 2 ? ir::mul(ir::ceil_div(inner_extent, ir::constant(32)), ir::constant(16))
-                                   : ir::add(ir::ceil_div(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(4)),
-                                             ir::constant(bytes == 1 ? 1 : 0));
+    const auto groups = b->dtype == DType::bf16
+                            ? ir::mul(ir::ceil_div(inner_extent, ir::constant(32)), ir::constant(16))
+                            : ir::add(ir::ceil_div(ir::mul(inner_extent, ir::constant(bytes)), ir::constant(4)),
+                                      ir::constant(b->dtype == DType::int8 ? 1 : 0));
     const auto bound = ir::mul(columns_padded, groups);
     panel = lowering.take(out, false, "char", 1, bound, assign.name + "_panel", statement);
     const std::string k_stride = e.transpose_b ? right.column_stride : right.row_stride;

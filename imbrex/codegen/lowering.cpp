@@ -88,7 +88,7 @@ std::string Lowering::offset_where_any(const std::string& offset, const std::vec
 void Lowering::place(Writer& out, bool in_shared, VariableSymbol& variable, const ir::Statement& statement) {
   if (!variable.data.empty()) return;
   if (!variable.accumulator) {
-    variable.data = take(out, in_shared, memory_type(variable.dtype), memory_bytes(variable.dtype),
+    variable.data = take(out, in_shared, memory_type(variable.dtype), bytes_of(variable.dtype),
                          ir::mul(variable.rows_in_memory, width_of(variable)), variable.name, statement);
     return;
   }

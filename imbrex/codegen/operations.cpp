@@ -13,8 +13,6 @@ using ir::DType;
 using ir::Expr;
 using ir::Op;
 
-bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16; }
-
 // "" where the value in the register stays as it is.
 std::string cast_function(const Expr& e) {
   const DType from = e.args[0]->dtype, to = e.dtype;
@@ -23,7 +21,7 @@ std::string cast_function(const Expr& e) {
   if (from == DType::boolean) return is_float(to) ? "f32_of" : "i32_of";
   if (is_float(from)) {
     if (to == DType::f32) return "";
-    if (to == DType::bf16 || to == DType::f16) return std::string("round_") + storage_suffix(to) + "_" + mode;
+    if (is_float(to)) return std::string("round_") + storage_suffix(to) + "_" + mode;
     return "to_i32_" + mode;
   }
   if (is_float(to)) {
@@ -35,21 +33,24 @@ std::string cast_function(const Expr& e) {
 
 }  // namespace
 
-const char* storage_suffix(DType dtype) {
-  switch (dtype) {
-    case DType::f32: return "f32";
-    case DType::bf16: return "bf16";
-    case DType::f16: return "f16";
-    case DType::int8: return "i8";
-    case DType::uint8: return "u8";
-    case DType::int32: return "i32";
-    case DType::boolean: return "mask";
-  }
-  throw InternalError("a type without a storage form");
-}
+const char* storage_suffix(DType dtype) { return element_type(dtype).suffix; }
 
-const char* register_type(DType dtype) { return is_float(dtype) ? "vf" : dtype == DType::boolean ? "vm" : "vi"; }
-const char* scalar_type(DType dtype) { return is_float(dtype) ? "float" : dtype == DType::boolean ? "bool" : "int32_t"; }
+const char* register_type(DType dtype) {
+  switch (element_type(dtype).form) {
+    case Form::floating: return "vf";
+    case Form::integer: return "vi";
+    case Form::boolean: return "vm";
+  }
+  throw InternalError("a type of no form");
+}
+const char* scalar_type(DType dtype) {
+  switch (element_type(dtype).form) {
+    case Form::floating: return "float";
+    case Form::integer: return "int32_t";
+    case Form::boolean: return "bool";
+  }
+  throw InternalError("a type of no form");
+}
 
 std::string number_text(const Expr& constant) {
   if (!is_float(constant.dtype)) {
@@ -65,15 +66,6 @@ std::string number_text(const Expr& constant) {
 }
 
 // Arguments in place of "{}". What narrows a value to eight bits saturates after it was rounded.
-std::string function_of(const Expr& e) {
-  switch (e.op) {
-    case Op::abs: return "abs_";
-    case Op::sqrt: return "sqrt_";
-    case Op::exp: return "exp_";
-    case Op::log: return "log_";
-    case Op::cast: return cast_function(e);
-    default: return name_of(e.op);
-  }
-}
+std::string function_of(const Expr& e) { return e.op == Op::cast ? cast_function(e) : ir::operation(e.op).function; }
 
 }  // namespace imbrex::codegen

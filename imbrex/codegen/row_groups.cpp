@@ -221,29 +221,27 @@ std::optional<RowStep> row_step(const Statement& statement) {
   const Expr& e = *step.value;
   step.rows = e.rows;
   step.columns = e.columns;
-  switch (e.op) {
-    case Op::matmul:
-    case Op::matmul_acc:
-    case Op::transpose:
-    case Op::reshape:
-    case Op::repeat_rows:
-    case Op::concat_rows: return std::nullopt;
-    case Op::load:
-      if (!has_neighbouring_columns(e.slice)) return std::nullopt;
-      break;
-    case Op::interleave:
-      step.kind = RowStep::Kind::interleave;
-      step.columns = e.args[0]->columns;
-      break;
-    case Op::concat_columns: step.kind = RowStep::Kind::concat; break;
-    default: break;
+  switch (kind_of(e.op)) {
+    case ir::OpKind::leaf:
+      if (e.op == Op::load && !has_neighbouring_columns(e.slice)) return std::nullopt;
+      return step;
+    case ir::OpKind::elementwise: return step;
+    case ir::OpKind::row_reduction:
+      step.kind = RowStep::Kind::row_reduction;
+      step.columns = e.args.back()->columns;
+      return step;
+    case ir::OpKind::row_movement:
+      if (e.op == Op::concat_columns) step.kind = RowStep::Kind::concat;
+      if (e.op == Op::interleave) {
+        step.kind = RowStep::Kind::interleave;
+        step.columns = e.args[0]->columns;
+      }
+      return step;
+    case ir::OpKind::column_reduction:
+    case ir::OpKind::product:
+    case ir::OpKind::movement: return std::nullopt;
   }
-  if (is_column_reduction(e.op)) return std::nullopt;
-  if (is_row_reduction(e.op)) {
-    step.kind = RowStep::Kind::row_reduction;
-    step.columns = e.args.back()->columns;
-  }
-  return step;
+  throw InternalError("an operation of no kind");
 }
 
 RowGroup row_group(std::span<const Statement> statements, const Symbols& symbols, size_t& count) {

@@ -152,8 +152,8 @@ class GroupWriter {
       } else if (!values_.row_buffers.contains(assign->name)) {
         const ir::IndexExpr elements =
             in_one_stage ? variable.columns_in_memory : ir::mul(ir::constant(kRowsOfStage), variable.columns_in_memory);
-        const std::string buffer = lowering_.take(work_, false, memory_type(variable.dtype), memory_bytes(variable.dtype),
-                                                  elements, variable.name + (in_one_stage ? "_row" : "_rows"), *step.statement);
+        const std::string buffer = lowering_.take(work_, false, memory_type(variable.dtype), bytes_of(variable.dtype), elements,
+                                                  variable.name + (in_one_stage ? "_row" : "_rows"), *step.statement);
         values_.row_buffers[assign->name] = {buffer, in_one_stage ? "" : symbols_.operand(variable.columns_in_memory)};
       }
     });

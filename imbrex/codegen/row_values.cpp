@@ -13,8 +13,6 @@ using ir::Expr;
 using ir::ExprPtr;
 using ir::Op;
 
-bool is_float(DType dtype) { return std::string(scalar_type(dtype)) == "float"; }
-
 std::string plus(const std::string& pointer, const std::string& offset) {
   return offset == "0" || offset.empty() ? pointer : pointer + " + " + offset;
 }
@@ -241,19 +239,39 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
     case Op::even:
     case Op::odd: return paired_columns(e, place);
     case Op::gather: return gathered(e, place);
-    case Op::columns: return load(e->dtype, leaf_pointer(e), place);
-    default: break;
+    case Op::columns: return load(e->dtype, leaf_pointer(e), place); IMBREX_ELEMENTWISE_CASES return applied(e, place);
+    case Op::interleave:
+    case Op::concat_columns:
+    case Op::concat_rows:
+    case Op::reshape:
+    case Op::transpose:
+    case Op::repeat_rows:
+    case Op::row_sum:
+    case Op::row_max:
+    case Op::row_min:
+    case Op::row_sum_acc:
+    case Op::col_sum:
+    case Op::col_max:
+    case Op::col_min:
+    case Op::col_sum_acc:
+    case Op::matmul:
+    case Op::matmul_acc: break;
   }
+  throw InternalError(fmt::format("{} stands alone", name_of(e->op)));
+}
+
+// An elementwise operation's function of its operands.
+std::string RowValues::applied(const ExprPtr& e, const Place& place) {
   std::string arguments;
   for (const ExprPtr& arg : e->args) arguments += (arguments.empty() ? "" : ", ") + text(arg, place);
   std::string function = function_of(*e);
   const bool rounds = e->op == Op::cast && e->args[0]->dtype != DType::boolean;
   if (!place.vector && rounds && !function.empty()) function += "_s";  // the header's name of the cast of one value
   std::string value = function.empty() ? arguments : function + "(" + arguments + ")";
-  const bool narrows = e->op == Op::cast && (e->dtype == DType::int8 || e->dtype == DType::uint8) &&
-                       e->args[0]->dtype != e->dtype && e->args[0]->dtype != DType::boolean;
-  if (!narrows) return value;
-  return std::string(e->dtype == DType::int8 ? "saturate_i8(" : "saturate_u8(") + value + ")";
+  const bool is_integer = element_type(e->dtype).form == Form::integer;
+  const bool narrows = e->op == Op::cast && is_integer && e->dtype != DType::int32 && e->args[0]->dtype != e->dtype &&
+                       e->args[0]->dtype != DType::boolean;
+  return narrows ? fmt::format("saturate_{}({})", storage_suffix(e->dtype), value) : value;
 }
 
 }  // namespace imbrex::codegen

@@ -53,6 +53,7 @@ class RowValues {
   std::string load(ir::DType dtype, const std::string& pointer, const Place& place) const;
   std::string at(const std::string& pointer, const std::string& column) const;
   std::string leaf_pointer(const ir::ExprPtr& leaf);
+  std::string applied(const ir::ExprPtr& e, const Place& place);
   std::string paired_columns(const ir::ExprPtr& e, const Place& place);
   std::string gathered(const ir::ExprPtr& e, const Place& place);
   std::string broadcast(const ir::ExprPtr& e);

@@ -15,17 +15,16 @@ using ir::Op;
 using ir::Statement;
 
 bool is_root_only(Op op) {
-  switch (op) {
-    case Op::matmul:
-    case Op::matmul_acc:
-    case Op::transpose:
-    case Op::reshape:
-    case Op::repeat_rows:
-    case Op::concat_rows:
-    case Op::concat_columns:
-    case Op::interleave: return true;
-    default: return is_row_reduction(op) || is_column_reduction(op);
+  switch (kind_of(op)) {
+    case ir::OpKind::leaf:
+    case ir::OpKind::elementwise: return false;
+    case ir::OpKind::row_movement: return !reads_across_columns(op);
+    case ir::OpKind::row_reduction:
+    case ir::OpKind::column_reduction:
+    case ir::OpKind::product:
+    case ir::OpKind::movement: return true;
   }
+  throw InternalError("an operation of no kind");
 }
 
 bool has_by(const std::vector<Axis>& slice) {
@@ -149,28 +148,31 @@ class Splitter {
   }
 
   ExprPtr root(const ExprPtr& e) {
+    if (e->op == Op::load) return e;
+    if (!is_root_only(e->op)) return elementwise(e);
     std::vector<ExprPtr> args;
-    switch (e->op) {
-      case Op::load: return e;
-      case Op::matmul:
-        for (const ExprPtr& arg : e->args) args.push_back(in_memory(arg));
-        break;
-      case Op::matmul_acc: args = {variable_of(e->args[0], "acc"), in_memory(e->args[1]), in_memory(e->args[2])}; break;
-      case Op::row_sum_acc:
-      case Op::col_sum_acc:
-        args = {e->args[0]->op == Op::variable ? e->args[0] : variable_of(e->args[0], "acc"), elementwise(e->args[1])};
-        break;
-      case Op::transpose:
-      case Op::reshape:
-      case Op::repeat_rows:
-      case Op::concat_rows:
-        for (const ExprPtr& arg : e->args) args.push_back(variable_of(arg, ir::name_of(arg->op)));
-        break;
-      default:
-        if (!is_root_only(e->op)) return elementwise(e);
-        for (const ExprPtr& arg : e->args) args.push_back(elementwise(arg));
+    for (size_t i = 0; i < e->args.size(); ++i) {
+      const ExprPtr& arg = e->args[i];
+      if (ir::continues(e->op) && i == 0)
+        args.push_back(arg->op == Op::variable && kind_of(e->op) != ir::OpKind::product ? arg : variable_of(arg, "acc"));
+      else
+        args.push_back(operand(e->op, arg));
     }
     return ir::with_args(*e, std::move(args));
+  }
+
+  // What an operation that stands alone is made from.
+  ExprPtr operand(Op op, const ExprPtr& arg) {
+    switch (kind_of(op)) {
+      case ir::OpKind::product: return in_memory(arg);
+      case ir::OpKind::movement: return variable_of(arg, ir::name_of(arg->op));
+      case ir::OpKind::row_reduction:
+      case ir::OpKind::column_reduction:
+      case ir::OpKind::row_movement:
+      case ir::OpKind::elementwise:
+      case ir::OpKind::leaf: return elementwise(arg);
+    }
+    throw InternalError("an operation of no kind");
   }
 
   ExprPtr elementwise(const ExprPtr& e) {
@@ -248,9 +250,9 @@ bool has_neighbouring_columns(const std::vector<Axis>& slice) {
   return true;
 }
 
-bool is_row_reduction(Op op) { return op == Op::row_sum || op == Op::row_sum_acc || op == Op::row_max || op == Op::row_min; }
+bool is_row_reduction(Op op) { return kind_of(op) == ir::OpKind::row_reduction; }
 bool reads_across_columns(Op op) { return op == Op::even || op == Op::odd || op == Op::columns || op == Op::gather; }
-bool is_column_reduction(Op op) { return op == Op::col_sum || op == Op::col_sum_acc || op == Op::col_max || op == Op::col_min; }
+bool is_column_reduction(Op op) { return kind_of(op) == ir::OpKind::column_reduction; }
 
 ir::Program split(const ir::Program& program) { return Splitter(program).run(); }
 

@@ -57,18 +57,7 @@ bool is_loose(const IndexExpr& e) {
 
 }  // namespace
 
-const char* memory_type(ir::DType dtype) {
-  switch (dtype) {
-    case ir::DType::f32: return "float";
-    case ir::DType::bf16:
-    case ir::DType::f16: return "uint16_t";
-    case ir::DType::int8: return "int8_t";
-    case ir::DType::int32: return "int32_t";
-    default: return "uint8_t";
-  }
-}
-
-int64_t memory_bytes(ir::DType dtype) { return dtype == ir::DType::boolean ? 1 : bytes_of(dtype); }
+const char* memory_type(ir::DType dtype) { return element_type(dtype).memory; }
 
 Symbols::Symbols(const ir::Program& program) : program_loops(ir::loops_of(program)) {
   for (const ir::Dim& dim : program.dims) dims[dim.name] = names.fresh(dim.name);

@@ -14,7 +14,6 @@
 namespace imbrex::codegen {
 
 const char* memory_type(ir::DType dtype);  // "float", "uint16_t", ...
-int64_t memory_bytes(ir::DType dtype);
 
 struct TensorSymbol {
   std::string name, storage;  // storage: the tensor whose memory a view shares; else the name

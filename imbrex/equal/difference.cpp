@@ -100,7 +100,7 @@ class Differences {
       return zipped(of_a.body, of_b.body);
     }
     Pairs straight = zipped(left.args, right.args);
-    if (left.kind != Kind::operation || !optimize::commutes(left.op) || left.args.size() != 2) return straight;
+    if (left.kind != Kind::operation || !ir::commutes(left.op) || left.args.size() != 2) return straight;
     const Pairs crossed{{left.args[0], right.args[1]}, {left.args[1], right.args[0]}};
     return cost_of(crossed) < cost_of(straight) ? crossed : straight;
   }
@@ -127,16 +127,6 @@ std::string of_indices(const Term& term) {
   std::string text;
   for (const ir::IndexExpr& index : term.indices) text += (text.empty() ? "" : ", ") + ir::to_text(index);
   return text;
-}
-
-const char* infix(Op op) {
-  switch (op) {
-    case Op::add: return "+";
-    case Op::sub: return "-";
-    case Op::mul: return "*";
-    case Op::div: return "/";
-    default: return nullptr;
-  }
 }
 
 // What a kept statement leaves in a tensor has the names of its author.
@@ -176,7 +166,7 @@ std::string written(const Terms& terms, TermId id, int depth, size_t kernel) {
   if (term.op == Op::cast)
     return fmt::format("cast({}, {}{})", inner(0), imbrex::name_of(term.dtype),
                        term.mode == ir::CastMode::exact ? "" : fmt::format(", {}", ir::name_of(term.mode)));
-  if (const char* sign = infix(term.op); sign && term.args.size() == 2)
+  if (const std::string sign = ir::operation(term.op).symbol; !sign.empty() && term.args.size() == 2)
     return fmt::format("({} {} {})", inner(0), sign, inner(1));
   std::string args;
   for (size_t i = 0; i < term.args.size(); ++i) args += (i ? ", " : "") + inner(i);

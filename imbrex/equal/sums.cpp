@@ -149,8 +149,7 @@ const std::string& Sums::key(TermId id) {
     }
     std::vector<std::string> args;
     for (const TermId arg : term.args) args.push_back(key(arg));
-    const bool commutes = term.kind == Kind::operation && (term.op == Op::mul || term.op == Op::min || term.op == Op::max);
-    if (commutes) std::sort(args.begin(), args.end());
+    if (term.kind == Kind::operation && ir::commutes(term.op)) std::sort(args.begin(), args.end());
     for (const std::string& arg : args) text += "," + arg;
   }
   return keys_.emplace(id, fmt::format("#{}", terms_.number_of("sums:" + text))).first->second;

@@ -80,8 +80,6 @@ std::vector<Dims> sizes_to_try(const ir::Program& a, const ir::Program& b) {
   return sizes;
 }
 
-bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16; }
-
 // By seed, each second one as they are; else all tiny, rows of sizes far apart, some zeros of either sign, halves, of which many
 // are equal, or all large. The tiny ones show what is added to a sum, halves and zeros what ties do.
 void change_sizes(Array& array, const inputs::RandomStream& random, uint64_t seed) {

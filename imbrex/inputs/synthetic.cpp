@@ -85,13 +85,17 @@ Array random_tensor(const TensorShape& spec, uint64_t seed, int64_t indices) {
   const int64_t columns = spec.shape.empty() ? 1 : spec.shape.back();
   return filled(spec, [&](int64_t row, int64_t column) -> double {
     const int64_t i = row * columns + column;
-    switch (spec.dtype) {
-      case DType::int8: return static_cast<int8_t>(element.bits(i));
-      case DType::uint8: return static_cast<uint8_t>(element.bits(i));
-      case DType::int32: return static_cast<double>(element.bits(i) % static_cast<uint64_t>(indices));
-      case DType::boolean: return static_cast<double>(element.bits(i) & 1);
-      default: return element.normal(i) * std::exp2(2 * size.uniform(row) - 1);
+    const ElementType& type = element_type(spec.dtype);
+    switch (type.form) {
+      case Form::boolean: return static_cast<double>(element.bits(i) & 1);
+      case Form::integer: {
+        if (type.bytes > 1) return static_cast<double>(element.bits(i) % static_cast<uint64_t>(indices));
+        const auto any = static_cast<int64_t>(element.bits(i) & 0xff);
+        return static_cast<double>(any > type.greatest ? any - 256 : any);
+      }
+      case Form::floating: return element.normal(i) * std::exp2(2 * size.uniform(row) - 1);
     }
+    throw InternalError("a type of no form");
   });
 }
 

@@ -458,6 +458,10 @@ Tile Machine::compute(const ir::Expr& e) {
     return parts;
   };
   switch (e.op) {
+    IMBREX_ELEMENTWISE_CASES
+    if (e.op == Op::cast) return cast(*args[0], e.dtype, e.mode);
+    if (e.op == Op::select) return select(*args[0], *args[1], *args[2], broadcast());
+    return arithmetic(e.op, args, broadcast());
     case Op::load: return load(e);
     case Op::constant: {
       const int64_t rows = std::max<int64_t>(index(e.rows), 0), columns = std::max<int64_t>(index(e.columns), 0);
@@ -478,27 +482,6 @@ Tile Machine::compute(const ir::Expr& e) {
       for (size_t k = 0; k < out.i.size(); ++k) out.i[k] = wrapping_add(begin, static_cast<int32_t>(k));
       return out;
     }
-    case Op::cast: return cast(*args[0], e.dtype, e.mode);
-    case Op::neg:
-    case Op::abs:
-    case Op::recip:
-    case Op::sqrt:
-    case Op::rsqrt:
-    case Op::exp:
-    case Op::log: return unary(e.op, *args[0]);
-    case Op::add:
-    case Op::sub:
-    case Op::mul:
-    case Op::div:
-    case Op::min:
-    case Op::max: return arithmetic(e.op, *args[0], *args[1], broadcast());
-    case Op::eq:
-    case Op::ne:
-    case Op::lt:
-    case Op::le:
-    case Op::gt:
-    case Op::ge: return compare(e.op, *args[0], *args[1], broadcast());
-    case Op::select: return select(*args[0], *args[1], *args[2], broadcast());
     case Op::row_sum: return row_sum(nullptr, *args[0]);
     case Op::row_sum_acc: return row_sum(args[0].get(), *args[1]);
     case Op::col_sum: return col_sum(nullptr, *args[0]);
@@ -531,7 +514,7 @@ Tile Machine::compute(const ir::Expr& e) {
     case Op::gather: return gather_checked(*args[0], *args[1]);
     case Op::variable: break;
   }
-  throw InternalError("unknown operation");
+  throw InternalError("a tile variable is not computed");
 }
 
 Tile Machine::load(const ir::Expr& e) {

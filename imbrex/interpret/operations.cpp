@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <string>
+#include <type_traits>
 
 #include "imbrex/interpret/scalar.h"
 #include "imbrex/target/clones.h"
@@ -33,8 +35,8 @@ void zip(std::vector<Out>& out, const Tile& a, const std::vector<In>& av, const 
     for (int64_t c = 0; c < shape.columns; ++c, ++k) out[static_cast<size_t>(k)] = function(av[ao.at(r, c)], bv[bo.at(r, c)]);
 }
 
-template <class T, class Function>
-void map(std::vector<T>& out, const std::vector<T>& in, Function function) {
+template <class Out, class In, class Function>
+void map(std::vector<Out>& out, const std::vector<In>& in, Function function) {
   std::transform(in.begin(), in.end(), out.begin(), function);
 }
 
@@ -64,17 +66,91 @@ void place(Tile& out, const Tile& part, int64_t row, int64_t column, int64_t ste
     }
 }
 
+// ---- what each operation of numbers is ----------------------------------------------------------------------------------------
+// An operation of f32 or int32 has both functions, one of f32 alone its own; without them this does not compile.
+
+template <Op op>
+using Of = std::integral_constant<Op, op>;
+
+float value(Of<Op::neg>, float x) { return -x; }
+int32_t value(Of<Op::neg>, int32_t x) { return wrapping_sub(0, x); }
+float value(Of<Op::abs>, float x) { return std::fabs(x); }
+int32_t value(Of<Op::abs>, int32_t x) { return x < 0 ? wrapping_sub(0, x) : x; }
+float value(Of<Op::recip>, float x) { return 1.0f / x; }
+float value(Of<Op::sqrt>, float x) { return std::sqrt(x); }
+float value(Of<Op::rsqrt>, float x) { return 1.0f / std::sqrt(x); }
+float value(Of<Op::exp>, float x) { return exponential(x); }
+float value(Of<Op::log>, float x) { return logarithm(x); }
+float value(Of<Op::add>, float x, float y) { return x + y; }
+int32_t value(Of<Op::add>, int32_t x, int32_t y) { return wrapping_add(x, y); }
+float value(Of<Op::sub>, float x, float y) { return x - y; }
+int32_t value(Of<Op::sub>, int32_t x, int32_t y) { return wrapping_sub(x, y); }
+float value(Of<Op::mul>, float x, float y) { return x * y; }
+int32_t value(Of<Op::mul>, int32_t x, int32_t y) { return wrapping_mul(x, y); }
+float value(Of<Op::div>, float x, float y) { return x / y; }
+float value(Of<Op::min>, float x, float y) { return minimum(x, y); }
+int32_t value(Of<Op::min>, int32_t x, int32_t y) { return std::min(x, y); }
+float value(Of<Op::max>, float x, float y) { return maximum(x, y); }
+int32_t value(Of<Op::max>, int32_t x, int32_t y) { return std::max(x, y); }
 template <class T>
-bool holds(Op op, T a, T b) {
-  switch (op) {
-    case Op::eq: return a == b;
-    case Op::ne: return a != b;
-    case Op::lt: return a < b;
-    case Op::le: return a <= b;
-    case Op::gt: return a > b;
-    case Op::ge: return a >= b;
-    default: throw InternalError("not a comparison");
+bool value(Of<Op::eq>, T x, T y) {
+  return x == y;
+}
+template <class T>
+bool value(Of<Op::ne>, T x, T y) {
+  return x != y;
+}
+template <class T>
+bool value(Of<Op::lt>, T x, T y) {
+  return x < y;
+}
+template <class T>
+bool value(Of<Op::le>, T x, T y) {
+  return x <= y;
+}
+template <class T>
+bool value(Of<Op::gt>, T x, T y) {
+  return x > y;
+}
+template <class T>
+bool value(Of<Op::ge>, T x, T y) {
+  return x >= y;
+}
+
+using Args = std::vector<std::shared_ptr<const Tile>>;
+
+template <Op op, class In>
+void compute(Tile& out, const Args& args, std::vector<In> Tile::*elements, Broadcast shape) {
+  const auto into = [&](auto& results) {
+    if constexpr (ir::operation(op).arity == 1)
+      map(results, (*args[0]).*elements, [](In x) { return value(Of<op>(), x); });
+    else
+      zip(results, *args[0], (*args[0]).*elements, *args[1], (*args[1]).*elements, shape,
+          [](In x, In y) { return value(Of<op>(), x, y); });
+  };
+  if constexpr (ir::operation(op).gives == ir::Gives::boolean)
+    into(out.i);
+  else
+    into(out.*elements);
+}
+
+template <Op op>
+Tile computed(const Args& args, Broadcast shape) {
+  constexpr ir::Operation operation = ir::operation(op);
+  if constexpr (ir::is_arithmetic(op)) {
+    const DType taken = args[0]->dtype;
+    Tile out = make_tile(operation.gives == ir::Gives::boolean ? DType::boolean : taken, shape.rows, shape.columns);
+    if (taken == DType::f32) {
+      compute<op>(out, args, &Tile::f, shape);
+      return out;
+    }
+    if constexpr (operation.takes == ir::Takes::number) {
+      require(taken == DType::int32, "arithmetic is on f32 and int32");
+      compute<op>(out, args, &Tile::i, shape);
+      return out;
+    }
   }
+  throw InternalError(std::string(operation.name) + " is not computed from such numbers");
 }
 
 constexpr int64_t kLanes = 64;
@@ -186,57 +262,14 @@ Tile cast(const Tile& x, DType to, ir::CastMode mode) {
   return out;
 }
 
-Tile unary(Op op, const Tile& x) {
-  Tile out = make_tile(x.dtype, x.rows, x.columns);
+Tile arithmetic(Op op, const Args& args, Broadcast shape) {
   switch (op) {
-    case Op::neg:
-      map(out.f, x.f, [](float v) { return -v; });
-      map(out.i, x.i, [](int32_t v) { return wrapping_sub(0, v); });
-      break;
-    case Op::abs:
-      map(out.f, x.f, [](float v) { return std::fabs(v); });
-      map(out.i, x.i, [](int32_t v) { return v < 0 ? wrapping_sub(0, v) : v; });
-      break;
-    case Op::recip: map(out.f, x.f, [](float v) { return 1.0f / v; }); break;
-    case Op::sqrt: map(out.f, x.f, [](float v) { return std::sqrt(v); }); break;
-    case Op::rsqrt: map(out.f, x.f, [](float v) { return 1.0f / std::sqrt(v); }); break;
-    case Op::exp: map(out.f, x.f, exponential); break;
-    case Op::log: map(out.f, x.f, logarithm); break;
-    default: throw InternalError("not a unary operation");
+#define IMBREX_ROW(id, ...) \
+  case Op::id: return computed<Op::id>(args, shape);
+    IMBREX_EACH_OPERATION(IMBREX_ROW)
+#undef IMBREX_ROW
   }
-  return out;
-}
-
-Tile arithmetic(Op op, const Tile& a, const Tile& b, Broadcast shape) {
-  Tile out = make_tile(a.dtype, shape.rows, shape.columns);
-  const auto apply = [&](auto f32, auto int32) {
-    if (is_float(a.dtype))
-      zip(out.f, a, a.f, b, b.f, shape, f32);
-    else
-      zip(out.i, a, a.i, b, b.i, shape, int32);
-  };
-  switch (op) {
-    case Op::add: apply([](float x, float y) { return x + y; }, wrapping_add); break;
-    case Op::sub: apply([](float x, float y) { return x - y; }, wrapping_sub); break;
-    case Op::mul: apply([](float x, float y) { return x * y; }, wrapping_mul); break;
-    case Op::div:
-      require(is_float(a.dtype), "div is of f32");
-      zip(out.f, a, a.f, b, b.f, shape, [](float x, float y) { return x / y; });
-      break;
-    case Op::min: apply(minimum, [](int32_t x, int32_t y) { return std::min(x, y); }); break;
-    case Op::max: apply(maximum, [](int32_t x, int32_t y) { return std::max(x, y); }); break;
-    default: throw InternalError("not an arithmetic operation");
-  }
-  return out;
-}
-
-Tile compare(Op op, const Tile& a, const Tile& b, Broadcast shape) {
-  Tile out = make_tile(DType::boolean, shape.rows, shape.columns);
-  if (is_float(a.dtype))
-    zip(out.i, a, a.f, b, b.f, shape, [&](float x, float y) { return holds(op, x, y) ? 1 : 0; });
-  else
-    zip(out.i, a, a.i, b, b.i, shape, [&](int32_t x, int32_t y) { return holds(op, x, y) ? 1 : 0; });
-  return out;
+  throw InternalError("an operation that the table does not have");
 }
 
 Tile select(const Tile& condition, const Tile& a, const Tile& b, Broadcast shape) {

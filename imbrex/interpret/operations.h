@@ -2,13 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "imbrex/ir/program.h"
 
 namespace imbrex::interpret {
-
-inline bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16; }
 
 // A matrix, row-major. Floating-point types hold their values in `f`, integers and bool in `i`.
 struct Tile {
@@ -23,13 +22,12 @@ struct Tile {
 
 Tile make_tile(DType dtype, int64_t rows, int64_t columns);  // of zeros
 Tile cast(const Tile& x, DType to, ir::CastMode mode);
-Tile unary(ir::Op op, const Tile& x);  // neg ... log
 // Elementwise, with the broadcasts given: an operand of one row (column) serves every row (column) of the result.
 struct Broadcast {
   int64_t rows, columns;
 };
-Tile arithmetic(ir::Op op, const Tile& a, const Tile& b, Broadcast shape);  // add ... max
-Tile compare(ir::Op op, const Tile& a, const Tile& b, Broadcast shape);     // eq ... ge
+// neg, add, eq and all others that `is_arithmetic` holds of.
+Tile arithmetic(ir::Op op, const std::vector<std::shared_ptr<const Tile>>& args, Broadcast shape);
 Tile select(const Tile& condition, const Tile& a, const Tile& b, Broadcast shape);
 Tile row_sum(const Tile* acc, const Tile& x);  // acc null: a new sum
 Tile col_sum(const Tile* acc, const Tile& x);

@@ -22,12 +22,9 @@ struct Format {
   int precision, least_exponent, overflow_exponent;
 };
 Format format_of(DType dtype) {
-  switch (dtype) {
-    case DType::f32: return {24, -149, 128};
-    case DType::bf16: return {8, -133, 128};
-    case DType::f16: return {11, -24, 16};
-    default: throw InternalError("not a floating-point type");
-  }
+  require(is_float(dtype), "a floating-point type");
+  const ElementType& type = element_type(dtype);
+  return {type.precision, type.least_exponent(), type.overflow_exponent()};
 }
 
 double round_to_integer(double x, CastMode mode) {
@@ -107,11 +104,8 @@ int32_t wrapping_sub(int32_t a, int32_t b) { return static_cast<int32_t>(static_
 int32_t wrapping_mul(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b)); }
 
 int32_t saturate(int32_t x, DType to) {
-  switch (to) {
-    case DType::int8: return std::clamp(x, -128, 127);
-    case DType::uint8: return std::clamp(x, 0, 255);
-    default: return x;
-  }
+  const ElementType& type = element_type(to);
+  return static_cast<int32_t>(std::clamp<int64_t>(x, type.least, type.greatest));
 }
 
 int32_t to_integer(float x, DType to, CastMode mode) {

@@ -3,36 +3,6 @@
 #include "imbrex/ir/parser.h"
 
 namespace imbrex::ir {
-namespace {
-
-// The number of tiles that an operation takes; concatenations take any.
-size_t arity(Op op) {
-  switch (op) {
-    case Op::select:
-    case Op::matmul_acc: return 3;
-    case Op::add:
-    case Op::sub:
-    case Op::mul:
-    case Op::div:
-    case Op::min:
-    case Op::max:
-    case Op::eq:
-    case Op::ne:
-    case Op::lt:
-    case Op::le:
-    case Op::gt:
-    case Op::ge:
-    case Op::row_sum_acc:
-    case Op::col_sum_acc:
-    case Op::matmul:
-    case Op::interleave:
-    case Op::gather: return 2;
-    default: return 1;
-  }
-}
-
-}  // namespace
-
 using Kind = Token::Kind;
 
 // ---- index expressions ------------------------------------------------------------------------------------------------------
@@ -244,9 +214,8 @@ ExprPtr Parser::call(Op op) {
 
 // Tiles first, then what belongs to the operation; up to and with the closing parenthesis.
 ExprPtr Parser::call_with_tiles(Op op, const Written& written) {
-  const bool product = op == Op::matmul || op == Op::matmul_acc;
-  const bool concat = op == Op::concat_rows || op == Op::concat_columns;
-  const size_t count = arity(op);
+  const bool product = kind_of(op) == OpKind::product, concat = operation(op).arity == kAnyNumber;
+  const size_t count = concat ? 1 : static_cast<size_t>(operation(op).arity);
   std::vector<ExprPtr> args = {sum()};
   while ((concat || args.size() < count) && accept(",")) args.push_back(sum());
   if (!concat && args.size() < count) fail_expected(fmt::format("',': {} takes {} tiles", name_of(op), count));

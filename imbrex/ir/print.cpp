@@ -45,7 +45,7 @@ std::string text_of_float(double value) {
 }
 
 std::string text_of_constant(const Expr& e) {
-  const bool is_float = e.dtype == DType::f32;
+  const bool is_float = imbrex::is_float(e.dtype);
   const std::string number = is_float ? text_of_float(e.value) : std::to_string(static_cast<int64_t>(e.value));
   const bool plain = is_one(e.rows) && is_one(e.columns) && (e.dtype == DType::int32 || (is_float && std::isfinite(e.value)));
   return plain ? number : fmt::format("full({}, [{}, {}], {})", name_of(e.dtype), to_text(e.rows), to_text(e.columns), number);
@@ -78,7 +78,7 @@ class Printer {
   std::string axis(const Axis& axis, const IndexExpr& extent) const;
   std::string loop_head(const Loop& loop) const;
   std::string expression(const ExprPtr& e, int least) const;
-  std::string infix(const Expr& e, const char* symbol, int precedence, int least) const;
+  std::string infix(const Expr& e, const std::string& symbol, int precedence, int least) const;
   std::string negation(const Expr& e) const;
   std::string call(const Expr& e) const;
 
@@ -197,20 +197,15 @@ std::string Printer::axis(const Axis& axis, const IndexExpr& extent) const {
 }
 
 std::string Printer::expression(const ExprPtr& e, int least) const {
-  switch (e->op) {
-    case Op::variable: return e->name;
-    case Op::load: return slice(e->name, e->slice);
-    case Op::constant: return text_of_constant(*e);
-    case Op::add: return infix(*e, "+", kSum, least);
-    case Op::sub: return infix(*e, "-", kSum, least);
-    case Op::mul: return infix(*e, "*", kProduct, least);
-    case Op::div: return infix(*e, "/", kProduct, least);
-    case Op::neg: return negation(*e);
-    default: return call(*e);
-  }
+  if (e->op == Op::variable) return e->name;
+  if (e->op == Op::load) return slice(e->name, e->slice);
+  if (e->op == Op::constant) return text_of_constant(*e);
+  const std::string symbol = operation(e->op).symbol;
+  if (symbol.empty()) return call(*e);
+  return e->args.size() == 1 ? negation(*e) : infix(*e, symbol, symbol == "*" || symbol == "/" ? kProduct : kSum, least);
 }
 
-std::string Printer::infix(const Expr& e, const char* symbol, int precedence, int least) const {
+std::string Printer::infix(const Expr& e, const std::string& symbol, int precedence, int least) const {
   const std::string text =
       fmt::format("{} {} {}", expression(e.args[0], precedence), symbol, expression(e.args[1], precedence + 1));
   return precedence < least ? "(" + text + ")" : text;

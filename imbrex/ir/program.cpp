@@ -15,59 +15,6 @@
 namespace imbrex::ir {
 namespace {
 
-struct OpName {
-  Op op;
-  const char* name;
-};
-constexpr OpName kOps[] = {
-    {Op::variable, "variable"},
-    {Op::load, "load"},
-    {Op::constant, "full"},
-    {Op::index, "int32"},
-    {Op::iota, "iota"},
-    {Op::cast, "cast"},
-    {Op::neg, "neg"},
-    {Op::abs, "abs"},
-    {Op::recip, "recip"},
-    {Op::sqrt, "sqrt"},
-    {Op::rsqrt, "rsqrt"},
-    {Op::exp, "exp"},
-    {Op::log, "log"},
-    {Op::add, "add"},
-    {Op::sub, "sub"},
-    {Op::mul, "mul"},
-    {Op::div, "div"},
-    {Op::min, "min"},
-    {Op::max, "max"},
-    {Op::eq, "eq"},
-    {Op::ne, "ne"},
-    {Op::lt, "lt"},
-    {Op::le, "le"},
-    {Op::gt, "gt"},
-    {Op::ge, "ge"},
-    {Op::select, "select"},
-    {Op::row_sum, "row_sum"},
-    {Op::row_max, "row_max"},
-    {Op::row_min, "row_min"},
-    {Op::col_sum, "col_sum"},
-    {Op::col_max, "col_max"},
-    {Op::col_min, "col_min"},
-    {Op::row_sum_acc, "row_sum_acc"},
-    {Op::col_sum_acc, "col_sum_acc"},
-    {Op::matmul, "matmul"},
-    {Op::matmul_acc, "matmul_acc"},
-    {Op::reshape, "reshape"},
-    {Op::transpose, "transpose"},
-    {Op::concat_rows, "concat_rows"},
-    {Op::concat_columns, "concat_columns"},
-    {Op::columns, "columns"},
-    {Op::repeat_rows, "repeat_rows"},
-    {Op::even, "even"},
-    {Op::odd, "odd"},
-    {Op::interleave, "interleave"},
-    {Op::gather, "gather"},
-};
-
 constexpr const char* kCastModes[] = {"exact", "rint", "round", "floor", "ceil", "trunc"};
 constexpr const char* kRoles[] = {"input", "output", "inout", "temporary"};
 constexpr const char* kCompares[] = {"<", "<=", "==", "!=", ">=", ">"};
@@ -104,13 +51,28 @@ std::shared_ptr<Expr> node(Op op, DType dtype, IndexExpr rows, IndexExpr columns
   return e;
 }
 
-void require_dtype(Op op, const ExprPtr& x, std::initializer_list<DType> allowed, const Written& written) {
+void require_dtype(Op op, const ExprPtr& x, std::span<const DType> allowed, const Written& written) {
   if (std::find(allowed.begin(), allowed.end(), x->dtype) != allowed.end()) return;
   std::string names;
   for (DType dtype : allowed) names += (names.empty() ? "" : " or ") + std::string(name_of(dtype));
   fail(written, "dtype-mismatch", fmt::format("{} takes {}, and got {}", name_of(op), names, describe(x)),
        fmt::format("{} the operand first: {}", *allowed.begin() == DType::boolean ? "compare" : "cast",
                    conversion_text("x", x->dtype, *allowed.begin())));
+}
+
+void require_dtype(Op op, const ExprPtr& x, DType allowed, const Written& written) {
+  require_dtype(op, x, std::span(&allowed, 1), written);
+}
+
+// That the operation takes tiles of this type.
+void require_taken(Op op, const ExprPtr& x, const Written& written) {
+  constexpr DType kNumbers[] = {DType::f32, DType::int32};
+  switch (operation(op).takes) {
+    case Takes::f32: return require_dtype(op, x, DType::f32, written);
+    case Takes::number: return require_dtype(op, x, kNumbers, written);
+    case Takes::anything:
+    case Takes::own: return;
+  }
 }
 
 // One axis of an elementwise operation: equal extents, or one of them 1.
@@ -124,7 +86,7 @@ IndexExpr broadcast_axis(const IndexExpr& a, const IndexExpr& b, bool& ok) {
 // The operation with its left operand spread out first; times 1 changes no number.
 std::string outer_text(Op op, const ExprPtr& a, const ExprPtr& b, const TileShape& shape) {
   constexpr size_t kMostCharacters = 120;  // longer operands are not read in a hint
-  const bool is_number = a->dtype == DType::f32 || a->dtype == DType::int32;
+  const bool is_number = imbrex::is_number(a->dtype);
   const DType dtype = is_number ? a->dtype : DType::f32;
   const auto with = [&](const ExprPtr& left, const ExprPtr& right) {
     const ExprPtr ones = make_constant(dtype, shape.rows, shape.columns, 1);
@@ -154,17 +116,18 @@ TileShape broadcast(Op op, const ExprPtr& a, const ExprPtr& b, const Written& wr
   return result;
 }
 
-ExprPtr make_elementwise_pair(Op op, DType result, ExprPtr a, ExprPtr b, const Written& written) {
+ExprPtr make_elementwise_pair(Op op, const ExprPtr& a, const ExprPtr& b, const Written& written) {
   if (a->dtype != b->dtype)
     fail(written, "dtype-mismatch", fmt::format("{} of {} and {}: the types differ", name_of(op), describe(a), describe(b)),
          fmt::format("cast one of them, for example {}", conversion_text("x", b->dtype, a->dtype)));
   const TileShape shape = broadcast(op, a, b, written);
+  const DType result = operation(op).gives == Gives::boolean ? DType::boolean : a->dtype;
   return node(op, result, shape.rows, shape.columns, {a, b}, written);
 }
 
 ExprPtr make_accumulating_sum(Op op, ExprPtr acc, ExprPtr x, const Written& written) {
   const bool over_row = op == Op::row_sum_acc;
-  require_dtype(op, x, {DType::f32, DType::int32}, written);
+  require_taken(op, x, written);
   if (acc->dtype != x->dtype)
     fail(written, "dtype-mismatch", fmt::format("{} continues a {} sum with {}", name_of(op), name_of(acc->dtype), describe(x)),
          "make the accumulator of the type that is summed");
@@ -233,29 +196,6 @@ const char* name_of(Role role) { return kRoles[static_cast<size_t>(role)]; }
 const char* declared_as(const Tensor& tensor) { return tensor.is_weight ? "weight" : name_of(tensor.role); }
 const char* text_of(Compare compare) { return kCompares[static_cast<size_t>(compare)]; }
 
-const char* name_of(Op op) {
-  for (const OpName& row : kOps)
-    if (row.op == op) return row.name;
-  throw InternalError("an operation without a name");
-}
-std::optional<Op> op_named(const std::string& name) {
-  for (const OpName& row : kOps)
-    if (name == row.name) return row.op;
-  return std::nullopt;
-}
-
-bool is_exact_cast(DType from, DType to) {
-  if (from == to) return true;
-  switch (from) {
-    case DType::int8: return to != DType::uint8 && to != DType::boolean;  // eight bits fit the precision of bf16 and f16
-    case DType::uint8: return to != DType::int8 && to != DType::boolean;
-    case DType::bf16:
-    case DType::f16: return to == DType::f32;
-    case DType::boolean: return true;
-    default: return false;
-  }
-}
-
 bool is_one(const IndexExpr& e) { return constant_value(e) == 1; }
 
 TileShape shape_of_slice(const std::vector<Axis>& slice, const Written& written) {
@@ -285,9 +225,8 @@ ExprPtr make_load(const std::string& tensor, DType dtype, std::vector<Axis> slic
 }
 
 ExprPtr make_constant(DType dtype, IndexExpr rows, IndexExpr columns, double value, const Written& written) {
-  if (dtype == DType::int32 || dtype == DType::int8 || dtype == DType::uint8) {
-    const double least = dtype == DType::int32 ? -2147483648.0 : dtype == DType::int8 ? -128 : 0;
-    const double most = dtype == DType::int32 ? 2147483647.0 : dtype == DType::int8 ? 127 : 255;
+  if (element_type(dtype).form == Form::integer) {
+    const auto least = static_cast<double>(element_type(dtype).least), most = static_cast<double>(element_type(dtype).greatest);
     if (!(value >= least && value <= most) || value != std::floor(value))
       fail(written, "constant-range", fmt::format("{} is not a value of {}", value, name_of(dtype)),
            fmt::format("give an integer from {} to {}", least, most));
@@ -333,71 +272,51 @@ ExprPtr make_cast(ExprPtr x, DType to, CastMode mode, const Written& written) {
 
 ExprPtr make_unary(Op op, ExprPtr x, const Written& written) {
   const IndexExpr rows = x->rows, columns = x->columns;
-  switch (op) {
-    case Op::recip:
-    case Op::sqrt:
-    case Op::rsqrt:
-    case Op::exp:
-    case Op::log: require_dtype(op, x, {DType::f32}, written); return node(op, x->dtype, rows, columns, {x}, written);
-    case Op::neg:
-    case Op::abs:
-      require_dtype(op, x, {DType::f32, DType::int32}, written);
-      return node(op, x->dtype, rows, columns, {x}, written);
-    case Op::row_sum:
-    case Op::row_max:
-    case Op::row_min:
-      require_dtype(op, x, {DType::f32, DType::int32}, written);
-      return node(op, x->dtype, rows, constant(1), {x}, written);
-    case Op::col_sum:
-    case Op::col_max:
-    case Op::col_min:
-      require_dtype(op, x, {DType::f32, DType::int32}, written);
-      return node(op, x->dtype, constant(1), columns, {x}, written);
-    case Op::transpose: return node(op, x->dtype, columns, rows, {x}, written);
-    case Op::even:
-    case Op::odd: return make_half(op, std::move(x), written);
-    default: throw InternalError(fmt::format("{} is not unary", name_of(op)));
+  require(operation(op).arity == 1 && operation(op).takes != Takes::own, "an operation of one tile");
+  require_taken(op, x, written);
+  switch (kind_of(op)) {
+    case OpKind::elementwise: {
+      const DType result = operation(op).gives == Gives::boolean ? DType::boolean : x->dtype;
+      return node(op, result, rows, columns, {x}, written);
+    }
+    case OpKind::row_reduction: return node(op, x->dtype, rows, constant(1), {x}, written);
+    case OpKind::column_reduction: return node(op, x->dtype, constant(1), columns, {x}, written);
+    case OpKind::row_movement:
+      if (op == Op::even || op == Op::odd) return make_half(op, std::move(x), written);
+      break;
+    case OpKind::movement:
+      if (op == Op::transpose) return node(op, x->dtype, columns, rows, {x}, written);
+      break;
+    case OpKind::leaf:
+    case OpKind::product: break;
   }
+  throw InternalError(fmt::format("{} has a maker of its own", name_of(op)));
 }
 
 ExprPtr make_binary(Op op, ExprPtr a, ExprPtr b, const Written& written) {
-  switch (op) {
-    case Op::div: require_dtype(op, a, {DType::f32}, written); return make_elementwise_pair(op, a->dtype, a, b, written);
-    case Op::add:
-    case Op::sub:
-    case Op::mul:
-    case Op::min:
-    case Op::max:
-      require_dtype(op, a, {DType::f32, DType::int32}, written);
-      return make_elementwise_pair(op, a->dtype, a, b, written);
-    case Op::eq:
-    case Op::ne:
-    case Op::lt:
-    case Op::le:
-    case Op::gt:
-    case Op::ge:
-      require_dtype(op, a, {DType::f32, DType::int32}, written);
-      return make_elementwise_pair(op, DType::boolean, a, b, written);
-    case Op::row_sum_acc:
-    case Op::col_sum_acc: return make_accumulating_sum(op, std::move(a), std::move(b), written);
-    case Op::interleave:
-      if (a->dtype != b->dtype || !same(a->rows, b->rows) || !same(a->columns, b->columns))
-        fail(written, "shape-mismatch", fmt::format("interleave of {} and {}: they must be alike", describe(a), describe(b)),
-             "give the even and the odd columns with the same shape and type");
-      return node(op, a->dtype, a->rows, combined_extent(op, Index::Kind::mul, constant(2), a->columns, written), {a, b},
-                  written);
-    case Op::gather:
-      require_dtype(op, b, {DType::int32}, written);
-      if (!same(a->rows, b->rows))
-        fail(written, "shape-mismatch", fmt::format("gather from {} by {}: the numbers of rows differ", describe(a), describe(b)),
-             "give one row of column indices for each row");
-      return node(op, a->dtype, b->rows, b->columns, {a, b}, written);
-    default: throw InternalError(fmt::format("{} is not binary", name_of(op)));
+  if (is_arithmetic(op) && operation(op).arity == 2) {
+    require_taken(op, a, written);
+    return make_elementwise_pair(op, a, b, written);
   }
+  if (op == Op::row_sum_acc || op == Op::col_sum_acc) return make_accumulating_sum(op, std::move(a), std::move(b), written);
+  if (op == Op::interleave) {
+    if (a->dtype != b->dtype || !same(a->rows, b->rows) || !same(a->columns, b->columns))
+      fail(written, "shape-mismatch", fmt::format("interleave of {} and {}: they must be alike", describe(a), describe(b)),
+           "give the even and the odd columns with the same shape and type");
+    return node(op, a->dtype, a->rows, combined_extent(op, Index::Kind::mul, constant(2), a->columns, written), {a, b}, written);
+  }
+  if (op == Op::gather) {
+    require_dtype(op, b, DType::int32, written);
+    if (!same(a->rows, b->rows))
+      fail(written, "shape-mismatch", fmt::format("gather from {} by {}: the numbers of rows differ", describe(a), describe(b)),
+           "give one row of column indices for each row");
+    return node(op, a->dtype, b->rows, b->columns, {a, b}, written);
+  }
+  throw InternalError(fmt::format("{} is not of two tiles", name_of(op)));
 }
 
 ExprPtr make_select(ExprPtr condition, ExprPtr a, ExprPtr b, const Written& written) {
-  require_dtype(Op::select, condition, {DType::boolean}, written);
+  require_dtype(Op::select, condition, DType::boolean, written);
   if (a->dtype != b->dtype)
     fail(written, "dtype-mismatch", fmt::format("select between {} and {}: the types differ", describe(a), describe(b)),
          fmt::format("{} one of them, for example {}", a->dtype == DType::boolean ? "compare" : "cast",
@@ -469,23 +388,16 @@ ExprPtr make_concat(Op op, std::vector<ExprPtr> parts, const Written& written) {
 
 ExprPtr with_args(const Expr& e, std::vector<ExprPtr> args) {
   const Written written{{}, e.origin};
-  switch (e.op) {
-    case Op::variable:
-    case Op::load:
-    case Op::constant:
-    case Op::index:
-    case Op::iota: return std::make_shared<Expr>(e);
-    case Op::cast: return make_cast(args[0], e.dtype, e.mode, written);
-    case Op::select: return make_select(args[0], args[1], args[2], written);
-    case Op::matmul: return make_matmul(args[0], args[1], e.transpose_a, e.transpose_b, written);
-    case Op::matmul_acc: return make_matmul_acc(args[0], args[1], args[2], e.transpose_a, e.transpose_b, written);
-    case Op::reshape: return make_reshape(args[0], e.rows, e.columns, written);
-    case Op::repeat_rows: return make_repeat_rows(args[0], *constant_value(e.index), written);
-    case Op::columns: return make_columns(args[0], e.index, e.columns, written);
-    case Op::concat_rows:
-    case Op::concat_columns: return make_concat(e.op, std::move(args), written);
-    default: return args.size() == 1 ? make_unary(e.op, args[0], written) : make_binary(e.op, args[0], args[1], written);
-  }
+  if (e.args.empty()) return std::make_shared<Expr>(e);
+  if (e.op == Op::cast) return make_cast(args[0], e.dtype, e.mode, written);
+  if (e.op == Op::select) return make_select(args[0], args[1], args[2], written);
+  if (e.op == Op::matmul) return make_matmul(args[0], args[1], e.transpose_a, e.transpose_b, written);
+  if (e.op == Op::matmul_acc) return make_matmul_acc(args[0], args[1], args[2], e.transpose_a, e.transpose_b, written);
+  if (e.op == Op::reshape) return make_reshape(args[0], e.rows, e.columns, written);
+  if (e.op == Op::repeat_rows) return make_repeat_rows(args[0], *constant_value(e.index), written);
+  if (e.op == Op::columns) return make_columns(args[0], e.index, e.columns, written);
+  if (operation(e.op).arity == kAnyNumber) return make_concat(e.op, std::move(args), written);
+  return args.size() == 1 ? make_unary(e.op, args[0], written) : make_binary(e.op, args[0], args[1], written);
 }
 
 }  // namespace imbrex::ir

@@ -2,32 +2,40 @@
 //
 //   program    := "imbrex" "1" NEWLINE "kernel" STRING annotation* "{" declaration* statement* "}"
 //   declaration:= "dim" NAME ["typical" INTEGER] ["max" INTEGER]
-//              | ("input" | "weight" | "output" | "inout") NAME ":" type annotation*
+//              |  ("input" | "weight" | "output" | "inout") NAME ":" type annotation*
 //   type       := dtype "[" [index {"," index}] "]"
 //   dtype      := f32 | bf16 | f16 | int8 | uint8 | int32 | bool
-//   statement  := ( "create" NAME ":" type                                   a temporary tensor (create_tensor)
-//              |   "view" NAME "=" NAME ":" "[" index {"," index} "]"        the same memory under another shape
-//              |   "let" NAME "=" expr                                       a new tile variable
-//              |   NAME "=" expr                                             rebinds a tile variable
-//              |   NAME "[" axis {"," axis} "]" "=" expr                     a store
-//              |   "read" NAME "=" NAME "[" index {"," index} "]"            an index read from an int32 tensor
-//              |   loop NAME "in" domain block
-//              |   "at" STRING block                                         a named scope
-//              |   "if" condition block ["else" block]
-//              |   "tap" STRING expr                                         shows a tile to whoever asks; no effect
-//              |   "assume" condition                                        a NAME may be an int32 tile: each of its elements
-//              |   ("assume_distinct" | "assume_sorted") NAME )              the elements of an int32 tile differ, or never
-//              descend
-//                 annotation*        written before a block's "{", at the end of other statements
+//   statement  := ( "create" NAME ":" type                                  a temporary tensor (create_tensor)
+//              |    "view" NAME "=" NAME ":" "[" index {"," index} "]"      the same memory under another shape
+//              |    "let" NAME "=" expr                                     a new tile variable
+//              |    NAME "=" expr                                           rebinds a tile variable
+//              |    NAME "[" axis {"," axis} "]" "=" expr                   a store
+//              |    "read" NAME "=" NAME "[" index {"," index} "]"          an index read from an int32 tensor
+//              |    loop NAME "in" domain block
+//              |    "at" STRING block                                       a named scope
+//              |    "if" condition block ["else" block]
+//              |    "tap" STRING expr                                       shows a tile to whoever asks; no effect
+//              |    "assume" condition                                      a NAME may be an int32 tile: each of its elements
+//              |    ("assume_distinct" | "assume_sorted") NAME )            the elements of an int32 tile differ, or never descend
+//                 annotation*       written before a block's "{", at the end of other statements
 //   block      := "{" statement* "}"
 //   loop       := "parallel" | "range" | "pipeline" "(" INTEGER ")"
 //   domain     := index ".." index                                          integers, the end exclusive
-//              |  "tiles" "(" (index | NAME) "," INTEGER ")"                 spans covering [0, index), or the span NAME
-//   axis       := ":" | NAME | index "+:" index | index | "by" NAME          all | a span | begin +: size | a point | rows by
-//   tile condition  := comparison {"and" comparison};  comparison := index ("<" "<=" "==" "!=" ">=" ">") index annotation := "@"
-//   NAME ["(" [INTEGER | NAME | STRING {"," ...}] ")"] expr       := NAME | NAME "[" axis {"," axis} "]" | NUMBER | expr ("+" "-"
-//   "*" "/") expr | "-" expr
-//              |  OPERATION "(" arguments ")"                               see docs/language.md for each operation's form
+//              |  "tiles" "(" (index | NAME) "," INTEGER ")"                spans covering [0, index), or the span NAME
+//   axis       := ":" | NAME | index "+:" index | index | "by" NAME         all | a span | begin +: size | a point | rows by tile
+//   condition  := comparison {"and" comparison}
+//   comparison := index ("<" | "<=" | "==" | "!=" | ">=" | ">") index
+//   annotation := "@" NAME ["(" [INTEGER | NAME | STRING {"," ...}] ")"]
+//   expr       := NAME | NAME "[" axis {"," axis} "]" | NUMBER | "-" expr | expr ("+" | "-" | "*" | "/") expr
+//              |  operation "(" arguments ")"                               docs/language.md has the arguments of each
+//   operation  := full | int32 | iota                                       of no tile: constants, indices, counts
+//              |  cast | neg | abs | recip | sqrt | rsqrt | exp | log | add | sub | mul | div | min | max
+//              |  eq | ne | lt | le | gt | ge | select                      element by element
+//              |  row_sum | row_max | row_min | row_sum_acc
+//              |  col_sum | col_max | col_min | col_sum_acc                 reductions
+//              |  matmul | matmul_acc
+//              |  reshape | transpose | repeat_rows | concat_rows | concat_columns | columns
+//              |  even | odd | interleave | gather                          move elements
 //
 // Meaning is sequential: a program means what it means when run from top to bottom, `parallel` loops in order. Annotations never
 // change meaning. Names are unique in the whole program and identify what they name; `#` starts a comment.
@@ -49,6 +57,7 @@
 #include "imbrex/base/dtype.h"
 #include "imbrex/base/error.h"
 #include "imbrex/ir/index.h"
+#include "imbrex/ir/operations.h"
 
 namespace imbrex::ir {
 
@@ -59,7 +68,7 @@ using imbrex::DType;
 enum class CastMode : uint8_t { exact, rint, round, floor, ceil, trunc };  // `exact` where every value is representable
 const char* name_of(CastMode mode);
 // True if every value of `from` is a value of `to`, so that no mode is needed.
-bool is_exact_cast(DType from, DType to);
+inline bool is_exact_cast(DType from, DType to) { return holds_all_of(to, from); }
 
 struct Annotation {
   using Value = std::variant<int64_t, std::string>;
@@ -81,70 +90,33 @@ struct Axis {
   std::string tile;
 };
 
-enum class Op : uint8_t {
-  variable,  // name: the value of a tile variable
-  load,      // name, slice: a copy of a tensor's slice
-  constant,  // value, dtype, shape: every element is value. A number in an expression is a [1, 1] constant: text `0.5`, `3`;
-             // with a shape, text `full(f32, [m, n], 0.0)`
-  index,     // index: an index expression as an int32 [1, 1]: text `int32(t.begin + 1)`
-  iota,      // [1, n] int32: begin, begin + 1, ...: text `iota(n)` or `iota(n, begin)` (`index` holds begin)
-  cast,      // args[0] to dtype with mode: text `cast(x, bf16, rint)`, `cast(x, f32)`
-  neg,
-  abs,
-  recip,
-  sqrt,
-  rsqrt,
-  exp,
-  log,
-  add,
-  sub,
-  mul,
-  div,
-  min,
-  max,
-  eq,
-  ne,
-  lt,
-  le,
-  gt,
-  ge,      // f32 or int32 operands, boolean result
-  select,  // select(condition, a, b)
-  row_sum,
-  row_max,
-  row_min,  // [m, n] -> [m, 1]
-  col_sum,
-  col_max,
-  col_min,  // [m, n] -> [1, n]
-  row_sum_acc,
-  col_sum_acc,  // (acc, x): continues the sum that acc holds; see docs/language.md
-  matmul,
-  matmul_acc,  // (a, b), (acc, a, b); transpose_a, transpose_b: text `matmul(a, b, transpose_b)`
-  reshape,     // row-major to another [m, n]: text `reshape(x, [m, n])`
-  transpose,
-  repeat_rows,  // each row `index` times, one below the other: text `repeat_rows(x, n)`
-  concat_rows,
-  concat_columns,  // two or more tiles below, beside each other
-  columns,         // size columns from `index` on: text `columns(x, begin, size)`
-  even,
-  odd,         // columns 0, 2, ... / 1, 3, ... of a tile with an even number of columns
-  interleave,  // (e, o): the inverse of even and odd
-  gather,      // (x, i): out[r, c] = x[r, i[r, c]], i int32
-};
-const char* name_of(Op op);
-std::optional<Op> op_named(const std::string& name);
-
 struct Expr;
 using ExprPtr = std::shared_ptr<const Expr>;
 
+// An operation (operations.h) with its operands. Beside these it has:
+//   variable    `name`: the value of a tile variable
+//   load        `name`, `slice`: a copy of a tensor's slice
+//   constant    `value`: every element. A number in an expression is a [1, 1] constant: text `0.5`, `3`; with a shape, text
+//               `full(f32, [m, n], 0.0)`
+//   index       `index`: an index expression as an int32 [1, 1]: text `int32(t.begin + 1)`
+//   iota        `index`: begin. [1, n] int32, begin, begin + 1, ...: text `iota(n)` or `iota(n, begin)`
+//   cast        `mode`: text `cast(x, bf16, rint)`, `cast(x, f32)`
+//   matmul      (a, b), matmul_acc (acc, a, b), with `transpose_a` and `transpose_b`: text `matmul(a, b, transpose_b)`
+//   reshape     row-major to another [rows, columns]: text `reshape(x, [m, n])`
+//   repeat_rows `index`: how often each row is there, one below the other: text `repeat_rows(x, n)`
+//   columns     `index`: the first of as many as the result has: text `columns(x, begin, size)`
+// and of the others: select(condition, a, b); row_sum_acc(acc, x) and col_sum_acc(acc, x) continue the sum that acc holds;
+// even and odd are columns 0, 2, ... and 1, 3, ... of an even number of columns, interleave(e, o) is their inverse;
+// gather(x, i): out[r, c] = x[r, i[r, c]], i int32. docs/language.md says more.
 struct Expr {
   Op op;
   std::vector<ExprPtr> args;
   DType dtype;              // of the result
   IndexExpr rows, columns;  // of the result
-  std::string name;         // variable, load
-  std::vector<Axis> slice;  // load
-  double value = 0;         // constant (int32 and f32 values are exact in double)
-  IndexExpr index;          // index, iota, columns, repeat_rows
+  std::string name;
+  std::vector<Axis> slice;
+  double value = 0;  // int32 and f32 values are exact in double
+  IndexExpr index;
   CastMode mode = CastMode::exact;
   bool transpose_a = false, transpose_b = false;
   int origin = -1;
@@ -288,9 +260,9 @@ ExprPtr make_scalar(DType dtype, double value, const Written& written = {});
 ExprPtr make_index(IndexExpr index, const Written& written = {});
 ExprPtr make_iota(IndexExpr columns, IndexExpr begin, const Written& written = {});
 ExprPtr make_cast(ExprPtr x, DType to, CastMode mode, const Written& written = {});
-ExprPtr make_unary(Op op, ExprPtr x, const Written& written = {});  // neg ... log, reductions, transpose, even, odd
-ExprPtr make_binary(Op op, ExprPtr a, ExprPtr b,
-                    const Written& written = {});  // arithmetic, comparisons, interleave, gather, *_sum_acc
+// Of one and of two tiles; not for operations with a maker of their own below.
+ExprPtr make_unary(Op op, ExprPtr x, const Written& written = {});
+ExprPtr make_binary(Op op, ExprPtr a, ExprPtr b, const Written& written = {});
 ExprPtr make_select(ExprPtr condition, ExprPtr a, ExprPtr b, const Written& written = {});
 ExprPtr make_matmul(ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written = {});
 ExprPtr make_matmul_acc(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written = {});

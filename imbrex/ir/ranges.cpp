@@ -275,8 +275,7 @@ bool Ranges::always(const IndexExpr& a, Compare compare, const IndexExpr& b) con
   return false;
 }
 
-// ---- bounds over dimensions
-// -----------------------------------------------------------------------------------------------------
+// ---- bounds over dimensions ---------------------------------------------------------------------------------------------------
 
 // A bound of a name that is no dimension: of a loop's variable from its loop, of an index from what holds of it.
 std::optional<IndexExpr> Ranges::bound_of_name(const std::string& name, bool up) const {

@@ -158,17 +158,17 @@ int depth_of(const IndexExpr& e) { return e ? 1 + std::max(depth_of(e->a), depth
 
 // Whatever the call's dimensions are. Nothing but such a number may divide, so that no data and no loop can divide by zero.
 bool Verifier::is_positive(const IndexExpr& e) const {
-  using Op = Index::Kind;
+  using Node = Index::Kind;
   switch (e->kind) {
-    case Op::constant: return e->value >= 1;
-    case Op::name: {
+    case Node::constant: return e->value >= 1;
+    case Node::name: {
       const auto found = names_.find(e->name);
       return found != names_.end() && found->second.is_dim;
     }
-    case Op::add:
-    case Op::mul:
-    case Op::min: return is_positive(e->a) && is_positive(e->b);
-    case Op::max: return is_positive(e->a) || is_positive(e->b);
+    case Node::add:
+    case Node::mul:
+    case Node::min: return is_positive(e->a) && is_positive(e->b);
+    case Node::max: return is_positive(e->a) || is_positive(e->b);
     default: return false;
   }
 }
@@ -180,14 +180,14 @@ void Verifier::index(const IndexExpr& e) {
     return;
   }
   const std::function<void(const IndexExpr&)> walk = [&](const IndexExpr& x) {
-    using Op = Index::Kind;
-    if (x->kind == Op::constant) return;
-    if (x->kind == Op::name && tiles_as_indices_.contains(x->name)) return;
-    if (x->kind == Op::name || x->kind == Op::span_begin || x->kind == Op::span_size || x->kind == Op::span_index) {
-      use(x->name, x->kind == Op::name ? Kind::index : Kind::span);
+    using Node = Index::Kind;
+    if (x->kind == Node::constant) return;
+    if (x->kind == Node::name && tiles_as_indices_.contains(x->name)) return;
+    if (x->kind == Node::name || x->kind == Node::span_begin || x->kind == Node::span_size || x->kind == Node::span_index) {
+      use(x->name, x->kind == Node::name ? Kind::index : Kind::span);
       return;
     }
-    if ((x->kind == Op::floor_div || x->kind == Op::mod) && !is_positive(x->b))
+    if ((x->kind == Node::floor_div || x->kind == Node::mod) && !is_positive(x->b))
       report("index-divisor", fmt::format("the divisor of {} is not known to be positive", to_text(x)),
              "divide by a positive number, or by dimensions, which are at least 1");
     walk(x->a);

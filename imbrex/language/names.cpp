@@ -46,57 +46,6 @@ constexpr const char* kWords[] = {"imbrex",
                                   "inf",
                                   "nan"};
 
-// What the value of an operation is called where the author gives no name.
-const char* noun_of(ir::Op op) {
-  using ir::Op;
-  switch (op) {
-    case Op::constant: return "constant";
-    case Op::index: return "number";
-    case Op::iota: return "numbers";
-    case Op::neg: return "negative";
-    case Op::abs: return "magnitude";
-    case Op::recip: return "reciprocal";
-    case Op::sqrt: return "root";
-    case Op::rsqrt: return "inverse_root";
-    case Op::exp: return "power";
-    case Op::log: return "logarithm";
-    case Op::add: return "total";
-    case Op::sub: return "difference";
-    case Op::mul: return "product";
-    case Op::div: return "quotient";
-    case Op::min:
-    case Op::row_min:
-    case Op::col_min: return "least";
-    case Op::max:
-    case Op::row_max:
-    case Op::col_max: return "largest";
-    case Op::eq:
-    case Op::ne:
-    case Op::lt:
-    case Op::le:
-    case Op::gt:
-    case Op::ge: return "mask";
-    case Op::select: return "choice";
-    case Op::row_sum:
-    case Op::col_sum:
-    case Op::row_sum_acc:
-    case Op::col_sum_acc: return "sum";
-    case Op::matmul:
-    case Op::matmul_acc: return "acc";
-    case Op::reshape: return "reshaped";
-    case Op::transpose: return "transposed";
-    case Op::concat_rows:
-    case Op::concat_columns: return "joined";
-    case Op::columns: return "part";
-    case Op::repeat_rows: return "repeated";
-    case Op::even: return "evens";
-    case Op::odd: return "odds";
-    case Op::interleave: return "interleaved";
-    case Op::gather: return "gathered";
-    default: return "tile";
-  }
-}
-
 class Namer {
  public:
   Namer(const std::map<std::string, std::shared_ptr<Variable>>& variables, std::set<std::string> taken)
@@ -106,8 +55,7 @@ class Namer {
     each_assign(block, [&](const ir::Assign& assign) {
       if (assign.declares) return;
       const ir::Op op = assign.value->op;
-      if (op == ir::Op::row_sum_acc || op == ir::Op::col_sum_acc || op == ir::Op::matmul_acc)
-        accumulators_[assign.name] = noun_of(op);
+      if (ir::continues(op)) accumulators_[assign.name] = ir::operation(op).noun;
     });
   }
 
@@ -182,7 +130,7 @@ class Namer {
   std::string described(const ir::Expr& e) const {
     if (e.op == ir::Op::load) return e.name + "_tile";
     if (e.op == ir::Op::variable) return names_.at(e.name);
-    if (e.op != ir::Op::cast) return noun_of(e.op);
+    if (e.op != ir::Op::cast) return ir::operation(e.op).noun;
     const ir::Expr& source = *e.args[0];
     const std::string base = source.op == ir::Op::load ? source.name : described(source);
     return base + "_" + imbrex::name_of(e.dtype);

@@ -255,7 +255,7 @@ void Recorder::store(const Slice& slice, Value value) {
   const TensorEntry& tensor = *slice.tensor_;
   check(tensor, slice.where_);
   const ir::TileShape shape = ir::shape_of_slice(slice.axes_, written(slice.where_));
-  const ir::ExprPtr expr = value.is_number && tensor.dtype != DType::bf16 && tensor.dtype != DType::f16
+  const ir::ExprPtr expr = value.is_number && (!is_float(tensor.dtype) || tensor.dtype == DType::f32)
                                ? filled(value, tensor.dtype, shape.rows, shape.columns)
                                : take(value);
   const std::string kind = fmt::format("a store to '{}' {}", tensor.name, describe(tensor.dtype, shape.rows, shape.columns));

@@ -107,16 +107,14 @@ Tile& Tile::operator+=(Operand value) {
   const ir::Written written = recorder.written(added.where);
   Value self = recorder.use(*this, added.where);
   ir::ExprPtr sum;
-  switch (term->op) {
-    case ir::Op::row_sum: sum = ir::make_binary(ir::Op::row_sum_acc, self.expr, term->args[0], written); break;
-    case ir::Op::col_sum: sum = ir::make_binary(ir::Op::col_sum_acc, self.expr, term->args[0], written); break;
-    case ir::Op::matmul:
-      sum = ir::make_matmul_acc(self.expr, term->args[0], term->args[1], term->transpose_a, term->transpose_b, written);
-      break;
-    default: {
-      Value other{term, nullptr, added.where, added.is_number, added.is_whole};
-      sum = binary_expr(ir::Op::add, self, other);
-    }
+  const auto continued = ir::continued_form(term->op);
+  if (continued == ir::Op::matmul_acc) {
+    sum = ir::make_matmul_acc(self.expr, term->args[0], term->args[1], term->transpose_a, term->transpose_b, written);
+  } else if (continued) {
+    sum = ir::make_binary(*continued, self.expr, term->args[0], written);
+  } else {
+    Value other{term, nullptr, added.where, added.is_number, added.is_whole};
+    sum = binary_expr(ir::Op::add, self, other);
   }
   recorder.rebind(variable_, std::move(sum), added.where);
   return *this;
@@ -224,14 +222,18 @@ Tile operator-(Operand a, Operand b) { return binary(ir::Op::sub, a, b); }
 Tile operator*(Operand a, Operand b) { return binary(ir::Op::mul, a, b); }
 Tile operator/(Operand a, Operand b) { return binary(ir::Op::div, a, b); }
 Tile operator-(Operand x) { return unary(ir::Op::neg, x); }
-Tile min(Operand a, Operand b) { return binary(ir::Op::min, a, b); }
-Tile max(Operand a, Operand b) { return binary(ir::Op::max, a, b); }
-Tile abs(Operand x) { return unary(ir::Op::abs, x); }
-Tile recip(Operand x) { return unary(ir::Op::recip, x); }
-Tile sqrt(Operand x) { return unary(ir::Op::sqrt, x); }
-Tile rsqrt(Operand x) { return unary(ir::Op::rsqrt, x); }
-Tile exp(Operand x) { return unary(ir::Op::exp, x); }
-Tile log(Operand x) { return unary(ir::Op::log, x); }
+
+#define IMBREX_FUNCTION_unary(name) \
+  Tile name(Operand x) { return unary(ir::Op::name, x); }
+#define IMBREX_FUNCTION_binary(name) \
+  Tile name(Operand a, Operand b) { return binary(ir::Op::name, a, b); }
+#define IMBREX_FUNCTION_own(name)
+#define IMBREX_ROW(id, name, kind, arity, takes, gives, order, in_cpp, ...) IMBREX_FUNCTION_##in_cpp(id)
+IMBREX_EACH_OPERATION(IMBREX_ROW)
+#undef IMBREX_ROW
+#undef IMBREX_FUNCTION_unary
+#undef IMBREX_FUNCTION_binary
+#undef IMBREX_FUNCTION_own
 
 Tile operator==(Operand a, Operand b) { return binary(ir::Op::eq, a, b); }
 Tile operator!=(Operand a, Operand b) { return binary(ir::Op::ne, a, b); }
@@ -251,13 +253,6 @@ Tile select(Operand condition, Operand a, Operand b) {
   return recorder.let(ir::make_select(std::move(by), std::move(left), std::move(right), recorder.written(chooser.where)),
                       chooser.where);
 }
-
-Tile row_sum(Operand x) { return unary(ir::Op::row_sum, x); }
-Tile row_max(Operand x) { return unary(ir::Op::row_max, x); }
-Tile row_min(Operand x) { return unary(ir::Op::row_min, x); }
-Tile col_sum(Operand x) { return unary(ir::Op::col_sum, x); }
-Tile col_max(Operand x) { return unary(ir::Op::col_max, x); }
-Tile col_min(Operand x) { return unary(ir::Op::col_min, x); }
 
 Tile matmul(Operand a, Operand b, Transposed transposed) {
   Value &left = Recorder::value_of(a), &right = Recorder::value_of(b);
@@ -283,7 +278,6 @@ Tile reshape(Operand x, Shape shape) {
       ir::make_reshape(recorder.take(value), shape.rows.size.expr(), shape.columns.size.expr(), recorder.written(value.where)),
       value.where);
 }
-Tile transpose(Operand x) { return unary(ir::Op::transpose, x); }
 Tile concat_rows(Operand above, Operand below) { return concat(ir::Op::concat_rows, above, below); }
 Tile concat_columns(Operand left, Operand right) { return concat(ir::Op::concat_columns, left, right); }
 Tile columns(Operand x, Int begin, Int size) {
@@ -298,9 +292,5 @@ Tile repeat_rows(Operand x, Int times) {
   Recorder& recorder = ::imbrex::recorder(value, "repeat_rows");
   return recorder.let(ir::make_repeat_rows(recorder.take(value), times, recorder.written(value.where)), value.where);
 }
-Tile even(Operand x) { return unary(ir::Op::even, x); }
-Tile odd(Operand x) { return unary(ir::Op::odd, x); }
-Tile interleave(Operand even, Operand odd) { return binary(ir::Op::interleave, even, odd); }
-Tile gather(Operand x, Operand columns) { return binary(ir::Op::gather, x, columns); }
 
 }  // namespace imbrex

@@ -31,8 +31,10 @@
 
 namespace imbrex {
 
-inline constexpr DType f32 = DType::f32, bf16 = DType::bf16, f16 = DType::f16, int8 = DType::int8, uint8 = DType::uint8,
-                       int32 = DType::int32;
+// f32, bf16, int32, ...: the element types (base/dtype.h) by their names.
+#define IMBREX_ROW(id, ...) inline constexpr DType id = DType::id;
+IMBREX_EACH_TYPE(IMBREX_ROW)
+#undef IMBREX_ROW
 
 namespace recording {
 class Recorder;
@@ -207,15 +209,6 @@ Tile operator-(Operand a, Operand b);
 Tile operator*(Operand a, Operand b);
 Tile operator/(Operand a, Operand b);  // f32
 Tile operator-(Operand x);
-Tile min(Operand a, Operand b);  // NaN if either is
-Tile max(Operand a, Operand b);
-Tile abs(Operand x);
-Tile recip(Operand x);  // 1 / x
-Tile sqrt(Operand x);
-Tile rsqrt(Operand x);  // 1 / sqrt(x), two roundings
-Tile exp(Operand x);
-Tile log(Operand x);
-
 Tile operator==(Operand a, Operand b);  // bool tiles, for select
 Tile operator!=(Operand a, Operand b);
 Tile operator<(Operand a, Operand b);
@@ -224,14 +217,25 @@ Tile operator>(Operand a, Operand b);
 Tile operator>=(Operand a, Operand b);
 Tile select(Operand condition, Operand a, Operand b);  // a where the condition holds, else b
 
-// ---- reductions: f32 or int32, over the columns of each row ([m, n] -> [m, 1]) or the rows of each column ([1, n]) ------------
+// ---- operations of one and of two tiles that are written as functions ---------------------------------------------------------
+//
+// elementwise  abs, recip (1 / x), sqrt, rsqrt (1 / sqrt(x), two roundings), exp, log; min and max, NaN if either operand is
+// reductions   f32 or int32: row_sum, row_max, row_min over the columns of each row, [m, n] -> [m, 1]; col_sum, col_max, col_min
+//              over the rows of each column, [m, n] -> [1, n]
+// moving       transpose; even (columns 0, 2, ...; the number of columns is a constant and even), odd, interleave(even, odd), their
+//              inverse; gather(x, columns): out[r, c] = x[r, columns[r, c]], columns int32
+//
+// Each row of the table of operations says whether its operation is one of these. Declared are: Tile abs(Operand x), ...
 
-Tile row_sum(Operand x);
-Tile row_max(Operand x);
-Tile row_min(Operand x);
-Tile col_sum(Operand x);
-Tile col_max(Operand x);
-Tile col_min(Operand x);
+#define IMBREX_FUNCTION_unary(name) Tile name(Operand x);
+#define IMBREX_FUNCTION_binary(name) Tile name(Operand a, Operand b);
+#define IMBREX_FUNCTION_own(name)
+#define IMBREX_ROW(id, name, kind, arity, takes, gives, order, in_cpp, ...) IMBREX_FUNCTION_##in_cpp(id)
+IMBREX_EACH_OPERATION(IMBREX_ROW)
+#undef IMBREX_ROW
+#undef IMBREX_FUNCTION_unary
+#undef IMBREX_FUNCTION_binary
+#undef IMBREX_FUNCTION_own
 
 // ---- matrix products: bf16 x bf16 and f32 x f32 -> f32, int8 x int8 and uint8 x int8 -> int32 ---------------------------------
 
@@ -244,14 +248,9 @@ Tile matmul_acc(Operand acc, Operand a, Operand b, Transposed transposed = {}); 
 // ---- moving elements ----------------------------------------------------------------------------------------------------------
 
 Tile reshape(Operand x, Shape shape);  // row-major
-Tile transpose(Operand x);
 Tile concat_rows(Operand above, Operand below);
 Tile concat_columns(Operand left, Operand right);
 Tile columns(Operand x, Int begin, Int size);  // size columns of a tile from begin on
 Tile repeat_rows(Operand x, Int times);        // each row so many times, one below the other: [m, n] -> [m * times, n]
-Tile even(Operand x);                          // columns 0, 2, ...; the number of columns is a constant and even
-Tile odd(Operand x);                           // columns 1, 3, ...
-Tile interleave(Operand even, Operand odd);    // the inverse of even and odd
-Tile gather(Operand x, Operand columns);       // out[r, c] = x[r, columns[r, c]], columns int32
 
 }  // namespace imbrex

@@ -16,8 +16,6 @@ namespace {
 using ir::Op;
 using Kind = Term::Kind;
 
-bool continues(Op op) { return op == Op::row_sum_acc || op == Op::col_sum_acc || op == Op::matmul_acc; }
-
 }  // namespace
 
 void Carried::refuse(const Tile& tile) {
@@ -83,7 +81,7 @@ TermId Carried::after(const ir::Loop& loop, const Tile& tile, TermId now, const 
   const size_t begin = !term.args.empty() && term.args[0] == tile.at_begin ? 0 : 1;
   if (term.args.size() != 2 || term.args[begin] != tile.at_begin || depends_on_any(term.args[1 - begin], tiles)) return kNoTerm;
   const TermId more = term.args[1 - begin];
-  if (continues(term.op)) {
+  if (ir::continues(term.op)) {
     const TermId whole = begin == 0 ? over_iterations(terms_, more, loop) : kNoTerm;
     return whole == kNoTerm ? kNoTerm : terms_.operation(term.op, term.dtype, {tile.start, whole});
   }
@@ -144,7 +142,7 @@ void Carried::require_none_in(TermId value) const {
 
 bool Carried::goes_on(TermId value) const {
   const Term* term = &terms_.at(value);
-  while (term->kind == Kind::operation && continues(term->op)) term = &terms_.at(term->args[0]);
+  while (term->kind == Kind::operation && ir::continues(term->op)) term = &terms_.at(term->args[0]);
   if (term->kind != Kind::access) return false;
   for (const std::vector<Tile>& tiles : open_)
     for (const Tile& tile : tiles)

@@ -121,9 +121,28 @@ class Rewriter {
           const auto own = shapes_.find(x->name);
           return own == shapes_.end() ? x : make_variable(x->name, x->dtype, own->second.rows, own->second.columns, written);
         }
-        case Op::reshape: throw NoChunks{};
-        default: return x;
+        case Op::reshape: throw NoChunks{}; IMBREX_ELEMENTWISE_CASES
+        case Op::row_sum:
+        case Op::row_max:
+        case Op::row_min:
+        case Op::row_sum_acc:
+        case Op::col_sum:
+        case Op::col_max:
+        case Op::col_min:
+        case Op::col_sum_acc:
+        case Op::matmul:
+        case Op::matmul_acc:
+        case Op::transpose:
+        case Op::repeat_rows:
+        case Op::concat_rows:
+        case Op::concat_columns:
+        case Op::columns:
+        case Op::even:
+        case Op::odd:
+        case Op::interleave:
+        case Op::gather: return x;
       }
+      throw InternalError("an operation that the table does not have");
     });
   }
 

@@ -48,8 +48,7 @@ class Estimator {
   }
 
  private:
-  // ---- sizes: a span counts as its tile where a loop decides, and as all of its axis where the loop is summed up
-  // -------------------
+  // ---- sizes: a span counts as its tile where a loop decides, and as all of its axis where the loop is summed up --------------
 
   double value(const IndexExpr& e, const std::function<double(const std::string&)>& size_of_span) const {
     using Kind = ir::Index::Kind;
@@ -107,8 +106,7 @@ class Estimator {
     return result;
   }
 
-  // ---- memory
-  // -------------------------------------------------------------------------------------------------------------------
+  // ---- memory -----------------------------------------------------------------------------------------------------------------
 
   double bytes_of_tensor(const ir::Tensor& tensor) const {
     double bytes = bytes_of(tensor.dtype);
@@ -208,15 +206,15 @@ class Estimator {
     return must;
   }
 
-  // ---- statements
-  // ---------------------------------------------------------------------------------------------------------------
+  // ---- statements -------------------------------------------------------------------------------------------------------------
 
   void expression(const ir::ExprPtr& e) {
     ScopeCost& scope = scopes_[scope_];
-    switch (e->op) {
-      case ir::Op::load: touch(e->name, e->slice, false); break;
-      case ir::Op::matmul:
-      case ir::Op::matmul_acc: {
+    switch (kind_of(e->op)) {
+      case ir::OpKind::leaf:
+        if (e->op == ir::Op::load) touch(e->name, e->slice, false);
+        break;
+      case ir::OpKind::product: {
         const ir::Expr& a = *e->args[e->args.size() - 2];
         const double work = total({e->rows, e->columns, e->transpose_a ? a.rows : a.columns});
         scope.work.of(target::product_of(a.dtype)) += work;
@@ -229,19 +227,11 @@ class Estimator {
         leaves_the_cores(*e);
         break;
       }
-      case ir::Op::row_sum:
-      case ir::Op::row_max:
-      case ir::Op::row_min:
-      case ir::Op::col_sum:
-      case ir::Op::col_max:
-      case ir::Op::col_min: count(total({e->args[0]->rows, e->args[0]->columns})); break;
-      case ir::Op::row_sum_acc:
-      case ir::Op::col_sum_acc: count(total({e->args[1]->rows, e->args[1]->columns})); break;
-      case ir::Op::variable:
-      case ir::Op::constant:
-      case ir::Op::index:
-      case ir::Op::iota: break;
-      default: count(total({e->rows, e->columns})); break;
+      case ir::OpKind::row_reduction:
+      case ir::OpKind::column_reduction: count(total({e->args.back()->rows, e->args.back()->columns})); break;
+      case ir::OpKind::elementwise:
+      case ir::OpKind::row_movement:
+      case ir::OpKind::movement: count(total({e->rows, e->columns})); break;
     }
     for (const ir::ExprPtr& arg : e->args) expression(arg);
   }

@@ -6,7 +6,7 @@
 //   - the value depends on the iteration through the place alone (else the last iteration decides, and nothing says which);
 //   - a load inside a loop finds what this very iteration stored, or what no iteration of the loop stores;
 //   - a store replaces an earlier one only if it fills all of that one's box, and no later iteration runs the earlier one again
-//   there.
+//     there.
 // The prover's word is taken for two things: what is loaded was stored, and iterations of a `parallel` do not meet.
 #pragma once
 

@@ -2,8 +2,7 @@
 //
 // Requires:   a verified program.
 // Guarantees: `pack_weights` gives the same program, with `@packed(columns of a panel)` on each declared weight that nothing
-// reads
-//             but products of matrices, as their right side, over its whole inner axis. No other input is packed ahead: its
+//             reads but products of matrices, as their right side, over its whole inner axis. No other input is packed ahead: its
 //             caller may change it in place before any run.
 // Why here:   last, when it is settled which loads are left.
 #pragma once

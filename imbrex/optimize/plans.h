@@ -3,9 +3,8 @@
 //
 //   if T <= 16 { plan } else { plan }
 //
-// Requires:   what schedule() requires. Guarantees: what it guarantees, in each branch; the branches together are every size,
-// which
-//             the prover shows again. One plan, without a branch, where one is enough: for most programs.
+// Requires:   what schedule() requires.
+// Guarantees: what it guarantees, in each branch; the branches together are every size, which the prover shows again. One plan, without a branch, where one is enough: for most programs.
 // Why here:   above schedule(), which makes one plan for the typical size, and below the cutting into segments.
 #pragma once
 

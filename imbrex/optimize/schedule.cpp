@@ -272,8 +272,7 @@ class Scheduler {
     return l;
   }
 
-  // ---- tile sizes
-  // ---------------------------------------------------------------------------------------------------------------
+  // ---- tile sizes -------------------------------------------------------------------------------------------------------------
 
   // The author's size along rows or columns for what computes these targets, or this product.
   std::optional<int64_t> pinned(bool rows, const std::string& subject, const std::vector<const Target*>& targets,

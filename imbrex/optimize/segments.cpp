@@ -91,8 +91,7 @@ class Segments {
   ir::Block& body() { return program_.body; }
   const ir::Block& body() const { return program_.body; }
 
-  // ---- what the statements are
-  // --------------------------------------------------------------------------------------------------
+  // ---- what the statements are ------------------------------------------------------------------------------------------------
 
   void look() {
     bases_ = bases_of_views(program_);
@@ -251,8 +250,7 @@ class Segments {
     return false;
   }
 
-  // ---- the proof of the whole
-  // ----------------------------------------------------------------------------------------------------------
+  // ---- the proof of the whole -------------------------------------------------------------------------------------------------
 
   std::optional<std::string> why_refused(ir::Program& made) const {
     if (const auto findings = ir::verify(made); !findings.empty()) return findings[0].message;
@@ -283,8 +281,7 @@ class Segments {
     return found;
   }
 
-  // ---- one run
-  // ------------------------------------------------------------------------------------------------------------------
+  // ---- one run ----------------------------------------------------------------------------------------------------------------
 
   bool is_loaded_outside(const std::string& tensor, const Run& run) const {
     for (size_t i = 0; i < uses_.size(); ++i)
@@ -432,8 +429,7 @@ class Segments {
                        [&](const ir::Tensor& t) { return t.name == tensor && t.role == ir::Role::output; });
   }
 
-  // ---- who is at fault
-  // ------------------------------------------------------------------------------------------------------------
+  // ---- who is at fault --------------------------------------------------------------------------------------------------------
 
   void mark_fault(const Run& run, const NotDissolved& refused) {
     size_t fault = run.size();
@@ -480,8 +476,7 @@ class Segments {
     apart_.push_back({Apart::Kind::kept, name_for(*at_fault), std::move(where), refused.reason, false});
   }
 
-  // ---- the whole again
-  // ------------------------------------------------------------------------------------------------------------
+  // ---- the whole again --------------------------------------------------------------------------------------------------------
 
   // What its author wrote is a schedule of the run, too: why it is kept, if it is. Nothing where the author pinned sizes of the
   // optimizer's.

@@ -2,8 +2,7 @@
 //
 // Requires:   a verified, proven program after the as-written passes, its pinned statements marked (apart.h).
 // Guarantees: the same bits. Marked statements stand at the top level (isolate.h); a run of statements between them is a segment:
-// a
-//             program of its own, whose inputs are what it reads from before and whose outputs are what is read behind it. A
+//             a program of its own, whose inputs are what it reads from before and whose outputs are what is read behind it. A
 //             segment that dissolves and can be scheduled is replaced by its schedule. Where one is refused, the scope at fault
 //             is marked, with the reason, and the program is cut again. So it is where the whole does not pass the prover: the
 //             segments at fault are marked.

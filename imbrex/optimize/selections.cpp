@@ -43,14 +43,9 @@ bool fits(const Range& range, DType dtype) {
   const auto within = [&](int64_t least, int64_t most) {
     return range.least && range.most && *range.least >= least && *range.most <= most;
   };
-  switch (dtype) {
-    case DType::int32: return within(std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max());
-    case DType::int8: return within(-128, 127);
-    case DType::uint8: return within(0, 255);
-    case DType::f32: return within(-(1 << 24), 1 << 24);
-    case DType::bf16: return within(-(1 << 8), 1 << 8);
-    default: return false;
-  }
+  const ElementType& type = element_type(dtype);
+  const int64_t magnitude = int64_t{1} << type.precision;  // a float has all integers up to there
+  return type.form == Form::floating ? within(-magnitude, magnitude) : within(type.least, type.greatest);
 }
 
 // One factor of a product over `k`, as the places along k at which it is not zero.

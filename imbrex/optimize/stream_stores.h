@@ -2,8 +2,7 @@
 //
 // Requires:   a verified program.
 // Guarantees: the same program, with the annotation on each store to an output that the program does not read and whose rows are
-// whole
-//             cache lines. Whether such a tensor is large enough to be kept out of the caches is decided when the kernel runs.
+//             whole cache lines. Whether such a tensor is large enough to be kept out of the caches is decided when the kernel runs.
 // Why here:   last, when it is settled which tensors are read again; loads of an earlier form may be gone.
 #pragma once
 

@@ -22,13 +22,11 @@ using Kind = Term::Kind;
 
 // a > b is b < a, for NaN too.
 Op mirrored(Op op) {
-  switch (op) {
-    case Op::lt: return Op::gt;
-    case Op::gt: return Op::lt;
-    case Op::le: return Op::ge;
-    case Op::ge: return Op::le;
-    default: return op;
+  for (const auto& [less, greater] : {std::pair(Op::lt, Op::gt), std::pair(Op::le, Op::ge)}) {
+    if (op == less) return greater;
+    if (op == greater) return less;
   }
+  return op;
 }
 
 bool are_all_equal(const std::vector<TermId>& cases) {
@@ -73,8 +71,6 @@ class WithoutOrigin {
 };
 
 }  // namespace
-
-bool commutes(Op op) { return op == Op::add || op == Op::mul || op == Op::min || op == Op::max || op == Op::eq || op == Op::ne; }
 
 const char* name_of(Reduction reduction) {
   constexpr const char* kNames[] = {"row_sum", "col_sum", "max", "min", "dot_int8", "dot_uint8_int8", "dot_bf16", "dot_f32"};
@@ -181,7 +177,7 @@ TermId Terms::order_and_intern(Term term) {
     }
     return chain;
   }
-  if (commutes(term.op) && term.args.size() == 2 && stands_before(term.args[1], term.args[0]))
+  if (ir::commutes(term.op) && term.args.size() == 2 && stands_before(term.args[1], term.args[0]))
     std::swap(term.args[0], term.args[1]);
   if (const Op other = mirrored(term.op); other != term.op && stands_before(term.args[1], term.args[0])) {
     std::swap(term.args[0], term.args[1]);

@@ -48,7 +48,6 @@ struct Term {
 };
 
 // Whether the operands of the operation may be exchanged, to the bit. Terms order them.
-bool commutes(ir::Op op);
 
 // How a reduction combines its elements; each name fixes the order (docs/semantics.md).
 enum class Reduction { row_sum, col_sum, max, min, dot_int8, dot_uint8_int8, dot_bf16, dot_f32 };

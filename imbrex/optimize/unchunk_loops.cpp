@@ -95,6 +95,7 @@ class Chunks {
   bool node_holds(const Expr& e, bool rows, bool columns) {
     const auto arg_rows = [&](size_t i) { return is_size_of(e.args[i]->rows, span_); };
     const auto arg_columns = [&](size_t i) { return is_size_of(e.args[i]->columns, span_); };
+    const size_t last = e.args.size() - 1;
     switch (e.op) {
       case Op::variable: ++reads_[e.name]; return true;
       case Op::load: return slice_holds(e.name, e.slice);
@@ -102,14 +103,14 @@ class Chunks {
       case Op::iota: return columns ? offset_from_span(e.index, span_).has_value() : !mentions(e.index, span_);
       case Op::row_sum:
       case Op::row_max:
-      case Op::row_min: return !arg_columns(0);
+      case Op::row_min:
+      case Op::row_sum_acc: return !arg_columns(last);
       case Op::col_sum:
       case Op::col_max:
-      case Op::col_min: return !arg_rows(0);
-      case Op::matmul: return !is_size_of(e.transpose_b ? e.args[1]->columns : e.args[1]->rows, span_);
-      case Op::row_sum_acc: return !arg_columns(1);
-      case Op::col_sum_acc: return !arg_rows(1);
-      case Op::matmul_acc: return !is_size_of(e.transpose_b ? e.args[2]->columns : e.args[2]->rows, span_);
+      case Op::col_min:
+      case Op::col_sum_acc: return !arg_rows(last);
+      case Op::matmul:
+      case Op::matmul_acc: return e.transpose_b ? !arg_columns(last) : !arg_rows(last);
       case Op::gather: accesses_beside_the_chunk_ = accesses_beside_the_chunk_ || (!rows && !columns); return !arg_columns(0);
       case Op::reshape: return !rows && !columns && !arg_rows(0) && !arg_columns(0);
       case Op::concat_rows: return !rows;
@@ -117,9 +118,12 @@ class Chunks {
       case Op::columns:
       case Op::even:
       case Op::odd:
-      case Op::interleave: return !columns;
-      default: return true;  // elementwise, casts, constants, transpose
+      case Op::interleave: return !columns; IMBREX_ELEMENTWISE_CASES
+      case Op::constant:
+      case Op::transpose:
+      case Op::repeat_rows: return true;
     }
+    throw InternalError("an operation that the table does not have");
   }
 
   bool slice_holds(const std::string& tensor, const std::vector<Axis>& slice) {

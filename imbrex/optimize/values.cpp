@@ -15,6 +15,20 @@ using Kind = Term::Kind;
 // The coordinate that a reduction runs over, until it is a definition's own.
 const std::string kSummed = ".n";
 
+// The sum of products with such left operands.
+Reduction dot_of(DType left) {
+  switch (left) {
+    case DType::int8: return Reduction::dot_int8;
+    case DType::uint8: return Reduction::dot_uint8_int8;
+    case DType::bf16: return Reduction::dot_bf16;
+    case DType::f32: return Reduction::dot_f32;
+    case DType::f16:
+    case DType::int32:
+    case DType::boolean: break;
+  }
+  throw InternalError(fmt::format("there are no products of {}", imbrex::name_of(left)));
+}
+
 }  // namespace
 
 TermId Values::evaluate(const ir::ExprPtr& e) {
@@ -33,7 +47,6 @@ TermId Values::evaluate_here(const ir::ExprPtr& e) {
     case Op::constant: return terms_.constant(e->dtype, e->value);
     case Op::index: return terms_.index(e->index);
     case Op::iota: return terms_.index(ir::add(e->index, ir::named(kTileColumn)));
-    case Op::cast: return terms_.operation(Op::cast, e->dtype, {evaluate(e->args[0])}, e->mode);
     case Op::row_sum:
     case Op::row_max:
     case Op::row_min:
@@ -66,8 +79,9 @@ TermId Values::evaluate_here(const ir::ExprPtr& e) {
       refuse(e->origin,
              "a gather takes elements at positions that a tile lists, and the optimizer follows those that dimensions and loops "
              "give; in a scope of its own it leaves the others to be optimized");
-    default: return evaluate_elementwise(e);
+      IMBREX_ELEMENTWISE_CASES return evaluate_elementwise(e);
   }
+  throw InternalError("an operation that the table does not have");
 }
 
 // A sum that continues from zeros is the sum, and from the sum of the elements before it the sum of all.
@@ -95,6 +109,7 @@ TermId Values::moved(const ir::ExprPtr& arg, const IndexExpr& row, const IndexEx
 }
 
 TermId Values::evaluate_elementwise(const ir::ExprPtr& e) {
+  if (e->op == Op::cast) return terms_.operation(Op::cast, e->dtype, {evaluate(e->args[0])}, e->mode);
   std::vector<TermId> args;
   for (const ir::ExprPtr& arg : e->args) {
     const IndexExpr row = ir::is_one(arg->rows) ? ir::constant(0) : ir::named(kTileRow);
@@ -169,11 +184,7 @@ TermId Values::evaluate_matmul(const ir::Expr& e) {
   const IndexExpr k = ir::named(kSummed), row = ir::named(kTileRow), column = ir::named(kTileColumn);
   const TermId x = terms_.substitute(left, {{kTileRow, e.transpose_a ? k : row}, {kTileColumn, e.transpose_a ? row : k}});
   const TermId y = terms_.substitute(right, {{kTileRow, e.transpose_b ? column : k}, {kTileColumn, e.transpose_b ? k : column}});
-  const Reduction reduction = a->dtype == DType::int8    ? Reduction::dot_int8
-                              : a->dtype == DType::uint8 ? Reduction::dot_uint8_int8
-                              : a->dtype == DType::bf16  ? Reduction::dot_bf16
-                                                         : Reduction::dot_f32;
-  return reduced(reduction, e, extent, {x, y});
+  return reduced(dot_of(a->dtype), e, extent, {x, y});
 }
 
 }  // namespace imbrex::optimize

@@ -1,6 +1,5 @@
 // Every element of every output is written ("output-not-written"), and so is every element of an output or a temporary before it
-// is read
-// ("uninitialised-read"). Inputs and inouts come with values; an inout may be written in part. A value that is overwritten before
+// is read ("uninitialised-read"). Inputs and inouts come with values; an inout may be written in part. A value that is overwritten before
 // anything could read it is a warning ("overwritten-unread").
 #pragma once
 

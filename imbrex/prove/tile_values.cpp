@@ -14,16 +14,10 @@ Range saturated(Range a, Range to) {
 }
 Range unless_wrapped(Range a) { return a.least < kAnyInt32.least || a.greatest > kAnyInt32.greatest ? kAnyInt32 : a; }
 
-bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16; }
-
 // What a stored element of the type can be, as an int32.
 Range of_type(DType dtype) {
-  switch (dtype) {
-    case DType::int8: return {-128, 127};
-    case DType::uint8: return {0, 255};
-    case DType::boolean: return {0, 1};
-    default: return kAnyInt32;
-  }
+  if (is_float(dtype)) return kAnyInt32;
+  return {element_type(dtype).least, element_type(dtype).greatest};
 }
 
 class Values {

@@ -141,35 +141,19 @@ struct Measure {
   IndexExpr elements(const ir::Expr& e) const { return ir::mul(size(e.rows), size(e.columns)); }
 
   IndexExpr operations(const ir::Expr& e) const {
-    switch (e.op) {
-      case ir::Op::matmul:
-      case ir::Op::matmul_acc: {
-        const ir::Expr& a = *e.args[e.op == ir::Op::matmul ? 0 : 1];
+    switch (kind_of(e.op)) {
+      case ir::OpKind::product: {
+        const ir::Expr& a = *e.args[e.args.size() - 2];
         return ir::mul(ir::mul(ir::constant(2), elements(e)), size(e.transpose_a ? a.rows : a.columns));
       }
-      case ir::Op::row_sum:
-      case ir::Op::row_max:
-      case ir::Op::row_min:
-      case ir::Op::col_sum:
-      case ir::Op::col_max:
-      case ir::Op::col_min: return elements(*e.args[0]);
-      case ir::Op::row_sum_acc:
-      case ir::Op::col_sum_acc: return elements(*e.args[1]);
-      case ir::Op::variable:
-      case ir::Op::load:
-      case ir::Op::constant:
-      case ir::Op::index:
-      case ir::Op::iota:
-      case ir::Op::reshape:
-      case ir::Op::transpose:
-      case ir::Op::concat_rows:
-      case ir::Op::concat_columns:
-      case ir::Op::even:
-      case ir::Op::odd:
-      case ir::Op::interleave:
-      case ir::Op::gather: return ir::constant(0);
-      default: return elements(e);
+      case ir::OpKind::row_reduction:
+      case ir::OpKind::column_reduction: return elements(*e.args.back());
+      case ir::OpKind::elementwise: return elements(e);
+      case ir::OpKind::leaf:
+      case ir::OpKind::row_movement:
+      case ir::OpKind::movement: return ir::constant(0);
     }
+    throw InternalError("an operation of no kind");
   }
 
   Sums& here() {

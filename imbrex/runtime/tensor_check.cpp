@@ -126,13 +126,10 @@ void check_strides(const imbrex_tensor_info& info, const TensorView& view, bool 
 
 DType dtype_of(imbrex_dtype dtype) {
   switch (dtype) {
-    case IMBREX_F32: return DType::f32;
-    case IMBREX_BF16: return DType::bf16;
-    case IMBREX_F16: return DType::f16;
-    case IMBREX_INT8: return DType::int8;
-    case IMBREX_UINT8: return DType::uint8;
-    case IMBREX_BOOL: return DType::boolean;
-    case IMBREX_INT32: return DType::int32;
+#define IMBREX_ROW(id, name, bytes, form, precision, least, greatest, suffix, memory, abi, ...) \
+  case abi: return DType::id;
+    IMBREX_EACH_TYPE(IMBREX_ROW)
+#undef IMBREX_ROW
   }
   throw InternalError("a kernel's table has element types of abi.h");
 }

@@ -132,8 +132,12 @@ Product product_of(DType left) {
     case DType::int8: return Product::i8;
     case DType::uint8: return Product::u8i8;
     case DType::bf16: return Product::bf16;
-    default: return Product::f32;
+    case DType::f32: return Product::f32;
+    case DType::f16:
+    case DType::int32:
+    case DType::boolean: break;
   }
+  throw InternalError(fmt::format("there are no products of {}", name_of(left)));
 }
 
 const ProductKernel& fastest_kernel(const Machine& machine, Product product) {

@@ -17,9 +17,8 @@ namespace {
 
 // The gap between neighbouring numbers of the type at a value.
 double gap_of(DType dtype, double value) {
-  const int bits = dtype == DType::bf16 ? 7 : dtype == DType::f16 ? 10 : dtype == DType::f32 ? 23 : 0;
-  if (bits == 0) return 1;
-  return value == 0 || !std::isfinite(value) ? 0 : std::ldexp(1.0, std::ilogb(value) - bits);
+  if (!is_float(dtype)) return 1;
+  return value == 0 || !std::isfinite(value) ? 0 : std::ldexp(1.0, std::ilogb(value) - element_type(dtype).fraction_bits());
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // Judges what a kernel made of deepseek_v4/qkv_proj_rope. Two questions, and both must be answered with yes:
 // - acceptance: are the outputs close to those of a reference that sums in double? q and kv within 1e-4 + |e| / 128 for all but
-// 0.5 %
-//   of elements, qr within 1 everywhere, qr_scale within 2.5e-5 + 0.5 % for all but 0.5 %.
+//   0.5 % of elements, qr within 1 everywhere, qr_scale within 2.5e-5 + 0.5 % for all but 0.5 %.
 // - stages: is every stage, on the very inputs that the kernel used there, within a worst-case bound of f32 arithmetic, with no
 //   element outside? Acceptance alone would pass a wrong rotation in every head: it is less than 0.5 % of q.
 #pragma once

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -21,16 +23,28 @@ float random_f32(Random& random, Temper temper) {
   return std::bit_cast<float>(static_cast<uint32_t>(random.next()));
 }
 
-uint16_t random_sixteen_bits(Random& random, Temper temper, DType dtype) {
+// Bits of a floating-point type narrower than f32.
+uint32_t random_bits(Random& random, Temper temper, const ElementType& type) {
+  const int fraction = type.fraction_bits(), bias = type.overflow_exponent() - 1;
+  const uint32_t sign = uint32_t{1} << (8 * type.bytes - 1), normal = uint32_t{1} << fraction, infinity = sign - normal;
   if (temper == Temper::hostile && random.chance(40)) {
-    constexpr uint16_t bf16[] = {0, 0x8000, 0x7f80, 0xff80, 0x7fc0, 1, 0x807f, 0x0080, 0x7f7f, 0xff7f};
-    constexpr uint16_t f16[] = {0, 0x8000, 0x7c00, 0xfc00, 0x7e00, 1, 0x83ff, 0x0400, 0x7bff, 0xfbff};
-    return (dtype == DType::bf16 ? bf16 : f16)[random.below(std::size(bf16))];
+    const uint32_t specials[] = {0,
+                                 sign,
+                                 infinity,
+                                 sign | infinity,
+                                 infinity | normal / 2,
+                                 1,
+                                 sign | (normal - 1),
+                                 normal,
+                                 infinity - 1,
+                                 sign | (infinity - 1)};
+    return specials[random.below(std::size(specials))];
   }
   // A sign, an exponent near that of 1, and any fraction.
-  const int64_t sign = random.below(2) << 15, around = temper == Temper::tame ? 3 : 12;
-  if (dtype == DType::bf16) return static_cast<uint16_t>(sign | (127 + random.between(-around, around)) << 7 | random.below(128));
-  return static_cast<uint16_t>(sign | (15 + random.between(-around, around)) << 10 | random.below(1024));
+  const int64_t around = std::min(temper == Temper::tame ? 3 : 12, bias - 1);
+  const auto drawn_sign = static_cast<uint32_t>(random.below(2)) * sign;
+  const auto exponent = static_cast<uint32_t>(bias + random.between(-around, around));
+  return drawn_sign | exponent << fraction | static_cast<uint32_t>(random.below(normal));
 }
 
 int32_t random_int32(Random& random, Temper temper) {
@@ -47,15 +61,22 @@ int64_t random_byte(Random& random, int64_t least, int64_t most) {
 
 void fill(Array& array, Random& random) {
   const Temper temper = random.chance(55) ? Temper::tame : random.chance(50) ? Temper::wide : Temper::hostile;
-  for (int64_t k = 0; k < array.size(); ++k) switch (array.dtype) {
-      case DType::f32: array.as<float>()[k] = random_f32(random, temper); break;
-      case DType::bf16:
-      case DType::f16: array.as<uint16_t>()[k] = random_sixteen_bits(random, temper, array.dtype); break;
-      case DType::int8: array.as<int8_t>()[k] = static_cast<int8_t>(random_byte(random, -128, 127)); break;
-      case DType::uint8: array.as<uint8_t>()[k] = static_cast<uint8_t>(random_byte(random, 0, 255)); break;
-      case DType::int32: array.as<int32_t>()[k] = random_int32(random, temper); break;
-      case DType::boolean: array.as<uint8_t>()[k] = static_cast<uint8_t>(random.below(2)); break;
+  const ElementType& type = element_type(array.dtype);
+  const auto draw = [&]() -> uint32_t {
+    switch (type.form) {
+      case Form::floating:
+        return type.dtype == DType::f32 ? std::bit_cast<uint32_t>(random_f32(random, temper)) : random_bits(random, temper, type);
+      case Form::integer:
+        if (type.bytes > 1) return static_cast<uint32_t>(random_int32(random, temper));
+        return static_cast<uint32_t>(random_byte(random, type.least, type.greatest));
+      case Form::boolean: return static_cast<uint32_t>(random.below(2));
     }
+    throw InternalError("a type of no form");
+  };
+  for (int64_t k = 0; k < array.size(); ++k) {
+    const uint32_t bits = draw();
+    std::memcpy(array.bytes.data() + k * type.bytes, &bits, static_cast<size_t>(type.bytes));
+  }
 }
 
 void fill_indices(Array& array, int64_t below, bool distinct, Random& random) {

@@ -31,11 +31,18 @@ Extent times(const Extent& e, int64_t factor) {
 const Extent kOne = whole(1);
 bool is_one(const Extent& e) { return ir::is_one(e.size); }
 
-constexpr std::array kFloats{Op::add, Op::sub, Op::mul, Op::div, Op::min, Op::max};
-constexpr std::array kIntegers{Op::add, Op::sub, Op::mul, Op::min, Op::max};
-constexpr std::array kFloatUnary{Op::neg, Op::abs, Op::recip, Op::sqrt, Op::rsqrt, Op::exp, Op::log};
-constexpr std::array kCompares{Op::eq, Op::ne, Op::lt, Op::le, Op::gt, Op::ge};
-constexpr std::array kTypes{DType::f32, DType::bf16, DType::f16, DType::int8, DType::uint8, DType::int32, DType::boolean};
+// Those of the table that take so many tiles of the type.
+std::vector<Op> arithmetic(int arity, DType taken, ir::Gives gives = ir::Gives::operand) {
+  std::vector<Op> found;
+  for (const ir::Operation& row : ir::kOperations)
+    if (ir::is_arithmetic(row.op) && row.arity == arity && row.gives == gives &&
+        (taken == DType::f32 || row.takes == ir::Takes::number))
+      found.push_back(row.op);
+  return found;
+}
+const std::vector<Op> kFloats = arithmetic(2, DType::f32), kIntegers = arithmetic(2, DType::int32);
+const std::vector<Op> kFloatUnary = arithmetic(1, DType::f32), kIntegerUnary = arithmetic(1, DType::int32);
+const std::vector<Op> kCompares = arithmetic(2, DType::int32, ir::Gives::boolean);
 
 class Generator {
  public:
@@ -154,8 +161,7 @@ ExprPtr Generator::leaf(DType dtype, const Extent& rows, const Extent& columns) 
     const Variable variable = pick(fitting);
     return ir::make_variable(variable.name, dtype, variable.rows, variable.columns);
   }
-  if ((dtype == DType::f32 || dtype == DType::int32) && random_.chance(10))
-    return ir::make_constant(dtype, rows.size, columns.size, number(dtype)->value);
+  if (is_number(dtype) && random_.chance(10)) return ir::make_constant(dtype, rows.size, columns.size, number(dtype)->value);
   if (dtype == DType::int32 && is_one(rows) && random_.chance(30)) return ir::make_iota(columns.size, columns.begin);
   // A view's number of elements is decided where at most one extent is symbolic.
   const bool can_view = constant_value(rows.total) || constant_value(columns.total);
@@ -183,7 +189,7 @@ ExprPtr Generator::computed(DType dtype, const Extent& rows, const Extent& colum
   }
   if (dtype == DType::f32) return f32(rows, columns, depth);
   if (dtype == DType::int32) return int32(rows, columns, depth);
-  DType from = pick(kTypes);
+  DType from = pick(kElementTypes).dtype;
   if (from == dtype || random_.chance(50)) from = DType::f32;
   return converted(value(from, rows, columns, depth - 1), dtype);
 }
@@ -208,7 +214,7 @@ ExprPtr Generator::f32(const Extent& rows, const Extent& columns, int depth) {
   switch (random_.below(10)) {
     case 0:
     case 1: return ir::make_unary(pick(kFloatUnary), value(DType::f32, rows, columns, depth - 1));
-    case 2: return converted(value(pick(kTypes), rows, columns, depth - 1), DType::f32);
+    case 2: return converted(value(pick(kElementTypes).dtype, rows, columns, depth - 1), DType::f32);
     case 3: return reduction(DType::f32, rows, columns, depth);
     case 4: return product(DType::f32, rows, columns, depth);
     default: return pair(pick(kFloats), DType::f32, rows, columns, depth);
@@ -217,8 +223,8 @@ ExprPtr Generator::f32(const Extent& rows, const Extent& columns, int depth) {
 
 ExprPtr Generator::int32(const Extent& rows, const Extent& columns, int depth) {
   switch (random_.below(8)) {
-    case 0: return ir::make_unary(random_.chance(50) ? Op::neg : Op::abs, value(DType::int32, rows, columns, depth - 1));
-    case 1: return converted(value(pick(kTypes), rows, columns, depth - 1), DType::int32);
+    case 0: return ir::make_unary(pick(kIntegerUnary), value(DType::int32, rows, columns, depth - 1));
+    case 1: return converted(value(pick(kElementTypes).dtype, rows, columns, depth - 1), DType::int32);
     case 2: return reduction(DType::int32, rows, columns, depth);
     case 3: return product(DType::int32, rows, columns, depth);
     case 4: {
@@ -504,14 +510,14 @@ void Generator::prepare(const Extent& rows, const Extent& columns) {
   if (random_.chance(35)) choose(let(value(DType::f32, rows, columns, 2)), rows, columns);
   if (random_.chance(15)) gathered_rows(columns, random_.between(1, 2));
   if (random_.chance(25)) {  // through a tensor of the iteration's own
-    ir::Tensor scratch{fresh("scratch"), pick(kTypes), {rows.size, columns.size}, ir::Role::temporary, {}, -1};
+    ir::Tensor scratch{fresh("scratch"), pick(kElementTypes).dtype, {rows.size, columns.size}, ir::Role::temporary, {}, -1};
     const std::vector<Axis> all{{Axis::Kind::range, ir::constant(0), rows.size, {}},
                                 {Axis::Kind::range, ir::constant(0), columns.size, {}}};
     emit(ir::CreateTensor{scratch});
     emit(ir::Store{scratch.name, all, value(scratch.dtype, rows, columns, 2)});
     let(ir::make_load(scratch.name, scratch.dtype, all));
   }
-  if (random_.chance(15)) emit(ir::Tap{fresh("tap"), value(pick(kTypes), rows, columns, 1)});
+  if (random_.chance(15)) emit(ir::Tap{fresh("tap"), value(pick(kElementTypes).dtype, rows, columns, 1)});
 }
 
 void Generator::store(const std::string& tensor, const Extent& rows, const Extent& columns, ExprPtr x) {
@@ -527,7 +533,7 @@ void Generator::stage(bool last) {
   const Extent rows = extent(), columns = random_.chance(30) ? extent() : whole(small(limits_.extent));
   const bool is_output = last || random_.chance(50);
   const ir::Tensor tensor{fresh(is_output ? "y" : "s"),
-                          pick(kTypes),
+                          pick(kElementTypes).dtype,
                           {rows.total, columns.total},
                           is_output ? ir::Role::output : ir::Role::temporary,
                           {},

@@ -9,16 +9,15 @@
 #include <string>
 
 #include "imbrex/base/array.h"
+#include "imbrex/base/numbers.h"
 
 namespace imbrex::test {
 
 inline bool is_nan(DType dtype, uint32_t bits) {
-  switch (dtype) {
-    case DType::f32: return (bits & 0x7fffffff) > 0x7f800000;
-    case DType::bf16: return (bits & 0x7fff) > 0x7f80;
-    case DType::f16: return (bits & 0x7fff) > 0x7c00;
-    default: return false;
-  }
+  const ElementType& type = element_type(dtype);
+  if (type.form != Form::floating) return false;
+  const uint32_t sign = uint32_t{1} << (8 * type.bytes - 1), infinity = sign - (uint32_t{1} << type.fraction_bits());
+  return (bits & (sign - 1)) > infinity;
 }
 
 inline uint32_t bits_at(const Array& array, int64_t element) {
@@ -28,17 +27,9 @@ inline uint32_t bits_at(const Array& array, int64_t element) {
   return bits;
 }
 
-inline std::string value_text(DType dtype, uint32_t bits) {
-  float value = 0;
-  const uint32_t wide = dtype == DType::bf16 ? bits << 16 : bits;
-  std::memcpy(&value, &wide, sizeof value);
-  switch (dtype) {
-    case DType::f32:
-    case DType::bf16: return fmt::format("{} (0x{:x})", value, bits);
-    case DType::f16: return fmt::format("f16 0x{:04x}", bits);
-    case DType::int8: return fmt::format("{}", static_cast<int8_t>(bits));
-    default: return fmt::format("{}", static_cast<int32_t>(bits));
-  }
+inline std::string value_text(const Array& array, int64_t element) {
+  const std::string value = fmt::format("{}", value_at(array, element));
+  return is_float(array.dtype) ? fmt::format("{} (0x{:x})", value, bits_at(array, element)) : value;
 }
 
 // The first difference with its coordinate and both values, or nothing.
@@ -50,7 +41,7 @@ inline std::optional<std::string> first_difference(const Array& a, const Array& 
     std::vector<int64_t> position;
     int64_t rest = element;
     for (size_t d = a.shape.size(); d-- > 0; rest /= a.shape[d]) position.insert(position.begin(), rest % a.shape[d]);
-    return fmt::format("[{}]: {} against {}", fmt::join(position, ", "), value_text(a.dtype, x), value_text(b.dtype, y));
+    return fmt::format("[{}]: {} against {}", fmt::join(position, ", "), value_text(a, element), value_text(b, element));
   }
   return std::nullopt;
 }

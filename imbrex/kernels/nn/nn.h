@@ -18,8 +18,7 @@ Kernel gemm_bias_silu(Int K, Int N);
 // Rotates pairs of the columns of each head by the row's angles.   x, y bf16 [T, H, D], cosine, sine f32 [T, D/2]
 Kernel rope_interleaved(Int H, Int D);  // pairs (2i, 2i + 1)
 Kernel rope_half_split(Int H, Int D);   // pairs (i, D/2 + i)
-// scale = max(1e-4, max|x|) / 127 and y = x / scale of each row, as 127 / amax and its inverse.   x bf16, y int8, scale f32 [T,
-// 1]
+// scale = max(1e-4, max|x|) / 127 and y = x / scale of each row, as 127 / amax and its inverse.   x bf16, y int8, scale f32 [T, 1]
 Kernel quantize_rows(Int D);
 // q = bf16(x . wq), k and v alike: several projections of one input.   x bf16 [T, D], wq bf16 [D, N], wk and wv bf16 [D, M]
 Kernel projections(Int D, Int N, Int M);

@@ -44,8 +44,7 @@ Quantized quantize(const Array& r);
 Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, const Array& wq_b_scale, const Array& rope_cos,
                      const Array& rope_sin, double eps);
 
-// All of it with every rounding point of the definition: q bf16 [T, H, 512], kv bf16 [T, 512], qr int8 [T, Q], qr_scale f32 [T,
-// 1].
+// All of it with every rounding point of the definition: q bf16 [T, H, 512], kv bf16 [T, 512], qr int8 [T, Q], qr_scale f32 [T, 1].
 //
 // Near a tie two integers of qr can be right: f32 sums may fall on the one side, sums in double on the other, and one step of qr
 // moves all of a row's q. `settled` is a qr to follow there: where its integer is one of those that the error bounds leave, q is

@@ -167,37 +167,9 @@ bool has_independent_iterations(const ir::Program& program, const ir::Loop& loop
   return true;
 }
 
-// ---- spans in values
-// ------------------------------------------------------------------------------------------------------------
+// ---- spans in values ----------------------------------------------------------------------------------------------------------
 
-bool is_elementwise(Op op) {
-  switch (op) {
-    case Op::cast:
-    case Op::neg:
-    case Op::abs:
-    case Op::recip:
-    case Op::sqrt:
-    case Op::rsqrt:
-    case Op::exp:
-    case Op::log:
-    case Op::add:
-    case Op::sub:
-    case Op::mul:
-    case Op::div:
-    case Op::min:
-    case Op::max:
-    case Op::eq:
-    case Op::ne:
-    case Op::lt:
-    case Op::le:
-    case Op::gt:
-    case Op::ge:
-    case Op::select: return true;
-    default: return false;
-  }
-}
-
-bool commutes(Op op) { return op == Op::add || op == Op::mul || op == Op::min || op == Op::max || op == Op::eq || op == Op::ne; }
+bool is_elementwise(Op op) { return kind_of(op) == ir::OpKind::elementwise; }
 
 bool Follow::is_size(const ir::IndexExpr& e) const { return e && e->kind == ir::Index::Kind::span_size && e->name == span_; }
 
@@ -253,36 +225,25 @@ Side Follow::of(const ir::ExprPtr& e) const {
     if ((found == Side::rows && !rows) || (found == Side::columns && !columns)) return Side::unknown;
     return found;
   };
-  if (is_elementwise(e->op)) return common(true, true);
-  switch (e->op) {
-    case Op::load: return of_slice(e->slice, e->name);
-    case Op::constant:
-    case Op::variable: return by_shape(*e);
-    case Op::row_sum:
-    case Op::row_max:
-    case Op::row_min:
-    case Op::row_sum_acc:
-    case Op::concat_columns:
-    case Op::columns:
-    case Op::even:
-    case Op::odd:
-    case Op::interleave:
-    case Op::gather: return common(true, false);
-    case Op::col_sum:
-    case Op::col_max:
-    case Op::col_min:
-    case Op::col_sum_acc:
-    case Op::concat_rows: return common(false, true);
-    case Op::matmul: return of_product(*e, 0);
-    case Op::matmul_acc: {
+  switch (kind_of(e->op)) {
+    case ir::OpKind::leaf:
+      if (e->op == Op::load) return of_slice(e->slice, e->name);
+      if (e->op == Op::constant || e->op == Op::variable) return by_shape(*e);
+      return mentions(e, span_) ? Side::unknown : Side::none;
+    case ir::OpKind::elementwise: return common(true, true);
+    case ir::OpKind::row_reduction:
+    case ir::OpKind::row_movement: return common(true, false);
+    case ir::OpKind::column_reduction: return common(false, true);
+    case ir::OpKind::product: {
+      if (e->op == Op::matmul) return of_product(*e, 0);
       const Side product = of_product(*e, 1), acc = of(e->args[0]);
       return acc == product ? acc : Side::unknown;
     }
-    default:
-      return mentions(e, span_) || !e->args.empty()
-                 ? (common(false, false) == Side::none && !mentions(e, span_) ? Side::none : Side::unknown)
-                 : Side::none;
+    case ir::OpKind::movement:
+      if (e->op == Op::concat_rows) return common(false, true);
+      return common(false, false) == Side::none && !mentions(e, span_) ? Side::none : Side::unknown;
   }
+  throw InternalError("an operation of no kind");
 }
 
 bool is_local(const ir::Program& program, const ir::Loop& loop, Side side) {

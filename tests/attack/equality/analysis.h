@@ -58,6 +58,5 @@ struct Chunked {
 Chunked chunks_of(const ir::Loop& loop);
 
 bool is_elementwise(ir::Op op);
-bool commutes(ir::Op op);
 
 }  // namespace imbrex::attack

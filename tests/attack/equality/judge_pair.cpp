@@ -34,8 +34,6 @@ Ending run(const ir::Program& program, const Dims& dims, Tensors& tensors) {
   }
 }
 
-bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16; }
-
 bool same_element(const Array& a, const Array& b, int64_t i) {
   const auto bytes = static_cast<ptrdiff_t>(bytes_of(a.dtype));
   const auto at = static_cast<ptrdiff_t>(i) * bytes;

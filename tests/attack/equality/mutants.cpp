@@ -57,19 +57,18 @@ ExprPtr operands_swapped(const ExprPtr& e, Random&) {
   if (e->op != Op::sub && e->op != Op::div && e->op != Op::interleave) return nullptr;
   return ir::make_binary(e->op, e->args[1], e->args[0]);
 }
-ExprPtr another_operation(const ExprPtr& e, Random&) {
-  constexpr std::pair<Op, Op> kOthers[] = {{Op::add, Op::sub}, {Op::sub, Op::add}, {Op::mul, Op::add}, {Op::div, Op::mul},
-                                           {Op::min, Op::max}, {Op::max, Op::min}, {Op::lt, Op::le},   {Op::le, Op::lt},
-                                           {Op::gt, Op::ge},   {Op::ge, Op::gt},   {Op::eq, Op::ne},   {Op::ne, Op::eq}};
-  for (const auto& [op, other] : kOthers)
-    if (e->op == op) return ir::make_binary(other, e->args[0], e->args[1]);
-  constexpr std::pair<Op, Op> kUnary[] = {{Op::even, Op::odd},        {Op::odd, Op::even},   {Op::row_max, Op::row_min},
-                                          {Op::row_min, Op::row_max}, {Op::sqrt, Op::rsqrt}, {Op::rsqrt, Op::recip},
-                                          {Op::recip, Op::rsqrt},     {Op::exp, Op::log},    {Op::abs, Op::neg},
-                                          {Op::col_max, Op::col_min}};
-  for (const auto& [op, other] : kUnary)
-    if (e->op == op) return ir::make_unary(other, e->args[0]);
-  return nullptr;
+// Another operation that is written alike: of as many tiles, of the same types.
+ExprPtr another_operation(const ExprPtr& e, Random& random) {
+  const ir::Operation& now = ir::operation(e->op);
+  if (!ir::is_arithmetic(e->op) && now.in_cpp == ir::InCpp::own) return nullptr;
+  std::vector<Op> others;
+  for (const ir::Operation& row : ir::kOperations)
+    if (row.op != e->op && row.kind == now.kind && row.arity == now.arity && row.gives == now.gives &&
+        (row.in_cpp != ir::InCpp::own || ir::is_arithmetic(row.op)))
+      others.push_back(row.op);
+  if (others.empty()) return nullptr;
+  const Op other = others[static_cast<size_t>(random.below(static_cast<int64_t>(others.size())))];
+  return e->args.size() == 1 ? ir::make_unary(other, e->args[0]) : ir::make_binary(other, e->args[0], e->args[1]);
 }
 ExprPtr an_operation_dropped(const ExprPtr& e, Random& random) {
   if (e->op == Op::select) return e->args[static_cast<size_t>(random.between(1, 2))];

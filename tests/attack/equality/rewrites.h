@@ -32,8 +32,7 @@ std::optional<Rewritten> rewritten(const ir::Program& program, int64_t most, uin
 // The program as its own text is read; none where that is no program.
 std::optional<ir::Program> read_again(const ir::Program& program, const std::string& name);
 
-// ---- for those who write rewrites
-// -----------------------------------------------------------------------------------------------
+// ---- for those who write rewrites ---------------------------------------------------------------------------------------------
 
 // Names that a program does not have.
 class Fresh {

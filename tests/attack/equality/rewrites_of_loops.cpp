@@ -304,8 +304,7 @@ bool unroll(Program& program, Random& random) {
   return true;
 }
 
-// ---- sums, products and extremes in chunks
-// --------------------------------------------------------------------------------------
+// ---- sums, products and extremes in chunks ------------------------------------------------------------------------------------
 
 const Place* chunked_loop(const std::vector<Place>& places, Random& random) {
   return drawn(places, random, [&](const Place& place) {

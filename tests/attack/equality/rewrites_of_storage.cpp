@@ -232,8 +232,7 @@ bool both_branches(Program& program, Random& random) {
   return true;
 }
 
-// ---- views
-// ----------------------------------------------------------------------------------------------------------------------
+// ---- views --------------------------------------------------------------------------------------------------------------------
 
 const ir::Tensor* declared(const Program& program, const std::string& name) {
   for (const ir::Tensor& tensor : program.tensors)

@@ -22,7 +22,7 @@ bool swap_operands(Program& program, Random& random) {
   const Node* node = drawn(nodes, random, [](const Node& each) {
     if (each.expr->args.size() != 2) return false;
     const Op op = each.expr->op;
-    return commutes(op) || op == Op::lt || op == Op::le || op == Op::gt || op == Op::ge;
+    return ir::commutes(op) || op == Op::lt || op == Op::le || op == Op::gt || op == Op::ge;
   });
   if (!node) return false;
   const Op op = node->expr->op;

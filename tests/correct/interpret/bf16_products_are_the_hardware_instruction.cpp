@@ -117,10 +117,10 @@ TEST_F(Bf16Hardware, where_products_and_sums_meet) {
 }
 
 TEST_F(Bf16Hardware, on_extremes_in_every_combination) {
-  const uint16_t factors[] = {
-      0,      0x8000, 1,      0x8001, 0x7f,   0x80,   0x8080, 0x3f80, 0xbf80, 0x7f7f, 0xff7f, 0x7f80,
-      0xff80, 0x7fc0, 0x2000, 0xa000, 0x1f80, 0x1f00, 0x1a00, 0x9a00, 0x1980, 0x1981};  // 0x1a00 squared is 2^-150, the edge of
-                                                                                        // tiny
+  const uint16_t factors[] =
+      {0,      0x8000, 1,      0x8001, 0x7f,   0x80,   0x8080, 0x3f80, 0xbf80, 0x7f7f, 0xff7f, 0x7f80,
+       0xff80, 0x7fc0, 0x2000, 0xa000, 0x1f80, 0x1f00, 0x1a00, 0x9a00, 0x1980, 0x1981};  // 0x1a00 squared is 2^-150, the edge of
+                                                                                         // tiny
   const float accs[] = {0.0f, -0.0f, 0x1p-149f,       -0x1p-127f,       0x1p-126f, -0x1p-126f, 0x1.000002p-126f,
                         1,    -1,    0x1.fffffep127f, -0x1.fffffep127f, INFINITY,  -INFINITY,  NAN};
   std::vector<Block> blocks;
