@@ -25,11 +25,39 @@ using Tensors = std::map<std::string, Array>;
 constexpr const char* no_inputs_hint = "--replay DIR, with inputs of your own; or other dimensions";
 constexpr int64_t none_below = std::numeric_limits<int32_t>::min(), none_above = std::numeric_limits<int32_t>::max();
 
+struct Interval {
+  int64_t least = none_below, most = none_above;
+  void narrow(int64_t to_least, int64_t to_most) { least = std::max(least, to_least), most = std::min(most, to_most); }
+};
+
+// Which elements of an input belong together: those whose numbers along each axis, divided by the step, agree. A step that is the
+// whole axis divides nothing; 1 divides it into its elements.
+struct Parts {
+  std::vector<int64_t> shape, steps;
+  bool is_exact = true;  // else the parts may be smaller
+  int64_t part_of(int64_t element) const {
+    int64_t part = 0, parts = 1;
+    for (size_t k = shape.size(); k-- > 0; element /= shape[k]) {
+      part += element % shape[k] / steps[k] * parts;
+      parts *= (shape[k] + steps[k] - 1) / steps[k];
+    }
+    return part;
+  }
+  int64_t elements() const { return std::accumulate(steps.begin(), steps.end(), int64_t{1}, std::multiplies<>()); }
+};
+
 // What is assumed of the elements of an input.
 struct Allowed {
-  int64_t least = none_below, most = none_above;
-  bool is_distinct = false, is_sorted = false;
+  std::optional<Interval> all;
+  std::map<int64_t, Interval> at;  // of elements that are read one by one, by position
+  std::optional<Parts> distinct, sorted;
+  int64_t least = none_below, most = none_above;  // of all of them together
 };
+
+// The larger parts: what holds in them holds in smaller ones.
+void assume_in(std::optional<Parts>& known, const Parts& parts) {
+  if (!known || known->elements() < parts.elements()) known = parts;
+}
 
 bool is_assumption(const ir::Statement& statement) {
   return std::holds_alternative<ir::Assume>(statement.node) || std::holds_alternative<ir::AssumeElements>(statement.node);
@@ -40,25 +68,77 @@ class Assumptions {
  public:
   Assumptions(const ir::Program& program, const Dims& dims) : program_(program), dims_(dims) {
     for (const ir::Tensor& tensor : program.tensors)
-      if (tensor.role != ir::Role::output && tensor.dtype == DType::int32) memory_[tensor.name] = tensor.name;
-    ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
+      if (tensor.role != ir::Role::output && tensor.dtype == DType::int32) memory_[tensor.name] = {tensor.name, tensor.shape};
+    ir::for_each_place(program, [&](const ir::Statement& statement, const ir::Place& place) {
       if (const auto* view = std::get_if<ir::View>(&statement.node))
-        if (const auto base = memory_.find(view->base); base != memory_.end()) memory_[view->name] = base->second;
-      if (const auto* read = std::get_if<ir::ReadIndex>(&statement.node)) add_source(read->name, read->tensor);
+        if (const auto base = memory_.find(view->base); base != memory_.end())
+          memory_[view->name] = {base->second.tensor, view->shape};
+      if (const auto* read = std::get_if<ir::ReadIndex>(&statement.node)) add_source(*read);
       const auto* assign = std::get_if<ir::Assign>(&statement.node);
-      if (assign && assign->value->op == ir::Op::load) add_source(assign->name, assign->value->name);
-      return true;
+      if (assign && assign->value->op == ir::Op::load) add_source(assign->name, *assign->value, place);
     });
     ir::for_each_place(program, [&](const ir::Statement& statement, const ir::Place& place) {
       if (const auto* assume = std::get_if<ir::Assume>(&statement.node)) add(*assume, place);
       if (const auto* elements = std::get_if<ir::AssumeElements>(&statement.node)) add(*elements);
     });
+    for (auto& [name, allowed] : allowed_) {
+      if (allowed.all) allowed.least = allowed.all->least, allowed.most = allowed.all->most;
+      if (allowed.all || allowed.at.empty()) continue;
+      // Ends that are assumed of some element.
+      int64_t least = none_above, most = none_below;
+      for (const auto& [position, of] : allowed.at) {
+        if (of.least != none_below) least = std::min(least, of.least);
+        if (of.most != none_above) most = std::max(most, of.most);
+      }
+      if (least != none_above) allowed.least = least;
+      if (most != none_below) allowed.most = most;
+    }
   }
   const std::map<std::string, Allowed>& by_tensor() const { return allowed_; }
 
  private:
-  void add_source(const std::string& name, const std::string& tensor) {
-    if (const auto memory = memory_.find(tensor); memory != memory_.end()) sources_[name].insert(memory->second);
+  struct Memory {
+    std::string tensor;  // the input
+    std::vector<ir::IndexExpr> shape;
+  };
+  struct Source {
+    std::string tensor;
+    std::optional<int64_t> position;  // of a single element, where dimensions decide it
+    Parts parts;                      // of which a tile holds one
+  };
+
+  void add_source(const ir::ReadIndex& read) {
+    const auto memory = memory_.find(read.tensor);
+    if (memory == memory_.end()) return;
+    int64_t position = 0;
+    bool is_known = true;
+    for (size_t k = 0; k < read.position.size(); ++k) {
+      const auto index = number(read.position[k]), extent = number(memory->second.shape[k]);
+      is_known = is_known && index && extent && *index >= 0 && *index < *extent;
+      if (is_known) position = position * *extent + *index;
+    }
+    sources_[read.name].push_back({memory->second.tensor, is_known ? std::optional(position) : std::nullopt, {}});
+  }
+
+  void add_source(const std::string& tile, const ir::Expr& load, const ir::Place& place) {
+    const auto memory = memory_.find(load.name);
+    if (memory == memory_.end()) return;
+    const ir::Ranges ranges(program_, place);
+    Parts parts;
+    for (size_t k = 0; k < load.slice.size(); ++k) {
+      const ir::Axis& axis = load.slice[k];
+      const int64_t extent = std::max<int64_t>(1, number(memory->second.shape[k]).value_or(1));
+      const bool is_whole = axis.kind == ir::Axis::Kind::range && ir::constant_value(axis.begin) == 0 &&
+                            ir::same(axis.size, memory->second.shape[k]);
+      int64_t step = axis.kind == ir::Axis::Kind::point ? 1 : extent;
+      if (axis.kind == ir::Axis::Kind::range && !is_whole) {
+        step = std::clamp<int64_t>(ranges.of(axis.size).greatest, 1, extent);
+        parts.is_exact = false;
+      }
+      parts.is_exact = parts.is_exact && axis.kind != ir::Axis::Kind::by;
+      parts.shape.push_back(extent), parts.steps.push_back(step);
+    }
+    sources_[tile].push_back({memory->second.tensor, std::nullopt, parts});
   }
 
   void add(const ir::Assume& assume, ir::Place place) {
@@ -66,18 +146,25 @@ class Assumptions {
     const ir::Ranges ranges(program_, place);
     for (const ir::Comparison& comparison : assume.condition)
       for (const std::string& name : names_in(comparison))
-        for (const std::string& tensor : sources_[name]) {
-          Allowed& allowed = allowed_[tensor];
-          allowed.least = std::max(allowed.least, value_of(ranges.lower(ir::named(name)), none_below));
-          allowed.most = std::min(allowed.most, value_of(ranges.upper(ir::named(name)), none_above));
+        for (const Source& source : sources_[name]) {
+          Allowed& allowed = allowed_[source.tensor];
+          if (!source.position && !allowed.all) allowed.all.emplace();
+          Interval& of = source.position ? allowed.at[*source.position] : *allowed.all;
+          of.narrow(value_of(ranges.lower(ir::named(name)), none_below), value_of(ranges.upper(ir::named(name)), none_above));
         }
   }
   void add(const ir::AssumeElements& elements) {
-    for (const std::string& tensor : sources_[elements.tile])
-      (elements.property == ir::AssumeElements::Property::distinct ? allowed_[tensor].is_distinct : allowed_[tensor].is_sorted) =
-          true;
+    for (const Source& source : sources_[elements.tile]) {
+      Allowed& allowed = allowed_[source.tensor];
+      assume_in(elements.property == ir::AssumeElements::Property::distinct ? allowed.distinct : allowed.sorted, source.parts);
+    }
   }
 
+  std::optional<int64_t> number(const ir::IndexExpr& e) const {
+    for (const std::string& name : ir::names_in(e))
+      if (!dims_.contains(name)) return std::nullopt;
+    return ir::checked_evaluate(e, [&](const ir::Index& leaf) { return dims_.at(leaf.name); });
+  }
   int64_t value_of(const std::optional<ir::IndexExpr>& bound, int64_t otherwise) const {
     if (!bound) return otherwise;
     return ir::checked_evaluate(*bound, [&](const ir::Index& leaf) { return dims_.at(leaf.name); }).value_or(otherwise);
@@ -85,16 +172,19 @@ class Assumptions {
 
   const ir::Program& program_;
   const Dims& dims_;
-  std::map<std::string, std::string> memory_;             // of inputs and their views: the input
-  std::map<std::string, std::set<std::string>> sources_;  // by name of a tile or an index
+  std::map<std::string, Memory> memory_;                // inputs and their views
+  std::map<std::string, std::vector<Source>> sources_;  // by name of a tile or an index
   std::map<std::string, Allowed> allowed_;
 };
 
 // How elements are chosen from those that are allowed. `one_after_the_other`: those of the first input are below those of the
-// second, as the begin of a range is below its end.
-enum class Pattern : uint8_t { random, sorted, positions, least, most, one_after_the_other };
+// second, as the begin of a range is below its end. `of_dims`: numbers that are often the sum or the difference of what is asked.
+enum class Pattern : uint8_t { random, sorted, positions, least, most, one_after_the_other, of_dims };
 constexpr std::array patterns = {Pattern::random, Pattern::sorted, Pattern::positions,
                                  Pattern::least,  Pattern::most,   Pattern::one_after_the_other};
+// How often `of_dims` is tried, if nothing else does, of how few elements: it may need luck.
+constexpr int kTriesOfDims = 64;
+constexpr int64_t kElementsOfDims = 4096;
 
 // n different numbers below `count`, in a random order; those from 0 on where there are not as many.
 std::vector<int64_t> different_numbers(int64_t n, int64_t count, const RandomStream& random) {
@@ -110,8 +200,30 @@ std::vector<int64_t> different_numbers(int64_t n, int64_t count, const RandomStr
   return numbers;
 }
 
+// What goes by parts of the array: calls `function` with the numbers of the elements of each, in ascending order.
+template <class Function>
+void for_each_part(int64_t n, const Parts& parts, const Function& function) {
+  std::map<int64_t, std::vector<size_t>> members;
+  for (int64_t i = 0; i < n; ++i) members[parts.part_of(i)].push_back(static_cast<size_t>(i));
+  for (const auto& [part, of_part] : members) function(part, of_part);
+}
+
+// The elements that are read one by one are what is assumed of them, and the others follow where they are sorted.
+void pin(Array& array, const Allowed& allowed) {
+  int32_t* values = array.as<int32_t>();
+  for (const auto& [position, of] : allowed.at) {
+    if (position >= array.size()) continue;
+    values[position] = static_cast<int32_t>(std::clamp<int64_t>(values[position], of.least, std::max(of.least, of.most)));
+    if (!allowed.sorted) continue;
+    for (int64_t i = 0; i < array.size(); ++i)
+      if (i != position && allowed.sorted->part_of(i) == allowed.sorted->part_of(position))
+        values[i] = i < position ? std::min(values[i], values[position]) : std::max(values[i], values[position]);
+  }
+}
+
 // `position` is that of the tensor among those of which something is assumed.
-void fill(Array& array, const Allowed& allowed, Pattern pattern, const RandomStream& random, int64_t position, int64_t tensors) {
+void fill(Array& array, const Allowed& allowed, Pattern pattern, const RandomStream& random, int64_t position, int64_t tensors,
+          const Dims& dims) {
   const int64_t n = array.size(), count = std::max<int64_t>(allowed.most - allowed.least + 1, 1);
   std::vector<int64_t> steps(static_cast<size_t>(n), 0);  // above the least
   const auto draw = [&](int64_t from, int64_t to) {
@@ -128,12 +240,34 @@ void fill(Array& array, const Allowed& allowed, Pattern pattern, const RandomStr
     case Pattern::least: break;
     case Pattern::most: std::fill(steps.begin(), steps.end(), count - 1); break;
     case Pattern::one_after_the_other: draw(count / tensors * position, count / tensors * (position + 1)); break;
+    case Pattern::of_dims: {
+      std::vector<int64_t> numbers = {0, 1, allowed.least, allowed.most};
+      for (const auto& [name, value] : dims) numbers.insert(numbers.end(), {value, value - 1});
+      for (int64_t i = 0; i < n; ++i)
+        steps[static_cast<size_t>(i)] =
+            std::clamp(numbers[random.bits(i) % numbers.size()], allowed.least, std::max(allowed.least, allowed.most)) -
+            allowed.least;
+      break;
+    }
   }
-  if (allowed.is_distinct) steps = different_numbers(n, count, random);
-  if (allowed.is_sorted || pattern == Pattern::sorted) std::sort(steps.begin(), steps.end());
+  const auto in_order = [&](const std::vector<size_t>& part) {
+    std::vector<int64_t> values;
+    for (const size_t i : part) values.push_back(steps[i]);
+    std::sort(values.begin(), values.end());
+    for (size_t k = 0; k < part.size(); ++k) steps[part[k]] = values[k];
+  };
+  if (allowed.distinct)
+    for_each_part(n, *allowed.distinct, [&](int64_t number, const std::vector<size_t>& part) {
+      const std::vector<int64_t> different = different_numbers(static_cast<int64_t>(part.size()), count,
+                                                               number == 0 ? random : RandomStream(random.bits(~number), "part"));
+      for (size_t k = 0; k < part.size(); ++k) steps[part[k]] = different[k];
+    });
+  if (pattern == Pattern::sorted && !allowed.sorted) std::sort(steps.begin(), steps.end());
+  if (allowed.sorted) for_each_part(n, *allowed.sorted, [&](int64_t, const std::vector<size_t>& part) { in_order(part); });
   for (int64_t i = 0; i < n; ++i)
     array.as<int32_t>()[i] =
         static_cast<int32_t>(std::clamp(allowed.least + steps[static_cast<size_t>(i)], none_below, none_above));
+  pin(array, allowed);
 }
 
 // The statements on which assumptions depend, where they are of dimensions and of loads of inputs alone.
@@ -221,26 +355,33 @@ Tensors made_inputs(const ir::Program& program, const std::vector<TensorShape>& 
     const auto* values = inputs.at(name).as<int32_t>();
     const int64_t usual = inputs.at(name).size() > 0 ? *std::max_element(values, values + inputs.at(name).size()) : 0;
     if (of.least == none_below) of.least = of.most == none_above ? 0 : std::min<int64_t>(0, of.most);
-    if (of.most == none_above) of.most = of.least + std::max(usual, of.is_distinct ? inputs.at(name).size() - 1 : 0);
+    if (of.most == none_above)
+      of.most = std::max<int64_t>(0, of.least) + std::max(usual, of.distinct ? of.distinct->elements() - 1 : 0);
   }
   for (const auto& [name, of] : allowed)
-    if (of.is_distinct && inputs.at(name).size() > of.most - of.least + 1)
+    if (of.distinct && of.distinct->is_exact && inputs.at(name).size() > 0 && of.distinct->elements() > of.most - of.least + 1)
       throw UserError("no-inputs",
-                      fmt::format("no inputs were found for which '{}' may be run: the {} elements of {} are all different, and "
+                      fmt::format("no inputs were found for which '{}' may be run: {} elements of {} are all different, and "
                                   "assumed to lie between {} and {}",
-                                  program.name, inputs.at(name).size(), name, of.least, of.most),
+                                  program.name, of.distinct->elements(), name, of.least, of.most),
                       no_inputs_hint);
   std::optional<Diagnostic> first;
-  for (const Pattern pattern : patterns) {
+  const auto will_do = [&](Pattern pattern, uint64_t seed_of_try) {
     int64_t position = 0;
     for (const auto& tensor : program.tensors)
       if (const auto of = allowed.find(tensor.name); of != allowed.end())
-        fill(inputs.at(tensor.name), of->second, pattern, RandomStream(seed, tensor.name), position++,
-             static_cast<int64_t>(allowed.size()));
+        fill(inputs.at(tensor.name), of->second, pattern, RandomStream(seed_of_try, tensor.name), position++,
+             static_cast<int64_t>(allowed.size()), dims);
     const std::optional<Diagnostic> broken = broken_assumption(check, dims, inputs, most_bytes);
-    if (!broken) return inputs;
-    if (!first) first = broken;
-  }
+    if (broken && !first) first = broken;
+    return !broken;
+  };
+  for (const Pattern pattern : patterns)
+    if (will_do(pattern, seed)) return inputs;
+  int64_t elements = 0;
+  for (const auto& [name, of] : allowed) elements += inputs.at(name).size();
+  for (int k = 0; k < kTriesOfDims && elements > 0 && elements <= kElementsOfDims; ++k)
+    if (will_do(Pattern::of_dims, seed + static_cast<uint64_t>(k))) return inputs;
   Diagnostic error = *first;
   error.id = "no-inputs";
   error.message = fmt::format("no inputs were found for which '{}' may be run: {}", program.name, first->message);

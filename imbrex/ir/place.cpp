@@ -101,7 +101,7 @@ class Walk {
     for (const std::string& name : names_in(comparison)) {
       const auto input = inputs_.find(name);
       if (input == inputs_.end() || input->second != index.tensor || !is_one_tile(comparison, name)) continue;
-      const auto condition = std::make_shared<const Condition>(Condition{with_name(comparison, name, index.name)});
+      const auto condition = std::make_shared<const Condition>(Condition{with_name(comparison, name, named(index.name))});
       place_.guards.push_back({std::span(*condition), true, true, place_.binders.size(), condition});
     }
   }
@@ -146,9 +146,9 @@ Comparison negated(const Comparison& comparison) {
   return {comparison.left, opposite(), comparison.right};
 }
 
-Comparison with_name(const Comparison& comparison, const std::string& from, const std::string& to) {
+Comparison with_name(const Comparison& comparison, const std::string& from, const IndexExpr& to) {
   const auto rename = [&](const Index& leaf) -> std::optional<IndexExpr> {
-    if (leaf.kind == Index::Kind::name && leaf.name == from) return named(to);
+    if (leaf.kind == Index::Kind::name && leaf.name == from) return to;
     return std::nullopt;
   };
   return {substitute(comparison.left, rename), comparison.compare, substitute(comparison.right, rename)};

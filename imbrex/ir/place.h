@@ -50,7 +50,7 @@ void for_each_place(const Program& program, const std::function<void(const State
 std::set<std::string> names_in(const Comparison& comparison);
 // The comparison that holds exactly where this one does not.
 Comparison negated(const Comparison& comparison);
-// The comparison said of another name.
-Comparison with_name(const Comparison& comparison, const std::string& from, const std::string& to);
+// The comparison said of another number.
+Comparison with_name(const Comparison& comparison, const std::string& from, const IndexExpr& to);
 
 }  // namespace imbrex::ir

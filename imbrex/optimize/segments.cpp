@@ -205,35 +205,65 @@ class Segments {
     return changed_in_place(run).empty();
   }
 
-  // Runs of statements between those that stand apart. False if a statement had to be marked.
+  // What a run that grows loads and stores: changed_in_place() of it with one more statement, without looking at all of it again.
+  class Growing {
+   public:
+    explicit Growing(const Segments& segments) : segments_(segments) {}
+    void clear() { first_.reset(), loads_.clear(), stores_.clear(); }
+    // "" where the statement can join, and has.
+    std::string changed_with(size_t statement) {
+      const Uses& uses = segments_.uses_[statement];
+      const size_t first = first_.value_or(statement);
+      const auto is_changed = [&](const std::string& tensor) { return segments_.holds_a_value_before(tensor, first); };
+      for (const std::string& tensor : uses.stores)
+        if ((loads_.contains(tensor) || uses.loads.contains(tensor)) && is_changed(tensor)) return tensor;
+      for (const std::string& tensor : uses.loads)
+        if (stores_.contains(tensor) && is_changed(tensor)) return tensor;
+      first_ = first;
+      loads_.insert(uses.loads.begin(), uses.loads.end());
+      stores_.insert(uses.stores.begin(), uses.stores.end());
+      return "";
+    }
+
+   private:
+    const Segments& segments_;
+    std::optional<size_t> first_;
+    std::set<std::string> loads_, stores_;
+  };
+
+  // Runs of statements between those that stand apart. False if statements had to be marked.
   bool find_runs() {
     runs_.clear();
     Run run;
+    Growing growing(*this);
+    bool is_any_marked = false;
     const auto end = [&] {
       if (!run.empty()) runs_.push_back(run);
       run.clear();
+      growing.clear();
     };
     for (size_t i = 0; i < body().size(); ++i) {
       if (is_declaration(body()[i])) continue;
       if (is_kept(i) || is_marked(body()[i])) end();
       if (is_kept(i)) continue;
-      run.push_back(i);
-      if (!changed_in_place(run).empty()) {
-        run.pop_back();
+      std::string tensor = growing.changed_with(i);
+      if (!tensor.empty()) {
         end();
-        run.push_back(i);
+        tensor = growing.changed_with(i);
       }
-      if (const std::string tensor = changed_in_place(run); !tensor.empty()) {
+      if (!tensor.empty()) {
         keep(i, fmt::format("it reads {0} and stores to it, and {0} has a value before, of which the optimizer would lose the "
                             "order; store to "
                             "another tensor",
                             tensor));
-        return false;
+        is_any_marked = true;
+        continue;
       }
+      run.push_back(i);
       if (is(Apart::Kind::alone, i)) end();
     }
     end();
-    return true;
+    return !is_any_marked;
   }
 
   // A tile that is used beyond its run is made as written.

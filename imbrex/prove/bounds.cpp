@@ -43,6 +43,11 @@ bool is_assumed_about(const Access& access, const std::string& name) {
   });
 }
 
+// An index tile of which it is known from how it is made that it has not just any values.
+bool is_bounded_tile(const Subject& subject, const Access& access, const ir::Axis& axis) {
+  return is_by_data(axis) && !(values_of_tile(subject.program, subject.accesses, access, axis.tile) == kAnyInt32);
+}
+
 // The value of an expression at a point of [binders].
 int64_t value_at(const Subject& subject, const Access& access, const ir::IndexExpr& e, const Witness& at) {
   const ir::IndexExpr resolved = resolve(e, subject.accesses.loops);
@@ -145,8 +150,9 @@ void check_gather(const Subject& subject, const TileGather& gather, Findings& fi
   findings.diagnostics.push_back(
       {"undecidable",
        subject.where(gather.origin),
-       fmt::format("whether gather stays inside its tile of {} columns cannot be decided: its indices can be {}", width,
-                   is_known ? fmt::format("{}..{} as far as is known", values.least, values.greatest) : "anything"),
+       fmt::format(
+           "whether gather stays inside its tile of {} columns cannot be decided: its indices can be {} as far as is known",
+           width, is_known ? fmt::format("{}..{}", values.least, values.greatest) : "anything"),
        columns >= 1 ? fmt::format("clamp them: `gather(..., min(max({}, 0), {}))`", name, columns - 1)
                     : "gather from a tile that has at least one column",
        {},
@@ -159,7 +165,7 @@ std::optional<Diagnostic> leaves_tensor(const Subject& subject, const Access& ac
       const isl::set bad = subject.relations.outside(access, k);
       if (bad.is_empty()) continue;
       const std::string data = data_behind(access, access.slice[k]);
-      if (!data.empty() && !is_assumed_about(access, data))
+      if (!data.empty() && !is_assumed_about(access, data) && !is_bounded_tile(subject, access, access.slice[k]))
         return unassumed(subject, access, access.slice[k], access.shape[k], data);
       const Diagnostic diagnostic = outside_of(subject, access, k, bad);
       const Witness at = smallest(subject.program, bad);

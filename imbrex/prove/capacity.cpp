@@ -159,18 +159,25 @@ struct Judge {
     const std::vector<bool> counts = q.domain.variables_in({q.alternatives[best].as_written});
     const std::vector<bool> decides = q.domain.variables_in_conditions();
     need.is_of_data = false;
+    for (size_t v = 0; v < at.size(); ++v) need.values[q.domain.variables()[v].name] = at[v].most;
     for (size_t v = 0; v < at.size(); ++v) {
       const Domain::Variable& variable = q.domain.variables()[v];
       const bool is_data = variable.kind == Domain::Variable::Kind::data;
       need.is_of_data |= is_data && (counts[v] || decides[v]);
       need.is_of_data |= counts[v] && q.domain.names_in_unused_conditions().count(variable.name) > 0;
-      need.values[variable.name] = at[v].most;
       if (variable.kind == Domain::Variable::Kind::dim)
         need.of_dims.emplace_back(variable.name, at[v].most);
-      else if (counts[v] && (is_data || at[v].least != q.domain.whole()[v].least))  // the first iteration needs no words
+      else if (is_data ? counts[v] : (counts[v] || decides[v]) && at[v].least != first_of(variable, need))
         need.of_others.emplace_back(spelt(variable), at[v].most);
     }
     std::sort(need.of_dims.begin(), need.of_dims.end());
+  }
+
+  // The first iteration of a loop, which needs no words.
+  int64_t first_of(const Domain::Variable& variable, const Need& need) const {
+    const auto loop = loops.find(variable.name);
+    if (loop == loops.end() || loop->second->tile > 0) return 0;
+    return value_of(resolve(loop->second->begin, loops), need.values).value_or(0);
   }
 
   std::string spelt(const Domain::Variable& variable) const {

@@ -180,15 +180,18 @@ Findings check_overwritten(const Subject& subject) {
     if (lost.is_empty()) continue;
     const Witness at = smallest(subject.program, lost);
     const std::string when = when_text(subject.program, lost);
-    Diagnostic diagnostic{"overwritten-unread",
-                          subject.where(store.origin),
-                          fmt::format("what {} writes to {} is overwritten before anything reads it{}",
-                                      text_of_access(store.name, store.slice, store.shape),
-                                      element_text(store.memory->tensor->name, at.coordinates, store.binders.size()),
-                                      when.empty() ? "" : ": " + when),
-                          "drop the first store",
-                          {},
-                          true};
+    Diagnostic diagnostic{
+        "overwritten-unread",
+        subject.where(store.origin),
+        fmt::format("what {} writes to {} is overwritten before anything reads it{}",
+                    text_of_access(store.name, store.slice, store.shape),
+                    element_text(store.memory->tensor->name, at.coordinates, store.binders.size()),
+                    when.empty() ? "" : ": " + when),
+        lost.is_equal(written)
+            ? "drop the first store"
+            : "if it is meant, leave it so; else let the second store go elsewhere, or the first one write only what stays",
+        {},
+        true};
     diagnostic.notes.push_back({subject.where(by->origin), "overwritten here"});
     findings.diagnostics.push_back(std::move(diagnostic));
   }

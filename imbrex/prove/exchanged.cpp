@@ -5,6 +5,7 @@
 #include <isl/set.h>
 #include <isl/val.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace imbrex::prove {
@@ -79,6 +80,23 @@ std::optional<IndexExpr> length_of(const ir::Program& program, const isl::set& p
   return result ? std::optional(ir::add(*result, ir::constant(1))) : std::nullopt;
 }
 
+// Numbers that exist for each element of the set, such as the iterations that touch it. To do away with them takes time that
+// grows beyond all measure with how many they are, and that isl does not count as operations.
+constexpr int kMostExisting = 6;
+int most_existing(const isl::set& set) {
+  int most = 0;
+  isl_set_foreach_basic_set(
+      set.get(),
+      [](isl_basic_set* each, void* user) {
+        int& found = *static_cast<int*>(user);
+        found = std::max(found, static_cast<int>(isl_basic_set_dim(each, isl_dim_div)));
+        isl_basic_set_free(each);
+        return isl_stat_ok;
+      },
+      &most);
+  return most;
+}
+
 // None where the tensor's extents are not affine.
 std::optional<isl::set> all_elements(const Subject& subject, const Access& access) {
   try {
@@ -97,7 +115,9 @@ isl::set by_instance(const Access& access, const isl::set& part) {
   return isl::manage(set).coalesce();
 }
 
-Quantity bytes_exchanged(const Subject& subject, const Access& access, const isl::set& part) {
+Quantity bytes_exchanged(const Subject& subject, const Access& access, const isl::set& of_part) {
+  const bool is_simple = most_existing(of_part) <= kMostExisting;
+  const isl::set part = is_simple ? of_part : isl::manage(isl_set_remove_unknown_divs(of_part.copy()));
   const ir::Tensor& tensor = *access.memory->tensor;
   std::vector<const ir::Loop*> loops;
   for (size_t d = 0; d < access.memory->depth; ++d)
@@ -106,7 +126,7 @@ Quantity bytes_exchanged(const Subject& subject, const Access& access, const isl
   const std::optional<isl::set> whole = all_elements(subject, access);
 
   isl::set box = whole ? *whole : isl::manage(isl_set_universe(isl_set_get_space(part.get())));
-  bool is_exact = true;
+  bool is_exact = is_simple;
   Quantity bytes(bytes_of(tensor.dtype));
   for (size_t axis = 0; axis < axes; ++axis) {
     const isl::set touched = only_axis(part, instances, axes, axis);

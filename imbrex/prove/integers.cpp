@@ -81,10 +81,42 @@ __int128 constant_trips_of_nest(const Computed& statement) {
   return trips;
 }
 
+// What the tensor takes with the smallest dimensions, as far as its extents are of dimensions alone.
+__int128 least_bytes(const Subject& subject, const ir::Tensor& tensor) {
+  constexpr __int128 kEnough = __int128{1} << 63;
+  const ir::Ranges ranges(subject.program, ir::Place{});
+  __int128 bytes = static_cast<__int128>(bytes_of(tensor.dtype));
+  for (const ir::IndexExpr& extent : tensor.shape) {
+    const std::set<std::string> names = ir::names_in(extent);
+    const bool is_known = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+      return std::any_of(subject.program.dims.begin(), subject.program.dims.end(),
+                         [&](const ir::Dim& dim) { return dim.name == name; });
+    });
+    if (!is_known) return 0;
+    bytes = std::min(kEnough, bytes * std::max<int64_t>(0, ranges.of(extent).least));
+  }
+  return bytes;
+}
+
+// No call can have such a tensor: those of a call, and its workspace, are below 2^62 bytes.
+Findings tensors_beyond_all_calls(const Subject& subject) {
+  Findings findings;
+  for (const auto& [name, memory] : subject.accesses.memories)
+    if (least_bytes(subject, *memory.tensor) >= __int128{1} << 62)
+      findings.diagnostics.push_back(
+          {"index-overflow",
+           subject.where(memory.origin),
+           fmt::format("{} takes 2^62 bytes or more whatever the dimensions are, and no call has as many", name),
+           "declare smaller extents",
+           {},
+           false});
+  return findings;
+}
+
 }  // namespace
 
 Findings check_integers(const Subject& subject) {
-  Findings findings;
+  Findings findings = tensors_beyond_all_calls(subject);
   for (const Computed& statement : subject.accesses.computed) {
     findings.examined += statement.all.size();
     if (statement.loop && constant_trips_of_nest(statement) >= kEndlessTrips)

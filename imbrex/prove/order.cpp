@@ -99,7 +99,7 @@ std::vector<Dependence> dependences(const Subject& subject, const std::map<std::
     Quantity bytes = simplified(bytes_exchanged(subject, *f.access, f.part));
     if (!f.is_certain) bytes.mark_at_most();
     f.dependence.bytes = bytes.text();
-    if (const auto value = bytes.at(dims); value && std::to_string(*value) != f.dependence.bytes)
+    if (const auto value = bytes.at(dims); value && !f.dependence.bytes.ends_with(std::to_string(*value)))
       f.dependence.bytes += fmt::format(" = {}", *value);
     result.push_back(std::move(f.dependence));
   }

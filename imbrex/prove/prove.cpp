@@ -27,18 +27,38 @@ struct FreeContext {
 };
 using Context = std::unique_ptr<isl_ctx, FreeContext>;
 
-// A step takes time that grows with the square of the number of coordinates: there are fewer of them where nests are deep.
+size_t divisions_in(const ir::IndexExpr& e) {
+  if (!e || !e->a) return 0;
+  const bool is_one = e->kind == ir::Index::Kind::floor_div || e->kind == ir::Index::Kind::mod;
+  return divisions_in(e->a) + divisions_in(e->b) + (is_one ? 1 : 0);
+}
+
+// A step takes time that grows with the square of the number of coordinates, of which each division adds one: there are fewer
+// steps where nests are deep and conditions many.
 constexpr size_t kUsualCoordinates = 12;
 uint64_t operations_for(const Accesses& accesses, const ir::Program& program, uint64_t operations) {
   size_t most = kUsualCoordinates;
-  for (const Access& access : accesses.all)
-    most = std::max(most, program.dims.size() + access.binders.size() + access.shape.size());
+  std::map<const ir::Comparison*, size_t> known;  // of a condition, which many accesses have in common
+  const auto divisions_of = [&](const Guard& guard) {
+    const auto [entry, is_new] = known.try_emplace(guard.condition.data(), 0);
+    if (is_new)
+      for (const ir::Comparison& comparison : guard.condition)
+        entry->second += divisions_in(comparison.left) + divisions_in(comparison.right);
+    return entry->second;
+  };
+  for (const Access& access : accesses.all) {
+    size_t coordinates = program.dims.size() + access.binders.size() + access.shape.size();
+    for (const Guard& guard : access.guards) coordinates += divisions_of(guard);
+    most = std::max(most, coordinates);
+  }
   const double relative = static_cast<double>(most) / kUsualCoordinates;
   return std::max<uint64_t>(1, static_cast<uint64_t>(static_cast<double>(operations) / (relative * relative)));
 }
 
 // What is left of the steps once a check has spent them: each check behind it may find that it needs few.
 uint64_t after_a_spent_check(uint64_t operations) { return std::max<uint64_t>(1, operations / 10); }
+// Of the graph, whose sets are of two accesses, so that a step takes longer.
+uint64_t for_graphs(uint64_t operations) { return std::max<uint64_t>(1, operations / 16); }
 // Of a check that only warns.
 uint64_t for_warnings(uint64_t operations) { return std::max<uint64_t>(1, operations / 4); }
 
@@ -166,7 +186,7 @@ const char* revision() { return IMBREX_PROVER_REVISION; }
 
 std::string dependence_graph(const ir::Program& program, const Options& options) {
   const Accesses accesses = accesses_of(program);
-  const Context ctx = make_context(operations_for(accesses, program, options.operations));
+  const Context ctx = make_context(for_graphs(operations_for(accesses, program, options.operations)));
   const Relations relations(ctx.get(), program, accesses);
   const Confirmer confirmer(program);
   Subject subject{program, accesses, relations, confirmer, {}, {}};

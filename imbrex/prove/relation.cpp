@@ -134,6 +134,60 @@ IndexExpr positive_size(const ir::Axis& axis) {
   return size;
 }
 
+// What is known of the elements of a tile from the one it is made of, said of `value`, an expression that stands for each of
+// them: bounds of clamps, and what is assumed of tiles that are copied or shifted. Of tiles that get another value nothing is.
+class Derived {
+ public:
+  Derived(const Frame& frame, const ir::Program& program, const Accesses& accesses, const Access& access)
+      : frame_(frame), program_(program), accesses_(accesses), access_(access) {}
+
+  isl::set narrowed_by(isl::set set, const ir::ExprPtr& e, const IndexExpr& value) const {
+    if (e->dtype != DType::int32) return set;
+    switch (e->op) {
+      case ir::Op::variable: return narrowed_by_variable(std::move(set), e->name, value);
+      case ir::Op::min:
+      case ir::Op::max:
+        for (const ir::ExprPtr& each : e->args)
+          if (const IndexExpr bound = index_of(each))
+            set = narrowed(frame_, set, {value, e->op == ir::Op::min ? ir::Compare::le : ir::Compare::ge, bound});
+        return set;
+      case ir::Op::add:
+      case ir::Op::sub: {
+        if (may_wrap(e)) return set;
+        const IndexExpr a = index_of(e->args[0]), b = index_of(e->args[1]);
+        const bool is_sum = e->op == ir::Op::add;
+        if (b) return narrowed_by(set, e->args[0], is_sum ? ir::sub(value, b) : ir::add(value, b));
+        if (a) return narrowed_by(set, e->args[1], is_sum ? ir::sub(value, a) : ir::sub(a, value));
+        return set;
+      }
+      default: return set;
+    }
+  }
+
+  isl::set narrowed_by_variable(isl::set set, const std::string& tile, const IndexExpr& value) const {
+    if (accesses_.rebound.count(tile)) return set;
+    for (const Guard& guard : access_.guards)
+      for (const ir::Comparison& comparison : guard.condition)
+        if (guard.assumed && mentions(comparison, {tile})) set = narrowed(frame_, set, ir::with_name(comparison, tile, value));
+    const auto definition = accesses_.tiles.find(tile);
+    return definition == accesses_.tiles.end() ? set : narrowed_by(std::move(set), definition->second, value);
+  }
+
+ private:
+  // The one number that all elements are; none where it may wrap.
+  IndexExpr index_of(const ir::ExprPtr& e) const {
+    if (e->dtype != DType::int32) return nullptr;
+    if (e->op == ir::Op::constant) return ir::constant(static_cast<int64_t>(e->value));
+    return e->op == ir::Op::index && !may_wrap(e) ? e->index : nullptr;
+  }
+  bool may_wrap(const ir::ExprPtr& e) const { return values_in_definition(program_, accesses_, access_, e) == kAnyInt32; }
+
+  const Frame& frame_;
+  const ir::Program& program_;
+  const Accesses& accesses_;
+  const Access& access_;
+};
+
 // What the program assumes of the elements of an index tile, said of the coordinate `name`.
 isl::set assumed_of_tile(const Frame& frame, const ir::Program& program, const Accesses& accesses, const Access& access,
                          const std::string& tile, const std::string& name) {
@@ -143,8 +197,8 @@ isl::set assumed_of_tile(const Frame& frame, const ir::Program& program, const A
   for (const Guard& guard : access.guards)
     for (const ir::Comparison& comparison : guard.condition)
       for (const std::string& each : guard.assumed ? tiles_holding(accesses, tile) : std::vector<std::string>{})
-        if (mentions(comparison, {each})) result = narrowed(frame, result, ir::with_name(comparison, each, name));
-  return result;
+        if (mentions(comparison, {each})) result = narrowed(frame, result, ir::with_name(comparison, each, ir::named(name)));
+  return Derived(frame, program, accesses, access).narrowed_by_variable(result, tile, ir::named(name));
 }
 
 }  // namespace
@@ -383,6 +437,42 @@ isl::set Relations::with_consistent_indices(const isl::set& pairs, const Access&
   return result;
 }
 
+namespace {
+
+// The points of the set but for those at which the access' branch is taken and fails an assumption made in it, where tests of the
+// `known` names alone decide if it is taken: no run gets past such a point. What is assumed in a loop may not be executed.
+isl::set without_failing(const Frame& frame, const isl::set& set, const Access& access, const std::set<std::string>& known,
+                         size_t binders) {
+  const auto test = std::find_if(access.guards.begin(), access.guards.end(), [](const Guard& guard) { return !guard.assumed; });
+  if (std::none_of(test, access.guards.end(), [](const Guard& guard) { return guard.assumed; })) return set;
+  isl::set result = set, taken = set;
+  bool is_tested = false;
+  for (const Guard& guard : access.guards) {
+    const bool is_in_a_loop = std::any_of(access.binders.begin() + static_cast<ptrdiff_t>(std::min(binders, guard.binders)),
+                                          access.binders.begin() + static_cast<ptrdiff_t>(guard.binders),
+                                          [](const Binder& binder) { return binder.loop; });
+    if (is_in_a_loop) break;
+    const bool is_of_known = std::all_of(guard.condition.begin(), guard.condition.end(),
+                                         [&](const ir::Comparison& comparison) { return is_over(comparison, known); });
+    if (!is_of_known && guard.assumed) continue;
+    if (!is_of_known) break;
+    isl::set holds = frame.universe();
+    try {
+      for (const ir::Comparison& comparison : guard.condition) holds = holds.intersect(frame.holds(comparison));
+      frame.require_defined(taken);
+    } catch (const NotAffine&) {
+      frame.forget_undefined();
+      break;
+    }
+    if (guard.assumed && is_tested) result = result.subtract(taken.subtract(holds));
+    taken = guard.holds ? taken.intersect(holds) : taken.subtract(holds);
+    is_tested = is_tested || !guard.assumed;
+  }
+  return result;
+}
+
+}  // namespace
+
 isl::set Relations::allowed_values(const std::vector<Touching>& touching, size_t binders) const {
   const Access& first = *touching.at(0).access;
   // The index, and those read behind it in the same block: that a run gets past their assumptions says something of it too.
@@ -411,6 +501,7 @@ isl::set Relations::allowed_values(const std::vector<Touching>& touching, size_t
     for (const ir::Comparison& comparison : guard.condition)
       if (is_over(comparison, known)) set = narrowed(frame, set, comparison);
   }
+  for (const Touching& each : touching) set = without_failing(frame, set, *each.access, known, binders);
   // Two reads of one position give one value. That elements differ or ascend may be assumed where not every run comes.
   ir::Place anywhere = first;
   anywhere.elements.clear();

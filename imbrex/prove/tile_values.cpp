@@ -43,12 +43,15 @@ class Values {
     // What is assumed of it, also after it was assigned once more.
     Range range = common(kAnyInt32, ranges_.of(ir::named(name)));
     const auto tile = accesses_.tiles.find(name);
-    if (tile != accesses_.tiles.end() && !is_rebound) {
-      ++definitions_;
-      range = common(range, of(tile->second));
-      --definitions_;
-    }
+    if (tile != accesses_.tiles.end() && !is_rebound) range = common(range, in_definition(tile->second));
     variables_[name] = range;
+    return range;
+  }
+
+  Range in_definition(const ir::ExprPtr& e) {
+    ++definitions_;
+    const Range range = of(e);
+    --definitions_;
     return range;
   }
 
@@ -121,6 +124,11 @@ class Values {
 
 Range values_of_tile(const ir::Program& program, const Accesses& accesses, const ir::Place& place, const ir::ExprPtr& tile) {
   return Values(program, accesses, place).of(tile);
+}
+
+Range values_in_definition(const ir::Program& program, const Accesses& accesses, const ir::Place& place,
+                           const ir::ExprPtr& part) {
+  return Values(program, accesses, place).in_definition(part);
 }
 
 Range values_of_tile(const ir::Program& program, const Accesses& accesses, const ir::Place& place, const std::string& name) {

@@ -83,6 +83,24 @@ TEST_F(Inputs, SatisfyWhatIsAssumed) {
       kernel("  input x: f32[T, 8]\n  input n: int32[2, 3]\n  output y: f32[T, 8]\n",
              "  view flat = n: [6]\n  read m = flat[4]\n  assume -7 <= m and m <= -2\n  y[:, :] = x[:, :] * cast(int32(m), f32, "
              "rint)\n"),
+      // The first and the last element are known, and those between follow.
+      kernel(
+          "  input x: f32[T, 8]\n  input off: int32[9]\n  output y: f32[8, 8]\n",
+          "  let all = off[:]\n  assume 0 <= all and all <= T\n  assume_sorted all\n  read first = off[0]\n"
+          "  read last = off[8]\n  assume first == 0 and last == T\n"
+          "  range b in 0 .. 8 {\n    read s = off[b]\n    read e = off[b + 1]\n    y[b, :] = col_sum(x[s +: e - s, :])\n  }\n"),
+      // Different in a column, and in each tile of rows.
+      kernel("  input x: f32[T, 8]\n  input n: int32[T, 2]\n  output y: f32[T, 8]\n",
+             "  let r = n[:, 1]\n  assume 0 <= r and r < T\n  assume_distinct r\n  y[:, :] = x[:, :]\n"),
+      kernel("  input x: f32[T, 8]\n  input n: int32[T]\n  output y: f32[T, 8]\n",
+             "  range t in tiles(T, 8) {\n    let r = n[t]\n    assume 0 <= r and r < 8\n    assume_distinct r\n"
+             "    y[t, :] = x[t, :]\n  }\n"),
+      // Two numbers together.
+      kernel("  input x: f32[T, 8]\n  input n: int32[2]\n  output y: f32[T, 8]\n",
+             "  read a = n[0]\n  read b = n[1]\n  assume a >= 0 and b >= 0 and a + b == T\n"
+             "  y[0 +: a, :] = x[0 +: a, :]\n  y[a +: b, :] = x[a +: b, :]\n"),
+      kernel("  input x: f32[T, 8]\n  input n: int32[1]\n  input m: int32[1]\n  output y: f32[T, 8]\n",
+             "  read a = n[0]\n  read b = m[0]\n  assume a + b < T\n  assume a + b >= 0\n  y[:, :] = x[:, :] + x[a + b, :]\n"),
   };
   for (const std::string& path : kernels) {
     for (const char* way : {"", " --checked", " --seed 9"}) expect(0, "run '" + path + "' --repeat 1" + way);
@@ -96,10 +114,9 @@ TEST_F(Inputs, SatisfyWhatIsAssumed) {
 
 TEST_F(Inputs, ThatCannotBeAreAnErrorThatSaysWhy) {
   const std::string crowded = kernel(kRows, scatter("  assume_distinct all\n", 7));
-  expect_error(
-      "run '" + crowded + "'",
-      "[no-inputs]: no inputs were found for which 'k' may be run: the 40 elements of idx are all different, and assumed to "
-      "lie between 0 and 6\n  try: --replay DIR");
+  expect_error("run '" + crowded + "'",
+               "[no-inputs]: no inputs were found for which 'k' may be run: 40 elements of idx are all different, and assumed to "
+               "lie between 0 and 6\n  try: --replay DIR");
   expect(0, "run '" + crowded + "' --dim T=7 --repeat 1");  // what the hint says
   const std::string large = kernel("  input x: f32[T, 8]\n  output y: f32[T, 8]\n", "  assume T >= 16\n  y[:, :] = x[:, :]\n");
   expect_error("run '" + large + "' --dim T=3", "assume(T >= 16) does not hold: 3 >= 16 is false");

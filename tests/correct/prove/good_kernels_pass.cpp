@@ -371,6 +371,32 @@ TEST(Budget, ManyIndicesOfOneBlockNeedLittle) {
   EXPECT_EQ(unwritten.diagnostics[0].id, "output-not-written");
 }
 
+// A step takes longer where sets divide by many numbers, which would go unseen by a count of steps alone.
+TEST(Budget, IsSmallerWhereConditionsDivideOften) {
+  std::string condition;
+  for (int divisor = 2; divisor < 60; ++divisor)
+    condition += fmt::format("{}T % {} != {}", condition.empty() ? "" : " and ", divisor, divisor / 2);
+  const Report report =
+      report_of("input x: f32[T, 8] output y: f32[T, 8]\ny[:, :] = x[:, :]\nif " + condition + " { y[0, :] = x[T - 1, :] }");
+  ASSERT_FALSE(report.diagnostics.empty());
+  EXPECT_EQ(report.diagnostics[0].id, "undecided-budget") << report.text();
+}
+
+// Which elements nine loops touch together is not counted out.
+TEST(Graph, OfManyLoopsHasABound) {
+  std::string loops, sum;
+  for (int i = 0; i < 9; ++i) {
+    loops += fmt::format("range a{} in 0 .. {} {{ ", i, 5 + i);
+    sum += fmt::format("{}a{} * {}", i ? " + " : "", i, 7 + i);
+  }
+  const std::string columns = "0 +: (" + sum + ") * 31 % 4096";
+  const std::string text = dependence_graph(
+      ir::parse("imbrex 1\nkernel \"k\" {\ndim T\ninput x: f32[T, 4096] output y: f32[T, 4096]\ny[:, :] = x[:, :]\n" + loops +
+                    "at \"s\" { y[0 +: 1, " + columns + "] = x[0 +: 1, " + columns + "] }" + std::string(10, '}'),
+                "k"));
+  EXPECT_NE(text.find("\"s\" [label=\"overwrites y: at most "), std::string::npos) << text;
+}
+
 // It tells of no fault, so that what it does not decide is none.
 TEST(Budget, OfOverwritingEndsInAWarning) {
   std::string stores;

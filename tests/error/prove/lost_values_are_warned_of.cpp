@@ -25,8 +25,18 @@ TEST(LostValues, AreWarnedOf) {
       warnings_of("y[:, :] = x[:, :]\ny[:, 0 +: 4] = x[:, 4 +: 4]"),
       "kernel.tile:7: warning [overwritten-unread]: what y[:, :] writes to y[0, 0] is overwritten before anything reads it: T=1\n"
       "  kernel.tile:8: note: overwritten here\n"
-      "  try: drop the first store\n");
+      "  try: if it is meant, leave it so; else let the second store go elsewhere, or the first one write only what stays\n");
   EXPECT_EQ(warnings_of("y[:, :] = x[:, :] * 2.0"), "");
+}
+
+// Only a store of which nothing stays can be dropped.
+TEST(LostValues, AreThoseOfAStoreThatCanBeDropped) {
+  EXPECT_EQ(
+      warnings_of("y[:, 2 +: 3] = x[:, 4 +: 3]\ny[:, :] = x[:, :]"),
+      "kernel.tile:7: warning [overwritten-unread]: what y[:, 2 +: 3] writes to y[0, 2] is overwritten before anything reads it: "
+      "T=1\n"
+      "  kernel.tile:8: note: overwritten here\n"
+      "  try: drop the first store\n");
 }
 
 TEST(LostValues, AreNotThoseThatAreReadInBetween) {
