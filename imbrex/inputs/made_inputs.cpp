@@ -142,6 +142,8 @@ class Assumptions {
   }
 
   void add(const ir::Assume& assume, ir::Place place) {
+    // Values for which the tests around it do not hold are as good.
+    std::erase_if(place.guards, [](const ir::Guard& guard) { return !guard.assumed; });
     place.guards.push_back({std::span(assume.condition), true, true, place.binders.size()});
     const ir::Ranges ranges(program_, place);
     for (const ir::Comparison& comparison : assume.condition)

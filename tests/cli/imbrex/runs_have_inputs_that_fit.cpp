@@ -95,6 +95,10 @@ TEST_F(Inputs, SatisfyWhatIsAssumed) {
       kernel("  input x: f32[T, 8]\n  input n: int32[T]\n  output y: f32[T, 8]\n",
              "  range t in tiles(T, 8) {\n    let r = n[t]\n    assume 0 <= r and r < 8\n    assume_distinct r\n"
              "    y[t, :] = x[t, :]\n  }\n"),
+      // Where a branch is taken.
+      kernel("  input x: f32[T, 8]\n  input n: int32[1]\n  output y: f32[T, 8]\n",
+             "  read k = n[0]\n  assume 0 <= k\n  if k > 300 {\n    assume k < T\n    y[:, :] = x[:, :] + x[k, :]\n  } else {\n"
+             "    y[:, :] = x[:, :] * 2.0\n  }\n"),
       // Two numbers together.
       kernel("  input x: f32[T, 8]\n  input n: int32[2]\n  output y: f32[T, 8]\n",
              "  read a = n[0]\n  read b = n[1]\n  assume a >= 0 and b >= 0 and a + b == T\n"
