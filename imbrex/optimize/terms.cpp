@@ -257,6 +257,7 @@ TermId Terms::residues(IndexExpr of, std::vector<TermId> cases) {
   if (const auto chosen = ir::constant_value(simplify(ir::mod(of, ir::constant(modulus)), ranges)))
     return cases[static_cast<size_t>(*chosen)];
   if (are_all_equal(cases)) return cases[0];
+  if (const TermId one = one_of_residues(of, cases); one != kNoTerm) return one;
   Term term;
   term.kind = Kind::choice;
   term.dtype = at(cases[0]).dtype;
@@ -283,14 +284,51 @@ TermId Terms::intervals(IndexExpr of, std::vector<IndexExpr> limits, std::vector
   return intern(std::move(term));
 }
 
+// The one term that all cases are where they are taken: x[c] for x[2 * (c // 2)] and x[2 * (c // 2) + 1]. kNoTerm if there is
+// none.
+TermId Terms::one_of_residues(const IndexExpr& of, const std::vector<TermId>& cases) {
+  for (TermId each : cases)
+    if (skeleton(each) != skeleton(cases[0])) return kNoTerm;
+  const Linear sum = linear(of, ranges);
+  if (sum.parts.size() != 1 || sum.parts.begin()->second.coefficient != 1) return kNoTerm;
+  const auto& [name, part] = *sum.parts.begin();
+  const Range range = range_of(part.atom, ranges);
+  if (part.atom->kind != ir::Index::Kind::name || range.least.value_or(-1) < 0) return kNoTerm;
+  const auto modulus = static_cast<int64_t>(cases.size());
+  // Case i is taken where name % modulus is this.
+  const auto remainder = [&](size_t i) { return ((static_cast<int64_t>(i) - sum.constant) % modulus + modulus) % modulus; };
+  const std::string quotient = ir::to_text(ir::floor_div(part.atom, ir::constant(modulus)));
+  const IndexExpr atom = part.atom;
+  const TermId candidate = with_indices(cases[0], [&](const IndexExpr& e) {
+    Linear index = linear(e, ranges);
+    const auto found = index.parts.find(quotient);
+    if (found == index.parts.end() || found->second.coefficient % modulus != 0) return e;
+    const int64_t times = found->second.coefficient / modulus;
+    index.parts.erase(found);
+    return simplify(ir::add(to_index(index), ir::mul(ir::constant(times), ir::sub(atom, ir::constant(remainder(0))))), ranges);
+  });
+  if (skeleton(candidate) != skeleton(cases[0])) return kNoTerm;
+  const std::string q = name + "/";
+  ranges[q] = {0, range.most ? std::optional(*range.most / modulus) : std::nullopt};
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const Substitution there{{name, ir::add(ir::mul(ir::constant(modulus), ir::named(q)), ir::constant(remainder(i)))}};
+    if (substitute(candidate, there) != substitute(cases[i], there)) return kNoTerm;
+  }
+  return candidate;
+}
+
 TermId Terms::substitute(TermId id, const Substitution& by) {
+  return with_indices(id, [&](const IndexExpr& e) { return substituted(e, by, ranges); });
+}
+
+TermId Terms::with_indices(TermId id, const std::function<IndexExpr(const IndexExpr&)>& changed) {
   std::map<TermId, TermId> done;
   const WithoutOrigin without(origin);
   const std::function<TermId(TermId)> walk = [&](TermId at_id) -> TermId {
     if (const auto found = done.find(at_id); found != done.end()) return found->second;
     Term term = at(at_id);  // a copy: interning below may move the storage
-    for (IndexExpr& e : term.indices) e = substituted(e, by, ranges);
-    for (IndexExpr& e : term.limits) e = substituted(e, by, ranges);
+    for (IndexExpr& e : term.indices) e = changed(e);
+    for (IndexExpr& e : term.limits) e = changed(e);
     TermId result;
     if (term.kind == Kind::choice) {
       // Decide the choice first: only the case that is taken need make sense.

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -129,6 +130,8 @@ class Terms {
  private:
   TermId intern(Term term);
   TermId made_from(TermId from, TermId id);
+  TermId with_indices(TermId term, const std::function<ir::IndexExpr(const ir::IndexExpr&)>& changed);
+  TermId one_of_residues(const ir::IndexExpr& of, const std::vector<TermId>& cases);
   TermId order_and_intern(Term term);
   bool stands_before(TermId a, TermId b) const;
 

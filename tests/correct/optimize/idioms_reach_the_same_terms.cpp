@@ -304,6 +304,14 @@ y[:, 16 +: 16] = h * c[:, :] + l * d[:, :])",
 y[:, :] = x[:, :] * concat_columns(c[:, :], c[:, :]) + turned * concat_columns(d[:, :], d[:, :]))",
      R"(let turned = concat_columns(x[:, 16 +: 16], -x[:, 0 +: 16])
 y[:, :] = x[:, :] * concat_columns(c[:, :], c[:, :]) + turned * concat_columns(d[:, :], d[:, :]))"},
+    {"columns_are_taken_apart_and_put_together", kOneColumn, "s[:, :] = row_sum(x[:, :] * x[:, :])\n",
+     R"(let v = interleave(even(x[:, :]), odd(x[:, :]))
+s[:, :] = row_sum(v * x[:, :]))",
+     R"(let v = interleave(odd(x[:, :]), even(x[:, :]))
+s[:, :] = row_sum(v * x[:, :]))"},
+    {"pairs_are_scaled_alike", kRows, "y[:, :] = x[:, :] * 2.0\n",
+     "y[:, :] = interleave(even(x[:, :]) * 2.0, odd(x[:, :]) * 2.0)\n",
+     "y[:, :] = interleave(even(x[:, :]) * 2.0, even(x[:, :]) * 2.0)\n"},
     {"whole_tiles_and_the_last_one_are_two_branches", kRows,
      "y[0 +: 16 * (T // 16), :] = x[0 +: 16 * (T // 16), :] * 2.0\ny[16 * (T // 16) +: T % 16, :] = x[16 * (T // 16) +: T % 16, "
      ":] * 2.0\n",
