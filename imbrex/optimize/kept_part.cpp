@@ -125,8 +125,11 @@ KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const 
     if (const auto* create = std::get_if<ir::CreateTensor>(&program.body[i].node)) add_tensor(create->tensor);
     if (const auto* view = std::get_if<ir::View>(&program.body[i].node); view && uses.names.contains(view->name))
       part.body.push_back(program.body[i]);
-    if (i >= first && !is_declaration(program.body[i])) part.body.push_back(program.body[i]);
   }
+  // What scopes inside the part declare stays where it is.
+  const auto outer_views = static_cast<std::ptrdiff_t>(part.body.size());
+  for (size_t i = first; i <= last; ++i)
+    if (!is_declaration(program.body[i])) part.body.push_back(program.body[i]);
   strip(part.body);
   const std::map<std::string, std::string> in_order = names_without_order(part, identity);
   std::map<std::string, std::string> own_names;
@@ -139,8 +142,7 @@ KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const 
   std::map<std::string, std::string> names;
   std::map<std::string, size_t> places;
   // What the part computes comes first: views stand before it in an order of their own.
-  ir::Block computing = part.body;
-  std::erase_if(computing, is_declaration);
+  ir::Block computing(part.body.begin() + outer_views, part.body.end());
   for (const ir::Block* block : {&computing, &part.body})
     ir::for_each_name(*block, [&](const std::string& name) {
       if (dims.contains(name) || names.contains(name)) return;
@@ -150,8 +152,7 @@ KeptPart kept_part(const ir::Program& program, size_t first, size_t last, const 
   const auto place = [&](const std::string& name) { return places.contains(name) ? places.at(name) : places.size(); };
   std::stable_sort(part.tensors.begin(), part.tensors.end(),
                    [&](const ir::Tensor& a, const ir::Tensor& b) { return place(a.name) < place(b.name); });
-  const auto behind_views = std::stable_partition(part.body.begin(), part.body.end(), is_declaration);
-  std::stable_sort(part.body.begin(), behind_views, [&](const ir::Statement& a, const ir::Statement& b) {
+  std::stable_sort(part.body.begin(), part.body.begin() + outer_views, [&](const ir::Statement& a, const ir::Statement& b) {
     return place(std::get<ir::View>(a.node).name) < place(std::get<ir::View>(b.node).name);
   });
 

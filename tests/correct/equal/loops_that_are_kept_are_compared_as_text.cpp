@@ -95,6 +95,19 @@ TEST(KeptLoops, OperandsThatMayBeExchangedAndScopesMakeNoDifference) {
     expect_different(plain, recurrence(body));
 }
 
+// Tensors and views that a kept scope makes for itself.
+TEST(KeptLoops, WithTensorsOfTheirOwn) {
+  const auto text = [](const std::string& product) {
+    return "dim T typical 8\ninput x: f32[T, 8]\ninput z: f32[T, 8]\noutput y: f32[T, 8]\nview w = x: [T * 8]\nat \"carry\" {\n"
+           "create s: f32[T, 8]\nview v = s: [T * 8]\ns[:, :] = " +
+           product +
+           " + reshape(w[:], [T, 8])\n"
+           "let c = full(f32, [1, 8], 0.0)\nrange i in 0 .. T {\nc = c * 0.5 + s[i +: 1, :]\ny[i +: 1, :] = c\n}\n}\n";
+  };
+  EXPECT_EQ(compared(text("x[:, :] * z[:, :]"), text("z[:, :] * x[:, :]"), {.searches = false}).verdict, Verdict::equal);
+  expect_different(text("x[:, :] * z[:, :]"), text("z[:, :] * z[:, :]"));
+}
+
 // Nothing of it is followed, and it is what it is.
 TEST(KeptLoops, AKernelIsEqualToItself) {
   const auto triangle = [](const std::string& i, const std::string& factor) {
