@@ -78,6 +78,17 @@ TEST(Reach, AMainPartAndATailEnd) {
   expect_sound(parts(tail, main));
 }
 
+// The last row is that of the last iteration, and of no iteration behind it.
+TEST(Reach, SlicesThatOverlapStayAsWritten) {
+  const auto program = [](const std::string& rows, const std::string& size) {
+    return "dim T\ninput x: f32[T + 1, 8]\noutput y: f32[" + rows + ", 8]\ncreate s: f32[" + rows + ", 8]\n" +
+           "range i in 0 .. T { s[i +: " + size + ", :] = full(f32, [" + size + ", 8], 1.0) * x[i, :] }\n" +
+           "parallel t in tiles(" + rows + ", 8) { y[t, :] = s[t, :] * 2.0 }\n";
+  };
+  EXPECT_TRUE(is_told(expect_sound(program("T + 1", "2")), "cannot tell from the position in s which i it was"));
+  EXPECT_TRUE(expect_sound(program("T", "1")).apart.empty());
+}
+
 TEST(Reach, ProductsOfNothingAreProducts) {
   for (const char* k : {"0", "1", "8"}) {
     const std::string part = std::string("0 +: ") + k;
