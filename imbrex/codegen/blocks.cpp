@@ -285,7 +285,7 @@ size_t write_steps(Lowering& lowering, std::span<const Statement> statements, co
     lowering.place(target.declarations, target.shared, lowering.symbols.variables.at(assign->name), s);
     guarded([&](Writer& out) {
       const Expr& e = *assign->value;
-      if (e.op == Op::matmul || e.op == Op::matmul_acc) {
+      if (kind_of(e.op) == ir::OpKind::product) {
         if (e.args.back()->op == Op::load && lowering.packed.contains(e.args.back()->name))
           write_fetches(lowering, statements.subspan(1), out);
         write_matmul(lowering, s, nullptr, out);

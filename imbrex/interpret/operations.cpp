@@ -81,6 +81,7 @@ float value(Of<Op::sqrt>, float x) { return std::sqrt(x); }
 float value(Of<Op::rsqrt>, float x) { return 1.0f / std::sqrt(x); }
 float value(Of<Op::exp>, float x) { return exponential(x); }
 float value(Of<Op::log>, float x) { return logarithm(x); }
+float value(Of<Op::floor>, float x) { return std::floor(x); }
 float value(Of<Op::add>, float x, float y) { return x + y; }
 int32_t value(Of<Op::add>, int32_t x, int32_t y) { return wrapping_add(x, y); }
 float value(Of<Op::sub>, float x, float y) { return x - y; }

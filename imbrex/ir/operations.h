@@ -48,6 +48,7 @@ inline constexpr int kAnyNumber = -1;  // of operands: two or more
   ROW(rsqrt,          "rsqrt",          elementwise,      1,          f32,      operand, matters,  unary,  "",  "rsqrt",  "inverse_root")   \
   ROW(exp,            "exp",            elementwise,      1,          f32,      operand, matters,  unary,  "",  "exp_",   "power")          \
   ROW(log,            "log",            elementwise,      1,          f32,      operand, matters,  unary,  "",  "log_",   "logarithm")      \
+  ROW(floor,          "floor",          elementwise,      1,          f32,      operand, matters,  unary,  "",  "floor_", "floor")          \
   ROW(add,            "add",            elementwise,      2,          number,   operand, commutes, own,    "+", "add",    "total")          \
   ROW(sub,            "sub",            elementwise,      2,          number,   operand, matters,  own,    "-", "sub",    "difference")     \
   ROW(mul,            "mul",            elementwise,      2,          number,   operand, commutes, own,    "*", "mul",    "product")        \

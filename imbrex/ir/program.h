@@ -29,7 +29,8 @@
 //   expr       := NAME | NAME "[" axis {"," axis} "]" | NUMBER | "-" expr | expr ("+" | "-" | "*" | "/") expr
 //              |  operation "(" arguments ")"                               docs/language.md has the arguments of each
 //   operation  := full | int32 | iota                                       of no tile: constants, indices, counts
-//              |  cast | neg | abs | recip | sqrt | rsqrt | exp | log | add | sub | mul | div | min | max
+//              |  cast | neg | abs | recip | sqrt | rsqrt | exp | log | floor
+//              |  add | sub | mul | div | min | max
 //              |  eq | ne | lt | le | gt | ge | select                      element by element
 //              |  row_sum | row_max | row_min | row_sum_acc
 //              |  col_sum | col_max | col_min | col_sum_acc                 reductions

@@ -74,9 +74,7 @@ class ProductCheck {
   bool reports_ = false;  // once nothing changes any more
 };
 
-bool is_bf16_product(const Expr& e) {
-  return (e.op == Op::matmul || e.op == Op::matmul_acc) && e.args.back()->dtype == DType::bf16;
-}
+bool is_bf16_product(const Expr& e) { return kind_of(e.op) == OpKind::product && e.args.back()->dtype == DType::bf16; }
 
 IndexExpr inner_extent(const Expr& product) {
   const Expr& b = *product.args.back();

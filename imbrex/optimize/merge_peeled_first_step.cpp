@@ -27,9 +27,7 @@ bool is_first_iteration(const Condition& condition, const Loop& loop) {
 // `first` starts what `next` continues, on the same operands.
 bool starts(const Expr& first, const Assign& next) {
   const Expr& e = *next.value;
-  const bool pair = (first.op == Op::matmul && e.op == Op::matmul_acc) || (first.op == Op::row_sum && e.op == Op::row_sum_acc) ||
-                    (first.op == Op::col_sum && e.op == Op::col_sum_acc);
-  if (!pair || first.transpose_a != e.transpose_a || first.transpose_b != e.transpose_b) return false;
+  if (continued_form(first.op) != e.op || first.transpose_a != e.transpose_a || first.transpose_b != e.transpose_b) return false;
   if (e.args[0]->op != Op::variable || e.args[0]->name != next.name) return false;
   for (size_t i = 0; i < first.args.size(); ++i)
     if (!equal(first.args[i], e.args[i + 1])) return false;

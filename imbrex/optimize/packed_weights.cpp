@@ -46,7 +46,7 @@ PackedWeights packed_weights(const ir::Program& program) {
     if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) ++uses[read->tensor];
     ir::for_each_expr(s, [&](const Expr& e) {
       if (e.op == Op::load) ++uses[e.name];
-      if (e.op != Op::matmul && e.op != Op::matmul_acc) return;
+      if (kind_of(e.op) != ir::OpKind::product) return;
       const Expr& weights = *e.args.back();
       if (weights.op != Op::load || !inputs.contains(weights.name)) return;
       const ir::Tensor& tensor = *inputs.at(weights.name);

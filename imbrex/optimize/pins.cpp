@@ -29,7 +29,7 @@ class TilesOf {
     ir::for_each_statement(ir::Block{statement_}, [&](const ir::Statement& inner) {
       if (const auto* store = std::get_if<ir::Store>(&inner.node)) note(*store, rows, pin);
       ir::for_each_expr(inner, [&](const ir::Expr& e) {
-        if (e.op != ir::Op::matmul && e.op != ir::Op::matmul_acc) return;
+        if (kind_of(e.op) != ir::OpKind::product) return;
         if (!is_along(rows ? e.rows : e.columns)) return;
         const ir::Expr& weight = *e.args.back();
         if (weight.op == ir::Op::load) pin.weights.insert(base_of(bases_, weight.name));
@@ -152,7 +152,7 @@ std::vector<TilePin> followed(std::vector<TilePin> pins, const ir::Program& part
   for (const ir::Statement& statement : part.body) {
     std::set<std::string> elements;
     const std::function<void(const ir::ExprPtr&)> walk = [&](const ir::ExprPtr& e) {
-      const bool product = e->op == ir::Op::matmul || e->op == ir::Op::matmul_acc;
+      const bool product = kind_of(e->op) == ir::OpKind::product;
       if (product) {
         const ir::Expr &left = *e->args[e->args.size() - 2], &right = *e->args.back();
         if (left.op == ir::Op::load && right.op == ir::Op::load)

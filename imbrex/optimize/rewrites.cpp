@@ -194,7 +194,7 @@ TermId rewritten(Terms& terms, Op op, DType dtype, const std::vector<TermId>& ar
     case Op::recip: return terms.operation(Op::div, dtype, {terms.constant(dtype, 1), args[0]});
     case Op::rsqrt:
       return terms.operation(Op::div, dtype, {terms.constant(dtype, 1), terms.operation(Op::sqrt, dtype, {args[0]})});
-    default: return kNoTerm;
+    default: return kNoTerm;  // holds of any
   }
 }
 

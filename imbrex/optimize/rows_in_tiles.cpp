@@ -18,7 +18,7 @@ using ir::Statement;
 
 constexpr const char* kTiles = "tiles";
 
-bool is_product(const Expr& e) { return e.op == Op::matmul || e.op == Op::matmul_acc; }
+bool is_product(const Expr& e) { return kind_of(e.op) == ir::OpKind::product; }
 const Expr& left_of(const Expr& product) { return *product.args[product.args.size() - 2]; }
 
 // Of a tensor: how its elements are accessed.

@@ -143,7 +143,7 @@ class Selection {
       case Op::neg: return negated(ones_of(term.args[0], where));
       case Op::add: return both(ones_of(term.args[0], where), ones_of(term.args[1], where));
       case Op::sub: return both(ones_of(term.args[0], where), negated(ones_of(term.args[1], where)));
-      default: throw SelectsNothing();
+      default: throw SelectsNothing();  // holds of any
     }
   }
 
@@ -196,7 +196,8 @@ class Selection {
           case Op::gt: add(b.where, ir::sub(apart, one), yes), add(b.where, below, no); break;
           case Op::ge: add(b.where, apart, yes), add(b.where, ir::sub(below, one), no); break;
           case Op::eq: all = both(std::move(all), where_zero<T>(apart, b.where, yes, no)); break;
-          default: all = both(std::move(all), where_zero<T>(apart, b.where, no, yes)); break;
+          case Op::ne: all = both(std::move(all), where_zero<T>(apart, b.where, no, yes)); break;
+          default: throw InternalError("no comparison");  // holds of any other
         }
       }
     return all;
@@ -279,7 +280,7 @@ class Selection {
         return {{ir::constant(static_cast<int64_t>(term.value)), where}};
       case Kind::choice: return each_case<Number>(term, where, [&](TermId arg, const Where& in) { return numbers_of(arg, in); });
       case Kind::operation: return numbers_of_operation(term, where);
-      default: throw SelectsNothing();
+      default: throw SelectsNothing();  // holds of any
     }
   }
 
@@ -309,7 +310,7 @@ class Selection {
             asked, where, [&](const Where& in) { return numbers_of(term.args[1], in); },
             [&](const Where& in) { return numbers_of(term.args[2], in); });
       }
-      default: throw SelectsNothing();
+      default: throw SelectsNothing();  // holds of any
     }
   }
 

@@ -109,7 +109,7 @@ bool match_terms(Terms& terms, TermId pattern_id, TermId target_id, const std::s
 ir::ExprPtr spread(const ir::ExprPtr& value, const IndexExpr& rows, const IndexExpr& columns) {
   if (value->op == Op::constant) return ir::make_constant(value->dtype, rows, columns, value->value);
   const auto fits = [](const IndexExpr& from, const IndexExpr& to) { return ir::is_one(from) || ir::same(from, to); };
-  if ((value->dtype != DType::f32 && value->dtype != DType::int32) || !fits(value->rows, rows) || !fits(value->columns, columns))
+  if (!is_number(value->dtype) || !fits(value->rows, rows) || !fits(value->columns, columns))
     throw NotWritable{
         fmt::format("a value of {} [{}, {}] would be repeated as [{}, {}], and the optimizer repeats f32 and int32 alone; "
                     "cast it behind what repeats it",

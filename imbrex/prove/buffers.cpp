@@ -99,7 +99,7 @@ struct Tracker {
     if (e->op == ir::Op::reshape) return args[0];
     const bool in_place = e->op == ir::Op::matmul_acc || e->op == ir::Op::row_sum_acc || e->op == ir::Op::col_sum_acc;
     if (in_place && (args[0] || e->args[0]->name == into)) return args[0];
-    const bool product = e->op == ir::Op::matmul || e->op == ir::Op::matmul_acc;
+    const bool product = kind_of(e->op) == ir::OpKind::product;
     const MemoryKind memory = product ? MemoryKind::acc : for_cube && e->op == ir::Op::load ? MemoryKind::mat : MemoryKind::vec;
     const std::string name =
         e->op == ir::Op::load ? "the load of " + e->name : fmt::format("the result of {}", ir::name_of(e->op));

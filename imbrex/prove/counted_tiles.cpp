@@ -59,7 +59,7 @@ std::optional<Counted> counted(const Accesses& accesses, const ir::ExprPtr& e) {
       return Counted{adds ? ir::add(a->first, b->first) : ir::sub(a->first, b->first),
                      adds ? step_of(0, *a) + step_of(1, *b) : step_of(0, *a) - step_of(1, *b)};
     }
-    default: return std::nullopt;
+    default: return std::nullopt;  // holds of any
   }
 }
 

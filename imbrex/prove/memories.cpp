@@ -12,7 +12,7 @@ CubeTiles::CubeTiles(const ir::Program& program) {
   ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
     if (const auto* assign = std::get_if<ir::Assign>(&statement.node)) {
       const ir::Op op = assign->value->op;
-      if (op == ir::Op::matmul || op == ir::Op::matmul_acc) results_.insert(assign->name);
+      if (kind_of(op) == ir::OpKind::product) results_.insert(assign->name);
       (op == ir::Op::load ? loaded_ : computed_).insert(assign->name);
     }
     ir::for_each_expr(statement, [&](const ir::Expr& e) {
@@ -24,7 +24,7 @@ CubeTiles::CubeTiles(const ir::Program& program) {
 }
 
 bool CubeTiles::holds(const ir::Expr& e) const {
-  return e.op == ir::Op::matmul || e.op == ir::Op::matmul_acc || (e.op == ir::Op::variable && results_.count(e.name));
+  return kind_of(e.op) == ir::OpKind::product || (e.op == ir::Op::variable && results_.count(e.name));
 }
 
 }  // namespace imbrex::prove

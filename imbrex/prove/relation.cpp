@@ -160,7 +160,7 @@ class Derived {
         if (a) return narrowed_by(set, e->args[1], is_sum ? ir::sub(value, a) : ir::sub(a, value));
         return set;
       }
-      default: return set;
+      default: return set;  // holds of any
     }
   }
 

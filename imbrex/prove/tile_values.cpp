@@ -109,7 +109,7 @@ class Values {
         for (size_t i = 1; i < e->args.size(); ++i) all = both(all, arg(i));
         return all;
       }
-      default: return kAnyInt32;
+      default: return kAnyInt32;  // holds of any
     }
   }
 

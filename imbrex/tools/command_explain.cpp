@@ -56,7 +56,7 @@ std::vector<Scope> scopes_of(const ir::Program& program) {
     ir::for_each_statement(at->body, [&](const ir::Statement& inner) {
       ir::for_each_expr(inner, [&](const ir::Expr& e) {
         if (e.op == ir::Op::load) scope.loads.insert(base(e.name));
-        const bool is_product = e.op == ir::Op::matmul || e.op == ir::Op::matmul_acc;
+        const bool is_product = kind_of(e.op) == ir::OpKind::product;
         if (is_product && e.args.back()->op == ir::Op::load) scope.weights.insert(base(e.args.back()->name));
       });
       if (const auto* store = std::get_if<ir::Store>(&inner.node)) {

@@ -1,7 +1,7 @@
-// Casts, exp and log, written once over lanes: F is float or vf, I its int32 counterpart. docs/semantics.md is what they compute.
+// Casts, exp, log and others, written once over lanes: F is float or vf, I its int32 counterpart. docs/semantics.md is what they compute.
 #pragma once
 
-#include "imbrex/target/isa/lane.h"
+#include "imbrex/target/isa/lane_by_lane.h"
 
 namespace imbrex::isa {
 namespace {
@@ -31,6 +31,11 @@ IMBREX_OP F integral(F x) {
     const auto half = fill_i<typename Lanes<F>::Int>(0x3effffff);
     return integral_trunc(add(x, float_of_bits(bit_or(half, sign))));
   }
+}
+
+template <class F>
+IMBREX_OP F floor_(F x) {
+  return integral_floor(x);
 }
 
 template <class F>
@@ -252,37 +257,6 @@ inline F log_(F x) {
   result = select(eq(x, fill<F>(0.0f)), neg(infinity), result);
   return select(ge(x, fill<F>(0.0f)), result, quiet_nan<F>());  // also where x is NaN
 }
-
-// ---- single values, under the names that generated code gives them ------------------------------------------------------------
-
-#define IMBREX_UNARY(name) \
-  IMBREX_OP float name##_s(float x) { return name(x); }
-#define IMBREX_BINARY(name) \
-  IMBREX_OP float name##_s(float a, float b) { return name(a, b); }
-#define IMBREX_UNARY_INT(name) \
-  IMBREX_OP int32_t name##_s(int32_t x) { return name(x); }
-#define IMBREX_BINARY_INT(name) \
-  IMBREX_OP int32_t name##_s(int32_t a, int32_t b) { return name(a, b); }
-#define IMBREX_COMPARISON(name)                                    \
-  IMBREX_OP bool name##_s(float a, float b) { return name(a, b); } \
-  IMBREX_OP bool name##_s(int32_t a, int32_t b) { return name(a, b); }
-// clang-format off
-IMBREX_UNARY(neg) IMBREX_UNARY(abs_) IMBREX_UNARY(recip) IMBREX_UNARY(sqrt_) IMBREX_UNARY(rsqrt) IMBREX_UNARY(exp_) IMBREX_UNARY(log_)
-IMBREX_BINARY(add) IMBREX_BINARY(sub) IMBREX_BINARY(mul) IMBREX_BINARY(div) IMBREX_BINARY(min) IMBREX_BINARY(max)
-IMBREX_UNARY_INT(neg) IMBREX_UNARY_INT(abs_) IMBREX_UNARY_INT(saturate_i8) IMBREX_UNARY_INT(saturate_u8)
-IMBREX_BINARY_INT(add) IMBREX_BINARY_INT(sub) IMBREX_BINARY_INT(mul) IMBREX_BINARY_INT(min) IMBREX_BINARY_INT(max)
-IMBREX_COMPARISON(eq) IMBREX_COMPARISON(ne) IMBREX_COMPARISON(lt) IMBREX_COMPARISON(le) IMBREX_COMPARISON(gt) IMBREX_COMPARISON(ge)
-#undef IMBREX_UNARY
-#undef IMBREX_BINARY
-#undef IMBREX_UNARY_INT
-#undef IMBREX_BINARY_INT
-#undef IMBREX_COMPARISON
-IMBREX_OP float select_s(bool condition, float a, float b) { return condition ? a : b; }
-// clang-format on
-IMBREX_OP int32_t select_s(bool condition, int32_t a, int32_t b) { return condition ? a : b; }
-IMBREX_OP bool select_s(bool condition, bool a, bool b) { return condition ? a : b; }
-IMBREX_OP float f32_of_s(bool x) { return f32_of(x); }
-IMBREX_OP int32_t i32_of_s(bool x) { return i32_of(x); }
 
 }  // namespace
 }  // namespace imbrex::isa

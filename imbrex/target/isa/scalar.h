@@ -87,7 +87,6 @@ IMBREX_BINARY(max, vf, vf)
 inline vf clamp(vf x, float low, float high) { IMBREX_EACH_LANE(vf, clamp(x.lane[i], low, high)); }
 IMBREX_UNARY(neg, vf, vf)
 IMBREX_UNARY(abs_, vf, vf)
-IMBREX_UNARY(sqrt_, vf, vf)
 IMBREX_BINARY(add, vi, vi)
 IMBREX_BINARY(sub, vi, vi)
 IMBREX_BINARY(mul, vi, vi)
@@ -100,12 +99,8 @@ IMBREX_UNARY(truncated, vi, vf)
 IMBREX_UNARY(nearest_float, vf, vi)
 IMBREX_UNARY(f32_of, vf, vm)
 IMBREX_UNARY(i32_of, vi, vm)
-IMBREX_UNARY(integral_rint, vf, vf)
-IMBREX_UNARY(integral_trunc, vf, vf)
-IMBREX_UNARY(integral_floor, vf, vf)
-IMBREX_UNARY(integral_ceil, vf, vf)
 
-// ---- loads and stores: 16 lanes, or the first n (loads put zeros in the others) -----------------------------------------------
+// ---- loads and stores: 16 lanes, or the first n (loads put zeros in the others); isa/lane_by_lane.h has those of other types ---
 
 #define IMBREX_MEMORY(name, T, bytes)                                                                                    \
   inline T load_##name(const void* p, int n) {                                                                           \
@@ -119,12 +114,7 @@ IMBREX_UNARY(integral_ceil, vf, vf)
   }                                                                                                                      \
   inline void store_##name(void* p, T x) { store_##name(p, x, 16); }
 IMBREX_MEMORY(f32, vf, 4)
-IMBREX_MEMORY(bf16, vf, 2)
-IMBREX_MEMORY(f16, vf, 2)
 IMBREX_MEMORY(i32, vi, 4)
-IMBREX_MEMORY(i8, vi, 1)
-IMBREX_MEMORY(u8, vi, 1)
-IMBREX_MEMORY(mask, vm, 1)
 
 // Lane i becomes lane i + lane i + w for w = 8, 4, 2, 1: lane 0.
 inline float fold16(vf x) {

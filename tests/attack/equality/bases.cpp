@@ -84,9 +84,17 @@ class Kernel {
                                       "exp(-abs({0})) * {1}",
                                       "{0} / (1.0 + exp(-{0}))",
                                       "sqrt(abs({0})) * {1} * beta[:]"};
-    w_.line("{}[{}, :] = {}", to, t, fmt::format(fmt::runtime(w_.pick(kForms)), v, number()));
+    const std::string form = w_.random.chance(15) ? function() + "({0}) * {1}" : w_.pick(kForms);
+    w_.line("{}[{}, :] = {}", to, t, fmt::format(fmt::runtime(form), v, number()));
     close_rows();
     use_staged();
+  }
+  // A function of one f32, from the table of operations.
+  std::string function() {
+    std::vector<std::string> names;
+    for (const ir::Operation& row : ir::kOperations)
+      if (ir::is_arithmetic(row.op) && row.in_cpp == ir::InCpp::unary) names.emplace_back(row.name);
+    return names[static_cast<size_t>(w_.random.below(static_cast<int64_t>(names.size())))];
   }
   void norm() {
     const std::string from = rows(), to = destination(), t = open_rows(), s = w_.fresh("s"), k = w_.fresh("k"), v = w_.fresh("v");

@@ -41,6 +41,7 @@ TEST(Elementwise, arithmetic_of_f32) {
   expect_map("abs(x[:, :])", {-0.0f, -kInf, -kTiny}, {0, kInf, kTiny});
   expect_map("recip(x[:, :])", {4, -0.0f, kInf}, {0.25f, -kInf, 0});
   expect_map("sqrt(x[:, :])", {9, -1, -0.0f, kInf}, {3, kNaN, -0.0f, kInf});
+  expect_map("floor(x[:, :])", {1.5f, -0.5f, -0.0f, -kInf, kNaN, -3, 8388607.5f}, {1, -1, -0.0f, -kInf, kNaN, -3, 8388607});
   expect_map("rsqrt(x[:, :])", {4, 0, kInf, 3}, {0.5f, kInf, 0, 1.0f / std::sqrt(3.0f)});
 }
 

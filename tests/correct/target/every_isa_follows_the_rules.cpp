@@ -95,6 +95,7 @@ float f32_unary_rule(const std::string& name, float x) {
   if (name == "rsqrt") return 1.0f / std::sqrt(x);
   if (name == "exp_") return exp_rule(x);
   if (name == "log_") return log_rule(x);
+  if (name == "floor_") return std::floor(x);
   return begins(name, "round_bf16") ? to_bf16(x, mode_in(name)) : to_f16(x, mode_in(name));
 }
 float i32_to_f32_rule(const std::string& name, int32_t x) {

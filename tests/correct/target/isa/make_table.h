@@ -50,22 +50,31 @@ constexpr Binary<In, Out> binary(const char* name, F, G) {
 
 #define UNARY(In, Out, name) \
   unary<In, Out>(            \
+      #name, [](auto x) { return name(x); }, [](In x) { return name(x); })
+#define CAST(In, Out, name) \
+  unary<In, Out>(           \
       #name, [](auto x) { return name(x); }, [](In x) { return name##_s(x); })
 #define BINARY(In, Out, name) \
   binary<In, Out>(            \
-      #name, [](auto a, auto b) { return name(a, b); }, [](In a, In b) { return name##_s(a, b); })
-#define MODES(In, Out, name)                                                                                            \
-  UNARY(In, Out, name##_rint), UNARY(In, Out, name##_round), UNARY(In, Out, name##_floor), UNARY(In, Out, name##_ceil), \
-      UNARY(In, Out, name##_trunc)
+      #name, [](auto a, auto b) { return name(a, b); }, [](In a, In b) { return name(a, b); })
+#define MODES(In, Out, name)                                                                                        \
+  CAST(In, Out, name##_rint), CAST(In, Out, name##_round), CAST(In, Out, name##_floor), CAST(In, Out, name##_ceil), \
+      CAST(In, Out, name##_trunc)
 #define COMPARISONS(In)                                                                                                        \
   BINARY(In, uint8_t, eq), BINARY(In, uint8_t, ne), BINARY(In, uint8_t, lt), BINARY(In, uint8_t, le), BINARY(In, uint8_t, gt), \
       BINARY(In, uint8_t, ge)
 
-const Unary<float, float> f32_unary[] = {UNARY(float, float, neg),       UNARY(float, float, abs_),
-                                         UNARY(float, float, sqrt_),     UNARY(float, float, recip),
-                                         UNARY(float, float, rsqrt),     UNARY(float, float, exp_),
-                                         UNARY(float, float, log_),      MODES(float, float, round_bf16),
-                                         MODES(float, float, round_f16), {}};
+const Unary<float, float> f32_unary[] = {UNARY(float, float, neg),
+                                         UNARY(float, float, abs_),
+                                         UNARY(float, float, sqrt_),
+                                         UNARY(float, float, recip),
+                                         UNARY(float, float, rsqrt),
+                                         UNARY(float, float, exp_),
+                                         UNARY(float, float, log_),
+                                         UNARY(float, float, floor_),
+                                         MODES(float, float, round_bf16),
+                                         MODES(float, float, round_f16),
+                                         {}};
 const Unary<float, int32_t> f32_to_i32[] = {MODES(float, int32_t, to_i32), {}};
 const Unary<int32_t, float> i32_to_f32[] = {
     MODES(int32_t, float, to_f32), MODES(int32_t, float, i32_to_bf16), MODES(int32_t, float, i32_to_f16), {}};
