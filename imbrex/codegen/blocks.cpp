@@ -4,10 +4,8 @@
 
 #include "imbrex/codegen/row_loops.h"
 #include "imbrex/codegen/row_values.h"
-#include "imbrex/codegen/split.h"
 #include "imbrex/codegen/text.h"
-#include "imbrex/ir/visit.h"
-#include "imbrex/optimize/rows_in_tiles.h"
+#include "imbrex/plan/split.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -18,7 +16,7 @@ using ir::Op;
 using ir::Statement;
 
 const std::string& data_of(const Lowering& lowering, const ExprPtr& variable) {
-  const std::string& data = lowering.symbols.variables.at(variable->name).data;
+  const std::string& data = lowering.symbols.tiles.at(variable->name).data;
   require(!data.empty(), "a tile is used before it has memory");
   return data;
 }
@@ -28,7 +26,7 @@ void write_column_reduction(Lowering& lowering, const Statement& statement, Writ
   const auto& assign = std::get<ir::Assign>(statement.node);
   const Expr& e = *assign.value;
   Symbols& symbols = lowering.symbols;
-  const VariableSymbol& result = symbols.variables.at(assign.name);
+  const TileSymbol& result = symbols.tiles.at(assign.name);
   const ExprPtr& operand = e.args.back();
   const bool is_f32 = e.dtype == ir::DType::f32;
   const std::string extent = symbols.text(e.columns), suffix = storage_suffix(e.dtype);
@@ -69,7 +67,7 @@ void copy_rows(const Lowering& lowering, const ExprPtr& from, const std::string&
 // Moves whole tiles: transpose, reshape, concat_rows.
 void write_move(Lowering& lowering, const ir::Assign& assign, Writer& out) {
   const Expr& e = *assign.value;
-  const std::string& to = lowering.symbols.variables.at(assign.name).data;
+  const std::string& to = lowering.symbols.tiles.at(assign.name).data;
   if (e.op == Op::transpose) {
     const ExprPtr& x = e.args[0];
     const std::string rows = lowering.symbols.text(x->rows), columns = lowering.symbols.text(x->columns);
@@ -77,7 +75,7 @@ void write_move(Lowering& lowering, const ir::Assign& assign, Writer& out) {
     return;
   }
   if (e.op == Op::repeat_rows) {
-    const std::string columns = lowering.symbols.operand(lowering.symbols.variables.at(assign.name).columns_in_memory),
+    const std::string columns = lowering.symbols.operand(lowering.symbols.tiles.at(assign.name).columns_in_memory),
                       times = lowering.symbols.operand(e.index);
     out.open(fmt::format("for (int64_t r = 0; r < {}; ++r)", lowering.symbols.text(e.rows)));
     out.line(fmt::format("copy_tile({0} + r / {1} * {2}, 0, 1, {3} + r * {2}, 0, 1, 1, {2});", data_of(lowering, e.args[0]),
@@ -89,7 +87,7 @@ void write_move(Lowering& lowering, const ir::Assign& assign, Writer& out) {
   for (const ExprPtr& part : e.args) {
     const std::string at = ir::constant_value(offset) == 0 ? to : to + " + " + lowering.symbols.text(offset);
     copy_rows(lowering, part, at, out);
-    const VariableSymbol& variable = lowering.symbols.variables.at(part->name);
+    const TileSymbol& variable = lowering.symbols.tiles.at(part->name);
     offset = ir::add(offset, ir::mul(variable.rows_in_memory, variable.columns_in_memory));
   }
 }
@@ -109,7 +107,7 @@ std::string element_offset(const Lowering& lowering, const std::string& tensor, 
       const std::string loop = extents == 2 && seen++ == 0 ? "r" : "c";
       index = axis.kind == ir::Axis::Kind::by
                   ? fmt::format("checked_index(call, {}, {}[{}], {})", lowering.implicit_check(),
-                                lowering.symbols.variables.at(axis.tile).data, loop, lowering.symbols.text(symbol.shape[i]))
+                                lowering.symbols.tiles.at(axis.tile).data, loop, lowering.symbols.text(symbol.shape[i]))
                   : lowering.symbols.text(axis.begin) + " + " + loop;
     }
     text += (text.empty() ? "" : " + ") + ("(" + index + ") * ") + symbol.strides[i];
@@ -126,32 +124,34 @@ std::string bad_element_test(const Lowering& lowering, const std::string& tensor
     const std::string loop = extents == 2 && seen++ == 0 ? "r" : "c";
     if (slice[i].kind != ir::Axis::Kind::by) continue;
     text += fmt::format("{}!row_exists(call, {}, {}[{}], {})", text.empty() ? "" : " || ", lowering.implicit_check(),
-                        lowering.symbols.variables.at(slice[i].tile).data, loop,
+                        lowering.symbols.tiles.at(slice[i].tile).data, loop,
                         lowering.symbols.text(lowering.symbols.tensors.at(tensor).shape[i]));
   }
   return text;
 }
 
 // Element by element, between a tile and a slice whose columns are not neighbours in memory.
-void write_copy(Lowering& lowering, const std::string& tensor, const std::vector<ir::Axis>& slice, const std::string& tile,
-                bool loads, const ir::IndexExpr& rows, const ir::IndexExpr& columns, int origin, Writer& out) {
+void write_copy(Lowering& lowering, const Statement& statement, Writer& out) {
   const Symbols& symbols = lowering.symbols;
-  lowering.remark(origin, fmt::format("{} of '{}' element by element: the columns of this slice are not neighbours in memory",
-                                      loads ? "a load" : "a store", tensor));
-  out.open(fmt::format("for (int64_t r = 0; r < {}; ++r)", symbols.text(rows)));
-  out.open(fmt::format("for (int64_t c = 0; c < {}; ++c)", symbols.text(columns)));
+  const auto* store = std::get_if<ir::Store>(&statement.node);
+  const auto* load = store ? nullptr : &std::get<ir::Assign>(statement.node);
+  const std::string& tensor = store ? store->tensor : load->value->name;
+  const std::vector<ir::Axis>& slice = store ? store->slice : load->value->slice;
+  const ExprPtr& value = store ? store->value : load->value;
+  const std::string& tile = store ? data_of(lowering, value) : symbols.tiles.at(load->name).data;
+  out.open(fmt::format("for (int64_t r = 0; r < {}; ++r)", symbols.text(value->rows)));
+  out.open(fmt::format("for (int64_t c = 0; c < {}; ++c)", symbols.text(value->columns)));
   const std::string element = fmt::format("{}[{}]", symbols.tensors.at(tensor).data, element_offset(lowering, tensor, slice));
-  const std::string in_tile = fmt::format("{}[r * {} + c]", tile, symbols.operand(columns));
-  const std::string skip = loads ? "" : bad_element_test(lowering, tensor, slice);
+  const std::string in_tile = fmt::format("{}[r * {} + c]", tile, symbols.operand(value->columns));
+  const std::string skip = load ? "" : bad_element_test(lowering, tensor, slice);
   if (!skip.empty()) out.line("if (" + skip + ") continue;");
-  out.line(loads ? in_tile + " = " + element + ";" : element + " = " + in_tile + ";");
+  out.line(load ? in_tile + " = " + element + ";" : element + " = " + in_tile + ";");
   out.close();
   out.close();
 }
 
 void write_tap(Lowering& lowering, const ir::Tap& tap, Writer& out) {
-  if (!lowering.options.taps) return;
-  const VariableSymbol& variable = lowering.symbols.variables.at(tap.value->name);
+  const TileSymbol& variable = lowering.symbols.tiles.at(tap.value->name);
   out.open("if (call->tap)");
   std::string numbers;
   for (const std::string& each : lowering.loop_numbers) numbers += (numbers.empty() ? "" : ", ") + each;
@@ -177,49 +177,18 @@ void write_index_read(Lowering& lowering, const ir::ReadIndex& read, Writer& out
   out.line(fmt::format("[[maybe_unused]] const int64_t {} = {}[{}];", name, symbol.data, offset.empty() ? "0" : offset));
 }
 
-// Rows a multiple of this many bytes apart fall into few sets of the nearest cache, and push each other out of it.
-constexpr int64_t kCacheSetsBytes = 2048, kCacheLineBytes = 64;
-
-int64_t padding_of_rows(int64_t columns, int64_t element_bytes) {
-  return columns * element_bytes % kCacheSetsBytes == 0 ? kCacheLineBytes / element_bytes : 0;
-}
-
-// Views need dense rows.
-int64_t padding(const Lowering& lowering, const ir::Tensor& tensor) {
-  const auto columns = ir::constant_value(tensor.shape.back());
-  if (tensor.shape.size() < 2 || !columns) return 0;
-  bool viewed = false;
-  ir::for_each_statement(lowering.program.body, [&](const Statement& s) {
-    const auto* view = std::get_if<ir::View>(&s.node);
-    viewed = viewed || (view && view->base == tensor.name);
-    return !viewed;
-  });
-  return viewed ? 0 : padding_of_rows(*columns, bytes_of(tensor.dtype));
-}
-
-void create_tensor(Lowering& lowering, const Statement& statement, Writer& out, bool shared) {
-  const auto& create = std::get<ir::CreateTensor>(statement.node);
-  TensorSymbol& symbol = lowering.symbols.tensors.at(create.tensor.name);
-  std::vector<ir::IndexExpr> extents;
-  for (const ir::IndexExpr& extent : symbol.shape) extents.push_back(lowering.elements_along(extent, statement));
+void create_tensor(Lowering& lowering, const plan::CreateTensor& create, Writer& out) {
+  TensorSymbol& symbol = lowering.symbols.tensors.at(std::get<ir::CreateTensor>(create.statement->node).tensor.name);
+  symbol.strides.assign(symbol.shape.size(), symbol.in_tiles ? "0" : "1");
   ir::IndexExpr elements = ir::constant(1);
-  if (lowering.tiled.contains(symbol.name)) {
-    const auto rows = ir::constant(optimize::kTileRows);
-    symbol.in_tiles = true;
-    symbol.strides.assign(symbol.shape.size(), "0");
-    elements = ir::mul(ir::mul(ir::ceil_div(extents[0], rows), rows), extents[1]);
-    symbol.data = lowering.take(out, shared, memory_type(symbol.dtype), bytes_of(symbol.dtype), elements, symbol.name, statement);
-    return;
-  }
-  symbol.strides.assign(symbol.shape.size(), "1");
-  for (size_t i = symbol.shape.size(); i-- > 0;) {
-    if (i + 2 == symbol.shape.size()) elements = ir::add(elements, ir::constant(padding(lowering, create.tensor)));
+  for (size_t i = symbol.in_tiles ? 0 : symbol.shape.size(); i-- > 0;) {
+    if (i + 2 == symbol.shape.size()) elements = ir::add(elements, ir::constant(create.padding));
     symbol.strides[i] = ir::constant_value(elements) || elements->kind == ir::Index::Kind::name
                             ? lowering.symbols.text(elements)
                             : "(" + lowering.symbols.text(elements) + ")";
-    elements = ir::mul(extents[i], elements);
+    elements = ir::mul(create.extents[i], elements);
   }
-  symbol.data = lowering.take(out, shared, memory_type(symbol.dtype), bytes_of(symbol.dtype), elements, symbol.name, statement);
+  symbol.data = lowering.take(out, create.allocation);
 }
 
 // Axes are matched from the last one in groups of equal products. Within a group the view's axes step by the stride of the
@@ -257,70 +226,56 @@ void bind_view(Lowering& lowering, const ir::View& view) {
   }
 }
 
-size_t write_steps(Lowering& lowering, std::span<const Statement> statements, const Target& target) {
-  const Statement& s = statements.front();
-  const std::string check = lowering.slice_check(s);
+namespace {
+
+void write_check_of_elements(Lowering& lowering, const plan::CheckElements& check, Writer& out) {
+  const auto& assumed = std::get<ir::AssumeElements>(check.statement->node);
+  const TileSymbol& tile = lowering.symbols.tiles.at(assumed.tile);
+  const std::string count = lowering.symbols.text(ir::mul(tile.rows_in_memory, tile.columns_in_memory));
+  if (!check.seen) {
+    out.line(fmt::format("if (!is_sorted({}, {})) fail_assumption(call, {});", tile.data, count, lowering.implicit_check()));
+    return;
+  }
+  const std::string table = lowering.take(out, *check.seen);
+  out.line(fmt::format("if (!all_distinct({}, {}, {})) fail_assumption(call, {});", tile.data, count, table,
+                       lowering.implicit_check()));
+}
+
+}  // namespace
+
+void write_step(Lowering& lowering, const plan::Step& step, Writer& out) {
+  const std::string check = lowering.text_of(step.checks);
   const auto guarded = [&](auto write) {
-    if (check.empty()) return write(target.work);
-    Writer inside(target.work.depth() + 1);  // apart, so that the memory of what is assigned is declared before the branch
-    write(inside);
-    target.work.open("if (" + check + ")");
-    target.work.append(inside);
-    target.work.reopen("} else {");
-    target.work.line(fmt::format("fail_assumption(call, {});", lowering.implicit_check()));
-    target.work.close();
+    if (check.empty()) return write(out);
+    out.open("if (" + check + ")");
+    write(out);
+    out.reopen("} else {");
+    out.line(fmt::format("fail_assumption(call, {});", lowering.implicit_check()));
+    out.close();
   };
-  if (row_step(s)) {
-    size_t count = 0;
-    const RowGroup group = row_group(statements, lowering.symbols, count);
-    guarded([&](Writer& out) { write_row_group(lowering, group, target.declarations, out, target.shared); });
-    return count;
-  }
-  if (const auto* assign = std::get_if<ir::Assign>(&s.node)) {
-    const auto* into = statements.size() > 1 ? std::get_if<ir::Store>(&statements[1].node) : nullptr;
-    if (into && check.empty() && lowering.slice_check(statements[1]).empty() && goes_into(lowering, *assign, *into)) {
-      write_matmul(lowering, s, into, target.work);
-      return 2;
-    }
-    lowering.place(target.declarations, target.shared, lowering.symbols.variables.at(assign->name), s);
+  if (step.memory) lowering.place(out, *step.memory);
+  if (const auto* nest = std::get_if<plan::RowNest>(&step.what)) {
+    // What outlives the nest is declared before the branch.
+    for (const plan::TileMemory& memory : nest->memory)
+      if (memory.kind == plan::TileMemory::Kind::whole || memory.kind == plan::TileMemory::Kind::lanes)
+        lowering.place(out, memory);
+    guarded([&](Writer& out) { write_row_nest(lowering, *nest, out); });
+  } else if (const auto* product = std::get_if<plan::Product>(&step.what)) {
     guarded([&](Writer& out) {
-      const Expr& e = *assign->value;
-      if (kind_of(e.op) == ir::OpKind::product) {
-        if (e.args.back()->op == Op::load && lowering.packed.contains(e.args.back()->name))
-          write_fetches(lowering, statements.subspan(1), out);
-        write_matmul(lowering, s, nullptr, out);
-      } else if (is_column_reduction(e.op)) {
-        write_column_reduction(lowering, s, out);
-      } else if (e.op == Op::load) {
-        write_copy(lowering, e.name, e.slice, lowering.symbols.variables.at(assign->name).data, true, e.rows, e.columns, s.origin,
-                   out);
-      } else {
-        write_move(lowering, *assign, out);
-      }
+      write_fetches(lowering, product->fetches, out);
+      write_product(lowering, *product, out);
     });
-  } else if (const auto* store = std::get_if<ir::Store>(&s.node)) {
-    guarded([&](Writer& out) {
-      write_copy(lowering, store->tensor, store->slice, data_of(lowering, store->value), false, store->value->rows,
-                 store->value->columns, s.origin, out);
-    });
-  } else if (const auto* tap = std::get_if<ir::Tap>(&s.node)) {
-    write_tap(lowering, *tap, target.work);
-  } else if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) {
-    const VariableSymbol& variable = lowering.symbols.variables.at(distinct->tile);
-    const ir::IndexExpr count = ir::mul(variable.rows_in_memory, variable.columns_in_memory);
-    if (distinct->property == ir::AssumeElements::Property::sorted) {
-      target.work.line(fmt::format("if (!is_sorted({}, {})) fail_assumption(call, {});", variable.data,
-                                   lowering.symbols.text(count), lowering.implicit_check()));
-      return 1;
-    }
-    const std::string table = lowering.take(
-        target.work, false, "int32_t", 4, ir::mul(ir::max(count, ir::constant(1)), ir::constant(4)), distinct->tile + "_seen", s);
-    target.work.line(fmt::format("if (!all_distinct({}, {}, {})) fail_assumption(call, {});", variable.data,
-                                 lowering.symbols.text(count), table, lowering.implicit_check()));
+  } else if (const auto* reduction = std::get_if<plan::ColumnReduction>(&step.what)) {
+    guarded([&](Writer& out) { write_column_reduction(lowering, *reduction->statement, out); });
+  } else if (const auto* copy = std::get_if<plan::Copy>(&step.what)) {
+    guarded([&](Writer& out) { write_copy(lowering, *copy->statement, out); });
+  } else if (const auto* move = std::get_if<plan::Move>(&step.what)) {
+    guarded([&](Writer& out) { write_move(lowering, std::get<ir::Assign>(move->statement->node), out); });
+  } else if (const auto* tap = std::get_if<plan::Tap>(&step.what)) {
+    write_tap(lowering, std::get<ir::Tap>(tap->statement->node), out);
   } else {
-    throw InternalError("a statement that is not one step");
+    write_check_of_elements(lowering, std::get<plan::CheckElements>(step.what), out);
   }
-  return 1;
 }
 
 void open_loop(Lowering& lowering, const ir::Loop& loop, Writer& out) {
@@ -359,73 +314,61 @@ namespace {
 // The numbers of the assumptions whose branches are open.
 using Assumed = std::vector<int>;
 
-void write_statements(Lowering& lowering, std::span<const Statement> statements, Writer& out, Assumed& assumed);
-
-// Names are bound while they are written, so that a nested block's memory is given back where the block ends.
-void write_scoped(Lowering& lowering, const ir::Block& block, Writer& out) {
-  lowering.scratch.open();
-  Writer body(out.depth());
-  write_block(lowering, block, body);
-  const bool took = lowering.scratch.took();
-  std::string mark;
-  if (took) {
-    mark = lowering.symbols.names.own("before");
-    out.line(fmt::format("const Scratch {} = scratch;", mark));
-  }
-  out.append(body);
-  if (took) out.line(fmt::format("scratch = {};", mark));
-  lowering.scratch.close();
-}
+void write_nodes(Lowering& lowering, const std::vector<plan::Node>& nodes, Writer& out, Assumed& assumed);
 
 // What an assumption makes known sizes memory: so nothing behind it runs where it does not hold.
-void open_assume(Lowering& lowering, const ir::Assume& assume, Writer& out, Assumed& assumed) {
-  assumed.push_back(++lowering.assume_count);
-  out.open("if (" + lowering.condition(assume.condition) + ")");
+void open_assume(Lowering& lowering, const plan::Assume& assume, Writer& out, Assumed& assumed) {
+  assumed.push_back(assume.number);
+  out.open("if (" + lowering.condition(assume.assume->condition) + ")");
 }
 
-void write_statements(Lowering& lowering, std::span<const Statement> statements, Writer& out, Assumed& assumed) {
-  for (size_t i = 0; i < statements.size();) {
-    const Statement& s = statements[i];
-    if (const auto* loop = std::get_if<ir::Loop>(&s.node)) {
-      open_loop(lowering, *loop, out);
-      write_scoped(lowering, loop->body, out);
+void write_nodes(Lowering& lowering, const std::vector<plan::Node>& nodes, Writer& out, Assumed& assumed) {
+  for (const plan::Node& node : nodes) {
+    if (const auto* loop = std::get_if<plan::Loop>(&node.what)) {
+      open_loop(lowering, *loop->loop, out);
+      write_body(lowering, loop->body, out);
       lowering.loop_numbers.pop_back();
       out.close();
-    } else if (const auto* at = std::get_if<ir::At>(&s.node)) {
-      out.line("// " + comment(at->name));
-      const std::string begin = lowering.symbols.names.fresh(at->name + "_started");
+    } else if (const auto* scope = std::get_if<plan::Scope>(&node.what)) {
+      out.line("// " + comment(scope->at->name));
+      const std::string begin = lowering.symbols.names.fresh(scope->at->name + "_started");
       out.line(fmt::format("const uint64_t {} = trace_begin(call);", begin));
-      write_statements(lowering, at->body, out, assumed);
-      out.line(fmt::format("trace_end(call, {}, {});", literal(at->name), begin));
-    } else if (const auto* branch = std::get_if<ir::If>(&s.node)) {
-      out.open("if (" + lowering.condition(branch->condition) + ")");
-      write_scoped(lowering, branch->then_block, out);
-      if (!branch->else_block.empty()) {
+      write_nodes(lowering, scope->nodes, out, assumed);
+      out.line(fmt::format("trace_end(call, {}, {});", literal(scope->at->name), begin));
+    } else if (const auto* branch = std::get_if<plan::Branch>(&node.what)) {
+      out.open("if (" + lowering.condition(branch->branch->condition) + ")");
+      write_body(lowering, branch->then_body, out);
+      if (branch->else_body) {
         out.reopen("} else {");
-        write_scoped(lowering, branch->else_block, out);
+        write_body(lowering, *branch->else_body, out);
       }
       out.close();
-    } else if (std::holds_alternative<ir::CreateTensor>(s.node)) {
-      create_tensor(lowering, s, out, false);
-    } else if (const auto* view = std::get_if<ir::View>(&s.node)) {
-      bind_view(lowering, *view);
-    } else if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) {
-      write_index_read(lowering, *read, out);
-    } else if (const auto* assume = std::get_if<ir::Assume>(&s.node)) {
+    } else if (const auto* create = std::get_if<plan::CreateTensor>(&node.what)) {
+      create_tensor(lowering, *create, out);
+    } else if (const auto* view = std::get_if<plan::View>(&node.what)) {
+      bind_view(lowering, *view->view);
+    } else if (const auto* read = std::get_if<plan::ReadIndex>(&node.what)) {
+      write_index_read(lowering, *read->read, out);
+    } else if (const auto* assume = std::get_if<plan::Assume>(&node.what)) {
       open_assume(lowering, *assume, out, assumed);
     } else {
-      i += write_steps(lowering, statements.subspan(i), Target{out, out, false});
-      continue;
+      write_step(lowering, std::get<plan::Step>(node.what), out);
     }
-    ++i;
   }
 }
 
 }  // namespace
 
-void write_block(Lowering& lowering, std::span<const Statement> statements, Writer& out) {
+void write_body(Lowering& lowering, const plan::Body& body, Writer& out) {
+  const std::string mark = body.frame ? lowering.symbols.names.own("before") : "";
+  if (body.frame) out.line(fmt::format("const Scratch {} = scratch;", mark));
+  write_block(lowering, body.nodes, out);
+  if (body.frame) out.line(fmt::format("scratch = {};", mark));
+}
+
+void write_block(Lowering& lowering, const std::vector<plan::Node>& nodes, Writer& out) {
   Assumed assumed;
-  write_statements(lowering, statements, out, assumed);
+  write_nodes(lowering, nodes, out, assumed);
   for (; !assumed.empty(); assumed.pop_back()) {
     out.reopen("} else {");
     out.line(fmt::format("fail_assumption(call, {});", assumed.back()));

@@ -4,29 +4,21 @@
 
 #include "imbrex/codegen/arguments.h"
 #include "imbrex/codegen/blocks.h"
-#include "imbrex/codegen/dead_values.h"
 #include "imbrex/codegen/names.h"
-#include "imbrex/codegen/split.h"
 #include "imbrex/codegen/text.h"
 #include "imbrex/ir/hash.h"
-#include "imbrex/ir/visit.h"
-#include "imbrex/optimize/assume_each_element.h"
+#include "imbrex/plan/make_plan.h"
 
 namespace imbrex::codegen {
 namespace {
 
 class KernelWriter {
  public:
-  KernelWriter(const ir::Program& program, const Options& options)
-      : split_(split(without_dead_values(program, options.taps))), lowering_(split_, options), symbol_(symbol_of(program)) {}
+  KernelWriter(const plan::Plan& plan, const target::Machine& machine)
+      : program_(*plan.program), lowering_(plan, machine), symbol_(symbol_of(program_)) {}
 
   std::string write() {
     bind_arguments();
-    plan_products(lowering_);
-    ir::for_each_statement(split_.body, [&](const ir::Statement& s) {
-      lowering_.assume_total += std::holds_alternative<ir::Assume>(s.node);
-      return true;
-    });
     Writer body(1);
     write_kernel_body(lowering_, body);
     Writer out;
@@ -45,11 +37,9 @@ class KernelWriter {
     return out.text();
   }
 
-  const std::vector<Remark>& remarks() const { return lowering_.remarks; }
-
  private:
   void bind_arguments() {
-    for (const ir::Tensor& tensor : split_.tensors) {
+    for (const ir::Tensor& tensor : program_.tensors) {
       TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor.name);
       for (size_t axis = 0; axis < symbol.shape.size(); ++axis) {
         const bool last = axis + 1 == symbol.shape.size();
@@ -65,27 +55,27 @@ class KernelWriter {
     out.line("");
     out.line(std::string("// ") + comment);
     out.open(fmt::format("Size {}([[maybe_unused]] const int64_t* dims)", name));
-    write_dims(split_, lowering_.symbols, text, "Size", "", out);
+    write_dims(program_, lowering_.symbols, text, "Size", "", out);
     out.line("return " + text + ";");
     out.close();
   }
 
   void write_sizes(Writer& out) const {
-    write_extent_function(split_, lowering_.symbols, out);
-    write_size("shared_bytes", "Bytes of the memory that all workers see.", lowering_.shared.most(), out);
-    write_size("worker_bytes", "Bytes of each worker's own memory.", lowering_.scratch.most(), out);
+    write_extent_function(program_, lowering_.symbols, out);
+    write_size("shared_bytes", "Bytes of the memory that all workers see.", lowering_.plan.shared_bytes, out);
+    write_size("worker_bytes", "Bytes of each worker's own memory.", lowering_.plan.worker_bytes, out);
     out.line("");
     out.open("size_t workspace_bytes(const int64_t* dims, int32_t nth)");
-    if (!split_.dims.empty()) out.line(fmt::format("if (is_empty(dims, {})) return 0;", split_.dims.size()));
+    if (!program_.dims.empty()) out.line(fmt::format("if (is_empty(dims, {})) return 0;", program_.dims.size()));
     out.line("return workspace_of(shared_bytes(dims) + nth * worker_bytes(dims));");
     out.close();
   }
 
   void write_pack(Writer& out) const {
-    if (lowering_.packed.empty()) return;
+    if (lowering_.plan.packed.empty()) return;
     out.line("");
     out.open("void pack(int32_t index, const void* source, const int64_t* strides, void* packed, int32_t ith, int32_t nth)");
-    for (const auto& [name, packing] : lowering_.packed) {
+    for (const auto& [name, packing] : lowering_.plan.packed) {
       const TensorSymbol& symbol = lowering_.symbols.tensors.at(name);
       out.open(fmt::format("if (index == {})", symbol.argument));
       out.line(fmt::format("constexpr int64_t kInner = {}, kColumns = {};  // of {}", packing.inner, packing.columns, name));
@@ -105,10 +95,10 @@ class KernelWriter {
       for (const std::string& part : *more) text += part + "\n";
     out.line("");
     out.open("void run(const imbrex_call* call)");
-    if (!split_.dims.empty()) out.line(fmt::format("if (is_empty(call->dims, {})) return;", split_.dims.size()));
+    if (!program_.dims.empty()) out.line(fmt::format("if (is_empty(call->dims, {})) return;", program_.dims.size()));
     out.line("const FloatMode float_mode;");
-    write_dims(split_, lowering_.symbols, text, "int64_t", "call->", out);
-    for (const ir::Tensor& tensor : split_.tensors) {
+    write_dims(program_, lowering_.symbols, text, "int64_t", "call->", out);
+    for (const ir::Tensor& tensor : program_.tensors) {
       const TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor.name);
       if (mentions(text, symbol.data)) {
         const std::string type = std::string(symbol.written ? "" : "const ") + memory_type(symbol.dtype);
@@ -134,11 +124,11 @@ class KernelWriter {
   }
 
   // "i8" in pack_i8.
-  const std::string& packing_of(const optimize::PackedWeight& weight) const {
-    return lowering_.product_kernel(weight.dtype).packing;
+  const std::string& packing_of(const plan::PackedWeight& weight) const {
+    return target::fastest_kernel(lowering_.machine, target::product_of(weight.dtype)).packing;
   }
 
-  PackedForm packed_form(const optimize::PackedWeight& weight) const {
+  PackedForm packed_form(const plan::PackedWeight& weight) const {
     return {fmt::format("packed_bytes_{}({}, {})", packing_of(weight), weight.inner, weight.columns),
             literal(fmt::format("{} [{}, {}] in panels of {}", name_of(weight.dtype), weight.inner, weight.columns,
                                 packing_of(weight)))};
@@ -147,21 +137,21 @@ class KernelWriter {
   void write_tables(Writer& out) const {
     out.line("");
     std::vector<PackedForm> forms;
-    for (const ir::Tensor& tensor : split_.tensors) {
-      const auto packed = lowering_.packed.find(tensor.name);
-      forms.push_back(packed == lowering_.packed.end() ? PackedForm{} : packed_form(packed->second));
+    for (const ir::Tensor& tensor : program_.tensors) {
+      const auto packed = lowering_.plan.packed.find(tensor.name);
+      forms.push_back(packed == lowering_.plan.packed.end() ? PackedForm{} : packed_form(packed->second));
     }
-    write_argument_tables(split_, forms, out);
+    write_argument_tables(program_, forms, out);
     out.line("constexpr imbrex_kernel kernel = {");
-    out.line(fmt::format("    IMBREX_ABI_VERSION, IMBREX_SEMANTICS, IMBREX_VERSION, {}, {},", literal(split_.name),
-                         literal(lowering_.options.machine.target->name)));
-    const bool has_dims = !split_.dims.empty(), has_tensors = !split_.tensors.empty();
-    out.line(fmt::format("    {}, {}, {}, {}, {},", split_.dims.size(), has_dims ? "kDimNames" : "nullptr",
-                         has_dims ? "kDimMax" : "nullptr", split_.tensors.size(), has_tensors ? "kTensors" : "nullptr"));
-    out.line(fmt::format("    extent, workspace_bytes, {}, run}};", lowering_.packed.empty() ? "nullptr" : "pack"));
+    out.line(fmt::format("    IMBREX_ABI_VERSION, IMBREX_SEMANTICS, IMBREX_VERSION, {}, {},", literal(program_.name),
+                         literal(lowering_.machine.target->name)));
+    const bool has_dims = !program_.dims.empty(), has_tensors = !program_.tensors.empty();
+    out.line(fmt::format("    {}, {}, {}, {}, {},", program_.dims.size(), has_dims ? "kDimNames" : "nullptr",
+                         has_dims ? "kDimMax" : "nullptr", program_.tensors.size(), has_tensors ? "kTensors" : "nullptr"));
+    out.line(fmt::format("    extent, workspace_bytes, {}, run}};", lowering_.plan.packed.empty() ? "nullptr" : "pack"));
   }
 
-  ir::Program split_;
+  const ir::Program& program_;
   Lowering lowering_;
   std::string symbol_;
 };
@@ -183,10 +173,9 @@ Generated generate_many(std::span<const ir::Program> programs, const Options& op
   head.line("#include \"imbrex/runtime/abi.h\"");
   result.source = head.text();
   for (const ir::Program& program : programs) {
-    const ir::Program by_element = optimize::assume_each_element(program).program;
-    KernelWriter kernel(by_element, options);
-    result.source += "\n" + kernel.write();
-    result.remarks.insert(result.remarks.end(), kernel.remarks().begin(), kernel.remarks().end());
+    const plan::Plan plan = plan::make_plan(program, options.machine, options.taps);
+    result.source += "\n" + KernelWriter(plan, options.machine).write();
+    result.remarks.insert(result.remarks.end(), plan.remarks.begin(), plan.remarks.end());
   }
   return result;
 }

@@ -12,7 +12,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/ir/program.h"
-#include "imbrex/target/rates.h"
+#include "imbrex/plan/plan.h"
 
 namespace imbrex::codegen {
 
@@ -21,15 +21,9 @@ struct Options {
   bool taps = false;  // compile the calls for `tap` in; without it they cost nothing
 };
 
-// What was lowered without its fast form, and why: for `imbrex emit --why`. Names and lines are the author's.
-struct Remark {
-  SourceLine where;
-  std::string message;
-};
-
 struct Generated {
   std::string source;
-  std::vector<Remark> remarks;
+  std::vector<plan::Remark> remarks;
 };
 
 // The kernel's name as a C identifier: every other character becomes an underscore.

@@ -6,7 +6,6 @@
 
 #include "imbrex/codegen/row_reductions.h"
 #include "imbrex/codegen/row_values.h"
-#include "imbrex/codegen/split.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::codegen {
@@ -16,95 +15,69 @@ using ir::DType;
 using ir::Expr;
 using ir::ExprPtr;
 using ir::Op;
+using plan::assign_of;
+using plan::rounded_to_bf16;
+using plan::RowStep;
 using Kind = RowStep::Kind;
 
 constexpr int64_t kLanes = 16, kPair = 32, kGroup = 64;
-constexpr int64_t kRowsOfStage = 4;
 
-// The f32 tile that a cast to bf16 rounds to nearest, null if it is no such cast. A store rounds in the same instruction.
-ExprPtr rounded_to_bf16(const ExprPtr& e) {
-  const bool rounds = e->op == Op::cast && e->dtype == DType::bf16 && e->args[0]->dtype == DType::f32;
-  return rounds && e->mode == ir::CastMode::rint ? e->args[0] : nullptr;
-}
-
-bool stores_listed_rows(const RowGroup& group) {
-  const auto* store = std::get_if<ir::Store>(&group.segments.front().steps.front().statement->node);
-  if (!store) return false;
-  for (const ir::Axis& axis : store->slice)
-    if (axis.kind == ir::Axis::Kind::by) return true;
-  return false;
-}
-
-class GroupWriter {
+class NestWriter {
  public:
-  GroupWriter(Lowering& lowering, const RowGroup& group, Writer& declarations, Writer& work, bool shared)
+  NestWriter(Lowering& lowering, const plan::RowNest& nest, Writer& out)
       : lowering_(lowering),
         symbols_(lowering.symbols),
-        group_(group),
-        declarations_(declarations),
-        work_(work),
-        shared_(shared),
-        one_row_(ir::is_one(group.rows) && !stores_listed_rows(group)),
-        row_(one_row_ ? "0" : symbols_.names.own("row")),
-        values_(lowering, *group.segments.front().steps.front().statement, one_row_, row_),
-        reductions_(lowering, values_) {}
+        nest_(nest),
+        out_(out),
+        first_step_(nest.stages.front().front().steps.front()),
+        row_(nest.one_row ? "0" : symbols_.names.own("row")),
+        values_(lowering, *first_step_.statement, nest.one_row, row_),
+        reductions_(lowering, values_) {
+    values_.reciprocals = &nest.reciprocals;
+  }
 
   void write() {
-    find_stages();
-    place_variables();
-    reductions_.start_positions(group_, work_);
-    const std::string rows = symbols_.text(group_.rows);
-    if (one_row_) {
-      write_stage(0, "", work_);
-    } else if (stages_ == 1) {
-      write_stage(0, fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row_, rows), work_);
-    } else if (symbols_.at_most(group_.rows, kRowsOfStage)) {
+    take_buffers();
+    reductions_.start_positions(nest_, out_);
+    const std::string rows = symbols_.text(nest_.rows);
+    if (nest_.one_row) {
+      write_stage(nest_.stages.front(), "", out_);
+    } else if (nest_.stages.size() == 1) {
+      write_stage(nest_.stages.front(), fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row_, rows), out_);
+    } else if (nest_.all_rows_at_once) {
       values_.first_row = "0";
-      for (int stage = 0; stage < stages_; ++stage)
-        write_stage(stage, fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row_, rows), work_);
+      for (const Stage& stage : nest_.stages)
+        write_stage(stage, fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row_, rows), out_);
     } else {
       const std::string first = symbols_.names.own("first_row"), end = symbols_.names.own("end_row");
       values_.first_row = first;
-      work_.open(fmt::format("for (int64_t {0} = 0; {0} < {1}; {0} += {2})", first, rows, kRowsOfStage));
-      work_.line(fmt::format("const int64_t {} = smaller({}, {} + {});", end, rows, first, kRowsOfStage));
-      for (int stage = 0; stage < stages_; ++stage)
-        write_stage(stage, fmt::format("for (int64_t {0} = {1}; {0} < {2}; ++{0})", row_, first, end), work_);
-      work_.close();
+      out_.open(fmt::format("for (int64_t {0} = 0; {0} < {1}; {0} += {2})", first, rows, plan::kRowsOfStage));
+      out_.line(fmt::format("const int64_t {} = smaller({}, {} + {});", end, rows, first, plan::kRowsOfStage));
+      for (const Stage& stage : nest_.stages)
+        write_stage(stage, fmt::format("for (int64_t {0} = {1}; {0} < {2}; ++{0})", row_, first, end), out_);
+      out_.close();
     }
-    reductions_.advance_positions(group_, work_);
+    reductions_.advance_positions(nest_, out_);
   }
 
  private:
-  // What waits for the value of a row's reduction waits long: its lanes are folded, then come a square root and a division. So it
-  // is a stage of its own, and each stage runs over a few rows: their reductions overlap, and what they hand over is still near.
-  void find_stages() {
-    bool is_reduced = false;
-    for (const Segment& segment : group_.segments) {
-      if (is_reduced && !segment.is_single() && !one_row_) {
-        ++stages_;
-        is_reduced = false;
-      }
-      stage_of_[&segment] = stages_ - 1;
-      for (const RowStep& step : segment.steps)
-        is_reduced = is_reduced || (step.kind == Kind::row_reduction && !segment.is_single());
-    }
-  }
+  using Stage = std::vector<plan::Pass>;
 
-  void write_stage(int stage, const std::string& rows, Writer& out) {
+  void write_stage(const Stage& stage, const std::string& rows, Writer& out) {
     const int depth = out.depth() + 1;
     Writer row_begin(depth), body(depth);
     values_.row_begin = &row_begin;
     values_.begin_rows();
-    for (const Segment& segment : group_.segments) {
-      if (stage_of_.at(&segment) != stage) continue;
+    for (const plan::Pass& pass : stage) {
       values_.forget_hoisted();
       values_.registers.clear();
-      if (segment.is_single())
-        write_singles(segment, body);
-      else if (segment.steps.front().kind == Kind::concat)
-        write_concat(segment.steps.front(), body);
-      else
-        write_columns(segment, body);
+      switch (pass.form) {
+        case plan::Pass::Form::single: write_singles(pass, body); break;
+        case plan::Pass::Form::concat: write_concat(pass.steps.front(), body); break;
+        case plan::Pass::Form::vectors:
+        case plan::Pass::Form::pairs:
+        case plan::Pass::Form::groups_of_64: write_columns(pass, body); break;
+      }
     }
     out.open(rows);
     const std::string condition = row_condition();
@@ -116,47 +89,19 @@ class GroupWriter {
 
   template <class Visit>
   void for_each_step(Visit visit) {
-    for (const Segment& segment : group_.segments)
-      for (const RowStep& step : segment.steps) visit(segment, step);
+    for (const Stage& stage : nest_.stages)
+      for (const plan::Pass& pass : stage)
+        for (const RowStep& step : pass.steps) visit(step);
   }
 
-  // Decides for each variable that the group writes: a C++ value, memory for one row, or a full tile.
-  void place_variables() {
-    std::map<std::string, int> mentions;
-    std::map<std::string, std::set<const Segment*>> segments;
-    std::set<std::string> in_memory, declared;
-    for_each_step([&](const Segment& segment, const RowStep& step) {
-      ir::for_each_expr(step.value, [&](const Expr& e) {
-        if (e.op == Op::variable) ++mentions[e.name], segments[e.name].insert(&segment);
-        if (reads_across_columns(e.op))
-          if (e.args[0]->op == Op::variable) in_memory.insert(e.args[0]->name);
-      });
-      const ir::Assign* assign = assign_of(step);
-      if (!assign) return;
-      ++mentions[assign->name], segments[assign->name].insert(&segment);
-      if (assign->declares) declared.insert(assign->name);
-      if (step.kind == Kind::interleave || step.kind == Kind::concat) in_memory.insert(assign->name);
-    });
-    for_each_step([&](const Segment&, const RowStep& step) {
-      const ir::Assign* assign = assign_of(step);
-      if (!assign) return;
-      VariableSymbol& variable = symbols_.variables.at(assign->name);
-      const bool local = declared.contains(assign->name) && mentions[assign->name] == variable.mentions && !variable.accumulator;
-      const bool in_register = local && !in_memory.contains(assign->name);
-      std::set<int> stages;
-      for (const Segment* segment : segments[assign->name]) stages.insert(stage_of_.at(segment));
-      const bool in_one_stage = stages.size() == 1;
-      if (in_register && in_one_stage && (ir::is_one(variable.columns) || segments[assign->name].size() == 1)) return;
-      if (!local || one_row_) {
-        lowering_.place(declarations_, shared_, variable, *step.statement);
-      } else if (!values_.row_buffers.contains(assign->name)) {
-        const ir::IndexExpr elements =
-            in_one_stage ? variable.columns_in_memory : ir::mul(ir::constant(kRowsOfStage), variable.columns_in_memory);
-        const std::string buffer = lowering_.take(work_, false, memory_type(variable.dtype), bytes_of(variable.dtype), elements,
-                                                  variable.name + (in_one_stage ? "_row" : "_rows"), *step.statement);
-        values_.row_buffers[assign->name] = {buffer, in_one_stage ? "" : symbols_.operand(variable.columns_in_memory)};
-      }
-    });
+  void take_buffers() {
+    for (const plan::TileMemory& memory : nest_.memory) {
+      const bool is_row = memory.kind == plan::TileMemory::Kind::row;
+      if (!is_row && memory.kind != plan::TileMemory::Kind::rows) continue;
+      const std::string buffer = lowering_.take(out_, memory.allocation);
+      values_.row_buffers[memory.tile] = {buffer,
+                                          is_row ? "" : symbols_.operand(symbols_.tiles.at(memory.tile).columns_in_memory)};
+    }
   }
 
   // The variable that is assigned, or the tensor that is stored to.
@@ -170,14 +115,14 @@ class GroupWriter {
   }
 
   bool has_memory(const std::string& name) const {
-    return values_.row_buffers.contains(name) || !symbols_.variables.at(name).data.empty();
+    return values_.row_buffers.contains(name) || !symbols_.tiles.at(name).data.empty();
   }
 
   // The attribute of a value that is computed only for the checks of its accesses, or overwritten before anything reads it.
   const char* unused(const RowStep& step) {
     const std::string& name = assign_of(step)->name;
     bool is_later = false, is_read = has_memory(name), is_gone = false;
-    for_each_step([&](const Segment&, const RowStep& other) {
+    for_each_step([&](const RowStep& other) {
       if (is_later && !is_gone) {
         ir::for_each_expr(*other.statement, [&](const Expr& e) {
           is_read = is_read || (e.op == Op::variable && e.name == name);
@@ -193,9 +138,9 @@ class GroupWriter {
 
   // ---- one element per row ----------------------------------------------------------------------------------------------------
 
-  void write_singles(const Segment& segment, Writer& out) {
+  void write_singles(const plan::Pass& pass, Writer& out) {
     values_.before_loop = &out;
-    for (const RowStep& step : segment.steps) {
+    for (const RowStep& step : pass.steps) {
       if (step.kind == Kind::row_reduction) {
         assign_reduced(step, reductions_.over_one_column(step, out), out);
       } else if (step.kind == Kind::interleave) {
@@ -214,7 +159,7 @@ class GroupWriter {
 
   void assign_single(const RowStep& step, const std::string& value, Writer& out) {
     const ir::Assign& assign = *assign_of(step);
-    const VariableSymbol& variable = symbols_.variables.at(assign.name);
+    const TileSymbol& variable = symbols_.tiles.at(assign.name);
     if (variable.accumulator) {  // only zero starts a sum this way
       const std::string pointer = values_.row_of_variable(assign.name);
       out.line(fmt::format("memset({}, 0, 64 * sizeof(float));", pointer));
@@ -252,99 +197,78 @@ class GroupWriter {
 
   // Rows listed by data are stored only where they exist. Such a store is a group of its own.
   std::string row_condition() const {
-    const RowStep& step = group_.segments.front().steps.front();
+    const RowStep& step = first_step_;
     const auto* store = std::get_if<ir::Store>(&step.statement->node);
     if (!store) return {};
     for (size_t i = 0; i < store->slice.size(); ++i) {
       const ir::Axis& axis = store->slice[i];
       if (axis.kind != ir::Axis::Kind::by) continue;
-      return fmt::format("row_exists(call, {}, {}[{}], {})", lowering_.implicit_check(), symbols_.variables.at(axis.tile).data,
-                         row_, symbols_.text(symbols_.tensors.at(store->tensor).shape[i]));
+      return fmt::format("row_exists(call, {}, {}[{}], {})", lowering_.implicit_check(), symbols_.tiles.at(axis.tile).data, row_,
+                         symbols_.text(symbols_.tensors.at(store->tensor).shape[i]));
     }
     return {};
   }
 
   // ---- 16 columns at a time ---------------------------------------------------------------------------------------------------
 
-  void write_columns(const Segment& segment, Writer& out) {
+  void write_columns(const plan::Pass& pass, Writer& out) {
     Writer before(out.depth());
     values_.before_loop = &before;
-    bool by_64 = false;
-    for (const RowStep& step : segment.steps) {
+    for (const RowStep& step : pass.steps)
       if (step.kind == Kind::row_reduction) reductions_.begin(step, before);
-      by_64 = by_64 || reductions_.takes_groups_of_64(step);
-    }
-    const ir::IndexExpr& columns = segment.steps.front().columns;
+    const ir::IndexExpr& columns = pass.steps.front().columns;
     Writer loop(out.depth());
-    if (by_64)
-      write_loop_by_64(segment, columns, loop);
+    if (pass.form == plan::Pass::Form::groups_of_64)
+      write_loop_by_64(pass, columns, loop);
     else
-      write_loop(segment, columns, loop);
+      write_loop(pass, columns, loop);
     out.append(before);
     out.append(loop);
-    for (const RowStep& step : segment.steps)
+    for (const RowStep& step : pass.steps)
       if (step.kind == Kind::row_reduction) assign_reduced(step, reductions_.end(step), out);
   }
 
-  void write_loop(const Segment& segment, const ir::IndexExpr& columns, Writer& out) {
+  void write_loop(const plan::Pass& pass, const ir::IndexExpr& columns, Writer& out) {
     const std::string extent = symbols_.text(columns);
-    const auto constant = symbols_.fixed(columns);
+    const auto constant = pass.columns;
     const int64_t whole = constant ? *constant / kLanes * kLanes : 0;
-    if (constant && find_pairs(segment, *constant)) {
-      write_pairs(segment, *constant, out);
+    if (constant && pass.form == plan::Pass::Form::pairs) {
+      write_pairs(pass, *constant, out);
     } else if (whole == kLanes) {
       out.open("");
-      write_step(segment, Place{true, "0", ""}, "0", out);
+      write_step(pass, Place{true, "0", ""}, "0", out);
       out.close();
     } else if (!constant || whole > 0) {
       out.open(constant ? fmt::format("for (int64_t c = 0; c < {}; c += 16)", whole)
                         : fmt::format("for (int64_t c = 0; c + 16 <= {}; c += 16)", extent));
-      write_step(segment, Place{true, "c", ""}, "0", out);
+      write_step(pass, Place{true, "c", ""}, "0", out);
       out.close();
     }
     if (constant && whole == *constant) return;
     if (constant) {
       out.open("");
-      write_step(segment, Place{true, std::to_string(whole), std::to_string(*constant - whole)}, "0", out);
+      write_step(pass, Place{true, std::to_string(whole), std::to_string(*constant - whole)}, "0", out);
     } else {
       out.open(fmt::format("if (const int64_t c = {0} / 16 * 16; c < {0})", constant ? extent : symbols_.operand(columns)));
       out.line(fmt::format("const int n = static_cast<int>({} - c);", extent));
-      write_step(segment, Place{true, "c", "n"}, "0", out);
+      write_step(pass, Place{true, "c", "n"}, "0", out);
     }
     out.close();
   }
 
-  // The stores that take two vectors at once, a cache line: what they round to bf16 goes nowhere else in this loop.
-  bool find_pairs(const Segment& segment, int64_t columns) {
-    pairs_.clear();
-    for (const RowStep& step : segment.steps) {
-      const auto* store = std::get_if<ir::Store>(&step.statement->node);
-      if (!store || step.kind != Kind::elementwise || columns % kPair != 0 || !rounded_to_bf16(step.value)) continue;
-      const std::string& storage = symbols_.tensors.at(store->tensor).storage;
-      int uses = 0;
-      for (const RowStep& other : segment.steps) {
-        const auto* other_store = std::get_if<ir::Store>(&other.statement->node);
-        if (other_store && symbols_.tensors.at(other_store->tensor).storage == storage) ++uses;
-        ir::for_each_expr(other.value, [&](const Expr& e) {
-          if (e.op == Op::load && symbols_.tensors.at(e.name).storage == storage) ++uses;
-        });
-      }
-      if (uses == 1) pairs_[&step] = symbols_.names.fresh(store->tensor + "_pair");
-    }
-    return !pairs_.empty();
-  }
-
-  void write_pairs(const Segment& segment, int64_t columns, Writer& out) {
+  void write_pairs(const plan::Pass& pass, int64_t columns, Writer& out) {
+    for (const RowStep& step : pass.steps)
+      if (pass.in_pairs.contains(step.statement)) pairs_[&step] = symbols_.names.fresh(result_of(step) + "_pair");
     out.open(columns == kPair ? "" : fmt::format("for (int64_t pair = 0; pair < {}; pair += 32)", columns));
-    for (const RowStep& step : segment.steps)
+    for (const RowStep& step : pass.steps)
       if (const auto pair = pairs_.find(&step); pair != pairs_.end()) out.line("vf_pair " + pair->second + ";");
     out.line("#pragma GCC unroll 2");
     out.open("for (int half = 0; half < 2; ++half)");
     out.line(columns == kPair ? "const int64_t c = 16 * half;" : "const int64_t c = pair + 16 * half;");
-    write_step(segment, Place{true, "c", ""}, "0", out);
+    write_step(pass, Place{true, "c", ""}, "0", out);
     out.close();
     const Place place{true, columns == kPair ? "0" : "pair", ""};
-    for (const RowStep& step : segment.steps) {
+    for (const RowStep& step : pass.steps) {
       if (const auto pair = pairs_.find(&step); pair != pairs_.end())
         store_vector(step, "bf16_rint", row_of_result(step), pair->second, place, out);
     }
@@ -353,9 +277,9 @@ class GroupWriter {
   }
 
   // In groups of 64 columns, one lane for each: sums are defined so, and a maximum in four vectors waits less for itself.
-  void write_loop_by_64(const Segment& segment, const ir::IndexExpr& columns, Writer& out) {
+  void write_loop_by_64(const plan::Pass& pass, const ir::IndexExpr& columns, Writer& out) {
     const std::string extent = symbols_.text(columns), factor = symbols_.operand(columns);
-    const auto constant = symbols_.fixed(columns);
+    const auto constant = pass.columns;
     const int64_t whole = constant ? *constant / kGroup * kGroup : 0;
     if (!constant || whole > 0) {
       out.open(constant ? fmt::format("for (int64_t group = 0; group < {}; group += 64)", whole)
@@ -363,7 +287,7 @@ class GroupWriter {
       out.line("#pragma GCC unroll 4");
       out.open("for (int block = 0; block < 4; ++block)");
       Writer step(out.depth());
-      write_step(segment, Place{true, "c", ""}, "block", step);
+      write_step(pass, Place{true, "c", ""}, "block", step);
       if (mentions(step.text(), "c")) out.line("const int64_t c = group + 16 * block;");
       out.append(step);
       out.close();
@@ -373,51 +297,32 @@ class GroupWriter {
     const std::string begin = constant ? std::to_string(whole) : factor + " / 64 * 64";
     out.open(fmt::format("for (int64_t c = {}; c < {}; c += 16)", begin, extent));
     out.line(fmt::format("const int n = static_cast<int>(smaller(16, {} - c));", extent));
-    write_step(segment, Place{true, "c", "n"}, "static_cast<int>(c / 16 % 4)", out);
+    write_step(pass, Place{true, "c", "n"}, "static_cast<int>(c / 16 % 4)", out);
     out.close();
   }
 
-  // Of three stages the one in the middle computes on what is near already. Meanwhile what the first reads of the next rows comes
-  // nearer, and what the last stores of these.
-  void fetch_around(const Segment& segment, const Place& place, Writer& out) {
-    constexpr int middle = 1;
-    const bool reduces = segment.steps.back().kind == Kind::row_reduction;  // one loop of the stage does
-    if (stages_ <= middle + 1 || stage_of_.at(&segment) != middle || !reduces || !place.count.empty()) return;
-    const std::string rows =
-        symbols_.at_most(group_.rows, kRowsOfStage) ? symbols_.operand(group_.rows) : std::to_string(kRowsOfStage);
+  void fetch_around(const plan::Pass& pass, const Place& place, Writer& out) {
+    if (!place.count.empty()) return;
+    const std::string rows = nest_.all_rows_at_once ? symbols_.operand(nest_.rows) : std::to_string(plan::kRowsOfStage);
     std::set<std::string> fetches, claims;
-    for_each_step([&](const Segment& other, const RowStep& step) {
-      if (stage_of_.at(&other) >= middle) return;
-      ir::for_each_expr(step.value, [&](const Expr& e) {
-        if (e.op != Op::load || !passes_by_rows(e.name, e.slice)) return;
-        fetches.insert(fmt::format("fetch_line({} + {} * {} + {});", values_.row_of(e.name, e.slice), rows,
-                                   strides_of(lowering_, e.name, e.slice).row, place.column));
-      });
-    });
-    if (fetches.empty()) return;  // the rows come from where they were just computed
-    for_each_step([&](const Segment& other, const RowStep& step) {
-      const auto* store = std::get_if<ir::Store>(&step.statement->node);
-      if (stage_of_.at(&other) <= middle || !store || !passes_by_rows(store->tensor, store->slice)) return;
-      const std::string streams = lowering_.streams_of(*step.statement);
-      claims.insert(fmt::format("{}claim_line({} + {});", streams.empty() ? "" : "if (!" + streams + ") ",
-                                values_.row_of(store->tensor, store->slice), place.column));
-    });
+    for (const plan::Fetch& fetch : pass.fetches) {
+      const std::string row = values_.row_of(fetch.tensor, *fetch.slice);
+      if (!fetch.stores) {
+        fetches.insert(fmt::format("fetch_line({} + {} * {} + {});", row, rows,
+                                   strides_of(lowering_, fetch.tensor, *fetch.slice).row, place.column));
+        continue;
+      }
+      const std::string streams = lowering_.streams_of(*fetch.statement);
+      claims.insert(fmt::format("{}claim_line({} + {});", streams.empty() ? "" : "if (!" + streams + ") ", row, place.column));
+    }
     for (const std::string& line : fetches) out.line(line);
     for (const std::string& line : claims) out.line(line);
   }
-  // Whether it is an argument, and each row has columns of its own, next to each other.
-  bool passes_by_rows(const std::string& tensor, const std::vector<ir::Axis>& slice) const {
-    if (symbols_.tensors.at(tensor).argument < 0 || lowering_.packed.contains(tensor)) return false;
-    for (const ir::Axis& axis : slice)
-      if (axis.kind == ir::Axis::Kind::by) return false;
-    const SliceStrides strides = strides_of(lowering_, tensor, slice);
-    return !strides.row.empty() && strides.column == "1" && !ir::is_one(ir::shape_of_slice(slice).columns);
-  }
 
-  void write_step(const Segment& segment, const Place& place, const std::string& lane_block, Writer& out) {
+  void write_step(const plan::Pass& pass, const Place& place, const std::string& lane_block, Writer& out) {
     values_.registers.clear();
-    fetch_around(segment, place, out);
-    for (const RowStep& step : segment.steps) {
+    fetch_around(pass, place, out);
+    for (const RowStep& step : pass.steps) {
       if (step.kind == Kind::row_reduction)
         reductions_.add(step, place, lane_block, out);
       else if (step.kind == Kind::interleave)
@@ -502,7 +407,7 @@ class GroupWriter {
     const std::string extent = symbols_.text(part->columns);
     const auto copy = [&](const Place& place) { out.line(values_.store(part->dtype, at, values_.text(part, place), place)); };
     out.open(fmt::format("for (int64_t c = 0; c < {}; c += 16)", extent));
-    if (symbols_.is_multiple(part->columns, kLanes)) {
+    if (lowering_.plan.symbols.is_multiple(part->columns, kLanes)) {
       copy(Place{true, "c", ""});
     } else {
       out.line(fmt::format("const int n = static_cast<int>(smaller(16, {} - c));", extent));
@@ -513,22 +418,18 @@ class GroupWriter {
 
   Lowering& lowering_;
   Symbols& symbols_;
-  const RowGroup& group_;
-  Writer &declarations_, &work_;
-  const bool shared_, one_row_;
+  const plan::RowNest& nest_;
+  Writer& out_;
+  const RowStep& first_step_;
   std::string row_;
   RowValues values_;
   RowReductions reductions_;
   std::map<const ir::Statement*, std::string> register_names_;
-  std::map<const Segment*, int> stage_of_;
   std::map<const RowStep*, std::string> pairs_;  // in the loop being written: the vf_pair that the step fills
-  int stages_ = 1;
 };
 
 }  // namespace
 
-void write_row_group(Lowering& lowering, const RowGroup& group, Writer& declarations, Writer& work, bool shared) {
-  GroupWriter(lowering, group, declarations, work, shared).write();
-}
+void write_row_nest(Lowering& lowering, const plan::RowNest& nest, Writer& out) { NestWriter(lowering, nest, out).write(); }
 
 }  // namespace imbrex::codegen

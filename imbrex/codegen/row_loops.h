@@ -1,8 +1,7 @@
-// Writes row groups: `for row { passes over columns }` with values in registers, and nothing larger than a row in between.
+// Writes row nests: `for row { passes over columns }` with values in registers, and nothing larger than a row in between.
 #pragma once
 
 #include "imbrex/codegen/lowering.h"
-#include "imbrex/codegen/row_groups.h"
 
 namespace imbrex::codegen {
 
@@ -16,8 +15,8 @@ SliceStrides strides_of(const Lowering& lowering, const std::string& tensor, con
 std::string pointer_to(const Lowering& lowering, const ir::Statement& statement, const std::string& tensor,
                        const std::vector<ir::Axis>& slice);
 
-// Memory that outlives the group goes to `declarations`, with `shared` from the memory that all workers see.
-void write_row_group(Lowering& lowering, const RowGroup& group, Writer& declarations, Writer& work, bool shared);
+// Its tiles that outlive it have their memory.
+void write_row_nest(Lowering& lowering, const plan::RowNest& nest, Writer& out);
 
 // `max`, `round_bf16_rint`, ... : the function of the instruction set's header for an elementwise node.
 std::string function_of(const ir::Expr& e);

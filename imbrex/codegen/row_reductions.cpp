@@ -8,7 +8,7 @@ namespace {
 using ir::DType;
 using ir::Expr;
 using ir::Op;
-using Kind = RowStep::Kind;
+using Kind = plan::RowStep::Kind;
 
 bool is_sum(const Expr& e) { return e.op == Op::row_sum || e.op == Op::row_sum_acc; }
 
@@ -20,36 +20,37 @@ std::string identity(const Expr& e) {
 }
 
 template <class Visit>
-void for_each_assigned(const RowGroup& group, Visit visit) {
-  for (const Segment& segment : group.segments)
-    for (const RowStep& step : segment.steps)
-      if (const ir::Assign* assign = assign_of(step)) visit(step, assign->name);
+void for_each_assigned(const plan::RowNest& nest, Visit visit) {
+  for (const std::vector<plan::Pass>& stage : nest.stages)
+    for (const plan::Pass& pass : stage)
+      for (const plan::RowStep& step : pass.steps)
+        if (const ir::Assign* assign = plan::assign_of(step)) visit(step, assign->name);
 }
 
 }  // namespace
 
-bool RowReductions::is_f32_sum(const RowStep& step) const {
+bool RowReductions::is_f32_sum(const plan::RowStep& step) const {
   return step.kind == Kind::row_reduction && step.value->dtype == DType::f32 && is_sum(*step.value);
 }
-bool RowReductions::is_f32_extreme(const RowStep& step) const {
+bool RowReductions::is_f32_extreme(const plan::RowStep& step) const {
   return step.kind == Kind::row_reduction && step.value->dtype == DType::f32 && !is_sum(*step.value);
 }
-bool RowReductions::is_in_memory(const RowStep& step) const {
-  return is_f32_sum(step) && symbols_.variables.at(assign_of(step)->name).accumulator;
+bool RowReductions::is_in_memory(const plan::RowStep& step) const {
+  return is_f32_sum(step) && symbols_.tiles.at(assign_of(step)->name).accumulator;
 }
 
-std::string RowReductions::name_of(const RowStep& step) {
+std::string RowReductions::name_of(const plan::RowStep& step) {
   std::string& name = names_[step.statement];
   if (name.empty()) name = symbols_.names.fresh(assign_of(step)->name + "_lanes");
   return name;
 }
 
-std::string RowReductions::position_of(const RowStep& step) const {
-  return step.value->op == Op::row_sum ? "0" : symbols_.variables.at(assign_of(step)->name).position;
+std::string RowReductions::position_of(const plan::RowStep& step) const {
+  return step.value->op == Op::row_sum ? "0" : symbols_.tiles.at(assign_of(step)->name).position;
 }
 
 // The lanes of a sum in memory, cleared or copied where the sum starts here.
-std::string RowReductions::begin_lanes(const RowStep& step, Writer& out) {
+std::string RowReductions::begin_lanes(const plan::RowStep& step, Writer& out) {
   std::string lanes = values_.row_of_variable(assign_of(step)->name);
   if (step.value->op == Op::row_sum) {
     out.line(fmt::format("memset({}, 0, 64 * sizeof(float));", lanes));
@@ -59,7 +60,7 @@ std::string RowReductions::begin_lanes(const RowStep& step, Writer& out) {
   return lanes;
 }
 
-void RowReductions::begin(const RowStep& step, Writer& before_loop) {
+void RowReductions::begin(const plan::RowStep& step, Writer& before_loop) {
   const Expr& e = *step.value;
   if (is_in_memory(step)) {
     begin_lanes(step, before_loop);
@@ -77,7 +78,7 @@ void RowReductions::begin(const RowStep& step, Writer& before_loop) {
   }
 }
 
-void RowReductions::add(const RowStep& step, const Place& place, const std::string& lane_block, Writer& loop) {
+void RowReductions::add(const plan::RowStep& step, const Place& place, const std::string& lane_block, Writer& loop) {
   const Expr& e = *step.value;
   const std::string x = values_.text(e.args.back(), place);
   if (is_in_memory(step)) {
@@ -96,7 +97,7 @@ void RowReductions::add(const RowStep& step, const Place& place, const std::stri
     loop.line(fmt::format("{0} = {1}({0}, {2});", name, is_sum(e) ? "add" : e.op == Op::row_max ? "max" : "min", kept));
 }
 
-std::string RowReductions::end(const RowStep& step) {
+std::string RowReductions::end(const plan::RowStep& step) {
   if (is_in_memory(step)) return {};
   const Expr& e = *step.value;
   const std::string name = name_of(step);
@@ -112,7 +113,7 @@ std::string RowReductions::end(const RowStep& step) {
   return value;
 }
 
-std::string RowReductions::over_one_column(const RowStep& step, Writer& out) {
+std::string RowReductions::over_one_column(const plan::RowStep& step, Writer& out) {
   const Expr& e = *step.value;
   const std::string x = values_.text(e.args.back(), Place{});
   if (is_in_memory(step)) {
@@ -124,12 +125,12 @@ std::string RowReductions::over_one_column(const RowStep& step, Writer& out) {
   return is_f32_sum(step) ? fmt::format("add(0.0f, {})", x) : x;
 }
 
-void RowReductions::start_positions(const RowGroup& group, Writer& out) const {
-  for_each_assigned(group, [&](const RowStep& step, const std::string& name) {
-    const VariableSymbol& variable = symbols_.variables.at(name);
+void RowReductions::start_positions(const plan::RowNest& nest, Writer& out) const {
+  for_each_assigned(nest, [&](const plan::RowStep& step, const std::string& name) {
+    const TileSymbol& variable = symbols_.tiles.at(name);
     if (!variable.accumulator) return;
     if (step.kind == Kind::row_reduction && step.value->op == Op::row_sum_acc) {
-      const std::string& from = symbols_.variables.at(step.value->args[0]->name).position;
+      const std::string& from = symbols_.tiles.at(step.value->args[0]->name).position;
       if (from != variable.position) out.line(fmt::format("{} = {};", variable.position, from));
     } else {
       out.line(variable.position + " = 0;");
@@ -137,11 +138,11 @@ void RowReductions::start_positions(const RowGroup& group, Writer& out) const {
   });
 }
 
-void RowReductions::advance_positions(const RowGroup& group, Writer& out) const {
-  for_each_assigned(group, [&](const RowStep& step, const std::string& name) {
-    const VariableSymbol& variable = symbols_.variables.at(name);
+void RowReductions::advance_positions(const plan::RowNest& nest, Writer& out) const {
+  for_each_assigned(nest, [&](const plan::RowStep& step, const std::string& name) {
+    const TileSymbol& variable = symbols_.tiles.at(name);
     if (step.kind != Kind::row_reduction || !variable.accumulator) return;
-    const ir::IndexExpr columns = lowering_.elements_along(step.columns, *step.statement);
+    const ir::IndexExpr columns = lowering_.plan.bounds.elements_along(step.columns, *step.statement);
     out.line(fmt::format("{} += {};", variable.position, symbols_.text(columns)));
   });
 }

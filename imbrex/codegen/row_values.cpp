@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "imbrex/ir/visit.h"
-
 namespace imbrex::codegen {
 namespace {
 
@@ -75,7 +73,7 @@ std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>
   for (size_t i = 0; i < slice.size(); ++i) {
     const Axis& axis = slice[i];
     if (axis.kind != Axis::Kind::by) continue;
-    const VariableSymbol& index = lowering_.symbols.variables.at(axis.tile);
+    const TileSymbol& index = lowering_.symbols.tiles.at(axis.tile);
     const std::string row = one_row_ || ir::is_one(axis.size) ? "0" : row_;
     value += fmt::format(" + checked_index(call, {}, {}[{}], {}) * {}", lowering_.implicit_check(), index.data, row,
                          lowering_.symbols.text(symbol.shape[i]), symbol.strides[i]);
@@ -98,7 +96,7 @@ std::string RowValues::at(const std::string& pointer, const std::string& column)
 }
 
 std::string RowValues::row_of_variable(const std::string& name) {
-  const VariableSymbol& variable = lowering_.symbols.variables.at(name);
+  const TileSymbol& variable = lowering_.symbols.tiles.at(name);
   if (const auto buffer = row_buffers.find(name); buffer != row_buffers.end()) {
     const auto& [pointer, width] = buffer->second;
     if (width.empty()) return pointer;
@@ -201,16 +199,9 @@ std::string RowValues::divisor(const ExprPtr& e) {
   return name;
 }
 
-// Dividing by a reciprocal pays once there are some columns.
-bool RowValues::divides_many(const Expr& e) const {
-  constexpr int64_t kFewColumns = 64;
-  const auto columns = lowering_.symbols.fixed(e.columns);
-  return e.op == Op::div && e.dtype == DType::f32 && ir::is_one(e.args[1]->columns) && (!columns || *columns > kFewColumns);
-}
-
 std::string RowValues::text(const ExprPtr& e, const Place& place) {
   if (place.vector && (ir::is_one(e->columns) || e->op == Op::index)) return broadcast(e);
-  if (place.vector && divides_many(*e)) {
+  if (place.vector && reciprocals && reciprocals->contains(e.get())) {
     const std::string divided = text(e->args[0], place);
     return fmt::format("div({}, {})", divided, divisor(e->args[1]));
   }
@@ -219,7 +210,7 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
       if (const auto scalar = scalars.find(e->name); scalar != scalars.end()) return scalar->second;
       if (const auto found = registers.find(e->name); found != registers.end()) return found->second;
       const std::string pointer = row_of_variable(e->name);
-      if (lowering_.symbols.variables.at(e->name).accumulator) return "fold_lanes(" + pointer + ")";
+      if (lowering_.symbols.tiles.at(e->name).accumulator) return "fold_lanes(" + pointer + ")";
       return load(e->dtype, pointer, place);
     }
     case Op::load: return load(e->dtype, row_of(e->name, e->slice), place);

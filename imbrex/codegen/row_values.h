@@ -44,6 +44,7 @@ class RowValues {
   };
   std::map<std::string, RowBuffer> row_buffers;
   std::string first_row;
+  const std::set<const ir::Expr*>* reciprocals = nullptr;  // divisions by what `divisor` names
 
   void forget_hoisted() { hoisted_.clear(); }
   // A new loop over rows: nothing is known in it yet but memory.
@@ -58,7 +59,6 @@ class RowValues {
   std::string gathered(const ir::ExprPtr& e, const Place& place);
   std::string broadcast(const ir::ExprPtr& e);
   std::string divisor(const ir::ExprPtr& e);
-  bool divides_many(const ir::Expr& e) const;
   std::string single(const ir::ExprPtr& e) { return text(e, Place{}); }
   std::string define_pointer(const std::string& key, const std::string& stem, const std::string& type, const std::string& value);
 

@@ -2,54 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <functional>
-#include <set>
-
-#include "imbrex/ir/visit.h"
-
 namespace imbrex::codegen {
 namespace {
 
-using ir::Expr;
 using ir::IndexExpr;
-using ir::Op;
-using ir::Statement;
 using Kind = ir::Index::Kind;
-
-void count(Symbols& symbols, const Expr& e) {
-  if (e.op == Op::variable) ++symbols.variables.at(e.name).mentions;
-  for (const ir::Axis& axis : e.slice)
-    if (axis.kind == ir::Axis::Kind::by) ++symbols.variables.at(axis.tile).mentions;
-  if (e.op == Op::row_sum_acc && e.dtype == ir::DType::f32) symbols.variables.at(e.args[0]->name).accumulator = true;
-}
-
-void note_statement(Symbols& symbols, const Statement& s) {
-  if (const auto* create = std::get_if<ir::CreateTensor>(&s.node)) {
-    const ir::Tensor& t = create->tensor;
-    symbols.tensors[t.name] = {t.name, t.name, t.dtype, t.shape, -1, false, {}, {}};
-  } else if (const auto* view = std::get_if<ir::View>(&s.node)) {
-    const TensorSymbol& base = symbols.tensors.at(view->base);
-    symbols.tensors[view->name] = {view->name, base.storage, base.dtype, view->shape, base.argument, false, {}, {}};
-  } else if (const auto* assign = std::get_if<ir::Assign>(&s.node)) {
-    VariableSymbol& variable = symbols.variables[assign->name];
-    if (assign->declares) {
-      variable.name = assign->name;
-      variable.dtype = assign->value->dtype;
-      variable.rows = assign->value->rows;
-      variable.columns = assign->value->columns;
-    }
-    ++variable.mentions;
-    if (assign->value->op == Op::row_sum_acc && assign->value->dtype == ir::DType::f32) variable.accumulator = true;
-  } else if (const auto* store = std::get_if<ir::Store>(&s.node)) {
-    symbols.tensors.at(store->tensor).written = true;
-    for (const ir::Axis& axis : store->slice)
-      if (axis.kind == ir::Axis::Kind::by) ++symbols.variables.at(axis.tile).mentions;
-  } else if (const auto* loop = std::get_if<ir::Loop>(&s.node)) {
-    symbols.loops[loop->variable] = {loop->begin, loop->extent, loop->tile, {}, {}, {}};
-  } else if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) {
-    ++symbols.variables.at(distinct->tile).mentions;
-  }
-}
 
 bool is_loose(const IndexExpr& e) {
   return e->kind == Kind::add || e->kind == Kind::sub || (e->kind == Kind::constant && e->value < 0);
@@ -59,20 +16,12 @@ bool is_loose(const IndexExpr& e) {
 
 const char* memory_type(ir::DType dtype) { return element_type(dtype).memory; }
 
-Symbols::Symbols(const ir::Program& program) : program_loops(ir::loops_of(program)) {
+Symbols::Symbols(const ir::Program& program, const plan::Symbols& planned) {
   for (const ir::Dim& dim : program.dims) dims[dim.name] = names.fresh(dim.name);
-  for (size_t i = 0; i < program.tensors.size(); ++i) {
-    const ir::Tensor& t = program.tensors[i];
-    tensors[t.name] = {t.name, t.name, t.dtype, t.shape, static_cast<int>(i), false, names.fresh(t.name), {}};
-  }
-  ir::for_each_statement(program.body, [&](const Statement& s) { return note_statement(*this, s), true; });
-  ir::for_each_statement(program.body, [&](const Statement& s) {
-    ir::for_each_expr(s, [&](const Expr& e) { count(*this, e); });
-    return true;
-  });
-  for (auto& [name, tensor] : tensors)
-    if (tensor.written) tensors.at(tensor.storage).written = true;
-  for (auto& [name, tensor] : tensors) tensor.written = tensors.at(tensor.storage).written;
+  for (const auto& [name, tensor] : planned.tensors) tensors[name] = {tensor, {}, {}};
+  for (const auto& [name, tile] : planned.tiles) tiles[name] = {tile, {}, {}};
+  for (const auto& [name, loop] : planned.loops) loops[name] = {};
+  for (const ir::Tensor& argument : program.tensors) tensors.at(argument.name).data = names.fresh(argument.name);
 }
 
 std::string Symbols::operand(const IndexExpr& e) const { return is_loose(e) ? "(" + text(e) + ")" : text(e); }
@@ -97,33 +46,6 @@ std::string Symbols::text(const IndexExpr& e) const {
     case Kind::max: return "larger(" + text(e->a) + ", " + text(e->b) + ")";
   }
   throw InternalError("an index expression of no kind");
-}
-
-std::optional<int64_t> Symbols::fixed(const IndexExpr& e) const { return ir::fixed_value(e, program_loops); }
-
-bool Symbols::is_multiple(const IndexExpr& e, int64_t of) const { return ir::is_multiple(e, of, program_loops); }
-
-bool Symbols::at_most(const IndexExpr& e, int64_t limit) const {
-  switch (e->kind) {
-    case Kind::constant: return e->value <= limit;
-    case Kind::span_size: return loops.at(e->name).tile <= limit;
-    case Kind::min: return at_most(e->a, limit) || at_most(e->b, limit);
-    case Kind::max: return at_most(e->a, limit) && at_most(e->b, limit);
-    default: return false;
-  }
-}
-
-bool Symbols::depends_on_data(const IndexExpr& e) const {
-  std::set<std::string> seen;  // spans of spans name each other twice, in their begin and their extent
-  const std::function<bool(const IndexExpr&)> depends = [&](const IndexExpr& at) {
-    for (const std::string& name : ir::names_in(at)) {
-      if (dims.contains(name) || !seen.insert(name).second) continue;
-      const auto loop = loops.find(name);
-      if (loop == loops.end() || depends(loop->second.begin) || depends(loop->second.extent)) return true;
-    }
-    return false;
-  };
-  return depends(e);
 }
 
 void write_dims(const ir::Program& program, const Symbols& symbols, const std::string& text, const char* type, const char* from,

@@ -65,6 +65,9 @@ class Printer {
   void program(const Program& p);
   void statement(const Statement& s);
   std::string expression(const ExprPtr& e) const { return expression(e, kSum); }
+  std::string slice(const std::string& tensor, const std::vector<Axis>& axes) const;
+  // What its tensors' shapes are, for statements of it that are printed alone.
+  void know(const Program& p);
   std::string take() { return std::move(text_); }
 
  private:
@@ -74,7 +77,6 @@ class Printer {
   void block(const Block& body);
   void tensor_declared(const std::string& name, const std::vector<IndexExpr>& shape) { shapes_[name] = shape; }
   std::string type(const Tensor& t) const { return fmt::format("{}: {}[{}]", t.name, name_of(t.dtype), join(t.shape)); }
-  std::string slice(const std::string& tensor, const std::vector<Axis>& axes) const;
   std::string axis(const Axis& axis, const IndexExpr& extent) const;
   std::string loop_head(const Loop& loop) const;
   std::string expression(const ExprPtr& e, int least) const;
@@ -176,6 +178,15 @@ std::string Printer::loop_head(const Loop& loop) const {
   return text + fmt::format("tiles({}, {})", loop.of_span.empty() ? to_text(loop.extent) : loop.of_span, loop.tile);
 }
 
+void Printer::know(const Program& p) {
+  for (const Tensor& tensor : p.tensors) tensor_declared(tensor.name, tensor.shape);
+  for_each_statement(p.body, [&](const Statement& s) {
+    if (const auto* create = std::get_if<CreateTensor>(&s.node)) tensor_declared(create->tensor.name, create->tensor.shape);
+    if (const auto* view = std::get_if<View>(&s.node)) tensor_declared(view->name, view->shape);
+    return true;
+  });
+}
+
 std::string Printer::slice(const std::string& tensor, const std::vector<Axis>& axes) const {
   const auto shape = shapes_.find(tensor);
   std::string text;
@@ -260,6 +271,19 @@ std::string print(const Statement& statement) {
   Printer printer;
   printer.statement(statement);
   return printer.take();
+}
+
+std::string print(const Statement& statement, const Program& program) {
+  Printer printer;
+  printer.know(program);
+  printer.statement(statement);
+  return printer.take();
+}
+
+std::string print(const std::string& tensor, const std::vector<Axis>& slice, const Program& program) {
+  Printer printer;
+  printer.know(program);
+  return printer.slice(tensor, slice);
 }
 
 std::string print(const ExprPtr& e) { return Printer().expression(e); }

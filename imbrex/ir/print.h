@@ -12,6 +12,9 @@ std::string print(const Program& program);
 // A statement with what is inside it. Without its program, a whole axis prints as `0 +: extent` instead of `:`.
 std::string print(const Statement& statement);
 std::string print(const ExprPtr& e);
+// A statement, or a slice of a tensor, of a program.
+std::string print(const Statement& statement, const Program& program);
+std::string print(const std::string& tensor, const std::vector<Axis>& slice, const Program& program);
 std::string print(const Condition& condition);
 
 // A string in quotes, as the grammar's STRING.

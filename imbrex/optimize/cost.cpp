@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "imbrex/plan/task_order.h"
+
 namespace imbrex::optimize {
 
 Work& Work::operator+=(const Work& other) {
@@ -70,7 +72,7 @@ Work work_of(const ProductShape& shape, const target::Machine& machine) {
   const double row_bytes = rows * inner * static_cast<double>(bytes_of(shape.operand)), tile_bytes = row_bytes * row_tile / rows;
   const double groups = std::ceil(rows / kernel.rows), tiles = std::min(groups, std::ceil(rows / row_tile));
   const double near_part = kernel.k_at_once > 0 ? std::min(1.0, static_cast<double>(kernel.k_at_once) / inner) : 1.0;
-  const double near = std::min(rows, static_cast<double>(kNearRows));
+  const double near = std::min(rows, static_cast<double>(plan::kNearRows));
   const double passes = shape.panels_stay ? std::min(tiles, std::ceil(rows / near)) : tiles;  // over all of the weights
   work.memory += weight_bytes;
   add_reading(work, weight_bytes * (groups - tiles), panel_bytes * near_part, machine);

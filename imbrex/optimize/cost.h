@@ -30,10 +30,6 @@ struct Estimate {
 // Without a barrier.
 Estimate estimate(const Work& work, const target::Machine& machine);
 
-// Where panels of weights stay while tiles of rows pass by them, so many rows pass before the panels are gone through again: the
-// rows stay in the third cache, and what is stored for them on few enough pages.
-constexpr int64_t kNearRows = 256;
-
 // A product of [rows, inner] with [inner, columns] in tiles: the tasks.
 struct ProductShape {
   int64_t rows = 0, inner = 0, columns = 0;

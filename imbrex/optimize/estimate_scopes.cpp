@@ -7,10 +7,10 @@
 #include <set>
 
 #include "imbrex/ir/visit.h"
-#include "imbrex/optimize/packed_weights.h"
-#include "imbrex/optimize/rows_in_tiles.h"
 #include "imbrex/optimize/schedule.h"
 #include "imbrex/optimize/uses.h"
+#include "imbrex/plan/packed_weights.h"
+#include "imbrex/plan/rows_in_tiles.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -31,9 +31,9 @@ class Estimator {
         dims_(dims),
         machine_(machine),
         bases_(bases_of_views(program)),
-        packed_(packed_weights(program).packed),
+        packed_(plan::packed_weights(program).packed),
         with_tiling_(with_tiling),
-        in_tiles_(stored_in_tiles(program, [&](DType left, DType) { return takes_tiles(left); })) {
+        in_tiles_(plan::stored_in_tiles(program, [&](DType left, DType) { return takes_tiles(left); })) {
     for (const ir::Tensor& tensor : program.tensors) tensors_[tensor.name] = tensor;
     ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
       if (const auto* create = std::get_if<ir::CreateTensor>(&statement.node)) tensors_[create->tensor.name] = create->tensor;
@@ -311,7 +311,7 @@ class Estimator {
   const std::map<std::string, int64_t>& dims_;
   const target::Machine& machine_;
   BaseOfView bases_;
-  std::map<std::string, PackedWeight> packed_;
+  std::map<std::string, plan::PackedWeight> packed_;
   bool with_tiling_;
   std::set<std::string> in_tiles_;
   std::map<std::string, ir::Tensor> tensors_;

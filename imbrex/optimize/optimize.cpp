@@ -4,7 +4,6 @@
 #include <set>
 
 #include "imbrex/ir/visit.h"
-#include "imbrex/optimize/packed_weights.h"
 #include "imbrex/optimize/pins.h"
 #include "imbrex/optimize/pipeline.h"
 #include "imbrex/optimize/rows_in_tiles.h"
@@ -47,7 +46,6 @@ ir::Program annotated(ir::Program program, const Machine& machine, Defects& defe
   };
   without_defect("streaming stores", defects, [&] { program = verified(stream_stores(program)); });
   without_defect("rows in tiles", defects, [&] { program = verified(rows_in_tiles(program, takes_tiles)); });
-  without_defect("packing weights", defects, [&] { program = verified(pack_weights(program)); });
   return program;
 }
 

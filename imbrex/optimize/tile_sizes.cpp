@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "imbrex/plan/task_order.h"
+
 namespace imbrex::optimize {
 namespace {
 
@@ -116,7 +118,7 @@ bool panels_stay(const Contraction& c, int64_t row_tile, int64_t column_block, c
   const double stay = seconds_where(true), pass = seconds_where(false);
   // Panels are fetched ahead, rows are not: where there are many, rows in tiles that do not stay in the second cache cost time
   // each time that they are read again.
-  const int64_t bytes_of_near_rows = kNearRows * c.sizes.inner * bytes_of(c.operand_dtype);
+  const int64_t bytes_of_near_rows = plan::kNearRows * c.sizes.inner * bytes_of(c.operand_dtype);
   const bool rows_come_late = kernel_of(c, machine).takes_tiles && bytes_of_near_rows > machine.rates.second_cache_bytes / 2;
   const bool result = rows_come_late ? is_clearly_less(stay, pass) : !is_clearly_less(pass, stay);
   const std::string stays = fmt::format("rows pass by each panel of {}", c.weight),
@@ -126,7 +128,7 @@ bool panels_stay(const Contraction& c, int64_t row_tile, int64_t column_block, c
       {product_name(c),
        fmt::format("{}, {} at {} rows", result ? stays : passes, milliseconds(result ? stay : pass), c.sizes.rows),
        result ? fmt::format("{} KiB of weights stay near, {} KiB of rows are read again for each",
-                            bytes(column_block, c.weight_dtype), bytes(std::min(c.sizes.rows, kNearRows), c.operand_dtype))
+                            bytes(column_block, c.weight_dtype), bytes(std::min(c.sizes.rows, plan::kNearRows), c.operand_dtype))
               : fmt::format("{} KiB of rows stay near, {} KiB of weights are read again for each",
                             bytes(row_tile, c.operand_dtype), bytes(c.sizes.columns, c.weight_dtype)),
        c.where,

@@ -7,7 +7,7 @@
 
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/visit.h"
-#include "imbrex/optimize/assume_each_element.h"
+#include "imbrex/plan/assume_each_element.h"
 
 namespace imbrex::runtime {
 namespace {
@@ -26,7 +26,7 @@ std::string names_of(const std::vector<const target::Target*>& targets) {
 // need.
 std::vector<std::string> assumptions_of(const ir::Program& program) {
   std::vector<std::string> texts;
-  for (const ir::Condition& condition : optimize::assume_each_element(program).assumed)
+  for (const ir::Condition& condition : plan::assume_each_element(program).assumed)
     texts.push_back("`" + ir::print(condition) + "`");
   std::string from_data = "that indices read from data lie inside their tensors";
   ir::for_each_statement(program.body, [&](const ir::Statement& statement) {

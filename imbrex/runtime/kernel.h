@@ -49,7 +49,7 @@ class CompiledKernel {
   const std::vector<std::string>& assumptions() const { return code_->assumptions; }
   // What code was generated from, and why that is as written where it is.
   const Lowered& lowered() const { return code_->lowered; }
-  const std::vector<codegen::Remark>& remarks() const { return code_->remarks; }
+  const std::vector<plan::Remark>& remarks() const { return code_->remarks; }
 
   // From source against abi.h that exports `symbol`; for tests and tools.
   static CompiledKernel from_source(const std::string& source, const std::string& symbol, const JitOptions& options);
@@ -62,7 +62,7 @@ class CompiledKernel {
     const imbrex_kernel* table = nullptr;
     std::vector<std::string> assumptions;
     Lowered lowered;
-    std::vector<codegen::Remark> remarks;
+    std::vector<plan::Remark> remarks;
   };
   std::shared_ptr<const Code> code_;
 };

@@ -20,7 +20,7 @@ struct EmitOptions {
   bool why = false, taps = false, as_written = false, unproven = false;
 };
 
-void print_remark(const codegen::Remark& remark) {
+void print_remark(const plan::Remark& remark) {
   if (remark.where.line > 0) fmt::print("{}:{}: ", with_visible_characters(remark.where.file), remark.where.line);
   fmt::print("{}\n", remark.message);
 }
@@ -38,7 +38,7 @@ int emit(const EmitOptions& options) {
   }
   if (!lowered.is_optimized) print_remark({lowered.where, "lowered as written: " + lowered.reason});
   for (const Diagnostic::Note& kept : lowered.kept) print_remark({kept.where, kept.message});
-  for (const codegen::Remark& remark : generated.remarks) print_remark(remark);
+  for (const plan::Remark& remark : generated.remarks) print_remark(remark);
   if (lowered.is_optimized && lowered.kept.empty() && generated.remarks.empty())
     fmt::print("everything in this kernel has its fast form\n");
   return 0;

@@ -4,6 +4,9 @@
 #include "imbrex/ir/print.h"
 #include "imbrex/optimize/optimize.h"
 #include "imbrex/optimize/pipeline.h"
+#include "imbrex/plan/make_plan.h"
+#include "imbrex/plan/print.h"
+#include "imbrex/runtime/lower.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/subject.h"
@@ -14,7 +17,7 @@ namespace {
 struct ShowOptions {
   SubjectOptions subject;
   MachineOptions machine;
-  bool lowered = false, passes = false, dissolved = false, optimized = false;
+  bool lowered = false, passes = false, dissolved = false, optimized = false, plan = false, as_written = false;
 };
 
 int show_dissolved(const ir::Program& program) {
@@ -27,8 +30,15 @@ int show_dissolved(const ir::Program& program) {
   return 0;
 }
 
+int show_plan(const ir::Program& program, const target::Machine& machine, bool as_written) {
+  const runtime::Lowered lowered = runtime::lower(program, {machine, !as_written});
+  fmt::print("{}", plan::print(plan::make_plan(lowered.program, machine, false), machine));
+  return 0;
+}
+
 int show(const ShowOptions& options) {
   const Subject subject = subject_of(options.subject);
+  if (options.plan) return show_plan(subject.program, options.machine.to_read(), options.as_written);
   if (options.dissolved) return show_dissolved(subject.program);
   if (options.optimized) {
     fmt::print("{}", ir::print(optimize::optimize(subject.program, options.machine.to_read()).program));
@@ -59,6 +69,9 @@ void add_show(CLI::App& app, int& status) {
   command->add_flag("--dissolved", o->dissolved,
                     "What its outputs are, element by element: no loops, no tiles (docs/optimizing.md)");
   command->add_flag("--optimized", o->optimized, "After the optimizer; `imbrex explain` says why it is so");
+  command->add_flag("--plan", o->plan,
+                    "How it runs: phases, barriers, passes over rows, products, memory; what `imbrex emit` prints as C++");
+  command->add_flag("--as-written", o->as_written, "With --plan, of the author's loops");
   command->callback([o, &status] { status = show(*o); });
 }
 

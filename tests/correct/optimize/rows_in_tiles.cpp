@@ -9,6 +9,10 @@
 namespace imbrex::optimize {
 namespace {
 
+using plan::kTileRowBytes;
+using plan::kTileRows;
+using plan::tensors_in_tiles;
+
 bool bytes_by_bytes(DType left, DType right) { return bytes_of(left) == 1 && right == DType::int8; }
 bool bf16_by_bf16(DType left, DType right) { return left == DType::bf16 && right == DType::bf16; }
 

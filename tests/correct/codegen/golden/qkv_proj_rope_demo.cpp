@@ -32,8 +32,7 @@ int64_t extent([[maybe_unused]] int32_t tensor, [[maybe_unused]] int32_t axis, [
 // Bytes of the memory that all workers see.
 Size shared_bytes([[maybe_unused]] const int64_t* dims) {
   const Size T_ = dims[0];
-  return floor_div(larger(0, T_ * 512) * 2 + 63, 64) * 64 + floor_div(larger(0, T_ * 256) * 4 + 63,
-      64) * 64 + floor_div(larger(0, T_ * 528) * 4 + 63, 64) * 64;
+  return floor_div(T_ * 512 * 2 + 63, 64) * 64 + floor_div(T_ * 256 * 4 + 63, 64) * 64 + floor_div(T_ * 528 * 4 + 63, 64) * 64;
 }
 
 // Bytes of each worker's own memory.
@@ -148,6 +147,7 @@ void run(const imbrex_call* call) {
       scratch = before;
     }
   }
+  // x_norm is stored before, read behind
   wait_for_all(call);
   // parallel t_2 by 72, n by 32
   {
@@ -187,6 +187,7 @@ void run(const imbrex_call* call) {
       scratch = before_3;
     }
   }
+  // qr_proj is stored before, read behind
   wait_for_all(call);
   // parallel t_4 by 4
   {
@@ -304,6 +305,7 @@ void run(const imbrex_call* call) {
       scratch = before_4;
     }
   }
+  // qr is stored before, read behind
   finish_streams();
   wait_for_all(call);
   // parallel t_5 by 72, h

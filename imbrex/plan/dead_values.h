@@ -7,8 +7,8 @@
 
 #include "imbrex/ir/program.h"
 
-namespace imbrex::codegen {
+namespace imbrex::plan {
 
 ir::Program without_dead_values(const ir::Program& program, bool keeps_taps);
 
-}  // namespace imbrex::codegen
+}  // namespace imbrex::plan

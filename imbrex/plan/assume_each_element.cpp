@@ -1,4 +1,4 @@
-#include "imbrex/optimize/assume_each_element.h"
+#include "imbrex/plan/assume_each_element.h"
 
 #include <map>
 #include <memory>
@@ -9,7 +9,7 @@
 #include "imbrex/ir/place.h"
 #include "imbrex/ir/visit.h"
 
-namespace imbrex::optimize {
+namespace imbrex::plan {
 namespace {
 
 using ir::Statement;
@@ -135,4 +135,4 @@ ByElement assume_each_element(const ir::Program& program) {
   return result;
 }
 
-}  // namespace imbrex::optimize
+}  // namespace imbrex::plan

@@ -1,10 +1,10 @@
-#include "imbrex/codegen/dead_values.h"
+#include "imbrex/plan/dead_values.h"
 
 #include <set>
 
 #include "imbrex/ir/visit.h"
 
-namespace imbrex::codegen {
+namespace imbrex::plan {
 namespace {
 
 using ir::Block;
@@ -89,4 +89,4 @@ ir::Program without_dead_values(const ir::Program& program, bool keeps_taps) {
   return result;
 }
 
-}  // namespace imbrex::codegen
+}  // namespace imbrex::plan

@@ -1,16 +1,16 @@
-#include "imbrex/optimize/packed_weights.h"
+#include "imbrex/plan/packed_weights.h"
 
 #include "imbrex/ir/loops.h"
 #include "imbrex/ir/visit.h"
 
-namespace imbrex::optimize {
+namespace imbrex::plan {
 namespace {
 
 using ir::Expr;
 using ir::Op;
 using ir::Statement;
 
-constexpr int64_t kBlockColumns = 16, kPanelColumns = 32;  // target/isa/packing.h
+constexpr int64_t kBlockColumns = 16;  // target/isa/packing.h
 
 // Why a tensor cannot be packed ahead, seen from one of its uses; "" if it can.
 std::string obstacle(const ir::Tensor& tensor, const Expr& load, bool transposed, const ir::Loops& loops) {
@@ -76,14 +76,4 @@ PackedWeights packed_weights(const ir::Program& program) {
   return result;
 }
 
-ir::Program pack_weights(const ir::Program& program) {
-  ir::Program result = program;
-  const PackedWeights weights = packed_weights(program);
-  for (ir::Tensor& tensor : result.tensors) {
-    std::erase_if(tensor.annotations, [](const ir::Annotation& each) { return each.name == "packed"; });
-    if (weights.packed.contains(tensor.name)) tensor.annotations.push_back({"packed", {kPanelColumns}});
-  }
-  return result;
-}
-
-}  // namespace imbrex::optimize
+}  // namespace imbrex::plan

@@ -1,11 +1,11 @@
-#include "imbrex/codegen/split.h"
+#include "imbrex/plan/split.h"
 
 #include <map>
 #include <set>
 
 #include "imbrex/ir/visit.h"
 
-namespace imbrex::codegen {
+namespace imbrex::plan {
 namespace {
 
 using ir::Axis;
@@ -256,4 +256,4 @@ bool is_column_reduction(Op op) { return kind_of(op) == ir::OpKind::column_reduc
 
 ir::Program split(const ir::Program& program) { return Splitter(program).run(); }
 
-}  // namespace imbrex::codegen
+}  // namespace imbrex::plan

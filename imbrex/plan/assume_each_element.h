@@ -10,7 +10,7 @@
 
 #include "imbrex/ir/program.h"
 
-namespace imbrex::optimize {
+namespace imbrex::plan {
 
 struct ByElement {
   ir::Program program;
@@ -18,4 +18,4 @@ struct ByElement {
 };
 ByElement assume_each_element(const ir::Program& program);
 
-}  // namespace imbrex::optimize
+}  // namespace imbrex::plan

@@ -1,8 +1,8 @@
-#include "imbrex/codegen/listed_rows.h"
+#include "imbrex/plan/listed_rows.h"
 
 #include "imbrex/ir/never_empty.h"
 
-namespace imbrex::codegen {
+namespace imbrex::plan {
 
 bool may_list_nothing(const Symbols& symbols, const std::string& tensor, const std::vector<ir::Axis>& slice, size_t axis) {
   if (slice[axis].kind != ir::Axis::Kind::by) return false;
@@ -10,4 +10,4 @@ bool may_list_nothing(const Symbols& symbols, const std::string& tensor, const s
                              [&](const std::string& name) { return symbols.dims.contains(name); });
 }
 
-}  // namespace imbrex::codegen
+}  // namespace imbrex::plan

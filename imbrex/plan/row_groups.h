@@ -9,10 +9,10 @@
 #include <span>
 #include <vector>
 
-#include "imbrex/codegen/symbols.h"
 #include "imbrex/ir/program.h"
+#include "imbrex/plan/symbols.h"
 
-namespace imbrex::codegen {
+namespace imbrex::plan {
 
 struct RowStep {
   enum class Kind { elementwise, row_reduction, interleave, concat };
@@ -35,10 +35,13 @@ struct RowGroup {
   std::vector<Segment> segments;
 };
 
+// The f32 tile that a cast to bf16 rounds to nearest, null if it is no such cast. A store rounds in the same instruction.
+ir::ExprPtr rounded_to_bf16(const ir::ExprPtr& e);
+
 // The step of a (split) statement; nothing if it is none.
 std::optional<RowStep> row_step(const ir::Statement& statement);
 // The group that begins at statements[0], which is a row step; `count` is how many statements it takes. Steps may
 // stand before earlier ones that they do not depend on.
 RowGroup row_group(std::span<const ir::Statement> statements, const Symbols& symbols, size_t& count);
 
-}  // namespace imbrex::codegen
+}  // namespace imbrex::plan

@@ -1,13 +1,13 @@
-#include "imbrex/codegen/row_groups.h"
+#include "imbrex/plan/row_groups.h"
 
 #include <algorithm>
 #include <set>
 
-#include "imbrex/codegen/listed_rows.h"
-#include "imbrex/codegen/split.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/plan/listed_rows.h"
+#include "imbrex/plan/split.h"
 
-namespace imbrex::codegen {
+namespace imbrex::plan {
 namespace {
 
 using ir::Axis;
@@ -141,8 +141,8 @@ class Grouping {
     if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
     return std::all_of(t.writes.begin(), t.writes.end(), [&](const std::string& name) {
       // Loops of this group read a row of it while the next rows are still to come.
-      if (!ir::same(symbols_.variables.at(name).rows, group_.rows)) return false;
-      return !symbols_.variables.at(name).accumulator || !earlier.writes.contains(name);
+      if (!ir::same(symbols_.tiles.at(name).rows, group_.rows)) return false;
+      return !symbols_.tiles.at(name).accumulator || !earlier.writes.contains(name);
     });
   }
 
@@ -150,7 +150,7 @@ class Grouping {
   bool follows_in_one_row(const Touches& earlier, const Touches& t) const {
     if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
     return std::none_of(t.writes.begin(), t.writes.end(), [&](const std::string& name) {
-      return symbols_.variables.at(name).accumulator && earlier.writes.contains(name);
+      return symbols_.tiles.at(name).accumulator && earlier.writes.contains(name);
     });
   }
 
@@ -207,6 +207,11 @@ class Grouping {
 
 }  // namespace
 
+ir::ExprPtr rounded_to_bf16(const ir::ExprPtr& e) {
+  const bool rounds = e->op == Op::cast && e->dtype == ir::DType::bf16 && e->args[0]->dtype == ir::DType::f32;
+  return rounds && e->mode == ir::CastMode::rint ? e->args[0] : nullptr;
+}
+
 std::optional<RowStep> row_step(const Statement& statement) {
   RowStep step;
   step.statement = &statement;
@@ -257,4 +262,4 @@ RowGroup row_group(std::span<const Statement> statements, const Symbols& symbols
   return group;
 }
 
-}  // namespace imbrex::codegen
+}  // namespace imbrex::plan

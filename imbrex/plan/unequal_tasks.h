@@ -5,10 +5,10 @@
 
 #include "imbrex/ir/program.h"
 
-namespace imbrex::codegen {
+namespace imbrex::plan {
 
 // `nest`: the loops whose iterations are the tasks, outermost first. True if a loop inside has as many iterations, or a branch is
 // taken, as the task's number or data say. That the last tile is smaller does not count.
 bool has_unequal_tasks(const std::vector<const ir::Loop*>& nest);
 
-}  // namespace imbrex::codegen
+}  // namespace imbrex::plan

@@ -1,8 +1,8 @@
-#include "imbrex/optimize/assume_each_element.h"
+#include "imbrex/plan/assume_each_element.h"
 
 #include "correct/optimize/same_bits.h"
 
-namespace imbrex::optimize {
+namespace imbrex::plan {
 namespace {
 
 bool names_a_tile(const ir::Program& program) {
@@ -92,4 +92,4 @@ TEST(AssumeEachElement, LeavesOthersAlone) {
 }
 
 }  // namespace
-}  // namespace imbrex::optimize
+}  // namespace imbrex::plan

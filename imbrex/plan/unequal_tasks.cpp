@@ -1,4 +1,4 @@
-#include "imbrex/codegen/unequal_tasks.h"
+#include "imbrex/plan/unequal_tasks.h"
 
 #include <algorithm>
 #include <set>
@@ -6,7 +6,7 @@
 
 #include "imbrex/ir/visit.h"
 
-namespace imbrex::codegen {
+namespace imbrex::plan {
 namespace {
 
 using Kind = ir::Index::Kind;
@@ -39,4 +39,4 @@ bool has_unequal_tasks(const std::vector<const ir::Loop*>& nest) {
   return unequal;
 }
 
-}  // namespace imbrex::codegen
+}  // namespace imbrex::plan

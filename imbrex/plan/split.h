@@ -11,7 +11,7 @@
 
 #include "imbrex/ir/program.h"
 
-namespace imbrex::codegen {
+namespace imbrex::plan {
 
 ir::Program split(const ir::Program& program);
 
@@ -22,4 +22,4 @@ bool is_column_reduction(ir::Op op);
 // even, odd, columns, gather: the first operand is in memory, and is read at other columns than those of the result.
 bool reads_across_columns(ir::Op op);
 
-}  // namespace imbrex::codegen
+}  // namespace imbrex::plan

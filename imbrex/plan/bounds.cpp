@@ -1,0 +1,52 @@
+#include "imbrex/plan/bounds.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "imbrex/base/error.h"
+#include "imbrex/ir/never_empty.h"
+
+namespace imbrex::plan {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+// At least zero, unless that is plain.
+ir::IndexExpr at_least_zero(const ir::Program& program, const ir::IndexExpr& e) {
+  if (ir::is_never_empty(program, e)) return e;
+  if (const auto value = ir::constant_value(e)) return ir::constant(std::max<int64_t>(*value, 0));
+  return ir::max(ir::constant(0), e);
+}
+
+}  // namespace
+
+Bounds::Bounds(const ir::Program& program) : program_(program) {
+  ir::for_each_place(program, [this](const ir::Statement& s, const ir::Place& place) { places_.emplace(&s, place); });
+}
+
+ir::Range Bounds::range_of(const ir::IndexExpr& extent, const ir::Statement& statement) const {
+  if (ir::is_never_empty(program_, extent)) return {1, std::numeric_limits<int64_t>::max()};
+  return ir::Ranges(program_, places_.at(&statement)).of(extent);
+}
+
+ir::IndexExpr Bounds::elements_along(const ir::IndexExpr& extent, const ir::Statement& statement) const {
+  return range_of(extent, statement).least < 0 ? at_least_zero(program_, extent) : extent;
+}
+
+ir::IndexExpr Bounds::most_bytes(const ir::IndexExpr& elements, int64_t element_bytes, const ir::Statement& statement) const {
+  const auto place = places_.find(&statement);
+  require(place != places_.end(), "memory is taken for a statement of the program");
+  const auto bound = ir::Ranges(program_, place->second).upper(elements);
+  if (!bound)
+    throw UserError(Diagnostic{"unbounded-tile",
+                               program_.where(statement.origin),
+                               fmt::format("a tile of {} elements, which no dimension bounds", ir::to_text(elements)),
+                               "bound the index that was read from data: assume(n <= ...)",
+                               {}});
+  const auto line = ir::constant(kAlignment);
+  return ir::mul(ir::ceil_div(ir::mul(at_least_zero(program_, *bound), ir::constant(element_bytes)), line), line);
+}
+
+}  // namespace imbrex::plan

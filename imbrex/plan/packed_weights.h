@@ -1,0 +1,29 @@
+// Which weights are packed for the product kernels once, when they are bound, and why other inputs are not.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "imbrex/ir/program.h"
+
+namespace imbrex::plan {
+
+struct PackedWeight {
+  int64_t inner = 0, columns = 0;
+  bool transposed = false;  // the tensor is [columns, inner]
+  DType dtype = DType::f32;
+};
+
+struct PackedWeights {
+  std::map<std::string, PackedWeight> packed;  // by tensor
+  struct Refused {
+    std::string tensor, reason;
+    int origin = -1;  // a product with it
+  };
+  std::vector<Refused> refused;
+};
+
+PackedWeights packed_weights(const ir::Program& program);
+
+}  // namespace imbrex::plan

@@ -1,0 +1,265 @@
+// The kernel as all workers run it together: which statements are shared out, which one worker runs alone, and where they meet.
+//
+// Every worker walks the same statements outside `parallel` loops. A `parallel` loop there is a phase: its iterations, together
+// with those of the loops it nests perfectly, are dealt out in contiguous blocks; a worker that is done helps others, where a
+// barrier lies between the dealing and the phase, and the phase runs once. Where none does and its tasks are unequal, they meet
+// at one before it. What is outside of any `parallel` loop is run by worker 0. Before a statement that touches memory which
+// another worker may have touched since the last barrier, of which one wrote, all wait for each other.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "imbrex/ir/visit.h"
+#include "imbrex/plan/planner.h"
+#include "imbrex/plan/task_order.h"
+#include "imbrex/plan/unequal_tasks.h"
+
+namespace imbrex::plan {
+namespace {
+
+using ir::Expr;
+using ir::Op;
+using ir::Statement;
+
+struct Memory {
+  std::set<std::string> reads, writes;  // storages of tensors and tile variables
+  bool by_all = false;                  // else by worker 0 alone
+};
+
+class Phases {
+ public:
+  explicit Phases(Planner& planner) : planner_(planner), symbols_(planner.plan.symbols) {}
+
+  Body kernel(const ir::Block& statements) {
+    Body body;
+    body.nodes = block(statements);
+    return body;
+  }
+
+ private:
+  std::vector<Node> block(const ir::Block& statements) {
+    std::vector<Node> nodes;
+    const std::span<const Statement> all(statements);
+    for (size_t i = 0, count = 1; i < all.size(); i += count) {
+      const Statement& s = all[i];
+      count = 1;
+      Node node;
+      if (const auto* at = std::get_if<ir::At>(&s.node)) {
+        node.what = Scope{at, block(at->body)};
+      } else if (const auto* loop = std::get_if<ir::Loop>(&s.node); loop && loop->kind == ir::Loop::Kind::parallel) {
+        phase(s, *loop, node);
+      } else if (std::holds_alternative<ir::CreateTensor>(s.node)) {
+        node.what = plan_tensor(planner_, s, Arena::shared);
+      } else if (const auto* view = std::get_if<ir::View>(&s.node)) {
+        node.what = View{view};
+      } else if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) {
+        node.barrier = before(memory_of(all.subspan(i, 1), true));
+        node.what = ReadIndex{read};
+      } else if (const auto* assume = std::get_if<ir::Assume>(&s.node)) {
+        node.what = Assume{assume, ++planner_.assumptions};
+      } else if (has_parallel(s)) {
+        node.barrier = wait("what is inside is done by all");
+        if (const auto* branch = std::get_if<ir::If>(&s.node)) {
+          Branch planned{branch, scoped(branch->then_block), std::nullopt};
+          if (!branch->else_block.empty()) planned.else_body = scoped(branch->else_block);
+          node.what = std::move(planned);
+        } else {
+          const auto& serial = std::get<ir::Loop>(s.node);
+          ++loops_;
+          node.what = Loop{&serial, scoped(serial.body)};
+          --loops_;
+        }
+      } else if (std::holds_alternative<ir::If>(s.node) || std::holds_alternative<ir::Loop>(s.node)) {
+        node.barrier = before(memory_of(all.subspan(i, 1), false));
+        node.what = Alone{{}, Body{plan_statements(planner_, all.subspan(i, 1)), std::nullopt, std::nullopt}};
+      } else {
+        Alone alone = this->alone(all.subspan(i), count);
+        node.barrier = before(memory_of(all.subspan(i, count), false));
+        node.what = std::move(alone);
+      }
+      nodes.push_back(std::move(node));
+    }
+    return nodes;
+  }
+
+  Alone alone(std::span<const Statement> statements, size_t& count) {
+    planner_.worker.open();
+    Step step = plan_step(planner_, statements, Arena::shared, count);
+    Alone alone;
+    if (planner_.worker.took()) alone.body.frame = Arena::worker;
+    planner_.worker.close();
+    if (step.memory) alone.memory.push_back(*std::exchange(step.memory, std::nullopt));
+    if (auto* nest = std::get_if<RowNest>(&step.what)) {
+      const auto own = std::stable_partition(nest->memory.begin(), nest->memory.end(),
+                                             [](const TileMemory& each) { return each.allocation.arena == Arena::worker; });
+      alone.memory.insert(alone.memory.end(), own, nest->memory.end());
+      nest->memory.erase(own, nest->memory.end());
+    }
+    alone.body.nodes.push_back({std::nullopt, std::move(step)});
+    return alone;
+  }
+
+  static bool has_parallel(const Statement& s) {
+    bool found = false;
+    ir::for_each_statement(ir::Block{s}, [&](const Statement& inner) {
+      const auto* loop = std::get_if<ir::Loop>(&inner.node);
+      found = found || (loop && loop->kind == ir::Loop::Kind::parallel);
+      return !found;
+    });
+    return found;
+  }
+
+  Memory memory_of(std::span<const Statement> statements, bool by_all) const {
+    Memory memory;
+    memory.by_all = by_all;
+    const auto storage = [&](const std::string& tensor) { return symbols_.tensors.at(tensor).storage; };
+    const auto note = [&](const Statement& s) {
+      ir::for_each_expr(s, [&](const Expr& e) {
+        if (e.op == Op::load) memory.reads.insert(storage(e.name));
+        if (e.op == Op::variable) memory.reads.insert(e.name);
+        for (const ir::Axis& axis : e.slice)
+          if (axis.kind == ir::Axis::Kind::by) memory.reads.insert(axis.tile);
+      });
+      if (const auto* store = std::get_if<ir::Store>(&s.node)) {
+        memory.writes.insert(storage(store->tensor));
+        for (const ir::Axis& axis : store->slice)
+          if (axis.kind == ir::Axis::Kind::by) memory.reads.insert(axis.tile);
+      }
+      if (const auto* assign = std::get_if<ir::Assign>(&s.node)) memory.writes.insert(assign->name);
+      if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) memory.reads.insert(storage(read->tensor));
+      if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) memory.reads.insert(distinct->tile);
+      return true;
+    };
+    for (const Statement& s : statements) {
+      if (note(s)) {
+        if (const auto* loop = std::get_if<ir::Loop>(&s.node)) ir::for_each_statement(loop->body, note);
+        if (const auto* at = std::get_if<ir::At>(&s.node)) ir::for_each_statement(at->body, note);
+        if (const auto* branch = std::get_if<ir::If>(&s.node)) {
+          ir::for_each_statement(branch->then_block, note);
+          ir::for_each_statement(branch->else_block, note);
+        }
+      }
+    }
+    return memory;
+  }
+
+  // What is in both; "" if nothing is.
+  static std::string common(const std::set<std::string>& a, const std::set<std::string>& b) {
+    const auto found = std::find_if(a.begin(), a.end(), [&](const std::string& each) { return b.contains(each); });
+    return found == a.end() ? "" : *found;
+  }
+
+  // Why the two must not run at the same time; "" if they may.
+  static std::string conflict(const Memory& earlier, const Memory& next) {
+    if (!earlier.by_all && !next.by_all) return "";
+    if (const std::string name = common(earlier.writes, next.reads); !name.empty())
+      return name + " is stored before, read behind";
+    if (const std::string name = common(earlier.writes, next.writes); !name.empty()) return name + " is stored on both sides";
+    if (const std::string name = common(earlier.reads, next.writes); !name.empty())
+      return name + " is read before, stored behind";
+    return "";
+  }
+
+  // Waits if `next` could meet what others still do, and remembers it.
+  std::optional<Barrier> before(const Memory& next) {
+    std::string reason;
+    for (size_t i = 0; i < open_.size() && reason.empty(); ++i) reason = conflict(open_[i], next);
+    std::optional<Barrier> barrier;
+    if (!reason.empty()) barrier = meet(std::move(reason));
+    open_.push_back(next);
+    return barrier;
+  }
+
+  std::optional<Barrier> wait(std::string reason) {
+    if (open_.empty()) return std::nullopt;
+    return meet(std::move(reason));
+  }
+
+  Barrier meet(std::string reason) {
+    open_.clear();
+    has_waited_ = true;
+    return {std::move(reason), planner_.may_stream};
+  }
+
+  // Ends with nothing left open, so that the memory taken inside may be used again. Not every run comes to a barrier inside.
+  Body scoped(const ir::Block& statements) {
+    const bool had_waited = has_waited_;
+    planner_.shared.open();
+    Body body;
+    body.frame = Arena::shared;
+    body.nodes = block(statements);
+    body.at_end = wait("its memory is used again");
+    has_waited_ = had_waited;
+    planner_.shared.close();
+    return body;
+  }
+
+  // The loop and those it nests perfectly, through scopes.
+  std::vector<const ir::Loop*> nest_of(const ir::Loop& outermost, std::vector<std::string>& scopes) const {
+    std::vector<const ir::Loop*> nest{&outermost};
+    const ir::Block* body = &outermost.body;
+    std::vector<std::string> passed;
+    while (body->size() == 1) {
+      const Statement& only = body->front();
+      if (const auto* at = std::get_if<ir::At>(&only.node)) {
+        passed.push_back(at->name);
+        body = &at->body;
+        continue;
+      }
+      const auto* loop = std::get_if<ir::Loop>(&only.node);
+      if (!loop || loop->kind != ir::Loop::Kind::parallel || !is_rectangular(*loop, nest)) break;
+      scopes.insert(scopes.end(), passed.begin(), passed.end());
+      passed.clear();
+      nest.push_back(loop);
+      body = &loop->body;
+    }
+    return nest;
+  }
+
+  // Its bounds are the same in all iterations of the loops around it.
+  static bool is_rectangular(const ir::Loop& loop, const std::vector<const ir::Loop*>& around) {
+    std::set<std::string> used = ir::names_in(loop.begin);
+    used.merge(ir::names_in(loop.extent));
+    return std::none_of(around.begin(), around.end(), [&](const ir::Loop* each) { return used.contains(each->variable); });
+  }
+
+  void phase(const Statement& s, const ir::Loop& outermost, Node& node) {
+    Phase phase;
+    phase.nest = nest_of(outermost, phase.scopes);
+    const bool is_helped = may_be_helped(phase.nest);
+    const Memory memory = memory_of(std::span(&s, 1), true);
+    if (!has_waited_ && is_helped && has_unequal_tasks(phase.nest))
+      node.barrier = meet("its tasks are unequal, and all have dealt out theirs before anyone helps");
+    if (auto barrier = before(memory)) node.barrier = std::move(barrier);
+    if (has_waited_ && is_helped) phase.queue = planner_.plan.queues++;
+    if (phase.nest.size() > 1 && phase.nest[0]->tile > 0)
+      phase.tiles_near = std::max<int64_t>(1, kNearRows / phase.nest[0]->tile);
+    planner_.worker.open();
+    phase.body.frame = Arena::worker;
+    phase.body.nodes = plan_statements(planner_, phase.nest.back()->body);
+    planner_.worker.close();
+    node.what = std::move(phase);
+  }
+
+  // All workers can deal out the tasks when the kernel begins, and the phase runs once.
+  bool may_be_helped(const std::vector<const ir::Loop*>& nest) const {
+    if (loops_ > 0) return false;
+    return std::all_of(nest.begin(), nest.end(), [&](const ir::Loop* loop) {
+      const std::set<std::string> names = ir::names_in(loop->extent);
+      return std::all_of(names.begin(), names.end(), [&](const std::string& name) { return symbols_.dims.contains(name); });
+    });
+  }
+
+  Planner& planner_;
+  const Symbols& symbols_;
+  std::vector<Memory> open_;  // since the last barrier
+  bool has_waited_ = false;   // at a barrier that every run which comes here came to
+  int loops_ = 0;             // around
+};
+
+}  // namespace
+
+Body plan_kernel(Planner& planner, const ir::Block& statements) { return Phases(planner).kernel(statements); }
+
+}  // namespace imbrex::plan

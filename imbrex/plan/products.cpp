@@ -1,0 +1,72 @@
+// Matrix products: by which kernel, from which forms of their sides, to where.
+#include <algorithm>
+
+#include "imbrex/ir/visit.h"
+#include "imbrex/plan/planner.h"
+
+namespace imbrex::plan {
+
+using ir::DType;
+using ir::Expr;
+using ir::ExprPtr;
+using ir::Op;
+
+namespace {
+
+// What the right side of a product takes, packed, as isa/packing.h has it: panels of 32 columns, groups of four bytes of the
+// inner axis, whole blocks of 32 elements of bf16, one group more for corrections of int8.
+ir::IndexExpr bytes_of_panels(const Expr& product, DType right, const ir::IndexExpr& inner) {
+  const auto columns = ir::mul(ir::ceil_div(ir::max(product.columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
+  const auto groups = right == DType::bf16
+                          ? ir::mul(ir::ceil_div(inner, ir::constant(32)), ir::constant(16))
+                          : ir::add(ir::ceil_div(ir::mul(inner, ir::constant(bytes_of(right))), ir::constant(4)),
+                                    ir::constant(right == DType::int8 ? 1 : 0));
+  return ir::mul(columns, groups);
+}
+
+bool has_unit_columns(const std::vector<ir::Axis>& slice) {
+  for (size_t i = slice.size(); i-- > 0;)
+    if (slice[i].kind != ir::Axis::Kind::point) return i + 1 == slice.size();
+  return true;
+}
+
+}  // namespace
+
+bool goes_into(const Plan& plan, const ir::Assign& assign, const ir::Store& store) {
+  const Expr& e = *assign.value;
+  const Tensor& tensor = plan.symbols.tensors.at(store.tensor);
+  if (e.op != Op::matmul || !assign.declares || store.value->op != Op::variable || store.value->name != assign.name) return false;
+  const bool by_data =
+      std::any_of(store.slice.begin(), store.slice.end(), [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
+  if (by_data || tensor.in_tiles || tensor.dtype != e.dtype || !has_unit_columns(store.slice)) return false;
+  for (const ExprPtr& operand : e.args)
+    if (operand->op == Op::load && plan.symbols.tensors.at(operand->name).storage == tensor.storage) return false;
+  // Made here, stored there, and nowhere else: not even as a list of rows, or where something is assumed of it.
+  return plan.symbols.tiles.at(assign.name).mentions == 2;
+}
+
+Product plan_product(Planner& planner, const ir::Statement& statement, const ir::Store* into) {
+  const auto& assign = std::get<ir::Assign>(statement.node);
+  const Expr& e = *assign.value;
+  const ExprPtr &a = e.args[e.args.size() - 2], &b = e.args.back();
+  const Bounds& bounds = planner.plan.bounds;
+  Product product;
+  product.statement = &statement;
+  product.kernel = &planner.product_kernel(a->dtype);
+  product.into = into;
+  product.inner = bounds.elements_along(e.transpose_a ? a->rows : a->columns, statement);
+  if (a->op == Op::load && planner.plan.symbols.tensors.at(a->name).in_tiles) {
+    product.left = Product::Left::tiles;
+  } else if (e.transpose_a) {
+    product.left = Product::Left::transposed;
+    product.transposed =
+        planner.allocate(Arena::worker, a->dtype, ir::mul(product.inner, bounds.elements_along(a->columns, statement)),
+                         assign.name + "_left", statement);
+  }
+  if (b->op != Op::load || !planner.plan.packed.contains(b->name))
+    product.panels = planner.allocate(Arena::worker, std::nullopt, bytes_of_panels(e, b->dtype, product.inner),
+                                      assign.name + "_panel", statement);
+  return product;
+}
+
+}  // namespace imbrex::plan

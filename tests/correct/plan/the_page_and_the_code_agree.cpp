@@ -1,0 +1,112 @@
+// What `imbrex show --plan` says is what `imbrex emit` prints: the same barriers, phases, loops, memory, packings and products,
+// in the same order.
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "imbrex/codegen/generate.h"
+#include "imbrex/kernels/registry.h"
+#include "imbrex/optimize/optimize.h"
+#include "imbrex/optimize/pipeline.h"
+#include "imbrex/plan/make_plan.h"
+#include "imbrex/plan/print.h"
+
+namespace imbrex::plan {
+namespace {
+
+struct Word {
+  const char* pattern;  // of a line, with the word's own part in parentheses
+  const char* word;
+};
+
+// The words of a text's lines that match, in order: "barrier", "take q_acc", ...
+std::vector<std::string> words_of(const std::string& text, const std::vector<Word>& known) {
+  std::vector<std::pair<std::regex, std::string>> patterns;
+  for (const Word& each : known) patterns.emplace_back(each.pattern, each.word);
+  std::vector<std::string> words;
+  size_t begin = 0;
+  for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    const std::string line = text.substr(begin, end - begin);
+    for (const auto& [pattern, word] : patterns) {
+      std::smatch match;
+      if (!std::regex_search(line, match, pattern)) continue;
+      // Of two equal names the second is numbered in the code.
+      words.push_back(word + (match.size() > 1 ? " " + std::regex_replace(match[1].str(), std::regex("(_[0-9]+)+$"), "") : ""));
+      break;
+    }
+  }
+  return words;
+}
+
+const std::vector<Word> kPage = {
+    {"^ *barrier: ", "barrier"},
+    {"^ *finish streams$", "finish streams"},
+    {"^ *phase: .*; workers that are done help others$", "phase that is helped"},
+    {"^ *phase: .*; each worker its part$", "phase"},
+    {"^ *the first worker:$", "first worker"},
+    {"^ *loop: (\\w+) ", "loop over"},
+    {"^ *scope \"(\\w+)\"$", "scope"},
+    {"^ *take (\\w+): ", "take"},
+    {"^ *pack .* by pack_(\\w+)$", "pack"},
+    {"^ *product: .*, by (\\w+)$", "product by"},
+    {"^ *columns: .*(16|32|64) at a time$", "columns by"},
+};
+
+// A loop over columns by 16 has a part behind it for the rest, which is no loop of its own; what a line is of is seen where it
+// begins.
+const std::vector<Word> kCode = {
+    {"^ *wait_for_all\\(call\\);", "barrier"},           {"^ *finish_streams\\(\\);", "finish streams"},
+    {"^ *Tasks \\w+\\(&queues", "phase that is helped"}, {"^ *const Part \\w+ = part_of\\(.*, call->ith, call->nth\\);", "phase"},
+    {"^ *if \\(call->ith == 0\\) \\{", "first worker"},  {"^ *const uint64_t (\\w+)_started_ = trace_begin\\(call\\);", "scope"},
+    {"(\\w+?)_ = (?:shared|scratch)\\.take<", "take"},   {"^ *pack_(\\w+)\\(", "pack"},
+    {"^ *(matmul_\\w+?)(?:_tiled)?\\(", "product by"},
+};
+
+std::vector<std::string> without(std::vector<std::string> words, const std::string& begin) {
+  std::erase_if(words, [&](const std::string& word) { return word.starts_with(begin); });
+  return words;
+}
+
+int count(const std::string& text, const std::string& what) {
+  int found = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
+// From where the kernel's work begins: what is before declares it.
+std::string body_of(const std::string& source) {
+  const size_t run = source.find("void run(const imbrex_call* call)");
+  return source.substr(run, source.find("constexpr int32_t", run) - run);
+}
+
+void expect_agreement(const ir::Program& program, const target::Machine& machine, const std::string& what) {
+  SCOPED_TRACE(what);
+  const std::string page = print(make_plan(program, machine, false), machine);
+  const std::string code = body_of(codegen::generate(program, {machine, false}).source);
+  const std::vector<std::string> said = words_of(page, kPage);
+  const std::vector<std::string> of_page = without(without(said, "columns by"), "loop over"), of_code = words_of(code, kCode);
+  for (size_t i = 0; i < std::max(of_page.size(), of_code.size()); ++i)
+    ASSERT_EQ(i < of_page.size() ? of_page[i] : "the end", i < of_code.size() ? of_code[i] : "the end") << i << "\n"
+                                                                                                        << page << code;
+  // Each pass over columns by 64 has its loop of four blocks, and each by 32 of two halves.
+  int by_64 = 0, by_32 = 0;
+  for (const std::string& word : said) by_64 += word == "columns by 64", by_32 += word == "columns by 32";
+  EXPECT_EQ(by_32, count(code, "for (int half = 0; half < 2; ++half)")) << page << code;
+  EXPECT_GE(by_64, count(code, "for (int block = 0; block < 4; ++block)")) << page << code;
+}
+
+TEST(PageOfAPlan, SaysWhatTheCodeDoes) {
+  for (const kernels::Entry& entry : kernels::registry()) {
+    for (const std::string& variant : entry.variants) {
+      const ir::Program program = kernels::build(entry.name, variant, "demo", {}).program;
+      for (const char* name : {"amx", "avx512", "avx2"}) {
+        const target::Machine machine(*target::target_named(name));
+        expect_agreement(optimize::optimize(program, machine).program, machine, entry.name + " " + variant + " on " + name);
+        expect_agreement(optimize::as_written(program), machine, entry.name + " " + variant + " as written on " + name);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace imbrex::plan
