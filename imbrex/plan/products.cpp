@@ -17,10 +17,9 @@ namespace {
 // inner axis, whole blocks of 32 elements of bf16, one group more for corrections of int8.
 ir::IndexExpr bytes_of_panels(const Expr& product, DType right, const ir::IndexExpr& inner) {
   const auto columns = ir::mul(ir::ceil_div(ir::max(product.columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
-  const auto groups = right == DType::bf16
-                          ? ir::mul(ir::ceil_div(inner, ir::constant(32)), ir::constant(16))
-                          : ir::add(ir::ceil_div(ir::mul(inner, ir::constant(bytes_of(right))), ir::constant(4)),
-                                    ir::constant(right == DType::int8 ? 1 : 0));
+  const auto groups = right == DType::bf16 ? ir::mul(ir::ceil_div(inner, ir::constant(32)), ir::constant(16))
+                                           : ir::add(ir::ceil_div(ir::mul(inner, ir::constant(bytes_of(right))), ir::constant(4)),
+                                                     ir::constant(right == DType::int8 ? 1 : 0));
   return ir::mul(columns, groups);
 }
 
