@@ -58,7 +58,7 @@ uint64_t operations_for(const Accesses& accesses, const ir::Program& program, ui
 // What is left of the steps once a check has spent them: each check behind it may find that it needs few.
 uint64_t after_a_spent_check(uint64_t operations) { return std::max<uint64_t>(1, operations / 10); }
 // Of the graph, whose sets are of two accesses, so that a step takes longer.
-uint64_t for_graphs(uint64_t operations) { return std::max<uint64_t>(1, operations / 16); }
+uint64_t for_graphs(uint64_t operations) { return std::max<uint64_t>(1, operations / 4); }
 // Of a check that only warns.
 uint64_t for_warnings(uint64_t operations) { return std::max<uint64_t>(1, operations / 4); }
 
