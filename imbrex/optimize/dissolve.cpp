@@ -425,11 +425,15 @@ class Dissolver {
     }
     const Term* choice = &terms().at(found);
     const Linear of = linear(choice->indices[0], terms().ranges);
-    if (of.parts.size() != 1 || of.parts.begin()->second.coefficient != 1 || !of.parts.begin()->first.starts_with(".i"))
-      refuse(-1,
-             "which part of a concat, interleave or tensor an element comes from depends on more than one axis of the output, "
-             "and the "
-             "optimizer divides an output along one axis at a time; store each part by itself");
+    // A coordinate itself: what is chosen by `.i1 // 2` or `.i1 % 32` is no range of it.
+    const auto is_coordinate = [](const Linear::Part& part) {
+      return part.coefficient == 1 && part.atom->kind == ir::Index::Kind::name && part.atom->name.starts_with(".i");
+    };
+    if (of.parts.size() != 1 || !is_coordinate(of.parts.begin()->second))
+      refuse(
+          -1,
+          "which part of a concat, interleave or tensor an element comes from depends on more than its place along one axis of "
+          "the output, and the optimizer divides an output along one axis at a time; store each part by itself");
     const std::string name = of.parts.begin()->first;
     const size_t axis = static_cast<size_t>(std::stoi(name.substr(2)));
     const std::vector<IndexExpr> limits = choice->limits;

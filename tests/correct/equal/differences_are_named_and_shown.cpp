@@ -116,6 +116,13 @@ TEST(NotDecided, WhereOneIsNotProven) {
   expect_not_decided(kHead + "y[:, :] = x[:, :]", kHead + "y[0 +: 1, :] = x[0 +: 1, :]", "B is not proven: ");
 }
 
+// Which row is read depends on a quotient of the place, which is no place itself.
+TEST(Different, RowsThatAreRepeatedOtherwise) {
+  const std::string head = "input x: f32[2, 8]\noutput y: f32[6, 8]\n", rows = "concat_rows(x[0 +: 1, :], x[1 +: 1, :]";
+  expect_different(head + "y[:, :] = repeat_rows(" + rows + "), 3)",
+                   head + "y[:, :] = repeat_rows(" + rows + ", x[0 +: 1, :]), 2)");
+}
+
 // What B does not store it has from no line of its own, nor of A's.
 TEST(Different, AnInoutThatBLeavesAlone) {
   const std::string head = "dim T\ninput x: f32[T, 8]\ninout s: f32[T, 8]\noutput y: f32[T, 8]\n";
