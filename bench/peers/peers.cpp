@@ -16,8 +16,8 @@ std::string version() {
   return fmt::format("oneDNN {}.{}.{}", found->major, found->minor, found->patch);
 }
 
-tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Tensors& kernel_outputs, float eps, const target::Target& target,
-                                   int threads) {
+tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Tensors& kernel_outputs, const kernels::Options& options,
+                                   const target::Target& target, int threads) {
   if (target.vector_bits == 0)
     throw UserError("no-peers", "oneDNN has no scalar code to compare with", "no --isa, or one with vectors");
   // Held to what the target has, as the kernel is. Before the first primitive, and refused after it: then it was the same.
@@ -33,6 +33,7 @@ tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Te
                         : has_vnni ? dnnl::cpu_isa::avx512_core_vnni
                                    : dnnl::cpu_isa::avx512_core);
   const Glue& glue = is_avx2 ? avx2::glue : has_bf16 ? avx512::glue : avx512_base::glue;
+  const auto eps = static_cast<float>(kernels::number(options, "eps"));
   const auto front = std::make_shared<OnednnFront>(inputs, eps, glue, !is_avx2, threads);
   front->run();
   tools::PeerContestants made;

@@ -8,7 +8,7 @@ namespace imbrex::peers {
 std::string version();
 
 // "oneDNN": the fastest composition of its products that was found for these inputs on this machine.
-tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Tensors& kernel_outputs, float eps, const target::Target& target,
-                                   int threads);
+tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Tensors& kernel_outputs, const kernels::Options& options,
+                                   const target::Target& target, int threads);
 
 }  // namespace imbrex::peers

@@ -16,6 +16,7 @@ struct OptionInfo {
   std::string name, description;
   OptionValue least, most;  // allowed values; both are of the option's type
   int64_t multiple_of = 1;  // of an integer
+  std::string flag = {};    // the short form of --set on the command line, "--heads"; empty: none
 
   bool is_integer() const { return std::holds_alternative<int64_t>(least); }
   bool allows(const OptionValue& value) const;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "imbrex/base/nearest.h"
 #include "imbrex/kernels/entries.h"
@@ -44,6 +45,8 @@ const OptionInfo& find_option(const Entry& entry, const std::string& name) {
 }
 
 }  // namespace
+
+double LeastWork::multiply_adds() const { return std::accumulate(products.begin(), products.end(), 0.0); }
 
 const std::vector<Entry>& registry() {
   static const std::vector<Entry> entries = [] {

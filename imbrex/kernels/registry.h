@@ -1,14 +1,18 @@
 // Every kernel by name, with its variants, presets and options.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "imbrex/base/array.h"
+#include "imbrex/inputs/synthetic.h"
 #include "imbrex/ir/program.h"
+#include "imbrex/kernels/judge.h"
 #include "imbrex/kernels/options.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::kernels {
 
@@ -17,6 +21,32 @@ using Tensors = std::map<std::string, Array>;
 struct Preset {
   std::string name, description;
   Options options;  // a value for every option
+};
+
+// What a run must do at least.
+struct LeastWork {
+  std::array<double, target::kProductCount> products{};  // multiply-adds, by target::Product
+  int64_t weight_bytes = 0;                              // read once
+  double multiply_adds() const;
+};
+
+// A kernel in parallel plain loops, to be faster than. Worker `ith` of `nth` does its share of a phase; a phase begins when all
+// workers have ended the one before it.
+struct PlainLoops {
+  std::vector<std::function<void(int ith, int nth)>> phases;
+};
+
+// The tensors of a saved call, as their file has them.
+class SavedTensors {
+ public:
+  struct Header {
+    std::string dtype;  // "BF16"
+    std::vector<int64_t> shape;
+  };
+  virtual ~SavedTensors() = default;
+  virtual Header header(const std::string& name) const = 0;  // UserError "tensor-missing"
+  // UserError "tensor-mismatch"
+  [[noreturn]] virtual void refuse(const std::string& name, const std::string& expected, const std::string& found) const = 0;
 };
 
 struct Entry {
@@ -28,6 +58,21 @@ struct Entry {
   std::function<ir::Program(const std::string& variant, const Options& options)> program;
   // Expected outputs from inputs, computed independently of the kernel.
   std::function<Tensors(const Tensors& inputs, const Options& options)> reference;
+
+  // From here on, what only some kernels have: the command asks, and knows no kernel by name.
+  std::string usual_preset;           // where none is given on the command line; empty: the first
+  bool has_batches = false;           // T counts the tokens of a batch of sequences, and has a usual value that is one
+  std::vector<int64_t> bench_tokens;  // values of T that are measured where none is given
+  // Inputs from a seed that test more than those that are made for any kernel.
+  std::function<Tensors(const std::vector<inputs::TensorShape>& wanted, uint64_t seed)> made_inputs;
+  std::vector<std::string> stage_tensors;  // temporaries that `judge` looks at where a variant has them
+  JudgeOutputs judge;                      // instead of comparing each output with the reference's
+  // The options that the types and shapes of a saved call decide, as texts.
+  std::function<std::map<std::string, std::string>(const SavedTensors& tensors)> saved_options;
+  std::function<LeastWork(const Tensors& inputs)> least_work;
+  // No phases where the loops do not do these sizes. `inputs` must outlive them.
+  std::function<PlainLoops(const Tensors& inputs, const Options& options)> plain_loops;
+  bool has_peers = false;  // other software that does its work, in bench/peers
 };
 
 const std::vector<Entry>& registry();

@@ -1,6 +1,7 @@
 // imbrex bench: a kernel beside what the machine can do and what plain loops do, in interleaved rounds, so that all of them see
 // the same neighbours and clocks.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <ctime>
@@ -16,7 +17,6 @@
 #include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/options_json.h"
 #include "imbrex/tools/peers.h"
-#include "imbrex/tools/plain_front.h"
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/replay.h"
 #include "imbrex/tools/report.h"
@@ -36,8 +36,6 @@ struct BenchOptions {
   uint64_t seed = 1;
   bool json = false, no_plain = false, no_cold = false, as_written = false, peers = false, unproven = false;
 };
-
-constexpr int64_t plain_column_block = 64;
 
 struct Kernels {
   runtime::CompiledKernel optimized;
@@ -61,7 +59,7 @@ class Bench {
       inputs_ = read_inputs(options.replay, shapes_of(subject.program, dims_, {ir::Role::input, ir::Role::inout}), subject.name);
     add_kernel("kernel", kernels.optimized, optimized_);
     if (kernels.as_written) add_kernel("as written", *kernels.as_written, as_written_);
-    if (subject.is_front()) add_rivals_of_the_front();
+    add_rivals();
   }
 
   void measure(Progress& progress) {
@@ -107,19 +105,25 @@ class Bench {
     contest_.add({.name = name, .run = [&runner] { return runner->run(); }});
   }
 
-  void add_rivals_of_the_front() {
-    probes_.emplace(front_work(inputs_), *options_.machine.to_run().target, executor_, threads_);
-    probes_->add_to(contest_);
+  // Those that the kernel's entry has.
+  void add_rivals() {
+    const kernels::Entry& entry = subject_.entry;
+    if (entry.least_work) {
+      probes_.emplace(entry.least_work(inputs_), *options_.machine.to_run().target, executor_, threads_);
+      probes_->add_to(contest_);
+    }
     if (options_.peers) {
       optimized_->run();
-      peer_ = peer_contestants(inputs_, optimized_->outputs(), static_cast<float>(subject_.eps()),
-                               *options_.machine.to_run().target, threads_);
+      peer_ = peer_contestants(inputs_, optimized_->outputs(), subject_.options, *options_.machine.to_run().target, threads_);
       for (const Contestant& contestant : peer_->contestants) contest_.add(contestant);
     }
-    if (options_.no_plain || inputs_.at("wq_a").shape[1] % plain_column_block != 0) return;
-    plain_.emplace(inputs_, static_cast<float>(subject_.eps()));
-    contest_.add(
-        {.name = "plain loops", .run = [this] { return plain_->run(executor_, threads_); }, .cold = false, .warms_up = false});
+    if (options_.no_plain || !entry.plain_loops) return;
+    plain_ = entry.plain_loops(inputs_, subject_.options);
+    if (plain_.phases.empty()) return;
+    contest_.add({.name = "plain loops",
+                  .run = [this] { return time_plain_loops(plain_, executor_, threads_); },
+                  .cold = false,
+                  .warms_up = false});
   }
 
   std::string title() const {
@@ -170,9 +174,9 @@ class Bench {
   std::map<std::string, int64_t> dims_;
   Tensors inputs_;
   std::optional<KernelRunner> optimized_, as_written_;
-  std::optional<FrontProbes> probes_;
+  std::optional<WorkProbes> probes_;
   std::optional<PeerContestants> peer_;
-  std::optional<PlainFront> plain_;
+  kernels::PlainLoops plain_;
   Contest contest_;
 };
 
@@ -195,7 +199,7 @@ Chosen choose(const BenchOptions& options) {
     throw UserError("dimension-value", "--tokens and --dim T say the same; both were given", "one of them");
   std::vector<int64_t> tokens = options.tokens;
   const bool is_replay = !options.replay.empty();
-  if (tokens.empty() && options.subject.name == front_name && !is_replay && !given.contains("T")) tokens = {1, 8, 64, 128};
+  if (tokens.empty() && !is_replay && !given.contains("T")) tokens = entry_of(options.subject.name).bench_tokens;
   if (is_replay) {
     if (tokens.size() > 1)
       throw UserError("dimension-value", "several --tokens were given, and a replay is of one size", "--replay without --tokens");
@@ -212,13 +216,22 @@ Chosen choose(const BenchOptions& options) {
   return chosen;
 }
 
+// What is measured where no sizes are given: " (default of NAME: 1,8)".
+std::string usual_tokens() {
+  std::string text;
+  for (const kernels::Entry& entry : kernels::registry())
+    if (!entry.bench_tokens.empty())
+      text += fmt::format("{}default of {}: {}", text.empty() ? "" : "; ", entry.name, fmt::join(entry.bench_tokens, ","));
+  return text.empty() ? text : " (" + text + ")";
+}
+
 int bench(const BenchOptions& options) {
   const target::Machine machine = options.machine.to_run();
   const int threads = threads_of(options.threads);
   const auto [subject, sizes] = choose(options);
   Progress progress;
   progress.say("compiling");
-  if (options.peers) require_peers(subject.is_front());
+  if (options.peers) require_peers(subject.entry);
   Kernels kernels = {
       runtime::compile(subject.program,
                        {.target = machine.target, .rates = machine.rates, .prove = !options.unproven, .cache = {}, .flags = {}}),
@@ -266,7 +279,7 @@ void add_bench(CLI::App& app, int& status) {
   auto* command = app.add_subcommand("bench", "Times a kernel beside probes of the machine and plain loops");
   auto o = std::make_shared<BenchOptions>();
   o->subject.add_to(*command);
-  command->add_option("--tokens", o->tokens, "Tokens T, one or several (default for the front: 1,8,64,128)")->delimiter(',');
+  command->add_option("--tokens", o->tokens, "Tokens T, one or several" + usual_tokens())->delimiter(',');
   command->add_option("--dim", o->dims, "A dimension of any kernel: NAME=VALUE");
   command->add_option("--replay", o->replay, "Folder to read inputs from, such as `imbrex run --save` writes");
   o->machine.add_to(*command);
@@ -276,8 +289,9 @@ void add_bench(CLI::App& app, int& status) {
   command->add_flag("--no-plain", o->no_plain, "Without the plain loops, which take most of the time");
   command->add_flag("--no-cold", o->no_cold, "Without runs after the caches were emptied");
   command->add_flag("--as-written", o->as_written, "Also the kernel without the optimizer");
-  command->add_flag("--peers", o->peers,
-                    "Also the fastest composition of oneDNN's products that is found (of the front; see docs/performance.md)");
+  command->add_flag(
+      "--peers", o->peers,
+      "Also the fastest composition of oneDNN's products that is found (of a kernel that has peers; see docs/performance.md)");
   command->add_flag("--unproven", o->unproven, "Without the proof; says so in the output");
   command->add_flag("--json", o->json, "JSON instead of the table");
   command->callback([o, &status] { status = bench(*o); });

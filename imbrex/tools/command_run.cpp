@@ -18,7 +18,6 @@
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/expose.h"
-#include "imbrex/tools/front_check.h"
 #include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/memory_room.h"
 #include "imbrex/tools/progress.h"
@@ -88,7 +87,7 @@ class Run {
                       "one of them");
     if (options_.tokens) {
       given["T"] = *options_.tokens;
-    } else if (wants_tokens || (chosen.name == front_name && !given.count("T") && options_.replay.empty())) {
+    } else if (wants_tokens || (entry_of(chosen.name).has_batches && !given.count("T") && options_.replay.empty())) {
       given["T"] = checked_product(batch, sequence);
       report_.batch = batch;
       report_.sequence = sequence;
@@ -151,16 +150,14 @@ class Run {
     for (const auto& [name, array] : inputs_) report_.bytes += static_cast<double>(array.bytes.size());
     for (const TensorShape& spec : outputs_)
       report_.bytes += static_cast<double>(Array{spec.dtype, spec.shape, {}}.size() * bytes_of(spec.dtype));
-    if (!subject_.is_front()) return;
-    const FrontWork work = front_work(inputs_);
-    report_.operations = 2 * work.multiply_adds();  // two for each multiply-add
+    // Two for each multiply-add.
+    if (subject_.entry.least_work) report_.operations = 2 * subject_.entry.least_work(inputs_).multiply_adds();
   }
 
   // What the kernel stores between its stages, so that each can be judged on the inputs it really had.
   ir::Program exposed_program() {
     std::vector<std::string> exposed;
-    if (!subject_.is_front()) return subject_.program;
-    return with_temporaries_as_outputs(subject_.program, {"token_x_bf16", "qr_bf16"}, exposed);
+    return with_temporaries_as_outputs(subject_.program, subject_.entry.stage_tensors, exposed);
   }
 
   runtime::CompiledKernel compiled(const ir::Program& program, const target::Machine& machine, bool optimize) {
@@ -201,13 +198,13 @@ class Run {
       HostRun inside = run_on_host(compiled(exposed, machine, optimize), dims_, inputs_, shapes, host, executor);
       bool same = true;
       // Bit for bit, but for the bits of a NaN: these are not part of the meaning.
-      for (const auto& [name, array] : actual_) same = same && compare_bits(name, inside.outputs.at(name), array).pass();
+      for (const auto& [name, array] : actual_) same = same && kernels::compare_bits(name, inside.outputs.at(name), array).pass();
       note_bits(same, "with its intermediate tensors visible");
       observed_ = std::move(inside.outputs);
     }
     if (!is_empty()) time(kernel, machine, host, executor);
     if (!options_.trace.empty()) trace(kernel, host, executor);
-    if (elements() <= most_elements_to_interpret || (!subject_.is_front() && !subject_.reference)) compare_with_interpreter();
+    if (elements() <= most_elements_to_interpret || !subject_.reference) compare_with_interpreter();
   }
 
   // Beside what the machine can do at best, and the loops as they are written.
@@ -221,12 +218,13 @@ class Run {
     if (is_optimized)
       as_written.emplace(compiled(subject_.program, machine, false), dims_, inputs_, outputs_, executor, host.threads);
     KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads);
-    std::optional<FrontProbes> probes;
+    std::optional<WorkProbes> probes;
 
     Contest contest(executor, host.threads);
     contest.add({.name = "kernel", .run = [&] { return runner.run(); }});
     if (as_written) contest.add({.name = "as written", .run = [&] { return as_written->run(); }, .warms_up = false});
-    if (subject_.is_front()) probes.emplace(front_work(inputs_), *machine.target, executor, host.threads).add_to(contest);
+    if (const auto& least_work = subject_.entry.least_work)
+      probes.emplace(least_work(inputs_), *machine.target, executor, host.threads).add_to(contest);
     contest.measure(options_.repeat, false,
                     [&](int64_t round) { progress_.say(fmt::format("timing, round {} of {}", round + 1, options_.repeat)); });
     const auto seconds_of = [&](const char* name) {
@@ -318,7 +316,7 @@ class Run {
     const Tensors defined = run_in_interpreter(subject_.program, dims_, inputs_, false, seconds);
     bool same = true;
     for (const TensorShape& spec : outputs_) {
-      OutputResult result = compare_bits(spec.name, actual_.at(spec.name), defined.at(spec.name));
+      OutputResult result = kernels::compare_bits(spec.name, actual_.at(spec.name), defined.at(spec.name));
       same = same && result.pass();
       interpreted_.push_back(std::move(result));
     }
@@ -331,28 +329,29 @@ class Run {
   }
 
   void judge() {
-    if (subject_.is_front()) return judge_front();
+    if (subject_.entry.judge) return judge_by_entry();
     if (expected_ || subject_.reference) return judge_by_values();
     report_.compared_with = "the interpreter";
     report_.outputs = interpreted_;
     if (options_.interprets())  // its own definition: there is nothing else to compare with
-      for (const auto& [name, array] : actual_) report_.outputs.push_back(compare_bits(name, array, array));
+      for (const auto& [name, array] : actual_) report_.outputs.push_back(kernels::compare_bits(name, array, array));
   }
 
-  void judge_front() {
+  void judge_by_entry() {
     for (const auto& [name, array] : actual_) observed_.insert_or_assign(name, array);
     const int64_t tokens = dims_.at("T");
     progress_.say("comparing with the reference");
     require_room({{"the reference's copies of inputs", bytes_in(inputs_)},
                   {"expected outputs", options_.save.empty() ? 0 : bytes_in(outputs_)}});
-    const FrontCheck check{.inputs = inputs_,
-                           .outputs = observed_,
-                           .expected = expected_ ? &*expected_ : nullptr,
-                           .eps = subject_.eps(),
-                           .keep_expected = !options_.save.empty()};
-    report_.front = check_front(
-        check, [&](int64_t done) { progress_.say(fmt::format("comparing with the reference, {} of {} tokens", done, tokens)); });
-    report_.outputs = report_.front->outputs;
+    const kernels::JudgeRequest request{.inputs = inputs_,
+                                        .outputs = observed_,
+                                        .expected = expected_ ? &*expected_ : nullptr,
+                                        .options = subject_.options,
+                                        .keep_expected = !options_.save.empty()};
+    report_.judgement = subject_.entry.judge(request, [&](int64_t done) {
+      progress_.say(fmt::format("comparing with the reference, {} of {} tokens", done, tokens));
+    });
+    report_.outputs = report_.judgement->outputs;
     report_.compared_with = expected_ ? "expected.safetensors" : "the reference";
   }
 
@@ -366,7 +365,7 @@ class Run {
       expected_ = subject_.reference(inputs_);
     }
     for (const TensorShape& spec : outputs_)
-      report_.outputs.push_back(compare_values(spec.name, actual_.at(spec.name), expected_->at(spec.name)));
+      report_.outputs.push_back(kernels::compare_values(spec.name, actual_.at(spec.name), expected_->at(spec.name)));
   }
 
   void save() {
@@ -378,7 +377,7 @@ class Run {
                                                          {"options", kernels::text_of(report_.options)},
                                                          {"seed", std::to_string(options_.seed)}};
     write_tensors(options_.save, "inputs", inputs_, metadata);
-    const Tensors* expected = expected_ ? &*expected_ : report_.front ? &report_.front->expected : nullptr;
+    const Tensors* expected = expected_ ? &*expected_ : report_.judgement ? &report_.judgement->expected : nullptr;
     if (expected != nullptr) write_tensors(options_.save, "expected", *expected, metadata);
     write_tensors(options_.save, "outputs", actual_, metadata);
   }

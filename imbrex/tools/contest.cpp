@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <numeric>
 #include <thread>
 
 #include "imbrex/base/numbers.h"
@@ -78,27 +77,14 @@ double KernelRunner::run() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-double FrontWork::multiply_adds() const { return std::accumulate(products.begin(), products.end(), 0.0); }
-
-FrontWork front_work(const Tensors& inputs) {
-  const auto extent = [&](const char* name, size_t axis) { return static_cast<double>(inputs.at(name).shape[axis]); };
-  const double tokens = extent("x", 0);
-  FrontWork work;
-  using target::Product;
-  work.products[static_cast<size_t>(Product::i8)] = tokens * extent("wq_b", 0) * extent("wq_b", 1);
-  work.products[static_cast<size_t>(Product::bf16)] = tokens * extent("x", 1) * (extent("wq_a", 1) + extent("wkv", 1));
-  for (const char* name : {"wq_a", "wq_b", "wkv"}) work.weight_bytes += static_cast<int64_t>(inputs.at(name).bytes.size());
-  return work;
-}
-
-FrontProbes::FrontProbes(const FrontWork& work, const target::Target& target, runtime::Executor& executor, int threads)
+WorkProbes::WorkProbes(const kernels::LeastWork& work, const target::Target& target, runtime::Executor& executor, int threads)
     : work_(work), target_(target), executor_(executor), threads_(threads) {
   require_room({{"weights that are only read", work.weight_bytes}});
   weights_.grow_to(static_cast<size_t>(work.weight_bytes));
   std::fill_n(static_cast<char*>(weights_.data()), work.weight_bytes, char{1});
 }
 
-void FrontProbes::add_to(Contest& contest) {
+void WorkProbes::add_to(Contest& contest) {
   std::string units;
   for (const target::Product product : target::kProducts) {
     if (work_.products[static_cast<size_t>(product)] == 0) continue;
@@ -109,6 +95,17 @@ void FrontProbes::add_to(Contest& contest) {
   contest.add({.name = "stream",
                .run = [this] { return time_stream(executor_, threads_, weights_.data(), work_.weight_bytes); },
                .what = "reading the weights"});
+}
+
+double time_plain_loops(const kernels::PlainLoops& loops, runtime::Executor& executor, int threads) {
+  const auto begin = std::chrono::steady_clock::now();
+  executor.run(threads, [&](int ith, int nth, runtime::Barrier& barrier) {
+    for (const auto& phase : loops.phases) {
+      phase(ith, nth);
+      barrier.wait();
+    }
+  });
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 Limit limit_of(const Contest& contest, bool cold) {

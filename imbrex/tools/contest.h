@@ -10,6 +10,7 @@
 
 #include "imbrex/base/array.h"
 #include "imbrex/inputs/synthetic.h"
+#include "imbrex/kernels/registry.h"
 #include "imbrex/runtime/buffer.h"
 #include "imbrex/runtime/executor.h"
 #include "imbrex/runtime/kernel.h"
@@ -63,28 +64,23 @@ class KernelRunner {
   int threads_;
 };
 
-// What a run of deepseek_v4/qkv_proj_rope must do at least.
-struct FrontWork {
-  ProductWork products{};
-  int64_t weight_bytes = 0;
-  double multiply_adds() const;
-};
-FrontWork front_work(const Tensors& inputs);
-
-// The probes of a machine for that work: "peak", its multiply-adds from registers on the target's fastest units, and "stream",
+// The probes of a machine for the least work of a kernel: "peak", its multiply-adds from registers on the target's fastest units, and "stream",
 // its weights read once.
-class FrontProbes {
+class WorkProbes {
  public:
-  FrontProbes(const FrontWork& work, const target::Target& target, runtime::Executor& executor, int threads);
+  WorkProbes(const kernels::LeastWork& work, const target::Target& target, runtime::Executor& executor, int threads);
   void add_to(Contest& contest);
 
  private:
-  FrontWork work_;
+  kernels::LeastWork work_;
   const target::Target& target_;
   runtime::Buffer weights_;
   runtime::Executor& executor_;
   int threads_;
 };
+
+// A kernel's plain loops once. Seconds.
+double time_plain_loops(const kernels::PlainLoops& loops, runtime::Executor& executor, int threads);
 
 // The larger of both probes: what no kernel can beat but by luck.
 struct Limit {

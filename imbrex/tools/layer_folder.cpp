@@ -1,7 +1,6 @@
 #include "imbrex/tools/layer_folder.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <sstream>
@@ -12,8 +11,6 @@
 
 namespace imbrex::tools {
 namespace {
-
-constexpr int64_t head_dim = 512;
 
 std::string path_in(const std::string& folder, const std::string& what) {
   return (std::filesystem::path(folder) / (what + ".safetensors")).string();
@@ -37,18 +34,23 @@ Tensors read_tensors(const std::string& path, const std::vector<TensorShape>& wa
   return tensors;
 }
 
-const checkpoint::StoredTensor& stored(const checkpoint::SafetensorsFile& file, const std::string& name) {
-  const auto found = file.tensors().find(name);
-  if (found == file.tensors().end()) file.read(name);  // throws, naming those that are there
-  return found->second;
-}
+// For the kernel called `kernel`.
+class TensorsOfFile : public kernels::SavedTensors {
+ public:
+  TensorsOfFile(const checkpoint::SafetensorsFile& file, std::string kernel) : file_(file), kernel_(std::move(kernel)) {}
+  Header header(const std::string& name) const override {
+    const auto found = file_.tensors().find(name);
+    if (found == file_.tensors().end()) file_.read(name);  // throws, naming those that are there
+    return {found->second.dtype, found->second.shape};
+  }
+  [[noreturn]] void refuse(const std::string& name, const std::string& expected, const std::string& found) const override {
+    report_mismatch(file_.path(), name, expected, found, kernel_);
+  }
 
-const std::vector<int64_t>& matrix_shape(const checkpoint::SafetensorsFile& file, const std::string& name) {
-  const std::vector<int64_t>& shape = stored(file, name).shape;
-  if (shape.size() != 2 || shape[0] < 1 || shape[1] < 1)
-    report_mismatch(file.path(), name, "a matrix without empty axes", fmt::format("[{}]", fmt::join(shape, ", ")), front_name);
-  return shape;
-}
+ private:
+  const checkpoint::SafetensorsFile& file_;
+  std::string kernel_;
+};
 
 std::string said_of(const checkpoint::SafetensorsFile& file, const char* what) {
   const auto found = file.metadata().find(what);
@@ -66,21 +68,10 @@ SavedCall saved_call(const std::string& folder) {
   return call;
 }
 
-std::map<std::string, std::string> front_options(const std::string& folder) {
+std::map<std::string, std::string> options_of_tensors(const std::string& folder, const kernels::Entry& entry) {
+  if (!entry.saved_options) return {};
   const checkpoint::SafetensorsFile file(path_in(folder, "inputs"));
-  const std::vector<int64_t>&x = matrix_shape(file, "x"), &wq_a = matrix_shape(file, "wq_a"), &wq_b = matrix_shape(file, "wq_b");
-  if (wq_b[1] % head_dim != 0)
-    report_mismatch(file.path(), "wq_b", fmt::format("[Q, H*{}]", head_dim), fmt::format("[{}]", fmt::join(wq_b, ", ")),
-                    front_name);
-  const std::map<std::string, int64_t> values = {{"hidden", x[1]},
-                                                 {"heads", wq_b[1] / head_dim},
-                                                 {"q_lora", wq_a[1]},
-                                                 {"norm_w_bf16", stored(file, "norm_w").dtype == "BF16"},
-                                                 {"rope_f32", stored(file, "rope_cos").dtype == "F32"},
-                                                 {"scale_by_blocks", stored(file, "wq_b_scale").shape.size() == 2}};
-  std::map<std::string, std::string> options;
-  for (const auto& [name, value] : values) options.emplace(name, std::to_string(value));
-  return options;
+  return entry.saved_options(TensorsOfFile(file, entry.name));
 }
 
 Tensors read_inputs(const std::string& folder, const std::vector<TensorShape>& wanted, const std::string& kernel) {

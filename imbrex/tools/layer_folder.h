@@ -9,12 +9,11 @@
 
 #include "imbrex/base/array.h"
 #include "imbrex/inputs/synthetic.h"
+#include "imbrex/kernels/registry.h"
 
 namespace imbrex::tools {
 
 using inputs::TensorShape;
-
-inline constexpr const char* front_name = "deepseek_v4/qkv_proj_rope";
 
 using Tensors = std::map<std::string, Array>;
 
@@ -26,8 +25,8 @@ struct SavedCall {
 };
 SavedCall saved_call(const std::string& folder);
 
-// The options of deepseek_v4/qkv_proj_rope that the shapes and types of these tensors decide.
-std::map<std::string, std::string> front_options(const std::string& folder);
+// The options of a kernel that the shapes and types of these tensors decide; none where its entry does not say how.
+std::map<std::string, std::string> options_of_tensors(const std::string& folder, const kernels::Entry& entry);
 
 // Reads these tensors from <folder>/inputs.safetensors; hints speak of `kernel`. Errors: "tensor-missing", "tensor-mismatch" and
 // those of reading a file.

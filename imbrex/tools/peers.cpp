@@ -1,5 +1,8 @@
 #include "imbrex/tools/peers.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "imbrex/base/error.h"
 #ifdef IMBREX_BENCH_PEERS
 #include "bench/peers/peers.h"
@@ -7,9 +10,13 @@
 
 namespace imbrex::tools {
 
-void require_peers(bool is_front) {
-  if (!is_front)
-    throw UserError("no-peers", "the peers do the work of deepseek_v4/qkv_proj_rope only", "this kernel without --peers");
+void require_peers(const kernels::Entry& entry) {
+  std::vector<std::string> names;
+  for (const kernels::Entry& each : kernels::registry())
+    if (each.has_peers) names.push_back(each.name);
+  if (!entry.has_peers)
+    throw UserError("no-peers", fmt::format("the peers do the work of {} only", fmt::join(names, ", ")),
+                    "this kernel without --peers");
 #ifndef IMBREX_BENCH_PEERS
   throw UserError(
       "no-peers", "this command was built without peers",
@@ -25,13 +32,12 @@ std::string peer_version() {
 #endif
 }
 
-PeerContestants peer_contestants(const Tensors& inputs, const Tensors& kernel_outputs, float eps, const target::Target& target,
-                                 int threads) {
-  require_peers(true);
+PeerContestants peer_contestants(const Tensors& inputs, const Tensors& kernel_outputs, const kernels::Options& options,
+                                 const target::Target& target, int threads) {
 #ifdef IMBREX_BENCH_PEERS
-  return peers::contestants(inputs, kernel_outputs, eps, target, threads);
+  return peers::contestants(inputs, kernel_outputs, options, target, threads);
 #else
-  (void)inputs, (void)kernel_outputs, (void)eps, (void)target, (void)threads;
+  (void)inputs, (void)kernel_outputs, (void)options, (void)target, (void)threads;
   return {};
 #endif
 }

@@ -75,20 +75,20 @@ bool has_shapes_of(const ir::Program& program, const std::string& dim,
 Replay replay_of(SubjectOptions options, const std::string& folder, const Dims& given) {
   const SavedCall saved = saved_call(folder);
   if (!is_tile_file(options.name)) {
-    const std::string preset = saved.kernel == options.name || options.name == front_name ? saved.preset : "";
+    const kernels::Entry& entry = entry_of(options.name);
+    const std::string preset = saved.kernel == options.name || entry.saved_options ? saved.preset : "";
     if (!options.preset.empty() && !preset.empty() && options.preset != preset)
       throw UserError("unknown-preset", fmt::format("the folder's inputs are for preset {}, not {}", preset, options.preset),
                       "--replay without --preset");
     if (options.preset.empty()) options.preset = preset;
-    // Of the front, what its tensors say goes before what was saved of them.
-    if (options.name == front_name)
-      for (const auto& [name, value] : front_options(folder)) {
-        const auto [option, is_new] = options.settings.emplace(name, value);
-        if (!is_new && option->second != value)
-          throw UserError("option-value",
-                          fmt::format("{} = {} was given, and the tensors in '{}' have {}", name, option->second, folder, value),
-                          fmt::format("--replay without {}", name));
-      }
+    // What the tensors say goes before what was saved of them.
+    for (const auto& [name, value] : options_of_tensors(folder, entry)) {
+      const auto [option, is_new] = options.settings.emplace(name, value);
+      if (!is_new && option->second != value)
+        throw UserError("option-value",
+                        fmt::format("{} = {} was given, and the tensors in '{}' have {}", name, option->second, folder, value),
+                        fmt::format("--replay without {}", name));
+    }
     if (saved.kernel == options.name) options.settings.insert(saved.options.begin(), saved.options.end());
   }
   Replay replay{subject_of(options), {}};

@@ -13,6 +13,9 @@
 namespace imbrex::tools {
 namespace {
 
+using kernels::Judgement;
+using kernels::StageResult;
+using kernels::Tally;
 using nlohmann::json;
 
 std::string sizes_text(const RunReport& report) {
@@ -23,7 +26,7 @@ std::string sizes_text(const RunReport& report) {
 }
 
 bool passes(const RunReport& report, const OutputResult& output) {
-  return output.pass() && (!report.front || report.front->first_bad_stage(output.name) == nullptr);
+  return output.pass() && (!report.judgement || report.judgement->first_bad_stage(output.name) == nullptr);
 }
 
 std::string worst_text(const Tally& tally, const std::vector<int64_t>& shape) {
@@ -43,20 +46,22 @@ void print_output(const RunReport& report, const OutputResult& output, bool verb
     fmt::print(" of {}, {:.1f} % may be", output.tally.elements, 100 * output.allowed_share);
   fmt::print("\n");
   if (verbose) fmt::print("{:<10}ulps  {}\n", "", output.ulps.text());
-  const StageResult* bad = report.front ? report.front->first_bad_stage(output.name) : nullptr;
+  const StageResult* bad = report.judgement ? report.judgement->first_bad_stage(output.name) : nullptr;
   if (bad != nullptr)
     fmt::print("{:<10}first bad stage: {}, in {}: {}\n", "", bad->stage, bad->tensor, worst_text(bad->tally, bad->shape));
 }
 
-void print_stages(const FrontReport& front) {
+void print_stages(const Judgement& judgement) {
   fmt::print("stages    on the kernel's own inputs of each, against worst-case bounds of f32 arithmetic\n");
-  for (const StageResult& stage : front.stages)
+  for (const StageResult& stage : judgement.stages)
     fmt::print("  {:<10}{}  {:<14} worst {:.2f} of its bound at {}, {} of {} outside\n", stage.stage,
                stage.pass() ? "PASS" : "FAIL", stage.tensor, std::max(0.0, stage.tally.worst_ratio),
                position_text(stage.tally.worst_index, stage.shape), stage.tally.outside, stage.tally.elements);
-  if (front.unquantized_tokens > 0)
-    fmt::print("rounding  q {:.2f} %, kv {:.2f} % from unquantized mathematics (root mean square, over {} tokens)\n",
-               100 * front.unquantized_q, 100 * front.unquantized_kv, front.unquantized_tokens);
+  if (judgement.rounding_tokens == 0) return;
+  std::vector<std::string> errors;
+  for (const auto& [output, error] : judgement.rounding) errors.push_back(fmt::format("{} {:.2f} %", output, 100 * error));
+  fmt::print("rounding  {} from unquantized mathematics (root mean square, over {} tokens)\n", fmt::join(errors, ", "),
+             judgement.rounding_tokens);
 }
 
 // What a verdict says of a program, by the names of the prover's checks.
@@ -131,7 +136,7 @@ json json_of(const Tally& tally, const std::vector<int64_t>& shape) {
 }  // namespace
 
 bool RunReport::pass() const {
-  return bits_differ.empty() && (!front || front->pass()) &&
+  return bits_differ.empty() && (!judgement || judgement->pass()) &&
          std::all_of(outputs.begin(), outputs.end(), [](const OutputResult& output) { return output.pass(); });
 }
 
@@ -155,7 +160,7 @@ void print_screen(const RunReport& report, bool verbose) {
                                                                 report.threads, report.threads == 1 ? "" : "s"));
   fmt::print("{}\n", fmt::join(title, "  "));
   for (const OutputResult& output : report.outputs) print_output(report, output, verbose);
-  if (verbose && report.front) print_stages(*report.front);
+  if (verbose && report.judgement) print_stages(*report.judgement);
   if (!report.bits.empty()) fmt::print("bits      equal {}\n", report.bits);
   if (!report.bits_differ.empty()) fmt::print("bits      FAIL: they differ {}\n", report.bits_differ);
   if (report.checked)
@@ -184,15 +189,15 @@ std::string json_of(const RunReport& report) {
     if (output.ulps.not_a_number > 0) entry["not_a_number"] = output.ulps.not_a_number;
     out["outputs"].push_back(entry);
   }
-  if (report.front) {
+  if (report.judgement) {
     out["stages"] = json::array();
-    for (const StageResult& stage : report.front->stages) {
+    for (const StageResult& stage : report.judgement->stages) {
       json entry = json_of(stage.tally, stage.shape);
       entry.update({{"stage", stage.stage}, {"tensor", stage.tensor}, {"pass", stage.pass()}});
       out["stages"].push_back(entry);
     }
-    if (report.front->unquantized_tokens > 0)
-      out["error_of_rounding"] = {{"q", report.front->unquantized_q}, {"kv", report.front->unquantized_kv}};
+    if (report.judgement->rounding_tokens > 0)
+      for (const auto& [output, error] : report.judgement->rounding) out["error_of_rounding"][output] = error;
   }
   if (!report.bits.empty()) out["bits_equal"] = report.bits;
   if (!report.bits_differ.empty()) out["bits_differ"] = report.bits_differ;

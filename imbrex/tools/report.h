@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "imbrex/equal/equal.h"
-#include "imbrex/kernels/options.h"
+#include "imbrex/kernels/judge.h"
 #include "imbrex/optimize/defects.h"
 #include "imbrex/runtime/accept.h"
 #include "imbrex/tools/contest.h"
-#include "imbrex/tools/front_check.h"
 
 namespace imbrex::tools {
+
+using kernels::OutputResult;
 
 // What the optimizer made of a kernel.
 struct Fusion {
@@ -39,14 +40,14 @@ struct RunReport {
   bool checked = false;       // the interpreter watched every access
   std::string compared_with;  // "the reference", "the interpreter", "expected.safetensors"
   std::vector<OutputResult> outputs;
-  std::optional<FrontReport> front;     // its outputs are those above
-  std::string bits;                     // what the outputs' bits were found equal to; empty: nothing
-  std::string bits_differ;              // what they were not equal to; empty: all were
-  std::optional<runtime::Proof> proof;  // none: it was not asked for
-  std::string proven_sizes;             // "every T >= 1"
-  std::optional<Fusion> fusion;         // of a kernel that ran optimized
-  std::string unfused_because;          // otherwise, where the optimizer was asked
-  optimize::Defects defects;            // of the optimizer
+  std::optional<kernels::Judgement> judgement;  // of a kernel with a judge of its own; its outputs are those above
+  std::string bits;                             // what the outputs' bits were found equal to; empty: nothing
+  std::string bits_differ;                      // what they were not equal to; empty: all were
+  std::optional<runtime::Proof> proof;          // none: it was not asked for
+  std::string proven_sizes;                     // "every T >= 1"
+  std::optional<Fusion> fusion;                 // of a kernel that ran optimized
+  std::string unfused_because;                  // otherwise, where the optimizer was asked
+  optimize::Defects defects;                    // of the optimizer
   std::optional<double> compile_cold_seconds, compile_cached_seconds;
   std::vector<double> seconds;             // of each timed run
   std::vector<double> as_written_seconds;  // in the same rounds; empty: not measured

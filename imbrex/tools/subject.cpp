@@ -7,12 +7,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "imbrex/base/checked.h"
 #include "imbrex/base/error.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
-#include "imbrex/kernels/registry.h"
 #include "imbrex/tools/memory_limit.h"
 
 namespace imbrex::tools {
@@ -36,6 +36,13 @@ Subject subject_from_file(const std::string& path) {
 }
 
 }  // namespace
+
+const kernels::Entry& entry_of(const std::string& name) {
+  static const kernels::Entry none = {};
+  for (const kernels::Entry& entry : kernels::registry())
+    if (entry.name == name) return entry;
+  return none;
+}
 
 bool is_tile_file(const std::string& name) { return std::filesystem::path(name).extension() == ".tile"; }
 
@@ -73,11 +80,13 @@ void SubjectOptions::add_settings_to(CLI::App& command) {
   };
   command.add_option_function<std::vector<std::string>>(
       "--set", given, "NAME=VALUE: an option of the kernel; `imbrex list NAME` shows their types and defaults");
-  for (const auto& [flag, option] : {std::pair("--hidden", "hidden"), std::pair("--heads", "heads"),
-                                     std::pair("--q-lora", "q_lora"), std::pair("--row-splits", "row_splits")})
-    command.add_option_function<std::string>(
-        flag, [set, option = std::string(option)](const std::string& value) { set(option, value); },
-        fmt::format("Short for --set {}=", option));
+  std::set<std::string> added;
+  for (const kernels::Entry& entry : kernels::registry())
+    for (const kernels::OptionInfo& option : entry.options)
+      if (!option.flag.empty() && added.insert(option.flag).second)
+        command.add_option_function<std::string>(
+            option.flag, [set, name = option.name](const std::string& value) { set(name, value); },
+            fmt::format("Short for --set {}=", option.name));
 }
 
 Subject subject_of(const SubjectOptions& options) {
@@ -87,8 +96,8 @@ Subject subject_of(const SubjectOptions& options) {
                       "only dimensions, with --dim or --tokens");
     return subject_from_file(options.name);
   }
-  // The front's first preset is the small one of the tests; a person means the model.
-  const std::string preset = options.preset.empty() && options.name == front_name ? "flash" : options.preset;
+  const kernels::Entry& entry = entry_of(options.name);
+  const std::string preset = options.preset.empty() ? entry.usual_preset : options.preset;
   kernels::Built built =
       kernels::build(options.name, options.variant, preset, kernels::read_options(options.name, preset, options.settings));
   return {built.name,
@@ -97,7 +106,8 @@ Subject subject_of(const SubjectOptions& options) {
           std::move(built.program),
           std::move(built.options),
           std::move(built.changed),
-          std::move(built.reference)};
+          std::move(built.reference),
+          entry};
 }
 
 std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::map<std::string, int64_t>& given, int64_t least) {

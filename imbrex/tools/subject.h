@@ -11,7 +11,7 @@
 
 #include "imbrex/inputs/synthetic.h"
 #include "imbrex/ir/program.h"
-#include "imbrex/kernels/options.h"
+#include "imbrex/kernels/registry.h"
 #include "imbrex/tools/layer_folder.h"
 #include "imbrex/tools/settings.h"
 
@@ -26,7 +26,7 @@ struct SubjectOptions {
 
   // Adds NAME, --variant, --preset, and the settings.
   void add_to(CLI::App& command);
-  // Adds --set, and short forms of it: --hidden, --heads, --q-lora, --row-splits.
+  // Adds --set, and its short forms: the flags of all options of registered kernels.
   void add_settings_to(CLI::App& command);
 };
 
@@ -36,12 +36,13 @@ struct Subject {
   kernels::Options options, changed;  // of a registered kernel: all, and those that are not as its preset has them
   // Expected outputs from inputs, of a registered kernel.
   std::function<Tensors(const Tensors&)> reference;
-  bool is_front() const { return name == front_name; }
-  // Of a kernel with norms.
-  double eps() const { return kernels::number(options, "eps"); }
+  kernels::Entry entry = {};  // of a registered kernel; empty for a .tile file
 };
 
 bool is_tile_file(const std::string& name);
+
+// The entry of this name; an empty one where there is none, or `name` is a file.
+const kernels::Entry& entry_of(const std::string& name);
 
 // UserError: "unknown-kernel", "unknown-variant", "unknown-preset", "unknown-option", "option-value", and those of reading and
 // verifying a .tile file.

@@ -9,7 +9,7 @@
 
 namespace imbrex::tools {
 
-// Seeded: a layer of the front, or inputs such that what another kernel assumes of them holds. UserError "no-inputs", with the
+// Seeded: those of the kernel's entry, or inputs such that what the program assumes of them holds. UserError "no-inputs", with the
 // assumption, if none are found for which it does; "out-of-memory".
 Tensors made_inputs(const Subject& subject, const std::map<std::string, int64_t>& dims, uint64_t seed);
 

@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "imbrex/kernels/deepseek_v4/entry_parts.h"
 #include "imbrex/kernels/deepseek_v4/qkv_proj_rope.h"
 #include "imbrex/kernels/entries.h"
 #include "imbrex/kernels/reference/qkv_proj_rope.h"
@@ -25,6 +29,40 @@ ir::Program program(const std::string& variant, const Options& options) {
   return (variant == "fused" ? qkv_proj_rope_fused(config) : qkv_proj_rope_unfused(config)).program();
 }
 
+std::vector<int64_t> matrix_shape(const SavedTensors& tensors, const std::string& name) {
+  std::vector<int64_t> shape = tensors.header(name).shape;
+  if (shape.size() != 2 || shape[0] < 1 || shape[1] < 1)
+    tensors.refuse(name, "a matrix without empty axes", fmt::format("[{}]", fmt::join(shape, ", ")));
+  return shape;
+}
+
+std::map<std::string, std::string> saved_options(const SavedTensors& tensors) {
+  const std::vector<int64_t> x = matrix_shape(tensors, "x"), wq_a = matrix_shape(tensors, "wq_a"),
+                             wq_b = matrix_shape(tensors, "wq_b");
+  if (wq_b[1] % deepseek_v4::head_dim != 0)
+    tensors.refuse("wq_b", fmt::format("[Q, H*{}]", deepseek_v4::head_dim), fmt::format("[{}]", fmt::join(wq_b, ", ")));
+  const std::map<std::string, int64_t> values = {{"hidden", x[1]},
+                                                 {"heads", wq_b[1] / deepseek_v4::head_dim},
+                                                 {"q_lora", wq_a[1]},
+                                                 {"norm_w_bf16", tensors.header("norm_w").dtype == "BF16"},
+                                                 {"rope_f32", tensors.header("rope_cos").dtype == "F32"},
+                                                 {"scale_by_blocks", tensors.header("wq_b_scale").shape.size() == 2}};
+  std::map<std::string, std::string> options;
+  for (const auto& [name, value] : values) options.emplace(name, std::to_string(value));
+  return options;
+}
+
+LeastWork least_work(const Tensors& inputs) {
+  const auto extent = [&](const char* name, size_t axis) { return static_cast<double>(inputs.at(name).shape[axis]); };
+  const double tokens = extent("x", 0);
+  LeastWork work;
+  using target::Product;
+  work.products[static_cast<size_t>(Product::i8)] = tokens * extent("wq_b", 0) * extent("wq_b", 1);
+  work.products[static_cast<size_t>(Product::bf16)] = tokens * extent("x", 1) * (extent("wq_a", 1) + extent("wkv", 1));
+  for (const char* name : {"wq_a", "wq_b", "wkv"}) work.weight_bytes += static_cast<int64_t>(inputs.at(name).bytes.size());
+  return work;
+}
+
 }  // namespace
 
 Entry qkv_proj_rope_entry() {
@@ -37,11 +75,12 @@ Entry qkv_proj_rope_entry() {
                    {"flash", "DeepSeek-V4 Flash", values(4096, 64, 1024, 1e-6)},
                    {"pro", "DeepSeek-V4 Pro", values(7168, 128, 1536, 1e-6)},
                    {"flash_2", "the later Flash", values(5120, 64, 1280, 1e-20)}};
-  entry.options = {{"hidden", "columns D of x", 1, 65536, 1},
-                   {"heads", "query heads H", 1, 1024, 1},
-                   {"q_lora", "columns Q of the query latent", 1, 16384, 1},
+  entry.options = {{"hidden", "columns D of x", 1, 65536, 1, "--hidden"},
+                   {"heads", "query heads H", 1, 1024, 1, "--heads"},
+                   {"q_lora", "columns Q of the query latent", 1, 16384, 1, "--q-lora"},
                    epsilon,
-                   {"row_splits", "parts into which the fused variant splits the rows of q_head_rms_rope and kv_rms", 1, 64, 1},
+                   {"row_splits", "parts into which the fused variant splits the rows of q_head_rms_rope and kv_rms", 1, 64, 1,
+                    "--row-splits"},
                    {"rope_dim", "rotated columns of a head", deepseek_v4::rope_dim, deepseek_v4::rope_dim, 2},
                    {"norm_w_bf16", "1: norm_w is bf16, else f32", 0, 1, 1},
                    {"rope_f32", "1: rope_cos and rope_sin are f32, else bf16", 0, 1, 1},
@@ -50,6 +89,16 @@ Entry qkv_proj_rope_entry() {
   entry.reference = [](const Tensors& inputs, const Options& options) {
     return reference::qkv_proj_rope(inputs, number(options, "eps"));
   };
+  entry.usual_preset = "flash";  // the first is for tests; a person means the model
+  entry.has_batches = true;
+  entry.bench_tokens = {1, 8, 64, 128};
+  entry.made_inputs = deepseek_v4::made_inputs;
+  entry.stage_tensors = {deepseek_v4::norm_tensor, deepseek_v4::latent_tensor};
+  entry.judge = deepseek_v4::judge;
+  entry.saved_options = saved_options;
+  entry.least_work = least_work;
+  entry.plain_loops = deepseek_v4::plain_loops;
+  entry.has_peers = true;
   return entry;
 }
 

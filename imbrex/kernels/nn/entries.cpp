@@ -8,8 +8,8 @@ namespace {
 
 using Make = std::function<Kernel(const Options& options)>;
 
-const OptionInfo hidden{"hidden", "columns D of x", 1, 65536, 1}, inner{"inner", "inner extent K", 1, 65536, 1},
-    columns{"columns", "columns N of the result", 1, 65536, 1}, heads{"heads", "heads H", 1, 1024, 1},
+const OptionInfo hidden{"hidden", "columns D of x", 1, 65536, 1, "--hidden"}, inner{"inner", "inner extent K", 1, 65536, 1},
+    columns{"columns", "columns N of the result", 1, 65536, 1}, heads{"heads", "heads H", 1, 1024, 1, "--heads"},
     rope_dim{"rope_dim", "columns of a head, all rotated", 2, 4096, 2},
     kv_columns{"kv_columns", "columns of k and v", 1, 65536, 1};
 

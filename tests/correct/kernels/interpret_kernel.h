@@ -10,7 +10,8 @@ namespace imbrex::test {
 
 inline kernels::Tensors inputs_of(const ir::Program& program, int64_t T, uint64_t seed, bool is_front) {
   const auto shapes = tools::shapes_of(program, {{"T", T}}, {ir::Role::input});
-  return is_front ? inputs::synthetic_layer(shapes, seed) : inputs::synthetic_inputs(shapes, seed);
+  return is_front ? kernels::find_kernel("deepseek_v4/qkv_proj_rope").made_inputs(shapes, seed)
+                  : inputs::synthetic_inputs(shapes, seed);
 }
 
 // The inputs together with what the kernel makes of them.

@@ -6,9 +6,8 @@
 #include <limits>
 
 #include "imbrex/base/numbers.h"
-#include "imbrex/tools/compare.h"
+#include "imbrex/kernels/compare.h"
 #include "imbrex/tools/expose.h"
-#include "imbrex/tools/front_check.h"
 #include "tests/correct/kernels/interpret_kernel.h"
 
 namespace imbrex::test {
@@ -74,17 +73,18 @@ Outcome run(const std::string& variant, const kernels::Options& options, const s
   return r;
 }
 
-tools::FrontReport judged(const Outcome& r, const kernels::Tensors& outputs) {
-  return tools::check_front({r.inputs, outputs, nullptr, kernels::number(r.built.options, "eps"), false}, [](int64_t) {});
+kernels::Judgement judged(const Outcome& r, const kernels::Tensors& outputs) {
+  return kernels::find_kernel("deepseek_v4/qkv_proj_rope")
+      .judge({r.inputs, outputs, nullptr, r.built.options, false}, [](int64_t) {});
 }
 
 void expect_accepted(const Outcome& r) {
-  const tools::FrontReport report = judged(r, r.all);
-  for (const tools::OutputResult& output : report.outputs) {
+  const kernels::Judgement report = judged(r, r.all);
+  for (const kernels::OutputResult& output : report.outputs) {
     EXPECT_EQ(output.tally.misplaced, 0) << output.name;
     EXPECT_TRUE(output.pass()) << output.name << " " << output.tally.outside << " outside";
   }
-  for (const tools::StageResult& stage : report.stages) EXPECT_TRUE(stage.pass()) << stage.stage << " " << stage.tensor;
+  for (const kernels::StageResult& stage : report.stages) EXPECT_TRUE(stage.pass()) << stage.stage << " " << stage.tensor;
 }
 
 TEST(SpecialValues, OfAnyInputAreThoseOfTheReference) {
@@ -133,9 +133,9 @@ TEST(SpecialValues, OutOfPlaceAreSeenByTheJudge) {
       for (const double value : wrong) {
         kernels::Tensors outputs = r.all;
         set_value_at(outputs.at(output), 0, value);
-        const tools::FrontReport report = judged(r, outputs);
+        const kernels::Judgement report = judged(r, outputs);
         EXPECT_FALSE(report.pass());
-        for (const tools::OutputResult& result : report.outputs) {
+        for (const kernels::OutputResult& result : report.outputs) {
           EXPECT_EQ(result.pass(), result.name != output) << result.name << " of " << output << " with " << value;
           EXPECT_EQ(result.tally.misplaced, result.name == output) << result.name;
         }
@@ -153,7 +153,7 @@ TEST(SpecialValues, InfinityIsNextToTheLargestNumber) {
     set_value_at(actual, i, close[static_cast<size_t>(i)].first);
     set_value_at(expected, i, close[static_cast<size_t>(i)].second);
   }
-  EXPECT_TRUE(tools::compare_values("y", actual, expected).pass());
+  EXPECT_TRUE(kernels::compare_values("y", actual, expected).pass());
   for (const auto& [a, e] : std::vector<std::pair<double, double>>{{infinity, 1},
                                                                    {1, infinity},
                                                                    {infinity, -largest},
@@ -163,7 +163,7 @@ TEST(SpecialValues, InfinityIsNextToTheLargestNumber) {
                                                                    {0, nan}}) {
     set_value_at(actual, 1, a);
     set_value_at(expected, 1, e);
-    EXPECT_EQ(tools::compare_values("y", actual, expected).tally.misplaced, 1) << a << " for " << e;
+    EXPECT_EQ(kernels::compare_values("y", actual, expected).tally.misplaced, 1) << a << " for " << e;
   }
 }
 
@@ -179,7 +179,7 @@ TEST(SpecialValues, OfSharedBlocksAreThoseOfTheirReferences) {
           set_value_at(spoilt.at(tensor), index, value);
           const kernels::Tensors results = interpreted(built.program, kTokens, spoilt);
           for (const auto& [name, expected] : built.reference(spoilt))
-            EXPECT_TRUE(tools::compare_values(name, results.at(name), expected).pass())
+            EXPECT_TRUE(kernels::compare_values(name, results.at(name), expected).pass())
                 << entry.name << " " << name << ", " << Special{tensor.c_str(), index, value};
         }
   }

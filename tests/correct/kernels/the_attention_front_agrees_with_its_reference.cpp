@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "imbrex/tools/expose.h"
-#include "imbrex/tools/front_check.h"
 #include "tests/correct/kernels/interpret_kernel.h"
 
 namespace imbrex::test {
@@ -27,15 +26,15 @@ void expect_accepted(const std::string& variant, const kernels::Options& options
   const ir::Program program = tools::with_temporaries_as_outputs(built.program, {"token_x_bf16", "qr_bf16"}, exposed);
   const kernels::Tensors inputs = inputs_of(built.program, T, 7, true);
   const kernels::Tensors all = interpreted(program, T, inputs, true);
-  const tools::FrontReport report =
-      tools::check_front({inputs, all, nullptr, kernels::number(built.options, "eps"), false}, [](int64_t) {});
+  const kernels::Judgement report =
+      kernels::find_kernel("deepseek_v4/qkv_proj_rope").judge({inputs, all, nullptr, built.options, false}, [](int64_t) {});
   // q's acceptance allows 0.5 % of elements outside, and one integer of qr that double rounds the other way moves more than that
   // of a batch of few tokens; its stage below is judged without exception.
-  for (const tools::OutputResult& output : report.outputs)
+  for (const kernels::OutputResult& output : report.outputs)
     EXPECT_TRUE(output.name == "q" || output.pass()) << output.name << " " << variant << " T=" << T;
   // All six where the kernel keeps what stages hand to each other in tensors.
   EXPECT_EQ(report.stages.size(), variant == "plain" ? 1u : 6u);
-  for (const tools::StageResult& stage : report.stages) EXPECT_TRUE(stage.pass()) << stage.stage << " T=" << T;
+  for (const kernels::StageResult& stage : report.stages) EXPECT_TRUE(stage.pass()) << stage.stage << " T=" << T;
 }
 
 TEST(AttentionFront, IsAcceptedAtBoundarySizes) {

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "imbrex/tools/expose.h"
-#include "imbrex/tools/front_check.h"
 #include "tests/correct/kernels/interpret_kernel.h"
 
 namespace imbrex::test {
@@ -27,11 +26,11 @@ TEST(FirstBadStage, IsTheOneThatWentWrong) {
     kernels::Tensors spoilt_tensors = good;
     Array& array = spoilt_tensors.at(spoilt.tensor);
     array.as<uint16_t>()[5] ^= 0x4000;  // its exponent
-    const tools::FrontReport report =
-        tools::check_front({inputs, spoilt_tensors, nullptr, kernels::number(built.options, "eps"), false}, [](int64_t) {});
+    const kernels::Judgement report = kernels::find_kernel("deepseek_v4/qkv_proj_rope")
+                                          .judge({inputs, spoilt_tensors, nullptr, built.options, false}, [](int64_t) {});
     EXPECT_FALSE(report.pass());
     for (const std::string output : {"q", "kv", "qr", "qr_scale"}) {
-      const tools::StageResult* bad = report.first_bad_stage(output);
+      const kernels::StageResult* bad = report.first_bad_stage(output);
       const bool depends = std::count(spoilt.outputs.begin(), spoilt.outputs.end(), output) > 0;
       ASSERT_EQ(bad != nullptr, depends) << spoilt.tensor << ", " << output;
       if (bad) {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "imbrex/tools/compare.h"
+#include "imbrex/kernels/compare.h"
 #include "tests/correct/kernels/interpret_kernel.h"
 
 namespace imbrex::test {
@@ -15,7 +15,7 @@ TEST(SharedBlocks, AgreeWithTheirReferences) {
       const kernels::Tensors inputs = inputs_of(built.program, T, 11, false);
       const kernels::Tensors results = interpreted(built.program, T, inputs, true);
       for (const auto& [name, expected] : built.reference(inputs))
-        EXPECT_TRUE(tools::compare_values(name, results.at(name), expected).pass()) << entry.name << " " << name << " T=" << T;
+        EXPECT_TRUE(kernels::compare_values(name, results.at(name), expected).pass()) << entry.name << " " << name << " T=" << T;
     }
   }
 }

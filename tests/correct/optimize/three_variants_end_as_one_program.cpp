@@ -46,7 +46,8 @@ TEST(ThreeVariants, TheOptimizedProgramHasTheInputsBits) {
   const ir::Program after = test::optimized(built.program).program;
   expect_round_trip(after);
   for (int64_t T : {1, 2, 3, 7, 8, 15, 16, 17, 31, 64, 65}) {
-    const auto inputs = inputs::synthetic_layer(tools::shapes_of(built.program, {{"T", T}}, {ir::Role::input}), 7);
+    const auto inputs = kernels::find_kernel("deepseek_v4/qkv_proj_rope")
+                            .made_inputs(tools::shapes_of(built.program, {{"T", T}}, {ir::Role::input}), 7);
     auto expected = inputs, actual = inputs;
     interpret::run(built.program, {{"T", T}}, expected);
     interpret::run(after, {{"T", T}}, actual, {.checked = T <= 17, .tap = {}});

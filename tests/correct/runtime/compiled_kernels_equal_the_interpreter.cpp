@@ -37,7 +37,8 @@ struct Case {
 };
 Case front_case(const ir::Program& program, int64_t T) {
   Case result;
-  result.inputs = result.expected = inputs::synthetic_layer(tools::shapes_of(program, {{"T", T}}, {ir::Role::input}), 3);
+  result.inputs = result.expected =
+      kernels::find_kernel("deepseek_v4/qkv_proj_rope").made_inputs(tools::shapes_of(program, {{"T", T}}, {ir::Role::input}), 3);
   interpret::run(program, {{"T", T}}, result.expected);
   return result;
 }

@@ -52,7 +52,8 @@ class ModelSizedFront : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     program_ = kernels::build("deepseek_v4/qkv_proj_rope", "fused", "flash", {}).program;
-    inputs_ = inputs::synthetic_layer(tools::shapes_of(program_, {{"T", kTokens}}, {ir::Role::input}), 3);
+    inputs_ = kernels::find_kernel("deepseek_v4/qkv_proj_rope")
+                  .made_inputs(tools::shapes_of(program_, {{"T", kTokens}}, {ir::Role::input}), 3);
   }
   static void TearDownTestSuite() { inputs_.clear(); }
 

@@ -1,4 +1,4 @@
-#include "imbrex/tools/compare.h"
+#include "imbrex/kernels/compare.h"
 
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 #include "imbrex/base/error.h"
 #include "imbrex/base/numbers.h"
 
-namespace imbrex::tools {
+namespace imbrex::kernels {
 
 namespace {
 
@@ -94,4 +94,4 @@ OutputResult compare_values(const std::string& name, const Array& actual, const 
   return result;
 }
 
-}  // namespace imbrex::tools
+}  // namespace imbrex::kernels

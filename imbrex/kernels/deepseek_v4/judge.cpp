@@ -1,23 +1,20 @@
-#include "imbrex/tools/front_check.h"
-
+// The judge of qkv_proj_rope. Acceptance: q and kv within 1e-4 + |e| / 128 for all but 0.5 % of elements, qr within 1 everywhere,
+// qr_scale within 2.5e-5 + 0.5 % for all but 0.5 %. A wrong rotation in every head would pass it: that is less than 0.5 % of q.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include "imbrex/base/error.h"
 #include "imbrex/base/numbers.h"
+#include "imbrex/kernels/deepseek_v4/entry_parts.h"
 #include "imbrex/kernels/reference/qkv_proj_rope.h"
 
-namespace imbrex::tools {
+namespace imbrex::kernels::deepseek_v4 {
 namespace {
 
-namespace reference = kernels::reference;
-using Tensors = std::map<std::string, Array>;
-
 constexpr int64_t tokens_at_a_time = 256;
-// What a kernel stores between its stages, by the names of the operator's definition.
-constexpr const char* norm_tensor = "token_x_bf16";
-constexpr const char* latent_tensor = "qr_bf16";
+
+double eps_of(const JudgeRequest& check) { return number(check.options, "eps"); }
 
 struct Acceptance {
   const char* output;
@@ -30,11 +27,12 @@ constexpr Acceptance acceptances[] = {
     {"qr_scale", 2.5e-5, 5e-3, 0.005},
 };
 
-// The stages that each output depends on.
-bool depends_on(const std::string& output, const std::string& stage) {
-  if (output == "kv") return stage == "attn_norm" || stage == "kv";
-  if (output == "q") return stage != "kv";
-  return stage == "attn_norm" || stage == "qr_rms" || stage == "qr_quant";
+// The outputs that depend on each stage.
+std::vector<std::string> outputs_of_stage(const std::string& stage) {
+  if (stage == "attn_norm") return {"q", "kv", "qr", "qr_scale"};
+  if (stage == "kv") return {"kv"};
+  if (stage == "q_heads") return {"q"};
+  return {"q", "qr", "qr_scale"};
 }
 
 bool is_per_token(const std::string& name) {
@@ -59,7 +57,7 @@ Tensors slice(const Tensors& tensors, int64_t begin, int64_t count) {
   return sliced;
 }
 
-void compare_outputs(FrontReport& report, const Tensors& actual, const Tensors& expected, int64_t first_token) {
+void compare_outputs(Judgement& report, const Tensors& actual, const Tensors& expected, int64_t first_token) {
   for (size_t k = 0; k < std::size(acceptances); ++k) {
     const Acceptance& rule = acceptances[k];
     const Array &a = actual.at(rule.output), &e = expected.at(rule.output);
@@ -82,12 +80,13 @@ double half_gap(DType dtype, double value, double error) {
   return dtype == DType::bf16 ? bf16_spacing(magnitude) / 2 : 0;  // an f32 result's own rounding is in its error
 }
 
-void compare_stage(FrontReport& report, const char* stage, const char* tensor, const Tensors& actual,
+void compare_stage(Judgement& report, const std::string& stage, const std::string& tensor, const Tensors& actual,
                    const reference::Estimate& e, const std::vector<int64_t>& whole_shape, int64_t first_token) {
   const auto found = std::find_if(report.stages.begin(), report.stages.end(),
                                   [&](const StageResult& r) { return r.stage == stage && r.tensor == tensor; });
-  StageResult& result =
-      found != report.stages.end() ? *found : report.stages.emplace_back(StageResult{stage, tensor, whole_shape, {}});
+  StageResult& result = found != report.stages.end()
+                            ? *found
+                            : report.stages.emplace_back(StageResult{stage, tensor, whole_shape, outputs_of_stage(stage), {}});
   const Array& a = actual.at(tensor);
   for (int64_t i = 0; i < a.size(); ++i) {
     const double found = value_at(a, i), error = e.error[static_cast<size_t>(i)];
@@ -100,15 +99,16 @@ void compare_stage(FrontReport& report, const char* stage, const char* tensor, c
 }
 
 // Every stage whose inputs are known, on those inputs.
-void compare_stages(FrontReport& report, const FrontCheck& check, const Tensors& inputs, const Tensors& actual, int64_t first) {
+void compare_stages(Judgement& report, const JudgeRequest& check, const Tensors& inputs, const Tensors& actual, int64_t first) {
   const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
-  const auto shape = [&](const char* name) { return check.outputs.at(name).shape; };
-  const auto compare = [&](const char* stage, const char* tensor, const reference::Estimate& estimate) {
+  const auto shape = [&](const std::string& name) { return check.outputs.at(name).shape; };
+  const auto compare = [&](const std::string& stage, const std::string& tensor, const reference::Estimate& estimate) {
     compare_stage(report, stage, tensor, actual, estimate, shape(tensor), first);
   };
-  if (actual.count(norm_tensor)) compare("attn_norm", norm_tensor, reference::attention_norm(in("x"), in("norm_w"), check.eps));
+  if (actual.count(norm_tensor))
+    compare("attn_norm", norm_tensor, reference::attention_norm(in("x"), in("norm_w"), eps_of(check)));
   if (actual.count(norm_tensor) && actual.count(latent_tensor))
-    compare("qr_rms", latent_tensor, reference::latent(actual.at(norm_tensor), in("wq_a"), in("gamma_cq"), check.eps));
+    compare("qr_rms", latent_tensor, reference::latent(actual.at(norm_tensor), in("wq_a"), in("gamma_cq"), eps_of(check)));
   if (actual.count(latent_tensor)) {
     const reference::Quantized quantized = reference::quantize(actual.at(latent_tensor));
     compare("qr_quant", "qr_scale", quantized.scale);
@@ -116,9 +116,9 @@ void compare_stages(FrontReport& report, const FrontCheck& check, const Tensors&
   }
   compare("q_heads", "q",
           reference::query_heads(actual.at("qr"), actual.at("qr_scale"), in("wq_b"), in("wq_b_scale"), in("rope_cos"),
-                                 in("rope_sin"), check.eps));
+                                 in("rope_sin"), eps_of(check)));
   if (actual.count(norm_tensor)) {
-    reference::Estimate kv = reference::latent(actual.at(norm_tensor), in("wkv"), in("gamma_ckv"), check.eps);
+    reference::Estimate kv = reference::latent(actual.at(norm_tensor), in("wkv"), in("gamma_ckv"), eps_of(check));
     reference::rotate_tail(kv, in("rope_cos"), in("rope_sin"));
     compare("kv", "kv", kv);
   }
@@ -135,40 +135,28 @@ double relative_error(const Array& actual, const std::vector<double>& expected) 
 }
 
 // `inputs` has the weights.
-void measure_unquantized(FrontReport& report, const FrontCheck& check, Tensors& inputs) {
+void measure_unquantized(Judgement& report, const JudgeRequest& check, Tensors& inputs) {
   const int64_t tokens = check.inputs.at("x").shape[0], tried = std::min<int64_t>(tokens, 4);
   double q = 0, kv = 0;
   for (int64_t i = 0; i < tried; ++i) {
     const int64_t token = (2 * i + 1) * tokens / (2 * tried);
     for (auto& [name, array] : slice(check.inputs, token, 1)) inputs.insert_or_assign(name, array);
-    const reference::Unquantized exact = reference::qkv_proj_rope_unquantized(inputs, check.eps);
+    const reference::Unquantized exact = reference::qkv_proj_rope_unquantized(inputs, eps_of(check));
     const double of_q = relative_error(rows_of(check.outputs.at("q"), token, 1), exact.q.value);
     const double of_kv = relative_error(rows_of(check.outputs.at("kv"), token, 1), exact.kv.value);
     if (!std::isfinite(of_q) || !std::isfinite(of_kv)) continue;  // a token with a NaN or an infinity says nothing of rounding
     q += of_q * of_q;
     kv += of_kv * of_kv;
-    ++report.unquantized_tokens;
+    ++report.rounding_tokens;
   }
-  if (report.unquantized_tokens == 0) return;
-  report.unquantized_q = std::sqrt(q / static_cast<double>(report.unquantized_tokens));
-  report.unquantized_kv = std::sqrt(kv / static_cast<double>(report.unquantized_tokens));
+  const double measured = std::max(1.0, static_cast<double>(report.rounding_tokens));
+  report.rounding = {{"q", std::sqrt(q / measured)}, {"kv", std::sqrt(kv / measured)}};
 }
 
 }  // namespace
 
-const StageResult* FrontReport::first_bad_stage(const std::string& output) const {
-  for (const StageResult& stage : stages)
-    if (!stage.pass() && depends_on(output, stage.stage)) return &stage;
-  return nullptr;
-}
-
-bool FrontReport::pass() const {
-  return std::all_of(outputs.begin(), outputs.end(), [](const OutputResult& o) { return o.pass(); }) &&
-         std::all_of(stages.begin(), stages.end(), [](const StageResult& s) { return s.pass(); });
-}
-
-FrontReport check_front(const FrontCheck& check, const std::function<void(int64_t tokens)>& progress) {
-  FrontReport report;
+Judgement judge(const JudgeRequest& check, const std::function<void(int64_t tokens)>& progress) {
+  Judgement report;
   for (const Acceptance& rule : acceptances) {
     const Array& output = check.outputs.at(rule.output);
     report.outputs.push_back({rule.output, output.dtype, output.shape, {}, {}, rule.allowed_share});
@@ -184,7 +172,7 @@ FrontReport check_front(const FrontCheck& check, const std::function<void(int64_
     for (auto& [name, array] : slice(check.inputs, first, count)) inputs.insert_or_assign(name, std::move(array));
     const Tensors actual = slice(check.outputs, first, count);
     const Tensors expected =
-        check.expected ? slice(*check.expected, first, count) : reference::qkv_proj_rope(inputs, check.eps, &actual.at("qr"));
+        check.expected ? slice(*check.expected, first, count) : reference::qkv_proj_rope(inputs, eps_of(check), &actual.at("qr"));
     compare_outputs(report, actual, expected, first);
     compare_stages(report, check, inputs, actual, first);
     for (auto& [name, kept] : report.expected)
@@ -195,4 +183,4 @@ FrontReport check_front(const FrontCheck& check, const std::function<void(int64_
   return report;
 }
 
-}  // namespace imbrex::tools
+}  // namespace imbrex::kernels::deepseek_v4

@@ -8,7 +8,7 @@
 
 #include "imbrex/base/array.h"
 
-namespace imbrex::tools {
+namespace imbrex::kernels {
 
 // Counts elements inside and outside of a bound, each element with a bound of its own, and remembers the worst.
 struct Tally {
@@ -55,4 +55,4 @@ OutputResult compare_bits(const std::string& name, const Array& actual, const Ar
 // Integers are within 1: a value near a half may be rounded either way.
 OutputResult compare_values(const std::string& name, const Array& actual, const Array& expected);
 
-}  // namespace imbrex::tools
+}  // namespace imbrex::kernels

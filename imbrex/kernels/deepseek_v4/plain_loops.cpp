@@ -1,16 +1,18 @@
-#include "imbrex/tools/plain_front.h"
-
+// qkv_proj_rope as one writes it in an afternoon: parallel plain loops, left to the compiler at -O3. The baseline of
+// `imbrex bench`, no more; its sums are in f32 and in no particular order.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <memory>
 
 #include "imbrex/base/numbers.h"
+#include "imbrex/kernels/deepseek_v4/entry_parts.h"
+#include "imbrex/kernels/deepseek_v4/qkv_proj_rope.h"
 #include "imbrex/target/clones.h"
 
-namespace imbrex::tools {
+namespace imbrex::kernels::deepseek_v4 {
 namespace {
 
-constexpr int64_t head_dim = 512, rope_dim = 64, column_block = 64;
+constexpr int64_t column_block = 64;
 
 // out[0 .. 64) = row . w[:, 64 columns from w], w row-major of `columns`.
 IMBREX_FOR_SEVERAL_MACHINES
@@ -51,9 +53,31 @@ struct Share {
   Share(int64_t count, int ith, int nth) : begin(count * ith / nth), end(count * (ith + 1) / nth) {}
 };
 
-}  // namespace
+// wq_b is transposed to [out, in] once, so that every output is one dot product of contiguous rows.
+class Loops {
+ public:
+  Loops(const Tensors& inputs, float eps);
+  void normalize(Share tokens);
+  void project(Share blocks);
+  void finish_latents(Share tokens);
+  void query_heads(Share heads);
 
-PlainFront::PlainFront(const std::map<std::string, Array>& inputs, float eps)
+  int64_t tokens() const { return tokens_; }
+  int64_t column_blocks() const { return (q_lora_ + head_dim) / column_block; }
+  int64_t heads() const { return columns_ / head_dim; }
+
+ private:
+  void query_head(int64_t head);
+
+  const Tensors& inputs_;
+  float eps_;
+  int64_t tokens_, hidden_, q_lora_, columns_;
+  std::vector<int8_t> wq_b_;
+  std::vector<float> norm_w_, normed_, latent_;
+  Tensors outputs_;
+};
+
+Loops::Loops(const Tensors& inputs, float eps)
     : inputs_(inputs),
       eps_(eps),
       tokens_(inputs.at("x").shape[0]),
@@ -73,24 +97,9 @@ PlainFront::PlainFront(const std::map<std::string, Array>& inputs, float eps)
   outputs_["qr_scale"] = Array::zeros(DType::f32, {tokens_, 1});
 }
 
-double PlainFront::run(runtime::Executor& executor, int threads) {
-  const auto begin = std::chrono::steady_clock::now();
-  executor.run(threads, [&](int ith, int nth, runtime::Barrier& barrier) {
-    normalize(Share(tokens_, ith, nth).begin, Share(tokens_, ith, nth).end);
-    barrier.wait();
-    project(ith, nth);
-    barrier.wait();
-    finish_latents(Share(tokens_, ith, nth).begin, Share(tokens_, ith, nth).end);
-    barrier.wait();
-    const Share heads(columns_ / head_dim, ith, nth);
-    for (int64_t head = heads.begin; head < heads.end; ++head) query_head(head);
-  });
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-void PlainFront::normalize(int64_t begin, int64_t end) {
+void Loops::normalize(Share tokens) {
   const auto* x = inputs_.at("x").as<uint16_t>();
-  for (int64_t t = begin; t < end; ++t) {
+  for (int64_t t = tokens.begin; t < tokens.end; ++t) {
     float* const row = normed_.data() + t * hidden_;
     for (int64_t d = 0; d < hidden_; ++d) row[d] = float_of_bf16(x[t * hidden_ + d]);
     const float inverse = inverse_root_mean_square(row, hidden_, eps_);
@@ -100,9 +109,8 @@ void PlainFront::normalize(int64_t begin, int64_t end) {
 }
 
 // n . wq_a and n . wkv beside each other.
-void PlainFront::project(int ith, int nth) {
+void Loops::project(Share blocks) {
   const int64_t width = q_lora_ + head_dim;
-  const Share blocks(width / column_block, ith, nth);
   for (int64_t block = blocks.begin; block < blocks.end; ++block) {
     const int64_t column = block * column_block;
     const bool is_query = column < q_lora_;
@@ -114,8 +122,8 @@ void PlainFront::project(int ith, int nth) {
   }
 }
 
-void PlainFront::finish_latents(int64_t begin, int64_t end) {
-  for (int64_t t = begin; t < end; ++t) {
+void Loops::finish_latents(Share tokens) {
+  for (int64_t t = tokens.begin; t < tokens.end; ++t) {
     float* const r = latent_.data() + t * (q_lora_ + head_dim);
     float* const kv = r + q_lora_;
     const float inverse = inverse_root_mean_square(r, q_lora_, eps_);
@@ -135,7 +143,11 @@ void PlainFront::finish_latents(int64_t begin, int64_t end) {
   }
 }
 
-void PlainFront::query_head(int64_t head) {
+void Loops::query_heads(Share heads) {
+  for (int64_t head = heads.begin; head < heads.end; ++head) query_head(head);
+}
+
+void Loops::query_head(int64_t head) {
   const auto* scales = inputs_.at("wq_b_scale").as<float>() + head * head_dim;
   float values[head_dim];
   for (int64_t t = 0; t < tokens_; ++t) {
@@ -152,4 +164,17 @@ void PlainFront::query_head(int64_t head) {
   }
 }
 
-}  // namespace imbrex::tools
+}  // namespace
+
+PlainLoops plain_loops(const Tensors& inputs, const Options& options) {
+  if (inputs.at("wq_a").shape[1] % column_block != 0) return {};
+  const auto loops = std::make_shared<Loops>(inputs, static_cast<float>(number(options, "eps")));
+  PlainLoops plain;
+  plain.phases = {[loops](int ith, int nth) { loops->normalize(Share(loops->tokens(), ith, nth)); },
+                  [loops](int ith, int nth) { loops->project(Share(loops->column_blocks(), ith, nth)); },
+                  [loops](int ith, int nth) { loops->finish_latents(Share(loops->tokens(), ith, nth)); },
+                  [loops](int ith, int nth) { loops->query_heads(Share(loops->heads(), ith, nth)); }};
+  return plain;
+}
+
+}  // namespace imbrex::kernels::deepseek_v4
