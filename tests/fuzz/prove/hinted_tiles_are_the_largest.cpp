@@ -4,8 +4,10 @@
 
 #include <iostream>
 #include <regex>
+#include <set>
 
 #include "imbrex/ir/parse.h"
+#include "imbrex/ir/place.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/kernels/registry.h"
@@ -39,13 +41,19 @@ std::vector<Kernel> kernels_that_fit() {
   return all;
 }
 
+// But for those whose iterations a condition tells apart: with larger tiles there are fewer iterations, and maybe none of those
+// that need most.
 std::vector<std::string> tiled_loops(const ir::Program& program) {
   std::vector<std::string> names;
+  std::set<std::string> told_apart;
   ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
     const auto* loop = std::get_if<ir::Loop>(&statement.node);
     if (loop && loop->tile > 0) names.push_back(loop->variable);
+    if (const auto* branch = std::get_if<ir::If>(&statement.node))
+      for (const ir::Comparison& comparison : branch->condition) told_apart.merge(ir::names_in(comparison));
     return true;
   });
+  std::erase_if(names, [&](const std::string& name) { return told_apart.contains(name); });
   return names;
 }
 
