@@ -330,11 +330,12 @@ void write_nodes(Lowering& lowering, const std::vector<plan::Node>& nodes, Write
       lowering.loop_numbers.pop_back();
       out.close();
     } else if (const auto* scope = std::get_if<plan::Scope>(&node.what)) {
-      out.line("// " + comment(scope->at->name));
-      const std::string begin = lowering.symbols.names.fresh(scope->at->name + "_started");
+      const std::string& name = std::get<ir::At>(scope->statement->node).name;
+      out.line("// " + comment(name));
+      const std::string begin = lowering.symbols.names.fresh(name + "_started");
       out.line(fmt::format("const uint64_t {} = trace_begin(call);", begin));
       write_nodes(lowering, scope->nodes, out, assumed);
-      out.line(fmt::format("trace_end(call, {}, {});", literal(scope->at->name), begin));
+      out.line(fmt::format("trace_end(call, {}, {});", literal(name), begin));
     } else if (const auto* branch = std::get_if<plan::Branch>(&node.what)) {
       out.open("if (" + lowering.condition(branch->branch->condition) + ")");
       write_body(lowering, branch->then_body, out);

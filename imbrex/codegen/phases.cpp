@@ -45,11 +45,12 @@ class Phases {
 
   void scope(const plan::Scope& scope) {
     out_.line("");
-    out_.line("// " + comment(scope.at->name));
-    const std::string begin = lowering_.symbols.names.fresh(scope.at->name + "_started");
+    const std::string& name = std::get<ir::At>(scope.statement->node).name;
+    out_.line("// " + comment(name));
+    const std::string begin = lowering_.symbols.names.fresh(name + "_started");
     out_.line(fmt::format("const uint64_t {} = trace_begin(call);", begin));
     nodes(scope.nodes);
-    out_.line(fmt::format("trace_end(call, {}, {});", literal(scope.at->name), begin));
+    out_.line(fmt::format("trace_end(call, {}, {});", literal(name), begin));
   }
 
   // All workers read the same values here, so that all leave or none.
@@ -106,7 +107,7 @@ class Phases {
       tasks += (tasks.empty() ? "" : " * ") + counts.back();
       what += (what.empty() ? "" : ", ") + loop->variable + (loop->tile ? fmt::format(" by {}", loop->tile) : "");
     }
-    for (const std::string& name : phase.scopes) out_.line("// " + comment(name));
+    for (const ir::Statement* scope : phase.scopes) out_.line("// " + comment(std::get<ir::At>(scope->node).name));
     out_.line("// parallel " + what);
     out_.open("");
     const std::string task = symbols.names.own("task_number");

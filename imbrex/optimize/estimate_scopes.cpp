@@ -8,8 +8,7 @@
 
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/schedule.h"
-#include "imbrex/optimize/uses.h"
-#include "imbrex/plan/packed_weights.h"
+#include "imbrex/plan/make_plan.h"
 #include "imbrex/plan/rows_in_tiles.h"
 
 namespace imbrex::optimize {
@@ -25,24 +24,22 @@ constexpr double kOperationsToTile = 8;
 
 class Estimator {
  public:
-  Estimator(const ir::Program& program, const std::map<std::string, int64_t>& dims, const target::Machine& machine,
-            bool with_tiling)
-      : program_(program),
+  Estimator(const plan::Plan& plan, const std::map<std::string, int64_t>& dims, const target::Machine& machine, bool with_tiling)
+      : plan_(plan),
+        program_(*plan.program),
         dims_(dims),
         machine_(machine),
-        bases_(bases_of_views(program)),
-        packed_(plan::packed_weights(program).packed),
         with_tiling_(with_tiling),
-        in_tiles_(plan::stored_in_tiles(program, [&](DType left, DType) { return takes_tiles(left); })) {
-    for (const ir::Tensor& tensor : program.tensors) tensors_[tensor.name] = tensor;
-    ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
+        in_tiles_(plan::stored_in_tiles(program_, [&](DType left, DType) { return takes_tiles(left); })) {
+    for (const ir::Tensor& tensor : program_.tensors) tensors_[tensor.name] = tensor;
+    ir::for_each_statement(program_.body, [&](const ir::Statement& statement) {
       if (const auto* create = std::get_if<ir::CreateTensor>(&statement.node)) tensors_[create->tensor.name] = create->tensor;
       return true;
     });
   }
 
   std::vector<ScopeCost> run() {
-    phases(program_.body);
+    nodes(plan_.body.nodes);
     for (ScopeCost& scope : scopes_) scope.estimate = estimate(scope.work, machine_);
     return std::move(scopes_);
   }
@@ -116,7 +113,7 @@ class Estimator {
 
   // One slice under the open loops: each element once from where it lies, then again for each loop that does not choose it.
   void touch(const std::string& name, const std::vector<ir::Axis>& slice, bool is_store) {
-    const auto found = tensors_.find(base_of(bases_, name));
+    const auto found = tensors_.find(plan_.symbols.tensors.at(name).storage);
     if (found == tensors_.end()) return;
     const ir::Tensor& tensor = found->second;
     const double element = bytes_of(tensor.dtype);
@@ -157,7 +154,7 @@ class Estimator {
     }
   }
 
-  // The open loops, the fastest last: of nested `parallel` loops that is the outermost (codegen/phases.cpp).
+  // The open loops, the fastest last: of nested `parallel` loops that is the outermost (plan/task_order.h).
   std::vector<const ir::Loop*> by_speed() const {
     std::vector<const ir::Loop*> loops = loops_;
     const auto is_serial = [](const ir::Loop* loop) { return loop->kind != ir::Loop::Kind::parallel; };
@@ -170,40 +167,6 @@ class Estimator {
     for (const ir::Axis& axis : slice)
       key += axis.kind == ir::Axis::Kind::by ? axis.tile : " " + ir::to_text(axis.begin) + ":" + ir::to_text(axis.size);
     return key;
-  }
-
-  void phases(const ir::Block& statements) {
-    for (const ir::Statement& statement : statements) {
-      const auto* branch = std::get_if<ir::If>(&statement.node);
-      if (const auto holds = branch ? decided(branch->condition) : std::nullopt) {
-        phases(*holds ? branch->then_block : branch->else_block);
-        continue;
-      }
-      if (must_wait_before(statement)) ++phase_;
-      scope_ = kNone;
-      block({statement});
-    }
-  }
-
-  // Whether a barrier stands before it: it meets what was done since the last one. Remembers it.
-  bool must_wait_before(const ir::Statement& statement) {
-    std::set<std::string> reads, writes;
-    const auto note = [&](const ir::Statement& s) {
-      ir::for_each_expr(s, [&](const ir::Expr& e) {
-        if (e.op == ir::Op::load) reads.insert(base_of(bases_, e.name));
-      });
-      if (const auto* store = std::get_if<ir::Store>(&s.node)) writes.insert(base_of(bases_, store->tensor));
-      return true;
-    };
-    ir::for_each_statement(ir::Block{statement}, note);
-    const auto meets = [](const std::set<std::string>& a, const std::set<std::string>& b) {
-      return std::any_of(a.begin(), a.end(), [&](const std::string& each) { return b.contains(each); });
-    };
-    const bool must = meets(writes_, reads) || meets(writes_, writes) || meets(reads_, writes);
-    if (must) reads_.clear(), writes_.clear();
-    reads_.merge(reads);
-    writes_.merge(writes);
-    return must;
   }
 
   // ---- statements -------------------------------------------------------------------------------------------------------------
@@ -219,9 +182,6 @@ class Estimator {
         const double work = total({e->rows, e->columns, e->transpose_a ? a.rows : a.columns});
         scope.work.of(target::product_of(a.dtype)) += work;
         scope.operations += 2 * work;
-        const ir::Expr& b = *e->args.back();
-        if (b.op != ir::Op::load || !packed_.contains(b.name))
-          scope.work.vector += kOperationsToPack * total({b.rows, b.columns});
         if (with_tiling_ && takes_tiles(a.dtype) && (a.op != ir::Op::load || !in_tiles_.contains(a.name)))
           scope.work.vector += kOperationsToTile * total({a.rows, a.columns});
         leaves_the_cores(*e);
@@ -251,29 +211,81 @@ class Estimator {
     scopes_[scope_].operations += operations;
   }
 
-  void block(const ir::Block& statements) {
-    for (const ir::Statement& statement : statements) {
-      if (const auto* at = std::get_if<ir::At>(&statement.node)) {
-        const size_t outer = scope_;
-        scope_ = scope_named(at->name, program_.where(statement.origin));
-        block(at->body);
-        scope_ = outer;
-      } else if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) {
-        loops_.push_back(loop);
-        block(loop->body);
-        loops_.pop_back();
-      } else if (const auto* branch = std::get_if<ir::If>(&statement.node)) {
-        const auto holds = decided(branch->condition);
-        if (holds.value_or(true)) block(branch->then_block);
-        if (!holds.value_or(false)) block(branch->else_block);
-      } else if (const auto* store = std::get_if<ir::Store>(&statement.node)) {
-        if (scope_ == kNone) scope_ = scope_named("(outside scopes)", program_.where(statement.origin));
-        touch(store->tensor, store->slice, true);
-        expression(store->value);
-      } else if (const auto* assign = std::get_if<ir::Assign>(&statement.node)) {
-        if (scope_ == kNone) scope_ = scope_named("(outside scopes)", program_.where(statement.origin));
-        expression(assign->value);
-      }
+  // ---- the plan ---------------------------------------------------------------------------------------------------------------
+
+  void nodes(const std::vector<plan::Node>& nodes) {
+    for (const plan::Node& node : nodes) {
+      if (node.barrier) ++phase_;
+      std::visit([this](const auto& what) { visit(what); }, node.what);
+    }
+  }
+
+  void body(const plan::Body& body) {
+    nodes(body.nodes);
+    if (body.at_end) ++phase_;
+  }
+
+  void visit(const plan::Phase& phase) {
+    const size_t outer = scope_;
+    for (const ir::Loop* loop : phase.nest) loops_.push_back(loop);
+    for (const ir::Statement* scope : phase.scopes) enter(*scope);
+    body(phase.body);
+    loops_.resize(loops_.size() - phase.nest.size());
+    scope_ = outer;
+  }
+  void visit(const plan::Alone& alone) { body(alone.body); }
+  void visit(const plan::Loop& loop) {
+    loops_.push_back(loop.loop);
+    body(loop.body);
+    loops_.pop_back();
+  }
+  void visit(const plan::Branch& branch) {
+    const auto holds = decided(branch.branch->condition);
+    if (holds.value_or(true)) body(branch.then_body);
+    if (branch.else_body && !holds.value_or(false)) body(*branch.else_body);
+  }
+  void visit(const plan::Scope& scope) {
+    const size_t outer = scope_;
+    enter(*scope.statement);
+    nodes(scope.nodes);
+    scope_ = outer;
+  }
+  void visit(const plan::CreateTensor&) {}
+  void visit(const plan::View&) {}
+  void visit(const plan::ReadIndex&) {}
+  void visit(const plan::Assume&) {}
+  void visit(const plan::Step& step) {
+    std::visit([this](const auto& what) { visit(what); }, step.what);
+  }
+
+  void visit(const plan::RowNest& nest) {
+    for (const std::vector<plan::Pass>& stage : nest.stages)
+      for (const plan::Pass& pass : stage)
+        for (const plan::RowStep& step : pass.steps) statement(*step.statement);
+  }
+  void visit(const plan::Product& product) {
+    statement(*product.statement);
+    if (product.into) touch(product.into->tensor, product.into->slice, true);
+    const ir::Expr& right = *std::get<ir::Assign>(product.statement->node).value->args.back();
+    if (product.panels) scopes_[scope_].work.vector += kOperationsToPack * total({right.rows, right.columns});
+  }
+  void visit(const plan::ColumnReduction& reduction) { statement(*reduction.statement); }
+  void visit(const plan::Move& move) { statement(*move.statement); }
+  void visit(const plan::Copy& copy) { statement(*copy.statement); }
+  void visit(const plan::Tap&) {}
+  void visit(const plan::CheckElements&) {}
+
+  void enter(const ir::Statement& scope) {
+    scope_ = scope_named(std::get<ir::At>(scope.node).name, program_.where(scope.origin));
+  }
+
+  void statement(const ir::Statement& statement) {
+    if (scope_ == kNone) scope_ = scope_named("(outside scopes)", program_.where(statement.origin));
+    if (const auto* store = std::get_if<ir::Store>(&statement.node)) {
+      touch(store->tensor, store->slice, true);
+      expression(store->value);
+    } else {
+      expression(std::get<ir::Assign>(statement.node).value);
     }
   }
 
@@ -307,26 +319,29 @@ class Estimator {
   }
 
   static constexpr size_t kNone = static_cast<size_t>(-1);
+  const plan::Plan& plan_;
   const ir::Program& program_;
   const std::map<std::string, int64_t>& dims_;
   const target::Machine& machine_;
-  BaseOfView bases_;
-  std::map<std::string, plan::PackedWeight> packed_;
   bool with_tiling_;
   std::set<std::string> in_tiles_;
   std::map<std::string, ir::Tensor> tensors_;
   std::vector<const ir::Loop*> loops_;
   std::vector<ScopeCost> scopes_;
   std::set<std::pair<size_t, std::string>> touched_;
-  std::set<std::string> reads_, writes_;  // since the last barrier
   size_t scope_ = kNone, phase_ = 0;
 };
 
 }  // namespace
 
+std::vector<ScopeCost> estimate_scopes(const plan::Plan& plan, const std::map<std::string, int64_t>& dims,
+                                       const target::Machine& machine, bool with_tiling) {
+  return Estimator(plan, dims, machine, with_tiling).run();
+}
+
 std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
                                        const target::Machine& machine, bool with_tiling) {
-  return Estimator(program, dims, machine, with_tiling).run();
+  return estimate_scopes(plan::make_plan(program, machine, false), dims, machine, with_tiling);
 }
 
 bool replaces_schedule(double author, double schedule) {

@@ -1,4 +1,4 @@
-// What each scope of a program is estimated to cost: for `imbrex explain`, and to compare programs.
+// What each scope of a program is estimated to cost, as its plan runs it: for `imbrex explain`, and to compare programs.
 #pragma once
 
 #include <map>
@@ -7,13 +7,14 @@
 
 #include "imbrex/ir/program.h"
 #include "imbrex/optimize/cost.h"
+#include "imbrex/plan/plan.h"
 
 namespace imbrex::optimize {
 
 struct ScopeCost {
   std::string name;
   SourceLine where;
-  size_t phase = 0;  // number of the loop or scope of the top level, or of its plan, that it stands in
+  size_t phase = 0;  // how many barriers stand before it
   Work work;
   double operations = 0;  // a multiply-add is two
   double bytes = 0;       // from and to memory
@@ -26,6 +27,9 @@ struct ScopeCost {
 //
 // `with_tiling`: also what it takes to bring left sides of products into tiles where they do not lie so. Programs whose left
 // sides lie otherwise differ by it; schedules of one program hardly do, and their sizes are chosen without it (tile_sizes.h).
+std::vector<ScopeCost> estimate_scopes(const plan::Plan& plan, const std::map<std::string, int64_t>& dims,
+                                       const target::Machine& machine, bool with_tiling = false);
+// Of the plan that code is generated from. UserError where there is none (plan/make_plan.h).
 std::vector<ScopeCost> estimate_scopes(const ir::Program& program, const std::map<std::string, int64_t>& dims,
                                        const target::Machine& machine, bool with_tiling = false);
 

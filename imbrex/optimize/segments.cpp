@@ -508,30 +508,47 @@ class Segments {
 
   // ---- the whole again --------------------------------------------------------------------------------------------------------
 
-  // What its author wrote is a schedule of the run, too: why it is kept, if it is. Nothing where the author pinned sizes of the
-  // optimizer's.
-  std::optional<Choice> better_as_written(const Run& run, const Scheduled& schedule) const {
-    const ir::Program part = program_of(run);
-    if (!followed(tiles_, part).empty()) return {};
+  // What its author wrote is a schedule, too: why it is kept in place of what was made of it, if it is. Nothing where the author
+  // pinned sizes of the optimizer's.
+  std::optional<Choice> better_as_written(const ir::Program& author, const ir::Program& made, const std::string& what,
+                                          const SourceLine& where) const {
+    if (!followed(tiles_, author).empty()) return {};
     const std::map<std::string, int64_t> sizes = typical_sizes(program_);
     const auto seconds = [&](const ir::Program& program) {
       return total_seconds(estimate_scopes(program, sizes, machine_, true), machine_);
     };
-    const double author = seconds(part), optimized = seconds(schedule.program);
-    if (!replaces_schedule(author, optimized)) return {};
-    std::string names, at;
-    for (size_t i : run)
-      if (!uses_[i].stores.empty()) names += (names.empty() ? "" : ", ") + name_for(body()[i]);
+    const double as_written = seconds(author), optimized = seconds(made);
+    if (!replaces_schedule(as_written, optimized)) return {};
+    std::string at;
     for (const auto& [name, size] : sizes) at += fmt::format("{}{} = {}", at.empty() ? " at " : ", ", name, size);
-    return Choice{names,
-                  fmt::format("as written, {}{}", milliseconds(author), at),
-                  fmt::format("as written it is estimated to take {}{}, and optimized {}", milliseconds(author), at,
+    return Choice{what,
+                  fmt::format("as written, {}{}", milliseconds(as_written), at),
+                  fmt::format("as written it is estimated to take {}{}, and optimized {}", milliseconds(as_written), at,
                               milliseconds(optimized)),
-                  program_.where(body()[run[0]].origin),
+                  where,
                   {fmt::format("optimized: {}", milliseconds(optimized))}};
   }
 
+  std::optional<Choice> better_as_written(const Run& run, const Scheduled& schedule) const {
+    std::string names;
+    for (size_t i : run)
+      if (!uses_[i].stores.empty()) names += (names.empty() ? "" : ", ") + name_for(body()[i]);
+    return better_as_written(program_of(run), schedule.program, names, program_.where(body()[run[0]].origin));
+  }
+
+  // The parts together: each may be a little slower than what its author wrote, and all of them much.
   Segmented assembled() {
+    Segmented parts = assembled_parts();
+    if (!parts.is_scheduled) return parts;
+    auto choice = better_as_written(program_, parts.program, "the whole kernel", {});
+    if (!choice) return parts;
+    Segmented result;
+    result.reason = choice->reason;
+    result.choices.push_back(std::move(*choice));
+    return result;
+  }
+
+  Segmented assembled_parts() {
     Segmented result;
     std::map<size_t, const Scheduled*> scheduled;  // by the first statement of a run
     std::set<size_t> replaced;

@@ -21,7 +21,7 @@ std::vector<Node> plan_statements(Planner& planner, std::span<const ir::Statemen
     if (const auto* loop = std::get_if<ir::Loop>(&s.node)) {
       add(Loop{loop, plan_block(planner, loop->body)});
     } else if (const auto* at = std::get_if<ir::At>(&s.node)) {
-      add(Scope{at, plan_statements(planner, at->body)});
+      add(Scope{&s, plan_statements(planner, at->body)});
     } else if (const auto* branch = std::get_if<ir::If>(&s.node)) {
       Branch planned{branch, plan_block(planner, branch->then_block), std::nullopt};
       if (!branch->else_block.empty()) planned.else_body = plan_block(planner, branch->else_block);

@@ -46,7 +46,7 @@ class Phases {
       count = 1;
       Node node;
       if (const auto* at = std::get_if<ir::At>(&s.node)) {
-        node.what = Scope{at, block(at->body)};
+        node.what = Scope{&s, block(at->body)};
       } else if (const auto* loop = std::get_if<ir::Loop>(&s.node); loop && loop->kind == ir::Loop::Kind::parallel) {
         phase(s, *loop, node);
       } else if (std::holds_alternative<ir::CreateTensor>(s.node)) {
@@ -196,14 +196,14 @@ class Phases {
   }
 
   // The loop and those it nests perfectly, through scopes.
-  std::vector<const ir::Loop*> nest_of(const ir::Loop& outermost, std::vector<std::string>& scopes) const {
+  std::vector<const ir::Loop*> nest_of(const ir::Loop& outermost, std::vector<const Statement*>& scopes) const {
     std::vector<const ir::Loop*> nest{&outermost};
     const ir::Block* body = &outermost.body;
-    std::vector<std::string> passed;
+    std::vector<const Statement*> passed;
     while (body->size() == 1) {
       const Statement& only = body->front();
       if (const auto* at = std::get_if<ir::At>(&only.node)) {
-        passed.push_back(at->name);
+        passed.push_back(&only);
         body = &at->body;
         continue;
       }

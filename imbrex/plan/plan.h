@@ -152,7 +152,7 @@ struct Body {
 // Tasks, dealt to all workers in contiguous blocks: the iterations of `parallel` loops that nest perfectly, through scopes.
 struct Phase {
   std::vector<const ir::Loop*> nest;
-  std::vector<std::string> scopes;  // passed on the way
+  std::vector<const ir::Statement*> scopes;  // passed on the way, outermost first
   std::optional<int> queue;         // workers that are done help others, who have dealt out the tasks before
   int64_t tiles_near = 0;           // of the outermost loop, which pass by before the next task of the others; 0: no such order
   Body body;
@@ -176,7 +176,7 @@ struct Branch {
 };
 
 struct Scope {
-  const ir::At* at = nullptr;
+  const ir::Statement* statement = nullptr;
   std::vector<Node> nodes;  // its memory is the block's around it
 };
 

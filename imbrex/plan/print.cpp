@@ -109,7 +109,7 @@ class Printer {
     inside([&] { body(*branch.else_body); });
   }
   void print(const Scope& scope) {
-    line("scope " + ir::quoted(scope.at->name));
+    line("scope " + ir::quoted(std::get<ir::At>(scope.statement->node).name));
     inside([&] { nodes(scope.nodes); });
   }
   void print(const CreateTensor& create) {
