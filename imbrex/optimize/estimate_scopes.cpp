@@ -233,7 +233,11 @@ class Estimator {
     loops_.resize(loops_.size() - phase.nest.size());
     scope_ = outer;
   }
-  void visit(const plan::Alone& alone) { body(alone.body); }
+  void visit(const plan::Alone& alone) {
+    const size_t outer = scope_;
+    body(alone.body);
+    scope_ = outer;
+  }
   void visit(const plan::Loop& loop) {
     loops_.push_back(loop.loop);
     body(loop.body);
@@ -275,12 +279,10 @@ class Estimator {
   void visit(const plan::Tap&) {}
   void visit(const plan::CheckElements&) {}
 
-  void enter(const ir::Statement& scope) {
-    scope_ = scope_named(std::get<ir::At>(scope.node).name, program_.where(scope.origin));
-  }
+  void enter(const ir::Statement& scope) { scope_ = new_scope(std::get<ir::At>(scope.node).name, program_.where(scope.origin)); }
 
   void statement(const ir::Statement& statement) {
-    if (scope_ == kNone) scope_ = scope_named("(outside scopes)", program_.where(statement.origin));
+    if (scope_ == kNone) scope_ = new_scope("(outside scopes)", program_.where(statement.origin));
     if (const auto* store = std::get_if<ir::Store>(&statement.node)) {
       touch(store->tensor, store->slice, true);
       expression(store->value);
@@ -307,9 +309,7 @@ class Estimator {
     return all;
   }
 
-  size_t scope_named(const std::string& name, const SourceLine& where) {
-    for (size_t i = 0; i < scopes_.size(); ++i)
-      if (scopes_[i].name == name && scopes_[i].phase == phase_) return i;
+  size_t new_scope(const std::string& name, const SourceLine& where) {
     scopes_.push_back({name, where, phase_, {}, 0, 0, {}});
     double tasks = 1;
     for (const ir::Loop* loop : loops_)

@@ -153,8 +153,8 @@ struct Body {
 struct Phase {
   std::vector<const ir::Loop*> nest;
   std::vector<const ir::Statement*> scopes;  // passed on the way, outermost first
-  std::optional<int> queue;         // workers that are done help others, who have dealt out the tasks before
-  int64_t tiles_near = 0;           // of the outermost loop, which pass by before the next task of the others; 0: no such order
+  std::optional<int> queue;                  // workers that are done help others, who have dealt out the tasks before
+  int64_t tiles_near = 0;  // of the outermost loop, which pass by before the next task of the others; 0: no such order
   Body body;
 };
 
