@@ -89,13 +89,13 @@ std::optional<LinearExtent> linear_extent(const ir::IndexExpr& e, const std::vec
 
 void write_extent_function(const ir::Program& program, const Symbols& symbols, Writer& out) {
   size_t most_axes = 1;
-  std::string text;
+  std::vector<ir::IndexExpr> used;
   std::vector<std::string> rows;
   for (const ir::Tensor& tensor : program.tensors) {
     std::string row;
     for (const ir::IndexExpr& extent : tensor.shape) row += (row.empty() ? "" : ", ") + symbols.text(extent);
     rows.push_back(fmt::format("    {{{}}},  // {}", row, comment(tensor.name)));
-    text += row + " ";
+    used.insert(used.end(), tensor.shape.begin(), tensor.shape.end());
     most_axes = std::max(most_axes, tensor.shape.size());
   }
   out.line("");
@@ -105,7 +105,7 @@ void write_extent_function(const ir::Program& program, const Symbols& symbols, W
   if (program.tensors.empty()) {
     out.line("return 0;");
   } else {
-    write_dims(program, symbols, text, "Size", "", out);
+    write_sizes_of_dims(program, symbols, used, out);
     out.line(fmt::format("const Size shapes[][{}] = {{", most_axes));
     for (const std::string& row : rows) out.line(row);
     out.line("};");

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "imbrex/codegen/arguments.h"
 #include "imbrex/codegen/blocks.h"
 #include "imbrex/codegen/names.h"
 #include "imbrex/codegen/text.h"
 #include "imbrex/ir/hash.h"
+#include "imbrex/ir/visit.h"
 #include "imbrex/plan/make_plan.h"
 
 namespace imbrex::codegen {
@@ -55,7 +58,7 @@ class KernelWriter {
     out.line("");
     out.line(std::string("// ") + comment);
     out.open(fmt::format("Size {}([[maybe_unused]] const int64_t* dims)", name));
-    write_dims(program_, lowering_.symbols, text, "Size", "", out);
+    write_sizes_of_dims(program_, lowering_.symbols, {bytes}, out);
     out.line("return " + text + ";");
     out.close();
   }
@@ -90,30 +93,29 @@ class KernelWriter {
   }
 
   void write_run(const Writer& body, Writer& out) const {
-    std::string text = body.text();
-    for (const auto* more : {&lowering_.layout_checks, &lowering_.beginning, &lowering_.queues})
-      for (const std::string& part : *more) text += part + "\n";
     out.line("");
     out.open("void run(const imbrex_call* call)");
     if (!program_.dims.empty()) out.line(fmt::format("if (is_empty(call->dims, {})) return;", program_.dims.size()));
     out.line("const FloatMode float_mode;");
-    write_dims(program_, lowering_.symbols, text, "int64_t", "call->", out);
+    for (size_t i = 0; i < program_.dims.size(); ++i)
+      out.line(fmt::format("[[maybe_unused]] const int64_t {} = call->dims[{}];",
+                           lowering_.symbols.dims.at(program_.dims[i].name), i));
+    const std::set<int> touched = touched_arguments();
     for (const ir::Tensor& tensor : program_.tensors) {
       const TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor.name);
-      if (mentions(text, symbol.data)) {
-        const std::string type = std::string(symbol.written ? "" : "const ") + memory_type(symbol.dtype);
-        out.line(fmt::format("{0}* const {1} = static_cast<{0}*>(call->tensors[{2}].{3});", type, symbol.data, symbol.argument,
-                             tensor.role == ir::Role::input ? "input" : "output"));
-      }
+      if (!touched.contains(symbol.argument)) continue;
+      const std::string type = std::string(symbol.written ? "" : "const ") + memory_type(symbol.dtype);
+      out.line(fmt::format("{0}* const {1} = static_cast<{0}*>(call->tensors[{2}].{3});", type, symbol.data, symbol.argument,
+                           tensor.role == ir::Role::input ? "input" : "output"));
+      if (lowering_.plan.packed.contains(tensor.name)) continue;
       for (size_t axis = 0; axis + 1 < symbol.strides.size(); ++axis)
-        if (mentions(text, symbol.strides[axis]))
-          out.line(fmt::format("const int64_t {} = call->tensors[{}].strides[{}];", symbol.strides[axis], symbol.argument, axis));
+        out.line(fmt::format("[[maybe_unused]] const int64_t {} = call->tensors[{}].strides[{}];", symbol.strides[axis],
+                             symbol.argument, axis));
     }
     for (const std::string& check : lowering_.layout_checks)
       out.line(fmt::format("if (!({})) return fail_assumption(call, {});", check, lowering_.implicit_check() + 1));
-    if (mentions(text, "shared")) out.line("Scratch shared{static_cast<char*>(call->workspace)};");
-    if (mentions(text, "scratch") || !lowering_.queues.empty())
-      out.line("Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));");
+    out.line("[[maybe_unused]] Scratch shared{static_cast<char*>(call->workspace)};");
+    out.line("[[maybe_unused]] Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));");
     if (!lowering_.queues.empty())
       out.line(fmt::format("Queue* const queues = scratch.take<Queue>({});", lowering_.queues.size()));
     for (size_t i = 0; i < lowering_.queues.size(); ++i)
@@ -121,6 +123,22 @@ class KernelWriter {
     for (const std::string& line : lowering_.beginning) out.line(line);
     out.append(body);
     out.close();
+  }
+
+  // The arguments whose memory the steps read or write; a view's is its base's.
+  std::set<int> touched_arguments() const {
+    std::set<int> touched;
+    const auto note = [&](const std::string& tensor) { touched.insert(lowering_.symbols.tensors.at(tensor).argument); };
+    ir::for_each_statement(program_.body, [&](const ir::Statement& s) {
+      if (const auto* store = std::get_if<ir::Store>(&s.node)) note(store->tensor);
+      if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) note(read->tensor);
+      if (const auto* view = std::get_if<ir::View>(&s.node)) note(view->base);
+      ir::for_each_expr(s, [&](const ir::Expr& e) {
+        if (e.op == ir::Op::load) note(e.name);
+      });
+      return true;
+    });
+    return touched;
   }
 
   // "i8" in pack_i8.

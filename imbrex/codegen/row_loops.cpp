@@ -286,10 +286,8 @@ class NestWriter {
                         : fmt::format("for (int64_t group = 0; group + 64 <= {}; group += 64)", extent));
       out.line("#pragma GCC unroll 4");
       out.open("for (int block = 0; block < 4; ++block)");
-      Writer step(out.depth());
-      write_step(pass, Place{true, "c", ""}, "block", step);
-      if (mentions(step.text(), "c")) out.line("const int64_t c = group + 16 * block;");
-      out.append(step);
+      out.line("[[maybe_unused]] const int64_t c = group + 16 * block;");
+      write_step(pass, Place{true, "c", ""}, "block", out);
       out.close();
       out.close();
     }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 namespace imbrex::codegen {
 namespace {
 
@@ -48,12 +50,13 @@ std::string Symbols::text(const IndexExpr& e) const {
   throw InternalError("an index expression of no kind");
 }
 
-void write_dims(const ir::Program& program, const Symbols& symbols, const std::string& text, const char* type, const char* from,
-                Writer& out) {
-  for (size_t i = 0; i < program.dims.size(); ++i) {
-    const std::string& name = symbols.dims.at(program.dims[i].name);
-    if (mentions(text, name)) out.line(fmt::format("const {} {} = {}dims[{}];", type, name, from, i));
-  }
+void write_sizes_of_dims(const ir::Program& program, const Symbols& symbols, const std::vector<ir::IndexExpr>& used_by,
+                         Writer& out) {
+  std::set<std::string> used;
+  for (const IndexExpr& e : used_by) used.merge(ir::names_in(e));
+  for (size_t i = 0; i < program.dims.size(); ++i)
+    if (used.contains(program.dims[i].name))
+      out.line(fmt::format("const Size {} = dims[{}];", symbols.dims.at(program.dims[i].name), i));
 }
 
 }  // namespace imbrex::codegen

@@ -43,8 +43,8 @@ struct Symbols {
   std::string operand(const ir::IndexExpr& e) const;
 };
 
-// Declares those dimensions that `text` mentions: `const TYPE T = FROMdims[0];`
-void write_dims(const ir::Program& program, const Symbols& symbols, const std::string& text, const char* type, const char* from,
-                Writer& out);
+// Declares the dimensions that the expressions name: `const Size T_ = dims[0];`
+void write_sizes_of_dims(const ir::Program& program, const Symbols& symbols, const std::vector<ir::IndexExpr>& used_by,
+                         Writer& out);
 
 }  // namespace imbrex::codegen

@@ -1,7 +1,6 @@
 // Indented lines of C++.
 #pragma once
 
-#include <cctype>
 #include <string>
 #include <vector>
 
@@ -55,23 +54,5 @@ class Writer {
   int depth_;
   std::vector<std::string> lines_;
 };
-
-// True if `name` is an identifier of the text: names in comments and string literals are none.
-inline bool mentions(const std::string& text, const std::string& name) {
-  const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
-  const auto is_code = [&](size_t at) {
-    bool in_string = false;
-    for (size_t i = at == 0 ? 0 : text.rfind('\n', at - 1) + 1; i < at; ++i) {
-      if (text[i] == '"') in_string = !in_string;  // literals have no escaped quotes (text.h)
-      if (!in_string && text.compare(i, 2, "//") == 0) return false;
-    }
-    return !in_string;
-  };
-  for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
-    const size_t end = at + name.size();
-    if ((at == 0 || !is_part(text[at - 1])) && (end == text.size() || !is_part(text[end])) && is_code(at)) return true;
-  }
-  return false;
-}
 
 }  // namespace imbrex::codegen

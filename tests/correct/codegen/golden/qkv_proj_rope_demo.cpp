@@ -66,9 +66,9 @@ void pack(int32_t index, const void* source, const int64_t* strides, void* packe
 void run(const imbrex_call* call) {
   if (is_empty(call->dims, 1)) return;
   const FloatMode float_mode;
-  const int64_t T_ = call->dims[0];
+  [[maybe_unused]] const int64_t T_ = call->dims[0];
   const uint16_t* const x_ = static_cast<const uint16_t*>(call->tensors[0].input);
-  const int64_t x_stride_ = call->tensors[0].strides[0];
+  [[maybe_unused]] const int64_t x_stride_ = call->tensors[0].strides[0];
   const float* const norm_w_ = static_cast<const float*>(call->tensors[1].input);
   const uint16_t* const wq_a_ = static_cast<const uint16_t*>(call->tensors[2].input);
   const uint16_t* const gamma_cq_ = static_cast<const uint16_t*>(call->tensors[3].input);
@@ -77,20 +77,20 @@ void run(const imbrex_call* call) {
   const uint16_t* const wkv_ = static_cast<const uint16_t*>(call->tensors[6].input);
   const uint16_t* const gamma_ckv_ = static_cast<const uint16_t*>(call->tensors[7].input);
   const uint16_t* const rope_cos_ = static_cast<const uint16_t*>(call->tensors[8].input);
-  const int64_t rope_cos_stride_ = call->tensors[8].strides[0];
+  [[maybe_unused]] const int64_t rope_cos_stride_ = call->tensors[8].strides[0];
   const uint16_t* const rope_sin_ = static_cast<const uint16_t*>(call->tensors[9].input);
-  const int64_t rope_sin_stride_ = call->tensors[9].strides[0];
+  [[maybe_unused]] const int64_t rope_sin_stride_ = call->tensors[9].strides[0];
   uint16_t* const q_ = static_cast<uint16_t*>(call->tensors[10].output);
-  const int64_t q_stride_0_ = call->tensors[10].strides[0];
-  const int64_t q_stride_1_ = call->tensors[10].strides[1];
+  [[maybe_unused]] const int64_t q_stride_0_ = call->tensors[10].strides[0];
+  [[maybe_unused]] const int64_t q_stride_1_ = call->tensors[10].strides[1];
   uint16_t* const kv_ = static_cast<uint16_t*>(call->tensors[11].output);
-  const int64_t kv_stride_ = call->tensors[11].strides[0];
+  [[maybe_unused]] const int64_t kv_stride_ = call->tensors[11].strides[0];
   int8_t* const qr_ = static_cast<int8_t*>(call->tensors[12].output);
-  const int64_t qr_stride_ = call->tensors[12].strides[0];
+  [[maybe_unused]] const int64_t qr_stride_ = call->tensors[12].strides[0];
   float* const qr_scale_ = static_cast<float*>(call->tensors[13].output);
-  const int64_t qr_scale_stride_ = call->tensors[13].strides[0];
-  Scratch shared{static_cast<char*>(call->workspace)};
-  Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
+  [[maybe_unused]] const int64_t qr_scale_stride_ = call->tensors[13].strides[0];
+  [[maybe_unused]] Scratch shared{static_cast<char*>(call->workspace)};
+  [[maybe_unused]] Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
   Queue* const queues = scratch.take<Queue>(4);
   queues[0].fill(part_of(tiles_of(T_, 72) * 8, call->ith, call->nth));
   queues[1].fill(part_of(tiles_of(T_, 72) * 8, call->ith, call->nth));
@@ -120,7 +120,7 @@ void run(const imbrex_call* call) {
         for (int64_t group = 0; group < 512; group += 64) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
-            const int64_t c = group + 16 * block;
+            [[maybe_unused]] const int64_t c = group + 16 * block;
             x_norm_sum_lanes_.add_at(block, mul(load_bf16(x_row_ + c), load_bf16(x_row_ + c)));
           }
         }
@@ -208,7 +208,7 @@ void run(const imbrex_call* call) {
         for (int64_t group = 0; group < 512; group += 64) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
-            const int64_t c = group + 16 * block;
+            [[maybe_unused]] const int64_t c = group + 16 * block;
             kv_sum_lanes_.add_at(block, mul(load_f32(kv_proj_row_ + c), load_f32(kv_proj_row_ + c)));
           }
         }
@@ -261,7 +261,7 @@ void run(const imbrex_call* call) {
         for (int64_t group = 0; group < 256; group += 64) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
-            const int64_t c = group + 16 * block;
+            [[maybe_unused]] const int64_t c = group + 16 * block;
             qr_sum_lanes_.add_at(block, mul(load_f32(qr_proj_row_ + c), load_f32(qr_proj_row_ + c)));
           }
         }
@@ -280,7 +280,7 @@ void run(const imbrex_call* call) {
         for (int64_t group = 0; group < 256; group += 64) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
-            const int64_t c = group + 16 * block;
+            [[maybe_unused]] const int64_t c = group + 16 * block;
             const vf qr_value_ = round_bf16_rint(mul(load_bf16(gamma_cq_ + c), mul(load_f32(qr_proj_row_2_ + c), qr_inv_all_)));
             store_f32(qr_value_row_ + c, qr_value_);
             qr_max_lanes_.add_at(block, abs_(qr_value_));
@@ -343,7 +343,7 @@ void run(const imbrex_call* call) {
           for (int64_t group = 0; group < 512; group += 64) {
             #pragma GCC unroll 4
             for (int block = 0; block < 4; ++block) {
-              const int64_t c = group + 16 * block;
+              [[maybe_unused]] const int64_t c = group + 16 * block;
               const vf q_value_ = mul(load_f32(wq_b_scale_row_ + c), mul(qr_scale_all_, to_f32_rint(load_i32(q_acc_row_ + c))));
               store_f32(q_value_row_ + c, q_value_);
               q_sum_lanes_.add_at(block, mul(q_value_, q_value_));

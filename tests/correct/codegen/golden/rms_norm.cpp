@@ -36,13 +36,14 @@ size_t workspace_bytes(const int64_t* dims, int32_t nth) {
 void run(const imbrex_call* call) {
   if (is_empty(call->dims, 1)) return;
   const FloatMode float_mode;
-  const int64_t T_ = call->dims[0];
+  [[maybe_unused]] const int64_t T_ = call->dims[0];
   const uint16_t* const x_ = static_cast<const uint16_t*>(call->tensors[0].input);
-  const int64_t x_stride_ = call->tensors[0].strides[0];
+  [[maybe_unused]] const int64_t x_stride_ = call->tensors[0].strides[0];
   const float* const w_ = static_cast<const float*>(call->tensors[1].input);
   uint16_t* const y_ = static_cast<uint16_t*>(call->tensors[2].output);
-  const int64_t y_stride_ = call->tensors[2].strides[0];
-  Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
+  [[maybe_unused]] const int64_t y_stride_ = call->tensors[2].strides[0];
+  [[maybe_unused]] Scratch shared{static_cast<char*>(call->workspace)};
+  [[maybe_unused]] Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
   const bool y_streams_ = streams_to(y_, 512 * T_ * 2, y_stride_ * 2, 1048576);
   // parallel t by 4
   {
@@ -63,7 +64,7 @@ void run(const imbrex_call* call) {
         for (int64_t group = 0; group < 512; group += 64) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
-            const int64_t c = group + 16 * block;
+            [[maybe_unused]] const int64_t c = group + 16 * block;
             y_sum_lanes_.add_at(block, mul(load_bf16(x_row_ + c), load_bf16(x_row_ + c)));
           }
         }

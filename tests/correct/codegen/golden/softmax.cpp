@@ -35,12 +35,13 @@ size_t workspace_bytes(const int64_t* dims, int32_t nth) {
 void run(const imbrex_call* call) {
   if (is_empty(call->dims, 1)) return;
   const FloatMode float_mode;
-  const int64_t T_ = call->dims[0];
+  [[maybe_unused]] const int64_t T_ = call->dims[0];
   const float* const x_ = static_cast<const float*>(call->tensors[0].input);
-  const int64_t x_stride_ = call->tensors[0].strides[0];
+  [[maybe_unused]] const int64_t x_stride_ = call->tensors[0].strides[0];
   float* const y_ = static_cast<float*>(call->tensors[1].output);
-  const int64_t y_stride_ = call->tensors[1].strides[0];
-  Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
+  [[maybe_unused]] const int64_t y_stride_ = call->tensors[1].strides[0];
+  [[maybe_unused]] Scratch shared{static_cast<char*>(call->workspace)};
+  [[maybe_unused]] Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
   const bool y_streams_ = streams_to(y_, 512 * T_ * 4, y_stride_ * 4, 1048576);
   // parallel t by 4
   {
@@ -63,7 +64,7 @@ void run(const imbrex_call* call) {
         for (int64_t group = 0; group < 512; group += 64) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
-            const int64_t c = group + 16 * block;
+            [[maybe_unused]] const int64_t c = group + 16 * block;
             y_max_lanes_.add_at(block, load_f32(x_row_ + c));
           }
         }
@@ -82,7 +83,7 @@ void run(const imbrex_call* call) {
         for (int64_t group = 0; group < 512; group += 64) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
-            const int64_t c = group + 16 * block;
+            [[maybe_unused]] const int64_t c = group + 16 * block;
             fetch_line(x_row_2_ + t_size_ * x_stride_ + c);
             if (!y_streams_) claim_line(y_row_ + c);
             const vf y_value_ = exp_(sub(load_f32(x_row_2_ + c), y_max_all_));
