@@ -20,7 +20,9 @@ TEST(CodeGeneration, prints_plans) {
       const bool is_below = folder == "imbrex/base" || folder == "imbrex/ir" || folder == "imbrex/target" ||
                             folder == "imbrex/plan" || folder == "imbrex/codegen" || folder == "imbrex/runtime";
       EXPECT_TRUE(is_below) << entry.path() << " includes " << (*it)[0];
-      if (folder == "imbrex/runtime") EXPECT_NE((*it)[0].str().find("runtime/abi.h"), std::string::npos) << entry.path();
+      if (folder == "imbrex/runtime") {
+        EXPECT_NE((*it)[0].str().find("runtime/abi.h"), std::string::npos) << entry.path();
+      }
     }
     // A writer's text is taken once, for all of a kernel.
     const bool takes_text = text.find(".text()") != std::string::npos;
