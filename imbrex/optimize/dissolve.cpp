@@ -411,8 +411,7 @@ class Dissolver {
 
   // While the term chooses by residue or interval of one coordinate, the piece becomes one for each case.
   void split_choices(const OutputPiece& piece, std::vector<OutputPiece>& pieces) {
-    for (size_t d = 0; d < piece.count.size(); ++d)
-      terms().ranges[coordinate_name(d)] = counter_range(piece.count[d], terms().ranges);
+    set_ranges_of(piece);
     const TermId found = find_choice(piece.term);
     if (found == kNoTerm) {
       if (pieces.size() == kMostPieces)
@@ -439,6 +438,7 @@ class Dissolver {
     const std::vector<IndexExpr> limits = choice->limits;
     const int64_t cases = static_cast<int64_t>(choice->args.size()), modulus = choice->modulus;
     for (int64_t i = 0; i < cases; ++i) {
+      set_ranges_of(piece);  // the case before may have been divided along other axes
       OutputPiece part = piece;
       IndexExpr first, step = ir::constant(1);
       if (modulus > 0) {
@@ -457,10 +457,22 @@ class Dissolver {
       }
       part.least[axis] = simplify(ir::add(piece.least[axis], ir::mul(ir::constant(piece.step[axis]), first)), terms().ranges);
       terms().ranges[name] = counter_range(part.count[axis], terms().ranges);
-      part.term = terms().substitute(terms().decided(piece.term, found, static_cast<size_t>(i)),
-                                     {{name, ir::add(first, ir::mul(step, ir::named(name)))}});
+      const IndexExpr place = ir::add(first, ir::mul(step, ir::named(name)));
+      for (size_t d = 0; d < part.count.size(); ++d)
+        if (d != axis)
+          for (IndexExpr* end : {&part.least[d], &part.count[d]})
+            *end = simplify(
+                ir::substitute(*end,
+                               [&](const ir::Index& leaf) { return leaf.name == name ? std::optional(place) : std::nullopt; }),
+                terms().ranges);
+      part.term = terms().substitute(terms().decided(piece.term, found, static_cast<size_t>(i)), {{name, place}});
       split_choices(part, pieces);
     }
+  }
+
+  void set_ranges_of(const OutputPiece& piece) {
+    for (size_t d = 0; d < piece.count.size(); ++d)
+      terms().ranges[coordinate_name(d)] = counter_range(piece.count[d], terms().ranges);
   }
 
   TermId find_choice(TermId id) {

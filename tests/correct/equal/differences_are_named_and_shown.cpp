@@ -123,6 +123,26 @@ TEST(Different, RowsThatAreRepeatedOtherwise) {
                    head + "y[:, :] = repeat_rows(" + rows + ", x[0 +: 1, :]), 2)");
 }
 
+// Halves of columns that change from one tensor to the other at rows of their own.
+TEST(Different, APartThatIsDividedAlongTheOtherAxisThanTheOneBefore) {
+  const std::string head = "input x: f32[8, 16]\ninput z: f32[8, 16]\noutput y: f32[8, 16]\n";
+  const std::string left = "y[:, :] = concat_columns(concat_rows(x[0 +: 4, 0 +: 8], z[0 +: 4, 0 +: 8]), ";
+  expect_different(head + left + "concat_rows(x[0 +: 6, 8 +: 8], z[0 +: 2, 8 +: 8]))", head + left + "x[:, 8 +: 8])");
+}
+
+// A triangle whose lower rows are another tensor's: its columns end where their row in the whole says, not in the part.
+TEST(Different, ATriangleThatIsDividedAtARow) {
+  const std::string head = "input x: f32[8, 16]\ninput z: f32[8, 16]\noutput y: f32[8, 16]\n";
+  const auto row = [](const std::string& of, const std::string& i, const std::string& in_part) {
+    return fmt::format("concat_columns({0}[{1}, 0 +: {2} + 1], {0}[{1}, 0 +: 1] + full(f32, [1, 15 - {2}], 0.0))", of, i,
+                       in_part);
+  };
+  expect_different(head + "create s: f32[8, 16]\ns[0 +: 4, :] = x[0 +: 4, :]\ns[4 +: 4, :] = z[4 +: 4, :]\n" +
+                       "range i in 0 .. 8 {\ny[i, :] = " + row("s", "i", "i") + "\n}",
+                   head + "range i in 0 .. 4 {\ny[i, :] = " + row("x", "i", "i") + "\n}\n" +
+                       "range j in 0 .. 4 {\ny[4 + j, :] = " + row("z", "4 + j", "j") + "\n}");
+}
+
 // What B does not store it has from no line of its own, nor of A's.
 TEST(Different, AnInoutThatBLeavesAlone) {
   const std::string head = "dim T\ninput x: f32[T, 8]\ninout s: f32[T, 8]\noutput y: f32[T, 8]\n";
