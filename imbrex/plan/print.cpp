@@ -148,8 +148,8 @@ class Printer {
     const bool in_stages = nest.stages.size() > 1 && !nest.one_row;
     std::string how;
     if (in_stages)
-      how =
-          fmt::format(", {} stages of {} rows", nest.stages.size(), nest.all_rows_at_once ? "all" : std::to_string(kRowsOfStage));
+      how = fmt::format(", in {} stages{}", nest.stages.size(),
+                        nest.all_rows_at_once ? "" : fmt::format(", {} rows at a time", kRowsOfStage));
     line(nest.one_row ? "one row" : fmt::format("rows: {}{}", ir::to_text(nest.rows), how));
     inside([&] {
       for (const TileMemory& each : nest.memory) memory(each.allocation);

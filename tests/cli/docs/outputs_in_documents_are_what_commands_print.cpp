@@ -1,4 +1,4 @@
-// docs/pull-request.md and docs/optimizing.md show commands and what they print. `scripts/update-docs` puts the output there;
+// docs/pull-request.md, docs/optimizing.md and docs/plan.md show commands and what they print. `scripts/update-docs` puts the output there;
 // here it is compared.
 #include <gtest/gtest.h>
 
@@ -39,6 +39,7 @@ int compare_outputs_of(const std::string& document) {
 }
 
 TEST(PullRequest, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("pull-request.md"), 20); }
+TEST(Plan, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("plan.md"), 2); }
 TEST(Optimizing, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("optimizing.md"), 3); }
 
 }  // namespace
