@@ -105,8 +105,8 @@ class KernelWriter {
       const TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor.name);
       if (!touched.contains(symbol.argument)) continue;
       const std::string type = std::string(symbol.written ? "" : "const ") + memory_type(symbol.dtype);
-      out.line(fmt::format("{0}* const {1} = static_cast<{0}*>(call->tensors[{2}].{3});", type, symbol.data, symbol.argument,
-                           tensor.role == ir::Role::input ? "input" : "output"));
+      out.line(fmt::format("[[maybe_unused]] {0}* const {1} = static_cast<{0}*>(call->tensors[{2}].{3});", type, symbol.data,
+                           symbol.argument, tensor.role == ir::Role::input ? "input" : "output"));
       if (lowering_.plan.packed.contains(tensor.name)) continue;
       for (size_t axis = 0; axis + 1 < symbol.strides.size(); ++axis)
         out.line(fmt::format("[[maybe_unused]] const int64_t {} = call->tensors[{}].strides[{}];", symbol.strides[axis],

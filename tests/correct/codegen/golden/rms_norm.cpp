@@ -37,10 +37,10 @@ void run(const imbrex_call* call) {
   if (is_empty(call->dims, 1)) return;
   const FloatMode float_mode;
   [[maybe_unused]] const int64_t T_ = call->dims[0];
-  const uint16_t* const x_ = static_cast<const uint16_t*>(call->tensors[0].input);
+  [[maybe_unused]] const uint16_t* const x_ = static_cast<const uint16_t*>(call->tensors[0].input);
   [[maybe_unused]] const int64_t x_stride_ = call->tensors[0].strides[0];
-  const float* const w_ = static_cast<const float*>(call->tensors[1].input);
-  uint16_t* const y_ = static_cast<uint16_t*>(call->tensors[2].output);
+  [[maybe_unused]] const float* const w_ = static_cast<const float*>(call->tensors[1].input);
+  [[maybe_unused]] uint16_t* const y_ = static_cast<uint16_t*>(call->tensors[2].output);
   [[maybe_unused]] const int64_t y_stride_ = call->tensors[2].strides[0];
   [[maybe_unused]] Scratch shared{static_cast<char*>(call->workspace)};
   [[maybe_unused]] Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
