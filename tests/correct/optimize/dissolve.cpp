@@ -104,6 +104,15 @@ TEST(Dissolve, RefusesCarriedValues) {
                  "m carries a value from one iteration of t to the next");
   expect_refused("y[:, :] = x[:, :]\nrange h in 0..31 { y[:, h + 1] = y[:, h] + x[:, h] }\n",
                  "y is read in the loop h, of which another iteration may have stored it");
+  // What the loop makes of it is a sum; what each iteration stores is no part of that.
+  expect_refused("let s = full(f32, [1, 32], 0.0)\nrange t in 0..T { s = s + x[t, :]  y[t, :] = s }\n",
+                 "s carries a value from one iteration of t to the next");
+}
+
+// The last columns are of the last iteration, which a quotient of their numbers does not give.
+TEST(Dissolve, RefusesValuesOfIterationsThatStoreOverEachOther) {
+  expect_refused("range h in 0..13 { y[:, 2 * h +: 8] = x[:, 8 +: 8] * v[h +: 1] }\n",
+                 "the value stored to y depends on h, and the optimizer cannot tell from the position in y which h it was");
 }
 
 // A part ends before its end: columns up to and including it are of two parts, columns before it of one.

@@ -41,6 +41,7 @@ TEST(Plans, AreTwoWhereTheModelSaysSo) {
   const int64_t border = border_of(*plans);
   EXPECT_GE(border, 1);
   EXPECT_LT(border, 128);
+  EXPECT_EQ(ir::print(plans->condition), fmt::format("T <= {}", border)) << "the plan for few rows is the first";
   for (int64_t T : {int64_t{1}, border - 1, border, border + 1, 2 * border + 1}) {
     if (T < 1) continue;
     auto expected = run_with(program, T, 5), actual = run_with(after.program, T, 5);

@@ -102,6 +102,16 @@ TEST(CutOut, WhatChangesATensorInPlaceReadsTheOtherPartsValue) {
             "another tensor");
 }
 
+// By itself it reads eight columns of its own and others of the scope before it, which it must not lose.
+TEST(CutOut, WhatStoresAPartOfWhatItReadsIsNotMadeAnew) {
+  const Optimized after = expect_sound(checked(kHead + std::string(R"(
+  create a: f32[T, 32]
+  parallel t in tiles(T, 8) { at "before" { a[t, :] = x[t, :] * v[:] } }
+  parallel r in tiles(T, 8) { at "part" { a[r, 0 +: 8] = x[r, 0 +: 8]  y[r, :] = a[r, :] * 2.0 } }
+)")));
+  EXPECT_NE(ir::print(after.program).find("at \"part\""), std::string::npos) << ir::print(after.program);
+}
+
 TEST(CutOut, AnInoutIsReadOrWrittenByWhatDissolves) {
   const Optimized after = expect_sound(checked(R"(
   dim T

@@ -116,6 +116,19 @@ TEST(CacheOfOthers, VerdictsAreNotBelieved) {
   EXPECT_FALSE(require_accepted(program, options.cache).from_cache);
 }
 
+TEST(Verdicts, AreOfOneProgram) {
+  const TemporaryFolder folder;
+  const JitOptions options = options_in(folder);
+  const auto program = [](const char* value) {
+    return ir::parse(
+        std::string("imbrex 1\nkernel \"k\" {\ndim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\ny[:, :] = ") + value + "\n}\n",
+        "kernel.tile");
+  };
+  EXPECT_FALSE(require_accepted(program("x[:, :]"), options.cache).from_cache);
+  EXPECT_FALSE(require_accepted(program("-x[:, :]"), options.cache).from_cache);
+  EXPECT_TRUE(require_accepted(program("x[:, :]"), options.cache).from_cache);
+}
+
 TEST(CacheOfOthers, NewFoldersAreForThisUserAlone) {
   const TemporaryFolder folder;
   JitOptions options = options_in(folder);

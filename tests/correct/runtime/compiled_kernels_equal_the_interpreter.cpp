@@ -196,6 +196,26 @@ TEST(CompiledKernels, SayWhichAssumptionDoesNotHold) {
   EXPECT_NE(with(6, 5).find("`second < 5`"), std::string::npos) << with(6, 5);
 }
 
+TEST(CompiledKernels, AFailedAssumptionIsOfOneRun) {
+  const ir::Program program = parsed(R"(
+  dim T
+  input n: int32[1]
+  output y: f32[T, 8]
+  read count = n[0]
+  assume count < 5
+  parallel t in tiles(T, 4) {
+    y[t, :] = full(f32, [t.size, 8], 1.0)
+  })");
+  Array n = integers({1}, {5}), y = floats({6, 8});
+  Call call(compile(program, options_for(&target::targets().front())));
+  call.bind("n", TensorView::of(n)).bind("y", TensorView::of(y));
+  Executor executor(2);
+  EXPECT_THROW(call.run(executor), UserError);
+  n.as<int32_t>()[0] = 4;
+  EXPECT_NO_THROW(call.run(executor));
+  EXPECT_EQ(y.as<float>()[47], 1.0f);
+}
+
 TEST(CompiledKernels, AnAssumptionAboutDimensionsIsCheckedThoughNothingNeedsIt) {
   const ir::Program program = parsed(R"(
   dim T

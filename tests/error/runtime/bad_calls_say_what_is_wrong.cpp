@@ -84,6 +84,9 @@ TEST_F(BadCalls, Shapes) {
   EXPECT_EQ(bind_error("x", x({-1, N})), "tensor-shape");
   EXPECT_EQ(bind_error("x", x({INT64_MAX, N})), "tensor-shape");
   EXPECT_EQ(bind_error("w", {w_.bytes.data(), DType::f32, {2, N}, {}, true}, true), "tensor-shape");
+  // Of what is packed, the shape is known when it is bound and never again.
+  Array long_one = Array::zeros(DType::f32, {N + 1, 2});
+  EXPECT_EQ(bind_error("w", TensorView::of(long_one), true), "tensor-shape");
 }
 
 TEST_F(BadCalls, Strides) {
