@@ -193,6 +193,12 @@ constexpr Case kCases[] = {
     }
     y[n, :] = v
   })"},
+    {"quotients_of_negative_numbers", R"(
+  input x: f32[4, M]
+  output y: f32[N, M]
+  parallel i in 0 .. N {
+    y[i, :] = x[(i - 3) % 4, :] + cast(int32((2 - i) // 3) * 100 + int32((1 - i) % 5), f32, rint)
+  })"},
     {"read", R"(
   input x: f32[N, M]
   input where: int32[1]
