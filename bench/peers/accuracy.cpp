@@ -42,15 +42,16 @@ std::string accuracy_text(const tools::Tensors& actual, const tools::Tensors& ex
   std::vector<bool> is_equal(static_cast<size_t>(rows), true);
   int largest = 0;
   for (int64_t i = 0; i < qr.size(); ++i) {
-    const int apart = std::abs(qr.as<int8_t>()[i] - expected.at("qr").as<int8_t>()[i]);
-    largest = std::max(largest, apart);
-    if (apart != 0) is_equal[static_cast<size_t>(i / columns)] = false;
+    const int difference = std::abs(qr.as<int8_t>()[i] - expected.at("qr").as<int8_t>()[i]);
+    largest = std::max(largest, difference);
+    if (difference != 0) is_equal[static_cast<size_t>(i / columns)] = false;
   }
   float relative = 0;
   for (int64_t i = 0; i < scale.size(); ++i)
     relative = std::max(relative, std::fabs(scale.as<float>()[i] / expected.at("qr_scale").as<float>()[i] - 1));
   return fmt::format(
-      "qr equal in {} of {} rows, else {} apart; q there {:.3g} % and kv {:.3g} % outside; qr_scale {:.2g} relative",
+      "qr identical in {} of {} rows, max difference {}; in those rows {:.3g} % of q is outside; {:.3g} % of kv is outside; qr_scale differs "
+      "by {:.2g} relative",
       std::count(is_equal.begin(), is_equal.end(), true), rows, largest,
       percent_outside(actual.at("q"), expected.at("q"), is_equal),
       percent_outside(actual.at("kv"), expected.at("kv"), std::vector<bool>(is_equal.size(), true)), relative);

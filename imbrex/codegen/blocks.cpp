@@ -130,7 +130,7 @@ std::string bad_element_test(const Lowering& lowering, const std::string& tensor
   return text;
 }
 
-// Element by element, between a tile and a slice whose columns are not neighbours in memory.
+// Element by element, between a tile and a slice whose columns are not contiguous.
 void write_copy(Lowering& lowering, const Statement& statement, Writer& out) {
   const Symbols& symbols = lowering.symbols;
   const auto* store = std::get_if<ir::Store>(&statement.node);
@@ -262,7 +262,7 @@ void write_step(Lowering& lowering, const plan::Step& step, Writer& out) {
     guarded([&](Writer& out) { write_row_nest(lowering, *nest, out); });
   } else if (const auto* product = std::get_if<plan::Product>(&step.what)) {
     guarded([&](Writer& out) {
-      write_fetches(lowering, product->fetches, out);
+      write_prefetches(lowering, product->prefetches, out);
       write_product(lowering, *product, out);
     });
   } else if (const auto* reduction = std::get_if<plan::ColumnReduction>(&step.what)) {

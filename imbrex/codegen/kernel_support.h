@@ -83,20 +83,21 @@ inline Part part_of(int64_t tasks, int64_t ith, int64_t nth) {
   return {begin, begin + each + (ith < more ? 1 : 0)};
 }
 
-// Tasks are tiles of rows, for each of `others` (panels of weights): `near` tiles pass by all of the others before the next ones
-// come, so that these rows, and the pages that they lie on, stay near meanwhile.
+// A task is a tile of rows with a panel of weights. Tiles vary fastest, then panels, in sweeps: all panels are used by the tiles of a
+// sweep before the next sweep begins, so that its rows stay in the L3 cache and their pages in the TLB.
 struct TaskOfTiles {
-  int64_t tile, other;
+  int64_t tile, panel;
 };
-inline TaskOfTiles task_of_tiles(int64_t task, int64_t tiles, int64_t others, int64_t near) {
-  const int64_t first = task / (near * others) * near, size = smaller(near, tiles - first), rest = task - first * others;
+inline TaskOfTiles task_of_tiles(int64_t task, int64_t tiles, int64_t panels, int64_t tiles_per_sweep) {
+  const int64_t first = task / (tiles_per_sweep * panels) * tiles_per_sweep, size = smaller(tiles_per_sweep, tiles - first),
+                rest = task - first * panels;
   return {first + rest % size, rest / size};
 }
 
 // One worker's block of a phase's tasks, from which idle workers take too. Filled before a barrier, emptied after it.
 struct alignas(kLineBytes) Queue {
   uint64_t range;  // the end in the upper half, the begin in the lower
-  Part alone;      // tasks whose numbers have more than 32 bits: their worker gets no help
+  Part alone;      // tasks whose numbers have more than 32 bits: they are never stolen
 
   void fill(Part part) {
     const bool fits = part.end <= UINT32_MAX;
@@ -125,10 +126,10 @@ class Tasks {
       : own_(own), bytes_(bytes_between_workers), ith_(call->ith), nth_(call->nth) {}
   int64_t next() {
     if (own_->alone.begin < own_->alone.end) return own_->alone.begin++;
-    for (; helped_ < nth_; ++helped_) {
-      const int32_t worker = (ith_ + helped_) % nth_;
+    for (; tried_ < nth_; ++tried_) {
+      const int32_t worker = (ith_ + tried_) % nth_;
       char* const queue = reinterpret_cast<char*>(own_) + (worker - ith_) * bytes_;
-      const int64_t task = reinterpret_cast<Queue*>(queue)->take(helped_ == 0);
+      const int64_t task = reinterpret_cast<Queue*>(queue)->take(tried_ == 0);
       if (task >= 0) return task;
     }
     return -1;
@@ -137,7 +138,7 @@ class Tasks {
  private:
   Queue* own_;
   int64_t bytes_;
-  int32_t ith_, nth_, helped_ = 0;
+  int32_t ith_, nth_, tried_ = 0;
 };
 
 // A bump pointer over the caller's workspace. Copying one at the begin of a block gives the block's buffers back at its end.
@@ -172,28 +173,28 @@ inline void wait_for_all(const imbrex_call* call) {
   if (call->nth > 1) call->barrier(call->barrier_user);
 }
 
-// Whether stores to a tensor of so many bytes go past the caches: it is more than a worker's second would keep for whoever reads
+// Whether stores to a tensor of so many bytes go past the caches: it is more than a worker's L2 cache would keep for whoever reads
 // it next, and its rows (`strides`: all of them in bytes, or-ed) allow it.
-inline bool streams_to(const void* data, int64_t bytes, int64_t strides, int64_t second_cache) {
-  return bytes >= second_cache && (reinterpret_cast<intptr_t>(data) | strides) % kLineBytes == 0;
+inline bool streams_to(const void* data, int64_t bytes, int64_t strides, int64_t l2) {
+  return bytes >= l2 && (reinterpret_cast<intptr_t>(data) | strides) % kLineBytes == 0;
 }
 
-// One line comes nearer, to be read, or to be overwritten.
-IMBREX_OP void fetch_line(const void* p) { __builtin_prefetch(p, 0, 2); }
-IMBREX_OP void claim_line(const void* p) { __builtin_prefetch(p, 1, 3); }
+// Prefetches one line.
+IMBREX_OP void prefetch_line(const void* p) { __builtin_prefetch(p, 0, 2); }
+IMBREX_OP void prefetch_line_for_write(const void* p) { __builtin_prefetch(p, 1, 3); }
 
-// So many bytes of each row come nearer, to be read, or to be overwritten.
-inline void fetch_rows(const void* first, int64_t stride_in_bytes, int64_t rows, int64_t bytes) {
-  constexpr int read = 0, second_cache = 2;
+// Prefetches so many bytes of each row.
+inline void prefetch_rows(const void* first, int64_t stride_in_bytes, int64_t rows, int64_t bytes) {
+  constexpr int read = 0, l2 = 2;
   const char* row = static_cast<const char*>(first);
   for (int64_t r = 0; r < rows; ++r, row += stride_in_bytes)
-    for (int64_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(row + at, read, second_cache);
+    for (int64_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(row + at, read, l2);
 }
-inline void claim_rows(const void* first, int64_t stride_in_bytes, int64_t rows, int64_t bytes) {
-  constexpr int write = 1, second_cache = 2;
+inline void prefetch_rows_for_write(const void* first, int64_t stride_in_bytes, int64_t rows, int64_t bytes) {
+  constexpr int write = 1, l2 = 2;
   const char* row = static_cast<const char*>(first);
   for (int64_t r = 0; r < rows; ++r, row += stride_in_bytes)
-    for (int64_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(row + at, write, second_cache);
+    for (int64_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(row + at, write, l2);
 }
 
 inline uint64_t nanoseconds() {

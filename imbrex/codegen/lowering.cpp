@@ -49,7 +49,7 @@ std::string Lowering::streams_of(const ir::Statement& statement) {
   }
   const std::string name = symbols.names.fresh(store.tensor + "_streams");
   beginning.push_back(fmt::format("const bool {} = streams_to({}, {}, {}, {});", name, tensor.data, symbols.text(bytes),
-                                  strides.empty() ? "0" : strides, machine.rates.second_cache_bytes));
+                                  strides.empty() ? "0" : strides, machine.rates.l2_bytes));
   return streams_of_[store.tensor] = name;
 }
 
@@ -63,9 +63,9 @@ std::string Lowering::condition(const ir::Condition& condition) const {
   return text.empty() ? "true" : text;
 }
 
-std::string Lowering::text_of(const std::vector<plan::Check>& checks) const {
+std::string Lowering::text_of(const std::vector<plan::SliceCheck>& checks) const {
   std::string text;
-  for (const plan::Check& check : checks) {
+  for (const plan::SliceCheck& check : checks) {
     const std::string holds = comparison(check.holds);
     text += (text.empty() ? "" : " && ") + (check.or_else ? "(" + holds + " || " + comparison(*check.or_else) + ")" : holds);
   }

@@ -35,7 +35,7 @@ struct Lowering {
   std::string condition(const ir::Condition& condition) const;
   std::string comparison(const ir::Comparison& comparison) const;
   // Conditions that all hold; "" for none.
-  std::string text_of(const std::vector<plan::Check>& checks) const;
+  std::string text_of(const std::vector<plan::SliceCheck>& checks) const;
 
  private:
   std::map<std::string, std::string> streams_of_;  // by tensor

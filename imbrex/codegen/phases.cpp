@@ -7,9 +7,9 @@
 namespace imbrex::codegen {
 namespace {
 
-class Phases {
+class PhaseWriter {
  public:
-  Phases(Lowering& lowering, Writer& out) : lowering_(lowering), out_(out) {}
+  PhaseWriter(Lowering& lowering, Writer& out) : lowering_(lowering), out_(out) {}
 
   void nodes(const std::vector<plan::Node>& nodes) {
     for (const plan::Node& node : nodes) {
@@ -131,14 +131,14 @@ class Phases {
     const std::vector<const ir::Loop*>& nest = phase.nest;
     Symbols& symbols = lowering_.symbols;
     std::string rest = task, first;
-    if (phase.tiles_near > 0) {
+    if (phase.tiles_per_sweep > 0) {
       const std::string numbers = symbols.names.own("numbers");
-      std::string others;
-      for (size_t i = 1; i < counts.size(); ++i) others += (i == 1 ? "" : " * ") + counts[i];
-      out_.line(fmt::format("const TaskOfTiles {} = task_of_tiles({}, {}, {}, {});", numbers, task, counts[0], others,
-                            phase.tiles_near));
+      std::string panels;
+      for (size_t i = 1; i < counts.size(); ++i) panels += (i == 1 ? "" : " * ") + counts[i];
+      out_.line(fmt::format("const TaskOfTiles {} = task_of_tiles({}, {}, {}, {});", numbers, task, counts[0], panels,
+                            phase.tiles_per_sweep));
       first = numbers + ".tile";
-      rest = numbers + ".other";
+      rest = numbers + ".panel";
     }
     for (size_t i = 0; i < nest.size(); ++i) {
       const ir::Loop& loop = *nest[i];
@@ -178,7 +178,7 @@ class Phases {
 }  // namespace
 
 void write_kernel_body(Lowering& lowering, Writer& out) {
-  Phases(lowering, out).nodes(lowering.plan.body.nodes);
+  PhaseWriter(lowering, out).nodes(lowering.plan.body.nodes);
   if (lowering.plan.finishes_streams) out.line("finish_streams();");
 }
 

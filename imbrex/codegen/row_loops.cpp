@@ -299,27 +299,28 @@ class NestWriter {
     out.close();
   }
 
-  void fetch_around(const plan::Pass& pass, const Place& place, Writer& out) {
+  void prefetch_around(const plan::Pass& pass, const Place& place, Writer& out) {
     if (!place.count.empty()) return;
     const std::string rows = nest_.all_rows_at_once ? symbols_.operand(nest_.rows) : std::to_string(plan::kRowsOfStage);
-    std::set<std::string> fetches, claims;
-    for (const plan::Fetch& fetch : pass.fetches) {
-      const std::string row = values_.row_of(fetch.tensor, *fetch.slice);
-      if (!fetch.stores) {
-        fetches.insert(fmt::format("fetch_line({} + {} * {} + {});", row, rows,
-                                   strides_of(lowering_, fetch.tensor, *fetch.slice).row, place.column));
+    std::set<std::string> prefetches, for_write;
+    for (const plan::Prefetch& prefetch : pass.prefetches) {
+      const std::string row = values_.row_of(prefetch.tensor, *prefetch.slice);
+      if (!prefetch.stores) {
+        prefetches.insert(fmt::format("prefetch_line({} + {} * {} + {});", row, rows,
+                                      strides_of(lowering_, prefetch.tensor, *prefetch.slice).row, place.column));
         continue;
       }
-      const std::string streams = lowering_.streams_of(*fetch.statement);
-      claims.insert(fmt::format("{}claim_line({} + {});", streams.empty() ? "" : "if (!" + streams + ") ", row, place.column));
+      const std::string streams = lowering_.streams_of(*prefetch.statement);
+      for_write.insert(
+          fmt::format("{}prefetch_line_for_write({} + {});", streams.empty() ? "" : "if (!" + streams + ") ", row, place.column));
     }
-    for (const std::string& line : fetches) out.line(line);
-    for (const std::string& line : claims) out.line(line);
+    for (const std::string& line : prefetches) out.line(line);
+    for (const std::string& line : for_write) out.line(line);
   }
 
   void write_step(const plan::Pass& pass, const Place& place, const std::string& lane_block, Writer& out) {
     values_.registers.clear();
-    fetch_around(pass, place, out);
+    prefetch_around(pass, place, out);
     for (const RowStep& step : pass.steps) {
       if (step.kind == Kind::row_reduction)
         reductions_.add(step, place, lane_block, out);

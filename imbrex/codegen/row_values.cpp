@@ -206,6 +206,8 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
     return fmt::format("div({}, {})", divided, divisor(e->args[1]));
   }
   switch (e->op) {
+    IMBREX_ELEMENTWISE_CASES
+    return applied(e, place);
     case Op::variable: {
       if (const auto scalar = scalars.find(e->name); scalar != scalars.end()) return scalar->second;
       if (const auto found = registers.find(e->name); found != registers.end()) return found->second;
@@ -230,7 +232,7 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
     case Op::even:
     case Op::odd: return paired_columns(e, place);
     case Op::gather: return gathered(e, place);
-    case Op::columns: return load(e->dtype, leaf_pointer(e), place); IMBREX_ELEMENTWISE_CASES return applied(e, place);
+    case Op::columns: return load(e->dtype, leaf_pointer(e), place);
     case Op::interleave:
     case Op::concat_columns:
     case Op::concat_rows:

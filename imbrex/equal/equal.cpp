@@ -116,8 +116,8 @@ class Comparison {
     for (const auto& [kernel, meaning, other] :
          {std::tuple('A', &meaning_a_, &meaning_b_), std::tuple('B', &meaning_b_, &meaning_a_)})
       for (size_t i = 0; i < meaning->kept.size(); ++i) {
-        const optimize::Apart& apart = meaning->kept[i];
-        const Kept kept{kernel, apart.what, apart.reason, apart.where, has_part(*other, part_of(*meaning, i))};
+        const optimize::Exclusion& exclusion = meaning->kept[i];
+        const Kept kept{kernel, exclusion.what, exclusion.reason, exclusion.where, has_part(*other, part_of(*meaning, i))};
         if (std::none_of(result_.kept.begin(), result_.kept.end(), [&](const Kept& known) {
               return known.kernel == kernel && known.what == kept.what && known.reason == kept.reason;
             }))

@@ -11,7 +11,7 @@
 namespace imbrex::equal {
 namespace {
 
-using optimize::Apart;
+using optimize::Exclusion;
 
 constexpr size_t kMostKept = 64;
 
@@ -45,10 +45,11 @@ std::string fact_of(const std::string& reason) {
   return fact;
 }
 
-void keep(ir::Statement& statement, const ir::Program& program, const optimize::NotDissolved& refused, std::vector<Apart>& kept) {
+void keep(ir::Statement& statement, const ir::Program& program, const optimize::NotDissolved& refused,
+          std::vector<Exclusion>& kept) {
   optimize::mark(statement, {kept.size()});
   const SourceLine where = refused.where.line > 0 ? refused.where : program.where(statement.origin);
-  kept.push_back({Apart::Kind::kept, optimize::name_for(statement), where, refused.reason, false});
+  kept.push_back({Exclusion::Kind::as_written, optimize::name_for(statement), where, refused.reason, false});
 }
 
 // Tiles and indices that a kept statement of the body uses are kept with it.
@@ -79,7 +80,7 @@ std::variant<Meaning, NoMeaning> meaning_of(const ir::Program& program, optimize
     auto dissolved = optimize::dissolve_to_compare(meaning.program, terms);
     if (auto* done = std::get_if<optimize::Dissolved>(&dissolved)) {
       meaning.dissolved = std::move(*done);
-      for (Apart& apart : meaning.kept) apart.reason = fact_of(apart.reason);
+      for (Exclusion& exclusion : meaning.kept) exclusion.reason = fact_of(exclusion.reason);
       return meaning;
     }
     const auto& refused = std::get<optimize::NotDissolved>(dissolved);

@@ -5,15 +5,15 @@
 #include <variant>
 #include <vector>
 
-#include "imbrex/optimize/apart.h"
 #include "imbrex/optimize/dissolve.h"
+#include "imbrex/optimize/exclusions.h"
 
 namespace imbrex::equal {
 
 struct Meaning {
   ir::Program program;  // that was dissolved; terms and definitions have their origins here
   optimize::Dissolved dissolved;
-  std::vector<optimize::Apart> kept;
+  std::vector<optimize::Exclusion> kept;
 };
 
 struct NoMeaning {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "imbrex/optimize/continued.h"
-#include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/stored_values.h"
 #include "imbrex/prove/possible.h"
 
 namespace imbrex::equal {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "imbrex/optimize/budget.h"
-#include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/stored_values.h"
 
 namespace imbrex::equal {
 namespace {

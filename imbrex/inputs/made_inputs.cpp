@@ -68,11 +68,11 @@ class Assumptions {
  public:
   Assumptions(const ir::Program& program, const Dims& dims) : program_(program), dims_(dims) {
     for (const ir::Tensor& tensor : program.tensors)
-      if (tensor.role != ir::Role::output && tensor.dtype == DType::int32) memory_[tensor.name] = {tensor.name, tensor.shape};
+      if (tensor.role != ir::Role::output && tensor.dtype == DType::int32) views_[tensor.name] = {tensor.name, tensor.shape};
     ir::for_each_place(program, [&](const ir::Statement& statement, const ir::Place& place) {
       if (const auto* view = std::get_if<ir::View>(&statement.node))
-        if (const auto base = memory_.find(view->base); base != memory_.end())
-          memory_[view->name] = {base->second.tensor, view->shape};
+        if (const auto base = views_.find(view->base); base != views_.end())
+          views_[view->name] = {base->second.tensor, view->shape};
       if (const auto* read = std::get_if<ir::ReadIndex>(&statement.node)) add_source(*read);
       const auto* assign = std::get_if<ir::Assign>(&statement.node);
       if (assign && assign->value->op == ir::Op::load) add_source(assign->name, *assign->value, place);
@@ -97,7 +97,7 @@ class Assumptions {
   const std::map<std::string, Allowed>& by_tensor() const { return allowed_; }
 
  private:
-  struct Memory {
+  struct InputView {
     std::string tensor;  // the input
     std::vector<ir::IndexExpr> shape;
   };
@@ -108,28 +108,28 @@ class Assumptions {
   };
 
   void add_source(const ir::ReadIndex& read) {
-    const auto memory = memory_.find(read.tensor);
-    if (memory == memory_.end()) return;
+    const auto view = views_.find(read.tensor);
+    if (view == views_.end()) return;
     int64_t position = 0;
     bool is_known = true;
     for (size_t k = 0; k < read.position.size(); ++k) {
-      const auto index = number(read.position[k]), extent = number(memory->second.shape[k]);
+      const auto index = number(read.position[k]), extent = number(view->second.shape[k]);
       is_known = is_known && index && extent && *index >= 0 && *index < *extent;
       if (is_known) position = position * *extent + *index;
     }
-    sources_[read.name].push_back({memory->second.tensor, is_known ? std::optional(position) : std::nullopt, {}});
+    sources_[read.name].push_back({view->second.tensor, is_known ? std::optional(position) : std::nullopt, {}});
   }
 
   void add_source(const std::string& tile, const ir::Expr& load, const ir::Place& place) {
-    const auto memory = memory_.find(load.name);
-    if (memory == memory_.end()) return;
+    const auto view = views_.find(load.name);
+    if (view == views_.end()) return;
     const ir::Ranges ranges(program_, place);
     Parts parts;
     for (size_t k = 0; k < load.slice.size(); ++k) {
       const ir::Axis& axis = load.slice[k];
-      const int64_t extent = std::max<int64_t>(1, number(memory->second.shape[k]).value_or(1));
-      const bool is_whole = axis.kind == ir::Axis::Kind::range && ir::constant_value(axis.begin) == 0 &&
-                            ir::same(axis.size, memory->second.shape[k]);
+      const int64_t extent = std::max<int64_t>(1, number(view->second.shape[k]).value_or(1));
+      const bool is_whole =
+          axis.kind == ir::Axis::Kind::range && ir::constant_value(axis.begin) == 0 && ir::same(axis.size, view->second.shape[k]);
       int64_t step = axis.kind == ir::Axis::Kind::point ? 1 : extent;
       if (axis.kind == ir::Axis::Kind::range && !is_whole) {
         step = std::clamp<int64_t>(ranges.of(axis.size).greatest, 1, extent);
@@ -138,7 +138,7 @@ class Assumptions {
       parts.is_exact = parts.is_exact && axis.kind != ir::Axis::Kind::by;
       parts.shape.push_back(extent), parts.steps.push_back(step);
     }
-    sources_[tile].push_back({memory->second.tensor, std::nullopt, parts});
+    sources_[tile].push_back({view->second.tensor, std::nullopt, parts});
   }
 
   void add(const ir::Assume& assume, ir::Place place) {
@@ -174,7 +174,7 @@ class Assumptions {
 
   const ir::Program& program_;
   const Dims& dims_;
-  std::map<std::string, Memory> memory_;                // inputs and their views
+  std::map<std::string, InputView> views_;              // inputs and their views
   std::map<std::string, std::vector<Source>> sources_;  // by name of a tile or an index
   std::map<std::string, Allowed> allowed_;
 };

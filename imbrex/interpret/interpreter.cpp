@@ -80,10 +80,10 @@ bool holds(int64_t a, ir::Compare compare, int64_t b) {
   throw InternalError("unknown comparison");
 }
 
-class Machine {
+class Interpreter {
  public:
-  Machine(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
-          const Options& options);
+  Interpreter(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
+              const Options& options);
   void run();
 
  private:
@@ -124,7 +124,8 @@ class Machine {
   const View& view(const std::string& name) const;
   void note_read(const std::string& name, size_t element);
   void note_write(const std::string& name, size_t element);
-  void refuse_conflict(const std::string& name, size_t element, const Access& earlier, const char* did, const char* does) const;
+  void refuse_conflict(const std::string& name, size_t element, const AccessRecord& earlier, const char* did,
+                       const char* does) const;
   void require_complete(const Storage& storage) const;
   std::string element_text(const std::string& name, size_t element) const;
   std::shared_ptr<Storage> take_memory(const ir::Tensor& tensor, const std::vector<int64_t>& extents);
@@ -147,8 +148,8 @@ class Machine {
 
 // ---- arguments ---------------------------------------------------------------------------------------------------------------
 
-Machine::Machine(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
-                 const Options& options)
+Interpreter::Interpreter(const ir::Program& program, const std::map<std::string, int64_t>& dims,
+                         std::map<std::string, Array>& tensors, const Options& options)
     : program_(program), options_(options), accumulators_(ir::row_sum_accumulators(program)) {
   for (const ir::Dim& dim : program.dims) {
     const auto given = dims.find(dim.name);
@@ -164,7 +165,7 @@ Machine::Machine(const ir::Program& program, const std::map<std::string, int64_t
   for (const ir::Tensor& tensor : program.tensors) bind(tensor, tensors);
 }
 
-void Machine::bind(const ir::Tensor& tensor, std::map<std::string, Array>& tensors) {
+void Interpreter::bind(const ir::Tensor& tensor, std::map<std::string, Array>& tensors) {
   const std::vector<int64_t> extents = shape(tensor.shape);
   const std::string wanted = to_text(tensor.dtype, extents);
   if (tensor.role == ir::Role::output) {
@@ -196,7 +197,7 @@ void Machine::bind(const ir::Tensor& tensor, std::map<std::string, Array>& tenso
   views_[tensor.name] = {std::move(storage), extents};
 }
 
-void Machine::run() {
+void Interpreter::run() {
   if (!zero_.empty()) return;  // there is nothing to write
   execute(program_.body);
   if (!options_.checked) return;
@@ -206,14 +207,14 @@ void Machine::run() {
 
 // ---- statements ---------------------------------------------------------------------------------------------------------------
 
-void Machine::execute(const ir::Block& block) {
+void Interpreter::execute(const ir::Block& block) {
   for (const ir::Statement& statement : block) {
     origin_ = statement.origin;
     std::visit([this](const auto& node) { execute(node); }, statement.node);
   }
 }
 
-void Machine::execute(const ir::CreateTensor& create) {
+void Interpreter::execute(const ir::CreateTensor& create) {
   const std::vector<int64_t> extents = shape(create.tensor.shape);
   int64_t elements = 1;
   for (const int64_t extent : extents) elements *= extent;
@@ -227,10 +228,10 @@ void Machine::execute(const ir::CreateTensor& create) {
 }
 
 // Counts the bytes of a tensor as long as it lives.
-std::shared_ptr<Storage> Machine::take_memory(const ir::Tensor& tensor, const std::vector<int64_t>& extents) {
+std::shared_ptr<Storage> Interpreter::take_memory(const ir::Tensor& tensor, const std::vector<int64_t>& extents) {
   views_.erase(tensor.name);  // what an earlier iteration had under this name
   int64_t bytes = bytes_of(tensor.dtype);
-  if (options_.checked) bytes += static_cast<int64_t>(2 * sizeof(Access));
+  if (options_.checked) bytes += static_cast<int64_t>(2 * sizeof(AccessRecord));
   for (const int64_t extent : extents) bytes *= extent;
   if (bytes > options_.most_bytes - *tensor_bytes_)
     fault("out-of-memory",
@@ -244,7 +245,7 @@ std::shared_ptr<Storage> Machine::take_memory(const ir::Tensor& tensor, const st
           }};
 }
 
-void Machine::execute(const ir::View& reshaped) {
+void Interpreter::execute(const ir::View& reshaped) {
   const View& base = view(reshaped.base);
   require_no_negative(reshaped.shape, "the view " + reshaped.name);
   require_no_negative(base.storage->declared->shape, reshaped.base + ", of which " + reshaped.name + " is a view");
@@ -259,7 +260,7 @@ void Machine::execute(const ir::View& reshaped) {
   views_[reshaped.name] = std::move(result);
 }
 
-void Machine::execute(const ir::Assign& assign) {
+void Interpreter::execute(const ir::Assign& assign) {
   TilePtr value = evaluate(assign.value);
   // Zeros that start a sum are the sum of nothing, +0.
   if (assign.value->op == Op::constant && accumulators_.contains(assign.name))
@@ -267,7 +268,7 @@ void Machine::execute(const ir::Assign& assign) {
   variables_[assign.name] = std::move(value);
 }
 
-void Machine::execute(const ir::Store& store) {
+void Interpreter::execute(const ir::Store& store) {
   const int origin = origin_;
   const TilePtr value = evaluate(store.value);
   origin_ = origin;
@@ -279,7 +280,7 @@ void Machine::execute(const ir::Store& store) {
   copy_out(*view(store.tensor).storage->array, *value, [&](size_t k) { return elements.at(k); });
 }
 
-void Machine::execute(const ir::ReadIndex& read) {
+void Interpreter::execute(const ir::ReadIndex& read) {
   std::vector<ir::Axis> slice;
   for (const ir::IndexExpr& position : read.position) slice.push_back({ir::Axis::Kind::point, position, ir::constant(1), {}});
   const Elements element = resolve(read.tensor, slice);
@@ -289,7 +290,7 @@ void Machine::execute(const ir::ReadIndex& read) {
   indices_[read.name].begin = array.as<int32_t>()[element.at(0)];
 }
 
-void Machine::execute(const ir::Loop& loop) {
+void Interpreter::execute(const ir::Loop& loop) {
   const int origin = origin_;
   const bool tiled = loop.tile > 0;
   const int64_t begin = index(loop.begin), extent = std::max<int64_t>(index(loop.extent), 0), step = tiled ? loop.tile : 1;
@@ -311,7 +312,7 @@ void Machine::execute(const ir::Loop& loop) {
   loop_numbers_.pop_back();
 }
 
-void Machine::execute(const ir::Tap& tap) {
+void Interpreter::execute(const ir::Tap& tap) {
   const TilePtr value = evaluate(tap.value);
   if (!options_.tap) return;
   Array shown = Array::zeros(value->dtype, {value->rows, value->columns});
@@ -319,7 +320,7 @@ void Machine::execute(const ir::Tap& tap) {
   options_.tap(tap.name, loop_numbers_, shown);
 }
 
-void Machine::execute(const ir::Assume& assume) {
+void Interpreter::execute(const ir::Assume& assume) {
   const auto check = [&](const ir::Comparison& comparison) {
     const int64_t left = index(comparison.left), right = index(comparison.right);
     if (!holds(left, comparison.compare, right))
@@ -344,7 +345,7 @@ void Machine::execute(const ir::Assume& assume) {
   }
 }
 
-void Machine::execute(const ir::AssumeElements& assume) {
+void Interpreter::execute(const ir::AssumeElements& assume) {
   const Tile& tile = *variables_.at(assume.tile);
   if (assume.property == ir::AssumeElements::Property::sorted) {
     for (size_t k = 1; k < tile.i.size(); ++k)
@@ -368,7 +369,7 @@ void Machine::execute(const ir::AssumeElements& assume) {
 
 // ---- index expressions --------------------------------------------------------------------------------------------------------
 
-int64_t Machine::index(const ir::IndexExpr& e) const {
+int64_t Interpreter::index(const ir::IndexExpr& e) const {
   using Kind = ir::Index::Kind;
   const std::optional<int64_t> result = ir::checked_evaluate(e, [this](const ir::Index& leaf) {
     const auto value = indices_.find(leaf.name);
@@ -383,17 +384,17 @@ int64_t Machine::index(const ir::IndexExpr& e) const {
   return *result;
 }
 
-void Machine::overflow(const std::string& what) const {
+void Interpreter::overflow(const std::string& what) const {
   fault("index-overflow", fmt::format("{}: index arithmetic leaves 64 bits", what),
         "smaller factors, or a `max` for the dimensions in it");
 }
 
-bool Machine::holds_now(const ir::Condition& condition) const {
+bool Interpreter::holds_now(const ir::Condition& condition) const {
   return std::all_of(condition.begin(), condition.end(),
                      [this](const ir::Comparison& c) { return holds(index(c.left), c.compare, index(c.right)); });
 }
 
-std::vector<int64_t> Machine::shape(const std::vector<ir::IndexExpr>& extents) const {
+std::vector<int64_t> Interpreter::shape(const std::vector<ir::IndexExpr>& extents) const {
   std::vector<int64_t> values;
   int64_t elements = 1;
   for (const ir::IndexExpr& extent : extents) {
@@ -404,7 +405,7 @@ std::vector<int64_t> Machine::shape(const std::vector<ir::IndexExpr>& extents) c
 }
 
 // Numbers of elements are computed from these.
-void Machine::require_no_negative(const std::vector<ir::IndexExpr>& extents, const std::string& of) const {
+void Interpreter::require_no_negative(const std::vector<ir::IndexExpr>& extents, const std::string& of) const {
   for (const ir::IndexExpr& extent : extents)
     if (const int64_t value = index(extent); value < 0)
       fault("negative-extent", fmt::format("`{}`, an extent of {}, is {}", ir::to_text(extent), of, value),
@@ -412,33 +413,33 @@ void Machine::require_no_negative(const std::vector<ir::IndexExpr>& extents, con
 }
 
 // rows * columns, if that is a number of elements that anyone could mean.
-int64_t Machine::checked_size(int64_t rows, int64_t columns, int64_t most) const {
+int64_t Interpreter::checked_size(int64_t rows, int64_t columns, int64_t most) const {
   if (rows > 0 && columns > most / rows)
     fault("tile-too-large", fmt::format("{} x {} elements", rows, columns),
           fmt::format("smaller dimensions: the interpreter holds {} elements here", most));
   return rows * columns;
 }
 
-int64_t Machine::checked_size(int64_t rows, int64_t columns) const {
+int64_t Interpreter::checked_size(int64_t rows, int64_t columns) const {
   return checked_size(rows, columns, std::min<int64_t>(kMaxElements, options_.most_bytes / 4));
 }
 
 // ---- expressions --------------------------------------------------------------------------------------------------------------
 
-TilePtr Machine::evaluate(const ir::ExprPtr& e) {
+TilePtr Interpreter::evaluate(const ir::ExprPtr& e) {
   if (e->op == Op::variable) return variables_.at(e->name);
   auto tile = std::make_shared<const Tile>(compute(*e));
   count_work(1 + tile->rows * tile->columns);
   return tile;
 }
 
-void Machine::count_work(int64_t amount) {
+void Interpreter::count_work(int64_t amount) {
   work_ += amount;
   if (options_.work) *options_.work = work_;
   if (options_.most_work > 0 && work_ > options_.most_work) throw OutOfWork("the interpreter's limit of work is reached");
 }
 
-Tile Machine::compute(const ir::Expr& e) {
+Tile Interpreter::compute(const ir::Expr& e) {
   std::vector<TilePtr> args;
   for (const ir::ExprPtr& arg : e.args) args.push_back(evaluate(arg));
   if (e.origin >= 0) origin_ = e.origin;
@@ -517,7 +518,7 @@ Tile Machine::compute(const ir::Expr& e) {
   throw InternalError("a tile variable is not computed");
 }
 
-Tile Machine::load(const ir::Expr& e) {
+Tile Interpreter::load(const ir::Expr& e) {
   const Elements elements = resolve(e.name, e.slice);
   const Array& array = *view(e.name).storage->array;
   Tile out = make_tile(array.dtype, elements.row_count, elements.column_count);
@@ -527,7 +528,7 @@ Tile Machine::load(const ir::Expr& e) {
   return out;
 }
 
-Tile Machine::product(const ir::Expr& e, const Tile* acc, const Tile& a, const Tile& b) {
+Tile Interpreter::product(const ir::Expr& e, const Tile* acc, const Tile& a, const Tile& b) {
   if (acc && a.dtype == DType::bf16 && acc->count % 32 != 0)
     fault("partial-block",
           fmt::format("matmul_acc continues a bf16 product after {} elements of k, no multiple of 32", acc->count),
@@ -538,7 +539,7 @@ Tile Machine::product(const ir::Expr& e, const Tile* acc, const Tile& a, const T
   return matmul(acc, left, right);
 }
 
-Tile Machine::gather_checked(const Tile& x, const Tile& positions) {
+Tile Interpreter::gather_checked(const Tile& x, const Tile& positions) {
   for (int32_t position : positions.i)
     if (position < 0 || position >= x.columns)
       fault("out-of-bounds", fmt::format("gather of column {} from a tile of {} columns", position, x.columns),
@@ -548,13 +549,13 @@ Tile Machine::gather_checked(const Tile& x, const Tile& positions) {
 
 // ---- memory -------------------------------------------------------------------------------------------------------------------
 
-const View& Machine::view(const std::string& name) const {
+const View& Interpreter::view(const std::string& name) const {
   const auto found = views_.find(name);
   require(found != views_.end(), "a tensor is created before its use");
   return found->second;
 }
 
-Elements Machine::resolve(const std::string& name, const std::vector<ir::Axis>& slice) const {
+Elements Interpreter::resolve(const std::string& name, const std::vector<ir::Axis>& slice) const {
   const View& tensor = view(name);
   require(slice.size() == tensor.shape.size(), "a slice has an axis for each of its tensor's");
   // The indices along each axis, before any is checked: nothing is touched if one axis is empty.
@@ -610,7 +611,7 @@ Elements Machine::resolve(const std::string& name, const std::vector<ir::Axis>& 
   return result;
 }
 
-std::string Machine::element_text(const std::string& name, size_t element) const {
+std::string Interpreter::element_text(const std::string& name, size_t element) const {
   std::vector<int64_t> position;
   int64_t rest = static_cast<int64_t>(element);
   const std::vector<int64_t>& extents = view(name).shape;
@@ -619,28 +620,29 @@ std::string Machine::element_text(const std::string& name, size_t element) const
   return fmt::format("`{}[{}]`{}", name, fmt::join(position, ", "), base == name ? "" : fmt::format(" (a view of `{}`)", base));
 }
 
-void Machine::note_read(const std::string& name, size_t element) {
+void Interpreter::note_read(const std::string& name, size_t element) {
   Storage& storage = *view(name).storage;
-  const Access& write = storage.writes[element];
-  if (write.iteration == Access::kNever && !storage.has_values)
+  const AccessRecord& write = storage.writes[element];
+  if (write.iteration == AccessRecord::kNever && !storage.has_values)
     fault("uninitialised-read", fmt::format("{} is read, and nothing was written there", element_text(name, element)),
           "write the element before it is read, or start the tensor with zeros",
           {{program_.where(storage.declared->origin), fmt::format("`{}` is declared here", storage.declared->name)}});
   refuse_conflict(name, element, write, "writes", "reads");
-  Access& read = storage.reads[element];
-  if (read.iteration == Access::kNever || !iterations_.concurrent(read.iteration).loop) read = {iterations_.current(), origin_};
+  AccessRecord& read = storage.reads[element];
+  if (read.iteration == AccessRecord::kNever || !iterations_.concurrent(read.iteration).loop)
+    read = {iterations_.current(), origin_};
 }
 
-void Machine::note_write(const std::string& name, size_t element) {
+void Interpreter::note_write(const std::string& name, size_t element) {
   Storage& storage = *view(name).storage;
   refuse_conflict(name, element, storage.writes[element], "writes", "writes");
   refuse_conflict(name, element, storage.reads[element], "reads", "writes");
   storage.writes[element] = {iterations_.current(), origin_};
 }
 
-void Machine::refuse_conflict(const std::string& name, size_t element, const Access& earlier, const char* did,
-                              const char* does) const {
-  if (earlier.iteration == Access::kNever || earlier.iteration == iterations_.current()) return;
+void Interpreter::refuse_conflict(const std::string& name, size_t element, const AccessRecord& earlier, const char* did,
+                                  const char* does) const {
+  if (earlier.iteration == AccessRecord::kNever || earlier.iteration == iterations_.current()) return;
   const Iterations::Pair pair = iterations_.concurrent(earlier.iteration);
   if (!pair.loop) return;
   const std::string variable = pair.loop->variable + (pair.loop->tile > 0 ? ".index" : "");
@@ -653,9 +655,9 @@ void Machine::refuse_conflict(const std::string& name, size_t element, const Acc
        {program_.where(pair.origin), "the loop"}});
 }
 
-void Machine::require_complete(const Storage& storage) const {
+void Interpreter::require_complete(const Storage& storage) const {
   const auto missing = std::find_if(storage.writes.begin(), storage.writes.end(),
-                                    [](const Access& write) { return write.iteration == Access::kNever; });
+                                    [](const AccessRecord& write) { return write.iteration == AccessRecord::kNever; });
   if (missing == storage.writes.end()) return;
   const ir::Tensor& tensor = *storage.declared;
   const size_t element = static_cast<size_t>(missing - storage.writes.begin());
@@ -667,7 +669,7 @@ void Machine::require_complete(const Storage& storage) const {
                          false});
 }
 
-void Machine::fault(const char* id, std::string message, std::string hint, std::vector<Diagnostic::Note> notes) const {
+void Interpreter::fault(const char* id, std::string message, std::string hint, std::vector<Diagnostic::Note> notes) const {
   throw Fault(Diagnostic{id, program_.where(origin_), std::move(message), std::move(hint), std::move(notes), false});
 }
 
@@ -675,7 +677,7 @@ void Machine::fault(const char* id, std::string message, std::string hint, std::
 
 void run(const ir::Program& program, const std::map<std::string, int64_t>& dims, std::map<std::string, Array>& tensors,
          const Options& options) {
-  Machine(program, dims, tensors, options).run();
+  Interpreter(program, dims, tensors, options).run();
 }
 
 }  // namespace imbrex::interpret

@@ -42,7 +42,7 @@ class Iterations {
   int64_t executions_ = 0;
 };
 
-struct Access {
+struct AccessRecord {
   static constexpr int32_t kNever = -1;
   int32_t iteration = kNever;
   int32_t origin = -1;
@@ -56,7 +56,7 @@ struct Storage {
   Array* array = nullptr;  // an argument's, or `own`
   Array own;
   bool has_values = false;  // an input or inout: every element holds a value before anyone writes it
-  std::vector<Access> writes, reads;
+  std::vector<AccessRecord> writes, reads;
 
   // Starts noting accesses, in checked mode.
   void watch(bool checked) {

@@ -10,9 +10,9 @@
 namespace imbrex::ir {
 namespace {
 
-class Walk {
+class PlaceWalk {
  public:
-  Walk(const Program& program, const std::function<void(const Statement&, const Place&)>& visit)
+  PlaceWalk(const Program& program, const std::function<void(const Statement&, const Place&)>& visit)
       : program_(program), visit_(visit) {}
 
   // What a block makes known ends with it.
@@ -128,7 +128,7 @@ class Walk {
 }  // namespace
 
 void for_each_place(const Program& program, const std::function<void(const Statement&, const Place&)>& visit) {
-  Walk(program, visit).run(program.body);
+  PlaceWalk(program, visit).run(program.body);
 }
 
 Comparison negated(const Comparison& comparison) {

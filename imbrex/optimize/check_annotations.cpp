@@ -7,7 +7,7 @@
 #include "imbrex/base/error.h"
 #include "imbrex/base/nearest.h"
 #include "imbrex/ir/visit.h"
-#include "imbrex/optimize/apart.h"
+#include "imbrex/optimize/exclusions.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -16,13 +16,14 @@ namespace {
 struct Known {
   const char* name;
   size_t least = 0, most = 0;
-  const char* form = "";
+  const char* form = "";     // as messages write it, where it takes some
+  const char* example = "";  // likewise
 };
 using Words = std::vector<Known>;
 
 const Words kOnKernels = {{"as_written"}, {"no_fusion"}};
-const Words kOnLoops = {{"as_written"}, {"no_fusion"}, {"tile", 1, 1, "@tile(n), n at least 1"}};
-const Words kOnScopes = {{"as_written"}, {"no_fusion"}, {"tile", 1, 2, "@tile(n) or @tile(n, m), both at least 1"}};
+const Words kOnLoops = {{"as_written"}, {"no_fusion"}, {"tile", 1, 1, "@tile(n), n >= 1", "@tile(32)"}};
+const Words kOnScopes = {{"as_written"}, {"no_fusion"}, {"tile", 1, 2, "@tile(n) or @tile(n, m), both >= 1", "@tile(32)"}};
 const Words kOnStores = {{"stream"}};
 const Words kOnCreatedTensors = {{"as_written"}, {"no_fusion"}, {"tiles"}};
 const Words kOnOthers = {{"as_written"}, {"no_fusion"}};
@@ -38,14 +39,14 @@ std::string text_of(const ir::Annotation& annotation) {
 
 void check(const ir::Annotations& annotations, const Words& words, const char* place, const SourceLine& where) {
   for (const ir::Annotation& annotation : annotations) {
-    if (annotation.name == kApart) continue;
+    if (annotation.name == kExclusion) continue;
     std::vector<std::string> names;
     for (const Known& word : words) names.emplace_back(word.name);
     const auto known = std::find_if(words.begin(), words.end(), [&](const Known& word) { return annotation.name == word.name; });
     if (known == words.end())
       throw UserError(Diagnostic{"unknown-annotation",
                                  where,
-                                 fmt::format("nothing obeys {} on {}", text_of(annotation), place),
+                                 fmt::format("{} is not an annotation of {}", text_of(annotation), place),
                                  "@" + nearest(annotation.name, names),
                                  {}});
     const bool positive = std::all_of(annotation.values.begin(), annotation.values.end(), [](const ir::Annotation::Value& value) {
@@ -53,11 +54,13 @@ void check(const ir::Annotations& annotations, const Words& words, const char* p
       return number && *number > 0;
     });
     if (positive && annotation.values.size() >= known->least && annotation.values.size() <= known->most) continue;
-    throw UserError(Diagnostic{"unknown-annotation",
-                               where,
-                               fmt::format("{} on {} has other values than it takes", text_of(annotation), place),
-                               known->most == 0 ? fmt::format("@{}", known->name) : std::string(known->form),
-                               {}});
+    const std::string bare = fmt::format("@{}", known->name);
+    throw UserError(Diagnostic{
+        "unknown-annotation",
+        where,
+        fmt::format("{} on {}: wrong arguments; expects {}", text_of(annotation), place, known->most == 0 ? bare : known->form),
+        known->most == 0 ? bare : known->example,
+        {}});
   }
 }
 

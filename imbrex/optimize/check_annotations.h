@@ -1,4 +1,4 @@
-// Annotations that nothing obeys are their author's mistake: UserError "unknown-annotation".
+// Annotations that do not exist, or not at this place, are their author's mistake: UserError "unknown-annotation".
 //
 // The language's annotations never change meaning, so that any is good for the verifier and the interpreter; but a pin that is
 // misspelt would be forgotten without a word. (Those of tensors say what data is like, to whoever asks.)

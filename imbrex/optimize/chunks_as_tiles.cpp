@@ -121,7 +121,7 @@ class Rewriter {
           const auto own = shapes_.find(x->name);
           return own == shapes_.end() ? x : make_variable(x->name, x->dtype, own->second.rows, own->second.columns, written);
         }
-        case Op::reshape: throw NoChunks{}; IMBREX_ELEMENTWISE_CASES
+          IMBREX_ELEMENTWISE_CASES
         case Op::row_sum:
         case Op::row_max:
         case Op::row_min:
@@ -141,6 +141,7 @@ class Rewriter {
         case Op::odd:
         case Op::interleave:
         case Op::gather: return x;
+        case Op::reshape: throw NoChunks{};
       }
       throw InternalError("an operation that the table does not have");
     });

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "imbrex/optimize/extents.h"
-#include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/stored_values.h"
 #include "imbrex/optimize/tile_sizes.h"
 #include "imbrex/optimize/tile_terms.h"
 
@@ -137,7 +137,7 @@ void Contractions::for_each_use(int definition, const Use& use) const {
   }
 }
 
-// ---- windows ------------------------------------------------------------------------------------------------------------------
+// ---- windows
 
 void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& choices) {
   for (Contraction& c : all) {
@@ -155,21 +155,22 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     if (const int other = product_beside(c, machine); other >= 0) {
       c.local = true;
       c.beside = other;
-      choose(fmt::format("on chip beside the {}", product_name(all[static_cast<size_t>(other)])),
-             "both have one left side, and what follows needs the same element of both");
+      choose(fmt::format("epilogue fused with that of the {}", product_name(all[static_cast<size_t>(other)])),
+             "both have one left side, and their consumers are elementwise in both");
       continue;
     }
     if (meets_local_product(c)) {
-      choose("stored", "what follows needs another product too, which is on chip there");
+      choose("stored", "its consumers need another product too, whose epilogue is fused");
       continue;
     }
     if (is_elementwise(c, machine)) {
       c.local = true;
-      choose("on chip in tiles of its columns", "what follows needs nothing but the element itself");
+      choose("epilogue fused per column tile", "its consumers are elementwise");
       continue;
     }
     if (!n || !reduced || windows.size() != 1 || *windows.begin() <= 0 || *n % *windows.begin() != 0) {
-      choose("stored", reduced ? "its rows are reduced over unlike parts" : "its columns are used at other places");
+      choose("stored",
+             reduced ? "its consumers do not reduce over equal windows of columns" : "its consumers are not elementwise");
       continue;
     }
     // Window by window each task reads its own part of the weight once, and the result is never in memory; stored, its columns
@@ -200,12 +201,12 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
               ? "writing it and reading it again is estimated to take less than tasks of whole windows"
               : fmt::format("what follows needs {} columns of a row at once, and {} would not keep {} cores busy at a few rows",
                             window, windows_text, machine.rates.cores));
-      rejected("on chip in " + windows_text, on_chip);
+      rejected("epilogue fused per window, " + windows_text, on_chip);
       continue;
     }
     c.window = window;
-    choose(fmt::format("on chip in {}, {} at {} rows", windows_text, milliseconds(on_chip), shape.rows),
-           "each window's rows are reduced, scaled and stored where they were computed");
+    choose(fmt::format("epilogue fused per window, {}, {} at {} rows", windows_text, milliseconds(on_chip), shape.rows),
+           "its consumers reduce within a window");
     rejected("stored", stored);
   }
 }

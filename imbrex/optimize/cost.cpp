@@ -13,8 +13,8 @@ Work& Work::operator+=(const Work& other) {
   for (size_t i = 0; i < products.size(); ++i) products[i] += other.products[i];
   vector += other.vector;
   memory += other.memory;
-  third_cache += other.third_cache;
-  second_cache += other.second_cache;
+  l3 += other.l3;
+  l2 += other.l2;
   return *this;
 }
 
@@ -33,8 +33,8 @@ Estimate estimate(const Work& work, const target::Machine& machine) {
       {"products", arithmetic / busy},
       {"vector operations", work.vector / rates.vector / busy},
       {"products and vector operations", (arithmetic + work.vector / rates.vector) / busy},
-      {"second cache", work.second_cache / rates.second_cache / busy},
-      {"third cache", work.third_cache / rates.third_cache / busy},
+      {"L2", work.l2 / rates.l2 / busy},
+      {"L3", work.l3 / rates.l3 / busy},
       {"memory", work.memory / std::min(rates.memory_of_all, rates.memory * busy)},
   };
   Estimate result;
@@ -46,11 +46,11 @@ Estimate estimate(const Work& work, const target::Machine& machine) {
 
 void add_reading(Work& work, double bytes, double footprint, const target::Machine& machine) {
   const target::Rates& rates = machine.rates;
-  // Half of a cache is the others'.
-  if (footprint <= static_cast<double>(rates.second_cache_bytes) / 2)
-    work.second_cache += bytes;
-  else if (footprint <= static_cast<double>(rates.third_cache_bytes) / 2)
-    work.third_cache += bytes;
+  // Only half of a cache counts; other data takes the rest.
+  if (footprint <= static_cast<double>(rates.l2_bytes) / 2)
+    work.l2 += bytes;
+  else if (footprint <= static_cast<double>(rates.l3_bytes) / 2)
+    work.l3 += bytes;
   else
     work.memory += bytes;
 }
@@ -67,20 +67,20 @@ Work work_of(const ProductShape& shape, const target::Machine& machine) {
   work.tasks = static_cast<int64_t>(blocks * std::ceil(rows / row_tile));
   work.of(product) = rows * inner * columns;
   // The weights come from memory once. Each group of rows that a microkernel takes at a time needs them again: from where a
-  // task's panel fits, or as much of it as stays near, or all of them.
+  // task's panel fits, or the part of it that is used at a time, or all of them.
   const double weight_bytes = inner * columns * static_cast<double>(bytes_of(shape.weight)), panel_bytes = weight_bytes / blocks;
   const double row_bytes = rows * inner * static_cast<double>(bytes_of(shape.operand)), tile_bytes = row_bytes * row_tile / rows;
   const double groups = std::ceil(rows / kernel.rows), tiles = std::min(groups, std::ceil(rows / row_tile));
-  const double near_part = kernel.k_at_once > 0 ? std::min(1.0, static_cast<double>(kernel.k_at_once) / inner) : 1.0;
-  const double near = std::min(rows, static_cast<double>(plan::kNearRows));
-  const double passes = shape.panels_stay ? std::min(tiles, std::ceil(rows / near)) : tiles;  // over all of the weights
+  const double k_part = kernel.k_at_once > 0 ? std::min(1.0, static_cast<double>(kernel.k_at_once) / inner) : 1.0;
+  const double sweep = std::min(rows, static_cast<double>(plan::kRowsPerSweep));
+  const double passes = shape.panels_stay ? std::min(tiles, std::ceil(rows / sweep)) : tiles;  // over all of the weights
   work.memory += weight_bytes;
-  add_reading(work, weight_bytes * (groups - tiles), panel_bytes * near_part, machine);
+  add_reading(work, weight_bytes * (groups - tiles), panel_bytes * k_part, machine);
   add_reading(work, weight_bytes * (tiles - passes), panel_bytes, machine);
   add_reading(work, weight_bytes * (passes - 1), weight_bytes, machine);
   // The rows are needed for each block of columns; in a block, for each few vectors of columns.
   add_reading(work, row_bytes, row_bytes, machine);
-  add_reading(work, row_bytes * (blocks - 1), shape.panels_stay ? row_bytes * near / rows : tile_bytes, machine);
+  add_reading(work, row_bytes * (blocks - 1), shape.panels_stay ? row_bytes * sweep / rows : tile_bytes, machine);
   add_reading(work, row_bytes * (std::ceil(columns / kernel.columns) - blocks), tile_bytes, machine);
   return work;
 }

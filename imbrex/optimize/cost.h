@@ -16,7 +16,7 @@ namespace imbrex::optimize {
 struct Work {
   std::array<double, target::kProductCount> products{};  // multiply-adds, by target::Product
   double vector = 0;                                     // operations element by element
-  double memory = 0, third_cache = 0, second_cache = 0;  // bytes, by where they come from
+  double memory = 0, l3 = 0, l2 = 0;                     // bytes, by where they come from
   int64_t tasks = 1;                                     // that run at the same time, as far as there are cores
   Work& operator+=(const Work& other);                   // tasks stay
   double& of(target::Product product) { return products[static_cast<size_t>(product)]; }

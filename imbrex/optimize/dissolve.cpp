@@ -10,13 +10,13 @@
 
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/visit.h"
-#include "imbrex/optimize/apart.h"
 #include "imbrex/optimize/carried.h"
 #include "imbrex/optimize/defects.h"
+#include "imbrex/optimize/exclusions.h"
 #include "imbrex/optimize/kept_part.h"
-#include "imbrex/optimize/memory.h"
 #include "imbrex/optimize/selections.h"
 #include "imbrex/optimize/split_at_conditions.h"
+#include "imbrex/optimize/stored_values.h"
 #include "imbrex/optimize/values.h"
 
 namespace imbrex::optimize {
@@ -35,8 +35,8 @@ class Dissolver {
         divided_(divided),
         compares_(compares),
         result_{std::move(terms), {}, {}, {}, {}, {}},
-        memory_(result_.terms, compares),
-        values_(result_.terms, memory_),
+        stored_(result_.terms, compares),
+        values_(result_.terms, stored_),
         carried_(result_.terms, values_) {
     values_.goes_on = [&](TermId value) { return carried_.goes_on(value); };
   }
@@ -44,11 +44,11 @@ class Dissolver {
   Dissolved run() {
     terms().may_join = true;
     for (const ir::Dim& dim : program_.dims) terms().ranges[dim.name] = {1, dim.max};
-    for (const ir::Tensor& tensor : program_.tensors) memory_.declare(tensor);
+    for (const ir::Tensor& tensor : program_.tensors) stored_.declare(tensor);
     execute_all();
     path_.clear();
     for (const ir::Tensor& tensor : program_.tensors)
-      if (tensor.role != ir::Role::input) result_.outputs.push_back(finish(memory_.state(tensor.name)));
+      if (tensor.role != ir::Role::input) result_.outputs.push_back(finish(stored_.state(tensor.name)));
     collect_definitions();
     terms().may_join = false;
     return std::move(result_);
@@ -122,14 +122,14 @@ class Dissolver {
       for (const size_t entry : mark_of(program_.body[i])) result_.kept_parts[entry] = number;
     }
     for (size_t i = 0; i < part.tensors.size(); ++i) {
-      const ir::Tensor& tensor = memory_.state(part.tensors[i]).tensor;
+      const ir::Tensor& tensor = stored_.state(part.tensors[i]).tensor;
       if (!part.stores.contains(tensor.name)) continue;
       std::vector<IndexExpr> coordinates;
       for (size_t d = 0; d < tensor.shape.size(); ++d) coordinates.push_back(ir::named(coordinate_name(d)));
       terms().origin = program_.body[first].origin;
       const std::string name = fmt::format(".kept{}.{}", number, i);
       terms().kept[name][terms().side] = {name_for(program_.body[first]), tensor.name};
-      memory_.replace(tensor.name, terms().access(name, tensor.dtype, std::move(coordinates)));
+      stored_.replace(tensor.name, terms().access(name, tensor.dtype, std::move(coordinates)));
     }
     return last;
   }
@@ -148,7 +148,7 @@ class Dissolver {
 
   // Equal for tensors whose written elements are the same terms; others are not read.
   std::string content_of(const std::string& tensor) const {
-    const TensorState& state = memory_.state(tensor);
+    const TensorState& state = stored_.state(tensor);
     if (state.tensor.role == ir::Role::input) return "input " + tensor;
     std::vector<std::string> pieces;
     for (const Written& written : state.pieces) {
@@ -164,8 +164,8 @@ class Dissolver {
     return all;
   }
 
-  void execute(const ir::CreateTensor& node, int) { memory_.declare(node.tensor); }
-  void execute(const ir::View& node, int) { memory_.declare(node); }
+  void execute(const ir::CreateTensor& node, int) { stored_.declare(node.tensor); }
+  void execute(const ir::View& node, int) { stored_.declare(node); }
   void execute(const ir::Tap&, int) {}
   void execute(const ir::ReadIndex& node, int origin) {
     refuse(origin, fmt::format("{} is read from data, and the optimizer follows elements whose positions dimensions and loops "
@@ -189,7 +189,7 @@ class Dissolver {
   void execute(const ir::At& node, int) { execute(node.body); }
 
   void execute(const ir::Assume& node, int origin) {
-    if (!memory_.loops.empty())
+    if (!stored_.loops.empty())
       refuse(origin,
              "an assumption is made in a loop, and the optimizer keeps those that stand outside of loops; make it before the "
              "loop if "
@@ -212,7 +212,7 @@ class Dissolver {
   void execute(const ir::Store& node, int origin) {
     const TermId value = value_of(node.value, origin);
     carried_.require_none_in(value);
-    memory_.store(node, value, origin);
+    stored_.store(node, value, origin);
   }
 
   // What a condition is for all sizes and iterations, if it is the same.
@@ -324,11 +324,11 @@ class Dissolver {
                                begin.most && extent.most ? std::optional(*begin.most + *extent.most - 1) : std::nullopt,
                                ir::add(loop.begin, loop.extent)};
     }
-    memory_.loops.push_back(&loop);
+    stored_.loops.push_back(&loop);
     carried_.enter(loop);
     execute(loop.body);
     carried_.leave(loop);
-    memory_.loops.pop_back();
+    stored_.loops.pop_back();
   }
 
   TermId value_of(const ir::ExprPtr& e, int origin) {
@@ -380,7 +380,7 @@ class Dissolver {
       if (term.kind == Kind::reference)
         for (TermId part : terms().definition(term.definition).body) walk(part);
       if (term.kind != Kind::access) return;
-      const std::vector<IndexExpr>& shape = memory_.state(term.tensor).tensor.shape;
+      const std::vector<IndexExpr>& shape = stored_.state(term.tensor).tensor.shape;
       for (size_t d = 0; d < term.indices.size(); ++d)
         if (is_over_dimensions(term.indices[d]) && !always_exists(term.indices[d], shape[d]))
           refuse(-1,
@@ -510,7 +510,7 @@ class Dissolver {
   int origin_ = -1;
   std::vector<size_t> path_;  // of the statement that was read last
   Dissolved result_;
-  Memory memory_;
+  StoredValues stored_;
   Values values_;
   Carried carried_;
   std::deque<ir::Loop> split_loops_;  // parts of loops of the program, at places that stay

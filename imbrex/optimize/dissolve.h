@@ -8,7 +8,7 @@
 // Why here:   scheduling starts from definitions, not from somebody's loops.
 //
 // What does not dissolve (recurrences, conditions on iterations, data-dependent places) is said with its reason and line.
-// Where programs are compared, a marked statement (apart.h) at the top level dissolves as well: each tensor that it stores
+// Where programs are compared, a marked statement (exclusions.h) at the top level dissolves as well: each tensor that it stores
 // becomes a function of what it reads, and the same function where two programs have the same statement and it reads the same.
 #pragma once
 
@@ -45,7 +45,7 @@ struct Dissolved {
     int part;
   };
   std::vector<KeptAssumption> kept_assumptions;
-  // By entry of a list of Apart that a kept statement has: the number of the function that it is.
+  // By entry of a list of Exclusion that a kept statement has: the number of the function that it is.
   std::map<size_t, int> kept_parts;
   std::vector<int> definitions;  // those that the outputs need, each after those that it needs
   // One line for each definition and piece, definitions named d0, d1, ... in the order above. Equal programs have equal text.

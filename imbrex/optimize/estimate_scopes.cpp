@@ -136,9 +136,8 @@ class Estimator {
     ScopeCost& scope = scopes_[scope_];
     const bool is_new = touched_.insert({scope_, tensor.name + (is_store ? " stored" : "") + slice_key(slice)}).second;
     if (!is_new) return;
-    const bool from_memory =
-        tensor.role != ir::Role::temporary || whole > static_cast<double>(machine_.rates.third_cache_bytes) / 2;
-    (from_memory ? scope.work.memory : scope.work.third_cache) += unique;
+    const bool from_memory = tensor.role != ir::Role::temporary || whole > static_cast<double>(machine_.rates.l3_bytes) / 2;
+    (from_memory ? scope.work.memory : scope.work.l3) += unique;
     scope.bytes += from_memory ? unique : 0;
     if (is_store) return;
     // Slowest first: what is inside of a loop that does not choose elements is read again in each of its iterations.
@@ -198,11 +197,11 @@ class Estimator {
 
   bool takes_tiles(DType left) const { return target::fastest_kernel(machine_, target::product_of(left)).takes_tiles; }
 
-  // A tile that the second cache does not hold is written to what lies behind it, and read again from there.
+  // A tile that the L2 cache does not hold is written to what lies behind it, and read again from there.
   void leaves_the_cores(const ir::Expr& e) {
     const auto size = [&](const IndexExpr& extent) { return value(extent, [&](const auto& span) { return tile_of(span); }); };
     const double footprint = bytes_of(e.dtype) * size(e.rows) * size(e.columns);
-    if (footprint > static_cast<double>(machine_.rates.second_cache_bytes) / 2)
+    if (footprint > static_cast<double>(machine_.rates.l2_bytes) / 2)
       add_reading(scopes_[scope_].work, 2.0 * bytes_of(e.dtype) * total({e.rows, e.columns}), footprint, machine_);
   }
 

@@ -30,8 +30,8 @@ bool has_marks_inside(const ir::Statement& statement) {
 
 class Isolate {
  public:
-  Isolate(const ir::Program& program, std::vector<Apart>& apart, const std::set<std::string>& taken)
-      : apart_(apart), names_(names_of(program)), bases_(bases_of_views(program)) {
+  Isolate(const ir::Program& program, std::vector<Exclusion>& exclusions, const std::set<std::string>& taken)
+      : exclusions_(exclusions), names_(names_of(program)), bases_(bases_of_views(program)) {
     names_.insert(taken.begin(), taken.end());
   }
 
@@ -86,9 +86,9 @@ class Isolate {
 
   void keep(const std::vector<size_t>& entries, const std::string& why) {
     for (size_t entry : entries) {
-      Apart& apart = apart_.at(entry);
-      apart.reason += fmt::format("; what surrounds it stays as written too: {}", why);
-      apart.kind = Apart::Kind::kept;
+      Exclusion& exclusion = exclusions_.at(entry);
+      exclusion.reason += fmt::format("; what surrounds it stays as written too: {}", why);
+      exclusion.kind = Exclusion::Kind::as_written;
     }
   }
 
@@ -183,16 +183,16 @@ class Isolate {
     for (ir::Statement& inner : loop.body) inner = ir::substitute(std::move(inner), leaf);
   }
 
-  std::vector<Apart>& apart_;
+  std::vector<Exclusion>& exclusions_;
   std::set<std::string> names_;
   BaseOfView bases_;
 };
 
 }  // namespace
 
-ir::Program isolate(const ir::Program& program, std::vector<Apart>& apart, const std::set<std::string>& taken) {
+ir::Program isolate(const ir::Program& program, std::vector<Exclusion>& exclusions, const std::set<std::string>& taken) {
   ir::Program result = program;
-  result.body = Isolate(program, apart, taken).block(program.body);
+  result.body = Isolate(program, exclusions, taken).block(program.body);
   return result;
 }
 

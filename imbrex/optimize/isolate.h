@@ -1,4 +1,4 @@
-// Brings each marked statement (apart.h) to the top level of the program, in copies of the scopes and parallel loops around it,
+// Brings each marked statement (exclusions.h) to the top level of the program, in copies of the scopes and parallel loops around it,
 // so that what stands before it and behind it can be optimized without it.
 //
 //   parallel t { A  B @marked  C }   ->   parallel t { A }   parallel t_2 { B } @marked   parallel t_3 { C }
@@ -16,11 +16,11 @@
 #include <string>
 #include <vector>
 
-#include "imbrex/optimize/apart.h"
+#include "imbrex/optimize/exclusions.h"
 
 namespace imbrex::optimize {
 
 // `taken`: names that the program does not have and must not get.
-ir::Program isolate(const ir::Program& program, std::vector<Apart>& apart, const std::set<std::string>& taken = {});
+ir::Program isolate(const ir::Program& program, std::vector<Exclusion>& exclusions, const std::set<std::string>& taken = {});
 
 }  // namespace imbrex::optimize

@@ -12,7 +12,7 @@ namespace imbrex::optimize {
 
 struct KeptPart {
   // Equal for parts that are equal but for names, annotations, taps, scopes, the order of operands that may be exchanged, and how
-  // iterations are dealt out.
+  // iterations are divided among workers.
   std::string text;
   std::vector<std::string> tensors;  // that it reads or stores, in the order in which the text names them
   std::set<std::string> stores;      // of these; what it does not store of them stays

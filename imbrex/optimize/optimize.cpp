@@ -60,7 +60,7 @@ std::optional<std::string> proven_now(const ir::Program& program) {
 
 Optimized optimize(const ir::Program& program, const Machine& machine, const Prover& prover) {
   Optimized result;
-  const Pins pins = read_pins(program, result.apart);
+  const Pins pins = read_pins(program, result.exclusions);
   const ir::Program lowered = as_written(pins.program, nullptr, &result.defects);
   result.program = lowered;
   remove_marks(result.program);
@@ -73,7 +73,7 @@ Optimized optimize(const ir::Program& program, const Machine& machine, const Pro
   const bool has_ended = without_defect("cutting into segments", result.defects, [&] {
     const Budget budget(kStepsOfProgram);
     const Judge judge{[&](const ir::Program& made) { return annotated(made, machine, result.defects); }, prover};
-    segmented = optimize_segments(lowered, pins.tiles, machine, judge, result.apart, result.defects);
+    segmented = optimize_segments(lowered, pins.tiles, machine, judge, result.exclusions, result.defects);
     result.steps = budget.spent();
   });
   if (!segmented.is_scheduled) {
@@ -82,9 +82,9 @@ Optimized optimize(const ir::Program& program, const Machine& machine, const Pro
     } else if (!segmented.reason.empty()) {
       result.where = segmented.where;
       result.reason = segmented.reason;
-    } else if (!result.apart.empty()) {
-      result.where = result.apart[0].where;
-      result.reason = result.apart[0].reason;
+    } else if (!result.exclusions.empty()) {
+      result.where = result.exclusions[0].where;
+      result.reason = result.exclusions[0].reason;
     } else {
       result.reason = "it stores nothing";
     }
@@ -99,8 +99,8 @@ Optimized optimize(const ir::Program& program, const Machine& machine, const Pro
   result.is_scheduled = true;
   result.choices = std::move(segmented.choices);
   result.program = std::move(segmented.program);
-  std::stable_sort(result.apart.begin(), result.apart.end(),
-                   [](const Apart& a, const Apart& b) { return a.where.line < b.where.line; });
+  std::stable_sort(result.exclusions.begin(), result.exclusions.end(),
+                   [](const Exclusion& a, const Exclusion& b) { return a.where.line < b.where.line; });
   result.scopes_after = count_scopes(result.program);
   std::set<std::string> kept;
   for (const ir::Tensor& tensor : temporaries(result.program)) kept.insert(tensor.name);

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "imbrex/optimize/apart.h"
 #include "imbrex/optimize/defects.h"
+#include "imbrex/optimize/exclusions.h"
 #include "imbrex/optimize/schedule.h"
 #include "imbrex/optimize/segments.h"
 
@@ -17,7 +17,7 @@ struct Optimized {
   bool is_scheduled = false;
   SourceLine where;  // why not, where it is not
   std::string reason;
-  std::vector<Apart> apart;  // scopes that are not optimized with the rest, in the order in which they stand
+  std::vector<Exclusion> exclusions;  // scopes that are not optimized with the rest, in the order in which they stand
   std::vector<Choice> choices;
   std::vector<ir::Tensor> dropped;  // temporaries of the original that no longer exist
   int scopes_before = 0, scopes_after = 0;

@@ -57,8 +57,8 @@ class TilesOf {
 
 class Reader {
  public:
-  Reader(const ir::Program& program, std::vector<Apart>& apart)
-      : program_(program), apart_(apart), bases_(bases_of_views(program)) {}
+  Reader(const ir::Program& program, std::vector<Exclusion>& exclusions)
+      : program_(program), exclusions_(exclusions), bases_(bases_of_views(program)) {}
 
   Pins run() {
     pins_.program = program_;
@@ -71,7 +71,7 @@ class Reader {
   void block(ir::Block& body) {
     for (ir::Statement& statement : body) {
       const bool kept = find(statement.annotations, "as_written");
-      if (kept) pin(statement, Apart::Kind::kept, "its author pinned it with @as_written");
+      if (kept) pin(statement, Exclusion::Kind::as_written, "its author pinned it with @as_written");
       if (!kept && find(statement.annotations, "no_fusion")) {
         const std::string name = name_for(statement);
         // The border of a loop stays when the loop itself is dissolved.
@@ -79,8 +79,8 @@ class Reader {
           std::erase_if(statement.annotations, [](const ir::Annotation& each) { return each.name == "no_fusion"; });
           statement = {ir::At{loop->variable, {statement}}, {}, statement.origin};
         }
-        pin(statement, Apart::Kind::alone, "its author lets nothing fuse across it, with @no_fusion");
-        apart_.back().what = name;
+        pin(statement, Exclusion::Kind::separate, "its author lets nothing fuse across it, with @no_fusion");
+        exclusions_.back().what = name;
       }
       if (const ir::Annotation* tile = find(statement.annotations, "tile"); tile && !kept) tiles(statement, *tile);
       if (kept) continue;
@@ -93,9 +93,9 @@ class Reader {
     }
   }
 
-  void pin(ir::Statement& statement, Apart::Kind kind, std::string reason) {
-    mark(statement, {apart_.size()});
-    apart_.push_back({kind, name_for(statement), program_.where(statement.origin), std::move(reason), true});
+  void pin(ir::Statement& statement, Exclusion::Kind kind, std::string reason) {
+    mark(statement, {exclusions_.size()});
+    exclusions_.push_back({kind, name_for(statement), program_.where(statement.origin), std::move(reason), true});
   }
 
   void alone_scopes(ir::Block& body) {
@@ -126,21 +126,21 @@ class Reader {
     }
     if (!any) {
       statement.annotations.push_back({"as_written", {}});
-      pin(statement, Apart::Kind::kept, "its author pinned tiles that no schedule chooses");
+      pin(statement, Exclusion::Kind::as_written, "its author pinned tiles that no schedule chooses");
     }
   }
 
   const ir::Program& program_;
-  std::vector<Apart>& apart_;
+  std::vector<Exclusion>& exclusions_;
   BaseOfView bases_;
   Pins pins_;
 };
 
 }  // namespace
 
-Pins read_pins(const ir::Program& program, std::vector<Apart>& apart) {
+Pins read_pins(const ir::Program& program, std::vector<Exclusion>& exclusions) {
   check_annotations(program);
-  return Reader(program, apart).run();
+  return Reader(program, exclusions).run();
 }
 
 std::vector<TilePin> followed(std::vector<TilePin> pins, const ir::Program& part) {

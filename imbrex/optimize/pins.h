@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "imbrex/optimize/apart.h"
+#include "imbrex/optimize/exclusions.h"
 
 namespace imbrex::optimize {
 
@@ -28,9 +28,9 @@ struct Pins {
   std::vector<TilePin> tiles;
 };
 
-// Marks what is pinned, adding to `apart`. A tile of an axis that is summed over is no choice of a schedule, which takes sums
+// Marks what is pinned, adding to `exclusions`. A tile of an axis that is summed over is no choice of a schedule, which takes sums
 // whole: such a loop is kept as written. Requires: a verified program.
-Pins read_pins(const ir::Program& program, std::vector<Apart>& apart);
+Pins read_pins(const ir::Program& program, std::vector<Exclusion>& exclusions);
 
 // The pins of a program that bind a part of it. What each stored there that is no input or output of the part is followed to what
 // is made of it, so that a pin still binds when its tensor is gone.

@@ -21,9 +21,9 @@ bool is_declaration(const ir::Statement& s) {
 // A second plan is more code to compile and to read: a tenth, and more than the model's own constants for barriers and tasks.
 bool is_worth_a_plan(double then, double now) { return then < 0.9 * now && then < now - 2e-6; }
 
-class Planner {
+class RangePlanner {
  public:
-  Planner(const ir::Program& original, const Dissolved& dissolved, const Machine& machine, const Around& around)
+  RangePlanner(const ir::Program& original, const Dissolved& dissolved, const Machine& machine, const ScheduleConstraints& around)
       : original_(original), dissolved_(dissolved), machine_(machine), around_(around) {}
 
   std::variant<Scheduled, NotDissolved> run() {
@@ -41,7 +41,7 @@ class Planner {
   }
 
  private:
-  struct Plan {
+  struct RangePlan {
     Scheduled schedule;
     int64_t limit = 0;
     double seconds = 0, typical_seconds = 0;  // at the limit
@@ -56,11 +56,11 @@ class Planner {
                                   std::optional<int64_t> taken_below = {}) {
     const ir::Dim& dim = original_.dims[0];
     const ir::Program base = result.program;
-    std::optional<Plan> best;
+    std::optional<RangePlan> best;
     for (int64_t size : sizes) {
       if ((below ? size >= middle : size <= middle) || (dim.max && size >= *dim.max)) continue;
       if (taken_below && size <= *taken_below) continue;
-      Around around = around_;
+      ScheduleConstraints around = around_;
       around.sizes[dim.name] = size;
       if (decisions(original_, dissolved_, machine_, around) == decisions_) continue;
       auto other = schedule(original_, dissolved_, machine_, around);
@@ -70,17 +70,17 @@ class Planner {
       if (!is_worth_a_plan(then, now)) continue;
       // The plan of the first size holds for the next ones too, while it is the same.
       if (best && ir::print(best->schedule.program) != ir::print(scheduled->program)) break;
-      best = Plan{*scheduled, size, then, now};
+      best = RangePlan{*scheduled, size, then, now};
     }
     if (!best) return {};
     put(result, *best, below);
     return best->limit;
   }
 
-  void put(Scheduled& result, const Plan& plan, bool below) {
+  void put(Scheduled& result, const RangePlan& plan, bool below) {
     const ir::Dim& dim = original_.dims[0];
     // Once more, with names that the other plans do not have; tensors that both need keep theirs.
-    Around around = around_;
+    ScheduleConstraints around = around_;
     around.sizes[dim.name] = plan.limit;
     ir::Block declarations, steps;
     for (ir::Statement& statement : result.program.body)
@@ -117,15 +117,15 @@ class Planner {
   const ir::Program& original_;
   const Dissolved& dissolved_;
   const Machine& machine_;
-  const Around& around_;
+  const ScheduleConstraints& around_;
   std::string decisions_;  // for the typical size
 };
 
 }  // namespace
 
 std::variant<Scheduled, NotDissolved> schedule_for_ranges(const ir::Program& original, const Dissolved& dissolved,
-                                                          const Machine& machine, const Around& around) {
-  return Planner(original, dissolved, machine, around).run();
+                                                          const Machine& machine, const ScheduleConstraints& around) {
+  return RangePlanner(original, dissolved, machine, around).run();
 }
 
 }  // namespace imbrex::optimize

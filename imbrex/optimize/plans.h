@@ -13,6 +13,6 @@
 namespace imbrex::optimize {
 
 std::variant<Scheduled, NotDissolved> schedule_for_ranges(const ir::Program& original, const Dissolved& dissolved,
-                                                          const Machine& machine, const Around& around);
+                                                          const Machine& machine, const ScheduleConstraints& around);
 
 }  // namespace imbrex::optimize

@@ -10,8 +10,8 @@
 
 #include "imbrex/optimize/contractions.h"
 #include "imbrex/optimize/defects.h"
-#include "imbrex/optimize/memory.h"
 #include "imbrex/optimize/scope_writer.h"
+#include "imbrex/optimize/stored_values.h"
 #include "imbrex/optimize/tile_sizes.h"
 #include "imbrex/optimize/tile_terms.h"
 #include "imbrex/optimize/uses.h"
@@ -27,7 +27,7 @@ ir::Axis span(const std::string& name) { return {ir::Axis::Kind::range, ir::span
 
 class Scheduler {
  public:
-  Scheduler(const ir::Program& original, Dissolved dissolved, const Machine& machine, const Around& around)
+  Scheduler(const ir::Program& original, Dissolved dissolved, const Machine& machine, const ScheduleConstraints& around)
       : original_(original),
         d_(std::move(dissolved)),
         machine_(machine),
@@ -43,7 +43,7 @@ class Scheduler {
     for (ir::Tensor& tensor : result_.program.tensors) tensor.origin = -1;
     for (ir::Dim& dim : result_.program.dims) dim.origin = -1;
     int last = 0;
-    for (const auto& target : targets_) last = std::max(last, target.level);
+    for (const auto& stored : stored_tensors_) last = std::max(last, stored.level);
     for (int level = 0; level <= last; ++level) write_level(level);
     say_which_pins_bind_nothing();
     create_temporaries();
@@ -64,7 +64,7 @@ class Scheduler {
 
  private:
   // What a phase must leave in memory: a temporary, or an output with its pieces.
-  struct Target {
+  struct StoredTensor {
     std::string name;
     DType dtype = DType::f32;
     std::vector<IndexExpr> shape;
@@ -89,11 +89,11 @@ class Scheduler {
                         where};
     }
   }
-  // A target is a tensor that the author stores to, or the operand of a product.
-  SourceLine line_of(const Target& target) const {
+  // A stored is a tensor that the author stores to, or the operand of a product.
+  SourceLine line_of(const StoredTensor& stored) const {
     for (const Contraction& c : contractions_.all)
-      if (!target.is_output && c.operand == target.name) return c.where;
-    return line_of_store(original_, target.name);
+      if (!stored.is_output && c.operand == stored.name) return c.where;
+    return line_of_store(original_, stored.name);
   }
   Terms& terms() { return d_.terms; }
 
@@ -115,7 +115,7 @@ class Scheduler {
     for (const ir::Tensor& tensor : original_.tensors) names_.insert(tensor.name);
     for (const Output& output : d_.outputs) {
       const ir::Tensor& tensor = tensor_named(original_, output.tensor);
-      targets_.push_back({output.tensor, tensor.dtype, tensor.shape, output.pieces, 0, -1, true});
+      stored_tensors_.push_back({output.tensor, tensor.dtype, tensor.shape, output.pieces, 0, -1, true});
     }
     for (Contraction& c : contractions_.all) {
       const Term& rows = terms().at(c.rows);
@@ -124,33 +124,33 @@ class Scheduler {
         c.operand = rows.tensor;
         c.level = 0;
       } else {
-        Target& target = target_for(c);
-        target.level = level_of(c.rows);
-        c.operand = target.name;
-        c.level = target.level + 1;
+        StoredTensor& stored = stored_tensor_for(c);
+        stored.level = level_of(c.rows);
+        c.operand = stored.name;
+        c.level = stored.level + 1;
       }
     }
-    for (Target& target : targets_) {
-      for (const OutputPiece& piece : target.pieces) {
-        target.level = std::max(target.level, level_of(piece.term));
-        target.local = std::max(target.local, local_of(piece.term));
+    for (StoredTensor& stored : stored_tensors_) {
+      for (const OutputPiece& piece : stored.pieces) {
+        stored.level = std::max(stored.level, level_of(piece.term));
+        stored.local = std::max(stored.local, local_of(piece.term));
       }
     }
     for (Contraction& c : contractions_.all)
       if (!c.local) c.stored = unique_name(consumer_of(c.definition) + "_proj");
   }
 
-  Target& target_for(const Contraction& c) {
-    for (Target& target : targets_)
-      if (target.pieces.size() == 1 && target.shape.size() == 2 && target.pieces[0].term == c.rows) return target;
+  StoredTensor& stored_tensor_for(const Contraction& c) {
+    for (StoredTensor& stored : stored_tensors_)
+      if (stored.pieces.size() == 1 && stored.shape.size() == 2 && stored.pieces[0].term == c.rows) return stored;
     OutputPiece piece{{ir::constant(0), ir::constant(0)}, {c.row_extent, c.inner}, {1, 1}, c.rows};
     const DType dtype = terms().at(c.rows).dtype;
-    // An input's rows divided by what a reduction over them gives are a norm of them; of anything else, such as the probabilities
-    // that attention makes of a product, the name says what it is for.
+    // "<input>_norm" where it contains a reduction of an input's rows and no product; else, as for attention's probabilities,
+    // "lhs_of_<weight>".
     const bool is_norm = is_reduced(c.rows) && !needs_a_product(c.rows);
-    const std::string name = is_norm ? first_input(c.rows) + "_norm" : "left_of_" + c.weight;
-    targets_.push_back({unique_name(name), dtype, {c.row_extent, c.inner}, {piece}, 0, -1, false});
-    return targets_.back();
+    const std::string name = is_norm ? first_input(c.rows) + "_norm" : "lhs_of_" + c.weight;
+    stored_tensors_.push_back({unique_name(name), dtype, {c.row_extent, c.inner}, {piece}, 0, -1, false});
+    return stored_tensors_.back();
   }
 
   bool is_reduced(TermId id) {
@@ -190,12 +190,12 @@ class Scheduler {
     return local;
   }
 
-  // The earliest target that needs a definition lends its name to what is stored for it.
+  // The earliest stored that needs a definition lends its name to what is stored for it.
   std::string consumer_of(int definition) {
-    const Target* earliest = nullptr;
-    for (const Target& target : targets_)
-      for (const OutputPiece& piece : target.pieces)
-        if (contractions_.needs(piece.term, definition) && (!earliest || target.level < earliest->level)) earliest = &target;
+    const StoredTensor* earliest = nullptr;
+    for (const StoredTensor& stored : stored_tensors_)
+      for (const OutputPiece& piece : stored.pieces)
+        if (contractions_.needs(piece.term, definition) && (!earliest || stored.level < earliest->level)) earliest = &stored;
     return earliest ? earliest->name : "product";
   }
 
@@ -209,9 +209,9 @@ class Scheduler {
 
   std::vector<Known> known_before(int level) {
     std::vector<Known> known;
-    for (const Target& target : targets_)
-      if (target.level < level && target.pieces.size() == 1)
-        known.push_back({target.pieces[0].term, true, target.name, target.dtype, target.shape, {}});
+    for (const StoredTensor& stored : stored_tensors_)
+      if (stored.level < level && stored.pieces.size() == 1)
+        known.push_back({stored.pieces[0].term, true, stored.name, stored.dtype, stored.shape, {}});
     for (const Contraction& c : contractions_.all) {
       if (c.stored.empty() || c.level >= level) continue;
       known.push_back(
@@ -220,8 +220,8 @@ class Scheduler {
     return known;
   }
 
-  Surroundings surroundings() {
-    Surroundings around;
+  EnclosingProgram surroundings() {
+    EnclosingProgram around;
     around.unique = [this](const std::string& name) { return unique_name(name); };
     around.input = [this](const std::string& name) -> const ir::Tensor* {
       for (const ir::Tensor& tensor : original_.tensors)
@@ -248,16 +248,16 @@ class Scheduler {
   // ---- writing the phases -----------------------------------------------------------------------------------------------------
 
   void write_level(int level) {
-    std::vector<const Target*> row_targets;
-    for (const Target& target : targets_)
-      if (target.level == level && target.local < 0) row_targets.push_back(&target);
-    if (!row_targets.empty()) write_rows(level, row_targets);
+    std::vector<const StoredTensor*> row_tensors;
+    for (const StoredTensor& stored : stored_tensors_)
+      if (stored.level == level && stored.local < 0) row_tensors.push_back(&stored);
+    if (!row_tensors.empty()) write_rows(level, row_tensors);
     for (const Contraction& c : contractions_.all)
       if (c.level == level && !c.local) standing_at(c.where, [&] { write_stored(c); });
     for (size_t i = 0; i < contractions_.all.size(); ++i) {
-      std::vector<const Target*> local;
-      for (const Target& target : targets_)
-        if (target.level == level && target.local == static_cast<int>(i)) local.push_back(&target);
+      std::vector<const StoredTensor*> local;
+      for (const StoredTensor& stored : stored_tensors_)
+        if (stored.level == level && stored.local == static_cast<int>(i)) local.push_back(&stored);
       if (!local.empty()) standing_at(line_of(*local[0]), [&] { write_local(level, contractions_.all[i], local); });
     }
   }
@@ -274,16 +274,16 @@ class Scheduler {
 
   // ---- tile sizes -------------------------------------------------------------------------------------------------------------
 
-  // The author's size along rows or columns for what computes these targets, or this product.
-  std::optional<int64_t> pinned(bool rows, const std::string& subject, const std::vector<const Target*>& targets,
+  // The author's size along rows or columns for what computes these stored_tensors, or this product.
+  std::optional<int64_t> pinned(bool rows, const std::string& subject, const std::vector<const StoredTensor*>& stored_tensors,
                                 const Contraction* product) {
     const auto binds = [&](const TilePin& pin) {
       if (pin.of_rows != rows) return false;
       if (product && pin.weights.contains(product->weight)) return true;
-      return std::any_of(targets.begin(), targets.end(), [&](const Target* target) {
-        return pin.stored.contains(target->name) ||
+      return std::any_of(stored_tensors.begin(), stored_tensors.end(), [&](const StoredTensor* stored) {
+        return pin.stored.contains(stored->name) ||
                std::any_of(contractions_.all.begin(), contractions_.all.end(),
-                           [&](const Contraction& c) { return c.operand == target->name && pin.operands_of.contains(c.weight); });
+                           [&](const Contraction& c) { return c.operand == stored->name && pin.operands_of.contains(c.weight); });
       });
     };
     std::optional<int64_t> size;
@@ -312,8 +312,8 @@ class Scheduler {
     }
   }
 
-  int64_t rows_of(const Contraction& c, const std::vector<const Target*>& targets) {
-    if (const auto size = pinned(true, product_name(c), targets, &c)) return *size;
+  int64_t rows_of(const Contraction& c, const std::vector<const StoredTensor*>& stored_tensors) {
+    if (const auto size = pinned(true, product_name(c), stored_tensors, &c)) return *size;
     return row_tile(c, machine_, result_.choices);
   }
 
@@ -325,42 +325,43 @@ class Scheduler {
     return found;
   }
 
-  int64_t columns_of(const Contraction& c, const std::vector<const Target*>& targets) {
-    if (const auto size = pinned(false, product_name(c), targets, &c)) return *size;
+  int64_t columns_of(const Contraction& c, const std::vector<const StoredTensor*>& stored_tensors) {
+    if (const auto size = pinned(false, product_name(c), stored_tensors, &c)) return *size;
     const int64_t block = column_block(c, machine_, result_.choices);
     const auto products = static_cast<int64_t>(1 + beside(c).size());  // whose panels share the caches
     return products == 1 ? block : std::max(kLeastColumns, block / products / kLeastColumns * kLeastColumns);
   }
 
-  void write_rows(int level, const std::vector<const Target*>& targets) {
-    const IndexExpr row_extent = targets[0]->shape[0];
+  void write_rows(int level, const std::vector<const StoredTensor*>& stored_tensors) {
+    const IndexExpr row_extent = stored_tensors[0]->shape[0];
     const std::string t = unique_name("t");
-    const auto size = pinned(true, targets[0]->name, targets, nullptr);
-    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, row_extent, size ? *size : row_block(targets[0]->name, result_.choices));
-    for (const std::vector<const Target*>& together : sharing(targets))
+    const auto size = pinned(true, stored_tensors[0]->name, stored_tensors, nullptr);
+    ir::Loop rows =
+        loop(ir::Loop::Kind::parallel, t, row_extent, size ? *size : row_block(stored_tensors[0]->name, result_.choices));
+    for (const std::vector<const StoredTensor*>& together : sharing(stored_tensors))
       standing_at(line_of(*together[0]), [&] { rows.body.push_back(row_scope(level, together, t, row_extent)); });
     result_.program.body.push_back({std::move(rows), {}, -1});
   }
 
   // One scope, in loops over the axes between rows and columns (heads).
-  ir::Statement row_scope(int level, const std::vector<const Target*>& targets, const std::string& t,
+  ir::Statement row_scope(int level, const std::vector<const StoredTensor*>& stored_tensors, const std::string& t,
                           const IndexExpr& row_extent) {
-    const Target& first = *targets[0];
+    const StoredTensor& first = *stored_tensors[0];
     std::vector<std::string> between;
     for (size_t d = 1; d + 1 < first.shape.size(); ++d) {
       between.push_back(ir::is_one(first.shape[d]) ? "" : unique_name("h"));
       if (!between.back().empty()) terms().ranges[between.back()] = counter_range(first.shape[d], terms().ranges);
     }
     ScopeWriter scope(terms(), {t, row_extent}, known_before(level), surroundings());
-    for (const Target* target : targets) {
-      for (const OutputPiece& piece : target->pieces) {
-        if (!ir::same(target->shape[0], row_extent))
+    for (const StoredTensor* stored : stored_tensors) {
+      for (const OutputPiece& piece : stored->pieces) {
+        if (!ir::same(stored->shape[0], row_extent))
           refuse(
               fmt::format("{} has {} rows and what is computed beside it {}, and the optimizer computes the same rows together; "
                           "set one apart "
                           "in a scope with @no_fusion",
-                          target->name, ir::to_text(target->shape[0]), ir::to_text(row_extent)));
-        scope.add(target->name, piece, row_coordinates(*target, piece, between, first));
+                          stored->name, ir::to_text(stored->shape[0]), ir::to_text(row_extent)));
+        scope.add(stored->name, piece, row_coordinates(*stored, piece, between, first));
       }
     }
     ir::Statement statement{ir::At{first.name, scope.finish()}, {}, -1};
@@ -373,13 +374,13 @@ class Scheduler {
     return statement;
   }
 
-  // Targets that need a common definition stand in one scope.
-  std::vector<std::vector<const Target*>> sharing(const std::vector<const Target*>& targets) {
-    std::vector<std::vector<const Target*>> groups;
+  // Those that need a common definition stand in one scope.
+  std::vector<std::vector<const StoredTensor*>> sharing(const std::vector<const StoredTensor*>& stored_tensors) {
+    std::vector<std::vector<const StoredTensor*>> groups;
     std::vector<std::set<int>> used;
-    for (const Target* target : targets) {
+    for (const StoredTensor* stored : stored_tensors) {
       std::set<int> own;
-      for (const OutputPiece& piece : target->pieces)
+      for (const OutputPiece& piece : stored->pieces)
         for (int id : d_.definitions)
           if (contractions_.needs(piece.term, id)) own.insert(id);
       size_t g = 0;
@@ -388,7 +389,7 @@ class Scheduler {
         groups.emplace_back();
         used.emplace_back();
       }
-      groups[g].push_back(target);
+      groups[g].push_back(stored);
       used[g].insert(own.begin(), own.end());
     }
     return groups;
@@ -396,26 +397,26 @@ class Scheduler {
 
   // The names of a piece's coordinates in a phase over rows: the first is the row, the last the column; between them those of
   // loops.
-  std::vector<std::string> row_coordinates(const Target& target, const OutputPiece& piece,
-                                           const std::vector<std::string>& between, const Target& first) {
+  std::vector<std::string> row_coordinates(const StoredTensor& stored, const OutputPiece& piece,
+                                           const std::vector<std::string>& between, const StoredTensor& first) {
     std::vector<std::string> names{kRowName};
-    if (target.shape.size() != first.shape.size() && !between.empty())
+    if (stored.shape.size() != first.shape.size() && !between.empty())
       refuse(fmt::format(
           "{} has other axes than {}, which is computed beside it, and the optimizer computes equal axes together; set one "
           "apart in a scope with @no_fusion",
-          target.name, first.name));
-    for (size_t d = 1; d + 1 < target.shape.size(); ++d) {
+          stored.name, first.name));
+    for (size_t d = 1; d + 1 < stored.shape.size(); ++d) {
       const bool whole_axis =
-          ir::constant_value(piece.least[d]) == 0 && piece.step[d] == 1 && ir::same(piece.count[d], target.shape[d]);
-      if (!whole_axis || !ir::same(target.shape[d], first.shape[d]))
+          ir::constant_value(piece.least[d]) == 0 && piece.step[d] == 1 && ir::same(piece.count[d], stored.shape[d]);
+      if (!whole_axis || !ir::same(stored.shape[d], first.shape[d]))
         refuse(
             fmt::format("one expression holds for a part of {}'s middle axis alone, and the optimizer writes one for all of it; "
                         "make the part an "
                         "output of its own",
-                        target.name));
+                        stored.name));
       names.push_back(between[d - 1]);
     }
-    if (target.shape.size() > 1) names.push_back(kColumnName);
+    if (stored.shape.size() > 1) names.push_back(kColumnName);
     return names;
   }
 
@@ -444,12 +445,12 @@ class Scheduler {
     return ir::make_matmul(a, ir::make_load(c.weight, c.weight_dtype, slice), false, c.weight_transposed);
   }
 
-  void write_local(int level, const Contraction& c, const std::vector<const Target*>& targets) {
+  void write_local(int level, const Contraction& c, const std::vector<const StoredTensor*>& stored_tensors) {
     const std::string w = unique_name(c.window > 0 ? "h" : "n"), t = unique_name("t");
     const int64_t count = c.window > 0 ? *ir::constant_value(c.column_extent) / c.window : 0;
     ir::Loop windows = loop(ir::Loop::Kind::parallel, w, c.window > 0 ? ir::constant(count) : c.column_extent,
-                            c.window > 0 ? 0 : columns_of(c, targets));
-    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, c.row_extent, rows_of(c, targets));
+                            c.window > 0 ? 0 : columns_of(c, stored_tensors));
+    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, c.row_extent, rows_of(c, stored_tensors));
     if (c.window > 0) terms().ranges[w] = {0, count - 1};
 
     ScopeWriter scope(terms(), {t, c.row_extent}, known_before(level), surroundings());
@@ -459,24 +460,24 @@ class Scheduler {
     terms().ranges[kColumnName] = counter_range(columns.size, terms().ranges);
     if (c.window == 0) scope.stand_in_columns(columns, c.column_extent);
     const TermId held = terms().reference(c.definition, {ir::named(kRowName), ir::add(columns.begin, ir::named(kColumnName))});
-    scope.hold(targets[0]->name + "_acc", held, columns.size, product(c, t, columns));
+    scope.hold(stored_tensors[0]->name + "_acc", held, columns.size, product(c, t, columns));
     for (const Contraction* other : beside(c)) {
       const TermId also = terms().reference(other->definition, terms().at(held).indices);
-      scope.hold(targets[0]->name + "_acc", also, columns.size, product(*other, t, columns));
+      scope.hold(stored_tensors[0]->name + "_acc", also, columns.size, product(*other, t, columns));
     }
-    for (const Target* target : targets) {
-      for (const OutputPiece& piece : target->pieces) {
+    for (const StoredTensor* stored : stored_tensors) {
+      for (const OutputPiece& piece : stored->pieces) {
         if (c.window > 0)
-          scope.add(target->name, piece, window_coordinates(c, *target, piece, w));
+          scope.add(stored->name, piece, window_coordinates(c, *stored, piece, w));
         else
-          scope.add(target->name, piece, row_coordinates(*target, piece, {}, *target), columns);
+          scope.add(stored->name, piece, row_coordinates(*stored, piece, {}, *stored), columns);
       }
     }
-    write_nest(c, std::move(rows), std::move(windows), ir::At{targets[0]->name, scope.finish()});
+    write_nest(c, std::move(rows), std::move(windows), ir::At{stored_tensors[0]->name, scope.finish()});
   }
 
   // Which coordinate of a piece counts windows: the one that appears as window * i in the contraction's column.
-  std::vector<std::string> window_coordinates(const Contraction& c, const Target& target, const OutputPiece& piece,
+  std::vector<std::string> window_coordinates(const Contraction& c, const StoredTensor& stored, const OutputPiece& piece,
                                               const std::string& h) {
     std::vector<std::string> names{kRowName};
     std::string counting;
@@ -485,7 +486,7 @@ class Scheduler {
       for (const auto& [key, part] : linear(column, terms().ranges).parts)
         if (part.coefficient == c.window) counting = key;
     });
-    for (size_t d = 1; d < target.shape.size(); ++d) {
+    for (size_t d = 1; d < stored.shape.size(); ++d) {
       const std::string name = coordinate_name(d);
       const bool all_windows = ir::constant_value(piece.least[d]) == 0 && piece.step[d] == 1 &&
                                ir::constant_value(piece.count[d]) == *ir::constant_value(c.column_extent) / c.window;
@@ -493,19 +494,19 @@ class Scheduler {
         refuse(fmt::format(
             "one expression holds for some windows of {} alone, and the optimizer writes one for all; make them an output of "
             "their own",
-            target.name));
-      names.push_back(name == counting ? h : d + 1 == target.shape.size() ? kColumnName : "");
+            stored.name));
+      names.push_back(name == counting ? h : d + 1 == stored.shape.size() ? kColumnName : "");
       if (names.back().empty() && !ir::is_one(piece.count[d]))
         refuse(fmt::format(
             "{} has an axis beside rows, windows and columns of a matmul, and the optimizer has loops for these; give it the "
             "shape [rows, windows, columns]",
-            target.name));
+            stored.name));
     }
     if (counting.empty())
       refuse(fmt::format(
           "no axis of {} counts the windows of the matmul that it is made from, and the optimizer stores each window at its "
           "number; give it the shape [rows, windows, columns]",
-          target.name));
+          stored.name));
     return names;
   }
 
@@ -514,8 +515,8 @@ class Scheduler {
     const auto create = [&](const std::string& name, DType dtype, const std::vector<IndexExpr>& shape) {
       created.push_back({ir::CreateTensor{{name, dtype, shape, ir::Role::temporary, {}, -1}}, {}, -1});
     };
-    for (const Target& target : targets_)
-      if (!target.is_output) create(target.name, target.dtype, target.shape);
+    for (const StoredTensor& stored : stored_tensors_)
+      if (!stored.is_output) create(stored.name, stored.dtype, stored.shape);
     for (const Contraction& c : contractions_.all)
       if (!c.stored.empty()) create(c.stored, terms().definition(c.definition).dtype, {c.row_extent, c.column_extent});
     created.insert(created.begin(), views_.begin(), views_.end());
@@ -526,10 +527,10 @@ class Scheduler {
   const ir::Program& original_;
   Dissolved d_;
   Machine machine_;
-  const Around& around_;
+  const ScheduleConstraints& around_;
   Scheduled result_;
   Contractions contractions_;
-  std::vector<Target> targets_;
+  std::vector<StoredTensor> stored_tensors_;
   std::set<std::string> names_;                    // taken
   std::set<size_t> followed_;                      // pins
   std::map<std::string, std::string> flat_views_;  // by input
@@ -539,7 +540,7 @@ class Scheduler {
 }  // namespace
 
 std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,
-                                               const Around& around) {
+                                               const ScheduleConstraints& around) {
   try {
     std::optional<Scheduled> result;
     Defects defects;
@@ -553,7 +554,8 @@ std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Diss
   }
 }
 
-std::string decisions(const ir::Program& original, const Dissolved& dissolved, const Machine& machine, const Around& around) {
+std::string decisions(const ir::Program& original, const Dissolved& dissolved, const Machine& machine,
+                      const ScheduleConstraints& around) {
   try {
     return Scheduler(original, dissolved, machine, around).decisions();
   } catch (const NotWritable&) {

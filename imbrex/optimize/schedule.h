@@ -40,17 +40,18 @@ struct Scheduled {
 };
 
 // What a schedule must respect besides.
-struct Around {
+struct ScheduleConstraints {
   std::set<std::string> taken;           // names that it must not use
   std::vector<TilePin> tiles;            // sizes that the author pinned
   std::map<std::string, int64_t> sizes;  // dimensions that it is made for; others have their typical value
 };
 
 std::variant<Scheduled, NotDissolved> schedule(const ir::Program& original, Dissolved dissolved, const Machine& machine,
-                                               const Around& around = {});
+                                               const ScheduleConstraints& around = {});
 
 // What a schedule for these sizes would choose, as text: equal where the schedules are. Takes a small part of the time. Empty
 // where there is no schedule.
-std::string decisions(const ir::Program& original, const Dissolved& dissolved, const Machine& machine, const Around& around);
+std::string decisions(const ir::Program& original, const Dissolved& dissolved, const Machine& machine,
+                      const ScheduleConstraints& around);
 
 }  // namespace imbrex::optimize

@@ -25,7 +25,7 @@ std::optional<Op> row_operation(Reduction reduction) {
 
 }  // namespace
 
-ScopeWriter::ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around)
+ScopeWriter::ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, EnclosingProgram around)
     : terms_(terms), writer_(terms, rows, std::move(known), around), rows_(std::move(rows)), unique_(std::move(around.unique)) {}
 
 void ScopeWriter::set_columns(const IndexExpr& columns) {

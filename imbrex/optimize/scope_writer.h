@@ -13,7 +13,7 @@ namespace imbrex::optimize {
 
 class ScopeWriter {
  public:
-  ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around);
+  ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, EnclosingProgram around);
 
   // In a tile of columns, not in whole rows (TileWriter::stand_in_columns).
   void stand_in_columns(const ir::Axis& tile, const ir::IndexExpr& extent) { writer_.stand_in_columns(tile.begin, extent); }

@@ -47,18 +47,18 @@ ir::IndexExpr part_not_linear(const ir::IndexExpr& e) {
 class Segments {
  public:
   Segments(const ir::Program& program, const std::vector<TilePin>& tiles, const Machine& machine, const Judge& judge,
-           std::vector<Apart>& apart, Defects& defects)
+           std::vector<Exclusion>& exclusions, Defects& defects)
       : original_(program),
         program_(program),
         tiles_(tiles),
         machine_(machine),
         judge_(judge),
-        apart_(apart),
+        exclusions_(exclusions),
         defects_(defects) {}
 
   Segmented run() {
     for (;;) {
-      program_ = isolate(program_, apart_, names_of_schedules());
+      program_ = isolate(program_, exclusions_, names_of_schedules());
       look();
       if (marked_for_a_name() || !find_runs() || marked_for_a_name_across_runs()) continue;
       texts_.clear();
@@ -99,17 +99,17 @@ class Segments {
     for (const ir::Statement& statement : body()) uses_.push_back(uses_of(statement, bases_));
   }
 
-  bool is(Apart::Kind kind, size_t i) const {
+  bool is(Exclusion::Kind kind, size_t i) const {
     const std::vector<size_t> entries = mark_of(program_.body[i]);
-    return std::any_of(entries.begin(), entries.end(), [&](size_t e) { return apart_[e].kind == kind; });
+    return std::any_of(entries.begin(), entries.end(), [&](size_t e) { return exclusions_[e].kind == kind; });
   }
-  bool is_kept(size_t i) const { return is(Apart::Kind::kept, i); }
+  bool is_kept(size_t i) const { return is(Exclusion::Kind::as_written, i); }
 
-  void keep(size_t i, std::string reason, Apart::Kind kind = Apart::Kind::kept, SourceLine where = {}) {
+  void keep(size_t i, std::string reason, Exclusion::Kind kind = Exclusion::Kind::as_written, SourceLine where = {}) {
     ir::Statement& statement = body()[i];
-    mark(statement, {apart_.size()});
+    mark(statement, {exclusions_.size()});
     if (where.line == 0) where = program_.where(statement.origin);
-    apart_.push_back({kind, name_for(statement), std::move(where), std::move(reason), false});
+    exclusions_.push_back({kind, name_for(statement), std::move(where), std::move(reason), false});
   }
 
   // A tile or index of the top level that a kept statement makes is not known to a segment.
@@ -260,7 +260,7 @@ class Segments {
         continue;
       }
       run.push_back(i);
-      if (is(Apart::Kind::alone, i)) end();
+      if (is(Exclusion::Kind::separate, i)) end();
     }
     end();
     return !is_any_marked;
@@ -478,7 +478,7 @@ class Segments {
     if (fault == run.size()) fault = run.size() - 1;
     const Run alone{run[fault]};
     if (fault > 0 && can_stand_alone(alone) && std::holds_alternative<Scheduled>(attempted(alone))) {
-      keep(run[fault], refused.reason, Apart::Kind::anew, refused.where);
+      keep(run[fault], refused.reason, Exclusion::Kind::from_here, refused.where);
       return;
     }
     mark_inside(body()[run[fault]], refused);
@@ -502,8 +502,8 @@ class Segments {
       }
     }
     SourceLine where = refused.where.line > 0 ? refused.where : program_.where(at_fault->origin);
-    mark(*at_fault, {apart_.size()});
-    apart_.push_back({Apart::Kind::kept, name_for(*at_fault), std::move(where), refused.reason, false});
+    mark(*at_fault, {exclusions_.size()});
+    exclusions_.push_back({Exclusion::Kind::as_written, name_for(*at_fault), std::move(where), refused.reason, false});
   }
 
   // ---- the whole again --------------------------------------------------------------------------------------------------------
@@ -609,7 +609,7 @@ class Segments {
   std::vector<TilePin> tiles_;
   Machine machine_;
   const Judge& judge_;
-  std::vector<Apart>& apart_;
+  std::vector<Exclusion>& exclusions_;
   Defects& defects_;
   BaseOfView bases_;
   std::vector<Uses> uses_;
@@ -621,8 +621,8 @@ class Segments {
 }  // namespace
 
 Segmented optimize_segments(const ir::Program& program, const std::vector<TilePin>& tiles, const Machine& machine,
-                            const Judge& judge, std::vector<Apart>& apart, Defects& defects) {
-  return Segments(program, tiles, machine, judge, apart, defects).run();
+                            const Judge& judge, std::vector<Exclusion>& exclusions, Defects& defects) {
+  return Segments(program, tiles, machine, judge, exclusions, defects).run();
 }
 
 }  // namespace imbrex::optimize

@@ -1,6 +1,6 @@
 // Cuts a program into what is kept as written and what is optimized, and puts the results together.
 //
-// Requires:   a verified, proven program after the as-written passes, its pinned statements marked (apart.h).
+// Requires:   a verified, proven program after the as-written passes, its pinned statements marked (exclusions.h).
 // Guarantees: the same bits. Marked statements stand at the top level (isolate.h); a run of statements between them is a segment:
 //             a program of its own, whose inputs are what it reads from before and whose outputs are what is read behind it. A
 //             segment that dissolves and can be scheduled is replaced by its schedule. Where one is refused, the scope at fault
@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "imbrex/optimize/apart.h"
 #include "imbrex/optimize/defects.h"
+#include "imbrex/optimize/exclusions.h"
 #include "imbrex/optimize/pins.h"
 #include "imbrex/optimize/schedule.h"
 
@@ -39,6 +39,6 @@ struct Judge {
 };
 
 Segmented optimize_segments(const ir::Program& program, const std::vector<TilePin>& tiles, const Machine& machine,
-                            const Judge& judge, std::vector<Apart>& apart, Defects& defects);
+                            const Judge& judge, std::vector<Exclusion>& exclusions, Defects& defects);
 
 }  // namespace imbrex::optimize

@@ -13,7 +13,7 @@
 
 #include "imbrex/optimize/budget.h"
 #include "imbrex/optimize/continued.h"
-#include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/stored_values.h"
 
 namespace imbrex::optimize {
 namespace {

@@ -9,7 +9,7 @@
 namespace imbrex::optimize {
 namespace {
 
-// Of more rows, the products would be far when what follows takes them up.
+// More rows would leave the cache before the epilogue reads them.
 constexpr int64_t kMostRows = 72, kMostRowsInTiles = 256;
 constexpr int64_t kMostColumns = 256;
 
@@ -57,30 +57,29 @@ const target::ProductKernel& kernel_of(const Contraction& c, const Machine& mach
   return target::fastest_kernel(machine, target::product_of(c.operand_dtype));
 }
 
-// So much of a row, or of a column, is near at the same time.
-int64_t near_bytes(const Contraction& c, DType dtype, const Machine& machine) {
+// So many bytes of a row, or of a column, are used at a time.
+int64_t bytes_at_once(const Contraction& c, DType dtype, const Machine& machine) {
   const int64_t k_at_once = kernel_of(c, machine).k_at_once;
   return (k_at_once > 0 ? std::min(c.sizes.inner, k_at_once) : c.sizes.inner) * bytes_of(dtype);
 }
 
-// Rows that products read from tiles take half of a core's second cache, others a quarter: on Intel's server cores, 128 rows of
+// Rows that products read from tiles take half of a core's L2 cache, others a quarter: on Intel's server cores, 128 rows of
 // 4096 bf16 took nine tenths of the time of 64.
-int64_t parts_of_second_cache(const target::ProductKernel& kernel) { return kernel.takes_tiles ? 2 : 4; }
+int64_t parts_of_l2(const target::ProductKernel& kernel) { return kernel.takes_tiles ? 2 : 4; }
 
 }  // namespace
 
 int64_t row_block(const std::string& scope, std::vector<Choice>& choices) {
   constexpr int64_t kRows = 4;
-  choices.push_back(
-      {scope, fmt::format("{} rows at a time", kRows), "a row stays in the first-level cache during all passes over it", {}, {}});
+  choices.push_back({scope, fmt::format("{} rows at a time", kRows), "several passes over each row, from L1", {}, {}});
   return kRows;
 }
 
 int64_t ruled_row_tile(const Contraction& c, const Machine& machine) {
   const target::ProductKernel& kernel = kernel_of(c, machine);
   const int64_t unit = row_unit(kernel);
-  const int64_t part = machine.rates.second_cache_bytes / parts_of_second_cache(kernel);
-  const int64_t fitting = part / near_bytes(c, c.operand_dtype, machine) / unit * unit;
+  const int64_t part = machine.rates.l2_bytes / parts_of_l2(kernel);
+  const int64_t fitting = part / bytes_at_once(c, c.operand_dtype, machine) / unit * unit;
   const int64_t most = kernel.takes_tiles ? kMostRowsInTiles : kMostRows;
   return std::clamp(fitting, unit, std::max(unit, most / unit * unit));
 }
@@ -97,11 +96,11 @@ int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choic
   });
   choices.push_back(
       {product_name(c), fmt::format("tiles of {} rows, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
-       chosen.size != ruled ? fmt::format("estimated to be clearly faster than the rule's {} rows", ruled)
-                            : fmt::format("{} KiB of {}, in {} of the {} KiB of a core's second cache",
-                                          kibibytes(chosen.size * near_bytes(c, c.operand_dtype, machine)), c.operand,
-                                          parts_of_second_cache(kernel_of(c, machine)) == 2 ? "half" : "a quarter",
-                                          kibibytes(machine.rates.second_cache_bytes)),
+       chosen.size != ruled
+           ? fmt::format("estimated to be clearly faster than the rule's {} rows", ruled)
+           : fmt::format("{} KiB of {}, in {} of the {} KiB of a core's L2",
+                         kibibytes(chosen.size * bytes_at_once(c, c.operand_dtype, machine)), c.operand,
+                         parts_of_l2(kernel_of(c, machine)) == 2 ? "half" : "a quarter", kibibytes(machine.rates.l2_bytes)),
        c.where, chosen.rejected});
   return chosen.size;
 }
@@ -116,37 +115,37 @@ bool panels_stay(const Contraction& c, int64_t row_tile, int64_t column_block, c
     return estimate(work_of(shape, machine), machine).seconds + machine.rates.barrier;
   };
   const double stay = seconds_where(true), pass = seconds_where(false);
-  // Panels are fetched ahead, rows are not: where there are many, rows in tiles that do not stay in the second cache cost time
-  // each time that they are read again.
-  const int64_t bytes_of_near_rows = plan::kNearRows * c.sizes.inner * bytes_of(c.operand_dtype);
-  const bool rows_come_late = kernel_of(c, machine).takes_tiles && bytes_of_near_rows > machine.rates.second_cache_bytes / 2;
+  // Panels are prefetched, rows are not: where there are many, rows in tiles that the L2 cache does not hold cost time each
+  // time that they are read again.
+  const int64_t bytes_per_sweep = plan::kRowsPerSweep * c.sizes.inner * bytes_of(c.operand_dtype);
+  const bool rows_come_late = kernel_of(c, machine).takes_tiles && bytes_per_sweep > machine.rates.l2_bytes / 2;
   const bool result = rows_come_late ? is_clearly_less(stay, pass) : !is_clearly_less(pass, stay);
-  const std::string stays = fmt::format("rows pass by each panel of {}", c.weight),
-                    passes = fmt::format("the panels of {} pass by each tile of rows", c.weight);
+  const std::string stays = fmt::format("order: all row tiles per panel of {}", c.weight),
+                    passes = fmt::format("order: all panels of {} per row tile", c.weight);
   const auto bytes = [&](int64_t count, DType dtype) { return kibibytes(c.sizes.inner * count * bytes_of(dtype)); };
-  choices.push_back(
-      {product_name(c),
-       fmt::format("{}, {} at {} rows", result ? stays : passes, milliseconds(result ? stay : pass), c.sizes.rows),
-       result ? fmt::format("{} KiB of weights stay near, {} KiB of rows are read again for each",
-                            bytes(column_block, c.weight_dtype), bytes(std::min(c.sizes.rows, plan::kNearRows), c.operand_dtype))
-              : fmt::format("{} KiB of rows stay near, {} KiB of weights are read again for each",
-                            bytes(row_tile, c.operand_dtype), bytes(c.sizes.columns, c.weight_dtype)),
-       c.where,
-       {fmt::format("{}: {}", result ? passes : stays, milliseconds(result ? pass : stay))}});
+  choices.push_back({product_name(c),
+                     fmt::format("{}, {} at {} rows", result ? stays : passes, milliseconds(result ? stay : pass), c.sizes.rows),
+                     result ? fmt::format("a panel of {} KiB stays in cache, {} KiB of rows are read again for each",
+                                          bytes(column_block, c.weight_dtype),
+                                          bytes(std::min(c.sizes.rows, plan::kRowsPerSweep), c.operand_dtype))
+                            : fmt::format("a row tile of {} KiB stays in cache, {} KiB of weights are read again for each",
+                                          bytes(row_tile, c.operand_dtype), bytes(c.sizes.columns, c.weight_dtype)),
+                     c.where,
+                     {fmt::format("{}: {}", result ? passes : stays, milliseconds(result ? pass : stay))}});
   return result;
 }
 
 int64_t ruled_column_block(const Contraction& c, const Machine& machine) {
   const target::ProductKernel& kernel = kernel_of(c, machine);
-  // Rows in tiles, of which only a part of k stays near, come from far for each block: fewer blocks are worth fewer tasks.
+  // Rows in tiles, of which only a part of k stays in cache, are read again for each block: fewer blocks are worth fewer tasks.
   const bool by_parts = kernel.takes_tiles && kernel.k_at_once > 0;
   const int64_t tasks_of_a_core = by_parts ? 1 : 4;
-  const int64_t column_bytes = near_bytes(c, c.weight_dtype, machine);
+  const int64_t column_bytes = bytes_at_once(c, c.weight_dtype, machine);
   // Where a kernel goes by parts of k, wide blocks are worth fewer tasks of few rows: each block prepares the rows again.
   const int64_t row_tile = ruled_row_tile(c, machine);
   const int64_t row_tiles = kernel.k_at_once > 0 ? (c.sizes.rows + row_tile - 1) / row_tile : 1;
   int64_t block = by_parts ? 2 * kMostColumns : kMostColumns;
-  while (block > kLeastColumns && (block * column_bytes > machine.rates.second_cache_bytes / 2 ||
+  while (block > kLeastColumns && (block * column_bytes > machine.rates.l2_bytes / 2 ||
                                    row_tiles * (c.sizes.columns / block) < tasks_of_a_core * machine.rates.cores))
     block /= 2;
   return block;
@@ -161,8 +160,8 @@ int64_t column_block(const Contraction& c, const Machine& machine, std::vector<C
   });
   choices.push_back({product_name(c),
                      fmt::format("tiles of {} columns, {} at {} rows", chosen.size, milliseconds(chosen.seconds), c.sizes.rows),
-                     fmt::format("{} KiB of {} stay in a core's caches while all rows pass; {} tasks",
-                                 kibibytes(chosen.size * near_bytes(c, c.weight_dtype, machine)), c.weight, chosen.tasks),
+                     fmt::format("{} KiB of {} stay in a core's caches for all rows; {} tasks",
+                                 kibibytes(chosen.size * bytes_at_once(c, c.weight_dtype, machine)), c.weight, chosen.tasks),
                      c.where, chosen.rejected});
   return chosen.size;
 }

@@ -9,13 +9,13 @@ namespace imbrex::optimize {
 
 constexpr int64_t kLeastColumns = 32;  // of a tile of a product, unless its author pins fewer
 
-// Rows that a chain over rows holds at a time: few, so that a row stays in the first-level cache during all passes over it.
+// Rows that a chain over rows holds at a time: few, so that a row stays in the L1 cache during all passes over it.
 int64_t row_block(const std::string& scope, std::vector<Choice>& choices);
 // Rows per tile of a contraction: a multiple of the microkernel's rows. The rule: as many as keep the operand's rows in a quarter
-// of the second cache (the weights' panel has half of it), and no more than stay near until what follows takes them up.
+// of the L2 cache (the weights' panel has half of it), and no more than the cache holds until the epilogue reads them.
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
 int64_t ruled_row_tile(const Contraction& c, const Machine& machine);
-// Columns per task of a contraction. The rule: the weights' panel stays in half of the second cache, and every core gets several
+// Columns per task of a contraction. The rule: the weights' panel stays in half of the L2 cache, and every core gets several
 // tasks; at least one where rows in tiles are multiplied by parts of k, since each task reads the rows again.
 int64_t column_block(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
 // Whether a panel of weights stays in the caches while the tiles of rows pass: the rule, as weights are the larger part.

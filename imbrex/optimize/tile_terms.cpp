@@ -125,7 +125,7 @@ std::optional<Substitution> match(Terms& terms, TermId pattern, TermId target, c
   return solved;
 }
 
-TileWriter::TileWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around)
+TileWriter::TileWriter(Terms& terms, Rows rows, std::vector<Known> known, EnclosingProgram around)
     : terms_(terms), rows_(std::move(rows)), known_(std::move(known)), around_(std::move(around)) {}
 
 bool TileWriter::depends_on(TermId term, const std::string& name) const {

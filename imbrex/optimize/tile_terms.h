@@ -46,7 +46,7 @@ struct Rows {
 };
 
 // What a scope takes from the program around it.
-struct Surroundings {
+struct EnclosingProgram {
   std::function<std::string(const std::string&)> unique;       // a name that the program does not have yet
   std::function<const ir::Tensor*(const std::string&)> input;  // null if there is no such input
   std::function<std::string(const ir::Tensor&)> flat;          // the name of the input seen as one row
@@ -54,7 +54,7 @@ struct Surroundings {
 
 class TileWriter {
  public:
-  TileWriter(Terms& terms, Rows rows, std::vector<Known> known, Surroundings around);
+  TileWriter(Terms& terms, Rows rows, std::vector<Known> known, EnclosingProgram around);
 
   // Columns count from `begin`, in a tile of all `extent` of them: those of a tensor as wide lie inside it.
   void stand_in_columns(ir::IndexExpr begin, ir::IndexExpr extent) {
@@ -88,7 +88,7 @@ class TileWriter {
   Rows rows_;
   ir::IndexExpr columns_begin_, columns_extent_;  // null in whole rows
   std::vector<Known> known_;
-  Surroundings around_;
+  EnclosingProgram around_;
 };
 
 }  // namespace imbrex::optimize

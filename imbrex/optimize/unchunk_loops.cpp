@@ -43,7 +43,7 @@ class Chunks {
   }
 
  private:
-  struct Access {
+  struct ChunkAccess {
     std::string tensor;
     int axis = -1;     // the one that is the span; -1: none
     IndexExpr offset;  // of the span on that axis
@@ -97,6 +97,10 @@ class Chunks {
     const auto arg_columns = [&](size_t i) { return is_size_of(e.args[i]->columns, span_); };
     const size_t last = e.args.size() - 1;
     switch (e.op) {
+      IMBREX_ELEMENTWISE_CASES
+      case Op::constant:
+      case Op::transpose:
+      case Op::repeat_rows: return true;
       case Op::variable: ++reads_[e.name]; return true;
       case Op::load: return slice_holds(e.name, e.slice);
       case Op::index: return !mentions(e.index, span_);
@@ -118,16 +122,13 @@ class Chunks {
       case Op::columns:
       case Op::even:
       case Op::odd:
-      case Op::interleave: return !columns; IMBREX_ELEMENTWISE_CASES
-      case Op::constant:
-      case Op::transpose:
-      case Op::repeat_rows: return true;
+      case Op::interleave: return !columns;
     }
     throw InternalError("an operation that the table does not have");
   }
 
   bool slice_holds(const std::string& tensor, const std::vector<Axis>& slice) {
-    Access access{tensor, -1, nullptr};
+    ChunkAccess access{tensor, -1, nullptr};
     for (size_t i = 0; i < slice.size(); ++i) {
       const Axis& axis = slice[i];
       if (const auto offset = offset_on(axis, span_)) {
@@ -148,11 +149,11 @@ class Chunks {
   // Every access to a tensor that is stored to has the span at the same place of the same axis: iterations touch different
   // elements.
   bool stores_stay_in_their_chunk() const {
-    std::map<std::string, Access> first;
-    for (const Access& access : accesses_) {
+    std::map<std::string, ChunkAccess> first;
+    for (const ChunkAccess& access : accesses_) {
       const std::string base = base_of(access.tensor);
       if (!stored_.contains(base)) continue;
-      const Access& expected = first.try_emplace(base, access).first->second;
+      const ChunkAccess& expected = first.try_emplace(base, access).first->second;
       if (access.axis < 0 || access.axis != expected.axis || access.tensor != expected.tensor ||
           !ir::same(access.offset, expected.offset))
         return false;
@@ -173,7 +174,7 @@ class Chunks {
   std::set<std::string> folded_;  // outer tiles that the body assigns
   std::set<std::string> stored_;  // memory that the body stores to
   std::map<std::string, int> reads_;
-  std::vector<Access> accesses_;
+  std::vector<ChunkAccess> accesses_;
   bool accesses_beside_the_chunk_ = false;
 };
 

@@ -42,8 +42,10 @@ TermId Values::evaluate_here(const ir::ExprPtr& e) {
   terms_.ranges[kTileRow] = counter_range(e->rows, terms_.ranges);
   terms_.ranges[kTileColumn] = counter_range(e->columns, terms_.ranges);
   switch (e->op) {
+    IMBREX_ELEMENTWISE_CASES
+    return evaluate_elementwise(e);
     case Op::variable: return variables.at(e->name);
-    case Op::load: return memory_.load(*e);
+    case Op::load: return stored_.load(*e);
     case Op::constant: return terms_.constant(e->dtype, e->value);
     case Op::index: return terms_.index(e->index);
     case Op::iota: return terms_.index(ir::add(e->index, ir::named(kTileColumn)));
@@ -79,7 +81,6 @@ TermId Values::evaluate_here(const ir::ExprPtr& e) {
       refuse(e->origin,
              "a gather takes elements at positions that a tile lists, and the optimizer follows those that dimensions and loops "
              "give; in a scope of its own it leaves the others to be optimized");
-      IMBREX_ELEMENTWISE_CASES return evaluate_elementwise(e);
   }
   throw InternalError("an operation that the table does not have");
 }
@@ -139,7 +140,7 @@ TermId Values::evaluate_concat(const ir::ExprPtr& e) {
 TermId Values::reduced(Reduction reduction, const ir::Expr& e, const IndexExpr& extent, std::vector<TermId> body) {
   // The number of elements is the same wherever the sum is used, so no loop may decide it.
   std::optional<Refused> part_of_loop;
-  for (const ir::Loop* loop : memory_.loops)
+  for (const ir::Loop* loop : stored_.loops)
     if (ir::names_in(simplify(extent, terms_.ranges)).contains(loop->variable)) {
       part_of_loop =
           Refused{e.origin,

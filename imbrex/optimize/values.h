@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/stored_values.h"
 
 namespace imbrex::optimize {
 
 class Values {
  public:
-  Values(Terms& terms, Memory& memory) : terms_(terms), memory_(memory) {}
+  Values(Terms& terms, StoredValues& stored) : terms_(terms), stored_(stored) {}
 
   std::map<std::string, TermId> variables;  // tile variables in scope
   // Definitions that reduce over a part whose size a sequential loop decides: only all parts together have a size of their own.
@@ -34,7 +34,7 @@ class Values {
   TermId evaluate_matmul(const ir::Expr& e);
 
   Terms& terms_;
-  Memory& memory_;
+  StoredValues& stored_;
 };
 
 }  // namespace imbrex::optimize

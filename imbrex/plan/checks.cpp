@@ -4,10 +4,10 @@
 
 namespace imbrex::plan {
 
-std::vector<Check> checks_of(const Plan& plan, const ir::Statement& statement) {
+std::vector<SliceCheck> checks_of(const Plan& plan, const ir::Statement& statement) {
   using ir::Compare;
   const Symbols& symbols = plan.symbols;
-  std::vector<Check> checks;
+  std::vector<SliceCheck> checks;
   const auto inside = [&](const std::string& tensor, const std::vector<ir::Axis>& slice) {
     for (size_t i = 0; i < slice.size(); ++i) {
       const ir::Axis& axis = slice[i];

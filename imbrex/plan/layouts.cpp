@@ -8,7 +8,7 @@
 namespace imbrex::plan {
 namespace {
 
-// Rows a multiple of this many bytes apart fall into few sets of the nearest cache, and push each other out of it.
+// Rows whose distance is a multiple of this many bytes share few sets of the L1 cache, and evict each other.
 constexpr int64_t kCacheSetsBytes = 2048, kCacheLineBytes = 64;
 
 // Products that the rows after them read, and nothing else does, lie with a line between rows that would collide in the cache.

@@ -1,9 +1,9 @@
 // The kernel as all workers run it together: which statements are shared out, which one worker runs alone, and where they meet.
 //
 // Every worker walks the same statements outside `parallel` loops. A `parallel` loop there is a phase: its iterations, together
-// with those of the loops it nests perfectly, are dealt out in contiguous blocks; a worker that is done helps others, where a
-// barrier lies between the dealing and the phase, and the phase runs once. Where none does and its tasks are unequal, they meet
-// at one before it. What is outside of any `parallel` loop is run by worker 0. Before a statement that touches memory which
+// with those of the loops it nests perfectly, are divided among the workers in contiguous blocks. A worker that is done steals tasks from
+// others, where a barrier lies between the division and the phase, and the phase runs once. Where none does and its tasks are
+// unequal, a barrier is put before it. What is outside of any `parallel` loop is run by worker 0. Before a statement that touches memory which
 // another worker may have touched since the last barrier, of which one wrote, all wait for each other.
 #include <fmt/format.h>
 
@@ -22,14 +22,14 @@ using ir::Expr;
 using ir::Op;
 using ir::Statement;
 
-struct Memory {
+struct StorageUse {
   std::set<std::string> reads, writes;  // storages of tensors and tile variables
   bool by_all = false;                  // else by worker 0 alone
 };
 
-class Phases {
+class PhasePlanner {
  public:
-  explicit Phases(Planner& planner) : planner_(planner), symbols_(planner.plan.symbols) {}
+  explicit PhasePlanner(Planner& planner) : planner_(planner), symbols_(planner.plan.symbols) {}
 
   Body kernel(const ir::Block& statements) {
     Body body;
@@ -54,7 +54,7 @@ class Phases {
       } else if (const auto* view = std::get_if<ir::View>(&s.node)) {
         node.what = View{view};
       } else if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) {
-        node.barrier = before(memory_of(all.subspan(i, 1), true));
+        node.barrier = before(storage_use(all.subspan(i, 1), true));
         node.what = ReadIndex{read};
       } else if (const auto* assume = std::get_if<ir::Assume>(&s.node)) {
         node.what = Assume{assume, ++planner_.assumptions};
@@ -71,11 +71,11 @@ class Phases {
           --loops_;
         }
       } else if (std::holds_alternative<ir::If>(s.node) || std::holds_alternative<ir::Loop>(s.node)) {
-        node.barrier = before(memory_of(all.subspan(i, 1), false));
+        node.barrier = before(storage_use(all.subspan(i, 1), false));
         node.what = Alone{{}, Body{plan_statements(planner_, all.subspan(i, 1)), std::nullopt, std::nullopt}};
       } else {
         Alone alone = this->alone(all.subspan(i), count);
-        node.barrier = before(memory_of(all.subspan(i, count), false));
+        node.barrier = before(storage_use(all.subspan(i, count), false));
         node.what = std::move(alone);
       }
       nodes.push_back(std::move(node));
@@ -110,25 +110,25 @@ class Phases {
     return found;
   }
 
-  Memory memory_of(std::span<const Statement> statements, bool by_all) const {
-    Memory memory;
-    memory.by_all = by_all;
+  StorageUse storage_use(std::span<const Statement> statements, bool by_all) const {
+    StorageUse use;
+    use.by_all = by_all;
     const auto storage = [&](const std::string& tensor) { return symbols_.tensors.at(tensor).storage; };
     const auto note = [&](const Statement& s) {
       ir::for_each_expr(s, [&](const Expr& e) {
-        if (e.op == Op::load) memory.reads.insert(storage(e.name));
-        if (e.op == Op::variable) memory.reads.insert(e.name);
+        if (e.op == Op::load) use.reads.insert(storage(e.name));
+        if (e.op == Op::variable) use.reads.insert(e.name);
         for (const ir::Axis& axis : e.slice)
-          if (axis.kind == ir::Axis::Kind::by) memory.reads.insert(axis.tile);
+          if (axis.kind == ir::Axis::Kind::by) use.reads.insert(axis.tile);
       });
       if (const auto* store = std::get_if<ir::Store>(&s.node)) {
-        memory.writes.insert(storage(store->tensor));
+        use.writes.insert(storage(store->tensor));
         for (const ir::Axis& axis : store->slice)
-          if (axis.kind == ir::Axis::Kind::by) memory.reads.insert(axis.tile);
+          if (axis.kind == ir::Axis::Kind::by) use.reads.insert(axis.tile);
       }
-      if (const auto* assign = std::get_if<ir::Assign>(&s.node)) memory.writes.insert(assign->name);
-      if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) memory.reads.insert(storage(read->tensor));
-      if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) memory.reads.insert(distinct->tile);
+      if (const auto* assign = std::get_if<ir::Assign>(&s.node)) use.writes.insert(assign->name);
+      if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) use.reads.insert(storage(read->tensor));
+      if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) use.reads.insert(distinct->tile);
       return true;
     };
     for (const Statement& s : statements) {
@@ -141,7 +141,7 @@ class Phases {
         }
       }
     }
-    return memory;
+    return use;
   }
 
   // What is in both; "" if nothing is.
@@ -151,7 +151,7 @@ class Phases {
   }
 
   // Why the two must not run at the same time; "" if they may.
-  static std::string conflict(const Memory& earlier, const Memory& next) {
+  static std::string conflict(const StorageUse& earlier, const StorageUse& next) {
     if (!earlier.by_all && !next.by_all) return "";
     if (const std::string name = common(earlier.writes, next.reads); !name.empty())
       return name + " is stored before, read behind";
@@ -162,7 +162,7 @@ class Phases {
   }
 
   // Waits if `next` could meet what others still do, and remembers it.
-  std::optional<Barrier> before(const Memory& next) {
+  std::optional<Barrier> before(const StorageUse& next) {
     std::string reason;
     for (size_t i = 0; i < open_.size() && reason.empty(); ++i) reason = conflict(open_[i], next);
     std::optional<Barrier> barrier;
@@ -227,14 +227,14 @@ class Phases {
   void phase(const Statement& s, const ir::Loop& outermost, Node& node) {
     Phase phase;
     phase.nest = nest_of(outermost, phase.scopes);
-    const bool is_helped = may_be_helped(phase.nest);
-    const Memory memory = memory_of(std::span(&s, 1), true);
-    if (!has_waited_ && is_helped && has_unequal_tasks(phase.nest))
-      node.barrier = meet("its tasks are unequal, and all have dealt out theirs before anyone helps");
-    if (auto barrier = before(memory)) node.barrier = std::move(barrier);
-    if (has_waited_ && is_helped) phase.queue = planner_.plan.queues++;
+    const bool is_stolen = may_be_stolen(phase.nest);
+    const StorageUse use = storage_use(std::span(&s, 1), true);
+    if (!has_waited_ && is_stolen && has_unequal_tasks(phase.nest))
+      node.barrier = meet("its tasks are unequal, and are divided among all workers before any steals");
+    if (auto barrier = before(use)) node.barrier = std::move(barrier);
+    if (has_waited_ && is_stolen) phase.queue = planner_.plan.queues++;
     if (phase.nest.size() > 1 && phase.nest[0]->tile > 0)
-      phase.tiles_near = std::max<int64_t>(1, kNearRows / phase.nest[0]->tile);
+      phase.tiles_per_sweep = std::max<int64_t>(1, kRowsPerSweep / phase.nest[0]->tile);
     planner_.worker.open();
     phase.body.frame = Arena::worker;
     phase.body.nodes = plan_statements(planner_, phase.nest.back()->body);
@@ -242,8 +242,8 @@ class Phases {
     node.what = std::move(phase);
   }
 
-  // All workers can deal out the tasks when the kernel begins, and the phase runs once.
-  bool may_be_helped(const std::vector<const ir::Loop*>& nest) const {
+  // All workers can divide the tasks when the kernel begins, and the phase runs once.
+  bool may_be_stolen(const std::vector<const ir::Loop*>& nest) const {
     if (loops_ > 0) return false;
     return std::all_of(nest.begin(), nest.end(), [&](const ir::Loop* loop) {
       const std::set<std::string> names = ir::names_in(loop->extent);
@@ -253,13 +253,13 @@ class Phases {
 
   Planner& planner_;
   const Symbols& symbols_;
-  std::vector<Memory> open_;  // since the last barrier
-  bool has_waited_ = false;   // at a barrier that every run which comes here came to
-  int loops_ = 0;             // around
+  std::vector<StorageUse> open_;  // since the last barrier
+  bool has_waited_ = false;       // at a barrier that every run which comes here came to
+  int loops_ = 0;                 // around
 };
 
 }  // namespace
 
-Body plan_kernel(Planner& planner, const ir::Block& statements) { return Phases(planner).kernel(statements); }
+Body plan_kernel(Planner& planner, const ir::Block& statements) { return PhasePlanner(planner).kernel(statements); }
 
 }  // namespace imbrex::plan

@@ -52,17 +52,17 @@ struct TileMemory {
 
 // Holds where the data-dependent slices of a step lie inside their tensors; where some fails, the step is left out and the call
 // fails.
-struct Check {
+struct SliceCheck {
   ir::Comparison holds;
   std::optional<ir::Comparison> or_else;
 };
 
-// A slice of an argument that is brought nearer before it is used.
-struct Fetch {
+// A slice of an argument that is prefetched before it is used.
+struct Prefetch {
   const ir::Statement* statement = nullptr;  // that uses it
   std::string tensor;
   const std::vector<ir::Axis>* slice = nullptr;
-  bool stores = false;  // its lines are claimed for writing
+  bool stores = false;  // prefetched for writing
   int64_t bytes = 0;    // of a row; 0: as many as the pass around it takes
 };
 
@@ -79,7 +79,7 @@ struct Pass {
   std::vector<RowStep> steps;
   std::set<const ir::Statement*> in_pairs;  // the stores that take two vectors at once
   std::optional<int64_t> columns;           // where they are fixed
-  std::vector<Fetch> fetches;               // of other stages' rows, while this pass computes on what is near
+  std::vector<Prefetch> prefetches;         // of other stages' rows, while this pass computes on what the cache holds
 };
 
 // Row steps that run row by row together: a few rows pass through all stages before the next.
@@ -101,7 +101,7 @@ struct Product {
   std::optional<Allocation> transposed;  // the left side's copy
   std::optional<Allocation> panels;      // the right side's, packed before each product; none: packed when it was bound
   ir::IndexExpr inner;
-  std::vector<Fetch> fetches;  // of what the rows after it read and store
+  std::vector<Prefetch> prefetches;  // of what the rows after it read and store
 };
 
 struct ColumnReduction {
@@ -131,7 +131,7 @@ struct CheckElements {
 struct Step {
   std::variant<RowNest, Product, ColumnReduction, Move, Copy, Tap, CheckElements> what;
   std::optional<TileMemory> memory;  // of the tile that it assigns
-  std::vector<Check> checks;
+  std::vector<SliceCheck> checks;
 };
 
 // ---- control ----------------------------------------------------------------------------------------------------------------
@@ -149,12 +149,12 @@ struct Body {
   std::optional<Barrier> at_end;
 };
 
-// Tasks, dealt to all workers in contiguous blocks: the iterations of `parallel` loops that nest perfectly, through scopes.
+// Tasks, divided among all workers in contiguous blocks: the iterations of `parallel` loops that nest perfectly, through scopes.
 struct Phase {
   std::vector<const ir::Loop*> nest;
   std::vector<const ir::Statement*> scopes;  // passed on the way, outermost first
-  std::optional<int> queue;                  // workers that are done help others, who have dealt out the tasks before
-  int64_t tiles_near = 0;  // of the outermost loop, which pass by before the next task of the others; 0: no such order
+  std::optional<int> queue;                  // workers that are done steal tasks from others; divided before the last barrier
+  int64_t tiles_per_sweep = 0;               // of the outermost loop, before the next task of the inner ones; 0: no such order
   Body body;
 };
 
@@ -208,7 +208,7 @@ struct Node {
 
 // ---- plans ------------------------------------------------------------------------------------------------------------------
 
-// What has no fast form, and why. Names and lines are the author's.
+// A slower form that was taken, and why. Names and lines are the author's.
 struct Remark {
   SourceLine where;
   std::string message;
@@ -225,7 +225,7 @@ struct Plan {
   std::set<const ir::Statement*> streams;      // stores that may go past the caches
   Body body;
   bool finishes_streams = false;  // at its end
-  int queues = 0;                 // of phases that workers help with
+  int queues = 0;                 // of phases whose tasks may be stolen
   int assumptions = 0;            // in the program; what data decides is checked under the number behind them
   ir::IndexExpr shared_bytes, worker_bytes;
   std::vector<Remark> remarks;

@@ -34,12 +34,12 @@ struct Planner {
 
 // layouts.cpp: which weights are packed, which tensors lie in tiles, which rows have padding.
 void plan_layouts(Planner& planner);
-// Elements to leave between rows that would otherwise fall into the same sets of the nearest cache; 0 where they do not.
+// Elements to leave between rows that would otherwise fall into the same sets of the L1 cache; 0 where they do not.
 int64_t padding_of_rows(int64_t columns, int64_t element_bytes);
 CreateTensor plan_tensor(Planner& planner, const ir::Statement& statement, Arena arena);
 
 // checks.cpp: under which conditions the data-dependent slices of a statement lie inside their tensors.
-std::vector<Check> checks_of(const Plan& plan, const ir::Statement& statement);
+std::vector<SliceCheck> checks_of(const Plan& plan, const ir::Statement& statement);
 
 // steps.cpp: the step that begins at statements[0], which is no loop, scope or branch; `count` is how many statements it takes.
 // Memory that outlives the step comes from `arena`.
@@ -49,8 +49,8 @@ RowNest plan_row_nest(Planner& planner, const RowGroup& group, Arena arena);
 // products.cpp. `into`: the store that follows, if it is the product's only use and its place takes the product.
 bool goes_into(const Plan& plan, const ir::Assign& assign, const ir::Store& store);
 Product plan_product(Planner& planner, const ir::Statement& statement, const ir::Store* into);
-// fetches.cpp: what the row steps in `after` touch.
-std::vector<Fetch> plan_fetches(Planner& planner, std::span<const ir::Statement> after);
+// prefetches.cpp: what the row steps in `after` touch.
+std::vector<Prefetch> plan_prefetches(Planner& planner, std::span<const ir::Statement> after);
 
 // blocks.cpp: statements as one worker runs them, with what they take given back at their end.
 Body plan_block(Planner& planner, const ir::Block& block);

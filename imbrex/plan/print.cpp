@@ -20,9 +20,9 @@ std::string domain_of(const ir::Loop& loop) {
   return fmt::format("{} in tiles of {} of {}{}", loop.variable, loop.tile, from_0 ? "" : ir::to_text(loop.begin) + " .. ", end);
 }
 
-class Printer {
+class PlanPrinter {
  public:
-  Printer(const Plan& plan, const target::Machine& machine) : plan_(plan), machine_(machine) {}
+  PlanPrinter(const Plan& plan, const target::Machine& machine) : plan_(plan), machine_(machine) {}
 
   std::string run() {
     line(fmt::format("plan {} for {} on {}", ir::quoted(plan_.program->name), machine_.target->name, machine_.rates.name));
@@ -84,11 +84,11 @@ class Printer {
   void print(const Phase& phase) {
     std::string domains;
     for (const ir::Loop* loop : phase.nest) domains += (domains.empty() ? "" : "; ") + domain_of(*loop);
-    line(fmt::format("phase: {}; {}", domains, phase.queue ? "workers that are done help others" : "each worker its part"));
+    line(fmt::format("phase: {}; {}", domains, phase.queue ? "idle workers steal" : "each worker its part"));
     inside([&] {
-      if (phase.tiles_near > 0)
-        line(fmt::format("order: {} varies first, {} of its tiles at a time, then {}", phase.nest[0]->variable, phase.tiles_near,
-                         phase.nest[1]->variable));
+      if (phase.tiles_per_sweep > 0)
+        line(fmt::format("order: {} varies first, {} of its tiles at a time, then {}", phase.nest[0]->variable,
+                         phase.tiles_per_sweep, phase.nest[1]->variable));
       body(phase.body);
     });
   }
@@ -135,7 +135,7 @@ class Printer {
   // ---- steps
 
   void print(const Step& step) {
-    for (const Check& check : step.checks) {
+    for (const SliceCheck& check : step.checks) {
       std::string text = ir::print(ir::Condition{check.holds});
       if (check.or_else) text += " or " + ir::print(ir::Condition{*check.or_else});
       line("where " + text + ", else the call fails:");
@@ -172,7 +172,7 @@ class Printer {
       case Pass::Form::concat: line("columns: part after part"); break;
     }
     inside([&] {
-      for (const Fetch& fetch : pass.fetches) print(fetch);
+      for (const Prefetch& prefetch : pass.prefetches) print(prefetch);
       for (const RowStep& step : pass.steps) {
         const bool streams = plan_.streams.contains(step.statement);
         statement(*step.statement, streams ? ", past the caches where it is large" : "");
@@ -180,14 +180,14 @@ class Printer {
     });
   }
 
-  void print(const Fetch& fetch) {
-    line(fmt::format("{} {}", fetch.stores ? "claim" : "fetch", slice(fetch.tensor, *fetch.slice)));
+  void print(const Prefetch& prefetch) {
+    line(fmt::format("{} {}", prefetch.stores ? "prefetch for writing" : "prefetch", slice(prefetch.tensor, *prefetch.slice)));
   }
 
   void print(const Product& product) {
     const auto& assign = std::get<ir::Assign>(product.statement->node);
     const ir::Expr& e = *assign.value;
-    for (const Fetch& fetch : product.fetches) print(fetch);
+    for (const Prefetch& prefetch : product.prefetches) print(prefetch);
     const auto side = [this](const ir::Expr& operand) {
       return operand.op == ir::Op::load ? slice(operand.name, operand.slice) : operand.name;
     };
@@ -239,6 +239,6 @@ class Printer {
 
 }  // namespace
 
-std::string print(const Plan& plan, const target::Machine& machine) { return Printer(plan, machine).run(); }
+std::string print(const Plan& plan, const target::Machine& machine) { return PlanPrinter(plan, machine).run(); }
 
 }  // namespace imbrex::plan

@@ -17,13 +17,13 @@ using ir::Op;
 using ir::Statement;
 
 // Where a step touches tensors and variables.
-struct Access {
+struct TensorAccess {
   std::string tensor;
   const std::vector<Axis>* slice;
   bool across_columns;  // read by even, odd or gather: not at the loop's own column
 };
 struct Touches {
-  std::vector<Access> loads, stores;
+  std::vector<TensorAccess> loads, stores;
   std::set<std::string> reads, reads_across, writes;  // variables; reads_across: not at the loop's own column
   std::set<std::string> row_indices;                  // variables that list rows
   bool is_checked = false;                            // some slice depends on data: stands alone
@@ -73,7 +73,7 @@ bool lies_before(const Axis& a, const Axis& b) {
   return x && y && *x <= *y;
 }
 
-Meeting meeting(const Access& a, const Access& b, const Symbols& symbols) {
+Meeting meeting(const TensorAccess& a, const TensorAccess& b, const Symbols& symbols) {
   if (symbols.tensors.at(a.tensor).storage != symbols.tensors.at(b.tensor).storage) return Meeting::apart;
   if (a.tensor != b.tensor) return Meeting::anyhow;
   bool all_equal = true, leading_equal = true;
@@ -100,9 +100,9 @@ bool intersects(const std::set<std::string>& a, const std::set<std::string>& b) 
 // The loosest meeting between what one writes and the other touches.
 Meeting worst_meeting(const Touches& a, const Touches& b, const Symbols& symbols) {
   Meeting worst = Meeting::apart;
-  const auto meet = [&](const std::vector<Access>& xs, const std::vector<Access>& ys) {
-    for (const Access& x : xs)
-      for (const Access& y : ys) worst = std::max(worst, meeting(x, y, symbols));
+  const auto meet = [&](const std::vector<TensorAccess>& xs, const std::vector<TensorAccess>& ys) {
+    for (const TensorAccess& x : xs)
+      for (const TensorAccess& y : ys) worst = std::max(worst, meeting(x, y, symbols));
   };
   meet(a.stores, b.stores);
   meet(a.stores, b.loads);
@@ -115,23 +115,23 @@ class Grouping {
   Grouping(RowGroup& group, const Symbols& symbols) : group_(group), symbols_(symbols) {}
 
   bool accepts(const RowStep& step, const Touches& t) const {
-    if (group_.segments.empty()) return true;
+    if (group_.loops.empty()) return true;
     if (!ir::same(step.rows, group_.rows) || t.is_checked || touched_.front().front().is_checked) return false;
-    return std::all_of(touched_.begin(), touched_.end(), [&](const std::vector<Touches>& segment) {
-      return std::all_of(segment.begin(), segment.end(), [&](const Touches& earlier) {
+    return std::all_of(touched_.begin(), touched_.end(), [&](const std::vector<Touches>& loop) {
+      return std::all_of(loop.begin(), loop.end(), [&](const Touches& earlier) {
         return ir::is_one(group_.rows) ? follows_in_one_row(earlier, t) : follows_row_by_row(earlier, t);
       });
     });
   }
 
   void add(const RowStep& step, Touches t) {
-    if (group_.segments.empty()) group_.rows = step.rows;
+    if (group_.loops.empty()) group_.rows = step.rows;
     const size_t index = segment_for(step, t);
-    if (index == group_.segments.size()) {
-      group_.segments.push_back({});
+    if (index == group_.loops.size()) {
+      group_.loops.push_back({});
       touched_.push_back({});
     }
-    group_.segments[index].steps.push_back(step);
+    group_.loops[index].steps.push_back(step);
     touched_[index].push_back(std::move(t));
   }
 
@@ -146,7 +146,7 @@ class Grouping {
     });
   }
 
-  // With a single row, segments simply follow each other; a sum continued twice needs its position moved in between.
+  // With a single row, loops simply follow each other; a sum continued twice needs its position moved in between.
   bool follows_in_one_row(const Touches& earlier, const Touches& t) const {
     if (intersects(earlier.writes, t.row_indices) || intersects(t.writes, earlier.row_indices)) return false;
     return std::none_of(t.writes.begin(), t.writes.end(), [&](const std::string& name) {
@@ -154,23 +154,22 @@ class Grouping {
     });
   }
 
-  // The segment whose loop the step joins: the last, or one from which on nothing minds that the step comes first. Values that
+  // The loop whose loop the step joins: the last, or one from which on nothing minds that the step comes first. Values that
   // wait for a reduction stay behind it.
   size_t segment_for(const RowStep& step, const Touches& t) const {
-    for (size_t i = group_.segments.size(); i > 0; --i) {
+    for (size_t i = group_.loops.size(); i > 0; --i) {
       if (joins(i - 1, step, t)) return i - 1;
       if (!may_come_before(i - 1, t)) break;
     }
-    return group_.segments.size();
+    return group_.loops.size();
   }
 
   bool may_come_before(size_t index, const Touches& t) const {
-    const Segment& segment = group_.segments[index];
-    if (segment.is_single()) return false;
-    for (size_t i = 0; i < segment.steps.size(); ++i) {
+    const ColumnLoop& loop = group_.loops[index];
+    if (loop.is_single()) return false;
+    for (size_t i = 0; i < loop.steps.size(); ++i) {
       const Touches& other = touched_[index][i];
-      if (segment.steps[i].kind == RowStep::Kind::row_reduction || worst_meeting(other, t, symbols_) != Meeting::apart)
-        return false;
+      if (loop.steps[i].kind == RowStep::Kind::row_reduction || worst_meeting(other, t, symbols_) != Meeting::apart) return false;
       for (const auto* names : {&t.reads, &t.reads_across, &t.row_indices, &t.writes})
         if (intersects(other.writes, *names)) return false;
       for (const auto* names : {&other.reads, &other.reads_across, &other.row_indices})
@@ -180,12 +179,12 @@ class Grouping {
   }
 
   bool joins(size_t index, const RowStep& step, const Touches& t) const {
-    const Segment& segment = group_.segments[index];
-    if (segment.is_single() || ir::is_one(step.columns)) return false;
+    const ColumnLoop& loop = group_.loops[index];
+    if (loop.is_single() || ir::is_one(step.columns)) return false;
     if (step.kind == RowStep::Kind::concat) return false;
-    if (!ir::same(step.columns, segment.steps.front().columns)) return false;
-    for (size_t i = 0; i < segment.steps.size(); ++i) {
-      const RowStep& earlier = segment.steps[i];
+    if (!ir::same(step.columns, loop.steps.front().columns)) return false;
+    for (size_t i = 0; i < loop.steps.size(); ++i) {
+      const RowStep& earlier = loop.steps[i];
       const Touches& before = touched_[index][i];
       if (earlier.kind == RowStep::Kind::concat) return false;
       if (worst_meeting(before, t, symbols_) > Meeting::same_element) return false;
@@ -202,7 +201,7 @@ class Grouping {
 
   RowGroup& group_;
   const Symbols& symbols_;
-  std::vector<std::vector<Touches>> touched_;  // by segment, by step
+  std::vector<std::vector<Touches>> touched_;  // by loop, by step
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Which neighbouring statements run row by row together, and which of those share a loop over columns.
 //
 // A row step is a statement that computes each row of its result from the same row of what it reads. A group is a maximal run
-// of neighbouring row steps over equally many rows that depend on each other only row by row; its steps fall into segments: one
+// of neighbouring row steps over equally many rows that depend on each other only row by row; its steps fall into loops: one
 // loop over columns each, or a single element per row. Everything else (reductions over rows, products, transposes) stands alone.
 #pragma once
 
@@ -25,14 +25,14 @@ struct RowStep {
 
 inline const ir::Assign* assign_of(const RowStep& step) { return std::get_if<ir::Assign>(&step.statement->node); }
 
-struct Segment {
+struct ColumnLoop {
   std::vector<RowStep> steps;  // more than one only if all have the same columns
   bool is_single() const { return ir::is_one(steps.front().columns); }
 };
 
 struct RowGroup {
   ir::IndexExpr rows;
-  std::vector<Segment> segments;
+  std::vector<ColumnLoop> loops;
 };
 
 // The f32 tile that a cast to bf16 rounds to nearest, null if it is no such cast. A store rounds in the same instruction.

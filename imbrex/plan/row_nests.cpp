@@ -19,7 +19,7 @@ constexpr int64_t kPair = 32;
 constexpr int64_t kFewColumns = 64;
 
 bool stores_listed_rows(const RowGroup& group) {
-  const auto* store = std::get_if<ir::Store>(&group.segments.front().steps.front().statement->node);
+  const auto* store = std::get_if<ir::Store>(&group.loops.front().steps.front().statement->node);
   return store && std::any_of(store->slice.begin(), store->slice.end(),
                               [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
 }
@@ -35,8 +35,7 @@ class NestPlanner {
     nest_.all_rows_at_once = symbols_.at_most(group_.rows, kRowsOfStage);
     find_stages();
     place_tiles();
-    for (size_t i = 0; i < group_.segments.size(); ++i)
-      nest_.stages[stage_of_[i]].push_back(pass(group_.segments[i], stage_of_[i]));
+    for (size_t i = 0; i < group_.loops.size(); ++i) nest_.stages[stage_of_[i]].push_back(pass(group_.loops[i], stage_of_[i]));
     for_each_step([&](size_t, const RowStep& step) {
       planner_.streams(*step.statement);
       ir::for_each_expr(step.value, [&](const Expr& e) {
@@ -51,23 +50,22 @@ class NestPlanner {
  private:
   template <class Visit>
   void for_each_step(Visit visit) const {
-    for (size_t i = 0; i < group_.segments.size(); ++i)
-      for (const RowStep& step : group_.segments[i].steps) visit(i, step);
+    for (size_t i = 0; i < group_.loops.size(); ++i)
+      for (const RowStep& step : group_.loops[i].steps) visit(i, step);
   }
 
-  // What waits for the value of a row's reduction waits long: its lanes are folded, then come a square root and a division. So it
-  // is a stage of its own, and each stage runs over a few rows: their reductions overlap, and what they hand over is still near.
+  // Row reductions have a long latency (a fold of lanes, a square root, a division): their consumers are a stage of their own, and
+  // each stage runs over a few rows, so that reductions overlap and what a stage hands over is still in L1.
   void find_stages() {
     size_t stage = 0;
     bool is_reduced = false;
-    for (const Segment& segment : group_.segments) {
-      if (is_reduced && !segment.is_single() && !nest_.one_row) {
+    for (const ColumnLoop& loop : group_.loops) {
+      if (is_reduced && !loop.is_single() && !nest_.one_row) {
         ++stage;
         is_reduced = false;
       }
       stage_of_.push_back(stage);
-      for (const RowStep& step : segment.steps)
-        is_reduced = is_reduced || (step.kind == Kind::row_reduction && !segment.is_single());
+      for (const RowStep& step : loop.steps) is_reduced = is_reduced || (step.kind == Kind::row_reduction && !loop.is_single());
     }
     nest_.stages.resize(stage + 1);
   }
@@ -75,17 +73,17 @@ class NestPlanner {
   // Decides for each tile that the group assigns: a C++ value, memory for one row or those of a stage, or a full tile.
   void place_tiles() {
     std::map<std::string, int> mentions;
-    std::map<std::string, std::set<size_t>> segments;
+    std::map<std::string, std::set<size_t>> loops;
     std::set<std::string> in_memory, declared, buffered;
-    for_each_step([&](size_t segment, const RowStep& step) {
+    for_each_step([&](size_t loop, const RowStep& step) {
       ir::for_each_expr(step.value, [&](const Expr& e) {
-        if (e.op == Op::variable) ++mentions[e.name], segments[e.name].insert(segment);
+        if (e.op == Op::variable) ++mentions[e.name], loops[e.name].insert(loop);
         if (reads_across_columns(e.op))
           if (e.args[0]->op == Op::variable) in_memory.insert(e.args[0]->name);
       });
       const ir::Assign* assign = assign_of(step);
       if (!assign) return;
-      ++mentions[assign->name], segments[assign->name].insert(segment);
+      ++mentions[assign->name], loops[assign->name].insert(loop);
       if (assign->declares) declared.insert(assign->name);
       if (step.kind == Kind::interleave || step.kind == Kind::concat) in_memory.insert(assign->name);
     });
@@ -96,9 +94,9 @@ class NestPlanner {
       const Tile& tile = symbols_.tiles.at(name);
       const bool local = declared.contains(name) && mentions[name] == tile.mentions && !tile.accumulator;
       std::set<size_t> stages;
-      for (const size_t segment : segments[name]) stages.insert(stage_of_[segment]);
+      for (const size_t loop : loops[name]) stages.insert(stage_of_[loop]);
       const bool in_one_stage = stages.size() == 1;
-      if (local && !in_memory.contains(name) && in_one_stage && (ir::is_one(tile.columns) || segments[name].size() == 1)) return;
+      if (local && !in_memory.contains(name) && in_one_stage && (ir::is_one(tile.columns) || loops[name].size() == 1)) return;
       if (!local || nest_.one_row) {
         if (auto memory = planner_.place(name, arena_, *step.statement)) nest_.memory.push_back(std::move(*memory));
       } else if (buffered.insert(name).second) {
@@ -111,21 +109,21 @@ class NestPlanner {
     });
   }
 
-  Pass pass(const Segment& segment, size_t stage) const {
+  Pass pass(const ColumnLoop& loop, size_t stage) const {
     Pass pass;
-    pass.steps = segment.steps;
-    if (segment.is_single()) return pass;
-    if (segment.steps.front().kind == Kind::concat) {
+    pass.steps = loop.steps;
+    if (loop.is_single()) return pass;
+    if (loop.steps.front().kind == Kind::concat) {
       pass.form = Pass::Form::concat;
       return pass;
     }
-    pass.columns = symbols_.fixed(segment.steps.front().columns);
+    pass.columns = symbols_.fixed(loop.steps.front().columns);
     pass.form = Pass::Form::vectors;
-    if (std::any_of(segment.steps.begin(), segment.steps.end(), [&](const RowStep& step) { return has_a_lane_for_64(step); }))
+    if (std::any_of(loop.steps.begin(), loop.steps.end(), [&](const RowStep& step) { return has_a_lane_for_64(step); }))
       pass.form = Pass::Form::groups_of_64;
-    else if (pass.columns && find_pairs(segment, *pass.columns, pass.in_pairs))
+    else if (pass.columns && find_pairs(loop, *pass.columns, pass.in_pairs))
       pass.form = Pass::Form::pairs;
-    pass.fetches = fetches_around(segment, stage);
+    pass.prefetches = prefetches_around(loop, stage);
     return pass;
   }
 
@@ -137,13 +135,13 @@ class NestPlanner {
   }
 
   // The stores that take two vectors at once, a cache line: what they round to bf16 goes nowhere else in this loop.
-  bool find_pairs(const Segment& segment, int64_t columns, std::set<const ir::Statement*>& in_pairs) const {
-    for (const RowStep& step : segment.steps) {
+  bool find_pairs(const ColumnLoop& loop, int64_t columns, std::set<const ir::Statement*>& in_pairs) const {
+    for (const RowStep& step : loop.steps) {
       const auto* store = std::get_if<ir::Store>(&step.statement->node);
       if (!store || step.kind != Kind::elementwise || columns % kPair != 0 || !rounded_to_bf16(step.value)) continue;
       const std::string& storage = symbols_.tensors.at(store->tensor).storage;
       int uses = 0;
-      for (const RowStep& other : segment.steps) {
+      for (const RowStep& other : loop.steps) {
         const auto* other_store = std::get_if<ir::Store>(&other.statement->node);
         if (other_store && symbols_.tensors.at(other_store->tensor).storage == storage) ++uses;
         ir::for_each_expr(other.value, [&](const Expr& e) {
@@ -155,26 +153,27 @@ class NestPlanner {
     return !in_pairs.empty();
   }
 
-  // Of three stages the one in the middle computes on what is near already. Meanwhile what the first reads of the next rows comes
+  // Of three stages the one in the middle computes on what is in L1 already. Meanwhile what the first reads of the next rows comes
   // nearer, and what the last stores of these.
-  std::vector<Fetch> fetches_around(const Segment& segment, size_t stage) const {
+  std::vector<Prefetch> prefetches_around(const ColumnLoop& loop, size_t stage) const {
     constexpr size_t middle = 1;
-    const bool reduces = segment.steps.back().kind == Kind::row_reduction;  // one loop of the stage does
+    const bool reduces = loop.steps.back().kind == Kind::row_reduction;  // one loop of the stage does
     if (nest_.stages.size() <= middle + 1 || stage != middle || !reduces) return {};
-    std::vector<Fetch> fetches;
+    std::vector<Prefetch> prefetches;
     for_each_step([&](size_t other, const RowStep& step) {
       if (stage_of_[other] >= middle) return;
       ir::for_each_expr(step.value, [&](const Expr& e) {
-        if (e.op == Op::load && passes_by_rows(e.name, e.slice)) fetches.push_back({step.statement, e.name, &e.slice, false, 0});
+        if (e.op == Op::load && passes_by_rows(e.name, e.slice))
+          prefetches.push_back({step.statement, e.name, &e.slice, false, 0});
       });
     });
-    if (fetches.empty()) return {};  // the rows come from where they were just computed
+    if (prefetches.empty()) return {};  // the rows come from where they were just computed
     for_each_step([&](size_t other, const RowStep& step) {
       const auto* store = std::get_if<ir::Store>(&step.statement->node);
       if (stage_of_[other] > middle && store && passes_by_rows(store->tensor, store->slice))
-        fetches.push_back({step.statement, store->tensor, &store->slice, true, 0});
+        prefetches.push_back({step.statement, store->tensor, &store->slice, true, 0});
     });
-    return fetches;
+    return prefetches;
   }
 
   // Whether it is an argument, and each row has columns of its own, next to each other.
@@ -192,7 +191,7 @@ class NestPlanner {
   const Symbols& symbols_;
   const RowGroup& group_;
   const Arena arena_;
-  std::vector<size_t> stage_of_;  // by segment
+  std::vector<size_t> stage_of_;  // by loop
   RowNest nest_;
 };
 

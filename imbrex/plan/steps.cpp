@@ -8,9 +8,8 @@ namespace imbrex::plan {
 namespace {
 
 Copy plan_copy(Planner& planner, const ir::Statement& statement, const std::string& tensor, bool loads) {
-  planner.remark(statement.origin,
-                 fmt::format("{} of '{}' element by element: the columns of this slice are not neighbours in memory",
-                             loads ? "a load" : "a store", tensor));
+  planner.remark(statement.origin, fmt::format("{} of '{}' element by element: the columns of this slice are not contiguous",
+                                               loads ? "a load" : "a store", tensor));
   return {&statement};
 }
 
@@ -46,7 +45,7 @@ Step plan_step(Planner& planner, std::span<const ir::Statement> statements, Aren
     const ir::Expr& e = *assign->value;
     if (kind_of(e.op) == ir::OpKind::product) {
       Product product = plan_product(planner, s, nullptr);
-      if (!product.panels) product.fetches = plan_fetches(planner, statements.subspan(1));
+      if (!product.panels) product.prefetches = plan_prefetches(planner, statements.subspan(1));
       step.what = std::move(product);
     } else if (is_column_reduction(e.op)) {
       step.what = ColumnReduction{&s};

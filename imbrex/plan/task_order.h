@@ -5,9 +5,9 @@
 
 namespace imbrex::plan {
 
-// The outermost loop's number varies fastest: what the inner loops choose (a panel of weights) stays while its tiles of rows pass
-// by, so many rows before the panels are gone through again. They stay in the third cache, and what is stored for them on few
-// enough pages.
-inline constexpr int64_t kNearRows = 256;
+// The outermost loop's number varies fastest: all tiles of rows of a sweep use one panel of weights (what the inner loops choose)
+// before the next panel comes. A sweep has so many rows: they stay in the L3 cache for all panels, and the pages of what is stored
+// for them in the TLB.
+inline constexpr int64_t kRowsPerSweep = 256;
 
 }  // namespace imbrex::plan

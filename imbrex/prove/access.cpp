@@ -10,9 +10,9 @@
 namespace imbrex::prove {
 namespace {
 
-class Walk {
+class AccessWalk {
  public:
-  explicit Walk(const ir::Program& program) : program_(program) {
+  explicit AccessWalk(const ir::Program& program) : program_(program) {
     out.scopes.emplace_back();
     begin_statement({}, nullptr);
     for (const ir::Tensor& tensor : program.tensors) {
@@ -173,7 +173,7 @@ std::string text_of_axis(const ir::Axis& axis, const ir::IndexExpr& extent) {
 }  // namespace
 
 Accesses accesses_of(const ir::Program& program) {
-  Accesses accesses = std::move(Walk(program).out);
+  Accesses accesses = std::move(AccessWalk(program).out);
   find_counted_tiles(program, accesses);
   return accesses;
 }

@@ -55,7 +55,7 @@ struct Tracker {
   int64_t copies() const { return open.empty() ? 1 : open.back().copies; }
 
   size_t allocate(const ir::Expr& e, MemoryKind memory, const std::string& name, int origin) {
-    Buffer buffer;
+    TileBuffer buffer;
     buffer.name = name, buffer.memory = memory, buffer.dtype = e.dtype, buffer.rows = e.rows, buffer.columns = e.columns;
     buffer.copies = copies(), buffer.first = buffer.last = step(), buffer.origin = e.origin >= 0 ? e.origin : origin;
     out.buffers.push_back(buffer);
@@ -220,14 +220,14 @@ struct Tracker {
     open.push_back({step(), std::min(most_copies, copies() * stages)});
     block(node.body);
     count_step();
-    for (Buffer& buffer : out.buffers) {
+    for (TileBuffer& buffer : out.buffers) {
       // What lives before the loop and is used in it lives until its end.
       if (buffer.first <= open.back().start && buffer.last > open.back().start) buffer.last = step();
     }
     // So does the copy that the first iteration makes of a tile from before the loop.
     for (const auto& [name, buffer] : copies_of) {
       const auto variable = variables.find(name);
-      Buffer& copy = out.buffers[buffer];
+      TileBuffer& copy = out.buffers[buffer];
       if (copy.first > open.back().start && variable != variables.end() && variable->second.depth < open.size())
         copy.first = open.back().start, copy.last = step();
     }

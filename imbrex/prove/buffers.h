@@ -11,7 +11,7 @@
 
 namespace imbrex::prove {
 
-struct Buffer {
+struct TileBuffer {
   std::string name;  // the tile variable, or what the value is
   target::MemoryKind memory = target::MemoryKind::vec;
   DType dtype = DType::f32;
@@ -33,7 +33,7 @@ struct BufferScope {
 
 // Everything is walked as one sequence of steps, so that what is made before a scope and used in it is alive in it.
 struct ProgramBuffers {
-  std::vector<Buffer> buffers;
+  std::vector<TileBuffer> buffers;
   std::vector<BufferScope> scopes;    // in program order; at the end what is outside of them
   std::vector<Place> places;          // what is around the steps
   std::vector<size_t> place_of_step;  // which of them
@@ -43,7 +43,7 @@ struct ProgramBuffers {
     return scope.first <= step && step <= scope.last && scope.is_outside != is_in_scope[static_cast<size_t>(step)];
   }
   // The buffer is alive in some step of the scope.
-  bool has(const BufferScope& scope, const Buffer& buffer) const {
+  bool has(const BufferScope& scope, const TileBuffer& buffer) const {
     for (int step = std::max(scope.first, buffer.first); step <= std::min(scope.last, buffer.last); ++step)
       if (has(scope, step)) return true;
     return false;

@@ -34,7 +34,7 @@ std::vector<Moment> moments_of(const ProgramBuffers& program, const BufferScope&
   std::map<int, std::vector<size_t>> begins, ends;
   LiveSet live;
   for (size_t i = 0; i < program.buffers.size(); ++i) {
-    const Buffer& buffer = program.buffers[i];
+    const TileBuffer& buffer = program.buffers[i];
     if (buffer.memory != memory || !program.has(scope, buffer)) continue;
     begins[std::max(buffer.first, scope.first)].push_back(i);
     ends[buffer.last + 1].push_back(i);
@@ -66,7 +66,7 @@ std::vector<Moment> moments_of(const ProgramBuffers& program, const BufferScope&
 // The largest need of a scope in a memory.
 struct Need {
   int64_t at_least = 0, at_most = 0;                                // at a point that was found; at any point
-  std::vector<const Buffer*> live;                                  // there
+  std::vector<const TileBuffer*> live;                              // there
   std::map<std::string, int64_t> values;                            // of the dimensions, loops and data there
   std::vector<std::pair<std::string, int64_t>> of_dims, of_others;  // what to say of the point
   bool is_of_data = false;                                          // data has a part in it
@@ -83,7 +83,7 @@ struct Judge {
   const Simplifier& simplified;
   DimRanges dims;                 // given, or up to the declared maximum; where there is none, typical values
   std::vector<std::string> open;  // dimensions that are neither given nor have a maximum
-  mutable Budget all = {kStepsOfAll};
+  mutable SearchBudget all = {kStepsOfAll};
 
   // ---- one moment -------------------------------------------------------------------------------------------------------------
 
@@ -95,13 +95,13 @@ struct Judge {
   Question question(const Moment& moment, const DimRanges& ranges, const TileSizes& tiles) const {
     Question q{Domain(program, loops, buffers.places[moment.place], ranges, tiles), {}};
     if (q.domain.is_empty()) return q;
-    Budget unlimited{UINT64_MAX};
+    SearchBudget unlimited{UINT64_MAX};
     std::map<size_t, int> nodes;
     for (const LiveSet& live : moment.live)
       for (const size_t i : live) nodes[i] = 0, q.domain.node(buffers.buffers[i].rows), q.domain.node(buffers.buffers[i].columns);
     const std::vector<Interval> over_all = q.domain.values(q.domain.whole(), unlimited);
     for (auto& [i, node] : nodes) {
-      const Buffer& buffer = buffers.buffers[i];
+      const TileBuffer& buffer = buffers.buffers[i];
       const auto extent = [&](const ir::IndexExpr& e) {
         const int of = q.domain.node(e);
         return over_all[static_cast<size_t>(of)].least >= 0 ? of : q.domain.binary(Kind::max, of, q.domain.constant(0));
@@ -121,7 +121,7 @@ struct Judge {
 
   template <class Function>
   auto within_budget(const Function& function) const {
-    Budget budget{std::min(kStepsOfASearch, all.steps)};
+    SearchBudget budget{std::min(kStepsOfASearch, all.steps)};
     const uint64_t before = budget.steps;
     const auto result = function(budget);
     all.take(before - budget.steps);
@@ -135,7 +135,7 @@ struct Judge {
     for (const Moment& moment : moments) {
       Question q = question(moment, ranges, tiles);
       const Maximum most =
-          within_budget([&](Budget& budget) { return largest(q.domain, q.alternatives, need.at_least, budget); });
+          within_budget([&](SearchBudget& budget) { return largest(q.domain, q.alternatives, need.at_least, budget); });
       if (most.at_most > need.at_most) {
         need.at_most = most.at_most;
         if (most.at.empty()) describe(need, q, moment, q.domain.whole());  // no point was found: what may be alive
@@ -148,7 +148,7 @@ struct Judge {
   }
 
   void describe(Need& need, Question& q, const Moment& moment, const Domain::Box& at) const {
-    Budget unlimited{UINT64_MAX};
+    SearchBudget unlimited{UINT64_MAX};
     const std::vector<Interval> values = q.domain.values(at, unlimited);
     size_t best = 0;
     const auto most = [&](size_t i) { return values[static_cast<size_t>(q.alternatives[i].as_written)].most; };
@@ -190,7 +190,7 @@ struct Judge {
   }
 
   static int64_t limited(__int128 bytes) { return static_cast<int64_t>(std::min<__int128>(bytes, int64_t{1} << 60)); }
-  int64_t bytes_at(const Buffer& buffer, const Need& need) const {
+  int64_t bytes_at(const TileBuffer& buffer, const Need& need) const {
     const int64_t elements = limited(__int128{value_at(buffer.rows, need)} * value_at(buffer.columns, need));
     const int64_t bytes = limited(__int128{elements} * static_cast<int64_t>(bytes_of(buffer.dtype)) * buffer.copies);
     return buffer.most_bytes > 0 ? std::min(bytes, buffer.most_bytes) : bytes;
@@ -216,7 +216,7 @@ struct Judge {
       for (size_t v = 0; v < variables.size(); ++v) {
         if (variables[v].name != name) continue;
         const auto above =
-            within_budget([&](Budget& budget) { return first_above(q.domain, q.alternatives, v, memory.bytes, budget); });
+            within_budget([&](SearchBudget& budget) { return first_above(q.domain, q.alternatives, v, memory.bytes, budget); });
         if (above) most = std::min(most, *above - 1);
       }
     }
@@ -256,7 +256,7 @@ struct Judge {
       const Need there = need_of(moments, ranges);
       if (there.live.empty()) continue;  // the scope does not run with so few
       int64_t rows = 1;
-      for (const Buffer* buffer : there.live) rows = std::max(rows, value_at(buffer->rows, there));
+      for (const TileBuffer* buffer : there.live) rows = std::max(rows, value_at(buffer->rows, there));
       rows = in_sixteens(rows);
       return fmt::format("take at most {} rows of {} at once: `parallel t in tiles({}, {})`", rows, dim.name, dim.name, rows);
     }
@@ -265,9 +265,9 @@ struct Judge {
 
   Diagnostic over(const BufferScope& scope, const std::vector<Moment>& moments, const OnChipMemory& memory,
                   const Need& need) const {
-    std::vector<const Buffer*> live = need.live;
+    std::vector<const TileBuffer*> live = need.live;
     std::stable_sort(live.begin(), live.end(),
-                     [&](const Buffer* a, const Buffer* b) { return bytes_at(*a, need) > bytes_at(*b, need); });
+                     [&](const TileBuffer* a, const TileBuffer* b) { return bytes_at(*a, need) > bytes_at(*b, need); });
     std::string where;
     for (const auto* list : {&need.of_dims, &need.of_others})
       for (const auto& [name, value] : *list) where += fmt::format("{}{}={}", where.empty() ? ": " : ", ", name, value);
@@ -293,7 +293,7 @@ struct Judge {
 
   // The bytes as an expression over the dimensions: of each buffer in the iteration where it is largest. Of a size that no such
   // expression bounds, the largest number.
-  Quantity bytes_over_dims(const Buffer& buffer, size_t index) const {
+  Quantity bytes_over_dims(const TileBuffer& buffer, size_t index) const {
     const auto rows = most_over_loops(buffer.rows, program, loops), columns = most_over_loops(buffer.columns, program, loops);
     if (!rows || !columns) {
       const Moment alone{buffers.place_of_step[static_cast<size_t>(buffer.first)], {{index}}};
@@ -316,7 +316,7 @@ struct Judge {
     row.memory = memory.name, row.capacity_bytes = memory.bytes;
     Quantity high_water, sum;
     for (size_t i = 0; i < buffers.buffers.size(); ++i) {
-      const Buffer& buffer = buffers.buffers[i];
+      const TileBuffer& buffer = buffers.buffers[i];
       if (buffer.memory != memory.kind || !buffers.has(scope, buffer)) continue;
       const Quantity bytes = bytes_over_dims(buffer, i);
       sum = sum + bytes;

@@ -74,7 +74,7 @@ Domain::Domain(const ir::Program& program, const LoopsByName& loops, const Place
   for (const Guard& guard : place.guards) add(guard);
   condition_nodes_ = nodes_.size();
   // Loops in loops are narrowed one after the other.
-  Budget enough{UINT64_MAX};
+  SearchBudget enough{UINT64_MAX};
   for (size_t i = 0; i < variables_.size() + 1 && !is_empty_; ++i) {
     const Box before = whole_;
     is_empty_ = !narrow(whole_, enough);
@@ -188,7 +188,7 @@ void Domain::evaluate(const Box& box, size_t end) {
   }
 }
 
-const std::vector<Interval>& Domain::values(const Box& box, Budget& budget) {
+const std::vector<Interval>& Domain::values(const Box& box, SearchBudget& budget) {
   budget.take(nodes_.size());
   evaluate(box, nodes_.size());
   return values_;
@@ -200,7 +200,7 @@ bool Domain::holds_never(const Relation& r) const {
   return a.least > b.most;
 }
 
-bool Domain::narrow(Box& box, Budget& budget) {
+bool Domain::narrow(Box& box, SearchBudget& budget) {
   for (const Interval& interval : box)
     if (interval.is_empty()) return false;
   for (int round = 0; round < kMostRounds; ++round) {

@@ -21,7 +21,7 @@ using DimRanges = std::map<std::string, Interval>;
 using TileSizes = std::map<std::string, int64_t>;  // loops by variable: another tile size than the written one
 
 // Steps of a search: the same on every machine. A search ends when they are spent.
-struct Budget {
+struct SearchBudget {
   uint64_t steps;
   bool is_spent() const { return steps == 0; }
   void take(uint64_t count) { steps -= count < steps ? count : steps; }
@@ -56,9 +56,9 @@ class Domain {
   bool is_empty() const { return is_empty_; }
   // Takes values off the box at which no point lies. False if none is left. At a single point it is the answer whether the
   // conditions hold there, as far as they are used.
-  bool narrow(Box& box, Budget& budget);
+  bool narrow(Box& box, SearchBudget& budget);
   // Intervals of all nodes over a box.
-  const std::vector<Interval>& values(const Box& box, Budget& budget);
+  const std::vector<Interval>& values(const Box& box, SearchBudget& budget);
   // By variable: whether the node's value depends on it.
   std::vector<bool> variables_in(const std::vector<int>& nodes) const;
 

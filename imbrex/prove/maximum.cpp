@@ -11,10 +11,10 @@ using Box = Domain::Box;
 struct Search {
   Domain& domain;
   const std::vector<Alternative>& alternatives;
-  Budget& budget;
+  SearchBudget& budget;
   std::vector<size_t> order;  // variables: those that the values depend on first
 
-  Search(Domain& domain, const std::vector<Alternative>& alternatives, Budget& budget)
+  Search(Domain& domain, const std::vector<Alternative>& alternatives, SearchBudget& budget)
       : domain(domain), alternatives(alternatives), budget(budget) {
     std::vector<int> roots;
     for (const Alternative& alternative : alternatives) roots.push_back(alternative.as_written);
@@ -115,7 +115,7 @@ struct Search {
 
 }  // namespace
 
-Maximum largest(Domain& domain, const std::vector<Alternative>& alternatives, int64_t known, Budget& budget) {
+Maximum largest(Domain& domain, const std::vector<Alternative>& alternatives, int64_t known, SearchBudget& budget) {
   Maximum result{{}, known, known};
   if (domain.is_empty()) return result;
   Search search(domain, alternatives, budget);
@@ -161,7 +161,7 @@ Maximum largest(Domain& domain, const std::vector<Alternative>& alternatives, in
 }
 
 std::optional<int64_t> first_above(Domain& domain, const std::vector<Alternative>& alternatives, size_t variable, int64_t limit,
-                                   Budget& budget) {
+                                   SearchBudget& budget) {
   if (domain.is_empty()) return std::nullopt;
   Search search(domain, alternatives, budget);
   // Least values first; of equal ones, the narrowest box.

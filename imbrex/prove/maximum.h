@@ -22,10 +22,10 @@ struct Maximum {
 };
 
 // Of values that are at least 0. Values up to `known` are of no interest: where there is nothing above, both ends are `known`.
-Maximum largest(Domain& domain, const std::vector<Alternative>& alternatives, int64_t known, Budget& budget);
+Maximum largest(Domain& domain, const std::vector<Alternative>& alternatives, int64_t known, SearchBudget& budget);
 
 // The least value of a variable with which some alternative may exceed `limit`: below it none does. None if none ever does.
 std::optional<int64_t> first_above(Domain& domain, const std::vector<Alternative>& alternatives, size_t variable, int64_t limit,
-                                   Budget& budget);
+                                   SearchBudget& budget);
 
 }  // namespace imbrex::prove

@@ -20,9 +20,9 @@ Range of_type(DType dtype) {
   return {element_type(dtype).least, element_type(dtype).greatest};
 }
 
-class Values {
+class TileValues {
  public:
-  Values(const ir::Program& program, const Accesses& accesses, const ir::Place& place)
+  TileValues(const ir::Program& program, const Accesses& accesses, const ir::Place& place)
       : accesses_(accesses), ranges_(program, place) {}
 
   Range of(const ir::ExprPtr& e) {
@@ -123,16 +123,16 @@ class Values {
 }  // namespace
 
 Range values_of_tile(const ir::Program& program, const Accesses& accesses, const ir::Place& place, const ir::ExprPtr& tile) {
-  return Values(program, accesses, place).of(tile);
+  return TileValues(program, accesses, place).of(tile);
 }
 
 Range values_in_definition(const ir::Program& program, const Accesses& accesses, const ir::Place& place,
                            const ir::ExprPtr& part) {
-  return Values(program, accesses, place).in_definition(part);
+  return TileValues(program, accesses, place).in_definition(part);
 }
 
 Range values_of_tile(const ir::Program& program, const Accesses& accesses, const ir::Place& place, const std::string& name) {
-  return Values(program, accesses, place).variable(name);
+  return TileValues(program, accesses, place).variable(name);
 }
 
 }  // namespace imbrex::prove

@@ -46,7 +46,7 @@ std::optional<bool> decided(const ir::Condition& condition, const LoopsByName& l
 struct Summation {
   const ir::Program& program;
   const LoopsByName& by_name;
-  Budget& budget;
+  SearchBudget& budget;
   Fixed fixed = {};
 
   Quantity total(const LoopStack& loops, const std::vector<Test>& tests, IndexExpr amount) {
@@ -135,7 +135,7 @@ struct Measure {
   std::string scope = kOutsideScopes;
   CubeTiles cube;
   std::set<std::string> exchanged;  // tile variables whose value the other kind of unit has a copy of
-  mutable Budget budget = {200000};
+  mutable SearchBudget budget = {200000};
 
   IndexExpr size(const IndexExpr& e) const { return length(e, program, by_name); }
   IndexExpr elements(const ir::Expr& e) const { return ir::mul(size(e.rows), size(e.columns)); }

@@ -1,6 +1,6 @@
 // One verdict on a program, whoever asks: every command and every way to call takes what passes here, and nothing else.
 //
-//   it verifies, each annotation is one that somebody obeys, it is proven, and code can be generated for its loops as they are
+//   it verifies, each annotation exists, it is proven, and code can be generated for its loops as they are
 //   written
 //
 // Verdicts are kept beside the compiled kernels, so that a program is judged once:

@@ -35,7 +35,7 @@ constexpr const char* kOurs = "imbrex_";  // what the names in our headers begin
 void write_if_changed(const fs::path& path, const std::string& text) {
   if (read_file(path) == text) return;
   fs::create_directories(path.parent_path());
-  if (!replace_file(path, text, Access::umask))
+  if (!replace_file(path, text, Permission::umask))
     throw UserError("file-unwritable", fmt::format("{} cannot be written", path.string()), kTryFolder);
 }
 
@@ -95,8 +95,7 @@ void check(const AotRequest& request) {
   const fs::path header = request.header;
   if (!header.has_filename() || header.is_absolute() || *header.begin() == "imbrex" ||
       std::find(header.begin(), header.end(), "..") != header.end())
-    throw UserError("bad-header",
-                    fmt::format("the header '{}' is no file in a folder of its kernels, or one of Imbrex's own", request.header),
+    throw UserError("bad-header", fmt::format("the header '{}' is not a file name in the folder of the kernels", request.header),
                     "--header kernels.h");
 }
 

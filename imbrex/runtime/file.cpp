@@ -33,11 +33,12 @@ void write_file(const fs::path& path, const std::string& bytes) {
 namespace {
 
 // An empty file beside `path` under a name that nobody else uses; "" where there can be none.
-std::string make_file_beside(const fs::path& path, Access access) {
+std::string make_file_beside(const fs::path& path, Permission permission) {
   static std::atomic<unsigned> number = 0;
   for (int tries = 0; tries < 100; ++tries) {
     std::string name = fmt::format("{}.partial-{}-{}", path.string(), getpid(), number++);
-    const int descriptor = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, access == Access::user ? 0600 : 0666);
+    const int descriptor =
+        open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permission == Permission::user ? 0600 : 0666);
     if (descriptor >= 0) {
       close(descriptor);
       return name;
@@ -49,8 +50,8 @@ std::string make_file_beside(const fs::path& path, Access access) {
 
 }  // namespace
 
-bool replace_file(const fs::path& path, const std::string& bytes, Access access) {
-  const std::string beside = make_file_beside(path, access);
+bool replace_file(const fs::path& path, const std::string& bytes, Permission permission) {
+  const std::string beside = make_file_beside(path, permission);
   if (beside.empty()) return false;
   std::error_code error;
   try {

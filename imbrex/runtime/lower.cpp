@@ -58,9 +58,9 @@ Lowered lower(const ir::Program& program, const LowerOptions& options) {
                   is_optimized ? optimized_proof : Proof{},
                   std::move(optimized.defects)};
   if (!is_optimized) return lowered;
-  for (const optimize::Apart& apart : optimized.apart)
-    if (apart.kind == optimize::Apart::Kind::kept)
-      lowered.kept.push_back({apart.where, fmt::format("{} stays as written: {}", apart.what, apart.reason)});
+  for (const optimize::Exclusion& exclusion : optimized.exclusions)
+    if (exclusion.kind == optimize::Exclusion::Kind::as_written)
+      lowered.kept.push_back({exclusion.where, fmt::format("{} stays as written: {}", exclusion.what, exclusion.reason)});
   return lowered;
 }
 

@@ -118,7 +118,7 @@ void check_strides(const imbrex_tensor_info& info, const TensorView& view, bool 
   if (!span_of(view))
     fail("tensor-strides", had + ": its last element lies outside the address space", "strides in elements, not in bytes");
   if (info.role != IMBREX_INPUT && !reaches_each_once(view))
-    fail("tensor-strides", had + ": two of its elements would be one, and the kernel writes it",
+    fail("tensor-strides", had + ": two elements share an address, and the kernel writes the tensor",
          "strides at least as large as what the axes after them span");
 }
 
@@ -181,7 +181,7 @@ void DimInference::set(size_t dim, int64_t value, const std::string& source) {
     fail("dim-range",
          fmt::format("dimension {} is {} ({}), but kernel `{}` takes 1 to {}", name, value, source, kernel_.name,
                      kernel_.dim_max[dim]),
-         fmt::format("{} from 1 to {}: fewer at a time, or a kernel that declares a larger `max`", name, kernel_.dim_max[dim]));
+         fmt::format("calls with {} from 1 to {}, or a larger `max` in the kernel", name, kernel_.dim_max[dim]));
   if (values_[dim] && *values_[dim] != value)
     fail("dim-conflict",
          fmt::format("dimension {} of kernel `{}` is {} ({}) and also {} ({})", name, kernel_.name, *values_[dim], sources_[dim],

@@ -25,19 +25,19 @@ MachineClass zen4() {
   r.products = {{"avx512.i8", 230e9},   {"avx512.i8_flipped", 225e9}, {"avx512.u8i8", 230e9},
                 {"avx512.bf16", 117e9}, {"avx512.bf16_fma", 55e9},    {"avx512.f32", 58e9}};
   r.vector = 58e9;
-  r.second_cache = 115e9;
-  r.third_cache = 97e9;
+  r.l2 = 115e9;
+  r.l3 = 97e9;
   r.memory = 30e9;
   r.memory_of_all = 45e9;
-  r.second_cache_bytes = 1 * kMiB;
-  r.third_cache_bytes = 32 * kMiB;
+  r.l2_bytes = 1 * kMiB;
+  r.l3_bytes = 32 * kMiB;
   r.barrier = 2e-6;
   r.task = 3e-8;
   return c;
 }
 
 // A 2-core virtual machine, its processor's name masked, measured by `imbrex calibrate` beside other work: the best of several
-// runs. It is known by AMX_TILE, AMX_INT8 and AMX_BF16. The third cache is that of one such processor: what the virtual machine
+// runs. It is known by AMX_TILE, AMX_INT8 and AMX_BF16. The L3 cache is that of one such processor: what the virtual machine
 // names, 480 MiB, it shares with others.
 // It stands for Intel's processors without AMX, none of which was measured: their kernels' figures are of this one running them.
 MachineClass sapphire_rapids() {
@@ -57,12 +57,12 @@ MachineClass sapphire_rapids() {
                 {"avx512.bf16_fma", 85e9}, {"avx512.f32", 97e9},      {"amx.i8_amx", 1.8e12},       {"amx.u8i8_amx", 1.8e12},
                 {"amx.bf16_amx", 0.9e12}};
   r.vector = 99e9;
-  r.second_cache = 160e9;
-  r.third_cache = 28e9;
+  r.l2 = 160e9;
+  r.l3 = 28e9;
   r.memory = 15e9;
   r.memory_of_all = 28e9;
-  r.second_cache_bytes = 2 * kMiB;
-  r.third_cache_bytes = 105 * kMiB;
+  r.l2_bytes = 2 * kMiB;
+  r.l3_bytes = 105 * kMiB;
   r.barrier = 2e-7;
   r.task = 3e-8;
   return c;

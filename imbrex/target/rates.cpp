@@ -20,8 +20,8 @@ struct Field {
 
 constexpr Field kFields[] = {
     {"vector", "f32 operations/s of a core", &Rates::vector},
-    {"second_cache", "bytes/s of a core", &Rates::second_cache},
-    {"third_cache", "bytes/s of a core", &Rates::third_cache},
+    {"l2", "bytes/s of a core", &Rates::l2},
+    {"l3", "bytes/s of a core", &Rates::l3},
     {"memory", "bytes/s of a core", &Rates::memory},
     {"memory_of_all", "bytes/s of all cores", &Rates::memory_of_all},
     {"barrier", "seconds", &Rates::barrier},
@@ -35,8 +35,8 @@ struct Count {
 };
 
 constexpr Count kCounts[] = {
-    {"second_cache_bytes", "of a core", &Rates::second_cache_bytes},
-    {"third_cache_bytes", "of all cores", &Rates::third_cache_bytes},
+    {"l2_bytes", "of a core", &Rates::l2_bytes},
+    {"l3_bytes", "of all cores", &Rates::l3_bytes},
 };
 
 constexpr const char* kHint = "a file that `imbrex calibrate --to FILE` writes";
@@ -96,7 +96,7 @@ Rates read_rates(const std::string& path) {
     });
     if (!any) refuse(path, number, fmt::format("{} has no line for a product of {}", path, name_of(product)));
   }
-  if (!values.empty()) refuse(path, number, fmt::format("{} is no rate of a machine", values.begin()->first));
+  if (!values.empty()) refuse(path, number, fmt::format("unknown rate {}", values.begin()->first));
   return rates;
 }
 
@@ -162,7 +162,7 @@ double product_rate(const Machine& machine, Product product) {
 
 std::vector<OnChipMemory> memories_of(const Target& target) {
   if (target.capacity_is_binding()) return target.memories;
-  return {{MemoryKind::vec, "cache", machine_classes().front().rates.second_cache_bytes}};
+  return {{MemoryKind::vec, "cache", machine_classes().front().rates.l2_bytes}};
 }
 
 }  // namespace imbrex::target

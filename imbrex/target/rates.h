@@ -15,15 +15,15 @@ namespace imbrex::target {
 
 // Rates are of one core, per second, unless they say otherwise.
 struct Rates {
-  std::string name;                          // of the class, or of the file that `imbrex calibrate` wrote
-  int cores = 2;                             // that estimates are made for
-  std::map<std::string, double> products;    // multiply-adds, by ProductKernel::rate; those of other machines may be left out
-  double vector = 0;                         // f32 operations, element by element
-  double second_cache = 0, third_cache = 0;  // bytes read
-  double memory = 0, memory_of_all = 0;      // bytes read, by one core and by all together
-  int64_t second_cache_bytes = 0;            // of a core
-  int64_t third_cache_bytes = 0;             // of all
-  double barrier = 0, task = 0;              // seconds that a barrier, and handing out a task, take
+  std::string name;                        // of the class, or of the file that `imbrex calibrate` wrote
+  int cores = 2;                           // that estimates are made for
+  std::map<std::string, double> products;  // multiply-adds, by ProductKernel::rate; those of other machines may be left out
+  double vector = 0;                       // f32 operations, element by element
+  double l2 = 0, l3 = 0;                   // bytes read
+  double memory = 0, memory_of_all = 0;    // bytes read, by one core and by all together
+  int64_t l2_bytes = 0;                    // of a core
+  int64_t l3_bytes = 0;                    // of all
+  double barrier = 0, task = 0;            // seconds that a barrier, and handing out a task, take
 };
 
 struct MachineClass {

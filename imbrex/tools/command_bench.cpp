@@ -69,8 +69,8 @@ class Bench {
   }
 
   void print() const {
-    fmt::print("{}\n  {:<12}{:>11}{:>16}{:>11}{:>8}{:>11}{:>11}{:>8}\n", title(), "", "hot ms", "spread", "of limit", "won",
-               "cold ms", "of limit", "won");
+    fmt::print("{}\n  {:<12}{:>11}{:>16}{:>11}{:>8}{:>11}{:>11}{:>8}\n", title(), "", "hot ms", "spread", "roofline", "won",
+               "cold ms", "roofline", "won");
     for (const Contestant& c : contest_.contestants())
       fmt::print("  {:<12}{:>11}{:>16}{:>11}{:>8}{:>11}{:>11}{:>8}\n", c.name, milliseconds(c.hot_seconds), spread(c.hot_seconds),
                  share_of_limit(median(c.hot_seconds), limit_of(contest_, false).seconds), won(c, false),
@@ -164,7 +164,7 @@ class Bench {
       if (const Limit limit = limit_of(contest_, cold); limit.seconds > 0)
         text +=
             fmt::format("{}{:.3f} ms {}, {}", text.empty() ? "" : "; ", 1e3 * limit.seconds, cold ? "cold" : "hot", limit.what);
-    if (!text.empty()) fmt::print("  limit: {}\n", text);
+    if (!text.empty()) fmt::print("  roofline: {}\n", text);
   }
 
   const BenchOptions& options_;

@@ -52,13 +52,13 @@ class Calibration {
       for (const target::ProductKernel& kernel : target->products)
         if (!rates.products.contains(kernel.rate)) rates.products[kernel.rate] = product_kernel_rate(*target, kernel);
     rates.vector = vector_rate(target::best_target());
-    rates.second_cache_bytes = cache_bytes(2, target::class_of_this_machine().rates.second_cache_bytes);
-    rates.third_cache_bytes = cache_bytes(3, target::class_of_this_machine().rates.third_cache_bytes);
-    const int64_t half = rates.second_cache_bytes / 2, times = (int64_t{64} << 20) / half;
-    rates.second_cache =
+    rates.l2_bytes = cache_bytes(2, target::class_of_this_machine().rates.l2_bytes);
+    rates.l3_bytes = cache_bytes(3, target::class_of_this_machine().rates.l3_bytes);
+    const int64_t half = rates.l2_bytes / 2, times = (int64_t{64} << 20) / half;
+    rates.l2 =
         static_cast<double>(half * times) / least_seconds([&] { return time_repeated_reading(memory_.data(), half, times); });
-    const int64_t in_third = std::min(std::max(rates.third_cache_bytes / 4, 2 * rates.second_cache_bytes), kMemory / 4);
-    rates.third_cache = bytes_per_second(1, in_third, false);
+    const int64_t in_l3 = std::min(std::max(rates.l3_bytes / 4, 2 * rates.l2_bytes), kMemory / 4);
+    rates.l3 = bytes_per_second(1, in_l3, false);
     rates.memory = bytes_per_second(1, kMemory, true);
     rates.memory_of_all = bytes_per_second(threads_, kMemory, true);
     constexpr int kBarriers = 1000;

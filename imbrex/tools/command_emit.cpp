@@ -40,7 +40,7 @@ int emit(const EmitOptions& options) {
   for (const Diagnostic::Note& kept : lowered.kept) print_remark({kept.where, kept.message});
   for (const plan::Remark& remark : generated.remarks) print_remark(remark);
   if (lowered.is_optimized && lowered.kept.empty() && generated.remarks.empty())
-    fmt::print("everything in this kernel has its fast form\n");
+    fmt::print("no fallbacks: nothing as written, copied by element or packed at each product\n");
   return 0;
 }
 
@@ -52,7 +52,7 @@ void add_emit(CLI::App& app, int& status) {
   o->subject.add_to(*command);
   o->machine.add_to(*command);
   command->add_flag("--as-written", o->as_written, "The author's loops and tiles, not the optimized program's");
-  command->add_flag("--why", o->why, "Instead of the code, what has no fast form in it, and why");
+  command->add_flag("--why", o->why, "Instead of the code, its fallbacks to slower forms, and why");
   command->add_flag("--unproven", o->unproven, "Without the proof");
   command->add_flag("--taps", o->taps, "With the calls that tap(name, tile) makes");
   command->callback([o, &status] { status = emit(*o); });

@@ -80,7 +80,7 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 std::string size_text(std::optional<int64_t> bytes) {
-  if (!bytes) return "as large as its loop says";
+  if (!bytes) return "size depends on a loop";
   if (*bytes >= 1 << 20) return fmt::format("{:.1f} MiB", static_cast<double>(*bytes) / (1 << 20));
   return fmt::format("{:.1f} KiB", static_cast<double>(*bytes) / (1 << 10));
 }
@@ -131,14 +131,15 @@ void print_became(const ir::Program& before, const ir::Program& after, const std
 void print_dropped(const std::vector<ir::Tensor>& dropped, const std::map<std::string, int64_t>& dims) {
   std::string sizes;
   for (const auto& [name, value] : dims) sizes += fmt::format("{}{} = {}", sizes.empty() ? "" : ", ", name, value);
-  fmt::print("\nTensors that no longer exist, at {}\n", sizes);
+  fmt::print("\nTensors removed, at {}{}\n", sizes, dropped.empty() ? ": none" : "");
+  if (dropped.empty()) return;
   std::optional<int64_t> total = 0;
   for (const ir::Tensor& tensor : dropped) {
     const std::optional<int64_t> bytes = bytes_at(tensor, dims);
     total = bytes && total ? checked_add(*total, *bytes) : total;
     fmt::print("  {:<20} {:<5} {}\n", tensor.name, name_of(tensor.dtype), size_text(bytes));
   }
-  fmt::print("  {} in all\n", size_text(total));
+  fmt::print("  {:<26} {}\n", "total", size_text(total));
 }
 
 std::string in_parentheses(const SourceLine& where) {
@@ -146,22 +147,22 @@ std::string in_parentheses(const SourceLine& where) {
   return place.empty() ? "" : fmt::format(" ({})", place);
 }
 
-void print_apart(const std::vector<optimize::Apart>& all) {
-  using Kind = optimize::Apart::Kind;
+void print_exclusions(const std::vector<optimize::Exclusion>& all) {
+  using Kind = optimize::Exclusion::Kind;
   if (!all.empty()) fmt::print("\nNot optimized with the rest\n");
-  for (const optimize::Apart& apart : all)
-    fmt::print("  {} {}{}\n    {}\n", apart.what,
-               apart.kind == Kind::kept    ? "stays as written"
-               : apart.kind == Kind::alone ? "is optimized by itself"
-                                           : "is optimized apart from what stands before it",
-               in_parentheses(apart.where), apart.reason);
+  for (const optimize::Exclusion& exclusion : all)
+    fmt::print("  {} {}{}\n    {}\n", exclusion.what,
+               exclusion.kind == Kind::as_written ? "stays as written"
+               : exclusion.kind == Kind::separate ? "is optimized by itself"
+                                                  : "is optimized without what stands before it",
+               in_parentheses(exclusion.where), exclusion.reason);
 }
 
 void print_choices(const std::vector<optimize::Choice>& choices) {
-  if (!choices.empty()) fmt::print("\nChoices\n");
+  if (!choices.empty()) fmt::print("\nChoices: a rule's, unless another is estimated to be more than 5 % faster\n");
   for (const optimize::Choice& choice : choices) {
     fmt::print("  {}: {}{}\n    {}\n", choice.subject, choice.decision, in_parentheses(choice.where), choice.reason);
-    for (const std::string& rejected : choice.rejected) fmt::print("    not {}\n", rejected);
+    for (const std::string& rejected : choice.rejected) fmt::print("    rejected: {}\n", rejected);
   }
 }
 
@@ -180,7 +181,7 @@ void print_estimates(const ir::Program& program, const std::map<std::string, int
   fmt::print("\nEstimated for {} on {} ({}), {}\n", machine.target->name, machine.rates.name, hash,
              counted(machine.rates.cores, "core"));
   fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9}{}  {}\n", "scope", "tasks", "operations", "from memory", "ms",
-             measured ? fmt::format(" {:>9}", "measured") : "", "limit");
+             measured ? fmt::format(" {:>9}", "measured") : "", "limited by");
   const double total = optimize::total_seconds(scopes, machine);
   double total_measured = 0;
   size_t phases = 0;
@@ -197,7 +198,7 @@ void print_estimates(const ir::Program& program, const std::map<std::string, int
                count_text(scope.operations), size_text(static_cast<int64_t>(scope.bytes)), 1e3 * scope.estimate.seconds, beside,
                scope.estimate.limit);
   }
-  fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  with {}\n", "in all", "", "", "", 1e3 * total,
+  fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  with {}\n", "total", "", "", "", 1e3 * total,
              measured ? fmt::format(" {:>9.4f}", 1e3 * total_measured) : "", counted(static_cast<int64_t>(phases), "barrier"));
 }
 
@@ -255,7 +256,7 @@ int explain(const ExplainOptions& options) {
   if (!result.is_scheduled) {
     fmt::print("{} keeps its author's loops: {}{}\n", with_visible_characters(subject.program.name), result.reason,
                in_parentheses(result.where));
-    if (result.apart.size() > 1) print_apart(result.apart);
+    if (result.exclusions.size() > 1) print_exclusions(result.exclusions);
     print_defects(result.defects);
   } else {
     fmt::print("{}: {} became {}\n", with_visible_characters(subject.program.name), counted(result.scopes_before, "scope"),
@@ -263,7 +264,7 @@ int explain(const ExplainOptions& options) {
     print_scopes("Scopes that the author wrote", subject.program);
     print_scopes("Scopes of the optimized program", result.program);
     print_became(subject.program, result.program, result.dropped);
-    print_apart(result.apart);
+    print_exclusions(result.exclusions);
     print_defects(result.defects);
     print_choices(result.choices);
     print_dropped(result.dropped, dims);

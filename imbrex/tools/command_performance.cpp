@@ -54,7 +54,7 @@ std::string row(const json& result, const json& size, const std::string& first, 
 
 std::string head(const char* first) {
   return fmt::format(
-      "| {} | Imbrex ms | of limit | peak | stream | as written | oneDNN ms | of limit | of Imbrex | rounds won |\n"
+      "| {} | Imbrex ms | roofline | peak | stream | as written | oneDNN ms | roofline | of Imbrex | rounds won |\n"
       "|---|---|---|---|---|---|---|---|---|---|\n",
       first);
 }
@@ -153,11 +153,12 @@ std::string document_of(const std::vector<Section>& sections) {
       "class of machines has a section, with the date when it was measured. Each row is one run of `imbrex bench`: all "
       "contestants in\n"
       "the same rounds, medians in milliseconds with the fastest and the slowest round. *Peak* is the work's multiply-adds from\n"
-      "registers, on the fastest units that the target has for them; *stream* the weights read once; the *limit* is the larger "
+      "registers, on the fastest units that the target has for them; *stream* the weights read once; the *roofline* is the "
+      "larger "
       "of\n"
-      "both. *Of limit* is the share of a run's time that the limit takes, 100 % at best; `-` stands where a run took less than "
+      "both, and its column the share of a run's time that it takes, 100 % at best; `-` stands where a run took less than "
       "that: it is too small\n"
-      "for these to be its limits. *Rounds won* counts paired rounds in\n"
+      "to be limited by these. *Rounds won* counts paired rounds in\n"
       "which Imbrex took less time than oneDNN: a composition of its products with the norms, quantization and rope in "
       "vectorized\n"
       "OpenMP loops, whose tiles and kind of int8 product are the fastest of those tried for each T.\n";

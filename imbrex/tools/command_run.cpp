@@ -189,7 +189,7 @@ class Run {
     progress_.say("running");
     HostRun run = run_on_host(kernel, dims_, inputs_, outputs_, host, executor);
     actual_ = std::move(run.outputs);
-    note_bits(run.same_bits, "in every run");
+    note_bits(run.same_bits, "across runs");
 
     const ir::Program exposed = exposed_program();
     if (exposed.tensors.size() != subject_.program.tensors.size()) {
@@ -199,7 +199,7 @@ class Run {
       bool same = true;
       // Bit for bit, but for the bits of a NaN: these are not part of the meaning.
       for (const auto& [name, array] : actual_) same = same && kernels::compare_bits(name, inside.outputs.at(name), array).pass();
-      note_bits(same, "with its intermediate tensors visible");
+      note_bits(same, "with intermediate tensors exposed");
       observed_ = std::move(inside.outputs);
     }
     if (!is_empty()) time(kernel, machine, host, executor);

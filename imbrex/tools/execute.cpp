@@ -90,7 +90,7 @@ Tensors run_in_interpreter(const ir::Program& program, const std::map<std::strin
   const std::vector<MemoryNeed> needs = {
       {"copies of inputs", bytes_in(inputs)},
       {"outputs", bytes_in(outputs)},
-      {"records of accesses", checked ? elements * static_cast<int64_t>(2 * sizeof(interpret::Access)) : 0}};
+      {"records of accesses", checked ? elements * static_cast<int64_t>(2 * sizeof(interpret::AccessRecord)) : 0}};
   const MemoryRoom room = memory_room();
   require_room(needs, room);
   Tensors tensors = inputs;

@@ -6,7 +6,7 @@ namespace {
 
 using namespace imbrex::isa;
 
-// 96 rows are whole tiles of registers everywhere; a panel of 256 KiB stays in every second cache.
+// 96 rows are whole tiles of registers everywhere; a panel of 256 KiB stays in every L2 cache.
 constexpr int64_t kRows = 96, kInner = 1024, kPanelBytes = 256 << 10, kMostBytes = 4;
 constexpr int64_t kPanelOffset = kRows * kInner * kMostBytes, kResultOffset = kPanelOffset + 2 * kPanelBytes;
 static_assert(kResultOffset + kRows * kPanelBytes / kInner * 4 <= kKernelLoopBytes);
@@ -62,11 +62,11 @@ constexpr KernelLoop loop_of(const char* name) {
 // Far from the processor, memory must be asked for early: `ahead` bytes.
 template <int64_t ahead>
 void read(const char* memory, int64_t bytes) {
-  constexpr int for_reading = 0, second_cache = 2;
+  constexpr int for_reading = 0, l2 = 2;
   vi a = broadcast_i(0), b = a, c = a, d = a;
   for (int64_t i = 0; i + 256 <= bytes; i += 256) {
     const char* const at = memory + i;
-    for (int64_t line = 0; ahead > 0 && line < 256; line += 64) __builtin_prefetch(at + ahead + line, for_reading, second_cache);
+    for (int64_t line = 0; ahead > 0 && line < 256; line += 64) __builtin_prefetch(at + ahead + line, for_reading, l2);
     a = bit_xor(a, load_i32(at));
     b = bit_xor(b, load_i32(at + 64));
     c = bit_xor(c, load_i32(at + 128));

@@ -27,7 +27,7 @@ std::vector<Line> lines_of(const json& result) {
   std::vector<Line> lines = {{"as written", "#b8a038", "", {}},
                              {"oneDNN", "#c0504d", "", {}},
                              {"Imbrex", "#1f5fa8", "", {}},
-                             {"this machine's limit", "#555555", "5 4", {}}};
+                             {"roofline", "#555555", "5 4", {}}};
   for (const json& size : result.at("sizes")) {
     const double tokens = size.at("dims").at("T").get<double>();
     const double values[] = {median_of(size, "as written", "hot"), median_of(size, peer_contestant, "hot"),

@@ -111,11 +111,11 @@ double time_repeated_reading(const void* memory, int64_t bytes, int64_t times) {
 }
 
 int64_t evicted_bytes() {
-  int64_t third_cache = 0;
+  int64_t l3 = 0;
 #ifdef _SC_LEVEL3_CACHE_SIZE
-  third_cache = sysconf(_SC_LEVEL3_CACHE_SIZE);  // 0 or -1 where it is not known
+  l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);  // 0 or -1 where it is not known
 #endif
-  return std::max(int64_t{192} << 20, std::min(2 * third_cache, memory_limit() / 8));
+  return std::max(int64_t{192} << 20, std::min(2 * l3, memory_limit() / 8));
 }
 
 void evict_caches(runtime::Executor& executor, int threads) {

@@ -24,13 +24,13 @@ double time_peak(runtime::Executor& executor, int threads, const target::Target&
 double time_stream(runtime::Executor& executor, int threads, const void* memory, int64_t bytes);
 
 // What `imbrex calibrate` measures besides, on one thread. Multiply-adds per second of a product kernel of a target, its operands
-// in the second cache; multiplications and additions of f32 in registers per second, as many of each. The best of several runs.
+// in the L2 cache; multiplications and additions of f32 in registers per second, as many of each. The best of several runs.
 double product_kernel_rate(const target::Target& target, const target::ProductKernel& kernel);
 double vector_rate(const target::Target& target);
 // One thread reads `bytes`, which stay in a near cache, `times` times over. Seconds.
 double time_repeated_reading(const void* memory, int64_t bytes, int64_t times);
 
-// Streams so many bytes through the caches that the next run finds nothing there: twice the third cache, which may be the whole
+// Streams so many bytes through the caches that the next run finds nothing there: twice the L3 cache, which may be the whole
 // processor's though this machine is a part of it, but at least 192 MiB and at most an eighth of the memory.
 void evict_caches(runtime::Executor& executor, int threads);
 int64_t evicted_bytes();

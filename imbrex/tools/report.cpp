@@ -116,8 +116,8 @@ void print_times(const RunReport& report) {
              report.seconds.size(), report.bytes / time / 1e9);
   if (report.operations > 0) fmt::print(", {:.0f} GOP/s", report.operations / time / 1e9);
   const Limit& limit = report.limit;
-  if (const std::string share = share_of_limit(time, limit.seconds); share != "-") fmt::print(", {} of the limit", share);
-  if (limit.seconds > 0) fmt::print("\nlimit     {:.3f} ms: {}", 1e3 * limit.seconds, limit.what);
+  if (const std::string share = share_of_limit(time, limit.seconds); share != "-") fmt::print(", {} of the roofline", share);
+  if (limit.seconds > 0) fmt::print("\nroofline  {:.3f} ms: {}", 1e3 * limit.seconds, limit.what);
   fmt::print("\n");
   if (!report.as_written_seconds.empty())
     fmt::print("          {:.3f} ms as written, in the same rounds\n", 1e3 * median(report.as_written_seconds));
@@ -161,8 +161,8 @@ void print_screen(const RunReport& report, bool verbose) {
   fmt::print("{}\n", fmt::join(title, "  "));
   for (const OutputResult& output : report.outputs) print_output(report, output, verbose);
   if (verbose && report.judgement) print_stages(*report.judgement);
-  if (!report.bits.empty()) fmt::print("bits      equal {}\n", report.bits);
-  if (!report.bits_differ.empty()) fmt::print("bits      FAIL: they differ {}\n", report.bits_differ);
+  if (!report.bits.empty()) fmt::print("bits      identical: {}\n", report.bits);
+  if (!report.bits_differ.empty()) fmt::print("bits      FAIL: they differ: {}\n", report.bits_differ);
   if (report.checked)
     fmt::print("checked   no fault: each access inside its tensor and after its write, each output complete, no race\n");
   fmt::print("proved    {}\n", proof_text(report));

@@ -23,7 +23,7 @@ Subject subject_from_file(const std::string& path) {
   if (!std::filesystem::is_regular_file(path, error))
     throw UserError("file-unreadable",
                     fmt::format("cannot read '{}': {}", path,
-                                std::filesystem::exists(path, error) ? "it is no file" : "there is no such file"),
+                                std::filesystem::exists(path, error) ? "it is not a file" : "there is no such file"),
                     "the path of a .tile file");
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};

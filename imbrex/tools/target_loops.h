@@ -11,7 +11,7 @@ struct UnitLoop {
   const char* name;
   double (*run)(int64_t steps);
 };
-// A product kernel on operands that it keeps in the second cache: returns the multiply-adds done.
+// A product kernel on operands that it keeps in the L2 cache: returns the multiply-adds done.
 struct KernelLoop {
   const char* name;
   void (*prepare)(char* memory);  // kKernelLoopBytes, aligned to 64

@@ -153,7 +153,7 @@ std::vector<int32_t> head_products(const Array& qr, const Array& wq_b, int64_t h
     for (int64_t c = 0; c < head_dim; ++c)
       weights[static_cast<size_t>(c * depth + k)] = wq_b.as<int8_t>()[k * columns + head * head_dim + c];
 
-  constexpr int64_t column_tile = 8;  // rows of weights that stay in the nearest cache
+  constexpr int64_t column_tile = 8;  // rows of weights that stay in the L1 cache
   std::vector<int32_t> products(static_cast<size_t>(tokens * head_dim));
   for (int64_t first = 0; first < head_dim; first += column_tile)
     for (int64_t t = 0; t < tokens; ++t)

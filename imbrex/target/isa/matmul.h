@@ -50,7 +50,7 @@ struct Operands {
   int64_t ahead_step;
 };
 
-// What is prefetched into the second cache while some rows are multiplied by all panels.
+// What is prefetched into the L2 cache while some rows are multiplied by all panels.
 struct Ahead {
   bool next_panel;           // these are the first rows: each panel's microkernels prefetch the panel that follows
   const char* after_panels;  // what the last panel's microkernels prefetch in place of a next panel
@@ -58,10 +58,10 @@ struct Ahead {
   const char* row;           // the rows of A that are prepared next: `rows` of them, a share with each panel
   int64_t row_stride, row_bytes, rows;
 
-  void fetch_rows(int64_t panels) {
-    constexpr int write = 0, second_cache = 2;
+  void prefetch_rows(int64_t panels) {
+    constexpr int write = 0, l2 = 2;
     for (int64_t count = (rows + panels - 1) / panels; count > 0; --count, --rows, row += row_stride)
-      for (int64_t byte = 0; byte < row_bytes; byte += 64) __builtin_prefetch(row + byte, write, second_cache);
+      for (int64_t byte = 0; byte < row_bytes; byte += 64) __builtin_prefetch(row + byte, write, l2);
   }
 };
 
@@ -183,9 +183,9 @@ struct TileOf<Dot, 0, V> {
 };
 
 IMBREX_OP void fetch(const char* ahead) {
-  constexpr int write = 0, second_cache = 2;
-  __builtin_prefetch(ahead, write, second_cache);
-  __builtin_prefetch(ahead + 64, write, second_cache);
+  constexpr int write = 0, l2 = 2;
+  __builtin_prefetch(ahead, write, l2);
+  __builtin_prefetch(ahead + 64, write, l2);
 }
 
 template <class Dot, int R, int V>
@@ -334,7 +334,7 @@ inline void all_columns(Operands o, const char* panels, int64_t panel_stride, in
     if constexpr (Dot::prepares_rows) {
       if (!ahead.next_panel) o.ahead = o.b + ahead.later;
       if (!ahead.next_panel && ahead.later == 0) o.ahead_step = 0;
-      if (half == 0) ahead.fetch_rows((columns + kPanelColumns - 1) / kPanelColumns);
+      if (half == 0) ahead.prefetch_rows((columns + kPanelColumns - 1) / kPanelColumns);
     }
     if (both) {
       if constexpr (Dot::kRowsOfTwo > 0) all_rows<Dot, 2>(o, rows);

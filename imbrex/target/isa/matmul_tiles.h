@@ -7,7 +7,7 @@
 // Rows and elements of k that do not exist fill the last tiles up; such elements are zero, such rows anything. A tile that lies
 // together is loaded in half the time of one whose rows are far apart.
 //
-// Two tiles of A and two of B make four of C. Of k, so much goes at once that what is read of B stays in the nearest cache while
+// Two tiles of A and two of B make four of C. Of k, so much goes at once that what is read of B stays in the L1 cache while
 // all rows are multiplied by it; A, which is read once for each panel, takes no place there. Where A does not stay in the second
 // cache, all panels are multiplied by one part of k before the next part.
 #pragma once
@@ -21,7 +21,7 @@ namespace {
 // Steps are 64 bytes of k. With many rows, more of a panel is worth its place: sums are loaded and stored less often.
 constexpr int64_t kStepsAtOnce = 8, kStepsAtOnceOfManyRows = 16, kManyRows = 160;
 constexpr int64_t kStepsOfPart = 16;
-constexpr int64_t kNearBytes = 1 << 20;                  // of A in the second cache: half of it on Intel's server cores
+constexpr int64_t kNearBytes = 1 << 20;                  // of A in the L2 cache: half of it on Intel's server cores
 constexpr int64_t kStepBytes = kTileRows * kGroupBytes;  // of a panel
 constexpr int kLinesOfStep = kStepBytes / 64;
 constexpr int64_t kBytesAhead = 8192;  // of a panel that is used once
@@ -110,7 +110,7 @@ IMBREX_OP void tile_step(const char* a, int64_t a_block, const char* b) {
 
 template <class Times, int A, int B, int ahead_lines>
 IMBREX_OP void tile_block(TileBlock o) {
-  constexpr int write = 0, second_cache = 2;
+  constexpr int write = 0, l2 = 2;
   // A whole step of lines is more than can be under way beside the loads: of these, one in eight brings the caches' own
   // prefetchers to the rest.
   constexpr int lines_apart = ahead_lines == kLinesOfStep ? 8 : 1;
@@ -130,7 +130,7 @@ IMBREX_OP void tile_block(TileBlock o) {
   }
   for (int64_t step = 0; step < o.steps; ++step) {
     tile_step<Times, A, B>(o.a, o.a_block, o.b);
-    for (int line = 0; line < ahead_lines; line += lines_apart) __builtin_prefetch(o.ahead + 64 * line, write, second_cache);
+    for (int line = 0; line < ahead_lines; line += lines_apart) __builtin_prefetch(o.ahead + 64 * line, write, l2);
     o.ahead += 64 * ahead_lines;
     o.a += kTileBytes;
     o.b += kStepBytes;
@@ -293,7 +293,7 @@ inline void put_into_tiles(const char* a, int64_t a_stride, int64_t rows, int64_
   }
 }
 
-// The same for A as rows, so many of them and so much of k at a time that they stay in the second cache as tiles.
+// The same for A as rows, so many of them and so much of k at a time that they stay in the L2 cache as tiles.
 template <class Times>
 inline void matmul_into_tiles(const typename Times::Element* a, int64_t a_row_stride, const void* packed_b, int64_t first_block,
                               typename Times::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k,

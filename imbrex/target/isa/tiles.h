@@ -120,7 +120,7 @@ template <int tile>
 IMBREX_OP void tile_load(const char* from, int64_t stride) {
   __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(tile) : "memory");
 }
-// For what is not read again soon: it takes no place in the first-level cache.
+// For what is not read again soon: it takes no place in the L1 cache.
 template <int tile>
 IMBREX_OP void tile_load_once(const char* from, int64_t stride) {
   __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(tile) : "memory");

@@ -48,7 +48,7 @@ TEST(Explain, measures_each_scope_beside_its_estimate) {
   ASSERT_EQ(front.status, 0) << front.err;
   const size_t table = front.out.find("measured");
   ASSERT_NE(table, std::string::npos) << front.out;
-  for (const char* scope : {"\n  x_norm ", "\n  qr_proj ", "\n  kv_proj ", "\n  q ", "\n  in all "})
+  for (const char* scope : {"\n  x_norm ", "\n  qr_proj ", "\n  kv_proj ", "\n  q ", "\n  total "})
     EXPECT_NE(front.out.find(scope, table), std::string::npos) << front.out;
 }
 

@@ -242,7 +242,7 @@ TEST(BadInput, tile_files) {
   write_text(folder.file("good.tile"), good.out);
   EXPECT_EQ(imbrex_command("show '" + folder.file("good.tile") + "'").out, good.out);
   std::filesystem::create_directory(folder.file("folder.tile"));
-  expect_error(imbrex_command("show '" + folder.file("folder.tile") + "'"), "file-unreadable", "it is no file");
+  expect_error(imbrex_command("show '" + folder.file("folder.tile") + "'"), "file-unreadable", "it is not a file");
   write_text(folder.file("empty.tile"), "");
   expect_error(imbrex_command("show '" + folder.file("empty.tile") + "'"), "tile-syntax",
                "expected 'imbrex 1' in the first line");

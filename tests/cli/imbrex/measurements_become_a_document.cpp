@@ -67,8 +67,7 @@ TEST(Performance, shows_what_was_measured) {
   EXPECT_NE(document.find("![Time against T](" + name + ")"), std::string::npos);
   EXPECT_NE(document.find("Measured on " + nlohmann::json::parse(measured.out)["date"].get<std::string>()), std::string::npos);
   EXPECT_EQ(picture.rfind("<svg ", 0), 0u);
-  for (const char* name : {">Imbrex<", ">as written<", ">this machine's limit<"})
-    EXPECT_NE(picture.find(name), std::string::npos) << name;
+  for (const char* name : {">Imbrex<", ">as written<", ">roofline<"}) EXPECT_NE(picture.find(name), std::string::npos) << name;
   EXPECT_EQ(picture.find("oneDNN"), std::string::npos) << "no peer was measured, none may be drawn";
 }
 
@@ -124,7 +123,7 @@ TEST(Performance, keeps_the_sections_of_other_machines) {
   EXPECT_NE(made.out.find("| 1 | 3 (3 - 3) | 67 % |"), std::string::npos) << made.out;
 }
 
-// One number in one direction: the same share of the limit from bench, run and the document.
+// One number in one direction: the same share of the roofline from bench, run and the document.
 TEST(Performance, shares_of_a_limit_are_shares_of_the_time) {
   const TemporaryFolder folder;
   const CommandResult bench =
@@ -135,7 +134,7 @@ TEST(Performance, shares_of_a_limit_are_shares_of_the_time) {
   std::string spread, unit;
   words >> milliseconds >> spread >> share >> unit;
   if (spread.empty() || unit != "%") return;  // this machine is faster than its probes just now
-  const double limit = std::stod(bench.out.substr(bench.out.find("  limit: ") + 9));
+  const double limit = std::stod(bench.out.substr(bench.out.find("  roofline: ") + 12));
   EXPECT_NEAR(share, 100 * limit / milliseconds, 2) << bench.out;
   EXPECT_LE(share, 100);
 }

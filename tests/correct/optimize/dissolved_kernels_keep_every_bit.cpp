@@ -52,7 +52,7 @@ TEST(DissolvedKernels, AtRandomKeepEveryBit) {
       continue;
     }
     ++scheduled;
-    partly += !after.apart.empty();
+    partly += !after.exclusions.empty();
     expect_round_trip(after.program);
     expect_proven(after.program);
     auto expected = random.inputs, actual = random.inputs;

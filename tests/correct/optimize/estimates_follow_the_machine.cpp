@@ -32,9 +32,9 @@ TEST(Estimates, CountWhatTheFrontDoes) {
   for (const auto& [name, cost] : at_128) phases.insert(cost.phase);
   EXPECT_EQ(phases.size(), 4u);
   EXPECT_EQ(at_128.at("qr_proj").phase, at_128.at("kv_proj").phase);
-  // Rows pass by a panel of half a second cache: the weights are read from there, not again from further away.
+  // Rows pass by a panel of half a L2 cache: the weights are read from there, not again from further away.
   EXPECT_LT(at_128.at("q").work.memory, 1.3 * (1024.0 * 64 * 512 + 128.0 * 64 * 512 * 2));
-  EXPECT_GT(at_128.at("q").work.second_cache, 1024.0 * 64 * 512);
+  EXPECT_GT(at_128.at("q").work.l2, 1024.0 * 64 * 512);
   // A single row takes the time of the weights' bytes.
   const auto at_1 = costs(front, 1);
   EXPECT_EQ(at_1.at("q").estimate.limit, "memory");
@@ -53,7 +53,7 @@ TEST(Estimates, FewTasksLeaveCoresIdle) {
   EXPECT_NEAR(estimate(work, zen4()).seconds, one / 1.5, 1e-6);
 }
 
-// Weights stay in the caches while rows pass; where reading rows again is dear and all of the weights are near, rows stay.
+// A panel of weights stays in cache for all rows; where reading rows again is dear and the cache holds all weights, rows stay.
 TEST(Estimates, AnotherMachineMayChooseAnotherOrderOfTasks) {
   const ir::Program program = checked(R"(
   dim T typical 2048
@@ -65,7 +65,7 @@ TEST(Estimates, AnotherMachineMayChooseAnotherOrderOfTasks) {
   }
 )");
   target::Machine slow = zen4();
-  slow.rates.third_cache = slow.rates.memory = slow.rates.memory_of_all = 2e8;
+  slow.rates.l3 = slow.rates.memory = slow.rates.memory_of_all = 2e8;
   const auto outermost = [&](const Optimized& after) {
     for (const ir::Statement& statement : after.program.body)
       if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) return loop->variable.substr(0, 1);
@@ -103,7 +103,7 @@ TEST(Estimates, RatesAreReadAsTheyAreWritten) {
   EXPECT_EQ(refused(whole), "read");
   EXPECT_EQ(refused(whole + "cores 2\n"), "machine-file");
   EXPECT_EQ(refused(whole + "speed 2\n"), "machine-file");
-  EXPECT_EQ(refused(whole.substr(0, whole.rfind("third_cache_bytes"))), "machine-file");
+  EXPECT_EQ(refused(whole.substr(0, whole.rfind("l3_bytes"))), "machine-file");
   EXPECT_EQ(refused("bf16 0\n"), "machine-file");
   EXPECT_EQ(refused("bf16 nan\n"), "machine-file");
   EXPECT_EQ(refused("bf16 fast\n"), "machine-file");

@@ -25,7 +25,7 @@ Optimized expect_sound(const std::string& text) {
 
 bool is_told(const Optimized& after, const std::string& reason) {
   bool found = after.reason.find(reason) != std::string::npos;
-  for (const Apart& apart : after.apart) found = found || apart.reason.find(reason) != std::string::npos;
+  for (const Exclusion& exclusion : after.exclusions) found = found || exclusion.reason.find(reason) != std::string::npos;
   return found;
 }
 
@@ -86,7 +86,7 @@ TEST(Reach, SlicesThatOverlapStayAsWritten) {
            "parallel t in tiles(" + rows + ", 8) { y[t, :] = s[t, :] * 2.0 }\n";
   };
   EXPECT_TRUE(is_told(expect_sound(program("T + 1", "2")), "cannot tell from the position in s which i it was"));
-  EXPECT_TRUE(expect_sound(program("T", "1")).apart.empty());
+  EXPECT_TRUE(expect_sound(program("T", "1")).exclusions.empty());
 }
 
 TEST(Reach, ProductsOfNothingAreProducts) {
@@ -122,7 +122,7 @@ TEST(Reach, NamesOfWhatStaysAreNotTakenAgain) {
   };
   const Optimized after = expect_sound(strided("8 * i +: 8"));
   EXPECT_TRUE(after.is_scheduled);
-  EXPECT_FALSE(after.apart.empty());
+  EXPECT_FALSE(after.exclusions.empty());
 }
 
 TEST(Reach, EqualSegmentsHaveTheirOwnNames) {

@@ -49,9 +49,9 @@ Optimized expect_sound(const ir::Program& program) {
 
 std::string text_of(const Optimized& after) { return ir::print(after.program); }
 
-const Apart* apart_named(const Optimized& after, const std::string& what) {
-  for (const Apart& apart : after.apart)
-    if (apart.what == what) return &apart;
+const Exclusion* exclusion_named(const Optimized& after, const std::string& what) {
+  for (const Exclusion& exclusion : after.exclusions)
+    if (exclusion.what == what) return &exclusion;
   return nullptr;
 }
 
@@ -64,7 +64,7 @@ const Choice* choice_on(const Optimized& after, const std::string& decision) {
 TEST(Pins, WithoutThemEverythingIsOneSegment) {
   const Optimized after = expect_sound(Scopes{}.program());
   EXPECT_TRUE(after.is_scheduled);
-  EXPECT_TRUE(after.apart.empty());
+  EXPECT_TRUE(after.exclusions.empty());
   EXPECT_EQ(text_of(after).find("create n:"), std::string::npos) << text_of(after);
 }
 
@@ -75,11 +75,11 @@ TEST(Pins, AScopeAsWrittenStaysAndTheOthersAreOptimized) {
   EXPECT_NE(text.find("at \"product\" @as_written {\n      range r in tiles(T, 8) {"), std::string::npos) << text;
   EXPECT_EQ(text.find("at \"after\""), std::string::npos) << text;  // dissolved
   EXPECT_EQ(text.find("at \"norm\""), std::string::npos) << text;
-  ASSERT_EQ(after.apart.size(), 1u);
-  EXPECT_EQ(after.apart[0].what, "scope product");
-  EXPECT_EQ(after.apart[0].kind, Apart::Kind::kept);
-  EXPECT_EQ(after.apart[0].where.line, 19);
-  EXPECT_TRUE(after.apart[0].is_pinned);
+  ASSERT_EQ(after.exclusions.size(), 1u);
+  EXPECT_EQ(after.exclusions[0].what, "scope product");
+  EXPECT_EQ(after.exclusions[0].kind, Exclusion::Kind::as_written);
+  EXPECT_EQ(after.exclusions[0].where.line, 19);
+  EXPECT_TRUE(after.exclusions[0].is_pinned);
 }
 
 TEST(Pins, ALoopAsWrittenStays) {
@@ -87,7 +87,7 @@ TEST(Pins, ALoopAsWrittenStays) {
   ASSERT_TRUE(after.is_scheduled);
   EXPECT_NE(text_of(after).find("range r in tiles(T, 8) @as_written {"), std::string::npos) << text_of(after);
   EXPECT_EQ(text_of(after).find("at \"norm\""), std::string::npos);
-  EXPECT_NE(apart_named(after, "loop r"), nullptr);
+  EXPECT_NE(exclusion_named(after, "loop r"), nullptr);
 }
 
 TEST(Pins, AScopeThatNothingFusesAcrossKeepsItsOutputInMemory) {
@@ -98,8 +98,8 @@ TEST(Pins, AScopeThatNothingFusesAcrossKeepsItsOutputInMemory) {
   EXPECT_NE(text.find("create n: f32[T, 32]"), std::string::npos) << text;
   EXPECT_NE(text.find("at \"n\" {"), std::string::npos) << text;  // it is optimized, by itself
   EXPECT_EQ(text.find("at \"after\""), std::string::npos) << text;
-  ASSERT_NE(apart_named(after, "scope norm"), nullptr);
-  EXPECT_EQ(apart_named(after, "scope norm")->kind, Apart::Kind::alone);
+  ASSERT_NE(exclusion_named(after, "scope norm"), nullptr);
+  EXPECT_EQ(exclusion_named(after, "scope norm")->kind, Exclusion::Kind::separate);
 }
 
 TEST(Pins, OneScopeOfALoopIsSetApart) {
@@ -139,15 +139,15 @@ TEST(Pins, WhatSharesATileWithAPinnedScopeStaysWithIt) {
   ASSERT_TRUE(after.is_scheduled);
   EXPECT_NE(text_of(after).find("at \"second\""), std::string::npos) << text_of(after);
   EXPECT_EQ(text_of(after).find("at \"before\""), std::string::npos) << text_of(after);
-  ASSERT_EQ(after.apart.size(), 1u);
-  EXPECT_NE(after.apart[0].reason.find("held is made on one side of it and used on the other"), std::string::npos)
-      << after.apart[0].reason;
+  ASSERT_EQ(after.exclusions.size(), 1u);
+  EXPECT_NE(after.exclusions[0].reason.find("held is made on one side of it and used on the other"), std::string::npos)
+      << after.exclusions[0].reason;
 }
 
 TEST(Pins, ATileOfALoopSetsTheSizeInTheSchedule) {
   const Optimized rows = expect_sound(Scopes{.loop = "@tile(6)"}.program());
   ASSERT_TRUE(rows.is_scheduled);
-  EXPECT_TRUE(rows.apart.empty());
+  EXPECT_TRUE(rows.exclusions.empty());
   ASSERT_NE(choice_on(rows, "6 rows at a time"), nullptr) << text_of(rows);
   EXPECT_EQ(choice_on(rows, "6 rows at a time")->reason, "pinned by its author, loop r");
   EXPECT_NE(text_of(rows).find("in tiles(T, 6)"), std::string::npos) << text_of(rows);
@@ -244,15 +244,16 @@ kernel "k" {} {{
     return std::string("optimized");
   };
   EXPECT_EQ(told("@as_written", "@tile(3)", "@tile(4, 5) @no_fusion", "@stream"), "optimized");
-  EXPECT_EQ(told("@as_writen", "", "", ""), "0: nothing obeys @as_writen on a kernel, try @as_written");
-  EXPECT_EQ(told("", "@no_fuson", "", ""), "6: nothing obeys @no_fuson on a loop, try @no_fusion");
-  EXPECT_EQ(told("", "@tile(0)", "", ""), "6: @tile(0) on a loop has other values than it takes, try @tile(n), n at least 1");
+  EXPECT_EQ(told("@as_writen", "", "", ""), "0: @as_writen is not an annotation of a kernel, try @as_written");
+  EXPECT_EQ(told("", "@no_fuson", "", ""), "6: @no_fuson is not an annotation of a loop, try @no_fusion");
+  EXPECT_EQ(told("", "@tile(0)", "", ""), "6: @tile(0) on a loop: wrong arguments; expects @tile(n), n >= 1, try @tile(32)");
   EXPECT_EQ(told("", "@tile(4, 5)", "", ""),
-            "6: @tile(4, 5) on a loop has other values than it takes, try @tile(n), n at least 1");
+            "6: @tile(4, 5) on a loop: wrong arguments; expects @tile(n), n >= 1, try @tile(32)");
   EXPECT_EQ(told("", "", "@tile(\"large\")", ""),
-            "7: @tile(\"large\") on a scope has other values than it takes, try @tile(n) or @tile(n, m), both at least 1");
-  EXPECT_EQ(told("", "", "@as_written(1)", ""), "7: @as_written(1) on a scope has other values than it takes, try @as_written");
-  EXPECT_EQ(told("", "", "", "@tile(4)"), "8: nothing obeys @tile(4) on a store, try @stream");
+            "7: @tile(\"large\") on a scope: wrong arguments; expects @tile(n) or @tile(n, m), both >= 1, try @tile(32)");
+  EXPECT_EQ(told("", "", "@as_written(1)", ""),
+            "7: @as_written(1) on a scope: wrong arguments; expects @as_written, try @as_written");
+  EXPECT_EQ(told("", "", "", "@tile(4)"), "8: @tile(4) is not an annotation of a store, try @stream");
 }
 
 }  // namespace

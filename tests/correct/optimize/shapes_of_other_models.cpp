@@ -73,7 +73,7 @@ TEST(OtherModels, AGatedMlpIsTwoScopes) {
   const std::string text = ir::print(after.program);
   EXPECT_EQ(after.scopes_after, 2) << text;
   EXPECT_EQ(text.find("create"), text.rfind("create")) << text;
-  EXPECT_NE(text.find("create left_of_down: bf16[T, 96]"), std::string::npos) << text;
+  EXPECT_NE(text.find("create lhs_of_down: bf16[T, 96]"), std::string::npos) << text;
   const Optimized of_tiles = optimize(program, *target::target_named("amx"));
   EXPECT_NE(ir::print(of_tiles.program).find("@tiles"), std::string::npos) << ir::print(of_tiles.program);
   expect_same_bits(program, of_tiles.program);
@@ -108,7 +108,7 @@ TEST(OtherModels, ALeftSideIsNamedForWhatItIs) {
   y[:, :] = matmul(cast(p / row_sum(p), bf16, rint), v[:, :])
 )");
   const std::string text = ir::print(expect_sound(program).program);
-  EXPECT_NE(text.find("create left_of_v: bf16[T, 64]"), std::string::npos) << text;
+  EXPECT_NE(text.find("create lhs_of_v: bf16[T, 64]"), std::string::npos) << text;
   EXPECT_EQ(text.find("q_norm"), std::string::npos) << text;
 }
 

@@ -27,10 +27,10 @@ void expect_kept(const std::string& body, const std::string& scope, const std::s
   const Optimized after = expect_sound(checked(kHead + body));
   const std::string text = ir::print(after.program);
   ASSERT_TRUE(after.is_scheduled) << after.reason;
-  ASSERT_EQ(after.apart.size(), 1u) << text;
-  EXPECT_EQ(after.apart[0].what, "scope " + scope);
-  EXPECT_NE(after.apart[0].reason.find(reason), std::string::npos) << after.apart[0].reason;
-  EXPECT_GT(after.apart[0].where.line, 0);
+  ASSERT_EQ(after.exclusions.size(), 1u) << text;
+  EXPECT_EQ(after.exclusions[0].what, "scope " + scope);
+  EXPECT_NE(after.exclusions[0].reason.find(reason), std::string::npos) << after.exclusions[0].reason;
+  EXPECT_GT(after.exclusions[0].where.line, 0);
   EXPECT_NE(text.find("at \"" + scope + "\""), std::string::npos) << text;
   for (const std::string& name : gone) EXPECT_EQ(text.find("at \"" + name + "\""), std::string::npos) << text;
 }
@@ -96,8 +96,8 @@ TEST(CutOut, WhatChangesATensorInPlaceReadsTheOtherPartsValue) {
   parallel u in tiles(T, 8) { at "after" { y[u, :] = a[u, :] * v[:] } }
 )")));
   EXPECT_NE(ir::print(after.program).find("at \"in_place\""), std::string::npos) << ir::print(after.program);
-  ASSERT_EQ(after.apart.size(), 2u);
-  EXPECT_EQ(after.apart[1].reason,
+  ASSERT_EQ(after.exclusions.size(), 2u);
+  EXPECT_EQ(after.exclusions[1].reason,
             "it reads a and stores to it, and a has a value before, of which the optimizer would lose the order; store to "
             "another tensor");
 }
@@ -124,7 +124,7 @@ TEST(CutOut, AnInoutIsReadOrWrittenByWhatDissolves) {
   parallel u in tiles(T, 8) { at "second" { state[u, 0 +: 16] = x[u, 0 +: 16]  } }
 )"));
   EXPECT_TRUE(after.is_scheduled) << after.reason;
-  EXPECT_TRUE(after.apart.empty());
+  EXPECT_TRUE(after.exclusions.empty());
 }
 
 TEST(CutOut, PartsThatLeaveElementsBetweenThemAreNotFilled) {
@@ -177,7 +177,7 @@ TEST(CutOut, AScopeOfALoopThatIsCutOffAlready) {
 )"));
   ASSERT_TRUE(after.is_scheduled) << after.reason;
   EXPECT_LT(after.steps, 100000u);
-  EXPECT_LT(after.apart.size(), 5u);
+  EXPECT_LT(after.exclusions.size(), 5u);
 }
 
 TEST(CutOut, ATileOfTheTopLevelBelongsToBothSides) {

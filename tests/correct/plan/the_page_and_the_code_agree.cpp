@@ -41,7 +41,7 @@ std::vector<std::string> words_of(const std::string& text, const std::vector<Wor
 const std::vector<Word> kPage = {
     {"^ *barrier: ", "barrier"},
     {"^ *finish streams$", "finish streams"},
-    {"^ *phase: .*; workers that are done help others$", "phase that is helped"},
+    {"^ *phase: .*; idle workers steal$", "phase whose tasks are stolen"},
     {"^ *phase: .*; each worker its part$", "phase"},
     {"^ *the first worker:$", "first worker"},
     {"^ *loop: (\\w+) ", "loop over"},
@@ -55,10 +55,14 @@ const std::vector<Word> kPage = {
 // A loop over columns by 16 has a part behind it for the rest, which is no loop of its own; what a line is of is seen where it
 // begins.
 const std::vector<Word> kCode = {
-    {"^ *wait_for_all\\(call\\);", "barrier"},           {"^ *finish_streams\\(\\);", "finish streams"},
-    {"^ *Tasks \\w+\\(&queues", "phase that is helped"}, {"^ *const Part \\w+ = part_of\\(.*, call->ith, call->nth\\);", "phase"},
-    {"^ *if \\(call->ith == 0\\) \\{", "first worker"},  {"^ *const uint64_t (\\w+)_started_ = trace_begin\\(call\\);", "scope"},
-    {"(\\w+?)_ = (?:shared|scratch)\\.take<", "take"},   {"^ *pack_(\\w+)\\(", "pack"},
+    {"^ *wait_for_all\\(call\\);", "barrier"},
+    {"^ *finish_streams\\(\\);", "finish streams"},
+    {"^ *Tasks \\w+\\(&queues", "phase whose tasks are stolen"},
+    {"^ *const Part \\w+ = part_of\\(.*, call->ith, call->nth\\);", "phase"},
+    {"^ *if \\(call->ith == 0\\) \\{", "first worker"},
+    {"^ *const uint64_t (\\w+)_started_ = trace_begin\\(call\\);", "scope"},
+    {"(\\w+?)_ = (?:shared|scratch)\\.take<", "take"},
+    {"^ *pack_(\\w+)\\(", "pack"},
     {"^ *(matmul_\\w+?)(?:_tiled)?\\(", "product by"},
 };
 

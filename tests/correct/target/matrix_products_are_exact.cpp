@@ -160,7 +160,7 @@ void check_all(Matmul<A, C> ProductKernel::*product, Pack<B> Table::*pack, MakeA
   if (!check(48, 64, 600) || !check(133, 48, 512 + 1) || !check(281, 33, 130)) return;
 }
 
-// More rows in tiles than stay near: all columns by parts of k.
+// More rows in tiles than the L2 cache holds: all columns by parts of k.
 template <class A, class B, class C, class MakeA, class MakeB>
 void check_many_rows_in_tiles(Matmul<A, C> ProductKernel::*product, Pack<B> Table::*pack, int64_t k, MakeA make_a, MakeB make_b) {
   const Case<A, B, C> one(165, 49, k, make_a, make_b, [] { return C{3}; });

@@ -157,7 +157,7 @@ void run(const imbrex_call* call) {
       const int64_t t_2_index_ = numbers.tile;
       const int64_t t_2_begin_ = t_2_index_ * 72;
       const int64_t t_2_size_ = smaller(72, T_ - t_2_begin_);
-      const int64_t n_index_ = numbers.other;
+      const int64_t n_index_ = numbers.panel;
       const int64_t n_begin_ = n_index_ * 32;
       const Scratch before_2 = scratch;
       // qr_proj
@@ -176,7 +176,7 @@ void run(const imbrex_call* call) {
       const int64_t t_3_index_ = numbers_2.tile;
       const int64_t t_3_begin_ = t_3_index_ * 72;
       const int64_t t_3_size_ = smaller(72, T_ - t_3_begin_);
-      const int64_t n_2_index_ = numbers_2.other;
+      const int64_t n_2_index_ = numbers_2.panel;
       const int64_t n_2_begin_ = n_2_index_ * 64;
       const Scratch before_3 = scratch;
       // kv_proj
@@ -316,16 +316,17 @@ void run(const imbrex_call* call) {
       const int64_t t_5_index_ = numbers_3.tile;
       const int64_t t_5_begin_ = t_5_index_ * 72;
       const int64_t t_5_size_ = smaller(72, T_ - t_5_begin_);
-      const int64_t h_ = numbers_3.other;
+      const int64_t h_ = numbers_3.panel;
       const Scratch before_5 = scratch;
       // q
       const uint64_t q_started_ = trace_begin(call);
       int32_t* const q_acc_ = scratch.take<int32_t>(t_5_size_ * 512);
-      fetch_rows(wq_b_scale_ + 512 * h_, 0, 1, 2048);
-      if (!q_streams_) claim_rows(q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_, q_stride_0_ * 2, t_5_size_, 896);
-      fetch_rows(rope_cos_ + t_5_begin_ * rope_cos_stride_, rope_cos_stride_ * 2, t_5_size_, 64);
-      fetch_rows(rope_sin_ + t_5_begin_ * rope_sin_stride_, rope_sin_stride_ * 2, t_5_size_, 64);
-      if (!q_streams_) claim_rows(q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_ + 448, q_stride_0_ * 2, t_5_size_, 128);
+      prefetch_rows(wq_b_scale_ + 512 * h_, 0, 1, 2048);
+      if (!q_streams_) prefetch_rows_for_write(q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_, q_stride_0_ * 2, t_5_size_, 896);
+      prefetch_rows(rope_cos_ + t_5_begin_ * rope_cos_stride_, rope_cos_stride_ * 2, t_5_size_, 64);
+      prefetch_rows(rope_sin_ + t_5_begin_ * rope_sin_stride_, rope_sin_stride_ * 2, t_5_size_, 64);
+      if (!q_streams_) prefetch_rows_for_write(q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_ + 448, q_stride_0_ * 2,
+          t_5_size_, 128);
       matmul_i8(qr_ + t_5_begin_ * qr_stride_, qr_stride_, wq_b_, 512 * h_ / 16, q_acc_, 512, t_5_size_, 512, 256, false);
       float* const q_value_rows_ = scratch.take<float>(2048);
       float* const q_inv_rows_ = scratch.take<float>(4);

@@ -84,8 +84,8 @@ void run(const imbrex_call* call) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
             [[maybe_unused]] const int64_t c = group + 16 * block;
-            fetch_line(x_row_2_ + t_size_ * x_stride_ + c);
-            if (!y_streams_) claim_line(y_row_ + c);
+            prefetch_line(x_row_2_ + t_size_ * x_stride_ + c);
+            if (!y_streams_) prefetch_line_for_write(y_row_ + c);
             const vf y_value_ = exp_(sub(load_f32(x_row_2_ + c), y_max_all_));
             store_f32(y_value_row_ + c, y_value_);
             y_sum_lanes_.add_at(block, y_value_);

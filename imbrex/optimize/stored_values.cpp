@@ -1,4 +1,4 @@
-#include "imbrex/optimize/memory.h"
+#include "imbrex/optimize/stored_values.h"
 
 #include <fmt/format.h>
 
@@ -36,15 +36,15 @@ bool same_slice(const std::vector<Axis>& a, const std::vector<Axis>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_axis);
 }
 
-struct Access {
+struct SliceAccess {
   std::string name;
   std::vector<Axis> slice;
   bool is_store;
 };
 
 // Every access in a block, in no particular order.
-std::vector<Access> accesses_in(const ir::Block& block) {
-  std::vector<Access> accesses;
+std::vector<SliceAccess> accesses_in(const ir::Block& block) {
+  std::vector<SliceAccess> accesses;
   ir::for_each_statement(block, [&](const ir::Statement& statement) {
     if (const auto* store = std::get_if<ir::Store>(&statement.node)) accesses.push_back({store->tensor, store->slice, true});
     ir::for_each_expr(statement, [&](const ir::Expr& e) {
@@ -68,7 +68,7 @@ Range counter_range(const IndexExpr& extent, const Ranges& ranges) {
   return {0, range.most ? std::optional(*range.most - 1) : std::nullopt, extent};
 }
 
-void Memory::declare(const ir::Tensor& tensor) {
+void StoredValues::declare(const ir::Tensor& tensor) {
   if (tensor.role == ir::Role::inout && !follows_inouts_)
     refuse(tensor.origin, fmt::format("{} is an inout, and the optimizer follows tensors that begin unwritten; take an input and "
                                       "an output where that can be",
@@ -78,7 +78,7 @@ void Memory::declare(const ir::Tensor& tensor) {
     replace(tensor.name, terms_.access(tensor.name, tensor.dtype, coordinates_of(tensor.shape)));
 }
 
-std::vector<IndexExpr> Memory::coordinates_of(const std::vector<IndexExpr>& shape) {
+std::vector<IndexExpr> StoredValues::coordinates_of(const std::vector<IndexExpr>& shape) {
   std::vector<IndexExpr> coordinates;
   for (size_t d = 0; d < shape.size(); ++d) {
     terms_.ranges[coordinate_name(d)] = counter_range(shape[d], terms_.ranges);
@@ -87,7 +87,7 @@ std::vector<IndexExpr> Memory::coordinates_of(const std::vector<IndexExpr>& shap
   return coordinates;
 }
 
-void Memory::replace(const std::string& tensor, TermId term) {
+void StoredValues::replace(const std::string& tensor, TermId term) {
   TensorState& state = tensors_.at(tensor);
   Written whole;
   whole.piece = {std::vector(state.tensor.shape.size(), ir::constant(0)), state.tensor.shape, term};
@@ -97,24 +97,24 @@ void Memory::replace(const std::string& tensor, TermId term) {
   state.pieces = {std::move(whole)};
 }
 
-const ir::View* Memory::view(const std::string& name) const {
+const ir::View* StoredValues::view(const std::string& name) const {
   const auto found = views_.find(name);
   return found == views_.end() ? nullptr : &found->second;
 }
 
-std::string Memory::base_of(std::string name) const {
+std::string StoredValues::base_of(std::string name) const {
   for (auto view = views_.find(name); view != views_.end(); view = views_.find(name)) name = view->second.base;
   return name;
 }
 
-std::vector<IndexExpr> Memory::shape_of(const std::string& name) const {
+std::vector<IndexExpr> StoredValues::shape_of(const std::string& name) const {
   const auto view = views_.find(name);
   return view == views_.end() ? tensors_.at(name).tensor.shape : view->second.shape;
 }
 
 // The same element's coordinates under another row-major shape.
-std::vector<IndexExpr> Memory::reshaped(const std::vector<IndexExpr>& at, const std::vector<IndexExpr>& from,
-                                        const std::vector<IndexExpr>& to) {
+std::vector<IndexExpr> StoredValues::reshaped(const std::vector<IndexExpr>& at, const std::vector<IndexExpr>& from,
+                                              const std::vector<IndexExpr>& to) {
   if (std::equal(from.begin(), from.end(), to.begin(), to.end(), [](const auto& a, const auto& b) { return ir::same(a, b); }))
     return at;
   IndexExpr place = ir::constant(0);
@@ -128,7 +128,7 @@ std::vector<IndexExpr> Memory::reshaped(const std::vector<IndexExpr>& at, const 
   return result;
 }
 
-void Memory::make_own(std::string& name, std::vector<Axis>& slice) const {
+void StoredValues::make_own(std::string& name, std::vector<Axis>& slice) const {
   const std::string base = base_of(name);
   if (base == name) return;
   auto own = own_slice(slice, shape_of(name), tensors_.at(base).tensor.shape, terms_.ranges);
@@ -139,7 +139,7 @@ void Memory::make_own(std::string& name, std::vector<Axis>& slice) const {
 
 // ---- stores -------------------------------------------------------------------------------------------------------------------
 
-void Memory::store(const ir::Store& store, TermId value, int origin) {
+void StoredValues::store(const ir::Store& store, TermId value, int origin) {
   TensorState& state = tensors_.at(base_of(store.tensor));
   const std::vector<IndexExpr>& shape = state.tensor.shape;
   const std::vector<IndexExpr> coordinates = coordinates_of(shape);
@@ -173,8 +173,8 @@ void Memory::store(const ir::Store& store, TermId value, int origin) {
 
 // Integer loop variables leave the term: the coordinates say which iteration stored an element. Loops around the tensor's
 // creation are constants to it.
-TermId Memory::eliminate_loops(TermId term, const ir::Store& store, const std::vector<IndexExpr>& at, Written& written,
-                               int origin) {
+TermId StoredValues::eliminate_loops(TermId term, const ir::Store& store, const std::vector<IndexExpr>& at, Written& written,
+                                     int origin) {
   for (auto loop = written.loops.rbegin(); loop != written.loops.rend(); ++loop) {
     if ((*loop)->tile == 1) {
       // Spans of one element are counted as integers are.
@@ -201,7 +201,8 @@ TermId Memory::eliminate_loops(TermId term, const ir::Store& store, const std::v
 }
 
 // The loop variable h from a slice at `h + rest` (a point), or `m * h + rest +: size` with size <= |m|.
-std::optional<IndexExpr> Memory::iteration_of(const std::string& h, const ir::Store& store, const std::vector<IndexExpr>& at) {
+std::optional<IndexExpr> StoredValues::iteration_of(const std::string& h, const ir::Store& store,
+                                                    const std::vector<IndexExpr>& at) {
   const std::string variable = h.substr(0, h.find('.'));
   for (size_t d = 0; d < store.slice.size(); ++d) {
     const Axis& axis = store.slice[d];
@@ -222,7 +223,7 @@ std::optional<IndexExpr> Memory::iteration_of(const std::string& h, const ir::St
 }
 
 // The box that all iterations of the open loops store to together. Where it cannot be told along an axis it is the whole axis.
-void Memory::place(Written& written, const TensorState& state, int origin) {
+void StoredValues::place(Written& written, const TensorState& state, int origin) {
   const std::vector<IndexExpr> shape = shape_of(written.name);
   const size_t rank = state.tensor.shape.size();
   written.piece.least.assign(rank, ir::constant(0));
@@ -256,7 +257,7 @@ void Memory::place(Written& written, const TensorState& state, int origin) {
   }
 }
 
-Memory::Swept Memory::swept(const Axis& axis, const IndexExpr& extent, const std::vector<const Loop*>& inside) {
+StoredValues::Swept StoredValues::swept(const Axis& axis, const IndexExpr& extent, const std::vector<const Loop*>& inside) {
   const Swept unknown{ir::constant(0), extent, {}, false};
   Swept result;
   Linear least = linear(axis.begin, terms_.ranges);
@@ -281,7 +282,7 @@ Memory::Swept Memory::swept(const Axis& axis, const IndexExpr& extent, const std
   return result;
 }
 
-void Memory::add(TensorState& state, Written written, int origin) {
+void StoredValues::add(TensorState& state, Written written, int origin) {
   for (Written& old : state.pieces) {
     bool apart = false;
     for (size_t d = 0; d < state.tensor.shape.size(); ++d) {
@@ -309,7 +310,7 @@ void Memory::add(TensorState& state, Written written, int origin) {
 
 // What is left of `old`, which no loop repeats, where `now` stores some range of one of its axes. Nothing where `now` stores all
 // of it, or where it cannot be told.
-std::optional<std::vector<Written>> Memory::rest_of(const Written& old, const Written& now) {
+std::optional<std::vector<Written>> StoredValues::rest_of(const Written& old, const Written& now) {
   if (!old.loops.empty() || !old.fills_box || !now.fills_box) return std::nullopt;
   std::vector<Written> rest;
   size_t axes = 0;
@@ -334,7 +335,7 @@ std::optional<std::vector<Written>> Memory::rest_of(const Written& old, const Wr
 }
 
 // Whether every element of `old` has the value of `now` after both: that `now` stores at least there, and last.
-bool Memory::replaces(const Written& old, const Written& now) {
+bool StoredValues::replaces(const Written& old, const Written& now) {
   const bool alike = old.name == now.name && same_slice(old.slice, now.slice);
   bool same_box = now.fills_box;
   for (size_t d = 0; d < now.piece.least.size(); ++d)
@@ -362,7 +363,7 @@ bool Memory::replaces(const Written& old, const Written& now) {
 
 // ---- loads --------------------------------------------------------------------------------------------------------------------
 
-TermId Memory::load(const ir::Expr& load) {
+TermId StoredValues::load(const ir::Expr& load) {
   std::vector<IndexExpr> at;
   const auto extents =
       std::count_if(load.slice.begin(), load.slice.end(), [](const Axis& a) { return a.kind != Axis::Kind::point; });
@@ -386,7 +387,7 @@ TermId Memory::load(const ir::Expr& load) {
   return load_written(state, at, own);
 }
 
-TermId Memory::load_written(const TensorState& state, const std::vector<IndexExpr>& at, const ir::Expr& load) {
+TermId StoredValues::load_written(const TensorState& state, const std::vector<IndexExpr>& at, const ir::Expr& load) {
   Substitution by;
   for (size_t d = 0; d < at.size(); ++d) by[coordinate_name(d)] = at[d];
   std::vector<const Written*> found;
@@ -434,7 +435,7 @@ TermId Memory::load_written(const TensorState& state, const std::vector<IndexExp
   return terms_.intervals(at[axis], std::move(limits), std::move(cases));
 }
 
-bool Memory::may_meet(const Written& written, const std::vector<IndexExpr>& at) {
+bool StoredValues::may_meet(const Written& written, const std::vector<IndexExpr>& at) {
   for (size_t d = 0; d < at.size(); ++d) {
     const Range above = range_of(ir::sub(at[d], written.piece.most[d]), terms_.ranges);
     const Range below = range_of(ir::sub(at[d], written.piece.least[d]), terms_.ranges);
@@ -444,7 +445,8 @@ bool Memory::may_meet(const Written& written, const std::vector<IndexExpr>& at) 
 }
 
 // Loops do not come between a store and this load of it.
-void Memory::require_settled(const Written& written, const TensorState& state, const Substitution& at, const ir::Expr& load) {
+void StoredValues::require_settled(const Written& written, const TensorState& state, const Substitution& at,
+                                   const ir::Expr& load) {
   for (size_t depth = state.loops_open; depth < loops.size(); ++depth) {
     const Loop& loop = *loops[depth];
     const bool stored_here = std::find(written.loops.begin(), written.loops.end(), &loop) != written.loops.end();
@@ -458,7 +460,7 @@ void Memory::require_settled(const Written& written, const TensorState& state, c
 }
 
 // Whether all that this load takes of `written` was stored by the same iteration of `loop`.
-bool Memory::is_own_store(const Written& written, const Loop& loop, const Substitution& at, const ir::Expr& load) {
+bool StoredValues::is_own_store(const Written& written, const Loop& loop, const Substitution& at, const ir::Expr& load) {
   if (!depends_on(written.slice, loop)) return true;  // each iteration stores all of it
   const bool same_name = written.name == load.name;
   if (same_name && same_slice(written.slice, load.slice)) return true;
@@ -477,23 +479,24 @@ bool Memory::is_own_store(const Written& written, const Loop& loop, const Substi
 
 // Whether no iteration of the loop stores what another one accesses: all accesses are under one name and alike along an axis on
 // which no two iterations meet. Trivially so if the loop stores nothing there.
-bool Memory::iterations_are_apart(const Loop& loop, const std::string& base) {
-  std::vector<Access> accesses = accesses_in(loop.body);
-  std::erase_if(accesses, [&](const Access& a) { return base_of(a.name) != base; });
-  if (std::none_of(accesses.begin(), accesses.end(), [](const Access& a) { return a.is_store; })) return true;
+bool StoredValues::iterations_are_apart(const Loop& loop, const std::string& base) {
+  std::vector<SliceAccess> accesses = accesses_in(loop.body);
+  std::erase_if(accesses, [&](const SliceAccess& a) { return base_of(a.name) != base; });
+  if (std::none_of(accesses.begin(), accesses.end(), [](const SliceAccess& a) { return a.is_store; })) return true;
   std::set<std::string> inner;
   ir::for_each_statement(loop.body, [&](const ir::Statement& s) {
     if (const auto* nested = std::get_if<Loop>(&s.node)) inner.insert(nested->variable);
     return true;
   });
-  const Access& first = accesses[0];
-  for (const Access& access : accesses) {
+  const SliceAccess& first = accesses[0];
+  for (const SliceAccess& access : accesses) {
     if (access.name != first.name) return false;
     for (const Axis& axis : access.slice)
       if (axis.kind == Axis::Kind::by) return false;
   }
   for (size_t d = 0; d < first.slice.size(); ++d) {
-    if (!std::all_of(accesses.begin(), accesses.end(), [&](const Access& a) { return same_axis(a.slice[d], first.slice[d]); }))
+    if (!std::all_of(accesses.begin(), accesses.end(),
+                     [&](const SliceAccess& a) { return same_axis(a.slice[d], first.slice[d]); }))
       continue;
     if (is_span_of(first.slice[d], loop)) return true;
     if (loop.tile > 0) continue;

@@ -1,4 +1,4 @@
-// Memory that is fetched ahead of its use: while a product runs, what the rows after it read and write comes nearer.
+// Prefetches: while a product runs, what the rows after it read and write is brought into the L2 cache.
 #include "imbrex/ir/visit.h"
 #include "imbrex/plan/planner.h"
 #include "imbrex/plan/split.h"
@@ -8,8 +8,8 @@ namespace {
 
 constexpr int64_t kMostBytesOfRow = 4096;
 
-// The bytes of a row of a slice of an argument, if it is worth fetching and its place is known before the rows begin.
-std::optional<int64_t> bytes_to_fetch(const Plan& plan, const std::string& name, const std::vector<ir::Axis>& slice) {
+// The bytes of a row of a slice of an argument, if it is worth prefetching and its place is known before the rows begin.
+std::optional<int64_t> bytes_to_prefetch(const Plan& plan, const std::string& name, const std::vector<ir::Axis>& slice) {
   const Tensor& tensor = plan.symbols.tensors.at(name);
   if (tensor.argument < 0 || plan.packed.contains(name) || !has_neighbouring_columns(slice)) return std::nullopt;
   for (const ir::Axis& axis : slice)
@@ -22,23 +22,23 @@ std::optional<int64_t> bytes_to_fetch(const Plan& plan, const std::string& name,
 
 }  // namespace
 
-std::vector<Fetch> plan_fetches(Planner& planner, std::span<const ir::Statement> after) {
-  std::vector<Fetch> fetches;
-  const auto fetch = [&](const ir::Statement& s, const std::string& name, const std::vector<ir::Axis>& slice, bool stores) {
-    if (const auto bytes = bytes_to_fetch(planner.plan, name, slice)) fetches.push_back({&s, name, &slice, stores, *bytes});
+std::vector<Prefetch> plan_prefetches(Planner& planner, std::span<const ir::Statement> after) {
+  std::vector<Prefetch> prefetches;
+  const auto prefetch = [&](const ir::Statement& s, const std::string& name, const std::vector<ir::Axis>& slice, bool stores) {
+    if (const auto bytes = bytes_to_prefetch(planner.plan, name, slice)) prefetches.push_back({&s, name, &slice, stores, *bytes});
   };
   for (const ir::Statement& s : after) {
     const auto step = row_step(s);
     if (!step) break;
     ir::for_each_expr(step->value, [&](const ir::Expr& e) {
-      if (e.op == ir::Op::load) fetch(s, e.name, e.slice, false);
+      if (e.op == ir::Op::load) prefetch(s, e.name, e.slice, false);
     });
     if (const auto* store = std::get_if<ir::Store>(&s.node)) {
       planner.streams(s);
-      fetch(s, store->tensor, store->slice, true);
+      prefetch(s, store->tensor, store->slice, true);
     }
   }
-  return fetches;
+  return prefetches;
 }
 
 }  // namespace imbrex::plan

@@ -131,9 +131,9 @@ struct Broken {
 // For the names of tests.
 void PrintTo(const Broken& broken, std::ostream* out) { *out << broken.name; }
 
-class BrokenWord : public testing::TestWithParam<Broken> {};
+class BrokenPromise : public testing::TestWithParam<Broken> {};
 
-TEST_P(BrokenWord, IsKeptWithTheHintedEdit) {
+TEST_P(BrokenPromise, HoldsWithTheHintedEdit) {
   const Broken& broken = GetParam();
   const Diagnostic fault = fault_of(kCopy + broken.text, {{"T", broken.T}}, x_of(broken.T));
   EXPECT_EQ(fault.id, broken.id) << fault.message;
@@ -148,7 +148,7 @@ TEST_P(BrokenWord, IsKeptWithTheHintedEdit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Faults, BrokenWord,
+    Faults, BrokenPromise,
     testing::Values(Broken{"FixedTiles", "out-of-bounds",
                            "range i in 0 .. (T + 3) // 4 {\ny[4 * i +: 4, :] = x[4 * i +: 4, :]\n}", 6,
                            "slice with spans of tiles(...)",

@@ -1,4 +1,4 @@
-#include "imbrex/optimize/apart.h"
+#include "imbrex/optimize/exclusions.h"
 
 #include <fmt/format.h>
 
@@ -8,11 +8,11 @@
 
 namespace imbrex::optimize {
 
-bool is_marked(const ir::Statement& statement) { return find(statement.annotations, kApart) != nullptr; }
+bool is_marked(const ir::Statement& statement) { return find(statement.annotations, kExclusion) != nullptr; }
 
 std::vector<size_t> mark_of(const ir::Statement& statement) {
   std::vector<size_t> entries;
-  if (const ir::Annotation* found = find(statement.annotations, kApart))
+  if (const ir::Annotation* found = find(statement.annotations, kExclusion))
     for (const ir::Annotation::Value& value : found->values) entries.push_back(static_cast<size_t>(std::get<int64_t>(value)));
   return entries;
 }
@@ -21,13 +21,13 @@ void mark(ir::Statement& statement, const std::vector<size_t>& entries) {
   std::vector<size_t> all = mark_of(statement);
   all.insert(all.end(), entries.begin(), entries.end());
   unmark(statement);
-  ir::Annotation annotation{kApart, {}};
+  ir::Annotation annotation{kExclusion, {}};
   for (size_t entry : all) annotation.values.emplace_back(static_cast<int64_t>(entry));
   statement.annotations.push_back(std::move(annotation));
 }
 
 void unmark(ir::Statement& statement) {
-  std::erase_if(statement.annotations, [](const ir::Annotation& annotation) { return annotation.name == kApart; });
+  std::erase_if(statement.annotations, [](const ir::Annotation& annotation) { return annotation.name == kExclusion; });
 }
 
 bool has_marks(const ir::Block& block) {

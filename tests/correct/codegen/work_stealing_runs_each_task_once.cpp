@@ -1,4 +1,4 @@
-// The queues of generated code: every task is done exactly once, by its own worker or by one that helps.
+// The queues of generated code: every task is done exactly once, by its own worker or by one that steals it.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -46,17 +46,17 @@ Done run_tasks(int64_t tasks, int32_t nth, int32_t slow) {
   return done;
 }
 
-// Tiles pass by all of the others `near` at a time; each pair comes once.
+// The tiles of a sweep come with all panels before the next sweep; each pair comes once.
 TEST(TaskOfTiles, IsEachPairOnce) {
   for (const int64_t tiles : {1, 2, 3, 4, 7, 29})
-    for (const int64_t others : {1, 2, 16})
-      for (const int64_t near : {1, 3, 4, 100}) {
+    for (const int64_t panels : {1, 2, 16})
+      for (const int64_t sweep : {1, 3, 4, 100}) {
         std::set<std::pair<int64_t, int64_t>> seen;
-        for (int64_t task = 0; task < tiles * others; ++task) {
-          const TaskOfTiles numbers = task_of_tiles(task, tiles, others, near);
-          EXPECT_TRUE(numbers.tile >= 0 && numbers.tile < tiles && numbers.other >= 0 && numbers.other < others);
-          EXPECT_TRUE(seen.emplace(numbers.tile, numbers.other).second) << task << " of " << tiles << " x " << others;
-          EXPECT_EQ(numbers.tile / near, task / (near * others)) << "leaves the tiles that are near too early";
+        for (int64_t task = 0; task < tiles * panels; ++task) {
+          const TaskOfTiles numbers = task_of_tiles(task, tiles, panels, sweep);
+          EXPECT_TRUE(numbers.tile >= 0 && numbers.tile < tiles && numbers.panel >= 0 && numbers.panel < panels);
+          EXPECT_TRUE(seen.emplace(numbers.tile, numbers.panel).second) << task << " of " << tiles << " x " << panels;
+          EXPECT_EQ(numbers.tile / sweep, task / (sweep * panels)) << "leaves the sweep too early";
         }
       }
 }
@@ -70,7 +70,7 @@ TEST(Tasks, AreDoneOnce) {
   }
 }
 
-TEST(Tasks, OfASlowWorkerAreDoneByOthers) {
+TEST(Tasks, OfASlowWorkerAreStolen) {
   const Done done = run_tasks(90, 3, 1);
   for (const std::atomic<int>& times : done.times) EXPECT_EQ(times, 1);
   EXPECT_LT(done.by_worker[1], 30);
@@ -87,7 +87,7 @@ TEST(Tasks, WithNumbersOfMoreThan32BitsStayWithTheirWorker) {
   Tasks own(&queues[1], sizeof(Queue), &call);
   EXPECT_EQ(own.next(), many);
   EXPECT_EQ(own.next(), many + 1);
-  EXPECT_EQ(own.next(), 1);  // then it helps, from the back
+  EXPECT_EQ(own.next(), 1);  // then it steals, from the back
   call.ith = 0;
   Tasks other(&queues[0], sizeof(Queue), &call);
   EXPECT_EQ(other.next(), 0);

@@ -7,7 +7,7 @@
 //   - a load inside a loop finds what this very iteration stored, or what no iteration of the loop stores;
 //   - a store replaces an earlier one only if it fills all of that one's box, and no later iteration runs the earlier one again
 //     there.
-// The prover's word is taken for two things: what is loaded was stored, and iterations of a `parallel` do not meet.
+// Two facts come from the prover: what is loaded was stored, and iterations of a `parallel` are independent.
 #pragma once
 
 #include <map>
@@ -48,10 +48,10 @@ struct TensorState {
   size_t loops_open = 0;  // where it was created
 };
 
-class Memory {
+class StoredValues {
  public:
   // `follows_inouts`: an inout begins as what the caller gave; else it is refused.
-  Memory(Terms& terms, bool follows_inouts) : terms_(terms), follows_inouts_(follows_inouts) {}
+  StoredValues(Terms& terms, bool follows_inouts) : terms_(terms), follows_inouts_(follows_inouts) {}
 
   std::vector<const ir::Loop*> loops;  // open now, outermost first
 

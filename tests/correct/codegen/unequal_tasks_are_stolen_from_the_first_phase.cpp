@@ -1,4 +1,4 @@
-// Where the tasks of a kernel's first phase take unequal times, workers that are done take tasks of others, and the bits stay
+// Where the tasks of a kernel's first phase take unequal times, idle workers steal tasks of others, and the bits stay
 // those of the interpreter. Where they are equal, nobody waits for anybody.
 #include <gtest/gtest.h>
 
@@ -51,7 +51,7 @@ std::string phase(const std::string& loop, const std::string& work) {
 }
 const std::string kSum = "let sum = x[t, :]\n", kStore = "\ny[t, :] = sum";
 
-TEST(UnequalTasks, OfACausalKernelAreHelped) {
+TEST(UnequalTasks, OfACausalKernelAreStolen) {
   EXPECT_LT(share_of_slow_worker(phase("t in 0 .. N", kSum + "range s in 0 .. t {\nsum = sum + x[s, :]\n}" + kStore)), 0.4);
   EXPECT_LT(share_of_slow_worker(phase(
                 "t in tiles(N, 2)",
@@ -59,17 +59,17 @@ TEST(UnequalTasks, OfACausalKernelAreHelped) {
             0.4);
 }
 
-TEST(UnequalTasks, OfDataAreHelped) {
+TEST(UnequalTasks, OfDataAreStolen) {
   const std::string count = "read count = n[t]\nassume count >= 0\nassume count <= N\n";
   EXPECT_LT(share_of_slow_worker(phase("t in 0 .. N", count + kSum + "range s in 0 .. count {\nsum = sum + x[s, :]\n}" + kStore)),
             0.4);
 }
 
-TEST(UnequalTasks, ThatABranchDecidesAreHelped) {
+TEST(UnequalTasks, ThatABranchDecidesAreStolen) {
   EXPECT_LT(share_of_slow_worker(phase("t in 0 .. N", kSum + "if t >= 20 {\nsum = sum * 2.0\n}" + kStore)), 0.4);
 }
 
-TEST(UnequalTasks, InABranchAreHelped) {
+TEST(UnequalTasks, InABranchAreStolen) {
   const std::string causal = phase("t in 0 .. N", kSum + "range s in 0 .. t {\nsum = sum + x[s, :]\n}" + kStore);
   const std::string other = "parallel u in 0 .. N {\ny[u, :] = x[u, :]\n}";
   EXPECT_LT(share_of_slow_worker("if N >= 8 {\n" + causal + "\n} else {\n" + other + "\n}"), 0.4);

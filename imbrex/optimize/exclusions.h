@@ -8,21 +8,21 @@
 
 namespace imbrex::optimize {
 
-struct Apart {
+struct Exclusion {
   enum class Kind {
-    kept,   // stays as its author wrote it
-    alone,  // is optimized by itself: nothing fuses into it or out of it
-    anew,   // is optimized with what follows, not with what stands before it
+    as_written,  // stays as its author wrote it
+    separate,    // is optimized by itself: nothing fuses into it or out of it
+    from_here,   // is optimized with what follows, not with what stands before it
   };
-  Kind kind = Kind::kept;
+  Kind kind = Kind::as_written;
   std::string what;  // `scope "softmax"`, `loop t`, `v`
   SourceLine where;
   std::string reason;
   bool is_pinned = false;  // by the author
 };
 
-// A mark on a statement: the entries of a list of Apart that it stands for. An annotation that no text can hold.
-inline const std::string kApart = ".apart";
+// A mark on a statement: the entries of a list of Exclusion that it stands for. An annotation that no text can hold.
+inline const std::string kExclusion = ".excluded";
 bool is_marked(const ir::Statement& statement);
 std::vector<size_t> mark_of(const ir::Statement& statement);  // empty if it is not marked
 void mark(ir::Statement& statement, const std::vector<size_t>& entries);
