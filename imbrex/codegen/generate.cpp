@@ -10,7 +10,6 @@
 #include "imbrex/codegen/text.h"
 #include "imbrex/ir/hash.h"
 #include "imbrex/ir/visit.h"
-#include "imbrex/plan/make_plan.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -182,22 +181,19 @@ std::string symbol_of(const ir::Program& program) {
   return identifier == program.name ? identifier : identifier.substr(0, 60) + "_" + ir::sha256_hex(program.name).substr(0, 8);
 }
 
-Generated generate_many(std::span<const ir::Program> programs, const Options& options) {
-  Generated result;
+std::string generate_many(std::span<const plan::Plan> plans, const target::Machine& machine) {
   Writer head;
   head.line("// Written by Imbrex.");
-  head.line(fmt::format("#include \"{}\"", options.machine.target->header));
+  head.line(fmt::format("#include \"{}\"", machine.target->header));
   head.line("#include \"imbrex/codegen/kernel_support.h\"");
   head.line("#include \"imbrex/runtime/abi.h\"");
-  result.source = head.text();
-  for (const ir::Program& program : programs) {
-    const plan::Plan plan = plan::make_plan(program, options.machine, options.taps);
-    result.source += "\n" + KernelWriter(plan, options.machine).write();
-    result.remarks.insert(result.remarks.end(), plan.remarks.begin(), plan.remarks.end());
-  }
-  return result;
+  std::string source = head.text();
+  for (const plan::Plan& plan : plans) source += "\n" + KernelWriter(plan, machine).write();
+  return source;
 }
 
-Generated generate(const ir::Program& program, const Options& options) { return generate_many(std::span(&program, 1), options); }
+std::string generate(const plan::Plan& plan, const target::Machine& machine) {
+  return generate_many(std::span(&plan, 1), machine);
+}
 
 }  // namespace imbrex::codegen

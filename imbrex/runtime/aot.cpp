@@ -14,9 +14,9 @@
 #include "imbrex/ir/hash.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/runtime/abi.h"
+#include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/runtime/jit.h"
-#include "imbrex/runtime/lower.h"
 
 namespace imbrex::runtime {
 namespace {
@@ -112,8 +112,8 @@ std::string table_function(const AotKernel& kernel, const target::Target& target
 
 // The generated file, under a name of its own for each target. No macro tells of -ffp-contract=fast behind the kernel's flags,
 // which would change results, and of some others: for g++ a pragma undoes them; what clang made with the first is not handed out.
-std::string kernel_source(const AotKernel& kernel, const ir::Program& lowered, const target::Machine& machine) {
-  const std::string function = table_function(kernel, *machine.target);
+std::string kernel_source(const AotKernel& kernel, const Translation& translation, const target::Target& target) {
+  const std::string function = table_function(kernel, target);
   return fmt::format(
              R"(// Products and sums are rounded one by one, and integers wrap, also where -ffp-contract=fast or -fno-wrapv comes last.
 #ifdef __clang__
@@ -123,8 +123,8 @@ std::string kernel_source(const AotKernel& kernel, const ir::Program& lowered, c
 #define imbrex_kernel_{0} {1}
 #endif
 )",
-             codegen::symbol_of(lowered), function) +
-         codegen::generate(lowered, {machine, false}).source +
+             codegen::symbol_of(translation.program()), function) +
+         translation.source +
          fmt::format(R"(
 #ifdef __clang__
 extern "C" const imbrex_kernel* {0}(void) {{
@@ -267,13 +267,13 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
   for (const AotKernel& kernel : request.kernels) {
     for (const target::Target* target : targets) {
       const target::Machine machine = request.rates ? target::Machine(*target, *request.rates) : target::Machine(*target);
-      const ir::Program lowered = lower(kernel.program, {.machine = machine, .optimize = kernel.optimize}).program;
+      const Translation translation = translate(kernel.program, {.machine = machine, .optimize = kernel.optimize});
       const std::string stem = stem_of(kernel, *target);
       std::string flags = "-std=c++20\n-O3\n-fno-exceptions\n-fno-rtti\n";
       for (const std::string& flag : target::compiler_flags(*target)) flags += flag + "\n";
       write_if_changed(source / (stem + ".flags"), flags);
       sources.push_back(source / (stem + ".cpp"));
-      write_if_changed(sources.back(), kernel_source(kernel, lowered, machine));
+      write_if_changed(sources.back(), kernel_source(kernel, translation, *target));
     }
     sources.push_back(source / (kernel.symbol + ".cpp"));
     write_if_changed(sources.back(), dispatcher_source(kernel, targets));

@@ -5,7 +5,7 @@
 //                                                           them imbrex/, with the headers that kernel.cpp includes
 //   <root>/failed-<64 hex digits>/                          source and messages of a compilation that failed
 //   <root>/compilers/<64 hex digits>                        what a compiler said for --version
-//   <root>/proofs/<64 hex digits>                           programs that are accepted, see accept.h
+//   <root>/proofs/<64 hex digits>                           programs that are accepted, see verdicts.h
 //   <root>/imbrex-new-*/                                    being made, or left by a process that was killed
 //
 // What is found is loaded and believed: so it is used only where nobody but this user and root could have put it (trust.h).

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "imbrex/codegen/generate.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/plan/assume_each_element.h"
@@ -80,19 +81,17 @@ CompiledKernel CompiledKernel::from_source(const std::string& source, const std:
 
 CompiledKernel compile(const ir::Program& program, const CompileOptions& options) {
   const target::Machine machine(choose_target(options.target), options.rates ? *options.rates : target::rates_of_this_machine());
-  Lowered lowered = lower(program, {machine, options.optimize, options.taps, options.prove, options.cache});
-  codegen::Generated generated = codegen::generate(lowered.program, {machine, options.taps});
+  Translation translation = translate(program, {machine, options.optimize, options.taps, options.prove, options.cache});
 
   JitOptions jit;
   jit.cache = options.cache;
   jit.flags = options.flags;
   const std::vector<std::string> own = target::compiler_flags(*machine.target);
   jit.flags.insert(jit.flags.end(), own.begin(), own.end());
-  auto code = std::make_shared<CompiledKernel::Code>(load_or_compile(generated.source, jit));
-  code->table = table_of(code->module, "imbrex_kernel_" + codegen::symbol_of(lowered.program));
-  code->assumptions = assumptions_of(lowered.program);
-  code->lowered = std::move(lowered);
-  code->remarks = std::move(generated.remarks);
+  auto code = std::make_shared<CompiledKernel::Code>(load_or_compile(translation.source, jit));
+  code->table = table_of(code->module, "imbrex_kernel_" + codegen::symbol_of(translation.program()));
+  code->assumptions = assumptions_of(translation.program());
+  code->translation.emplace(std::move(translation));
   CompiledKernel kernel;
   kernel.code_ = std::move(code);
   return kernel;

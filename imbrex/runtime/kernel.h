@@ -19,13 +19,12 @@
 #include <vector>
 
 #include "imbrex/base/array.h"
-#include "imbrex/codegen/generate.h"
 #include "imbrex/ir/program.h"
 #include "imbrex/runtime/abi.h"
 #include "imbrex/runtime/buffer.h"
+#include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/executor.h"
 #include "imbrex/runtime/jit.h"
-#include "imbrex/runtime/lower.h"
 #include "imbrex/target/rates.h"
 
 namespace imbrex::runtime {
@@ -48,8 +47,7 @@ class CompiledKernel {
   // What imbrex_call::failed_assumption means: number k + 1 is text k.
   const std::vector<std::string>& assumptions() const { return code_->assumptions; }
   // What code was generated from, and why that is as written where it is.
-  const Lowered& lowered() const { return code_->lowered; }
-  const std::vector<plan::Remark>& remarks() const { return code_->remarks; }
+  const Translation& translation() const { return *code_->translation; }
 
   // From source against abi.h that exports `symbol`; for tests and tools.
   static CompiledKernel from_source(const std::string& source, const std::string& symbol, const JitOptions& options);
@@ -61,8 +59,7 @@ class CompiledKernel {
     Module module;
     const imbrex_kernel* table = nullptr;
     std::vector<std::string> assumptions;
-    Lowered lowered;
-    std::vector<plan::Remark> remarks;
+    std::optional<Translation> translation;  // none of code from_source
   };
   std::shared_ptr<const Code> code_;
 };

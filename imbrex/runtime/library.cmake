@@ -18,10 +18,10 @@ target_include_directories(imbrex_embedded_headers PRIVATE ${PROJECT_SOURCE_DIR}
 target_sources(imbrex_runtime PRIVATE $<TARGET_OBJECTS:imbrex_embedded_headers>)
 target_compile_definitions(imbrex_runtime PRIVATE IMBREX_SANITIZE="${IMBREX_SANITIZE}")
 
-# A verdict that is kept names the judge that gave it: beside the prover (prove/library.cmake), whatever accept.cpp asks.
-file(GLOB judging_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/imbrex/codegen/*.h ${PROJECT_SOURCE_DIR}/imbrex/codegen/*.cpp
+# A verdict that is kept names the judge that gave it: beside the prover (prove/library.cmake), whatever driver.cpp asks.
+file(GLOB judging_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/imbrex/plan/*.h ${PROJECT_SOURCE_DIR}/imbrex/plan/*.cpp
      ${PROJECT_SOURCE_DIR}/imbrex/optimize/*.h ${PROJECT_SOURCE_DIR}/imbrex/optimize/*.cpp)
-list(APPEND judging_sources ${CMAKE_CURRENT_LIST_DIR}/accept.cpp)
+list(APPEND judging_sources ${CMAKE_CURRENT_LIST_DIR}/driver.cpp)
 set(judging_hashes)
 foreach(source ${judging_sources})
   file(SHA256 ${source} source_hash)
@@ -29,5 +29,5 @@ foreach(source ${judging_sources})
 endforeach()
 string(SHA256 judge_revision "${judging_hashes}")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${judging_sources})
-set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/accept.cpp PROPERTIES COMPILE_DEFINITIONS
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/verdicts.cpp PROPERTIES COMPILE_DEFINITIONS
                             "IMBREX_JUDGE_REVISION=\"${judge_revision}\"")

@@ -3,7 +3,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/prove/prove.h"
-#include "imbrex/runtime/accept.h"
+#include "imbrex/runtime/driver.h"
 #include "imbrex/target/target.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/machine_options.h"

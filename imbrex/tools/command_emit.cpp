@@ -3,8 +3,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/base/utf8.h"
-#include "imbrex/codegen/generate.h"
-#include "imbrex/runtime/lower.h"
+#include "imbrex/runtime/driver.h"
 #include "imbrex/target/target.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/execute.h"
@@ -25,22 +24,29 @@ void print_remark(const plan::Remark& remark) {
   fmt::print("{}\n", remark.message);
 }
 
+void print_fallbacks(const runtime::Translation& translation) {
+  const optimize::Optimized& optimized = translation.optimized;
+  std::vector<plan::Remark> all;
+  if (!optimized.is_scheduled) all.push_back({optimized.where, "lowered as written: " + optimized.reason});
+  if (optimized.is_scheduled)
+    for (const optimize::Exclusion& exclusion : optimized.exclusions)
+      if (exclusion.kind == optimize::Exclusion::Kind::as_written)
+        all.push_back({exclusion.where, fmt::format("{} stays as written: {}", exclusion.what, exclusion.reason)});
+  all.insert(all.end(), translation.plan.remarks.begin(), translation.plan.remarks.end());
+  for (const plan::Remark& remark : all) print_remark(remark);
+  if (all.empty()) fmt::print("no fallbacks: nothing as written, copied by element or packed at each product\n");
+}
+
 int emit(const EmitOptions& options) {
   const target::Machine machine = options.machine.to_read();
   const Subject subject = subject_of(options.subject);
-  const runtime::Lowered lowered = runtime::lower(
+  const runtime::Translation translation = runtime::translate(
       subject.program,
       {.machine = machine, .optimize = !options.as_written, .taps = options.taps, .prove = !options.unproven, .cache = {}});
-  const codegen::Generated generated = codegen::generate(lowered.program, {machine, options.taps});
-  if (!options.why) {
-    fmt::print("// For {} on {}.\n{}", machine.target->name, machine.rates.name, generated.source);
-    return 0;
-  }
-  if (!lowered.is_optimized) print_remark({lowered.where, "lowered as written: " + lowered.reason});
-  for (const Diagnostic::Note& kept : lowered.kept) print_remark({kept.where, kept.message});
-  for (const plan::Remark& remark : generated.remarks) print_remark(remark);
-  if (lowered.is_optimized && lowered.kept.empty() && generated.remarks.empty())
-    fmt::print("no fallbacks: nothing as written, copied by element or packed at each product\n");
+  if (options.why)
+    print_fallbacks(translation);
+  else
+    fmt::print("// For {} on {}.\n{}", machine.target->name, machine.rates.name, translation.source);
   return 0;
 }
 

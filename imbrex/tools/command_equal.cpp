@@ -7,7 +7,7 @@
 #include "imbrex/equal/match.h"
 #include "imbrex/equal/witness.h"
 #include "imbrex/interpret/interpreter.h"
-#include "imbrex/optimize/optimize.h"
+#include "imbrex/runtime/driver.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/layer_folder.h"
 #include "imbrex/tools/machine_options.h"
@@ -112,8 +112,10 @@ int run_equal(const EqualOptions& options) {
   if (!options.against_optimized && is_one_kernel)
     refuse("equal compares two kernels, and one is given: a second name, a second --variant, or --against-optimized");
   const Subject a = subject_of(subject_number(options, 0));
-  const ir::Program b = options.against_optimized ? optimize::optimize(a.program, options.machine.to_read()).program
-                                                  : subject_of(subject_number(options, 1)).program;
+  const auto optimized = [&] {  // `equal` proves both
+    return runtime::translate(a.program, {.machine = options.machine.to_read(), .prove = false}).optimized.program;
+  };
+  const ir::Program b = options.against_optimized ? optimized() : subject_of(subject_number(options, 1)).program;
   const equal::Result result = equal::compare(a.program, b, options.how);
   const bool saves = !options.save.empty() && result.witness;
   if (saves) save(*result.witness, a, b, options.how.by_order, options.save);

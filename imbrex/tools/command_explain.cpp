@@ -14,7 +14,7 @@
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/estimate_scopes.h"
 #include "imbrex/optimize/optimize.h"
-#include "imbrex/runtime/accept.h"
+#include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/runtime/trace.h"
 #include "imbrex/tools/commands.h"
@@ -174,9 +174,9 @@ std::string count_text(double count) {
 }
 
 // Each scope, and what the whole should take: phases one after the other, with a barrier before each.
-void print_estimates(const ir::Program& program, const std::map<std::string, int64_t>& dims, const optimize::Machine& machine,
+void print_estimates(const plan::Plan& plan, const std::map<std::string, int64_t>& dims, const optimize::Machine& machine,
                      const std::map<std::string, double>* measured) {
-  const std::vector<optimize::ScopeCost> scopes = optimize::estimate_scopes(program, dims, machine);
+  const std::vector<optimize::ScopeCost> scopes = optimize::estimate_scopes(plan, dims, machine);
   const std::string hash = ir::sha256_hex(target::text_of(machine.rates)).substr(0, 12);
   fmt::print("\nEstimated for {} on {} ({}), {}\n", machine.target->name, machine.rates.name, hash,
              counted(machine.rates.cores, "core"));
@@ -244,15 +244,12 @@ void print_defects(const optimize::Defects& defects) {
 
 int explain(const ExplainOptions& options) {
   const Subject subject = subject_of(options.subject);
-  if (options.unproven)
-    runtime::require_accepted_unproven(subject.program);
-  else
-    runtime::require_accepted(subject.program, {});
   std::map<std::string, int64_t> given;
   if (options.tokens) given["T"] = *options.tokens;
   const auto dims = dims_of(subject.program, given);
   const optimize::Machine machine = options.measure ? options.machine.to_run() : options.machine.to_read();
-  const optimize::Optimized result = optimize::optimize(subject.program, machine);
+  const runtime::Translation translation = runtime::translate(subject.program, {.machine = machine, .prove = !options.unproven});
+  const optimize::Optimized& result = translation.optimized;
   if (!result.is_scheduled) {
     fmt::print("{} keeps its author's loops: {}{}\n", with_visible_characters(subject.program.name), result.reason,
                in_parentheses(result.where));
@@ -271,7 +268,7 @@ int explain(const ExplainOptions& options) {
   }
   std::map<std::string, double> measured;
   if (options.measure) measured = measured_scopes(subject, dims, threads_of(options.threads), machine);
-  print_estimates(result.program, dims, machine, options.measure ? &measured : nullptr);
+  print_estimates(translation.plan, dims, machine, options.measure ? &measured : nullptr);
   return 0;
 }
 

@@ -11,7 +11,7 @@
 #include "imbrex/base/numbers.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/prove.h"
-#include "imbrex/runtime/accept.h"
+#include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/runtime/trace.h"
 #include "imbrex/tools/commands.h"
@@ -210,10 +210,11 @@ class Run {
   // Beside what the machine can do at best, and the loops as they are written.
   void time(const runtime::CompiledKernel& kernel, const target::Machine& machine, const HostOptions& host,
             runtime::Executor& executor) {
-    const bool is_optimized = kernel.lowered().is_optimized;
-    if (is_optimized) describe_fusion(kernel.lowered());
-    if (!is_optimized && !options_.as_written) report_.unfused_because = kernel.lowered().reason;
-    report_.defects = kernel.lowered().defects;
+    const optimize::Optimized& optimized = kernel.translation().optimized;
+    const bool is_optimized = optimized.is_scheduled;
+    if (is_optimized) describe_fusion(kernel.translation());
+    if (!is_optimized && !options_.as_written) report_.unfused_because = optimized.reason;
+    report_.defects = optimized.defects;
     std::optional<KernelRunner> as_written;
     if (is_optimized)
       as_written.emplace(compiled(subject_.program, machine, false), dims_, inputs_, outputs_, executor, host.threads);
@@ -236,8 +237,8 @@ class Run {
     report_.limit = limit_of(contest, false);
   }
 
-  void describe_fusion(const runtime::Lowered& lowered) {
-    const ir::Program& optimized = lowered.program;
+  void describe_fusion(const runtime::Translation& translation) {
+    const ir::Program& optimized = translation.program();
     Fusion& fusion = report_.fusion.emplace();
     fusion.scopes_before = scopes_in(subject_.program);
     fusion.scopes_after = scopes_in(optimized);
@@ -245,7 +246,7 @@ class Run {
     for (Fusion::Temporary& tensor : temporaries_of(subject_.program))
       if (std::none_of(fusion.kept.begin(), fusion.kept.end(), [&](const auto& kept) { return kept.tensor == tensor.tensor; }))
         fusion.dropped.push_back(std::move(tensor));
-    fusion.proof = lowered.optimized_proof;
+    fusion.proof = translation.optimized_proof;
     const auto begin = std::chrono::steady_clock::now();
     fusion.equality = equal::compare(subject_.program, optimized, {.are_proven = true, .searches = false});
     fusion.equality_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -283,7 +284,7 @@ class Run {
     runner.run();
     try {
       runtime::write_file(options_.trace,
-                          timeline_json(kernel.lowered().program, dims_, report_.kernel, collector, host.threads));
+                          timeline_json(kernel.translation().program(), dims_, report_.kernel, collector, host.threads));
     } catch (const std::filesystem::filesystem_error& error) {
       throw UserError("file-unwritable", fmt::format("cannot write the timeline: {}", error.what()),
                       "--trace with a file in a folder that you may write to");

@@ -2,11 +2,10 @@
 #include <fmt/format.h>
 
 #include "imbrex/ir/print.h"
-#include "imbrex/optimize/optimize.h"
+#include "imbrex/optimize/dissolve.h"
 #include "imbrex/optimize/pipeline.h"
-#include "imbrex/plan/make_plan.h"
 #include "imbrex/plan/print.h"
-#include "imbrex/runtime/lower.h"
+#include "imbrex/runtime/driver.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/subject.h"
@@ -30,18 +29,14 @@ int show_dissolved(const ir::Program& program) {
   return 0;
 }
 
-int show_plan(const ir::Program& program, const target::Machine& machine, bool as_written) {
-  const runtime::Lowered lowered = runtime::lower(program, {machine, !as_written});
-  fmt::print("{}", plan::print(plan::make_plan(lowered.program, machine, false), machine));
-  return 0;
-}
-
 int show(const ShowOptions& options) {
   const Subject subject = subject_of(options.subject);
-  if (options.plan) return show_plan(subject.program, options.machine.to_read(), options.as_written);
   if (options.dissolved) return show_dissolved(subject.program);
-  if (options.optimized) {
-    fmt::print("{}", ir::print(optimize::optimize(subject.program, options.machine.to_read()).program));
+  if (options.plan || options.optimized) {
+    const target::Machine machine = options.machine.to_read();
+    const runtime::Translation translation =
+        runtime::translate(subject.program, {.machine = machine, .optimize = !options.as_written});
+    fmt::print("{}", options.plan ? plan::print(translation.plan, machine) : ir::print(translation.program()));
     return 0;
   }
   if (!options.lowered && !options.passes) {

@@ -10,7 +10,7 @@
 #include "imbrex/equal/equal.h"
 #include "imbrex/kernels/judge.h"
 #include "imbrex/optimize/defects.h"
-#include "imbrex/runtime/accept.h"
+#include "imbrex/runtime/driver.h"
 #include "imbrex/tools/contest.h"
 
 namespace imbrex::tools {

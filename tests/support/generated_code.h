@@ -22,6 +22,7 @@
 #include "imbrex/codegen/generate.h"
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/ir/print.h"
+#include "imbrex/plan/make_plan.h"
 #include "imbrex/runtime/abi.h"
 #include "support/compare.h"
 #include "support/runnable_targets.h"
@@ -38,9 +39,11 @@ class GeneratedCode {
   // Under the sanitizers of this build; IMBREX_GENERATED_FLAGS adds more flags.
   GeneratedCode(std::span<const ir::Program> programs, const target::Machine& machine, const char* optimization = "-O1",
                 bool taps = false) {
-    const codegen::Generated generated = codegen::generate_many(programs, {machine, taps});
+    std::vector<plan::Plan> plans;
+    for (const ir::Program& program : programs) plans.push_back(plan::make_plan(program, machine, taps));
+    const std::string code = codegen::generate_many(plans, machine);
     const std::string source = folder_.file("kernels.cpp"), library = folder_.file("kernels.so"), log = folder_.file("log");
-    std::ofstream(source) << generated.source;
+    std::ofstream(source) << code;
     const char* compiler = std::getenv("CXX");
     const char* more_flags = std::getenv("IMBREX_GENERATED_FLAGS");
     std::string command =
@@ -51,7 +54,7 @@ class GeneratedCode {
     if (*IMBREX_SANITIZE != 0) command += " -fsanitize=" IMBREX_SANITIZE " -fno-sanitize-recover=all -fno-omit-frame-pointer -g1";
     if (std::system((command + " > " + log + " 2>&1").c_str()) != 0) {
       std::ifstream in(log);
-      error_ = std::string(std::istreambuf_iterator<char>(in), {}).substr(0, 4000) + "\n" + generated.source.substr(0, 20000);
+      error_ = std::string(std::istreambuf_iterator<char>(in), {}).substr(0, 4000) + "\n" + code.substr(0, 20000);
       return;
     }
     handle_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -3,13 +3,11 @@
 #include <algorithm>
 
 #include "data.h"
-#include "imbrex/codegen/generate.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
-#include "imbrex/runtime/accept.h"
-#include "imbrex/runtime/lower.h"
+#include "imbrex/runtime/driver.h"
 #include "support/faults.h"
 #include "support/generated_code.h"
 
@@ -157,8 +155,9 @@ void lower(Judged& judged, const ir::Program& program, uint64_t seed, const std:
     const char* how = optimized ? "optimized" : "as written";
     try {
       enter(Phase::lower);
-      runtime::Lowered result =
-          runtime::lower(program, {.machine = machine, .optimize = optimized, .taps = false, .prove = false, .cache = {}});
+      runtime::Translation translation =
+          runtime::translate(program, {.machine = machine, .optimize = optimized, .taps = false, .prove = false, .cache = {}});
+      optimize::Optimized& result = translation.optimized;
       if (!result.defects.empty() || result.reason.starts_with("optimized, it takes")) {
         judged.failure = {"optimizer failed", result.defects.empty() ? result.reason : optimize::text_of(result.defects[0])};
         return;
@@ -169,8 +168,6 @@ void lower(Judged& judged, const ir::Program& program, uint64_t seed, const std:
       enter(Phase::interpret);
       run_lowered(judged, lowered, how);
       if (judged.failure) return;
-      enter(Phase::generate);
-      codegen::generate(lowered, {machine, false});
       judged.kernels.push_back(std::move(lowered));
     } catch (const UserError& error) {
       judged.failure = {fmt::format("{}: {}", how, first_id(error)), error.what()};

@@ -7,6 +7,7 @@
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/optimize/pipeline.h"
+#include "imbrex/plan/make_plan.h"
 #include "random/random_kernel.h"
 #include "support/optimized.h"
 
@@ -46,7 +47,9 @@ std::string differences_of(const std::vector<RandomCase>& cases, const target::T
   std::vector<ir::Program> programs;
   for (const RandomCase& each : cases) programs.push_back(lowered(each.program, each.seed, target));
   EmulatedRuns runs;
-  tests::write_text(runs.folder().file("kernels.cpp"), codegen::generate_many(programs, {target, false}).source);
+  std::vector<plan::Plan> plans;
+  for (const ir::Program& program : programs) plans.push_back(plan::make_plan(program, target, false));
+  tests::write_text(runs.folder().file("kernels.cpp"), codegen::generate_many(plans, target));
   tests::write_text(runs.folder().file("kernels_to_run.h"), list_of(programs));
   std::string flags;
   for (const std::string& flag : target::compiler_flags(target)) flags += flag + " ";

@@ -7,6 +7,7 @@
 #include "imbrex/codegen/generate.h"
 #include "imbrex/kernels/registry.h"
 #include "imbrex/optimize/optimize.h"
+#include "imbrex/plan/make_plan.h"
 #include "support/optimized.h"
 
 namespace imbrex::codegen {
@@ -21,7 +22,7 @@ constexpr Kept kKept[] = {{"nn/rms_norm", "", "rms_norm.cpp"},
 
 std::string emitted(const Kept& kept) {
   const ir::Program program = kernels::build(kept.kernel, "", kept.preset, {}).program;
-  return generate(test::optimized(program).program, {test::one_machine(), false}).source;
+  return generate(plan::make_plan(test::optimized(program).program, test::one_machine(), false), test::one_machine());
 }
 
 TEST(Golden, text_is_as_it_was) {
@@ -46,7 +47,7 @@ TEST(Golden, lines_are_not_too_long) {
 TEST(Golden, text_is_the_same_for_every_instruction_set_but_for_the_header) {
   const ir::Program program = kernels::build("nn/rms_norm", "", "", {}).program;
   const auto without_names = [&](const target::Target* target) {
-    std::string text = generate(program, {*target, false}).source;
+    std::string text = generate(plan::make_plan(program, *target, false), *target);
     const std::string& name = target->name;
     for (size_t at = text.find(name); at != std::string::npos; at = text.find(name)) text.erase(at, name.size());
     return text;

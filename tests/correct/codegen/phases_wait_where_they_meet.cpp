@@ -5,6 +5,7 @@
 #include "imbrex/codegen/generate.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
+#include "imbrex/plan/make_plan.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -28,7 +29,8 @@ kernel "phases" {
   }
   const ir::Program program = ir::parse(text + "}\n", "phases.tile");
   ir::verify_or_throw(program);
-  const std::string source = generate(program, {target::targets().front(), false}).source, wait = "wait_for_all(call);";
+  const std::string source = generate(plan::make_plan(program, target::targets().front(), false), target::targets().front()),
+                    wait = "wait_for_all(call);";
   int waits = 0;
   for (size_t at = source.find(wait); at != std::string::npos; at = source.find(wait, at + 1)) ++waits;
   return waits;

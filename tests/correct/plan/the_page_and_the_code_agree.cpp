@@ -86,7 +86,7 @@ std::string body_of(const std::string& source) {
 void expect_agreement(const ir::Program& program, const target::Machine& machine, const std::string& what) {
   SCOPED_TRACE(what);
   const std::string page = print(make_plan(program, machine, false), machine);
-  const std::string code = body_of(codegen::generate(program, {machine, false}).source);
+  const std::string code = body_of(codegen::generate(make_plan(program, machine, false), machine));
   const std::vector<std::string> said = words_of(page, kPage);
   const std::vector<std::string> of_page = without(without(said, "columns by"), "loop over"), of_code = words_of(code, kCode);
   for (size_t i = 0; i < std::max(of_page.size(), of_code.size()); ++i)

@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "imbrex/ir/parse.h"
-#include "imbrex/runtime/accept.h"
+#include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/trust.h"
 #include "tests/support/answer_module.h"
 

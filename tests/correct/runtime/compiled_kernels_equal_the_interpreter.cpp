@@ -71,7 +71,7 @@ void expect_front_equals_the_interpreter(const std::string& variant, bool optimi
   for (const int64_t T : {1, 2, 3, 15, 16, 17, 33}) cases[T] = front_case(program, T);
   for (const target::Target* target : test::by_turns(target::supported_targets(), turn)) {
     const CompiledKernel kernel = compile(program, options_for(target, optimize));
-    EXPECT_EQ(kernel.lowered().is_optimized, optimize) << kernel.lowered().reason;
+    EXPECT_EQ(kernel.translation().is_optimized(), optimize) << kernel.translation().optimized.reason;
     for (const auto& [T, c] : cases) {
       for (int nth = 1; nth <= 3; ++nth) {
         const Tensors outputs = run_front(kernel, c, T, executor, nth);
@@ -250,7 +250,7 @@ TEST(CompiledKernels, AnIndexFromDataOutsideItsTensorTouchesNothing) {
 TEST(CompiledFront, NeedsLessThanFourMebibytesOfWorkspaceForEachThread) {
   const CompiledKernel kernel =
       compile(kernels::build("deepseek_v4/qkv_proj_rope", "fused", "flash", {}).program, options_for(&target::best_target()));
-  ASSERT_TRUE(kernel.lowered().is_optimized);
+  ASSERT_TRUE(kernel.translation().is_optimized());
   const int64_t T = 128;
   for (const int32_t nth : {1, 2, 8}) {
     const size_t bytes = kernel.table().workspace_bytes(&T, nth);

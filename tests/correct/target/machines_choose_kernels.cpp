@@ -6,6 +6,7 @@
 #include "imbrex/base/error.h"
 #include "imbrex/codegen/generate.h"
 #include "imbrex/ir/parse.h"
+#include "imbrex/plan/make_plan.h"
 #include "imbrex/target/rates.h"
 
 namespace imbrex::target {
@@ -97,7 +98,7 @@ kernel "product" {
 )",
                                         "product.tile");
   const auto calls = [&](const Machine& machine, const std::string& function) {
-    return codegen::generate(program, {machine, false}).source.find(function + "(") != std::string::npos;
+    return codegen::generate(plan::make_plan(program, machine, false), machine).find(function + "(") != std::string::npos;
   };
   EXPECT_TRUE(calls(avx512_of("zen4"), "matmul_bf16"));
   EXPECT_FALSE(calls(avx512_of("zen4"), "matmul_bf16_fma"));

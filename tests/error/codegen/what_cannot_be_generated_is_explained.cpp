@@ -5,6 +5,7 @@
 #include "imbrex/codegen/generate.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
+#include "imbrex/plan/make_plan.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -13,7 +14,8 @@ std::string first_message(const std::string& body) {
   const ir::Program program = ir::parse("imbrex 1\nkernel \"k\" {\n" + body + "\n}\n", "k.tile");
   ir::verify_or_throw(program);
   try {
-    return generate(program, {target::targets().front(), false}).source.empty() ? "no text" : "";
+    return generate(plan::make_plan(program, target::targets().front(), false), target::targets().front()).empty() ? "no text"
+                                                                                                                   : "";
   } catch (const UserError& error) {
     const Diagnostic& first = error.diagnostics().front();
     return fmt::format("{} [{}] {}; try: {}", first.where.line, first.id, first.message, first.hint);

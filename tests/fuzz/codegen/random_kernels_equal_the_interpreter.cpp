@@ -66,7 +66,7 @@ std::vector<std::string> failures_of(const std::vector<uint64_t>& seeds) {
   for (const uint64_t seed : seeds) {
     try {
       Lowered each = lowered(seed);
-      codegen::generate(each.program, {target::targets().front(), false});
+      plan::make_plan(each.program, target::targets().front(), false);
       Tensors tensors = each.original.inputs;
       interpret::run(each.original.program, each.original.dims, tensors);
       programs.push_back(each.program);
