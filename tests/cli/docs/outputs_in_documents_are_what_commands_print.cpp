@@ -1,4 +1,4 @@
-// docs/pull-request.md, docs/optimizing.md and docs/plan.md show commands and what they print. `scripts/update-docs` puts the output there;
+// CONTRIBUTING.md, docs/pull-request.md, docs/optimizing.md and docs/plan.md show commands and what they print. `scripts/update-docs` puts the output there;
 // here it is compared.
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 // The number of outputs compared.
 int compare_outputs_of(const std::string& document) {
   const std::string root = IMBREX_SOURCE_DIR;
-  std::istringstream lines(read_text(root + "/docs/" + document));
+  std::istringstream lines(read_text(root + "/" + document));
   const std::string begin = "<!-- output of: ", end = "<!-- end of output -->";
   int compared = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -38,9 +38,10 @@ int compare_outputs_of(const std::string& document) {
   return compared;
 }
 
-TEST(PullRequest, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("pull-request.md"), 20); }
-TEST(Plan, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("plan.md"), 2); }
-TEST(Optimizing, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("optimizing.md"), 3); }
+TEST(PullRequest, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("docs/pull-request.md"), 20); }
+TEST(Contributing, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("CONTRIBUTING.md"), 4); }
+TEST(Plan, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("docs/plan.md"), 2); }
+TEST(Optimizing, every_output_is_what_the_command_prints) { EXPECT_GE(compare_outputs_of("docs/optimizing.md"), 3); }
 
 }  // namespace
 }  // namespace imbrex::tests
