@@ -174,6 +174,11 @@ TEST(UnchunkLoops, KeepsALoopThatReadsAnotherChunkOfWhatItStores) {
   range t in tiles(T, 8) { z[t, :] = x[t, :] + w[0 +: 40] })");
 }
 
+TEST(UnchunkLoops, KeepsALoopWhoseIterationsAllStoreToOnePlace) {
+  expect_straight("range d in tiles(40, 8) { z[:, d] = z[:, d] * 0.5 }");
+  expect_untouched("range d in tiles(40, 8) { z[:, 0 +: 8] = z[:, 0 +: 8] * 0.5 }");
+}
+
 TEST(UnchunkLoops, KeepsALoopThatCarriesOtherwise) {
   expect_untouched(R"(
   let m = full(f32, [1, 40], 0.0)
