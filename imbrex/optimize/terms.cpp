@@ -91,7 +91,7 @@ std::string readable(const std::string& text) {
   return result;
 }
 
-TermId Terms::intern(Term term) {
+TermId Terms::intern(Term term, bool is_exchanged) {
   Budget::spend(1 + term.args.size() + term.indices.size() + term.limits.size());
   const std::string node = fmt::format("{}:{}:{}:{}:{}:{}:{}", static_cast<int>(term.kind), name_of(term.dtype), term.value,
                                        term.tensor, ir::name_of(term.op), ir::name_of(term.mode), term.modulus);
@@ -123,6 +123,7 @@ TermId Terms::intern(Term term) {
   nodes_.push_back(static_cast<int>(std::min<int64_t>(nodes, kManyNodes)));
   depths_.push_back(depth + 1);
   places_.push_back({-1, -1});
+  is_exchanged_.push_back(is_exchanged);
   return met(entry->second);
 }
 
@@ -177,13 +178,22 @@ TermId Terms::order_and_intern(Term term) {
     }
     return chain;
   }
-  if (ir::commutes(term.op) && term.args.size() == 2 && stands_before(term.args[1], term.args[0]))
-    std::swap(term.args[0], term.args[1]);
-  if (const Op other = mirrored(term.op); other != term.op && stands_before(term.args[1], term.args[0])) {
+  const Op other = mirrored(term.op);
+  const bool may_exchange = (ir::commutes(term.op) && term.args.size() == 2) || other != term.op;
+  const bool is_exchanged = may_exchange && stands_before(term.args[1], term.args[0]);
+  if (is_exchanged) {
     std::swap(term.args[0], term.args[1]);
     term.op = other;
   }
-  return intern(std::move(term));
+  return intern(std::move(term), is_exchanged);
+}
+
+Term Terms::in_authors_order(TermId id) const {
+  Term term = at(id);
+  if (!is_exchanged_.at(static_cast<size_t>(id))) return term;
+  std::swap(term.args[0], term.args[1]);
+  term.op = mirrored(term.op);
+  return term;
 }
 
 TermId Terms::constant(DType dtype, double value) {
@@ -326,7 +336,7 @@ TermId Terms::with_indices(TermId id, const std::function<IndexExpr(const IndexE
   const WithoutOrigin without(origin);
   const std::function<TermId(TermId)> walk = [&](TermId at_id) -> TermId {
     if (const auto found = done.find(at_id); found != done.end()) return found->second;
-    Term term = at(at_id);  // a copy: interning below may move the storage
+    Term term = in_authors_order(at_id);  // a copy: interning below may move the storage
     for (IndexExpr& e : term.indices) e = changed(e);
     for (IndexExpr& e : term.limits) e = changed(e);
     TermId result;
@@ -357,7 +367,7 @@ TermId Terms::decided(TermId id, TermId as, size_t taken) {
   const WithoutOrigin without(origin);
   const std::function<TermId(TermId)> walk = [&](TermId at_id) -> TermId {
     if (const auto found = done.find(at_id); found != done.end()) return found->second;
-    Term term = at(at_id);
+    Term term = in_authors_order(at_id);
     if (term.kind == Kind::choice && term.modulus == modulus && joined_limits(term) == asked)
       return done[at_id] = walk(term.args.at(taken));
     for (TermId& arg : term.args) arg = walk(arg);
@@ -469,10 +479,13 @@ TermId Terms::reduce(Reduction reduction, DType dtype, IndexExpr extent, const s
   const WithoutOrigin without(origin);
   const std::function<TermId(TermId)> abstract = [&](TermId id) -> TermId {
     if (const auto found = done.find(id); found != done.end()) return found->second;
-    Term term = at(id);
+    Term term = in_authors_order(id);
     for (IndexExpr& e : term.indices) e = abstraction(e);
     for (IndexExpr& e : term.limits) e = abstraction(e);
-    for (TermId& arg : term.args) arg = abstract(arg);
+    // Axes are numbered by what the terms are alone: not in the author's order of operands.
+    const std::vector<TermId> args = at(id).args;
+    for (TermId arg : args) abstract(arg);
+    for (TermId& arg : term.args) arg = done.at(arg);
     return done[id] = made_from(id, term.kind == Kind::operation ? order_and_intern(std::move(term)) : intern(std::move(term)));
   };
   for (TermId& part : body) part = abstract(part);

@@ -5,8 +5,8 @@
 //
 // Only inputs, outputs and reductions have names. Terms are hash-consed: equal terms have equal ids, whatever loops, chunks,
 // views and staging tensors they were written through. A closed list of rewrites applies while terms are made, each exact to the
-// bit: operands of commutative operations are ordered, casts that lose nothing fold, f32 -> bf16 -> f32 -> bf16 rounds once, and
-// those of rewrites.h.
+// bit: operands of commutative operations are ordered (schedules write them in their author's order all the same), casts that
+// lose nothing fold, f32 -> bf16 -> f32 -> bf16 rounds once, and those of rewrites.h.
 #pragma once
 
 #include <array>
@@ -47,8 +47,6 @@ struct Term {
   int64_t modulus = 0;
   std::vector<ir::IndexExpr> limits;
 };
-
-// Whether the operands of the operation may be exchanged, to the bit. Terms order them.
 
 // How a reduction combines its elements; each name fixes the order (docs/semantics.md).
 enum class Reduction { row_sum, col_sum, max, min, dot_int8, dot_uint8_int8, dot_bf16, dot_f32 };
@@ -111,6 +109,9 @@ class Terms {
   // With case number `taken` in the place of every choice that asks what the choice `as` does.
   TermId decided(TermId term, TermId as, size_t taken);
   const Term& at(TermId id) const { return terms_.at(static_cast<size_t>(id)); }
+  // The same with its operands in the order in which the author wrote them where it was first met; `at` has the one that depends
+  // on what they are alone.
+  Term in_authors_order(TermId id) const;
   const Definition& definition(int id) const { return definitions_.at(static_cast<size_t>(id)); }
   // A name that depends on what is computed alone: "#" and six digits.
   std::string definition_name(int id) const;
@@ -128,7 +129,7 @@ class Terms {
   std::string text(TermId id) const;
 
  private:
-  TermId intern(Term term);
+  TermId intern(Term term, bool is_exchanged = false);
   TermId made_from(TermId from, TermId id);
   TermId with_indices(TermId term, const std::function<ir::IndexExpr(const ir::IndexExpr&)>& changed);
   TermId one_of_residues(const ir::IndexExpr& of, const std::vector<TermId>& cases);
@@ -139,6 +140,7 @@ class Terms {
   std::vector<std::string> skeletons_, digests_;
   std::vector<int> nodes_, depths_;
   std::vector<std::array<int, 2>> places_;
+  std::vector<bool> is_exchanged_;  // the author wrote the second operand first
   std::map<std::string, TermId> by_key_;
   std::vector<Definition> definitions_;
   std::map<std::string, int> definition_by_key_, numbers_;

@@ -295,7 +295,7 @@ ir::ExprPtr TileWriter::write_known(const Found& found, const IndexExpr& columns
 
 ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
   if (const auto found = find_known(id)) return write_known(*found, columns);
-  const Term term = terms_.at(id);
+  const Term term = terms_.in_authors_order(id);
   switch (term.kind) {
     case Kind::constant: return ir::make_scalar(term.dtype, term.value);
     case Kind::access: return write_read(term.tensor, term.dtype, term.indices, columns);

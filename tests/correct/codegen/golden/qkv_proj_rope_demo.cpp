@@ -138,7 +138,7 @@ void run(const imbrex_call* call) {
           #pragma GCC unroll 2
           for (int half = 0; half < 2; ++half) {
             const int64_t c = pair + 16 * half;
-            x_norm_pair_.set(half, mul(load_f32(norm_w_ + c), mul(load_bf16(x_row_2_ + c), x_norm_inv_all_)));
+            x_norm_pair_.set(half, mul(mul(load_bf16(x_row_2_ + c), x_norm_inv_all_), load_f32(norm_w_ + c)));
           }
           store_bf16_rint(x_norm_row_ + pair, x_norm_pair_);
         }
@@ -217,8 +217,8 @@ void run(const imbrex_call* call) {
         store_f32_s(kv_inv_row_, kv_inv_);
       }
       for (int64_t row_2 = 0; row_2 < t_4_size_; ++row_2) {
-        float* const kv_inv_row_2_ = kv_inv_rows_ + row_2;
         float* const kv_proj_row_2_ = kv_proj_ + t_4_begin_ * 528 + 448 + row_2 * 528;
+        float* const kv_inv_row_2_ = kv_inv_rows_ + row_2;
         const uint16_t* const gamma_ckv_row_ = gamma_ckv_ + 448;
         uint16_t* const kv_row_ = kv_ + t_4_begin_ * kv_stride_ + 448 + row_2 * kv_stride_;
         const uint16_t* const rope_cos_row_ = rope_cos_ + t_4_begin_ * rope_cos_stride_ + row_2 * rope_cos_stride_;
@@ -227,13 +227,12 @@ void run(const imbrex_call* call) {
         float* const kv_proj_row_3_ = kv_proj_ + t_4_begin_ * 528 + row_2 * 528;
         const vf kv_inv_all_ = broadcast(load_f32_s(kv_inv_row_2_));
         for (int64_t c = 0; c < 32; c += 16) {
-          const vf kv_even_ = mul(mul(kv_inv_all_, even(load_f32(kv_proj_row_2_ + 2 * c),
-              load_f32(kv_proj_row_2_ + 2 * c + 16))), even(load_bf16(gamma_ckv_row_ + 2 * c),
-              load_bf16(gamma_ckv_row_ + 2 * c + 16)));
-          const vf kv_odd_ = mul(mul(kv_inv_all_, odd(load_f32(kv_proj_row_2_ + 2 * c), load_f32(kv_proj_row_2_ + 2 * c + 16))),
+          const vf kv_even_ = mul(mul(even(load_f32(kv_proj_row_2_ + 2 * c), load_f32(kv_proj_row_2_ + 2 * c + 16)),
+              kv_inv_all_), even(load_bf16(gamma_ckv_row_ + 2 * c), load_bf16(gamma_ckv_row_ + 2 * c + 16)));
+          const vf kv_odd_ = mul(mul(odd(load_f32(kv_proj_row_2_ + 2 * c), load_f32(kv_proj_row_2_ + 2 * c + 16)), kv_inv_all_),
               odd(load_bf16(gamma_ckv_row_ + 2 * c), load_bf16(gamma_ckv_row_ + 2 * c + 16)));
           const vf kv_2__even = sub(mul(kv_even_, load_bf16(rope_cos_row_ + c)), mul(kv_odd_, load_bf16(rope_sin_row_ + c)));
-          const vf kv_2__odd = add(mul(kv_odd_, load_bf16(rope_cos_row_ + c)), mul(kv_even_, load_bf16(rope_sin_row_ + c)));
+          const vf kv_2__odd = add(mul(kv_even_, load_bf16(rope_sin_row_ + c)), mul(kv_odd_, load_bf16(rope_cos_row_ + c)));
           stream_bf16_rint(kv_row_ + 2 * c, interleaved(kv_2__even, kv_2__odd), kv_streams_);
         }
         const vf kv_inv_all_2_ = broadcast(load_f32_s(kv_inv_row_2_));
@@ -242,7 +241,7 @@ void run(const imbrex_call* call) {
           #pragma GCC unroll 2
           for (int half = 0; half < 2; ++half) {
             const int64_t c = pair + 16 * half;
-            kv_pair_.set(half, mul(mul(kv_inv_all_2_, load_f32(kv_proj_row_3_ + c)), load_bf16(gamma_ckv_ + c)));
+            kv_pair_.set(half, mul(mul(load_f32(kv_proj_row_3_ + c), kv_inv_all_2_), load_bf16(gamma_ckv_ + c)));
           }
           stream_bf16_rint(kv_row_2_ + pair, kv_pair_, kv_streams_);
         }
@@ -281,13 +280,13 @@ void run(const imbrex_call* call) {
           #pragma GCC unroll 4
           for (int block = 0; block < 4; ++block) {
             [[maybe_unused]] const int64_t c = group + 16 * block;
-            const vf qr_value_ = round_bf16_rint(mul(load_bf16(gamma_cq_ + c), mul(load_f32(qr_proj_row_2_ + c), qr_inv_all_)));
+            const vf qr_value_ = round_bf16_rint(mul(mul(load_f32(qr_proj_row_2_ + c), qr_inv_all_), load_bf16(gamma_cq_ + c)));
             store_f32(qr_value_row_ + c, qr_value_);
             qr_max_lanes_.add_at(block, abs_(qr_value_));
           }
         }
         const float qr_max_ = reduce_max(qr_max_lanes_.lanes());
-        const float qr_factor_ = div(127.0f, max(qr_max_, 0.0001f));
+        const float qr_factor_ = div(127.0f, max(0.0001f, qr_max_));
         store_f32_s(qr_factor_row_, qr_factor_);
       }
       for (int64_t row_3 = 0; row_3 < t_4_size_; ++row_3) {
@@ -333,9 +332,9 @@ void run(const imbrex_call* call) {
       for (int64_t first_row = 0; first_row < t_5_size_; first_row += 4) {
         const int64_t end_row = smaller(t_5_size_, first_row + 4);
         for (int64_t row_4 = first_row; row_4 < end_row; ++row_4) {
-          const float* const wq_b_scale_row_ = wq_b_scale_ + 512 * h_;
-          float* const qr_scale_row_2_ = qr_scale_ + t_5_begin_ * qr_scale_stride_ + row_4 * qr_scale_stride_;
           int32_t* const q_acc_row_ = q_acc_ + row_4 * 512;
+          float* const qr_scale_row_2_ = qr_scale_ + t_5_begin_ * qr_scale_stride_ + row_4 * qr_scale_stride_;
+          const float* const wq_b_scale_row_ = wq_b_scale_ + 512 * h_;
           float* const q_value_row_ = q_value_rows_ + (row_4 - first_row) * 512;
           float* const q_inv_row_ = q_inv_rows_ + row_4 - first_row;
           sum64 q_sum_lanes_;
@@ -345,7 +344,7 @@ void run(const imbrex_call* call) {
             #pragma GCC unroll 4
             for (int block = 0; block < 4; ++block) {
               [[maybe_unused]] const int64_t c = group + 16 * block;
-              const vf q_value_ = mul(load_f32(wq_b_scale_row_ + c), mul(qr_scale_all_, to_f32_rint(load_i32(q_acc_row_ + c))));
+              const vf q_value_ = mul(mul(to_f32_rint(load_i32(q_acc_row_ + c)), qr_scale_all_), load_f32(wq_b_scale_row_ + c));
               store_f32(q_value_row_ + c, q_value_);
               q_sum_lanes_.add_at(block, mul(q_value_, q_value_));
             }
@@ -355,20 +354,20 @@ void run(const imbrex_call* call) {
           store_f32_s(q_inv_row_, q_inv_);
         }
         for (int64_t row_4 = first_row; row_4 < end_row; ++row_4) {
-          float* const q_inv_row_2_ = q_inv_rows_ + row_4 - first_row;
           float* const q_value_row_2_ = q_value_rows_ + (row_4 - first_row) * 512;
+          float* const q_inv_row_2_ = q_inv_rows_ + row_4 - first_row;
           uint16_t* const q_row_ = q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_ + 448 + row_4 * q_stride_0_;
           const uint16_t* const rope_cos_row_2_ = rope_cos_ + t_5_begin_ * rope_cos_stride_ + row_4 * rope_cos_stride_;
           const uint16_t* const rope_sin_row_2_ = rope_sin_ + t_5_begin_ * rope_sin_stride_ + row_4 * rope_sin_stride_;
           uint16_t* const q_row_2_ = q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_ + row_4 * q_stride_0_;
           const vf q_inv_all_ = broadcast(load_f32_s(q_inv_row_2_));
           for (int64_t c = 0; c < 32; c += 16) {
-            const vf q_even_ = mul(q_inv_all_, even(load_f32(q_value_row_2_ + 448 + 2 * c),
-                load_f32(q_value_row_2_ + 448 + 2 * c + 16)));
-            const vf q_odd_ = mul(q_inv_all_, odd(load_f32(q_value_row_2_ + 448 + 2 * c),
-                load_f32(q_value_row_2_ + 448 + 2 * c + 16)));
-            const vf q_2__even = sub(mul(q_even_, load_bf16(rope_cos_row_2_ + c)), mul(load_bf16(rope_sin_row_2_ + c), q_odd_));
-            const vf q_2__odd = add(mul(load_bf16(rope_sin_row_2_ + c), q_even_), mul(q_odd_, load_bf16(rope_cos_row_2_ + c)));
+            const vf q_even_ = mul(even(load_f32(q_value_row_2_ + 448 + 2 * c), load_f32(q_value_row_2_ + 448 + 2 * c + 16)),
+                q_inv_all_);
+            const vf q_odd_ = mul(odd(load_f32(q_value_row_2_ + 448 + 2 * c), load_f32(q_value_row_2_ + 448 + 2 * c + 16)),
+                q_inv_all_);
+            const vf q_2__even = sub(mul(q_even_, load_bf16(rope_cos_row_2_ + c)), mul(q_odd_, load_bf16(rope_sin_row_2_ + c)));
+            const vf q_2__odd = add(mul(q_even_, load_bf16(rope_sin_row_2_ + c)), mul(q_odd_, load_bf16(rope_cos_row_2_ + c)));
             stream_bf16_rint(q_row_ + 2 * c, interleaved(q_2__even, q_2__odd), q_streams_);
           }
           const vf q_inv_all_2_ = broadcast(load_f32_s(q_inv_row_2_));
@@ -377,7 +376,7 @@ void run(const imbrex_call* call) {
             #pragma GCC unroll 2
             for (int half = 0; half < 2; ++half) {
               const int64_t c = pair + 16 * half;
-              q_pair_.set(half, mul(q_inv_all_2_, load_f32(q_value_row_2_ + c)));
+              q_pair_.set(half, mul(load_f32(q_value_row_2_ + c), q_inv_all_2_));
             }
             stream_bf16_rint(q_row_2_ + pair, q_pair_, q_streams_);
           }

@@ -82,7 +82,7 @@ void run(const imbrex_call* call) {
           #pragma GCC unroll 2
           for (int half = 0; half < 2; ++half) {
             const int64_t c = pair + 16 * half;
-            y_pair_.set(half, mul(load_f32(w_ + c), mul(load_bf16(x_row_2_ + c), y_inv_all_)));
+            y_pair_.set(half, mul(mul(load_bf16(x_row_2_ + c), y_inv_all_), load_f32(w_ + c)));
           }
           stream_bf16_rint(y_row_ + pair, y_pair_, y_streams_);
         }
