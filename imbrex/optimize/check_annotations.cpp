@@ -8,6 +8,10 @@
 #include "imbrex/base/nearest.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/exclusions.h"
+#include "imbrex/optimize/pipeline.h"
+#include "imbrex/optimize/stream_stores.h"
+#include "imbrex/plan/rows_in_tiles.h"
+#include "imbrex/target/rates.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -80,6 +84,36 @@ void check_annotations(const ir::Program& program) {
       check(statement.annotations, kOnCreatedTensors, "a created tensor", where);
     else
       check(statement.annotations, kOnOthers, "this statement", where);
+    return true;
+  });
+}
+
+void check_effects(const ir::Program& program) {
+  const auto refuse = [&](const ir::Statement& s, const char* annotation, const std::string& what, const char* rule) {
+    throw UserError(Diagnostic{"annotation-without-effect",
+                               program.where(s.origin),
+                               fmt::format("@{} on {} has no effect: {}", annotation, what, rule),
+                               fmt::format("the same without @{}", annotation),
+                               {}});
+  };
+  const plan::TakesTiles takes_tiles = [](DType left, DType) {
+    const std::vector<const target::Target*> targets = target::targets_with_code();
+    return std::any_of(targets.begin(), targets.end(), [&](const target::Target* target) {
+      return target::fastest_kernel(*target, target::product_of(left)).takes_tiles;
+    });
+  };
+  const std::set<int64_t> streamed = streamed_stores(program);
+  const std::set<std::string> in_tiles = plan::tensors_in_tiles(as_written(program), takes_tiles);
+  int64_t number = 0;
+  ir::for_each_statement(program.body, [&](const ir::Statement& s) {
+    const auto* store = std::get_if<ir::Store>(&s.node);
+    const auto* create = std::get_if<ir::CreateTensor>(&s.node);
+    if (store && find(s.annotations, "stream") && !streamed.contains(number++))
+      refuse(s, "stream", "the store to " + store->tensor,
+             "past the caches go f32 and bf16 that are stored row by row to an output or inout, from a multiple of 64 bytes on");
+    if (create && find(s.annotations, "tiles") && !in_tiles.contains(create->tensor.name))
+      refuse(s, "tiles", "tensor " + create->tensor.name,
+             "in tiles lie bytes and bf16 that are stored by whole rows, and read by products alone, as whole left sides");
     return true;
   });
 }

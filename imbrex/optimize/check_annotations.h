@@ -10,4 +10,8 @@ namespace imbrex::optimize {
 
 void check_annotations(const ir::Program& program);
 
+// Requires: a program that is proven and has a plan as its author wrote it. UserError "annotation-without-effect" at the first
+// `@stream` or `@tiles` without which the code of the author's loops would be the same on every target.
+void check_effects(const ir::Program& program);
+
 }  // namespace imbrex::optimize

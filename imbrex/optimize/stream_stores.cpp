@@ -1,8 +1,10 @@
 #include "imbrex/optimize/stream_stores.h"
 
-#include <set>
+#include <algorithm>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/optimize/pipeline.h"
+#include "imbrex/plan/make_plan.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -15,7 +17,32 @@ bool fills_lines(const ir::Tensor& tensor) {
          *columns * bytes_of(tensor.dtype) % kLineBytes == 0;
 }
 
+template <class Visit>
+void for_each_marked(ir::Program& program, Visit visit) {
+  ir::for_each_statement(program.body, [&](ir::Statement& s) {
+    if (std::holds_alternative<ir::Store>(s.node) && find(s.annotations, "stream")) visit(s);
+    return true;
+  });
+}
+
+ir::Annotation& mark_on(ir::Statement& s) {
+  return *std::find_if(s.annotations.begin(), s.annotations.end(), [](const auto& each) { return each.name == "stream"; });
+}
+
 }  // namespace
+
+// Which form a store has is no matter of the target.
+std::set<int64_t> streamed_stores(const ir::Program& program) {
+  ir::Program numbered = program;
+  int64_t count = 0;
+  for_each_marked(numbered, [&](ir::Statement& s) { mark_on(s).values = {count++}; });
+  if (count == 0) return {};
+  const plan::Plan plan = plan::make_plan(as_written(numbered), target::targets().front(), false);
+  std::set<int64_t> streamed;
+  for (const ir::Statement* store : plan.streams)
+    streamed.insert(std::get<int64_t>(find(store->annotations, "stream")->values[0]));
+  return streamed;
+}
 
 ir::Program stream_stores(const ir::Program& program) {
   std::set<std::string> kept;  // what is read, and what has views, through which it could be
@@ -35,6 +62,11 @@ ir::Program stream_stores(const ir::Program& program) {
     const auto* store = std::get_if<ir::Store>(&s.node);
     if (store && streamed.contains(store->tensor) && !find(s.annotations, "stream")) s.annotations.push_back({"stream", {}});
     return true;
+  });
+  const std::set<int64_t> effective = streamed_stores(result);
+  int64_t number = 0;
+  for_each_marked(result, [&](ir::Statement& s) {
+    if (!effective.contains(number++)) std::erase_if(s.annotations, [](const auto& each) { return each.name == "stream"; });
   });
   return result;
 }

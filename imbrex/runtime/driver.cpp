@@ -22,7 +22,9 @@ std::vector<Diagnostic> other_errors(const ir::Program& program, bool is_proven)
     prove::check_tile_limits(program);
     // The author's loops have a plan on any machine; a program that may leave its tensors needs none. Taps are in, so that asking
     // for them changes no verdict.
-    if (is_proven) plan::make_plan(optimize::as_written(program), target::targets().front(), true);
+    if (!is_proven) return {};
+    plan::make_plan(optimize::as_written(program), target::targets().front(), true);
+    optimize::check_effects(program);
   } catch (const UserError& error) {
     return error.diagnostics();
   }

@@ -17,6 +17,10 @@ struct Case {
 
 const std::string kRows = "dim T typical 16\ninput x: f32[T, 8]\noutput y: f32[T, 8]\n";
 
+const std::string kStreamed = "dim T typical 16\ninput x: f32[T, 32]\noutput y: f32[T, 32]\n";
+const std::string kProduct = "dim T typical 16\ninput x: bf16[T, 64]\nweight w: bf16[64, 32]\noutput y: f32[T, 32]\n";
+const std::string kProductOfA = "parallel t in tiles(T, 16) {\ny[t, :] = matmul(a[t, :], w[:, :])\n}\n";
+
 std::vector<Case> cases() {
   const std::string counted = "input count: int32[1]\nread n = count[0]\n";
   const std::string copies = "y[:, :] = x[:, :]\n";
@@ -25,6 +29,17 @@ std::vector<Case> cases() {
       {"annotated", "", kRows + "parallel t in tiles(T, 4) @as_written {\ny[t, :] = x[t, :] + 1.0\n}\n"},
       {"misspelt", "unknown-annotation", kRows + "parallel t in tiles(T, 4) @as_writen {\ny[t, :] = x[t, :] + 1.0\n}\n"},
       {"misplaced", "unknown-annotation", kRows + "parallel t in tiles(T, 4) {\ny[t, :] = x[t, :] + 1.0 @tile(4)\n}\n"},
+      {"streamed", "", kStreamed + "parallel t in tiles(T, 4) {\ny[t, :] = x[t, :] + 1.0 @stream\n}\n"},
+      {"streamed_by_parts_of_lines", "annotation-without-effect",
+       kStreamed +
+           "parallel t in tiles(T, 4) {\ny[t, 0 +: 4] = x[t, 0 +: 4] @stream\ny[t, 4 +: 28] = x[t, 4 +: 28] @stream\n}\n"},
+      {"streamed_to_a_temporary", "annotation-without-effect",
+       kStreamed + "create s: f32[T, 32]\ns[:, :] = x[:, :] @stream\ny[:, :] = s[:, :] + 1.0\n"},
+      {"streamed_product", "annotation-without-effect", kProduct + "y[:, :] = matmul(x[:, :], w[:, :]) @stream\n"},
+      {"tiles", "",
+       kProduct + "create a: bf16[T, 64] @tiles\na[:, :] = cast(cast(x[:, :], f32) + 1.0, bf16, rint)\n" + kProductOfA},
+      {"tiles_that_are_added", "annotation-without-effect",
+       kProduct + "create a: bf16[T, 64] @tiles\na[:, :] = x[:, :]\ny[:, :] = cast(a[:, 0 +: 32], f32)\n"},
       {"lost", "output-not-written",
        kRows + "range i in 0 .. 2 {\ny[i * (T // 2) +: T // 2, :] = x[i * (T // 2) +: T // 2, :]\n}\n"},
       {"outside", "out-of-bounds", kRows + "y[:, :] = x[1 +: T, :]\n"},
