@@ -265,6 +265,8 @@ void write_step(Lowering& lowering, const plan::Step& step, Writer& out) {
       write_prefetches(lowering, product->prefetches, out);
       write_product(lowering, *product, out);
     });
+  } else if (const auto* pack = std::get_if<plan::Pack>(&step.what)) {
+    write_pack(lowering, *pack, out);
   } else if (const auto* reduction = std::get_if<plan::ColumnReduction>(&step.what)) {
     guarded([&](Writer& out) { write_column_reduction(lowering, *reduction->statement, out); });
   } else if (const auto* copy = std::get_if<plan::Copy>(&step.what)) {
@@ -346,6 +348,8 @@ void write_nodes(Lowering& lowering, const std::vector<plan::Node>& nodes, Write
       out.close();
     } else if (const auto* create = std::get_if<plan::CreateTensor>(&node.what)) {
       create_tensor(lowering, *create, out);
+    } else if (const auto* taken = std::get_if<plan::TakePacked>(&node.what)) {
+      lowering.packed_ahead[taken->ahead] = lowering.take(out, taken->ahead->memory);
     } else if (const auto* view = std::get_if<plan::View>(&node.what)) {
       bind_view(lowering, *view->view);
     } else if (const auto* read = std::get_if<plan::ReadIndex>(&node.what)) {

@@ -17,6 +17,7 @@ void create_tensor(Lowering& lowering, const plan::CreateTensor& create, Writer&
 
 // products.cpp: into the tile's memory, or where the store that follows would put it.
 void write_product(Lowering& lowering, const plan::Product& product, Writer& out);
+void write_pack(Lowering& lowering, const plan::Pack& pack, Writer& out);
 // prefetches.cpp
 void write_prefetches(Lowering& lowering, const std::vector<plan::Prefetch>& prefetches, Writer& out);
 // phases.cpp: the body of the kernel, as all workers run it together.

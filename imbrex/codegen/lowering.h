@@ -1,6 +1,7 @@
 // The state that prints one plan: what its names are called in C++, and the lines that belong elsewhere.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,11 @@ struct Lowering {
   const plan::Plan& plan;
   const target::Machine& machine;
   Symbols symbols;
-  std::vector<std::string> layout_checks;  // conditions on strides that views rely on
-  std::vector<std::string> loop_numbers;   // C++ text of the enclosing loops' iteration numbers, for taps
-  std::vector<std::string> beginning;      // C++ lines that the whole body may rely on
-  std::vector<std::string> queues;         // of phases whose tasks idle workers help with: how many tasks, C++ text
+  std::vector<std::string> layout_checks;                      // conditions on strides that views rely on
+  std::vector<std::string> loop_numbers;                       // C++ text of the enclosing loops' iteration numbers, for taps
+  std::vector<std::string> beginning;                          // C++ lines that the whole body may rely on
+  std::map<const plan::PackAhead*, std::string> packed_ahead;  // C++ pointers
+  std::vector<std::string> queues;  // of phases whose tasks idle workers help with: how many tasks, C++ text
 
   // Writes `T* const name = <arena>.take<T>(elements);`. Returns the name.
   std::string take(Writer& out, const plan::Allocation& allocation);

@@ -22,6 +22,8 @@ class PhaseWriter {
         this->phase(*phase);
       else if (const auto* create = std::get_if<plan::CreateTensor>(&node.what))
         create_tensor(lowering_, *create, out_);
+      else if (const auto* taken = std::get_if<plan::TakePacked>(&node.what))
+        lowering_.packed_ahead[taken->ahead] = lowering_.take(out_, taken->ahead->memory);
       else if (const auto* view = std::get_if<plan::View>(&node.what))
         bind_view(lowering_, *view->view);
       else if (const auto* read = std::get_if<plan::ReadIndex>(&node.what))

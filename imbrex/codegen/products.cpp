@@ -1,5 +1,5 @@
 // Matrix products: calls of the target's packed, register-blocked drivers. Declared weights are packed once, when they are bound;
-// other right-hand sides, which each run may find changed, are packed into the worker's memory first.
+// other right-hand sides, which each run may find changed, are packed before a loop that takes them again, or before the product.
 #include <fmt/format.h>
 
 #include "imbrex/codegen/blocks.h"
@@ -30,7 +30,35 @@ Operand operand_of(const Lowering& lowering, const Statement& statement, const E
   return {pointer_to(lowering, statement, e->name, e->slice), strides.row.empty() ? "0" : strides.row, strides.column};
 }
 
+// Where a part of what is packed ahead lies.
+std::string part_of(const Lowering& lowering, const plan::PackAhead& ahead) {
+  const std::string& memory = lowering.packed_ahead.at(&ahead);
+  const ir::IndexExpr offset = ir::mul(ahead.part, ahead.part_bytes);
+  return ir::constant_value(offset) == 0 ? memory : memory + " + " + lowering.symbols.text(offset);
+}
+
+// Packs the panels of a product's right side that a text names, "first, end".
+void write_packing(const Lowering& lowering, const Statement& statement, const target::ProductKernel& kernel,
+                   const std::string& inner, const std::string& columns, const std::string& to, const std::string& panels,
+                   Writer& out) {
+  const Expr& e = *std::get<ir::Assign>(statement.node).value;
+  const Operand right = operand_of(lowering, statement, e.args.back());
+  out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, {});", kernel.packing, right.pointer,
+                       e.transpose_b ? right.column_stride : right.row_stride,
+                       e.transpose_b ? right.row_stride : right.column_stride, inner, columns, to, panels));
+}
+
+std::string all_panels(const std::string& columns) { return fmt::format("0, tiles_of({}, kPanelColumns)", columns); }
+
 }  // namespace
+
+void write_pack(Lowering& lowering, const plan::Pack& pack, Writer& out) {
+  const plan::PackAhead& ahead = *pack.ahead;
+  const std::string columns = lowering.symbols.text(ahead.columns);
+  const std::string panel = pack.panels ? lowering.symbols.loops.at(pack.panels->variable).begin_text : "";
+  write_packing(lowering, *ahead.product, *ahead.kernel, lowering.symbols.text(ahead.inner), columns, part_of(lowering, ahead),
+                pack.panels ? fmt::format("{0}, {0} + 1", panel) : all_panels(columns), out);
+}
 
 void write_product(Lowering& lowering, const plan::Product& product, Writer& out) {
   const Statement& statement = *product.statement;
@@ -65,19 +93,27 @@ void write_product(Lowering& lowering, const plan::Product& product, Writer& out
   }
 
   std::string panel, first_block = "0";
-  if (!product.panels) {
+  const auto pack_here = [&] {
+    const std::string here = lowering.take(out, *product.panels);
+    write_packing(lowering, statement, *product.kernel, inner, columns, here, all_panels(columns), out);
+    return here;
+  };
+  if (product.ahead && product.panels) {
+    panel = symbols.names.fresh(assign.name + "_right");
+    out.line(fmt::format("const char* {} = {};", panel, part_of(lowering, *product.ahead)));
+    out.open(fmt::format("if (!({}))", lowering.comparison(*product.ahead->where)));
+    out.line(fmt::format("{} = {};", panel, pack_here()));
+    out.close();
+  } else if (product.ahead) {
+    panel = part_of(lowering, *product.ahead);
+  } else if (product.panels) {
+    panel = pack_here();
+  } else {
     panel = symbols.tensors.at(b->name).data;
     const ir::IndexExpr& begin = b->slice[e.transpose_b ? 0 : 1].begin;
     const auto constant = ir::constant_value(begin);
     const std::string block = constant ? std::to_string(*constant / kBlockColumns) : symbols.operand(begin) + " / 16";
     first_block = lowering.offset_where_any(block, {b->rows, b->columns}, statement);
-  } else {
-    const Operand right = operand_of(lowering, statement, b);
-    panel = lowering.take(out, *product.panels);
-    const std::string k_stride = e.transpose_b ? right.column_stride : right.row_stride;
-    const std::string n_stride = e.transpose_b ? right.row_stride : right.column_stride;
-    out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, 0, tiles_of({}, kPanelColumns));", product.kernel->packing,
-                         right.pointer, k_stride, n_stride, inner, columns, panel, columns));
   }
   const std::string function = product.kernel->function() + (is_tiled ? "_tiled" : "");
   const std::string left_text = is_tiled ? left.pointer : left.pointer + ", " + left.row_stride;

@@ -48,6 +48,7 @@
 // equality and the hash. -1 means unknown.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -223,6 +224,8 @@ struct Statement {
 inline constexpr int64_t kMaxDim = (int64_t{1} << 31) - 1;  // of a dimension without a declared maximum
 inline constexpr int64_t kMaxBytes = int64_t{1} << 62;      // exclusive: of each argument, and of a call's workspace
 
+inline constexpr int64_t kUsualDim = 128;  // of a dimension whose typical value is not declared
+
 struct Dim {
   std::string name;     // >= 1
   int64_t typical = 0;  // 0: not declared
@@ -231,6 +234,8 @@ struct Dim {
 
   // The largest legal value.
   int64_t most() const { return max.value_or(kMaxDim); }
+  // The value that choices are made for.
+  int64_t usual() const { return typical > 0 ? typical : std::min(kUsualDim, most()); }
 };
 
 struct Program {

@@ -9,6 +9,7 @@
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/schedule.h"
 #include "imbrex/plan/make_plan.h"
+#include "imbrex/plan/packs_ahead.h"
 #include "imbrex/plan/rows_in_tiles.h"
 
 namespace imbrex::optimize {
@@ -16,10 +17,7 @@ namespace {
 
 using ir::IndexExpr;
 
-// What it takes to pack an element of a right side for a product, in operations on an element of a vector: it is moved alone or
-// with few others.
-constexpr double kOperationsToPack = 16;
-// The same to bring an element of a left side into tiles, where it does not lie so.
+// What it takes to bring an element of a left side into tiles, where it does not lie so, in operations on an element of a vector.
 constexpr double kOperationsToTile = 8;
 
 class Estimator {
@@ -132,11 +130,26 @@ class Estimator {
       }
       unique *= length;
     }
-    unique = std::min(unique, whole);
+    touch_elements(tensor.name + (is_store ? " stored" : "") + slice_key(slice), std::min(unique, whole), whole,
+                   tensor.role == ir::Role::temporary, choosing, is_store);
+  }
+
+  // The same of the memory of what is packed ahead: a product reads parts of it, a pack stores them.
+  void touch(const plan::PackAhead& ahead, bool is_store) {
+    const ir::Expr& right = *std::get<ir::Assign>(ahead.product->node).value->args.back();
+    std::vector<const ir::Loop*> loops;
+    std::swap(loops, loops_);
+    loops_ = ahead.parts;
+    const double bytes = bytes_of(right.dtype) * total({right.rows, right.columns});
+    loops_ = std::move(loops);
+    touch_elements(ahead.name + (is_store ? " stored" : ""), bytes, bytes, true, ahead.parts, is_store);
+  }
+
+  void touch_elements(const std::string& key, double unique, double whole, bool is_temporary,
+                      const std::vector<const ir::Loop*>& choosing, bool is_store) {
     ScopeCost& scope = scopes_[scope_];
-    const bool is_new = touched_.insert({scope_, tensor.name + (is_store ? " stored" : "") + slice_key(slice)}).second;
-    if (!is_new) return;
-    const bool from_memory = tensor.role != ir::Role::temporary || whole > static_cast<double>(machine_.rates.l3_bytes) / 2;
+    if (!touched_.insert({scope_, key}).second) return;
+    const bool from_memory = !is_temporary || whole > static_cast<double>(machine_.rates.l3_bytes) / 2;
     (from_memory ? scope.work.memory : scope.work.l3) += unique;
     scope.bytes += from_memory ? unique : 0;
     if (is_store) return;
@@ -192,7 +205,8 @@ class Estimator {
       case ir::OpKind::row_movement:
       case ir::OpKind::movement: count(total({e->rows, e->columns})); break;
     }
-    for (const ir::ExprPtr& arg : e->args) expression(arg);
+    for (const ir::ExprPtr& arg : e->args)
+      if (arg.get() != packed_) expression(arg);
   }
 
   bool takes_tiles(DType left) const { return target::fastest_kernel(machine_, target::product_of(left)).takes_tiles; }
@@ -254,6 +268,7 @@ class Estimator {
     scope_ = outer;
   }
   void visit(const plan::CreateTensor&) {}
+  void visit(const plan::TakePacked&) {}
   void visit(const plan::View&) {}
   void visit(const plan::ReadIndex&) {}
   void visit(const plan::Assume&) {}
@@ -267,11 +282,33 @@ class Estimator {
         for (const plan::RowStep& step : pass.steps) statement(*step.statement);
   }
   void visit(const plan::Product& product) {
-    statement(*product.statement);
-    if (product.into) touch(product.into->tensor, product.into->slice, true);
     const ir::Expr& right = *std::get<ir::Assign>(product.statement->node).value->args.back();
-    if (product.panels) scopes_[scope_].work.vector += kOperationsToPack * total({right.rows, right.columns});
+    const bool is_packed = product.ahead && is_filled(*product.ahead);
+    packed_ = is_packed ? &right : nullptr;
+    statement(*product.statement);
+    packed_ = nullptr;
+    if (is_packed) touch(*product.ahead, false);
+    if (product.into) touch(product.into->tensor, product.into->slice, true);
+    if (product.panels && !is_packed) pack(right);
   }
+  void visit(const plan::Pack& step) {
+    const ir::Expr& right = *std::get<ir::Assign>(step.ahead->product->node).value->args.back();
+    const size_t outer = scope_;
+    if (scope_ == kNone)
+      scope_ =
+          new_scope("pack " + (right.name.empty() ? step.ahead->name : right.name), program_.where(step.ahead->product->origin));
+    std::vector<const ir::Loop*> loops = loops_;
+    std::erase(loops_, step.panels);  // they are of one part
+    pack(right);
+    if (right.op == ir::Op::load) touch(right.name, right.slice, false);
+    touch(*step.ahead, true);
+    loops_ = std::move(loops);
+    scope_ = outer;
+  }
+  void pack(const ir::Expr& right) {
+    scopes_[scope_].work.vector += plan::kOperationsToPack * total({right.rows, right.columns});
+  }
+  bool is_filled(const plan::PackAhead& ahead) const { return !ahead.where || decided({*ahead.where}).value_or(true); }
   void visit(const plan::ColumnReduction& reduction) { statement(*reduction.statement); }
   void visit(const plan::Move& move) { statement(*move.statement); }
   void visit(const plan::Copy& copy) { statement(*copy.statement); }
@@ -328,6 +365,7 @@ class Estimator {
   std::vector<const ir::Loop*> loops_;
   std::vector<ScopeCost> scopes_;
   std::set<std::pair<size_t, std::string>> touched_;
+  const ir::Expr* packed_ = nullptr;  // the operand that the product reads from elsewhere
   size_t scope_ = kNone, phase_ = 0;
 };
 
@@ -350,7 +388,7 @@ bool replaces_schedule(double author, double schedule) {
 
 std::map<std::string, int64_t> typical_sizes(const ir::Program& program) {
   std::map<std::string, int64_t> sizes;
-  for (const ir::Dim& dim : program.dims) sizes[dim.name] = dim.typical > 0 ? dim.typical : std::min(kTypicalRows, dim.most());
+  for (const ir::Dim& dim : program.dims) sizes[dim.name] = dim.usual();
   return sizes;
 }
 

@@ -32,7 +32,7 @@ struct Choice {
 };
 
 // What estimates are made for where the author does not say.
-constexpr int64_t kTypicalRows = 128;
+constexpr int64_t kTypicalRows = ir::kUsualDim;
 
 struct Scheduled {
   ir::Program program;

@@ -12,6 +12,39 @@ Body plan_block(Planner& planner, const ir::Block& block) {
   return body;
 }
 
+Branch branch_where(Planner& planner, const ir::Comparison& holds) {
+  auto branch = std::make_unique<ir::If>();
+  branch->condition = {holds};
+  planner.plan.own_branches.push_back(std::move(branch));
+  return {planner.plan.own_branches.back().get(), {}, std::nullopt};
+}
+
+namespace {
+
+// Packs that stand before a loop: each part, one after the other.
+void pack_before(Planner& planner, const ir::Statement& loop, std::vector<Node>& nodes) {
+  const auto found = planner.packs.before.find(&loop);
+  if (found == planner.packs.before.end()) return;
+  for (PackAhead* ahead : found->second) {
+    ahead->memory = planner.allocate(Arena::worker, std::nullopt, ahead->memory.elements, ahead->name, loop);
+    nodes.push_back({std::nullopt, TakePacked{ahead}});
+    Node node{std::nullopt, Step{Pack{ahead, nullptr}, std::nullopt, {}}};
+    for (size_t i = ahead->parts.size(); i-- > 0;) {
+      Loop part{ahead->parts[i], {}};
+      part.body.nodes.push_back(std::move(node));
+      node = {std::nullopt, std::move(part)};
+    }
+    if (ahead->where) {
+      Branch branch = branch_where(planner, *ahead->where);
+      branch.then_body.nodes.push_back(std::move(node));
+      node = {std::nullopt, std::move(branch)};
+    }
+    nodes.push_back(std::move(node));
+  }
+}
+
+}  // namespace
+
 std::vector<Node> plan_statements(Planner& planner, std::span<const ir::Statement> statements) {
   std::vector<Node> nodes;
   const auto add = [&](auto what) { nodes.push_back({std::nullopt, std::move(what)}); };
@@ -19,6 +52,7 @@ std::vector<Node> plan_statements(Planner& planner, std::span<const ir::Statemen
     const ir::Statement& s = statements[i];
     count = 1;
     if (const auto* loop = std::get_if<ir::Loop>(&s.node)) {
+      pack_before(planner, s, nodes);
       add(Loop{loop, plan_block(planner, loop->body)});
     } else if (const auto* at = std::get_if<ir::At>(&s.node)) {
       add(Scope{&s, plan_statements(planner, at->body)});

@@ -35,10 +35,14 @@ ir::IndexExpr Bounds::elements_along(const ir::IndexExpr& extent, const ir::Stat
   return range_of(extent, statement).least < 0 ? at_least_zero(program_, extent) : extent;
 }
 
-ir::IndexExpr Bounds::most_bytes(const ir::IndexExpr& elements, int64_t element_bytes, const ir::Statement& statement) const {
+std::optional<ir::IndexExpr> Bounds::upper(const ir::IndexExpr& e, const ir::Statement& statement) const {
   const auto place = places_.find(&statement);
-  require(place != places_.end(), "memory is taken for a statement of the program");
-  const auto bound = ir::Ranges(program_, place->second).upper(elements);
+  require(place != places_.end(), "a statement of the program");
+  return ir::Ranges(program_, place->second).upper(e);
+}
+
+ir::IndexExpr Bounds::most_bytes(const ir::IndexExpr& elements, int64_t element_bytes, const ir::Statement& statement) const {
+  const auto bound = upper(elements, statement);
   if (!bound)
     throw UserError(Diagnostic{"unbounded-tile",
                                program_.where(statement.origin),

@@ -20,6 +20,8 @@ class Bounds {
   ir::Range range_of(const ir::IndexExpr& extent, const ir::Statement& statement) const;
   // The elements along an extent where the statement stands: the extent, or 0 where it may be less.
   ir::IndexExpr elements_along(const ir::IndexExpr& extent, const ir::Statement& statement) const;
+  // The most that an expression can be where the statement stands, over the dimensions alone; none where they do not bound it.
+  std::optional<ir::IndexExpr> upper(const ir::IndexExpr& e, const ir::Statement& statement) const;
   // The most bytes, over the dimensions alone and in whole cache lines, that elements of some bytes each can take where the
   // statement stands. UserError "unbounded-tile" where the dimensions do not bound them.
   ir::IndexExpr most_bytes(const ir::IndexExpr& elements, int64_t element_bytes, const ir::Statement& statement) const;

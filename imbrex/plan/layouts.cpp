@@ -61,7 +61,7 @@ void plan_layouts(Planner& planner) {
   plan.packed = std::move(weights.packed);
   for (const auto& refused : weights.refused)
     planner.remark(refused.origin,
-                   fmt::format("'{}' is packed again at each product, not ahead of time: {}", refused.tensor, refused.reason));
+                   fmt::format("'{}' is packed again in each run, not ahead of time: {}", refused.tensor, refused.reason));
 }
 
 CreateTensor plan_tensor(Planner& planner, const ir::Statement& statement, Arena arena) {

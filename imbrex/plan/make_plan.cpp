@@ -40,6 +40,7 @@ Plan make_plan(const ir::Program& program, const target::Machine& machine, bool 
   find_memory_extents(plan);
   Planner planner(plan, machine);
   plan_layouts(planner);
+  planner.packs = find_packs_ahead(planner);
   plan.body = plan_kernel(planner, plan.program->body);
   plan.finishes_streams = planner.may_stream;
   planner.worker.take(ir::constant(kQueueBytes * plan.queues));

@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/plan/packs_ahead.h"
+#include "imbrex/plan/parallel_nest.h"
 #include "imbrex/plan/planner.h"
 #include "imbrex/plan/task_order.h"
 #include "imbrex/plan/unequal_tasks.h"
@@ -44,6 +46,7 @@ class PhasePlanner {
     for (size_t i = 0, count = 1; i < all.size(); i += count) {
       const Statement& s = all[i];
       count = 1;
+      packs_before(s, nodes);
       Node node;
       if (const auto* at = std::get_if<ir::At>(&s.node)) {
         node.what = Scope{&s, block(at->body)};
@@ -72,7 +75,11 @@ class PhasePlanner {
         }
       } else if (std::holds_alternative<ir::If>(s.node) || std::holds_alternative<ir::Loop>(s.node)) {
         node.barrier = before(storage_use(all.subspan(i, 1), false));
-        node.what = Alone{{}, Body{plan_statements(planner_, all.subspan(i, 1)), std::nullopt, std::nullopt}};
+        planner_.worker.open();
+        Alone alone{{}, Body{plan_statements(planner_, all.subspan(i, 1)), std::nullopt, std::nullopt}};
+        if (planner_.worker.took()) alone.body.frame = Arena::worker;
+        planner_.worker.close();
+        node.what = std::move(alone);
       } else {
         Alone alone = this->alone(all.subspan(i), count);
         node.barrier = before(storage_use(all.subspan(i, count), false));
@@ -127,6 +134,7 @@ class PhasePlanner {
           if (axis.kind == ir::Axis::Kind::by) use.reads.insert(axis.tile);
       }
       if (const auto* assign = std::get_if<ir::Assign>(&s.node)) use.writes.insert(assign->name);
+      if (const auto ahead = planner_.packs.of.find(&s); ahead != planner_.packs.of.end()) use.reads.insert(ahead->second->name);
       if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) use.reads.insert(storage(read->tensor));
       if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) use.reads.insert(distinct->tile);
       return true;
@@ -195,38 +203,75 @@ class PhasePlanner {
     return body;
   }
 
-  // The loop and those it nests perfectly, through scopes.
-  std::vector<const ir::Loop*> nest_of(const ir::Loop& outermost, std::vector<const Statement*>& scopes) const {
-    std::vector<const ir::Loop*> nest{&outermost};
-    const ir::Block* body = &outermost.body;
-    std::vector<const Statement*> passed;
-    while (body->size() == 1) {
-      const Statement& only = body->front();
-      if (const auto* at = std::get_if<ir::At>(&only.node)) {
-        passed.push_back(&only);
-        body = &at->body;
-        continue;
-      }
-      const auto* loop = std::get_if<ir::Loop>(&only.node);
-      if (!loop || loop->kind != ir::Loop::Kind::parallel || !is_rectangular(*loop, nest)) break;
-      scopes.insert(scopes.end(), passed.begin(), passed.end());
-      passed.clear();
-      nest.push_back(loop);
-      body = &loop->body;
+  // What the iterations of a loop take again and again is packed by all workers before it.
+  void packs_before(const Statement& s, std::vector<Node>& nodes) {
+    const auto found = planner_.packs.before.find(&s);
+    if (found == planner_.packs.before.end() || found->second.front()->memory.arena != Arena::shared) return;
+    std::vector<PackAhead*> where;  // it depends on the sizes whether
+    for (PackAhead* ahead : found->second) {
+      ahead->memory = planner_.allocate(Arena::shared, std::nullopt, ahead->memory.elements, ahead->name, s);
+      nodes.push_back({std::nullopt, TakePacked{ahead}});
+      if (ahead->where) where.push_back(ahead);
     }
-    return nest;
+    for (const PackAhead* ahead : found->second)
+      if (!ahead->where) nodes.push_back(pack_phase(*ahead));
+    for (auto first = where.begin(), end = first; first != where.end(); first = end) {
+      const ir::Comparison& holds = *(*first)->where;
+      end = std::find_if(first, where.end(), [&](const PackAhead* other) {
+        return !ir::same(other->where->left, holds.left) || !ir::same(other->where->right, holds.right);
+      });
+      Node node;
+      node.barrier = wait("what is inside is done by all");
+      const bool had_waited = has_waited_;
+      Branch branch = branch_where(planner_, holds);
+      branch.then_body.frame = Arena::shared;
+      for (auto each = first; each != end; ++each) branch.then_body.nodes.push_back(pack_phase(**each));
+      branch.then_body.at_end = meet((*first)->name + " is stored before, read behind");
+      has_waited_ = had_waited;
+      node.what = std::move(branch);
+      nodes.push_back(std::move(node));
+    }
   }
 
-  // Its bounds are the same in all iterations of the loops around it.
-  static bool is_rectangular(const ir::Loop& loop, const std::vector<const ir::Loop*>& around) {
-    std::set<std::string> used = ir::names_in(loop.begin);
-    used.merge(ir::names_in(loop.extent));
-    return std::none_of(around.begin(), around.end(), [&](const ir::Loop* each) { return used.contains(each->variable); });
+  Node pack_phase(const PackAhead& ahead) {
+    const auto& product = std::get<ir::Assign>(ahead.product->node).value;
+    const Expr& right = *product->args.back();
+    StorageUse use;
+    use.by_all = true;
+    use.reads.insert(right.op == Op::load ? symbols_.tensors.at(right.name).storage : right.name);
+    use.writes.insert(ahead.name);
+    Node node;
+    node.barrier = before(use);
+    Phase phase;
+    phase.nest = ahead.parts;
+    const ir::IndexExpr panels = ir::ceil_div(*planner_.plan.bounds.upper(ahead.columns, *ahead.product), ir::constant(32));
+    const ir::Loop* panel = nullptr;
+    if (phase.nest.empty() || ir::constant_value(panels) != 1) {
+      panel = own_loop(panel_of(ahead.name), panels);
+      phase.nest.push_back(panel);
+    }
+    phase.body.nodes.push_back({std::nullopt, Step{Pack{&ahead, panel}, std::nullopt, {}}});
+    node.what = std::move(phase);
+    return node;
+  }
+
+  // A loop over integers that no author wrote.
+  const ir::Loop* own_loop(const std::string& variable, const ir::IndexExpr& extent) {
+    auto loop = std::make_unique<ir::Loop>();
+    loop->kind = ir::Loop::Kind::parallel;
+    loop->variable = variable;
+    loop->begin = ir::constant(0);
+    loop->extent = extent;
+    Plan& plan = planner_.plan;
+    plan.own_loops.push_back(std::move(loop));
+    return plan.symbols.loops[variable] = plan.own_loops.back().get();
   }
 
   void phase(const Statement& s, const ir::Loop& outermost, Node& node) {
     Phase phase;
-    phase.nest = nest_of(outermost, phase.scopes);
+    ParallelNest nest = parallel_nest(outermost);
+    phase.nest = std::move(nest.loops);
+    phase.scopes = std::move(nest.scopes);
     const bool is_stolen = may_be_stolen(phase.nest);
     const StorageUse use = storage_use(std::span(&s, 1), true);
     if (!has_waited_ && is_stolen && has_unequal_tasks(phase.nest))

@@ -93,15 +93,37 @@ struct RowNest {
 };
 inline constexpr int64_t kRowsOfStage = 4;
 
+// A right side of products, packed ahead of a loop whose iterations take it again: once for as long as it does not change. Each
+// iteration of the loops that choose a part of it has a place of its own in the memory.
+struct PackAhead {
+  std::string name;                        // of the memory: fresh in the program
+  const ir::Statement* product = nullptr;  // a product that takes it
+  const target::ProductKernel* kernel = nullptr;
+  std::vector<const ir::Loop*> parts;   // the loops that choose a part, outermost first
+  ir::IndexExpr part;                   // its number, where these loops are open
+  ir::IndexExpr inner, columns;         // of a part
+  ir::IndexExpr part_bytes;             // of the largest
+  Allocation memory;                    // of all parts
+  std::optional<ir::Comparison> where;  // elsewhere no part is taken twice, and nothing is packed ahead
+};
+
 struct Product {
   const ir::Statement* statement = nullptr;
   const target::ProductKernel* kernel = nullptr;
   const ir::Store* into = nullptr;  // the store that takes the result as it is computed
   enum class Left : uint8_t { rows, tiles, transposed } left = Left::rows;
   std::optional<Allocation> transposed;  // the left side's copy
-  std::optional<Allocation> panels;      // the right side's, packed before each product; none: packed when it was bound
+  const PackAhead* ahead = nullptr;      // what holds the right side, packed
+  std::optional<Allocation> panels;      // where the product packs its right side itself: always, or where `ahead` holds nothing
+  std::string not_ahead;                 // why it is not packed ahead, though iterations of a loop take the same; "" if none do
   ir::IndexExpr inner;
   std::vector<Prefetch> prefetches;  // of what the rows after it read and store
+};
+
+// Packs one part.
+struct Pack {
+  const PackAhead* ahead = nullptr;
+  const ir::Loop* panels = nullptr;  // each of its iterations packs one panel of columns; null: all of them are packed here
 };
 
 struct ColumnReduction {
@@ -129,7 +151,7 @@ struct CheckElements {
 
 // Statements of the program that are one step.
 struct Step {
-  std::variant<RowNest, Product, ColumnReduction, Move, Copy, Tap, CheckElements> what;
+  std::variant<RowNest, Product, Pack, ColumnReduction, Move, Copy, Tap, CheckElements> what;
   std::optional<TileMemory> memory;  // of the tile that it assigns
   std::vector<SliceCheck> checks;
 };
@@ -187,6 +209,11 @@ struct CreateTensor {
   Allocation allocation;
 };
 
+// Memory for what is packed ahead.
+struct TakePacked {
+  const PackAhead* ahead = nullptr;
+};
+
 struct View {
   const ir::View* view = nullptr;
 };
@@ -203,7 +230,7 @@ struct Assume {
 
 struct Node {
   std::optional<Barrier> barrier;  // before it
-  std::variant<Phase, Alone, Loop, Branch, Scope, CreateTensor, View, ReadIndex, Assume, Step> what;
+  std::variant<Phase, Alone, Loop, Branch, Scope, CreateTensor, TakePacked, View, ReadIndex, Assume, Step> what;
 };
 
 // ---- plans ------------------------------------------------------------------------------------------------------------------
@@ -222,7 +249,11 @@ struct Plan {
   Symbols symbols;
   Bounds bounds;
   std::map<std::string, PackedWeight> packed;  // by tensor
-  std::set<const ir::Statement*> streams;      // stores that may go past the caches
+  std::vector<std::unique_ptr<const PackAhead>> ahead;
+  // Loops and branches of the plan's own, which no author wrote.
+  std::vector<std::unique_ptr<const ir::Loop>> own_loops;
+  std::vector<std::unique_ptr<const ir::If>> own_branches;
+  std::set<const ir::Statement*> streams;  // stores that may go past the caches
   Body body;
   bool finishes_streams = false;  // at its end
   int queues = 0;                 // of phases whose tasks may be stolen

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "imbrex/plan/arena.h"
+#include "imbrex/plan/packs_ahead.h"
 #include "imbrex/plan/plan.h"
 
 namespace imbrex::plan {
@@ -16,6 +17,7 @@ struct Planner {
   Plan& plan;
   const target::Machine& machine;
   ArenaBytes worker, shared;
+  PacksAhead packs;
   std::set<std::string> in_memory;  // tiles that have memory here
   bool may_stream = false;          // some store before this point may go past the caches
   int assumptions = 0;              // met so far
@@ -49,11 +51,15 @@ RowNest plan_row_nest(Planner& planner, const RowGroup& group, Arena arena);
 // products.cpp. `into`: the store that follows, if it is the product's only use and its place takes the product.
 bool goes_into(const Plan& plan, const ir::Assign& assign, const ir::Store& store);
 Product plan_product(Planner& planner, const ir::Statement& statement, const ir::Store* into);
+// What a right side takes, packed, as isa/packing.h has it.
+ir::IndexExpr bytes_of_panels(ir::DType right, const ir::IndexExpr& inner, const ir::IndexExpr& columns);
 // prefetches.cpp: what the row steps in `after` touch.
 std::vector<Prefetch> plan_prefetches(Planner& planner, std::span<const ir::Statement> after);
 
 // blocks.cpp: statements as one worker runs them, with what they take given back at their end.
 Body plan_block(Planner& planner, const ir::Block& block);
+// A branch of the plan's own, without its blocks.
+Branch branch_where(Planner& planner, const ir::Comparison& holds);
 // The same, but what they take stays.
 std::vector<Node> plan_statements(Planner& planner, std::span<const ir::Statement> statements);
 // phases.cpp: the kernel, as all workers run it together.

@@ -120,6 +120,7 @@ class PlanPrinter {
     line(fmt::format("tensor {}: {} {}{}", tensor.name, name_of(tensor.dtype), shape_text(tensor.shape), layout));
     inside([&] { memory(create.allocation); });
   }
+  void print(const TakePacked& taken) { memory(taken.ahead->memory); }
   void print(const View& view) {
     line(fmt::format("view {} of {} as {}", view.view->name, view.view->base, shape_text(view.view->shape)));
   }
@@ -188,21 +189,32 @@ class PlanPrinter {
     const auto& assign = std::get<ir::Assign>(product.statement->node);
     const ir::Expr& e = *assign.value;
     for (const Prefetch& prefetch : product.prefetches) print(prefetch);
-    const auto side = [this](const ir::Expr& operand) {
-      return operand.op == ir::Op::load ? slice(operand.name, operand.slice) : operand.name;
-    };
     const char* const left = product.left == Product::Left::tiles        ? " in tiles"
                              : product.left == Product::Left::transposed ? " transposed first"
                                                                          : "";
     if (product.transposed) memory(*product.transposed);
     if (product.panels) {
       memory(*product.panels);
-      line(fmt::format("pack {} by pack_{}", side(*e.args.back()), product.kernel->packing));
+      const std::string why = product.ahead               ? fmt::format(", where {} does not hold it", product.ahead->name)
+                              : product.not_ahead.empty() ? ""
+                                                          : fmt::format(", again each time: {}", product.not_ahead);
+      line(fmt::format("pack {} by pack_{}{}", side(*e.args.back()), product.kernel->packing, why));
     }
+    const std::string packed = product.ahead ? " in " + product.ahead->name : product.panels ? "" : " packed";
     line(fmt::format("product: {} {} {}{} . {}{}, by {}",
                      product.into ? slice(product.into->tensor, product.into->slice) : assign.name,
                      e.op == ir::Op::matmul_acc ? "+=" : "=", side(*e.args[e.args.size() - 2]), left, side(*e.args.back()),
-                     product.panels ? "" : " packed", product.kernel->function()));
+                     packed, product.kernel->function()));
+  }
+
+  void print(const Pack& pack) {
+    const ir::Expr& right = *std::get<ir::Assign>(pack.ahead->product->node).value->args.back();
+    line(fmt::format("pack {}{} into {}, by pack_{}", pack.panels ? "panel " + pack.panels->variable + " of " : "", side(right),
+                     pack.ahead->name, pack.ahead->kernel->packing));
+  }
+
+  std::string side(const ir::Expr& operand) const {
+    return operand.op == ir::Op::load ? slice(operand.name, operand.slice) : operand.name;
   }
 
   void print(const ColumnReduction& reduction) {

@@ -13,16 +13,6 @@ using ir::Op;
 
 namespace {
 
-// What the right side of a product takes, packed, as isa/packing.h has it: panels of 32 columns, groups of four bytes of the
-// inner axis, whole blocks of 32 elements of bf16, one group more for corrections of int8.
-ir::IndexExpr bytes_of_panels(const Expr& product, DType right, const ir::IndexExpr& inner) {
-  const auto columns = ir::mul(ir::ceil_div(ir::max(product.columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
-  const auto groups = right == DType::bf16 ? ir::mul(ir::ceil_div(inner, ir::constant(32)), ir::constant(16))
-                                           : ir::add(ir::ceil_div(ir::mul(inner, ir::constant(bytes_of(right))), ir::constant(4)),
-                                                     ir::constant(right == DType::int8 ? 1 : 0));
-  return ir::mul(columns, groups);
-}
-
 bool has_unit_columns(const std::vector<ir::Axis>& slice) {
   for (size_t i = slice.size(); i-- > 0;)
     if (slice[i].kind != ir::Axis::Kind::point) return i + 1 == slice.size();
@@ -30,6 +20,16 @@ bool has_unit_columns(const std::vector<ir::Axis>& slice) {
 }
 
 }  // namespace
+
+// Panels of 32 columns, groups of four bytes of the inner axis, whole blocks of 32 elements of bf16, one group more for the
+// corrections of int8.
+ir::IndexExpr bytes_of_panels(DType right, const ir::IndexExpr& inner, const ir::IndexExpr& columns) {
+  const auto panels = ir::mul(ir::ceil_div(ir::max(columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
+  const auto groups = right == DType::bf16 ? ir::mul(ir::ceil_div(inner, ir::constant(32)), ir::constant(16))
+                                           : ir::add(ir::ceil_div(ir::mul(inner, ir::constant(bytes_of(right))), ir::constant(4)),
+                                                     ir::constant(right == DType::int8 ? 1 : 0));
+  return ir::mul(panels, groups);
+}
 
 bool goes_into(const Plan& plan, const ir::Assign& assign, const ir::Store& store) {
   const Expr& e = *assign.value;
@@ -62,8 +62,12 @@ Product plan_product(Planner& planner, const ir::Statement& statement, const ir:
         planner.allocate(Arena::worker, a->dtype, ir::mul(product.inner, bounds.elements_along(a->columns, statement)),
                          assign.name + "_left", statement);
   }
-  if (b->op != Op::load || !planner.plan.packed.contains(b->name))
-    product.panels = planner.allocate(Arena::worker, std::nullopt, bytes_of_panels(e, b->dtype, product.inner),
+  if (b->op == Op::load && planner.plan.packed.contains(b->name)) return product;
+  if (const auto found = planner.packs.of.find(&statement); found != planner.packs.of.end()) product.ahead = found->second;
+  if (const auto found = planner.packs.refused.find(&statement); found != planner.packs.refused.end())
+    product.not_ahead = found->second;
+  if (!product.ahead || product.ahead->where)
+    product.panels = planner.allocate(Arena::worker, std::nullopt, bytes_of_panels(b->dtype, product.inner, e.columns),
                                       assign.name + "_panel", statement);
   return product;
 }

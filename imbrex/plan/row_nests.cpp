@@ -35,6 +35,10 @@ class NestPlanner {
     nest_.all_rows_at_once = symbols_.at_most(group_.rows, kRowsOfStage);
     find_stages();
     place_tiles();
+    // What outlives the nest stands before its branch.
+    std::stable_partition(nest_.memory.begin(), nest_.memory.end(), [](const TileMemory& each) {
+      return each.kind == TileMemory::Kind::whole || each.kind == TileMemory::Kind::lanes;
+    });
     for (size_t i = 0; i < group_.loops.size(); ++i) nest_.stages[stage_of_[i]].push_back(pass(group_.loops[i], stage_of_[i]));
     for_each_step([&](size_t, const RowStep& step) {
       planner_.streams(*step.statement);

@@ -1,10 +1,12 @@
 // What `imbrex show --plan` says is what `imbrex emit` prints: the same barriers, phases, loops, memory, packings and products,
 // in the same order.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <regex>
 
 #include "imbrex/codegen/generate.h"
+#include "imbrex/ir/parse.h"
 #include "imbrex/kernels/registry.h"
 #include "imbrex/optimize/optimize.h"
 #include "imbrex/optimize/pipeline.h"
@@ -47,7 +49,7 @@ const std::vector<Word> kPage = {
     {"^ *loop: (\\w+) ", "loop over"},
     {"^ *scope \"(\\w+)\"$", "scope"},
     {"^ *take (\\w+): ", "take"},
-    {"^ *pack .* by pack_(\\w+)$", "pack"},
+    {"^ *pack .* by pack_(\\w+?)(?:, .*)?$", "pack"},
     {"^ *product: .*, by (\\w+)$", "product by"},
     {"^ *columns: .*(16|32|64) at a time$", "columns by"},
 };
@@ -112,6 +114,33 @@ TEST(PageOfAPlan, SaysWhatTheCodeDoes) {
       }
     }
   }
+}
+
+// No registered kernel packs a right side ahead of a loop. Here one does so before the phase, and one in it.
+TEST(PageOfAPlan, SaysWhatIsPackedAheadOfALoop) {
+  const auto attention = [](const char* loop) {
+    return ir::parse(fmt::format(R"(imbrex 1
+kernel "k" {{
+  dim T
+  dim S
+  input q: bf16[T, 4, 64]
+  input k: bf16[S, 4, 64]
+  input v: bf16[S, 4, 64]
+  output y: f32[T, 4, 64]
+  parallel h in 0 .. 4 {{
+    {} t in tiles(T, 16) {{
+      let p = matmul(q[t, h, :], k[:, h, :], transpose_b)
+      y[t, h, :] = matmul(cast(p / row_max(p), bf16, rint), v[:, h, :])
+    }}
+  }}
+}}
+)",
+                                 loop),
+                     "k.tile");
+  };
+  for (const target::Target& target : target::targets())
+    for (const char* loop : {"parallel", "range"})
+      if (target.has_code()) expect_agreement(attention(loop), target::Machine(target), std::string(loop) + " on " + target.name);
 }
 
 }  // namespace
