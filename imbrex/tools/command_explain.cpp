@@ -89,43 +89,57 @@ std::string place_text(const SourceLine& where) {
   return where.line > 0 ? fmt::format("{}:{}", with_visible_characters(where.file), where.line) : "";
 }
 
-void print_scopes(const char* title, const ir::Program& program) {
-  const std::vector<Scope> scopes = scopes_of(program);
+void print_scopes(const char* title, const std::vector<Scope>& scopes) {
   fmt::print("\n{} ({})\n", title, scopes.size());
   for (const Scope& scope : scopes)
     fmt::print("  {:<20} stores {:<40} {}\n", with_visible_characters(scope.name), joined(scope.stores), place_text(scope.where));
 }
 
-// Which of the author's scopes an optimized one does the work of: those that store its outputs, and those before them that hand
-// over a tensor which is gone, unless another scope has their product now.
-void print_became(const ir::Program& before, const ir::Program& after, const std::vector<ir::Tensor>& dropped) {
-  const std::vector<Scope> authors = scopes_of(before), optimized = scopes_of(after);
-  for (const Scope& scope : optimized) {
-    const bool is_kept = std::any_of(authors.begin(), authors.end(), [&](const Scope& author) {
-      return author.name == scope.name && author.where.line == scope.where.line && author.where.file == scope.where.file;
-    });
-    if (is_kept && scope.where.line > 0) continue;
-    std::set<std::string> wanted(scope.stores.begin(), scope.stores.end()), taken;
-    const auto belongs = [&](const Scope& author) {
-      const bool stores_wanted =
-          std::any_of(author.stores.begin(), author.stores.end(), [&](const auto& tensor) { return wanted.contains(tensor); });
-      return stores_wanted &&
-             std::includes(scope.weights.begin(), scope.weights.end(), author.weights.begin(), author.weights.end());
-    };
-    for (bool found = true; found;) {
-      found = false;
-      for (const Scope& author : authors) {
-        if (!belongs(author) || !taken.insert(author.name).second) continue;
-        found = true;
-        for (const ir::Tensor& tensor : dropped)
-          if (author.loads.contains(tensor.name)) wanted.insert(tensor.name);
-      }
+// Which of the author's scopes an optimized one does the work of: itself where it was kept; else those that store its outputs, and
+// those before them that hand over a tensor which is gone, unless another scope has their product now.
+std::vector<Scope> origins_of(const Scope& scope, const std::vector<Scope>& authors, const std::vector<ir::Tensor>& dropped) {
+  for (const Scope& author : authors)
+    if (scope.where.line > 0 && author.name == scope.name && author.where.line == scope.where.line &&
+        author.where.file == scope.where.file)
+      return {author};
+  std::set<std::string> wanted(scope.stores.begin(), scope.stores.end()), taken;
+  const auto belongs = [&](const Scope& author) {
+    const bool stores_wanted =
+        std::any_of(author.stores.begin(), author.stores.end(), [&](const auto& tensor) { return wanted.contains(tensor); });
+    return stores_wanted &&
+           std::includes(scope.weights.begin(), scope.weights.end(), author.weights.begin(), author.weights.end());
+  };
+  for (bool found = true; found;) {
+    found = false;
+    for (const Scope& author : authors) {
+      if (!belongs(author) || !taken.insert(author.name).second) continue;
+      found = true;
+      for (const ir::Tensor& tensor : dropped)
+        if (author.loads.contains(tensor.name)) wanted.insert(tensor.name);
     }
-    std::vector<std::string> from;
-    for (const Scope& author : authors)
-      if (taken.contains(author.name)) from.push_back(with_visible_characters(author.name));
-    if (from.size() > 1) fmt::print("  {} became one: {}\n", joined(from), with_visible_characters(scope.name));
   }
+  std::vector<Scope> origins;
+  for (const Scope& author : authors)
+    if (taken.contains(author.name)) origins.push_back(author);
+  return origins;
+}
+
+// With the author's scopes, by name and line (the table above has their files), that each does the work of.
+void print_optimized_scopes(const std::vector<Scope>& scopes, const std::vector<Scope>& authors,
+                            const std::vector<ir::Tensor>& dropped) {
+  fmt::print("\nScopes of the optimized program ({})\n", scopes.size());
+  std::string became;
+  for (const Scope& scope : scopes) {
+    std::vector<std::string> names, places;
+    for (const Scope& author : origins_of(scope, authors, dropped)) {
+      names.push_back(with_visible_characters(author.name));
+      places.push_back(names.back() + (author.where.line > 0 ? fmt::format(":{}", author.where.line) : ""));
+    }
+    fmt::print("  {:<20} stores {:<40} {}{}\n", with_visible_characters(scope.name), joined(scope.stores),
+               places.empty() ? "" : "from ", joined(places));
+    if (names.size() > 1) became += fmt::format("  {} became one: {}\n", joined(names), with_visible_characters(scope.name));
+  }
+  fmt::print("{}", became);
 }
 
 void print_dropped(const std::vector<ir::Tensor>& dropped, const std::map<std::string, int64_t>& dims) {
@@ -258,9 +272,9 @@ int explain(const ExplainOptions& options) {
   } else {
     fmt::print("{}: {} became {}\n", with_visible_characters(subject.program.name), counted(result.scopes_before, "scope"),
                result.scopes_after);
-    print_scopes("Scopes that the author wrote", subject.program);
-    print_scopes("Scopes of the optimized program", result.program);
-    print_became(subject.program, result.program, result.dropped);
+    const std::vector<Scope> authors = scopes_of(subject.program);
+    print_scopes("Scopes that the author wrote", authors);
+    print_optimized_scopes(scopes_of(result.program), authors, result.dropped);
     print_exclusions(result.exclusions);
     print_defects(result.defects);
     print_choices(result.choices);
