@@ -7,6 +7,7 @@
 #include <set>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/ir/work.h"
 #include "imbrex/optimize/schedule.h"
 #include "imbrex/plan/make_plan.h"
 #include "imbrex/plan/packs_ahead.h"
@@ -49,10 +50,10 @@ class Estimator {
     using Kind = ir::Index::Kind;
     switch (e->kind) {
       case Kind::constant: return static_cast<double>(e->value);
-      case Kind::name: return dims_.contains(e->name) ? static_cast<double>(dims_.at(e->name)) : 0.0;
+      case Kind::name: return dims_.contains(e->name) ? static_cast<double>(dims_.at(e->name)) : begin_of(e->name, size_of_span);
       case Kind::span_size: return size_of_span(e->name);
-      case Kind::span_begin:
-      case Kind::span_index: return 0;
+      case Kind::span_begin: return begin_of(e->name, size_of_span);
+      case Kind::span_index: return iteration_.contains(e->name) ? iteration_.at(e->name) : 0;
       default: break;
     }
     const double a = value(e->a, size_of_span), b = value(e->b, size_of_span);
@@ -65,6 +66,20 @@ class Estimator {
       case Kind::min: return std::min(a, b);
       default: return std::max(a, b);
     }
+  }
+
+  // Of an iteration that is gone through; 0 of the others, which count as the first.
+  double begin_of(const std::string& variable, const std::function<double(const std::string&)>& size_of_span) const {
+    const ir::Loop* loop = loop_named(variable);
+    if (!loop || !iteration_.contains(variable)) return 0;
+    return value(loop->begin, size_of_span) + iteration_.at(variable) * static_cast<double>(std::max<int64_t>(1, loop->tile));
+  }
+
+  static bool names_iteration(const IndexExpr& e, const std::string& variable) {
+    using Kind = ir::Index::Kind;
+    if (!e) return false;
+    if (e->kind == Kind::name || e->kind == Kind::span_begin || e->kind == Kind::span_index) return e->name == variable;
+    return names_iteration(e->a, variable) || names_iteration(e->b, variable);
   }
 
   const ir::Loop* loop_named(const std::string& variable) const {
@@ -87,17 +102,34 @@ class Estimator {
   }
 
   // The sum of rows * columns (* inner) over all iterations of the open loops.
-  double total(const std::vector<IndexExpr>& factors) const {
+  double total(const std::vector<IndexExpr>& factors) {
+    // Iterations that say themselves how much they take (`min(4, T - 4 * i)`) are gone through one by one, where they are few.
+    for (const ir::Loop* loop : loops_) {
+      const std::string& variable = loop->variable;
+      const bool differs =
+          std::any_of(factors.begin(), factors.end(), [&](const auto& e) { return names_iteration(e, variable); });
+      if (!differs || iteration_.contains(variable) || trips_of(*loop) > kMostIterations) continue;
+      double sum = 0;
+      for (double i = 0, trips = trips_of(*loop); i < trips; ++i) {
+        iteration_[variable] = i;
+        sum += total(factors);
+      }
+      iteration_.erase(variable);
+      return sum;
+    }
     std::set<std::string> summed;
     double result = 1;
     for (const IndexExpr& factor : factors)
-      result *= std::max(0.0, value(factor, [&](const std::string& span) {
-                           const ir::Loop* loop = loop_named(span);
-                           if (!loop || !summed.insert(span).second) return tile_of(span);
-                           return extent_of(*loop);
-                         }));
+      result *=
+          std::max(0.0, value(factor, [&](const std::string& span) {
+                     const ir::Loop* loop = loop_named(span);
+                     if (loop && iteration_.contains(span))
+                       return std::min(tile_of(span), extent_of(*loop) - iteration_.at(span) * static_cast<double>(loop->tile));
+                     if (!loop || !summed.insert(span).second) return tile_of(span);
+                     return extent_of(*loop);
+                   }));
     for (const ir::Loop* loop : loops_)
-      if (!summed.contains(loop->variable)) result *= trips_of(*loop);
+      if (!summed.contains(loop->variable) && !iteration_.contains(loop->variable)) result *= trips_of(*loop);
     return result;
   }
 
@@ -185,25 +217,27 @@ class Estimator {
 
   void expression(const ir::ExprPtr& e) {
     ScopeCost& scope = scopes_[scope_];
+    const ir::OperationCount count = ir::operations_of(*e);
+    const double operations = count.each == 0 ? 0 : count.each * total(count.extents);
+    scope.operations += operations;
     switch (kind_of(e->op)) {
       case ir::OpKind::leaf:
         if (e->op == ir::Op::load) touch(e->name, e->slice, false);
         break;
       case ir::OpKind::product: {
         const ir::Expr& a = *e->args[e->args.size() - 2];
-        const double work = total({e->rows, e->columns, e->transpose_a ? a.rows : a.columns});
-        scope.work.of(target::product_of(a.dtype)) += work;
-        scope.operations += 2 * work;
+        scope.work.of(target::product_of(a.dtype)) += operations / 2;
         if (with_tiling_ && takes_tiles(a.dtype) && (a.op != ir::Op::load || !in_tiles_.contains(a.name)))
           scope.work.vector += kOperationsToTile * total({a.rows, a.columns});
         leaves_the_cores(*e);
         break;
       }
-      case ir::OpKind::row_reduction:
-      case ir::OpKind::column_reduction: count(total({e->args.back()->rows, e->args.back()->columns})); break;
       case ir::OpKind::elementwise:
+      case ir::OpKind::row_reduction:
+      case ir::OpKind::column_reduction: scope.work.vector += operations; break;
+      // Nothing is computed, and it takes as long.
       case ir::OpKind::row_movement:
-      case ir::OpKind::movement: count(total({e->rows, e->columns})); break;
+      case ir::OpKind::movement: scope.work.vector += total({e->rows, e->columns}); break;
     }
     for (const ir::ExprPtr& arg : e->args)
       if (arg.get() != packed_) expression(arg);
@@ -217,11 +251,6 @@ class Estimator {
     const double footprint = bytes_of(e.dtype) * size(e.rows) * size(e.columns);
     if (footprint > static_cast<double>(machine_.rates.l2_bytes) / 2)
       add_reading(scopes_[scope_].work, 2.0 * bytes_of(e.dtype) * total({e.rows, e.columns}), footprint, machine_);
-  }
-
-  void count(double operations) {
-    scopes_[scope_].work.vector += operations;
-    scopes_[scope_].operations += operations;
   }
 
   // ---- the plan ---------------------------------------------------------------------------------------------------------------
@@ -354,6 +383,7 @@ class Estimator {
     return scopes_.size() - 1;
   }
 
+  static constexpr double kMostIterations = 256;
   static constexpr size_t kNone = static_cast<size_t>(-1);
   const plan::Plan& plan_;
   const ir::Program& program_;
@@ -363,6 +393,7 @@ class Estimator {
   std::set<std::string> in_tiles_;
   std::map<std::string, ir::Tensor> tensors_;
   std::vector<const ir::Loop*> loops_;
+  std::map<std::string, double> iteration_;  // by loop, where its iterations are gone through
   std::vector<ScopeCost> scopes_;
   std::set<std::pair<size_t, std::string>> touched_;
   const ir::Expr* packed_ = nullptr;  // the operand that the product reads from elsewhere

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/ir/work.h"
 #include "imbrex/prove/affine.h"
 #include "imbrex/prove/domain.h"
 #include "imbrex/prove/memories.h"
@@ -141,19 +142,10 @@ struct Measure {
   IndexExpr elements(const ir::Expr& e) const { return ir::mul(size(e.rows), size(e.columns)); }
 
   IndexExpr operations(const ir::Expr& e) const {
-    switch (kind_of(e.op)) {
-      case ir::OpKind::product: {
-        const ir::Expr& a = *e.args[e.args.size() - 2];
-        return ir::mul(ir::mul(ir::constant(2), elements(e)), size(e.transpose_a ? a.rows : a.columns));
-      }
-      case ir::OpKind::row_reduction:
-      case ir::OpKind::column_reduction: return elements(*e.args.back());
-      case ir::OpKind::elementwise: return elements(e);
-      case ir::OpKind::leaf:
-      case ir::OpKind::row_movement:
-      case ir::OpKind::movement: return ir::constant(0);
-    }
-    throw InternalError("an operation of no kind");
+    const ir::OperationCount count = ir::operations_of(e);
+    IndexExpr all = ir::constant(count.each);
+    for (const IndexExpr& extent : count.extents) all = ir::mul(all, size(extent));
+    return all;
   }
 
   Sums& here() {
