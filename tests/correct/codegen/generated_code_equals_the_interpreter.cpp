@@ -193,6 +193,12 @@ constexpr Case kCases[] = {
     }
     y[n, :] = v
   })"},
+    {"a_last_task_of_fewer_rows", R"(
+  input x: f32[37, M]
+  output y: f32[37, M]
+  parallel n in tiles(37, 8) {
+    y[n, :] = x[n, :] * 2.0
+  })"},
     {"quotients_of_negative_numbers", R"(
   input x: f32[4, M]
   output y: f32[N, M]

@@ -160,6 +160,22 @@ TEST(RowsInTiles, AreNotBelievedWhereSomethingElseReadsThem) {
   EXPECT_EQ(in_tiles("cast(x[:, :], int8, rint)"), 1u);
 }
 
+TEST(RowsInTiles, AreNotBelievedWhereAStoreIsOfAPartOfThem) {
+  const auto in_tiles = [](const std::string& columns) {
+    return tensors_in_tiles(checked(kHead + R"(
+  create a: int8[T, 128] @tiles
+  a[:, 0 +: )" + columns +
+                                    "] = cast(x[:, 0 +: " + columns + R"(], int8, rint)
+  a[:, :] = cast(x[:, :], int8, rint)
+  z[:, :] = cast(x[:, :], int8, rint)
+  y[:, :] = matmul(a[:, :], w[:, :]))"),
+                            bytes_by_bytes)
+        .size();
+  };
+  EXPECT_EQ(in_tiles("64"), 0u);
+  EXPECT_EQ(in_tiles("128"), 1u);
+}
+
 TEST(RowsInTiles, AreOfTheHardwaresSize) {
   EXPECT_EQ(kTileRows, isa::kTileRows);
   EXPECT_EQ(kTileRowBytes, isa::kTileRowBytes);

@@ -30,7 +30,7 @@ TEST(AssumeEachElement, ReadsIndicesFromATile) {
   const ir::Program before = program_of(R"(
   input x: f32[4, 20]
   input index: int32[3]
-  inout y: f32[4, 20]
+  inout y: f32[5, 20]
   let rows = index[:]
   assume rows >= 0 and rows < 4
   assume_distinct rows
@@ -45,11 +45,12 @@ TEST(AssumeEachElement, ReadsIndicesFromATile) {
     for (int64_t i = 0; i < 80; ++i) tensors["x"].as<float>()[i] = static_cast<float>(i);
     tensors["index"] = Array::zeros(DType::int32, {3});
     std::copy(index.begin(), index.end(), tensors["index"].as<int32_t>());
-    tensors["y"] = Array::zeros(DType::f32, {4, 20});
+    tensors["y"] = Array::zeros(DType::f32, {5, 20});
     interpret::run(program, {}, tensors);
     return tensors.at("y").bytes;
   };
   EXPECT_EQ(run(before, {2, 0, 3}), run(after, {2, 0, 3}));
+  // Row 4 is there, and not what is assumed.
   EXPECT_THROW(run(before, {2, 4, 3}), UserError);
   EXPECT_THROW(run(after, {2, 4, 3}), UserError);
 }
