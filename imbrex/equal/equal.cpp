@@ -208,6 +208,7 @@ class Comparison {
     ++compared_;
     optimize::Terms& terms = meaning_b_.dissolved.terms;
     terms.origin = -1;
+    require_whole_outputs(assumed);
     std::vector<Unequal> unequal =
         unequal_parts(terms, smaller_dims(), assumed, meaning_a_.dissolved.outputs, meaning_b_.dissolved.outputs);
     if (options_.up_to_order) {
@@ -215,6 +216,18 @@ class Comparison {
       std::erase_if(unequal, [&](const Unequal& pair) { return differs_by_order(sums, pair, where); });
     }
     note_difference(unequal);
+  }
+
+  // Parts that are the same wherever two meet say nothing of elements that are in no part.
+  void require_whole_outputs(const ir::Condition& assumed) {
+    for (const auto& [kernel, meaning] : {std::pair('A', &meaning_a_), std::pair('B', &meaning_b_)})
+      for (const optimize::Output& output : meaning->dissolved.outputs) {
+        const auto tensor = std::find_if(a_.tensors.begin(), a_.tensors.end(),
+                                         [&](const ir::Tensor& each) { return each.name == output.tensor; });
+        if (!is_whole(meaning_b_.dissolved.terms, smaller_dims(), assumed, *tensor, output))
+          result_.reasons.push_back(
+              fmt::format("it is not shown that the parts into which {} divides {} are all of it", kernel, output.tensor));
+      }
   }
 
   bool differs_by_order(Sums& sums, const Unequal& pair, const ir::Condition& where) {
@@ -279,9 +292,13 @@ class Comparison {
     result_.conditions.clear();
     result_.reordered.clear();
     if (options_.searches) {
-      const Search search = search_witness(a_, b_, options_.most_work);
+      const Search search = search_witness(a_, b_, options_.most_work, options_.up_to_order);
       result_.tried = search.runs;
       result_.witness = search.found;
+      result_.is_same_in_all_runs = !search.found && !search.by_order;
+      if (search.by_order && !search.found)
+        result_.reasons.push_back(fmt::format(
+            "the results differ ({}), and sums were rounded: another order of additions may be why", text_of(*search.by_order)));
     }
     if (result_.witness) {
       result_.verdict = Verdict::different;

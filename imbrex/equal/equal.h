@@ -49,6 +49,8 @@ struct Witness {
   std::string a, b;  // the element's value in each
 };
 
+std::string text_of(const Witness& witness);  // "T=1, seed 7: q[0, 0, 449] is 0.3125 and 0.3105"
+
 // What only one of the kernels assumes.
 struct Condition {
   std::string text;  // "T % 16 == 0"
@@ -81,6 +83,7 @@ struct Result {
   std::vector<std::string> reasons;  // why it is not decided
   std::vector<Kept> kept;            // parts that were compared as they are written
   int64_t tried = 0;                 // runs of both in the search
+  bool is_same_in_all_runs = true;   // of these
 
   std::string text() const;
 };

@@ -152,4 +152,35 @@ std::vector<Unequal> unequal_parts(Terms& terms, const std::vector<ir::Dim>& dim
   return unequal;
 }
 
+bool is_whole(Terms& terms, const std::vector<ir::Dim>& dims, const ir::Condition& assumed, const ir::Tensor& tensor,
+              const optimize::Output& output) {
+  const auto names_its_place = [&](size_t axis) {
+    const auto is_named = [&](const IndexExpr& end) { return ir::names_in(end).contains(optimize::coordinate_name(axis)); };
+    return std::any_of(output.pieces.begin(), output.pieces.end(), [&](const OutputPiece& piece) {
+      return std::any_of(piece.least.begin(), piece.least.end(), is_named) ||
+             std::any_of(piece.count.begin(), piece.count.end(), is_named);
+    });
+  };
+  // An axis along which no part is divided says nothing, and its extent need not be affine.
+  std::vector<size_t> divided;
+  for (size_t d = 0; d < tensor.shape.size(); ++d) {
+    const bool is_divided = !std::all_of(output.pieces.begin(), output.pieces.end(), [&](const OutputPiece& piece) {
+      return piece.step[d] == 1 && ir::constant_value(piece.least[d]) == 0 &&
+             optimize::same_value(piece.count[d], tensor.shape[d], terms.ranges);
+    });
+    if (is_divided || names_its_place(d)) divided.push_back(d);
+  }
+  std::vector<IndexExpr> shape;
+  std::vector<std::string> names;
+  for (const size_t d : divided) shape.push_back(tensor.shape[d]), names.push_back(optimize::coordinate_name(d));
+  std::vector<prove::Box> boxes;
+  for (const OutputPiece& piece : output.pieces) {
+    prove::Box& box = boxes.emplace_back();
+    for (const size_t d : divided)
+      box.least.push_back(piece.least[d]), box.count.push_back(piece.count[d]), box.step.push_back(piece.step[d]);
+  }
+  if (divided.empty()) return !boxes.empty();
+  return prove::cover(dims, assumed, shape, boxes, names);
+}
+
 }  // namespace imbrex::equal

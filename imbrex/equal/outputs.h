@@ -18,4 +18,8 @@ struct Unequal {
 std::vector<Unequal> unequal_parts(optimize::Terms& terms, const std::vector<ir::Dim>& dims, const ir::Condition& assumed,
                                    const std::vector<optimize::Output>& a, const std::vector<optimize::Output>& b);
 
+// Whether the parts of an output leave none of its elements out. False where that is not shown.
+bool is_whole(optimize::Terms& terms, const std::vector<ir::Dim>& dims, const ir::Condition& assumed, const ir::Tensor& tensor,
+              const optimize::Output& output);
+
 }  // namespace imbrex::equal

@@ -53,11 +53,8 @@ class Report {
     }
     for (const std::string& reason : result_.reasons) line("", reason);
     if (result_.witness) {
-      const Witness& w = *result_.witness;
-      std::string at;
-      for (const auto& [name, value] : w.dims) at += fmt::format("{}={}, ", name, value);
-      line("", fmt::format("shown by {}seed {}: {}[{}] is {} and {}", at, w.seed, w.output, joined(w.place), w.a, w.b));
-    } else if (!is_equal && result_.tried > 0) {
+      line("", "shown by " + text_of(*result_.witness));
+    } else if (!is_equal && result_.tried > 0 && result_.is_same_in_all_runs) {
       line("", fmt::format("{} runs of both on the same inputs gave the same results", result_.tried));
     }
     if (result_.verdict != Verdict::different) print_kept(is_equal);
@@ -112,6 +109,13 @@ const char* name_of(Verdict verdict) {
     case Verdict::not_decided: return "not decided";
   }
   return "";
+}
+
+std::string text_of(const Witness& witness) {
+  std::string at;
+  for (const auto& [name, value] : witness.dims) at += fmt::format("{}={}, ", name, value);
+  return fmt::format("{}seed {}: {}[{}] is {} and {}", at, witness.seed, witness.output, joined(witness.place), witness.a,
+                     witness.b);
 }
 
 std::string Result::text() const { return Report(*this).text(); }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "imbrex/base/checked.h"
@@ -21,6 +22,7 @@ using Tensors = std::map<std::string, Array>;
 
 constexpr int64_t kMostElements = 1 << 26;  // of one tensor
 constexpr size_t kMostSizes = 40;
+constexpr int64_t kLargestSize = 4096;
 constexpr uint64_t kSeeds = 20;  // for each size
 
 // Of inputs and inouts. None where one has too many elements.
@@ -41,17 +43,24 @@ std::optional<std::vector<inputs::TensorShape>> shapes_of(const ir::Program& pro
   return shapes;
 }
 
-// Every constant that a program's tiles, extents and conditions have, and what lies beside them.
+// Every constant of a program's tiles, extents and conditions, and what lies beside it.
 void collect_numbers(const ir::Program& program, std::set<int64_t>& numbers) {
   const auto add = [&](int64_t value) {
     for (const int64_t near : {value - 1, value, value + 1})
-      if (near >= 1 && near <= 300) numbers.insert(near);
+      if (near >= 1 && near <= kLargestSize) numbers.insert(near);
+  };
+  const std::function<void(const ir::IndexExpr&)> add_all = [&](const ir::IndexExpr& e) {
+    if (!e) return;
+    if (e->kind == ir::Index::Kind::constant) add(e->value);
+    add_all(e->a), add_all(e->b);
   };
   ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
     if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) {
       if (loop->tile > 0) add(loop->tile);
-      if (const auto extent = ir::constant_value(loop->extent)) add(*extent);
+      add_all(loop->begin), add_all(loop->extent);
     }
+    if (const auto* branch = std::get_if<ir::If>(&statement.node))
+      for (const ir::Comparison& comparison : branch->condition) add_all(comparison.left), add_all(comparison.right);
     return true;
   });
 }
@@ -80,23 +89,31 @@ std::vector<Dims> sizes_to_try(const ir::Program& a, const ir::Program& b) {
   return sizes;
 }
 
-// By seed, each second one as they are; else all tiny, rows of sizes far apart, some zeros of either sign, halves, of which many
-// are equal, or all large. The tiny ones show what is added to a sum, halves and zeros what ties do.
-void change_sizes(Array& array, const inputs::RandomStream& random, uint64_t seed) {
-  if (seed % 2 == 1) return;
-  const int64_t columns = array.shape.empty() ? 1 : std::max<int64_t>(array.shape.back(), 1);
-  for (int64_t i = 0; i < array.size(); ++i) {
-    double value = value_at(array, i);
-    switch (seed % 10) {
-      case 2: value *= 0x1p-10; break;
-      case 4: value *= std::exp2(static_cast<double>(random.bits(i / columns) % 24) - 16); break;
-      case 6: value = random.bits(i) % 4 == 0 ? (random.bits(~i) % 2 == 0 ? 0.0 : -0.0) : value; break;
-      case 8: value = std::nearbyint(2 * value) / 2; break;
-      case 0: value *= 0x1p6; break;
-      default: break;
+// A float as inputs are made, changed by seed so that each kind of difference has inputs that show it.
+double changed(double value, int64_t row, int64_t column, int64_t columns, const inputs::RandomStream& random, uint64_t seed) {
+  const int64_t i = row * columns + column;
+  constexpr double kSpecial[] = {HUGE_VAL, -HUGE_VAL, NAN, 1e30, -1e30, 1e-40, 0.0, -0.0};
+  switch (seed % 10) {
+    case 2: return value * 0x1p-10;  // what is added to a sum shows
+    case 3: return -std::fabs(value);
+    case 4: return value * std::exp2(static_cast<double>(random.bits(row) % 24) - 16);
+    case 5: return random.bits(i) % 8 == 0 ? kSpecial[random.bits(~i) % std::size(kSpecial)] : value;
+    case 6: return random.bits(i) % 4 == 0 ? (random.bits(~i) % 2 == 0 ? 0.0 : -0.0) : value;
+    case 7: {  // halfway between two bf16 numbers
+      const double unit = std::exp2(std::floor(std::log2(std::max(std::fabs(value), 1e-30))) - 7);
+      return (std::floor(value / unit) + 0.5) * unit;
     }
-    set_value_at(array, i, value);
+    case 8: return std::nearbyint(2 * value) / 2;  // ties, and sums that are exact
+    case 9: return static_cast<int64_t>(random.bits(row) % static_cast<uint64_t>(columns)) == column ? value : 0.0;
+    case 0: return value * 0x1p6;
+    default: return value;
   }
+}
+
+void change_values(Array& array, const inputs::RandomStream& random, uint64_t seed) {
+  const int64_t columns = array.shape.empty() ? 1 : std::max<int64_t>(array.shape.back(), 1);
+  for (int64_t i = 0; i < array.size(); ++i)
+    set_value_at(array, i, changed(value_at(array, i), i / columns, i % columns, columns, random, seed));
 }
 
 // A third of the integers become the least or the greatest one, a third become negative.
@@ -127,7 +144,8 @@ std::string value_text(const Array& array, int64_t i) {
 
 class Searcher {
  public:
-  Searcher(const ir::Program& a, const ir::Program& b, int64_t most_work) : a_(a), b_(b), work_left_(most_work) {}
+  Searcher(const ir::Program& a, const ir::Program& b, int64_t most_work, bool whatever_the_order)
+      : a_(a), b_(b), whatever_the_order_(whatever_the_order), work_left_(most_work) {}
 
   Search run() {
     const std::vector<Dims> sizes = sizes_to_try(a_, b_);
@@ -149,6 +167,7 @@ class Searcher {
       const Tensors given = inputs_of_run(a_, dims, seed);
       if (given.empty() && !shapes_of(a_, dims)) return false;
       Tensors of_a = given, of_b = given;
+      rounds_sums_ = false;
       interpret(a_, dims, of_a);
       interpret(b_, dims, of_b);
       ++search_.runs;
@@ -157,8 +176,9 @@ class Searcher {
         const Array &left = of_a.at(tensor.name), &right = of_b.at(tensor.name);
         const auto place = first_difference(left, right);
         if (!place) continue;
-        search_.found = {
-            dims, seed, tensor.name, coordinates(*place, left.shape), value_text(left, *place), value_text(right, *place)};
+        std::optional<Witness>& into = rounds_sums_ ? search_.by_order : search_.found;
+        if (!into)
+          into = {dims, seed, tensor.name, coordinates(*place, left.shape), value_text(left, *place), value_text(right, *place)};
         return true;
       }
       return true;
@@ -175,6 +195,7 @@ class Searcher {
     options.most_work = std::max<int64_t>(least_work_ == 0 ? work_left_ : std::max(work_left_ / 8, 2 * least_work_), 1);
     options.most_bytes = int64_t{1} << 30;
     options.work = &work;
+    if (whatever_the_order_) options.rounds_sums = &rounds_sums_;
     try {
       interpret::run(program, dims, tensors, options);
     } catch (...) {
@@ -195,6 +216,8 @@ class Searcher {
   }
 
   const ir::Program &a_, &b_;
+  const bool whatever_the_order_;
+  bool rounds_sums_ = false;  // in a run of either
   int64_t work_left_, least_work_ = 0;
   Search search_;
 };
@@ -208,12 +231,14 @@ Tensors inputs_of_run(const ir::Program& program, const Dims& dims, uint64_t see
   const bool are_free = !inputs::assumes_anything(program);
   for (auto& [name, array] : made) {
     const inputs::RandomStream random(seed, name + " sizes");
-    if (is_float(array.dtype)) change_sizes(array, random, seed);
+    if (is_float(array.dtype)) change_values(array, random, seed);
     if (array.dtype == DType::int32 && are_free && seed % 4 == 0) take_ends(array, random);
   }
   return made;
 }
 
-Search search_witness(const ir::Program& a, const ir::Program& b, int64_t most_work) { return Searcher(a, b, most_work).run(); }
+Search search_witness(const ir::Program& a, const ir::Program& b, int64_t most_work, bool whatever_the_order) {
+  return Searcher(a, b, most_work, whatever_the_order).run();
+}
 
 }  // namespace imbrex::equal

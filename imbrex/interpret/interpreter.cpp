@@ -11,6 +11,7 @@
 #include "imbrex/interpret/operations.h"
 #include "imbrex/interpret/scalar.h"
 #include "imbrex/interpret/storage.h"
+#include "imbrex/interpret/sum_watch.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify_accumulators.h"
 
@@ -116,6 +117,7 @@ class Interpreter {
 
   TilePtr evaluate(const ir::ExprPtr& e);
   Tile compute(const ir::Expr& e);
+  Tile computed(const ir::Expr& e, const std::vector<TilePtr>& args);
   Tile load(const ir::Expr& e);
   Tile product(const ir::Expr& e, const Tile* acc, const Tile& a, const Tile& b);
   Tile gather_checked(const Tile& x, const Tile& positions);
@@ -443,6 +445,13 @@ Tile Interpreter::compute(const ir::Expr& e) {
   std::vector<TilePtr> args;
   for (const ir::ExprPtr& arg : e.args) args.push_back(evaluate(arg));
   if (e.origin >= 0) origin_ = e.origin;
+  const SumWatch watch(options_.rounds_sums, e.op, args);
+  Tile result = computed(e, args);
+  watch.note(result);
+  return result;
+}
+
+Tile Machine::computed(const ir::Expr& e, const std::vector<TilePtr>& args) {
   // Which operand gives the result its rows, and its columns: one that is not broadcast by its type.
   const auto broadcast = [&] {
     Broadcast shape{1, 1};

@@ -35,6 +35,9 @@ struct Options {
   // Elements computed, loaded and stored, and iterations: beyond so many of them the run ends with OutOfWork. 0: no limit.
   int64_t most_work = 0;
   int64_t* work = nullptr;  // where the count is put, if anywhere, however the run ends
+  // Set to true where a sum, of tiles or of a row's, column's or product's elements, was rounded, or may have been. Where none was, other
+  // orders of the additions would give the same.
+  bool* rounds_sums = nullptr;
   // Called for each `tap`; `indices` are the iteration numbers (from 0) of the enclosing loops, outermost first.
   std::function<void(const std::string& tap, const std::vector<int64_t>& indices, const Array& tile)> tap;
 };

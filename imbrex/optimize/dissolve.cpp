@@ -423,8 +423,18 @@ class Dissolver {
       return;
     }
     const Term* choice = &terms().at(found);
-    const Linear of = linear(choice->indices[0], terms().ranges);
-    // A coordinate itself: what is chosen by `.i1 // 2` or `.i1 % 32` is no range of it.
+    Linear of = linear(choice->indices[0], terms().ranges);
+    std::vector<IndexExpr> limits = choice->limits;
+    // `n <= x // 3 < m` where `3 n <= x < 3 m`.
+    if (of.parts.size() == 1 && choice->modulus == 0) {
+      const Linear::Part part = of.parts.begin()->second;
+      const auto divisor = part.atom->kind == ir::Index::Kind::floor_div ? ir::constant_value(part.atom->b) : std::nullopt;
+      if (part.coefficient == 1 && divisor && *divisor > 0) {
+        for (IndexExpr& limit : limits) limit = ir::mul(ir::constant(*divisor), ir::sub(limit, ir::constant(of.constant)));
+        of = linear(part.atom->a, terms().ranges);
+      }
+    }
+    // A coordinate itself: what is chosen by `.i1 % 32` is no range of it.
     const auto is_coordinate = [](const Linear::Part& part) {
       return part.coefficient == 1 && part.atom->kind == ir::Index::Kind::name && part.atom->name.starts_with(".i");
     };
@@ -435,7 +445,6 @@ class Dissolver {
           "the output, and the optimizer divides an output along one axis at a time; store each part by itself");
     const std::string name = of.parts.begin()->first;
     const size_t axis = static_cast<size_t>(std::stoi(name.substr(2)));
-    const std::vector<IndexExpr> limits = choice->limits;
     const int64_t cases = static_cast<int64_t>(choice->args.size()), modulus = choice->modulus;
     for (int64_t i = 0; i < cases; ++i) {
       set_ranges_of(piece);  // the case before may have been divided along other axes

@@ -313,25 +313,27 @@ void StoredValues::add(TensorState& state, Written written, int origin) {
 std::optional<std::vector<Written>> StoredValues::rest_of(const Written& old, const Written& now) {
   if (!old.loops.empty() || !old.fills_box || !now.fills_box) return std::nullopt;
   std::vector<Written> rest;
-  size_t axes = 0;
+  Written inside = old;  // what is not yet known to lie beside the new store
+  inside.name = "";      // parts were stored under no name of their own
+  bool is_inside = true;
   for (size_t d = 0; d < old.piece.least.size(); ++d) {
-    const IndexExpr &begin = old.piece.least[d], &end = old.piece.most[d], &from = now.piece.least[d], &to = now.piece.most[d];
+    const IndexExpr begin = old.piece.least[d], end = old.piece.most[d], from = now.piece.least[d], to = now.piece.most[d];
     if (same_value(begin, from, terms_.ranges) && same_value(end, to, terms_.ranges)) continue;
-    if (++axes > 1) return std::nullopt;
+    is_inside = false;
     const auto is_ordered = [&](const IndexExpr& a, const IndexExpr& b) {
       return range_of(simplify(ir::sub(b, a), terms_.ranges), terms_.ranges).least.value_or(-1) >= 0;
     };
     if (!is_ordered(begin, from) || !is_ordered(from, to) || !is_ordered(to, end)) return std::nullopt;
     const auto keep = [&](const IndexExpr& least, const IndexExpr& most) {
       if (same_value(least, most, terms_.ranges)) return;
-      Written part = old;
+      Written part = inside;
       part.piece.least[d] = least, part.piece.most[d] = most;
-      part.name = "";  // it was stored under no name of its own
       rest.push_back(std::move(part));
     };
     keep(begin, from), keep(to, end);
+    inside.piece.least[d] = from, inside.piece.most[d] = to;
   }
-  return axes == 1 ? std::optional(std::move(rest)) : std::nullopt;
+  return is_inside ? std::nullopt : std::optional(std::move(rest));
 }
 
 // Whether every element of `old` has the value of `now` after both: that `now` stores at least there, and last.
@@ -408,31 +410,67 @@ TermId StoredValues::load_written(const TensorState& state, const std::vector<In
   for (const Written* written : found) require_settled(*written, state, by, load);
   if (found.size() == 1) return terms_.substitute(found[0]->piece.term, by);
 
-  // Several parts side by side along one axis: a choice by the coordinate there.
-  size_t axis = 0;
-  for (size_t d = 0; d < at.size(); ++d)
-    if (!same_value(found[0]->piece.least[d], found[1]->piece.least[d], terms_.ranges)) axis = d;
-  const auto begins = [&](const IndexExpr& place) {
-    return [&, place](const Written* w) { return same_value(w->piece.least[axis], place, terms_.ranges); };
-  };
-  auto first = std::find_if(found.begin(), found.end(), [&](const Written* w) {
-    return std::none_of(found.begin(), found.end(),
-                        [&](const Written* v) { return same_value(v->piece.most[axis], w->piece.least[axis], terms_.ranges); });
-  });
-  std::vector<IndexExpr> limits;
-  std::vector<TermId> cases;
-  for (auto next = first; next != found.end(); next = std::find_if(found.begin(), found.end(), begins(limits.back()))) {
-    if (cases.size() == found.size()) break;
-    if (limits.empty()) limits.push_back((*next)->piece.least[axis]);
-    limits.push_back((*next)->piece.most[axis]);
-    cases.push_back(terms_.substitute((*next)->piece.term, by));
+  if (const auto value = choice_among(found, at, by)) return *value;
+  refuse(load.origin, fmt::format("a read of {} takes parts of several stores that do not lie side by side, and the optimizer "
+                                  "joins parts that do; read each part by itself",
+                                  load.name));
+}
+
+// At a place that lies in one of the parts: a choice by the coordinate along an axis that has limits which no part crosses, of what
+// lies between each two. Nothing where no such axis is found.
+std::optional<TermId> Memory::choice_among(const std::vector<const Written*>& parts, const std::vector<IndexExpr>& at,
+                                           const Substitution& by) {
+  if (parts.size() == 1) return terms_.substitute(parts[0]->piece.term, by);
+  for (size_t axis = 0; axis < at.size(); ++axis) {
+    const auto groups = groups_along(axis, parts);
+    if (groups.size() < 2) continue;
+    std::vector<IndexExpr> limits{groups[0].least};
+    std::vector<TermId> cases;
+    for (const Group& group : groups) {
+      const auto value = choice_among(group.parts, at, by);
+      if (!value) return std::nullopt;
+      limits.push_back(group.most);
+      cases.push_back(*value);
+    }
+    return terms_.intervals(at[axis], std::move(limits), std::move(cases));
   }
-  if (cases.size() != found.size())
-    refuse(load.origin,
-           fmt::format("a read of {} takes parts of several stores that do not lie side by side along one axis, and the "
-                       "optimizer joins parts that do; read each part by itself",
-                       load.name));
-  return terms_.intervals(at[axis], std::move(limits), std::move(cases));
+  return std::nullopt;
+}
+
+// The parts in ascending order along the axis, together where no limit between them is known. Each group ends where the next begins.
+std::vector<Memory::Group> Memory::groups_along(size_t axis, std::vector<const Written*> parts) {
+  const auto is_ordered = [&](const IndexExpr& a, const IndexExpr& b) {
+    return range_of(simplify(ir::sub(b, a), terms_.ranges), terms_.ranges).least.value_or(-1) >= 0;
+  };
+  const auto least = [&](const Written* part) { return part->piece.least[axis]; };
+  const auto most = [&](const Written* part) { return part->piece.most[axis]; };
+  std::vector<Group> groups;
+  while (!parts.empty()) {
+    // The one that begins first, and all that begin before the end of the group, which may grow by them.
+    const auto first = std::find_if(parts.begin(), parts.end(), [&](const Written* part) {
+      return std::all_of(parts.begin(), parts.end(), [&](const Written* other) { return is_ordered(least(part), least(other)); });
+    });
+    if (first == parts.end()) return {};
+    Group group{{*first}, least(*first), most(*first)};
+    parts.erase(first);
+    for (bool grows = true; grows;) {
+      grows = false;
+      for (size_t i = 0; i < parts.size() && !grows; ++i) {
+        if (is_ordered(group.most, least(parts[i]))) continue;
+        if (is_ordered(group.most, most(parts[i])))
+          group.most = most(parts[i]);
+        else if (!is_ordered(most(parts[i]), group.most))
+          return {};
+        group.parts.push_back(parts[i]);
+        parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(i));
+        grows = true;
+      }
+    }
+    groups.push_back(std::move(group));
+  }
+  for (size_t i = 1; i < groups.size(); ++i)
+    if (!same_value(groups[i - 1].most, groups[i].least, terms_.ranges)) return {};
+  return groups;
 }
 
 bool StoredValues::may_meet(const Written& written, const std::vector<IndexExpr>& at) {

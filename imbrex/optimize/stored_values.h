@@ -92,6 +92,14 @@ class StoredValues {
   bool replaces(const Written& old, const Written& now);
 
   TermId load_written(const TensorState& state, const std::vector<ir::IndexExpr>& at, const ir::Expr& load);
+  // Parts that a limit along an axis separates from others.
+  struct Group {
+    std::vector<const Written*> parts;
+    ir::IndexExpr least, most;
+  };
+  std::vector<Group> groups_along(size_t axis, std::vector<const Written*> parts);
+  std::optional<TermId> choice_among(const std::vector<const Written*>& parts, const std::vector<ir::IndexExpr>& at,
+                                     const Substitution& by);
   bool may_meet(const Written& written, const std::vector<ir::IndexExpr>& at);
   void require_settled(const Written& written, const TensorState& state, const Substitution& at, const ir::Expr& load);
   bool is_own_store(const Written& written, const ir::Loop& loop, const Substitution& at, const ir::Expr& load);

@@ -111,6 +111,9 @@ int run_equal(const EqualOptions& options) {
         "--against-optimized compares one kernel with what the optimizer makes of it: one name, one variant or preset at most");
   if (!options.against_optimized && is_one_kernel)
     refuse("equal compares two kernels, and one is given: a second name, a second --variant, or --against-optimized");
+  for (const auto& [option, given] : {std::pair("--variant", options.variants.size()), {"--preset", options.presets.size()}})
+    if (given > 2)
+      refuse(fmt::format("equal compares two kernels, and {} is given {} times: once for both, or A's and B's", option, given));
   const Subject a = subject_of(subject_number(options, 0));
   const auto optimized = [&] {  // `equal` proves both
     return runtime::translate(a.program, {.machine = options.machine.to_read(), .prove = false}).optimized.program;
@@ -125,7 +128,9 @@ int run_equal(const EqualOptions& options) {
     fmt::print("{}\n", out.dump(2));
   } else {
     fmt::print("{}", result.text());
-    if (saves) fmt::print("             saved in {}: `imbrex run NAME --replay` runs either of them on it\n", options.save);
+    if (saves)
+      fmt::print("             saved in {}: `imbrex run NAME --replay` runs {} on it\n", options.save,
+                 options.how.by_order ? "A, whose names the tensors have," : "either of them");
   }
   return result.verdict == equal::Verdict::equal || result.verdict == equal::Verdict::equal_up_to_order ? 0 : 1;
 }

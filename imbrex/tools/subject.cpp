@@ -93,10 +93,17 @@ Subject subject_of(const SubjectOptions& options) {
   if (is_tile_file(options.name)) {
     if (!options.variant.empty() || !options.preset.empty() || !options.settings.empty())
       throw UserError("unknown-option", fmt::format("'{}' is a file: it has no variants, presets or options", options.name),
-                      "only dimensions, with --dim or --tokens");
+                      "the file's name alone, and dimensions where the command takes them");
     return subject_from_file(options.name);
   }
   const kernels::Entry& entry = entry_of(options.name);
+  std::error_code error;
+  if (entry.name.empty() && std::filesystem::exists(options.name, error))
+    throw UserError(
+        "file-unreadable",
+        fmt::format("'{}' is {}, and no kernel has this name", options.name,
+                    std::filesystem::is_directory(options.name, error) ? "a folder" : "a file whose name does not end in .tile"),
+        "the path of a .tile file, or a kernel of `imbrex list`");
   const std::string preset = options.preset.empty() ? entry.usual_preset : options.preset;
   kernels::Built built =
       kernels::build(options.name, options.variant, preset, kernels::read_options(options.name, preset, options.settings));

@@ -4,6 +4,7 @@
 
 #include "imbrex/ir/print.h"
 #include "imbrex/kernels/registry.h"
+#include "parts.h"
 #include "programs/attack.h"
 #include "random/random_kernel.h"
 
@@ -387,6 +388,8 @@ std::string base_program(uint64_t seed) {
   Writer w(seed, -1);
   if (kind < 20)
     write_data_flow(w);
+  else if (kind < 35)
+    write_parts(w);
   else
     write_kernel(w);
   return w.text();

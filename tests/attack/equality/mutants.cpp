@@ -163,6 +163,34 @@ ExprPtr parts_exchanged(const ExprPtr& e, Random&) {
   if (e->op != Op::concat_columns && e->op != Op::concat_rows) return nullptr;
   return ir::make_concat(e->op, {e->args.rbegin(), e->args.rend()});
 }
+// One more row or column of a part, one less of the next.
+ExprPtr a_limit_moved(const ExprPtr& e, Random& random) {
+  if (e->op != Op::concat_columns && e->op != Op::concat_rows) return nullptr;
+  const size_t first = static_cast<size_t>(random.below(static_cast<int64_t>(e->args.size()) - 1));
+  std::vector<ExprPtr> args = e->args;
+  for (size_t k : {first, first + 1}) {
+    if (args[k]->op != Op::load) return nullptr;
+    std::vector<Axis> slice = args[k]->slice;
+    std::vector<Axis*> ranges;
+    for (Axis& axis : slice)
+      if (axis.kind == Axis::Kind::range) ranges.push_back(&axis);
+    if (ranges.size() != 2) return nullptr;
+    Axis& axis = *ranges[e->op == Op::concat_rows ? 0 : 1];
+    const auto size = ir::constant_value(axis.size);
+    if (!size || (k != first && *size < 2)) return nullptr;
+    if (k != first) axis.begin = ir::add(axis.begin, ir::constant(1));
+    axis.size = ir::constant(k == first ? *size + 1 : *size - 1);
+    args[k] = ir::make_load(args[k]->name, args[k]->dtype, std::move(slice));
+  }
+  return ir::make_concat(e->op, std::move(args));
+}
+// All rows again and again, for each row again and again.
+ExprPtr repeated_otherwise(const ExprPtr& e, Random&) {
+  if (e->op != Op::repeat_rows) return nullptr;
+  const int64_t times = *ir::constant_value(e->index);
+  if (times < 2 || times > 8 || ir::is_one(e->args[0]->rows)) return nullptr;
+  return ir::make_concat(Op::concat_rows, std::vector<ExprPtr>(static_cast<size_t>(times), e->args[0]));
+}
 ExprPtr another_place(const ExprPtr& e, Random& random) {
   if (e->op != Op::load) return nullptr;
   std::vector<Axis> slice = e->slice;
@@ -344,6 +372,8 @@ constexpr Named kEdits[] = {
     {"fewer columns reduced", by_node<fewer_columns>},
     {"turned round", by_node<turned_round>},
     {"parts exchanged", by_node<parts_exchanged>},
+    {"a limit moved", by_node<a_limit_moved>},
+    {"repeated otherwise", by_node<repeated_otherwise>},
     {"another place", by_node<another_place>},
     {"always the first row", by_node<always_the_first_row>},
     {"another tensor", another_tensor},

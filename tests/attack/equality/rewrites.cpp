@@ -133,6 +133,11 @@ ExprPtr columns_of(const ExprPtr& e, const IndexExpr& begin, const IndexExpr& si
 }
 
 ExprPtr rows_of(const ExprPtr& e, const IndexExpr& begin, const IndexExpr& size) {
+  if (e->op == Op::concat_columns) {
+    std::vector<ExprPtr> parts;
+    for (const ExprPtr& part : e->args) parts.push_back(rows_of(part, begin, size));
+    return std::count(parts.begin(), parts.end(), nullptr) ? nullptr : ir::make_concat(e->op, std::move(parts));
+  }
   if (e->op != Op::load) return nullptr;
   std::vector<Axis> slice = e->slice;
   size_t ranges = 0;

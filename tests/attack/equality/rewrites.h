@@ -79,6 +79,7 @@ bool is_continued(const Node& node);
 
 // Columns [begin, begin + size) of a value, computed from those of its operands; null where that is not possible.
 ir::ExprPtr columns_of(const ir::ExprPtr& e, const ir::IndexExpr& begin, const ir::IndexExpr& size);
-ir::ExprPtr rows_of(const ir::ExprPtr& e, const ir::IndexExpr& begin, const ir::IndexExpr& size);  // of a load
+// Rows of a load, or of loads beside each other.
+ir::ExprPtr rows_of(const ir::ExprPtr& e, const ir::IndexExpr& begin, const ir::IndexExpr& size);
 
 }  // namespace imbrex::attack

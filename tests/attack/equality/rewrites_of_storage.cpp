@@ -88,6 +88,39 @@ bool forward(Program& program, Random& random) {
   return true;
 }
 
+// What is put together is stored by its parts.
+bool parts_stored_apart(Program& program, Random& random) {
+  const auto places = test::places_of(program);
+  const Place* place = drawn(places, random, [](const Place& each) {
+    const auto* store = each.node<ir::Store>();
+    return store && (store->value->op == Op::concat_rows || store->value->op == Op::concat_columns);
+  });
+  if (!place) return false;
+  const Touched touched = touched_by(program, place->statement());
+  for (const std::string& tensor : touched.writes)
+    if (touched.reads.contains(tensor)) return false;
+  const ir::Store store = *place->node<ir::Store>();
+  const bool by_rows = store.value->op == Op::concat_rows;
+  // The axis of the slice along which the parts lie.
+  std::vector<size_t> ranges;
+  for (size_t d = 0; d < store.slice.size(); ++d)
+    if (store.slice[d].kind == Axis::Kind::range) ranges.push_back(d);
+  if (ranges.size() != 2) return false;
+  const size_t axis = by_rows ? ranges[0] : ranges[1];
+  Block parts;
+  IndexExpr begin = store.slice[axis].begin;
+  for (const ExprPtr& value : store.value->args) {
+    ir::Store part{store.tensor, store.slice, value};
+    part.slice[axis].begin = begin;
+    part.slice[axis].size = by_rows ? value->rows : value->columns;
+    begin = ir::add(begin, part.slice[axis].size);
+    parts.push_back({part, {}, -1});
+  }
+  if (random.chance(50)) std::reverse(parts.begin(), parts.end());
+  place->replace_by(std::move(parts));
+  return true;
+}
+
 bool halves_stored_apart(Program& program, Random& random) {
   const auto places = test::places_of(program);
   const Place* place = drawn(places, random, [](const Place& each) {
@@ -364,6 +397,7 @@ const std::vector<Rewrite>& rewrites_of_storage() {
       {"staged in a tensor", stage},
       {"handed on as a tile", forward},
       {"halves stored apart", halves_stored_apart},
+      {"parts stored apart", parts_stored_apart},
       {"stored together", stored_together},
       {"stored twice", stored_twice},
       {"statements exchanged", reorder},

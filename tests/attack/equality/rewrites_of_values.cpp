@@ -270,6 +270,50 @@ bool bytes_by_a_product(Program& program, Random& random) {
   return true;
 }
 
+// Parts below each other as parts beside each other, divided anywhere, or the other way round.
+bool divided_along_the_other_axis(Program& program, Random& random) {
+  const auto nodes = nodes_of(program);
+  const Node* node = drawn(nodes, random, [](const Node& each) {
+    if (each.expr->op == Op::concat_rows) return ir::constant_value(each.expr->columns).value_or(1) > 1;
+    return each.expr->op == Op::concat_columns && ir::constant_value(each.expr->rows).value_or(1) > 1;
+  });
+  if (!node) return false;
+  const bool by_rows = node->expr->op == Op::concat_rows;
+  const int64_t all = *ir::constant_value(by_rows ? node->expr->columns : node->expr->rows), limit = random.between(1, all - 1);
+  std::vector<ExprPtr> halves;
+  for (const auto& [begin, size] : {std::pair(int64_t{0}, limit), std::pair(limit, all - limit)}) {
+    std::vector<ExprPtr> parts;
+    for (const ExprPtr& arg : node->expr->args) {
+      parts.push_back(by_rows ? columns_of(arg, ir::constant(begin), ir::constant(size))
+                              : rows_of(arg, ir::constant(begin), ir::constant(size)));
+      if (!parts.back()) return false;
+    }
+    halves.push_back(ir::make_concat(node->expr->op, std::move(parts)));
+  }
+  replace(*node, ir::make_concat(by_rows ? Op::concat_columns : Op::concat_rows, std::move(halves)));
+  return true;
+}
+
+bool repeated_by_parts(Program& program, Random& random) {
+  const auto nodes = nodes_of(program);
+  const Node* node = drawn(nodes, random, [](const Node& each) { return each.expr->op == Op::repeat_rows; });
+  if (!node) return false;
+  const ExprPtr x = node->expr->args[0];
+  const int64_t times = *ir::constant_value(node->expr->index);
+  if (x->op == Op::concat_rows) {
+    std::vector<ExprPtr> parts;
+    for (const ExprPtr& part : x->args) parts.push_back(ir::make_repeat_rows(part, times));
+    replace(*node, ir::make_concat(Op::concat_rows, std::move(parts)));
+    return true;
+  }
+  for (const int64_t inner : {2, 3})
+    if (times % inner == 0 && times > inner) {
+      replace(*node, ir::make_repeat_rows(ir::make_repeat_rows(x, inner), times / inner));
+      return true;
+    }
+  return false;
+}
+
 }  // namespace
 
 const std::vector<Rewrite>& rewrites_of_values() {
@@ -285,6 +329,8 @@ const std::vector<Rewrite>& rewrites_of_values() {
       {"a neutral operation", neutral_operation},
       {"an extreme of parts", extreme_of_parts},
       {"bytes by a product", bytes_by_a_product},
+      {"divided along the other axis", divided_along_the_other_axis},
+      {"repeated by parts", repeated_by_parts},
   };
   return all;
 }

@@ -51,6 +51,10 @@ TEST_F(ComparedKernels, LeaveAWitnessThatIsRunAgain) {
   EXPECT_EQ(imbrex_command("run " + a + " --replay '" + folder + "'").status, 0);
   const CommandResult other = imbrex_command("run " + b + " --replay '" + folder + "'");
   EXPECT_EQ(other.status, 1) << other.out << other.err;
+  // Under B's names, where these are others, nothing is saved.
+  const std::string c = file("c", "x[:, :] * 2.0 + 1.0", "z");
+  const CommandResult by_order = imbrex_command("equal --by-order " + a + " " + c + " --save '" + folder + "'");
+  EXPECT_NE(by_order.out.find("runs A, whose names the tensors have, on it"), std::string::npos) << by_order.out;
   // Where there is none, there is nothing to save.
   const std::string none = folder_.file("none");
   EXPECT_EQ(imbrex_command("equal " + a + " " + a + " --save '" + none + "'").status, 0);
@@ -74,6 +78,8 @@ TEST_F(ComparedKernels, AreTwoAndHaveOneInterface) {
   refused(a + " " + file("b", "x[:, :]", "z"), "[not-comparable]");
   refused(a + " nn/softmax --variant plain --variant fused --set eps=1", "error [");
   refused(a + " missing.tile", "[file-unreadable]");
+  refused(a + " '" + folder_.file("") + "'", "is a folder, and no kernel has this name");
+  refused("nn/softmax --variant plain --variant plain --variant plain", "--variant is given 3 times", true);
   refused(a + " " + file("c", "x[:, 0 +: 4]"), "[store-shape]");
   // The hint of the message helps.
   EXPECT_EQ(imbrex_command("equal --by-order " + a + " " + file("b", "x[:, :]", "z")).status, 0);

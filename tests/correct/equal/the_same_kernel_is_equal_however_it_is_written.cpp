@@ -67,6 +67,43 @@ TEST(Equal, PartsOfAnOutput) {
 }
 
 // Every second column in one store, a residue in the other.
+// Parts that lie beside and below each other, divided along one axis first or along the other.
+TEST(Equal, PartsDividedAlongBothAxes) {
+  const std::string head = "input x: f32[8, 16]\ninput z: f32[8, 16]\noutput y: f32[8, 16]\n";
+  const std::string together =
+      "y[:, :] = concat_columns(concat_rows(x[0 +: 3, 0 +: 5], z[3 +: 5, 0 +: 5]), concat_rows(x[0 +: 6, 5 +: 11], "
+      "z[6 +: 2, 5 +: 11])) * 2.0";
+  const auto stored = [&](int limit) {
+    return fmt::format(
+        "create s: f32[8, 16]\ns[6 +: 2, 5 +: 11] = z[6 +: 2, 5 +: 11]\ns[0 +: 3, 0 +: 5] = x[0 +: 3, 0 +: 5]\n"
+        "s[3 +: 5, 0 +: 5] = z[3 +: 5, 0 +: 5]\ns[0 +: {0}, 5 +: 11] = x[0 +: {0}, 5 +: 11]\n{1}y[:, :] = s[:, :] * 2.0",
+        limit, limit < 6 ? fmt::format("s[{0} +: {1}, 5 +: 11] = z[{0} +: {1}, 5 +: 11]\n", limit, 6 - limit) : "");
+  };
+  expect_equal(head + together, head + stored(6));
+  expect_different(head + together, head + stored(5));
+}
+
+TEST(Equal, ABoxStoredOverAnother) {
+  const std::string head = "input x: f32[8, 16]\ninput z: f32[8, 16]\noutput y: f32[8, 16]\n";
+  const auto over = [&](int row) {
+    return fmt::format("create s: f32[8, 16]\ns[:, :] = x[:, :]\ns[{0} +: 3, 4 +: 6] = z[{0} +: 3, 4 +: 6]\ny[:, :] = s[:, :]",
+                       row);
+  };
+  const std::string beside =
+      "y[0 +: 2, :] = x[0 +: 2, :]\ny[5 +: 3, :] = x[5 +: 3, :]\n"
+      "y[2 +: 3, :] = concat_columns(x[2 +: 3, 0 +: 4], concat_columns(z[2 +: 3, 4 +: 6], x[2 +: 3, 10 +: 6]))";
+  expect_equal(head + over(2), head + beside);
+  expect_different(head + over(3), head + beside);
+}
+
+TEST(Equal, RowsRepeatedByParts) {
+  const std::string head = "dim T\ninput x: f32[T, 2, 8]\ninput z: f32[T, 3, 8]\noutput y: f32[T, 15, 8]\n";
+  const auto in_rows = [&](const std::string& value) { return head + "range t in 0 .. T {\ny[t, :, :] = " + value + "\n}"; };
+  const std::string together = in_rows("repeat_rows(concat_rows(x[t, :, :], z[t, :, :]), 3)");
+  expect_equal(together, in_rows("concat_rows(repeat_rows(x[t, :, :], 3), repeat_rows(z[t, :, :], 3))"));
+  expect_different(together, in_rows("concat_rows(repeat_rows(z[t, :, :], 3), repeat_rows(x[t, :, :], 3))"));
+}
+
 TEST(Equal, PairsOfColumns) {
   const std::string head = "dim T\ninput x: f32[T, 64]\noutput y: f32[T, 64]\n";
   expect_equal(head + "y[:, :] = interleave(odd(x[:, :]), even(x[:, :]))",

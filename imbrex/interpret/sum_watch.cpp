@@ -1,0 +1,49 @@
+#include "imbrex/interpret/sum_watch.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace imbrex::interpret {
+namespace {
+
+using ir::Op;
+
+bool adds(Op op) {
+  switch (op) {
+    case Op::add:
+    case Op::sub:
+    case Op::row_sum:
+    case Op::row_sum_acc:
+    case Op::col_sum:
+    case Op::col_sum_acc:
+    case Op::matmul:
+    case Op::matmul_acc: return true;
+    default: return false;
+  }
+}
+
+// Products of larger factors are sums' multiples of 2^-96 or more: none is subnormal.
+constexpr float kLeastFactor = 0x1p-40f;
+
+bool has_tiny_factor(const Tile& x) {
+  return std::any_of(x.f.begin(), x.f.end(), [](float v) { return v != 0 && std::fabs(v) < kLeastFactor; });
+}
+
+}  // namespace
+
+SumWatch::SumWatch(bool* rounds, Op op, const std::vector<std::shared_ptr<const Tile>>& args) : rounds_(rounds) {
+  if (!adds(op)) rounds_ = nullptr;
+  if (!rounds_) return;
+  const bool multiplies = op == Op::matmul || op == Op::matmul_acc;
+  if (multiplies && std::any_of(args.begin(), args.end(), [](const auto& arg) { return has_tiny_factor(*arg); })) *rounds_ = true;
+  std::feclearexcept(FE_ALL_EXCEPT);
+}
+
+void SumWatch::note(const Tile& result) const {
+  if (!rounds_) return;
+  const bool is_rounded = std::fetestexcept(FE_INEXACT | FE_OVERFLOW | FE_UNDERFLOW) != 0;
+  const bool has_negative_zero = std::any_of(result.f.begin(), result.f.end(), [](float v) { return v == 0 && std::signbit(v); });
+  *rounds_ = *rounds_ || is_rounded || has_negative_zero;
+}
+
+}  // namespace imbrex::interpret
