@@ -141,7 +141,9 @@ std::string written(const Terms& terms, TermId id, int depth, size_t kernel) {
   const Term& term = terms.at(id);
   const auto inner = [&](size_t i) { return written(terms, term.args[i], depth - 1, kernel); };
   switch (term.kind) {
-    case Kind::constant: return fmt::format("{}", static_cast<float>(term.value));
+    case Kind::constant:
+      return is_float(term.dtype) ? fmt::format("{}", static_cast<float>(term.value))
+                                  : fmt::format("{}", static_cast<int64_t>(term.value));
     case Kind::index: return fmt::format("int32({})", of_indices(term));
     case Kind::access: return access_text(terms, term, kernel);
     default: break;
@@ -191,11 +193,11 @@ FirstDifference first_difference(const Terms& terms, TermId a, TermId b) {
 }
 
 std::string brief(const Terms& terms, TermId id, size_t kernel) {
-  constexpr size_t kLong = 72;
+  constexpr size_t kLong = 72, kLongOfFew = 160;
   std::string text = written(terms, id, 1, kernel);
   for (int depth = 2; depth < 12; ++depth) {
     std::string longer = written(terms, id, depth, kernel);
-    if (longer.size() > kLong) break;
+    if (longer.size() > (depth <= 3 ? kLongOfFew : kLong)) break;
     text = std::move(longer);
   }
   return optimize::readable(text);

@@ -163,8 +163,14 @@ class Comparison {
   void note_conditions(const ir::Condition& by, const ir::Condition& other, const ir::Condition& where, char kernel) {
     ir::Condition known = other;
     known.insert(known.end(), where.begin(), where.end());
-    for (const ir::Comparison& comparison : by)
-      if (!follows(comparison, known)) note_condition(ir::print(ir::Condition{comparison}), where, kernel);
+    for (const ir::Comparison& comparison : by) {
+      if (follows(comparison, known)) continue;
+      // What none of these sizes fulfils excludes them all: it is said of all sizes.
+      ir::Condition both = where;
+      both.push_back(comparison);
+      note_condition(ir::print(ir::Condition{comparison}), prove::can_hold(smaller_dims(), both) ? where : ir::Condition{},
+                     kernel);
+    }
   }
 
   // Those of parts that only one of the two has.
@@ -185,7 +191,7 @@ class Comparison {
   // What is assumed in each of the cases is assumed for all sizes.
   void note_conditions() {
     for (const auto& [text, kernel, sizes] : conditions_) {
-      if (sizes.size() == pairs_) {
+      if (sizes.size() == pairs_ || sizes.contains("")) {
         result_.conditions.push_back({text, kernel, ""});
         continue;
       }
@@ -295,6 +301,7 @@ class Comparison {
       const Search search = search_witness(a_, b_, options_.most_work, options_.up_to_order);
       result_.tried = search.runs;
       result_.witness = search.found;
+      if (search.runs == 0) result_.reasons.push_back("no inputs were found that both kernels take");
       result_.is_same_in_all_runs = !search.found && !search.by_order;
       if (search.by_order && !search.found)
         result_.reasons.push_back(fmt::format(

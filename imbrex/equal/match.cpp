@@ -30,7 +30,8 @@ std::string listed(const std::vector<Named>& all) {
 template <class Named>
 std::map<std::string, const Named*> matched(const std::vector<Named>& a, const std::vector<Named>& b, bool by_order,
                                             const char* what) {
-  const std::string hint = by_order ? "kernels that have as many" : "--by-order, to match them by their positions";
+  const std::string hint =
+      by_order || a.size() != b.size() ? "kernels that have as many" : "--by-order, to match them by their positions";
   if (by_order && a.size() != b.size())
     refuse({}, fmt::format("A has {} {} ({}), B has {} ({})", a.size(), what, listed(a), b.size(), listed(b)), hint);
   std::map<std::string, const Named*> result;

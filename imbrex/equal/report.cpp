@@ -36,11 +36,11 @@ class Report {
       line("", fmt::format("{}where {}, which {} assumes and {} does not", for_sizes(condition.sizes), condition.text,
                            condition.assumed_by, condition.assumed_by == 'A' ? 'B' : 'A'));
     for (const Reordered& sum : result_.reordered)
-      line("",
-           fmt::format("{}A adds {} terms as {}{}, B as {}{}: the two sums differ by at most 2 n u / (1 - n u) times the sum of "
-                       "the terms' magnitudes, with n = {} - 1 and u = 2^-24",
-                       for_sizes(sum.sizes), sum.terms, sum.a.computes, in_parentheses(sum.a.where, sum.a.scope), sum.b.computes,
-                       in_parentheses(sum.b.where, sum.b.scope), sum.terms));
+      line("", fmt::format(
+                   "{}A adds {} terms as {}{}, B as {}{}: where nothing overflows or underflows, the two sums differ by at most "
+                   "2 n u / (1 - n u) times the sum of the terms' magnitudes, with n = {} - 1 and u = 2^-24",
+                   for_sizes(sum.sizes), sum.terms, sum.a.computes, in_parentheses(sum.a.where, sum.a.scope), sum.b.computes,
+                   in_parentheses(sum.b.where, sum.b.scope), sum.terms));
     const char* verdict = result_.verdict == Verdict::different ? "different" : "not decided";
     const bool is_equal = result_.verdict == Verdict::equal || result_.verdict == Verdict::equal_up_to_order;
     if (result_.difference && !is_equal) {
@@ -48,10 +48,12 @@ class Report {
       line(verdict, fmt::format("{}: A computes {}{}", d.output, d.a.computes, in_parentheses(d.a.where, d.a.scope)));
       line("", fmt::format("{}  B computes {}{}", std::string(d.output.size(), ' '), d.b.computes,
                            in_parentheses(d.b.where, d.b.scope)));
-    } else if (!is_equal) {
-      line(verdict, result_.verdict == Verdict::different ? "on the inputs below" : "");
+    } else if (result_.verdict == Verdict::different) {
+      line(verdict, "on the inputs below");
     }
-    for (const std::string& reason : result_.reasons) line("", reason);
+    const bool has_head = result_.difference || result_.verdict != Verdict::not_decided;
+    for (size_t i = 0; i < result_.reasons.size(); ++i) line(i == 0 && !has_head ? verdict : "", result_.reasons[i]);
+    if (!has_head && result_.reasons.empty()) line(verdict, "");
     if (result_.witness) {
       line("", "shown by " + text_of(*result_.witness));
     } else if (!is_equal && result_.tried > 0 && result_.is_same_in_all_runs) {
@@ -83,6 +85,8 @@ class Report {
       if (!is_equal)
         line("",
              fmt::format("{} of {} {}{}: {}", kept.what, kept.kernel, keeps(kept.what), in_parentheses(kept.where), kept.reason));
+      else if (!kept.is_in_both)
+        line("", fmt::format("{} of {} {}, and no output depends on it", kept.what, kept.kernel, keeps(kept.what)));
       else if (!by_both || kept.kernel == 'A')
         line("", fmt::format("{}{} {}: equal in both, but for names", kept.what,
                              by_both ? "" : fmt::format(" of {}", kept.kernel), keeps(kept.what)));

@@ -89,6 +89,9 @@ void Sums::join_neighbours(std::vector<Addend>& all) {
     if (!first.extent || !next.extent || first.body.size() != next.body.size() ||
         std::string(kind_of(first.reduction)) != kind_of(next.reduction))
       return false;
+    // A sum over 0..-3 has no terms, and 5 - 3 of it and one over 0..5 would be too few.
+    for (const IndexExpr& extent : {first.extent, next.extent})
+      if (optimize::range_of(extent, terms_.ranges).least.value_or(-1) < 0) return false;
     terms_.ranges[optimize::kReducedName] = optimize::counter_range(next.extent, terms_.ranges);
     for (size_t i = 0; i < first.body.size(); ++i) {
       const TermId moved =

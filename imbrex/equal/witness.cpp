@@ -139,6 +139,7 @@ std::optional<int64_t> first_difference(const Array& a, const Array& b) {
 
 std::string value_text(const Array& array, int64_t i) {
   const double value = value_at(array, i);
+  if (std::isnan(value)) return "nan";
   return is_float(array.dtype) ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", static_cast<int64_t>(value));
 }
 

@@ -451,7 +451,7 @@ Tile Interpreter::compute(const ir::Expr& e) {
   return result;
 }
 
-Tile Machine::computed(const ir::Expr& e, const std::vector<TilePtr>& args) {
+Tile Interpreter::computed(const ir::Expr& e, const std::vector<TilePtr>& args) {
   // Which operand gives the result its rows, and its columns: one that is not broadcast by its type.
   const auto broadcast = [&] {
     Broadcast shape{1, 1};

@@ -18,7 +18,7 @@ bool adds(Op op) {
     case Op::col_sum_acc:
     case Op::matmul:
     case Op::matmul_acc: return true;
-    default: return false;
+    default: return false;  // holds of any other
   }
 }
 

@@ -418,8 +418,8 @@ TermId StoredValues::load_written(const TensorState& state, const std::vector<In
 
 // At a place that lies in one of the parts: a choice by the coordinate along an axis that has limits which no part crosses, of what
 // lies between each two. Nothing where no such axis is found.
-std::optional<TermId> Memory::choice_among(const std::vector<const Written*>& parts, const std::vector<IndexExpr>& at,
-                                           const Substitution& by) {
+std::optional<TermId> StoredValues::choice_among(const std::vector<const Written*>& parts, const std::vector<IndexExpr>& at,
+                                                 const Substitution& by) {
   if (parts.size() == 1) return terms_.substitute(parts[0]->piece.term, by);
   for (size_t axis = 0; axis < at.size(); ++axis) {
     const auto groups = groups_along(axis, parts);
@@ -438,7 +438,7 @@ std::optional<TermId> Memory::choice_among(const std::vector<const Written*>& pa
 }
 
 // The parts in ascending order along the axis, together where no limit between them is known. Each group ends where the next begins.
-std::vector<Memory::Group> Memory::groups_along(size_t axis, std::vector<const Written*> parts) {
+std::vector<StoredValues::Group> StoredValues::groups_along(size_t axis, std::vector<const Written*> parts) {
   const auto is_ordered = [&](const IndexExpr& a, const IndexExpr& b) {
     return range_of(simplify(ir::sub(b, a), terms_.ranges), terms_.ranges).least.value_or(-1) >= 0;
   };

@@ -104,6 +104,15 @@ TEST(Assumptions, OfSomeSizesAreNamedWithThem) {
   EXPECT_EQ(compared(head + store, with("", "assume T > 7\n"), {.are_proven = true}).text(), "equal        for every T >= 1\n");
 }
 
+// B goes another way for sizes that A excludes: they are excluded, whichever way B goes.
+TEST(Assumptions, ThatExcludeAWayAreNamedWithoutItsSizes) {
+  const std::string head = "dim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\n";
+  EXPECT_EQ(compared(head + "assume T <= 4\ny[:, :] = x[:, :]",
+                     head + "if T <= 4 {\ny[:, :] = x[:, :]\n} else {\ny[:, :] = x[:, :] * 2.0\n}")
+                .text(),
+            "equal        for every T >= 1\n             where T <= 4, which A assumes and B does not\n");
+}
+
 TEST(Assumptions, ThatNoSizeFulfilsShowNothing) {
   const std::string head = "dim T\ninput x: f32[T, 8]\noutput y: f32[T, 8]\n";
   expect_not_decided(head + "assume T % 2 == 0\ny[:, :] = x[:, :]", head + "assume T % 2 == 1\ny[:, :] = x[:, :] + 1.0",

@@ -48,6 +48,16 @@ TEST(KeptLoops, OfAnotherTextAreNotDecided) {
   EXPECT_NE(result.text().find("carries a value from one iteration of b_c to the next"), std::string::npos) << result.text();
 }
 
+TEST(KeptLoops, OfOneKernelThatNoOutputDependsOn) {
+  const std::string dead =
+      "create v: f32[T, 128]\nat \"dead\" {\nlet c = full(f32, [1, 128], 0.0)\nrange i in 0 .. T {\n"
+      "c = c * 0.5 + x[i +: 1, :]\nv[i +: 1, :] = c\n}\n}\n";
+  const std::string head = "dim T\ninput x: f32[T, 128]\noutput y: f32[T, 128]\n", store = "y[:, :] = x[:, :]";
+  EXPECT_EQ(compared(head + dead + store, head + store).text(),
+            "equal        for every T >= 1\n"
+            "             scope dead of A keeps its author's loops, and no output depends on it\n");
+}
+
 // What is not decided is said in the words of the kernel, without the optimizer's advice; parts that both have are none of it.
 TEST(KeptLoops, SayWhatIsNotDecided) {
   const std::string more =

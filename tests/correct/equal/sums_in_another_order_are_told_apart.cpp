@@ -62,6 +62,18 @@ TEST(UpToOrder, APartThatIsLongerThanTheOneBefore) {
   }
 }
 
+// `T - 3` elements and 3 are T only where there are 3: below, the first sum is empty, not negative.
+TEST(UpToOrder, APartOfNegativeLength) {
+  const std::string head = "dim T\ninput c: f32[1, T]\noutput y: f32[1, 1]\n", all = "row_sum(full(f32, [1, T], 2.0))";
+  const auto parts = [](int n) {
+    return fmt::format("row_sum(full(f32, [1, T - {0}], 2.0)) + row_sum(full(f32, [1, {0}], 2.0))", n);
+  };
+  for (const int n : {1, 3}) {
+    const Result result = compared(head + "y[:, :] = " + all, head + "y[:, :] = " + parts(n), {.up_to_order = true});
+    EXPECT_EQ(result.verdict, n == 1 ? Verdict::equal_up_to_order : Verdict::different) << result.text();
+  }
+}
+
 // The k of an inner sum is not that of the outer one.
 TEST(UpToOrder, SumsOfSums) {
   const std::string head = "input x: f32[8, 8]\ninput z: f32[8, 8]\noutput y: f32[1, 1]\n";
