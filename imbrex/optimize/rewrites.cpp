@@ -138,8 +138,18 @@ TermId sum(Terms& terms, Op op, DType dtype, const std::vector<TermId>& args) {
   return kNoTerm;
 }
 
+// 1 / c where that is exact and normal; dividing by c is multiplying by it then, to the bit. Else 0.
+double exact_inverse(const Terms& terms, TermId id) {
+  if (!is_constant(terms, id)) return 0;
+  int exponent = 0;
+  const double c = terms.at(id).value;
+  return std::fabs(std::frexp(c, &exponent)) == 0.5 && std::abs(exponent - 1) <= 126 ? 1 / c : 0;
+}
+
 // A factor of one, of either sign; the sign of a factor is the product's.
 TermId product(Terms& terms, Op op, DType dtype, const std::vector<TermId>& args) {
+  if (const double inverse = op == Op::div ? exact_inverse(terms, args[1]) : 0; inverse != 0)
+    return terms.operation(Op::mul, dtype, {args[0], terms.constant(dtype, inverse)});
   for (size_t i : {size_t{0}, size_t{1}}) {
     if (op == Op::div && i == 0 && !is(terms, args[i], Op::neg)) continue;
     const TermId other = args[1 - i];

@@ -77,6 +77,7 @@ std::string check_witness(const Pair& pair, const equal::Witness& witness) {
   for (size_t d = 0; d < witness.place.size(); ++d) place = place * left.shape[d] + witness.place[d];
   const auto text = [&](const Array& array) {
     const double value = value_at(array, place);
+    if (std::isnan(value)) return std::string("nan");
     return is_float(array.dtype) ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", static_cast<int64_t>(value));
   };
   if (same_element(left, right, place)) return "nothing differs where the witness says";
