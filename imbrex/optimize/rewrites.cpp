@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "imbrex/optimize/continued.h"
 
@@ -163,6 +164,24 @@ TermId product(Terms& terms, Op op, DType dtype, const std::vector<TermId>& args
   return kNoTerm;
 }
 
+// The comparison that holds where `op` does not, if there is one; of floats, NaN is neither less nor not less.
+std::optional<Op> opposite(Op op, DType compared) {
+  if (op == Op::ne) return Op::eq;
+  if (compared != DType::int32) return std::nullopt;
+  if (op == Op::le) return Op::gt;
+  if (op == Op::ge) return Op::lt;
+  return std::nullopt;
+}
+
+// One of a comparison and its opposite, with what is selected exchanged.
+TermId selection(Terms& terms, DType dtype, const std::vector<TermId>& args) {
+  const Term asked = terms.at(args[0]);
+  if (asked.kind != Kind::operation || asked.args.size() != 2) return kNoTerm;
+  const auto other = opposite(asked.op, terms.at(asked.args[0]).dtype);
+  if (!other) return kNoTerm;
+  return terms.operation(Op::select, dtype, {terms.operation(*other, asked.dtype, asked.args), args[2], args[1]});
+}
+
 // A sum or product that goes on from zeros is itself, and from one that it continues it is the whole.
 TermId continued(Terms& terms, Op op, DType dtype, TermId start, TermId more) {
   if (is_constant(terms, start, 0.0)) return more;
@@ -201,6 +220,8 @@ TermId rewritten(Terms& terms, Op op, DType dtype, const std::vector<TermId>& ar
     case Op::sub: return sum(terms, op, dtype, args);
     case Op::mul:
     case Op::div: return product(terms, op, dtype, args);
+    case Op::floor: return is(terms, args[0], op) ? args[0] : kNoTerm;
+    case Op::select: return selection(terms, dtype, args);
     case Op::recip: return terms.operation(Op::div, dtype, {terms.constant(dtype, 1), args[0]});
     case Op::rsqrt:
       return terms.operation(Op::div, dtype, {terms.constant(dtype, 1), terms.operation(Op::sqrt, dtype, {args[0]})});

@@ -237,9 +237,9 @@ TermId Terms::operation(Op op, DType dtype, std::vector<TermId> args, ir::CastMo
     if (inner.kind == Kind::operation && inner.op == Op::cast && at(inner.args[0]).dtype == dtype &&
         ir::is_exact_cast(dtype, inner.dtype))
       return inner.args[0];
-    // Two exact widenings are one.
+    // A cast that loses nothing and another, of what loses nothing to it: one, as int8 -> int32 -> f32.
     if (inner.kind == Kind::operation && inner.op == Op::cast && ir::is_exact_cast(at(inner.args[0]).dtype, inner.dtype) &&
-        ir::is_exact_cast(inner.dtype, dtype))
+        ir::is_exact_cast(at(inner.args[0]).dtype, dtype))
       return operation(op, dtype, {inner.args[0]}, ir::CastMode::exact);
   }
   if (const TermId simpler = rewritten(*this, op, dtype, args); simpler != kNoTerm) return simpler;
