@@ -22,7 +22,7 @@ bool adds(Op op) {
   }
 }
 
-// Products of larger factors are sums' multiples of 2^-96 or more: none is subnormal.
+// A sum of products of bf16 numbers that are not smaller is a multiple of 2^-94: zero, or not subnormal.
 constexpr float kLeastFactor = 0x1p-40f;
 
 bool has_tiny_factor(const Tile& x) {
