@@ -45,7 +45,7 @@
 // [m, n] for two. A store takes the same shape. An empty span (size <= 0) touches nothing.
 //
 // Where a thing was written in the author's source is an `origin`: an index into Program::origins, outside the text, the
-// equality and the hash. -1 means unknown.
+// equality and the hash. -1 means unknown. Beside them stands what a statement that a pass wrote was made of: `sources`.
 #pragma once
 
 #include <algorithm>
@@ -212,10 +212,21 @@ struct AssumeElements {
   Property property = Property::distinct;
 };
 
+// One of the author's statements. `scope`: the name of the scope that it stands in, behind those of the scopes around that one
+// ("outer/inner"; "" outside of scopes), and where that scope was written.
+struct Source {
+  int scope_origin = -1;
+  std::string scope;
+  int origin = -1;
+  friend auto operator<=>(const Source&, const Source&) = default;
+};
+
 struct Statement {
   std::variant<CreateTensor, View, Assign, Store, ReadIndex, Loop, At, If, Tap, Assume, AssumeElements> node;
   Annotations annotations;
   int origin = -1;
+  // Of a scope, value or store that a pass wrote: what it computes, scope by scope as written. Of the author's own: empty.
+  std::vector<Source> sources = {};
 };
 
 // ---- programs ---------------------------------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ void Carried::leave(const ir::Loop& loop) {
   open_.pop_back();
   for (const Tile& tile : tiles) {
     TermId& variable = values_.variables.at(tile.name);
+    terms_.origin = tile.origin;
+    terms_.history = values_.histories[tile.name];
     const TermId all = after(loop, tile, variable, tiles);
     if (all == kNoTerm || depends_on(terms_, all, loop)) refuse(tile);
     variable = all;

@@ -53,7 +53,7 @@ TermId reduced_like(Terms& terms, TermId part, const IndexExpr& extent, const st
   if (whole == kNoTerm) return kNoTerm;
   if (const auto origin = terms.origins.find(like); origin != terms.origins.end())
     terms.origins.emplace(terms.at(whole).definition, origin->second);
-  return whole;
+  return terms.made_from(part, whole);
 }
 
 Range counted(const IndexExpr& extent, const Ranges& ranges) {
@@ -117,7 +117,7 @@ TermId made_anew(Terms& terms, TermId term) {
                  : at.modulus > 0           ? terms.residues(at.indices[0], std::move(args))
                                             : terms.intervals(at.indices[0], at.limits, std::move(args));
     }
-    return done[id] = result;
+    return done[id] = terms.made_from(id, result);
   };
   return walk(term);
 }
@@ -145,7 +145,8 @@ TermId joined(Terms& terms, TermId first, TermId next) {
     terms.ranges[axis.name] = counted(whole, terms.ranges);
     body = moved(terms, behind, {{axis.name, ir::sub(k, a.extent)}});
   }
-  return reduced_like(terms, first, whole, axis.name, std::move(body));
+  const TermId all = reduced_like(terms, first, whole, axis.name, std::move(body));
+  return all == kNoTerm ? kNoTerm : terms.made_from(next, all);
 }
 
 TermId over_each(Terms& terms, TermId reduction, ir::Op op) {

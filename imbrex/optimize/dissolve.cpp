@@ -47,6 +47,7 @@ class Dissolver {
     for (const ir::Tensor& tensor : program_.tensors) stored_.declare(tensor);
     execute_all();
     path_.clear();
+    terms().origin = terms().scope = -1;  // what is made from here on stands where what it is made from does
     for (const ir::Tensor& tensor : program_.tensors)
       if (tensor.role != ir::Role::input) result_.outputs.push_back(finish(stored_.state(tensor.name)));
     collect_definitions();
@@ -85,7 +86,20 @@ class Dissolver {
 
   void execute(const ir::Statement& statement) {
     origin_ = terms().origin = statement.origin;
+    const int outer = terms().scope;
+    const auto* at = std::get_if<ir::At>(&statement.node);
+    if (at && statement.sources.empty()) enter(*at, statement.origin);
     std::visit([&](const auto& node) { execute(node, statement.origin); }, statement.node);
+    if (at) leave(outer);
+  }
+
+  void enter(const ir::At& scope, int origin) {
+    scope_names_.push_back((scope_names_.empty() ? "" : scope_names_.back() + "/") + scope.name);
+    terms().scope = terms().number_of_scope(scope_names_.back(), origin);
+  }
+  void leave(int outer) {
+    if (terms().scope != outer) scope_names_.pop_back();
+    terms().scope = outer;
   }
 
   // The marked statement `first`, with all up to the last that uses a tile or index of theirs, as one function. Returns that one.
@@ -206,10 +220,14 @@ class Dissolver {
 
   void execute(const ir::Assign& node, int origin) {
     if (node.declares) tiles_.insert(node.name);
+    terms().history.clear();
     values_.variables[node.name] = value_of(node.value, origin);
+    note(terms().history, {terms().scope, origin});
+    values_.histories[node.name] = terms().history;
   }
 
   void execute(const ir::Store& node, int origin) {
+    terms().history.clear();
     const TermId value = value_of(node.value, origin);
     carried_.require_none_in(value);
     stored_.store(node, value, origin);
@@ -360,6 +378,8 @@ class Dissolver {
         by[coordinate_name(d)] = ir::add(piece.least[d], ir::named(coordinate_name(d)));
         terms().ranges[coordinate_name(d)] = counter_range(piece.count[d], terms().ranges);
       }
+      piece.store = written.store;
+      piece.history = written.history;
       piece.term = with_selections(terms(), terms().substitute(written.piece.term, by));
       if (!compares_) refuse_reads_that_need_columns(output.tensor, piece);
       split_choices(piece, output.pieces);
@@ -517,7 +537,8 @@ class Dissolver {
   const Divided divided_;
   const bool compares_;
   int origin_ = -1;
-  std::vector<size_t> path_;  // of the statement that was read last
+  std::vector<std::string> scope_names_;  // of the scopes that are open, each with those around it
+  std::vector<size_t> path_;              // of the statement that was read last
   Dissolved result_;
   StoredValues stored_;
   Values values_;

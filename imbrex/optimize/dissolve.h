@@ -27,6 +27,8 @@ struct OutputPiece {
   std::vector<ir::IndexExpr> least, count;
   std::vector<int64_t> step;
   TermId term = kNoTerm;
+  Making store;     // where it was stored,
+  Makings history;  // and all that it is computed with (Terms::history)
 };
 
 struct Output {

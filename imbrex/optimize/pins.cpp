@@ -77,7 +77,8 @@ class Reader {
         // The border of a loop stays when the loop itself is dissolved.
         if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) {
           std::erase_if(statement.annotations, [](const ir::Annotation& each) { return each.name == "no_fusion"; });
-          statement = {ir::At{loop->variable, {statement}}, {}, statement.origin};
+          const int origin = statement.origin;
+          statement = {ir::At{loop->variable, {statement}}, {}, origin, {{-1, "", origin}}};  // no scope of the author's
         }
         pin(statement, Exclusion::Kind::separate, "its author lets nothing fuse across it, with @no_fusion");
         exclusions_.back().what = name;

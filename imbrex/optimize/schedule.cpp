@@ -40,8 +40,7 @@ class Scheduler {
     result_.program.name = original_.name;
     result_.program.dims = original_.dims;
     result_.program.tensors = original_.tensors;
-    for (ir::Tensor& tensor : result_.program.tensors) tensor.origin = -1;
-    for (ir::Dim& dim : result_.program.dims) dim.origin = -1;
+    result_.program.origins = original_.origins;
     int last = 0;
     for (const auto& stored : stored_tensors_) last = std::max(last, stored.level);
     for (int level = 0; level <= last; ++level) write_level(level);
@@ -142,8 +141,12 @@ class Scheduler {
 
   StoredTensor& stored_tensor_for(const Contraction& c) {
     for (StoredTensor& stored : stored_tensors_)
-      if (stored.pieces.size() == 1 && stored.shape.size() == 2 && stored.pieces[0].term == c.rows) return stored;
-    OutputPiece piece{{ir::constant(0), ir::constant(0)}, {c.row_extent, c.inner}, {1, 1}, c.rows};
+      if (stored.pieces.size() == 1 && stored.shape.size() == 2 && stored.pieces[0].term == c.rows) {
+        if (!stored.is_output) unite(stored.pieces[0].history, terms().history_of_definition(c.definition));
+        return stored;
+      }
+    OutputPiece piece{{ir::constant(0), ir::constant(0)},         {c.row_extent, c.inner}, {1, 1}, c.rows, {},
+                      terms().history_of_definition(c.definition)};
     const DType dtype = terms().at(c.rows).dtype;
     // "<input>_norm" where it contains a reduction of an input's rows and no product; else, as for attention's probabilities,
     // "lhs_of_<weight>".
@@ -272,6 +275,12 @@ class Scheduler {
     return l;
   }
 
+  ir::Statement scope_of(std::string name, ir::Block body, const Makings& made) {
+    std::vector<ir::Source> sources = terms().sources(made);
+    const int origin = sources.empty() ? -1 : sources[0].scope_origin >= 0 ? sources[0].scope_origin : sources[0].origin;
+    return {ir::At{std::move(name), std::move(body)}, {}, origin, std::move(sources)};
+  }
+
   // ---- tile sizes -------------------------------------------------------------------------------------------------------------
 
   // The author's size along rows or columns for what computes these stored_tensors, or this product.
@@ -364,7 +373,8 @@ class Scheduler {
         scope.add(stored->name, piece, row_coordinates(*stored, piece, between, first));
       }
     }
-    ir::Statement statement{ir::At{first.name, scope.finish()}, {}, -1};
+    ir::Block body = scope.finish();
+    ir::Statement statement = scope_of(first.name, std::move(body), scope.makings());
     for (size_t d = between.size(); d-- > 0;) {
       if (between[d].empty()) continue;
       ir::Loop over = loop(ir::Loop::Kind::parallel, between[d], first.shape[d + 1], 0);
@@ -425,15 +435,17 @@ class Scheduler {
     ir::Loop columns = loop(ir::Loop::Kind::parallel, n, c.column_extent, columns_of(c, {}));
     ir::Loop rows = loop(ir::Loop::Kind::parallel, t, c.row_extent, rows_of(c, {}));
     ir::Store store{c.stored, {span(t), span(n)}, product(c, t, span(n))};
-    write_nest(c, std::move(rows), std::move(columns), ir::At{c.stored, {{std::move(store), {}, -1}}});
+    const Makings& made = terms().makings(reference_to(c));
+    ir::Statement statement{std::move(store), {}, made.empty() ? -1 : made[0].origin, terms().sources(made)};
+    write_nest(c, std::move(rows), std::move(columns), scope_of(c.stored, {std::move(statement)}, made));
   }
 
   // All tasks are independent. Code takes the outermost loop's fastest.
-  void write_nest(const Contraction& c, ir::Loop rows, ir::Loop columns, ir::At scope) {
+  void write_nest(const Contraction& c, ir::Loop rows, ir::Loop columns, ir::Statement scope) {
     const int64_t block = c.window > 0 ? c.window : columns.tile;
     ir::Loop &outer = panels_stay(c, rows.tile, block, machine_, result_.choices) ? rows : columns,
              &inner = &outer == &rows ? columns : rows;
-    inner.body.push_back({std::move(scope), {}, -1});
+    inner.body.push_back(std::move(scope));
     outer.body.push_back({std::move(inner), {}, -1});
     result_.program.body.push_back({std::move(outer), {}, -1});
   }
@@ -473,7 +485,8 @@ class Scheduler {
           scope.add(stored->name, piece, row_coordinates(*stored, piece, {}, *stored), columns);
       }
     }
-    write_nest(c, std::move(rows), std::move(windows), ir::At{stored_tensors[0]->name, scope.finish()});
+    ir::Block body = scope.finish();
+    write_nest(c, std::move(rows), std::move(windows), scope_of(stored_tensors[0]->name, std::move(body), scope.makings()));
   }
 
   // Which coordinate of a piece counts windows: the one that appears as window * i in the contraction's column.

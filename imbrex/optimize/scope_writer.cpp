@@ -36,12 +36,14 @@ void ScopeWriter::set_columns(const IndexExpr& columns) {
 
 void ScopeWriter::hold(const std::string& name, TermId term, const IndexExpr& columns, ir::ExprPtr value) {
   set_columns(columns);
+  if (terms_.at(term).kind == Kind::reference) unite(writer_.within, terms_.history_of_definition(terms_.at(term).definition));
   block_.push_back(writer_.let(unique_(name), term, columns, std::move(value)));
 }
 
 void ScopeWriter::add(const std::string& tensor, const OutputPiece& piece, const std::vector<std::string>& coordinates,
                       const std::optional<ir::Axis>& tile) {
-  Root root{tensor, kNoTerm, ir::constant(1), {}, -1, 1};
+  Root root{tensor, kNoTerm, ir::constant(1), {}, -1, 1, piece.store};
+  unite(writer_.within, piece.history);
   Substitution by;
   for (size_t d = 0; d < coordinates.size(); ++d) {
     const std::string name = coordinate_name(d);
@@ -189,6 +191,7 @@ void ScopeWriter::store(size_t i) {
   Root& root = roots_[i];
   set_columns(root.columns);
   ir::ExprPtr value = writer_.write(root.term, root.columns);
+  Making other = root.store;
   std::vector<ir::Axis> slice = root.slice;
   if (root.step == 2) {
     // Every second column, and its partner the columns between: interleaved they are one store.
@@ -206,6 +209,7 @@ void ScopeWriter::store(size_t i) {
                       root.tensor)};
     value = ir::make_binary(Op::interleave, value, writer_.write(partner->term, root.columns));
     partner->term = kNoTerm;
+    other = partner->store;
     columns.size = simplify(ir::mul(ir::constant(2), root.columns), terms_.ranges);
   } else if (root.step != 1) {
     throw NotWritable{
@@ -218,7 +222,15 @@ void ScopeWriter::store(size_t i) {
   if (!ir::same(value->rows, shape.rows) || !ir::same(value->columns, shape.columns)) {
     value = spread(value, shape.rows, shape.columns);
   }
-  block_.push_back({ir::Store{root.tensor, std::move(slice), std::move(value)}, {}, -1});
+  // Where nothing is computed, all that it is made of is moved.
+  Makings made = writer_.taken();
+  if (root.store.origin >= 0)
+    note(made, root.store), note(made, other);
+  else if (made.empty())
+    made = writer_.within;
+  unite(writer_.all, made);
+  const int origin = made.empty() || root.store.origin >= 0 ? root.store.origin : made[0].origin;
+  block_.push_back({ir::Store{root.tensor, std::move(slice), std::move(value)}, {}, origin, terms_.sources(made)});
   root.term = kNoTerm;
 }
 

@@ -25,6 +25,8 @@ class ScopeWriter {
            const std::optional<ir::Axis>& tile = {});
   // The statements. Throws NotWritable.
   ir::Block finish();
+  // Where what they compute was made.
+  const Makings& makings() const { return writer_.all; }
 
  private:
   struct Root {
@@ -34,6 +36,7 @@ class ScopeWriter {
     std::vector<ir::Axis> slice;
     int column_axis = -1;
     int64_t step = 1;
+    Making store = {};
   };
 
   bool is_whole(const OutputPiece& piece, size_t axis, const ir::IndexExpr& extent) const;

@@ -572,7 +572,6 @@ class Segments {
       const Scheduled& whole = *scheduled.begin()->second;
       result.program = whole.program;
       result.program.tensors = program_.tensors;
-      for (ir::Tensor& tensor : result.program.tensors) tensor.origin = -1;
       result.choices = whole.choices;
       return result;
     }

@@ -420,7 +420,7 @@ class Selections {
   TermId walk(TermId id) {
     if (const auto found = done_.back().find(id); found != done_.back().end()) return found->second;
     const TermId result = walked(id);
-    return done_.back()[id] = result;
+    return done_.back()[id] = terms_.made_from(id, result);
   }
 
  private:

@@ -168,7 +168,19 @@ void StoredValues::store(const ir::Store& store, TermId value, int origin) {
   written.piece.term =
       eliminate_loops(terms_.substitute(value, by), own, own.tensor == store.tensor ? at : coordinates, written, origin);
   place(written, state, origin);
+  written.store = {terms_.scope, origin};
+  made_where_stored(written.piece.term);
+  written.history = terms_.history;
+  note(written.history, written.store);
   add(state, std::move(written), origin);
+}
+
+// A choice goes where its cases are told apart.
+void StoredValues::made_where_stored(TermId value) {
+  terms_.made(value);
+  if (terms_.at(value).kind != Term::Kind::choice) return;
+  const std::vector<TermId> cases = terms_.at(value).args;
+  for (const TermId each : cases) made_where_stored(each);
 }
 
 // Integer loop variables leave the term: the coordinates say which iteration stored an element. Loops around the tensor's
@@ -408,6 +420,7 @@ TermId StoredValues::load_written(const TensorState& state, const std::vector<In
       break;
     }
   for (const Written* written : found) require_settled(*written, state, by, load);
+  for (const Written* written : found) unite(terms_.history, written->history);
   if (found.size() == 1) return terms_.substitute(found[0]->piece.term, by);
 
   if (const auto value = choice_among(found, at, by)) return *value;

@@ -40,6 +40,8 @@ struct Written {
   std::vector<ir::Axis> slice;
   std::vector<const ir::Loop*> loops;                  // open at the store, from the tensor's creation on
   std::map<const ir::Loop*, ir::IndexExpr> iteration;  // integer loops: the one that stored coordinates .i0, .i1, ...
+  Making store;                                        // where the statement stands,
+  Makings history;                                     // and what it computes with (Terms::history)
 };
 
 struct TensorState {
@@ -77,6 +79,7 @@ class StoredValues {
   // Under the tensor's own name where the elements are a slice of it; else as it is.
   void make_own(std::string& name, std::vector<ir::Axis>& slice) const;
 
+  void made_where_stored(TermId value);
   TermId eliminate_loops(TermId term, const ir::Store& store, const std::vector<ir::IndexExpr>& at, Written& written, int origin);
   std::optional<ir::IndexExpr> iteration_of(const std::string& loop, const ir::Store& store,
                                             const std::vector<ir::IndexExpr>& at);

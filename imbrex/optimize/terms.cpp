@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <functional>
+#include <iterator>
 #include <numeric>
 #include <set>
 #include <tuple>
@@ -60,14 +61,15 @@ bool mentions(const IndexExpr& e, const std::string& name) { return ir::names_in
 // While terms are made from others: they stand where those do (Terms::made_from).
 class WithoutOrigin {
  public:
-  explicit WithoutOrigin(int& origin) : origin_(origin), before_(std::exchange(origin, -1)) {}
+  explicit WithoutOrigin(int& origin) : before(std::exchange(origin, -1)), origin_(origin) {}
   WithoutOrigin(const WithoutOrigin&) = delete;
   WithoutOrigin& operator=(const WithoutOrigin&) = delete;
-  ~WithoutOrigin() { origin_ = before_; }
+  ~WithoutOrigin() { origin_ = before; }
+
+  const int before;
 
  private:
   int& origin_;
-  int before_;
 };
 
 }  // namespace
@@ -91,6 +93,19 @@ std::string readable(const std::string& text) {
   return result;
 }
 
+void note(Makings& in, const Making& making) {
+  const auto place = std::lower_bound(in.begin(), in.end(), making);
+  if (place == in.end() || *place != making) in.insert(place, making);
+}
+
+void unite(Makings& with, const Makings& others) {
+  Budget::spend((with.size() + others.size()) / 16);  // as small a step as these are
+  if (std::includes(with.begin(), with.end(), others.begin(), others.end())) return;
+  Makings both;
+  std::set_union(with.begin(), with.end(), others.begin(), others.end(), std::back_inserter(both));
+  with = std::move(both);
+}
+
 TermId Terms::intern(Term term, bool is_exchanged) {
   Budget::spend(1 + term.args.size() + term.indices.size() + term.limits.size());
   const std::string node = fmt::format("{}:{}:{}:{}:{}:{}:{}", static_cast<int>(term.kind), name_of(term.dtype), term.value,
@@ -101,7 +116,7 @@ TermId Terms::intern(Term term, bool is_exchanged) {
   std::string key = fmt::format("{}:{}{}", node, term.definition, indices);
   for (TermId arg : term.args) key += fmt::format(",{}", arg);
   const auto [entry, is_new] = by_key_.try_emplace(std::move(key), static_cast<TermId>(terms_.size()));
-  if (!is_new) return met(entry->second);
+  if (!is_new) return made(entry->second);
 
   std::string skeleton = node + ":" + (term.definition < 0 ? "" : definition(term.definition).digest), whole = skeleton + indices;
   int64_t nodes = 1;
@@ -123,8 +138,9 @@ TermId Terms::intern(Term term, bool is_exchanged) {
   nodes_.push_back(static_cast<int>(std::min<int64_t>(nodes, kManyNodes)));
   depths_.push_back(depth + 1);
   places_.push_back({-1, -1});
+  makings_.emplace_back();
   is_exchanged_.push_back(is_exchanged);
-  return met(entry->second);
+  return made(entry->second);
 }
 
 TermId Terms::met(TermId id) {
@@ -133,11 +149,66 @@ TermId Terms::met(TermId id) {
   return id;
 }
 
-// What is made from a term stands where that one does.
+Makings* Terms::makings_of(TermId id) {
+  switch (at(id).kind) {
+    case Kind::constant:
+    case Kind::index:
+    case Kind::access: return nullptr;
+    case Kind::reference: return &definition_makings_[static_cast<size_t>(at(id).definition)];
+    case Kind::operation:
+    case Kind::choice: return &makings_[static_cast<size_t>(id)];
+  }
+  throw InternalError("unknown term kind");
+}
+
+const Makings& Terms::makings(TermId id) const {
+  static const Makings kNone;
+  const Makings* found = const_cast<Terms*>(this)->makings_of(id);
+  return found ? *found : kNone;
+}
+
+TermId Terms::made(TermId id) {
+  if (origin >= 0) {
+    note(history, {scope, origin});
+    if (Makings* known = makings_of(id)) note(*known, {scope, origin});
+    if (at(id).definition >= 0) note(definition_histories_[static_cast<size_t>(at(id).definition)], {scope, origin});
+  }
+  return met(id);
+}
+
 TermId Terms::made_from(TermId from, TermId id) {
   for (size_t i = 0; i < 2; ++i)
     if (int& known = places_[static_cast<size_t>(id)][i]; known < 0) known = places_[static_cast<size_t>(from)][i];
+  if (from == id) return id;
+  if (Makings* known = makings_of(id)) unite(*known, makings(from));
+  const int whole = at(id).definition, part = at(from).definition;
+  if (whole >= 0 && part >= 0 && whole != part)
+    unite(definition_histories_[static_cast<size_t>(whole)], history_of_definition(part));
   return id;
+}
+
+// What a rewrite found for an operation with these arguments.
+TermId Terms::made_instead(const std::vector<TermId>& args, TermId id) {
+  for (const TermId arg : args) made_from(arg, id);
+  return made(id);
+}
+
+int Terms::number_of_scope(const std::string& name, int origin) {
+  const std::pair<std::string, int> wanted{name, origin};
+  const auto found = std::find(scopes_.begin(), scopes_.end(), wanted);
+  if (found != scopes_.end()) return static_cast<int>(found - scopes_.begin());
+  scopes_.push_back(wanted);
+  return static_cast<int>(scopes_.size()) - 1;
+}
+
+std::vector<ir::Source> Terms::sources(const Makings& makings) const {
+  std::vector<ir::Source> sources;
+  for (const Making& making : makings) {
+    const auto& [name, origin] =
+        making.scope < 0 ? std::pair<std::string, int>{"", -1} : scopes_[static_cast<size_t>(making.scope)];
+    sources.push_back({origin, name, making.origin});
+  }
+  return sources;
 }
 
 int Terms::number_of(const std::string& key) {
@@ -232,17 +303,17 @@ TermId Terms::reference(int id, std::vector<IndexExpr> indices) {
 TermId Terms::operation(Op op, DType dtype, std::vector<TermId> args, ir::CastMode mode) {
   if (op == Op::cast) {
     const Term& inner = at(args[0]);
-    if (inner.dtype == dtype) return args[0];
+    if (inner.dtype == dtype) return made(args[0]);
     // A cast that loses nothing, undone: bf16 -> f32 -> bf16. So f32 -> bf16 -> f32 -> bf16 rounds once.
     if (inner.kind == Kind::operation && inner.op == Op::cast && at(inner.args[0]).dtype == dtype &&
         ir::is_exact_cast(dtype, inner.dtype))
-      return inner.args[0];
+      return made_instead(args, inner.args[0]);
     // A cast that loses nothing and another, of what loses nothing to it: one, as int8 -> int32 -> f32.
     if (inner.kind == Kind::operation && inner.op == Op::cast && ir::is_exact_cast(at(inner.args[0]).dtype, inner.dtype) &&
         ir::is_exact_cast(at(inner.args[0]).dtype, dtype))
-      return operation(op, dtype, {inner.args[0]}, ir::CastMode::exact);
+      return made_instead(args, operation(op, dtype, {inner.args[0]}, ir::CastMode::exact));
   }
-  if (const TermId simpler = rewritten(*this, op, dtype, args); simpler != kNoTerm) return simpler;
+  if (const TermId simpler = rewritten(*this, op, dtype, args); simpler != kNoTerm) return made_instead(args, simpler);
   Term term;
   term.kind = Kind::operation;
   term.op = op;
@@ -500,8 +571,16 @@ TermId Terms::reduce(Reduction reduction, DType dtype, IndexExpr extent, const s
   }
   definition.digest = digest(whole);
   const auto [entry, is_new] = definition_by_key_.try_emplace(std::move(key), static_cast<int>(definitions_.size()));
-  if (is_new) definitions_.push_back(definition);
-
+  if (is_new) {
+    definitions_.push_back(definition);
+    definition_makings_.emplace_back();
+    definition_histories_.emplace_back();
+  }
+  if (without.before >= 0) {
+    note(history, {scope, without.before});
+    note(definition_makings_[static_cast<size_t>(entry->second)], {scope, without.before});
+    unite(definition_histories_[static_cast<size_t>(entry->second)], history);
+  }
   return reference(entry->second, std::move(abstraction.arguments));
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <functional>
 #include <map>
 #include <string>
@@ -69,6 +70,15 @@ struct Piece {
 
 using Substitution = std::map<std::string, ir::IndexExpr>;  // by leaf text: "t.begin", "h", ".i0"
 
+// Where in the source something was made: the scope, a number of Terms (-1: outside of scopes), and the origin.
+struct Making {
+  int scope = -1, origin = -1;
+  friend auto operator<=>(const Making&, const Making&) = default;
+};
+using Makings = std::vector<Making>;  // in ascending order
+void note(Makings& in, const Making& making);
+void unite(Makings& with, const Makings& others);
+
 class Terms {
  public:
   Ranges ranges;               // of every name that occurs in indices
@@ -77,6 +87,18 @@ class Terms {
   bool may_join = true;        // while a program dissolves; afterwards its definitions are known
   // Where in the source stands what is being made: whoever evaluates sets it. -1: unknown.
   int origin = -1;
+  int scope = -1;  // with it: the number of a scope
+  // The number of a scope, whose name has those around it before it.
+  int number_of_scope(const std::string& name, int origin);
+  // What the statement that is read computes with, from the inputs on; and what a definition does, in all statements that have it.
+  Makings history;
+  const Makings& history_of_definition(int id) const { return definition_histories_.at(static_cast<size_t>(id)); }
+  // Where an operation or reduction was made, moved or stored, of all that hash-consing joins. Constants and elements of inputs are
+  // everybody's and have none.
+  const Makings& makings(TermId id) const;
+  std::vector<ir::Source> sources(const Makings& makings) const;
+  TermId made(TermId id);                    // notes that it was made where `origin` and `scope` say
+  TermId made_from(TermId from, TermId id);  // what stands for another term was made where that one was
   // What a kept statement leaves in a tensor is an access to a name of its own: the statement and the tensor, in words, of each
   // of two programs that are compared.
   struct Kept {
@@ -130,7 +152,8 @@ class Terms {
 
  private:
   TermId intern(Term term, bool is_exchanged = false);
-  TermId made_from(TermId from, TermId id);
+  TermId made_instead(const std::vector<TermId>& args, TermId id);
+  Makings* makings_of(TermId id);
   TermId with_indices(TermId term, const std::function<ir::IndexExpr(const ir::IndexExpr&)>& changed);
   TermId one_of_residues(const ir::IndexExpr& of, const std::vector<TermId>& cases);
   TermId order_and_intern(Term term);
@@ -143,6 +166,8 @@ class Terms {
   std::vector<bool> is_exchanged_;  // the author wrote the second operand first
   std::map<std::string, TermId> by_key_;
   std::vector<Definition> definitions_;
+  std::vector<Makings> makings_, definition_makings_, definition_histories_;
+  std::vector<std::pair<std::string, int>> scopes_;
   std::map<std::string, int> definition_by_key_, numbers_;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <utility>
 
 #include "imbrex/base/checked.h"
 #include "imbrex/optimize/budget.h"
@@ -293,6 +294,21 @@ ir::ExprPtr TileWriter::write_known(const Found& found, const IndexExpr& columns
   return ir::make_unary(is_odd ? Op::odd : Op::even, pairs);
 }
 
+Makings TileWriter::taken() {
+  unite(all, taken_);
+  return std::exchange(taken_, {});
+}
+
+int TileWriter::use(TermId term) {
+  int origin = -1;
+  for (const Making& making : terms_.makings(term)) {
+    if (!std::binary_search(within.begin(), within.end(), making)) continue;
+    if (origin < 0) origin = making.origin;
+    note(taken_, making);
+  }
+  return origin;
+}
+
 ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
   if (const auto found = find_known(id)) return write_known(*found, columns);
   const Term term = terms_.in_authors_order(id);
@@ -322,9 +338,10 @@ ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
       std::vector<ir::ExprPtr> args;
       for (TermId arg : term.args) args.push_back(write(arg, columns));
       spread_to_one_shape(args);
-      if (term.op == Op::cast) return ir::make_cast(args[0], term.dtype, term.mode);
-      if (term.op == Op::select) return ir::make_select(args[0], args[1], args[2]);
-      return args.size() == 1 ? ir::make_unary(term.op, args[0]) : ir::make_binary(term.op, args[0], args[1]);
+      const ir::Written written{{}, use(id)};
+      if (term.op == Op::cast) return ir::make_cast(args[0], term.dtype, term.mode, written);
+      if (term.op == Op::select) return ir::make_select(args[0], args[1], args[2], written);
+      return args.size() == 1 ? ir::make_unary(term.op, args[0], written) : ir::make_binary(term.op, args[0], args[1], written);
     }
     case Kind::reference:
       throw NotWritable{
@@ -341,7 +358,8 @@ ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
 ir::Statement TileWriter::let(const std::string& name, TermId term, const IndexExpr& columns, ir::ExprPtr value) {
   const bool wide = depends_on(term, kColumnName);
   known_.push_back({term, false, name, value->dtype, {}, wide ? columns : ir::constant(1)});
-  return {ir::Assign{name, std::move(value), true}, {}, -1};
+  const int origin = use(term);
+  return {ir::Assign{name, std::move(value), true}, {}, origin, terms_.sources(taken())};
 }
 
 }  // namespace imbrex::optimize

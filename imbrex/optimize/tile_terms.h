@@ -61,6 +61,13 @@ class TileWriter {
     columns_begin_ = std::move(begin);
     columns_extent_ = std::move(extent);
   }
+  // What is written comes from these statements alone: others may compute the same elsewhere.
+  Makings within;
+  // Where all was made that was written, and what was written since this was asked last.
+  Makings all;
+  Makings taken();
+  // A term is used. The origin of a statement that made it; -1: of none.
+  int use(TermId term);
   // A tile of `columns` columns (1 where the term does not depend on col). Throws NotWritable.
   ir::ExprPtr write(TermId term, const ir::IndexExpr& columns);
   // `let name = ...` for this term; later uses of it, or of its columns, take the tile.
@@ -87,6 +94,7 @@ class TileWriter {
   Terms& terms_;
   Rows rows_;
   ir::IndexExpr columns_begin_, columns_extent_;  // null in whole rows
+  Makings taken_;
   std::vector<Known> known_;
   EnclosingProgram around_;
 };

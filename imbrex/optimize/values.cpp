@@ -44,7 +44,7 @@ TermId Values::evaluate_here(const ir::ExprPtr& e) {
   switch (e->op) {
     IMBREX_ELEMENTWISE_CASES
     return evaluate_elementwise(e);
-    case Op::variable: return variables.at(e->name);
+    case Op::variable: unite(terms_.history, histories[e->name]); return variables.at(e->name);
     case Op::load: return stored_.load(*e);
     case Op::constant: return terms_.constant(e->dtype, e->value);
     case Op::index: return terms_.index(e->index);

@@ -14,7 +14,8 @@ class Values {
  public:
   Values(Terms& terms, StoredValues& stored) : terms_(terms), stored_(stored) {}
 
-  std::map<std::string, TermId> variables;  // tile variables in scope
+  std::map<std::string, TermId> variables;   // tile variables in scope
+  std::map<std::string, Makings> histories;  // of these (Terms::history)
   // Definitions that reduce over a part whose size a sequential loop decides: only all parts together have a size of their own.
   std::map<int, Refused> parts_of_loops;
   // Whether a sum or product that continues from this value is one that a loop carries (carried.h).

@@ -5,7 +5,6 @@
 #include <iterator>
 #include <map>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "imbrex/base/checked.h"
@@ -17,6 +16,7 @@
 #include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/runtime/trace.h"
+#include "imbrex/tools/authors_scopes.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
@@ -39,8 +39,7 @@ struct Scope {
   std::string name;
   SourceLine where;
   std::vector<std::string> stores;  // tensors, in order
-  std::set<std::string> loads;
-  std::set<std::string> weights;  // what its products multiply by
+  std::vector<AuthorsScope> authors;
 };
 
 std::vector<Scope> scopes_of(const ir::Program& program) {
@@ -51,14 +50,9 @@ std::vector<Scope> scopes_of(const ir::Program& program) {
       base_of[view->name] = base_of.contains(view->base) ? base_of.at(view->base) : view->base;
     const auto* at = std::get_if<ir::At>(&statement.node);
     if (!at) return true;
-    Scope scope{at->name, program.where(statement.origin), {}, {}, {}};
+    Scope scope{at->name, program.where(statement.origin), {}, authors_scopes(program, statement)};
     const auto base = [&](const std::string& tensor) { return base_of.contains(tensor) ? base_of.at(tensor) : tensor; };
     ir::for_each_statement(at->body, [&](const ir::Statement& inner) {
-      ir::for_each_expr(inner, [&](const ir::Expr& e) {
-        if (e.op == ir::Op::load) scope.loads.insert(base(e.name));
-        const bool is_product = kind_of(e.op) == ir::OpKind::product;
-        if (is_product && e.args.back()->op == ir::Op::load) scope.weights.insert(base(e.args.back()->name));
-      });
       if (const auto* store = std::get_if<ir::Store>(&inner.node)) {
         const std::string tensor = base(store->tensor);
         if (std::find(scope.stores.begin(), scope.stores.end(), tensor) == scope.stores.end()) scope.stores.push_back(tensor);
@@ -95,48 +89,16 @@ void print_scopes(const char* title, const std::vector<Scope>& scopes) {
     fmt::print("  {:<20} stores {:<40} {}\n", with_visible_characters(scope.name), joined(scope.stores), place_text(scope.where));
 }
 
-// Which of the author's scopes an optimized one does the work of: itself where it was kept; else those that store its outputs, and
-// those before them that hand over a tensor which is gone, unless another scope has their product now.
-std::vector<Scope> origins_of(const Scope& scope, const std::vector<Scope>& authors, const std::vector<ir::Tensor>& dropped) {
-  for (const Scope& author : authors)
-    if (scope.where.line > 0 && author.name == scope.name && author.where.line == scope.where.line &&
-        author.where.file == scope.where.file)
-      return {author};
-  std::set<std::string> wanted(scope.stores.begin(), scope.stores.end()), taken;
-  const auto belongs = [&](const Scope& author) {
-    const bool stores_wanted =
-        std::any_of(author.stores.begin(), author.stores.end(), [&](const auto& tensor) { return wanted.contains(tensor); });
-    return stores_wanted &&
-           std::includes(scope.weights.begin(), scope.weights.end(), author.weights.begin(), author.weights.end());
-  };
-  for (bool found = true; found;) {
-    found = false;
-    for (const Scope& author : authors) {
-      if (!belongs(author) || !taken.insert(author.name).second) continue;
-      found = true;
-      for (const ir::Tensor& tensor : dropped)
-        if (author.loads.contains(tensor.name)) wanted.insert(tensor.name);
-    }
-  }
-  std::vector<Scope> origins;
-  for (const Scope& author : authors)
-    if (taken.contains(author.name)) origins.push_back(author);
-  return origins;
-}
-
-// With the author's scopes, by name and line (the table above has their files), that each does the work of.
-void print_optimized_scopes(const std::vector<Scope>& scopes, const std::vector<Scope>& authors,
-                            const std::vector<ir::Tensor>& dropped) {
+// With the author's scopes, by name and line (the table above has their files), that each does the work of, and their lines.
+void print_optimized_scopes(const std::vector<Scope>& scopes) {
   fmt::print("\nScopes of the optimized program ({})\n", scopes.size());
   std::string became;
   for (const Scope& scope : scopes) {
-    std::vector<std::string> names, places;
-    for (const Scope& author : origins_of(scope, authors, dropped)) {
-      names.push_back(with_visible_characters(author.name));
-      places.push_back(names.back() + (author.where.line > 0 ? fmt::format(":{}", author.where.line) : ""));
-    }
-    fmt::print("  {:<20} stores {:<40} {}{}\n", with_visible_characters(scope.name), joined(scope.stores),
-               places.empty() ? "" : "from ", joined(places));
+    fmt::print("  {:<20} stores {:<40} from {}\n", with_visible_characters(scope.name), joined(scope.stores),
+               text_of(scope.authors));
+    if (const std::string lines = lines_text(scope.authors); !lines.empty()) fmt::print("    lines {}\n", lines);
+    std::vector<std::string> names;
+    for (const AuthorsScope& author : scope.authors) names.push_back(with_visible_characters(author.name));
     if (names.size() > 1) became += fmt::format("  {} became one: {}\n", joined(names), with_visible_characters(scope.name));
   }
   fmt::print("{}", became);
@@ -272,9 +234,8 @@ int explain(const ExplainOptions& options) {
   } else {
     fmt::print("{}: {} became {}\n", with_visible_characters(subject.program.name), counted(result.scopes_before, "scope"),
                result.scopes_after);
-    const std::vector<Scope> authors = scopes_of(subject.program);
-    print_scopes("Scopes that the author wrote", authors);
-    print_optimized_scopes(scopes_of(result.program), authors, result.dropped);
+    print_scopes("Scopes that the author wrote", scopes_of(subject.program));
+    print_optimized_scopes(scopes_of(result.program));
     print_exclusions(result.exclusions);
     print_defects(result.defects);
     print_choices(result.choices);

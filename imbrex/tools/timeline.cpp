@@ -8,6 +8,7 @@
 
 #include "imbrex/ir/print.h"
 #include "imbrex/prove/traffic.h"
+#include "imbrex/tools/authors_scopes.h"
 
 namespace imbrex::tools {
 namespace {
@@ -20,6 +21,7 @@ struct Outline {
   struct Scope {
     std::string tiles;  // of the loops around it
     size_t phase = 0;
+    std::vector<AuthorsScope> authors;
   };
   struct Phase {
     std::string loop;
@@ -35,7 +37,7 @@ struct Outline {
       const auto* loop = std::get_if<ir::Loop>(&statement.node);
       phases.push_back({loop ? text_of(*loop) : "", {}});
       std::vector<std::string> tiles;
-      visit(statement, tiles);
+      visit(program, statement, tiles);
       if (phases.back().scopes.empty()) phases.pop_back();
     }
   }
@@ -45,9 +47,9 @@ struct Outline {
     return loop.tile > 0 ? fmt::format("{} by {}", loop.variable, loop.tile) : loop.variable;
   }
 
-  void visit(const ir::Statement& statement, std::vector<std::string>& tiles) {
+  void visit(const ir::Program& program, const ir::Statement& statement, std::vector<std::string>& tiles) {
     const auto visit_all = [&](const ir::Block& block) {
-      for (const ir::Statement& inner : block) visit(inner, tiles);
+      for (const ir::Statement& inner : block) visit(program, inner, tiles);
     };
     if (const auto* loop = std::get_if<ir::Loop>(&statement.node)) {
       tiles.push_back(text_of(*loop));
@@ -57,8 +59,8 @@ struct Outline {
       visit_all(branch->then_block);
       visit_all(branch->else_block);
     } else if (const auto* at = std::get_if<ir::At>(&statement.node)) {
-      if (scopes.emplace(at->name, Scope{fmt::format("{}", fmt::join(tiles, ", ")), phases.size() - 1}).second)
-        phases.back().scopes.push_back(at->name);
+      const Scope scope{fmt::format("{}", fmt::join(tiles, ", ")), phases.size() - 1, authors_scopes(program, statement)};
+      if (scopes.emplace(at->name, scope).second) phases.back().scopes.push_back(at->name);
       visit_all(at->body);
     }
   }
@@ -76,7 +78,8 @@ json slice(int worker, const std::string& name, uint64_t begin, uint64_t end, ui
 
 // The mean over all executions; what the tables do not know is left out.
 json args_of_scope(const Outline::Scope& scope, const prove::ScopeRow* row, int64_t executions) {
-  json args = {{"tile", scope.tiles}, {"executions", executions}};
+  json args = {{"tile", scope.tiles}, {"executions", executions}, {"from", text_of(scope.authors)}};
+  if (const std::string lines = lines_text(scope.authors); !lines.empty()) args["lines"] = lines;
   if (row == nullptr) return args;
   const auto add = [&](const char* name, const prove::Amount& amount) {
     if (amount.value) args[name] = *amount.value / executions;

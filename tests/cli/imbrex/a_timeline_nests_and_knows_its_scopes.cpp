@@ -78,6 +78,24 @@ TEST(Timeline, knows_what_a_scope_does) {
   EXPECT_NEAR(static_cast<double>(operations), 2.0 * 64 * 256 * 4 * 512, static_cast<double>(executions));
 }
 
+TEST(Timeline, names_the_authors_scopes_and_lines) {
+  std::map<std::string, nlohmann::json> scopes;
+  for (const auto& [worker, slices] : rows_of("--variant unfused"))
+    for (const Slice& slice : slices) scopes[slice.name] = slice.args;
+  ASSERT_TRUE(scopes.contains("x_norm"));
+  const auto& args = scopes.at("x_norm");
+  for (const char* author : {"attn_norm_rms:", "attn_norm_apply:", "attn_norm_cast:"})
+    EXPECT_NE(args.at("from").get<std::string>().find(author), std::string::npos) << args;
+  EXPECT_NE(args.at("lines").get<std::string>().find("qkv_proj_rope_unfused.cpp:"), std::string::npos) << args;
+  // What its author wrote is its own.
+  for (const auto& [worker, slices] : rows_of("--as-written"))
+    for (const Slice& slice : slices)
+      if (slice.name == "kv_proj_matmul") {
+        EXPECT_EQ(slice.args.at("from").get<std::string>().find("kv_proj_matmul:"), 0u) << slice.args;
+        EXPECT_FALSE(slice.args.contains("lines")) << slice.args;
+      }
+}
+
 TEST(Timeline, that_cannot_be_written_is_an_error) {
   const CommandResult result =
       imbrex_command("run deepseek_v4/qkv_proj_rope --preset demo --tokens 4 --repeat 1 --trace /nowhere/at/all.json");

@@ -29,8 +29,9 @@ kernel "k" {
   const CommandResult result = imbrex_command("explain '" + folder.file("k.tile") + "'");
   EXPECT_EQ(result.status, 0) << result.err;
   const std::string table = result.out.substr(result.out.find("Scopes of the optimized program"));
-  EXPECT_NE(table.find("from double:9, norm:12\n"), std::string::npos) << result.out;
-  EXPECT_NE(table.find("from other:15\n"), std::string::npos) << result.out;
+  EXPECT_NE(table.find("from double:9, norm:12\n    lines k.tile:9, 12\n"), std::string::npos) << result.out;
+  EXPECT_NE(table.find("from other:15\n    lines k.tile:15\n"), std::string::npos) << result.out;
+  EXPECT_NE(table.find("  double, norm became one: y\n"), std::string::npos) << result.out;
 }
 
 }  // namespace
