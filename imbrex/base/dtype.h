@@ -1,5 +1,6 @@
 // Element types: one row each. Arithmetic is on f32 and int32; the others are storage: loaded, stored, moved, cast, and multiplied
-// by matmul. A switch over them has no `default:`, so that a type that it forgot does not compile. CONTRIBUTING.md says what else
+// by matmul. A tile of int64 has the numbers of an int32, as what indexes a tensor does: what lies in memory beyond them is
+// saturated when it is loaded. A switch over them has no `default:`, so that a type that it forgot does not compile. CONTRIBUTING.md says what else
 // a new row needs.
 #pragma once
 
@@ -23,6 +24,7 @@ enum class Form : uint8_t { floating, integer, boolean };
   ROW(int8,    "int8",  1, integer,  8,  INT8_MIN,  INT8_MAX,  "i8",   "int8_t",   IMBREX_INT8,  "I8")                      \
   ROW(uint8,   "uint8", 1, integer,  8,  0,         UINT8_MAX, "u8",   "uint8_t",  IMBREX_UINT8, "U8")                      \
   ROW(int32,   "int32", 4, integer,  32, INT32_MIN, INT32_MAX, "i32",  "int32_t",  IMBREX_INT32, "I32")                     \
+  ROW(int64,   "int64", 8, integer,  32, INT32_MIN, INT32_MAX, "i64",  "int64_t",  IMBREX_INT64, "I64")                     \
   ROW(boolean, "bool",  1, boolean,  1,  0,         1,         "mask", "uint8_t",  IMBREX_BOOL,  "BOOL")
 // clang-format on
 
@@ -64,7 +66,13 @@ constexpr const ElementType& element_type(DType dtype) { return kElementTypes[st
 constexpr int64_t bytes_of(DType dtype) { return element_type(dtype).bytes; }
 constexpr const char* name_of(DType dtype) { return element_type(dtype).name; }
 constexpr bool is_float(DType dtype) { return element_type(dtype).form == Form::floating; }
-constexpr bool is_number(DType dtype) { return dtype == DType::f32 || dtype == DType::int32; }  // what arithmetic is on
+constexpr bool is_number(DType dtype) { return dtype == DType::f32 || dtype == DType::int32; }        // what arithmetic is on
+constexpr bool holds_indices(DType dtype) { return dtype == DType::int32 || dtype == DType::int64; }  // what `read` reads from
+// Whether an element in memory can be what no tile has.
+constexpr bool saturates_when_loaded(DType dtype) {
+  const ElementType& type = element_type(dtype);
+  return type.form == Form::integer && type.precision < 8 * type.bytes;
+}
 // Whether every value of `from` is a value of `to`.
 bool holds_all_of(DType to, DType from);
 std::optional<DType> dtype_named(const std::string& name);

@@ -63,6 +63,7 @@ double value_at(const Array& array, int64_t i) {
     case DType::int8: return array.as<int8_t>()[i];
     case DType::uint8: return array.as<uint8_t>()[i];
     case DType::int32: return array.as<int32_t>()[i];
+    case DType::int64: return static_cast<double>(array.as<int64_t>()[i]);
     case DType::boolean: return array.as<uint8_t>()[i];
   }
   throw InternalError("every element type has values");
@@ -76,8 +77,22 @@ void set_value_at(Array& array, int64_t i, double value) {
     case DType::int8: array.as<int8_t>()[i] = saturated<int8_t>(value); return;
     case DType::uint8: array.as<uint8_t>()[i] = saturated<uint8_t>(value); return;
     case DType::int32: array.as<int32_t>()[i] = saturated<int32_t>(value); return;
+    case DType::int64: array.as<int64_t>()[i] = saturated<int32_t>(value); return;
     case DType::boolean: array.as<uint8_t>()[i] = value != 0; return;
   }
+}
+
+int64_t index_at(const Array& array, int64_t i) {
+  require(holds_indices(array.dtype), "indices are int32 or int64");
+  return array.dtype == DType::int64 ? array.as<int64_t>()[i] : array.as<int32_t>()[i];
+}
+
+void set_index_at(Array& array, int64_t i, int64_t value) {
+  require(holds_indices(array.dtype), "indices are int32 or int64");
+  if (array.dtype == DType::int64)
+    array.as<int64_t>()[i] = value;
+  else
+    array.as<int32_t>()[i] = static_cast<int32_t>(value);
 }
 
 double beside(double value, double other, DType dtype) {

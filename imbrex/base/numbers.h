@@ -22,6 +22,10 @@ double value_at(const Array& array, int64_t index);
 // Integers are rounded and saturated.
 void set_value_at(Array& array, int64_t index, double value);
 
+// An element of a tensor of indices (`holds_indices`), exactly.
+int64_t index_at(const Array& array, int64_t index);
+void set_index_at(Array& array, int64_t index, int64_t value);
+
 // The gap between neighbouring bf16 numbers at `magnitude`; at a power of two, the wider one above it.
 inline double bf16_spacing(double magnitude) {
   if (magnitude == 0) return std::ldexp(1.0, -133);

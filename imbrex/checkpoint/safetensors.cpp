@@ -40,7 +40,6 @@ constexpr StoredType stored_types[] = {
     {"F8_E5M2", 1, DType::uint8},
     {"F8_E8M0", 1, DType::uint8},
     {"F64", 8, std::nullopt},
-    {"I64", 8, std::nullopt},
     {"U64", 8, std::nullopt},
     {"U32", 4, std::nullopt},
     {"I16", 2, std::nullopt},

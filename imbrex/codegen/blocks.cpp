@@ -145,7 +145,8 @@ void write_copy(Lowering& lowering, const Statement& statement, Writer& out) {
   const std::string in_tile = fmt::format("{}[r * {} + c]", tile, symbols.operand(value->columns));
   const std::string skip = load ? "" : bad_element_test(lowering, tensor, slice);
   if (!skip.empty()) out.line("if (" + skip + ") continue;");
-  out.line(load ? in_tile + " = " + element + ";" : element + " = " + in_tile + ";");
+  const std::string loaded = saturates_when_loaded(value->dtype) ? "loaded(" + element + ")" : element;
+  out.line(load ? in_tile + " = " + loaded + ";" : element + " = " + in_tile + ";");
   out.close();
   out.close();
 }
@@ -174,7 +175,10 @@ void write_index_read(Lowering& lowering, const ir::ReadIndex& read, Writer& out
   }
   const std::string name = lowering.symbols.names.fresh(read.name);
   lowering.symbols.reads[read.name] = name;
-  out.line(fmt::format("[[maybe_unused]] const int64_t {} = {}[{}];", name, symbol.data, offset.empty() ? "0" : offset));
+  const std::string element = fmt::format("{}[{}]", symbol.data, offset.empty() ? "0" : offset);
+  const std::string value =
+      saturates_when_loaded(symbol.dtype) ? fmt::format("read_index(call, {}, {})", lowering.implicit_check(), element) : element;
+  out.line(fmt::format("[[maybe_unused]] const int64_t {} = {};", name, value));
 }
 
 void create_tensor(Lowering& lowering, const plan::CreateTensor& create, Writer& out) {

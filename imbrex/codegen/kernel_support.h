@@ -229,6 +229,12 @@ inline int64_t checked_index(const imbrex_call* call, int32_t number, int64_t in
   fail_assumption(call, number);
   return 0;
 }
+// An index read from data, which is an int32.
+inline int64_t read_index(const imbrex_call* call, int32_t number, int64_t element) {
+  if (element >= INT32_MIN && element <= INT32_MAX) return element;
+  fail_assumption(call, number);
+  return 0;
+}
 inline bool row_exists(const imbrex_call* call, int32_t number, int64_t row, int64_t rows) {
   if (row >= 0 && row < rows) return true;
   fail_assumption(call, number);
@@ -252,6 +258,9 @@ inline bool all_distinct(const int32_t* elements, int64_t count, int32_t* table)
 
 inline int smaller_int(int a, int b) { return a < b ? a : b; }
 inline vm broadcast_m(bool value) { return ne(broadcast_i(value ? 1 : 0), broadcast_i(0)); }
+
+// An element of memory as a tile has it.
+inline int64_t loaded(int64_t element) { return load_i64_s(&element); }
 
 // The first n lanes of v, `rest` in the others.
 inline vf keep(vf v, int n, float rest = 0.0f) { return select(lt(iota_i(0), broadcast_i(n)), v, broadcast(rest)); }

@@ -262,8 +262,8 @@ std::string RowValues::applied(const ExprPtr& e, const Place& place) {
   if (!place.vector && rounds && !function.empty()) function += "_s";  // the header's name of the cast of one value
   std::string value = function.empty() ? arguments : function + "(" + arguments + ")";
   const bool is_integer = element_type(e->dtype).form == Form::integer;
-  const bool narrows = e->op == Op::cast && is_integer && e->dtype != DType::int32 && e->args[0]->dtype != e->dtype &&
-                       e->args[0]->dtype != DType::boolean;
+  const bool narrows = e->op == Op::cast && is_integer && !holds_all_of(e->dtype, DType::int32) &&
+                       e->args[0]->dtype != e->dtype && e->args[0]->dtype != DType::boolean;
   return narrows ? fmt::format("saturate_{}({})", storage_suffix(e->dtype), value) : value;
 }
 

@@ -120,9 +120,9 @@ void change_values(Array& array, const inputs::RandomStream& random, uint64_t se
 void take_ends(Array& array, const inputs::RandomStream& random) {
   for (int64_t i = 0; i < array.size(); ++i) {
     const uint64_t bits = random.bits(i);
-    int32_t& value = array.as<int32_t>()[i];
-    if (bits % 3 == 0) value = bits % 2 == 0 ? INT32_MIN : INT32_MAX;
-    if (bits % 3 == 1 && value > 0) value = -value;
+    const int64_t value = index_at(array, i);
+    if (bits % 3 == 0) set_index_at(array, i, bits % 2 == 0 ? INT32_MIN : INT32_MAX);
+    if (bits % 3 == 1 && value > 0) set_index_at(array, i, -value);
   }
 }
 
@@ -233,7 +233,7 @@ Tensors inputs_of_run(const ir::Program& program, const Dims& dims, uint64_t see
   for (auto& [name, array] : made) {
     const inputs::RandomStream random(seed, name + " sizes");
     if (is_float(array.dtype)) change_values(array, random, seed);
-    if (array.dtype == DType::int32 && are_free && seed % 4 == 0) take_ends(array, random);
+    if (holds_indices(array.dtype) && are_free && seed % 4 == 0) take_ends(array, random);
   }
   return made;
 }

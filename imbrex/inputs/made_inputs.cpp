@@ -10,6 +10,7 @@
 #include <set>
 
 #include "imbrex/base/error.h"
+#include "imbrex/base/numbers.h"
 #include "imbrex/inputs/random.h"
 #include "imbrex/inputs/synthetic.h"
 #include "imbrex/interpret/interpreter.h"
@@ -68,14 +69,15 @@ class Assumptions {
  public:
   Assumptions(const ir::Program& program, const Dims& dims) : program_(program), dims_(dims) {
     for (const ir::Tensor& tensor : program.tensors)
-      if (tensor.role != ir::Role::output && tensor.dtype == DType::int32) views_[tensor.name] = {tensor.name, tensor.shape};
+      if (tensor.role != ir::Role::output && holds_indices(tensor.dtype)) views_[tensor.name] = {tensor.name, tensor.shape};
     ir::for_each_place(program, [&](const ir::Statement& statement, const ir::Place& place) {
       if (const auto* view = std::get_if<ir::View>(&statement.node))
         if (const auto base = views_.find(view->base); base != views_.end())
           views_[view->name] = {base->second.tensor, view->shape};
       if (const auto* read = std::get_if<ir::ReadIndex>(&statement.node)) add_source(*read);
       const auto* assign = std::get_if<ir::Assign>(&statement.node);
-      if (assign && assign->value->op == ir::Op::load) add_source(assign->name, *assign->value, place);
+      const ir::Expr* load = assign ? ir::load_of_indices(*assign->value) : nullptr;
+      if (load) add_source(assign->name, *load, place);
     });
     ir::for_each_place(program, [&](const ir::Statement& statement, const ir::Place& place) {
       if (const auto* assume = std::get_if<ir::Assume>(&statement.node)) add(*assume, place);
@@ -212,14 +214,14 @@ void for_each_part(int64_t n, const Parts& parts, const Function& function) {
 
 // The elements that are read one by one are what is assumed of them, and the others follow where they are sorted.
 void pin(Array& array, const Allowed& allowed) {
-  int32_t* values = array.as<int32_t>();
   for (const auto& [position, of] : allowed.at) {
     if (position >= array.size()) continue;
-    values[position] = static_cast<int32_t>(std::clamp<int64_t>(values[position], of.least, std::max(of.least, of.most)));
+    const int64_t value = std::clamp<int64_t>(index_at(array, position), of.least, std::max(of.least, of.most));
+    set_index_at(array, position, value);
     if (!allowed.sorted) continue;
     for (int64_t i = 0; i < array.size(); ++i)
       if (i != position && allowed.sorted->part_of(i) == allowed.sorted->part_of(position))
-        values[i] = i < position ? std::min(values[i], values[position]) : std::max(values[i], values[position]);
+        set_index_at(array, i, i < position ? std::min(index_at(array, i), value) : std::max(index_at(array, i), value));
   }
 }
 
@@ -267,8 +269,7 @@ void fill(Array& array, const Allowed& allowed, Pattern pattern, const RandomStr
   if (pattern == Pattern::sorted && !allowed.sorted) std::sort(steps.begin(), steps.end());
   if (allowed.sorted) for_each_part(n, *allowed.sorted, [&](int64_t, const std::vector<size_t>& part) { in_order(part); });
   for (int64_t i = 0; i < n; ++i)
-    array.as<int32_t>()[i] =
-        static_cast<int32_t>(std::clamp(allowed.least + steps[static_cast<size_t>(i)], none_below, none_above));
+    set_index_at(array, i, std::clamp(allowed.least + steps[static_cast<size_t>(i)], none_below, none_above));
   pin(array, allowed);
 }
 
@@ -293,8 +294,9 @@ ir::Block assumptions_of(const ir::Block& block, std::set<std::string>& inputs, 
       branch->else_block = assumptions_of(branch->else_block, inputs, is_all);
       if (branch->then_block.empty() && branch->else_block.empty()) continue;
     } else if (const auto* assign = std::get_if<ir::Assign>(&statement.node)) {
-      if (assign->value->dtype != DType::int32) continue;
-      is_all = is_all && assign->value->op == ir::Op::load && inputs.contains(assign->value->name);
+      if (!holds_indices(assign->value->dtype)) continue;
+      const ir::Expr* load = ir::load_of_indices(*assign->value);
+      is_all = is_all && load && inputs.contains(load->name);
     } else if (!is_assumption(statement)) {
       continue;
     }
@@ -305,7 +307,7 @@ ir::Block assumptions_of(const ir::Block& block, std::set<std::string>& inputs, 
 
 // As little of the program as tells whether its assumptions hold.
 ir::Program only_assumptions(const ir::Program& program) {
-  const auto is_kept = [](const ir::Tensor& tensor) { return tensor.dtype == DType::int32 && tensor.role == ir::Role::input; };
+  const auto is_kept = [](const ir::Tensor& tensor) { return holds_indices(tensor.dtype) && tensor.role == ir::Role::input; };
   std::set<std::string> inputs;
   for (const ir::Tensor& tensor : program.tensors)
     if (is_kept(tensor)) inputs.insert(tensor.name);
@@ -354,8 +356,9 @@ Tensors made_inputs(const ir::Program& program, const std::vector<TensorShape>& 
   std::map<std::string, Allowed> allowed = Assumptions(program, dims).by_tensor();
   for (auto& [name, of] :
        allowed) {  // an end that is not assumed is near the other one, or what is made where nothing is assumed
-    const auto* values = inputs.at(name).as<int32_t>();
-    const int64_t usual = inputs.at(name).size() > 0 ? *std::max_element(values, values + inputs.at(name).size()) : 0;
+    const Array& made = inputs.at(name);
+    int64_t usual = made.size() > 0 ? index_at(made, 0) : 0;
+    for (int64_t i = 1; i < made.size(); ++i) usual = std::max(usual, index_at(made, i));
     if (of.least == none_below) of.least = of.most == none_above ? 0 : std::min<int64_t>(0, of.most);
     if (of.most == none_above)
       of.most = std::max<int64_t>(0, of.least) + std::max(usual, of.distinct ? of.distinct->elements() - 1 : 0);

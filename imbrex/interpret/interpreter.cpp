@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <set>
 
 #include "imbrex/base/checked.h"
+#include "imbrex/base/numbers.h"
 #include "imbrex/interpret/operations.h"
 #include "imbrex/interpret/scalar.h"
 #include "imbrex/interpret/storage.h"
@@ -34,6 +36,9 @@ void copy_out(Array& array, const std::vector<Value>& in, Offset offset, Convert
   Stored* out = array.as<Stored>();
   for (size_t k = 0; k < in.size(); ++k) out[offset(k)] = static_cast<Stored>(convert(in[k]));
 }
+int32_t saturated_int32(int64_t x) {
+  return static_cast<int32_t>(std::clamp<int64_t>(x, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()));
+}
 constexpr auto kSame = [](auto value) { return value; };
 
 template <class Offset>
@@ -45,6 +50,7 @@ void copy_in(Tile& tile, const Array& array, Offset offset) {
     case DType::int8: return copy_in<int8_t>(tile.i, array, offset, kSame);
     case DType::uint8: return copy_in<uint8_t>(tile.i, array, offset, kSame);
     case DType::int32: return copy_in<int32_t>(tile.i, array, offset, kSame);
+    case DType::int64: return copy_in<int64_t>(tile.i, array, offset, saturated_int32);
     case DType::boolean: return copy_in<uint8_t>(tile.i, array, offset, [](uint8_t byte) { return byte != 0; });
   }
 }
@@ -58,6 +64,7 @@ void copy_out(Array& array, const Tile& tile, Offset offset) {
     case DType::uint8:
     case DType::boolean: return copy_out<uint8_t>(array, tile.i, offset, kSame);
     case DType::int32: return copy_out<int32_t>(array, tile.i, offset, kSame);
+    case DType::int64: return copy_out<int64_t>(array, tile.i, offset, kSame);
   }
 }
 
@@ -288,8 +295,12 @@ void Interpreter::execute(const ir::ReadIndex& read) {
   const Elements element = resolve(read.tensor, slice);
   if (options_.checked) note_read(read.tensor, element.at(0));
   const Array& array = *view(read.tensor).storage->array;
-  require(array.dtype == DType::int32, "an index is read from an int32 tensor");
-  indices_[read.name].begin = array.as<int32_t>()[element.at(0)];
+  const int64_t value = index_at(array, static_cast<int64_t>(element.at(0)));
+  if (value != saturated_int32(value))
+    fault("assumption-failed",
+          fmt::format("{} is {}, and an index read from data is an int32", element_text(read.tensor, element.at(0)), value),
+          "read elements from -2147483648 to 2147483647");
+  indices_[read.name].begin = value;
 }
 
 void Interpreter::execute(const ir::Loop& loop) {

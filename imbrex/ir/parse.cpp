@@ -141,7 +141,7 @@ Annotations Parser::annotations() {
 
 DType Parser::dtype() {
   const auto found = peek().kind == Kind::name ? dtype_named(peek().text) : std::nullopt;
-  if (!found) fail_expected("a type (f32, bf16, f16, int8, uint8, int32, bool)");
+  if (!found) fail_expected("a type (f32, bf16, f16, int8, uint8, int32, int64, bool)");
   take();
   return *found;
 }
@@ -294,7 +294,7 @@ ReadIndex Parser::read() {
   const int line = peek().line;
   result.name = expect_name("the index's name");
   expect("=");
-  meaning_of(peek().text, Meaning::Kind::tensor, "an index is read from an int32 tensor");
+  meaning_of(peek().text, Meaning::Kind::tensor, "an index is read from an int32 or int64 tensor");
   result.tensor = expect_name("a tensor");
   expect("[");
   result.position = index_list("]");

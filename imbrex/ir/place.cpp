@@ -39,7 +39,8 @@ class PlaceWalk {
   void enter(const Node&, int) {}
   void enter(const Assign& node, int) {
     if (!node.declares) forget(node.name);
-    if (node.declares && is_whole_input(*node.value)) inputs_[node.name] = node.value->name;
+    if (!node.declares) return;
+    if (const Expr* load = load_of_indices(*node.value); load && is_whole_input(*load)) inputs_[node.name] = load->name;
   }
   void enter(const ReadIndex& node, int origin) {
     place_.binders.push_back({node.name, nullptr, &node, origin});
@@ -81,7 +82,7 @@ class PlaceWalk {
   }
 
   bool is_whole_input(const Expr& e) const {
-    if (e.op != Op::load || e.slice.size() != 1 || e.slice[0].kind != Axis::Kind::range) return false;
+    if (e.slice.size() != 1 || e.slice[0].kind != Axis::Kind::range) return false;
     return std::any_of(program_.tensors.begin(), program_.tensors.end(), [&](const Tensor& tensor) {
       return tensor.name == e.name && tensor.role == Role::input && constant_value(e.slice[0].begin) == 0 &&
              same(e.slice[0].size, tensor.shape[0]);

@@ -224,6 +224,12 @@ ExprPtr make_load(const std::string& tensor, DType dtype, std::vector<Axis> slic
   return e;
 }
 
+const Expr* load_of_indices(const Expr& e) {
+  if (!holds_indices(e.dtype)) return nullptr;
+  if (e.op == Op::cast) return load_of_indices(*e.args[0]);
+  return e.op == Op::load ? &e : nullptr;
+}
+
 ExprPtr make_constant(DType dtype, IndexExpr rows, IndexExpr columns, double value, const Written& written) {
   if (element_type(dtype).form == Form::integer) {
     const auto least = static_cast<double>(element_type(dtype).least), most = static_cast<double>(element_type(dtype).greatest);

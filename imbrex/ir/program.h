@@ -4,13 +4,13 @@
 //   declaration:= "dim" NAME ["typical" INTEGER] ["max" INTEGER]
 //              |  ("input" | "weight" | "output" | "inout") NAME ":" type annotation*
 //   type       := dtype "[" [index {"," index}] "]"
-//   dtype      := f32 | bf16 | f16 | int8 | uint8 | int32 | bool
+//   dtype      := f32 | bf16 | f16 | int8 | uint8 | int32 | int64 | bool
 //   statement  := ( "create" NAME ":" type                                  a temporary tensor (create_tensor)
 //              |    "view" NAME "=" NAME ":" "[" index {"," index} "]"      the same memory under another shape
 //              |    "let" NAME "=" expr                                     a new tile variable
 //              |    NAME "=" expr                                           rebinds a tile variable
 //              |    NAME "[" axis {"," axis} "]" "=" expr                   a store
-//              |    "read" NAME "=" NAME "[" index {"," index} "]"          an index read from an int32 tensor
+//              |    "read" NAME "=" NAME "[" index {"," index} "]"          an index read from an int32 or int64 tensor
 //              |    loop NAME "in" domain block
 //              |    "at" STRING block                                       a named scope
 //              |    "if" condition block ["else" block]
@@ -271,6 +271,8 @@ struct Written {
 };
 
 ExprPtr make_variable(std::string name, DType dtype, IndexExpr rows, IndexExpr columns, const Written& written = {});
+// The load of indices (`holds_indices`) whose numbers the tile has as they are, cast or not. Null for any other expression.
+const Expr* load_of_indices(const Expr& e);
 ExprPtr make_load(const std::string& tensor, DType dtype, std::vector<Axis> slice, const Written& written = {});
 ExprPtr make_constant(DType dtype, IndexExpr rows, IndexExpr columns, double value, const Written& written = {});
 ExprPtr make_scalar(DType dtype, double value, const Written& written = {});

@@ -233,7 +233,8 @@ void Verifier::by_axis(const Axis& axis) {
     report("by-tile",
            fmt::format("'by {}' needs an int32 tile [m, 1] or [1, m], and got {}", axis.tile,
                        described(rows->dtype, rows->shape[0], rows->shape[1])),
-           rows->dtype == DType::int32 ? "take one row or column of it" : "load the numbers from an int32 tensor");
+           rows->dtype == DType::int32 ? "take one row or column of it"
+                                       : "load the numbers from an int32 tensor, or cast those of an int64 tensor to int32");
 }
 
 // The tensor, if it exists and the slice has its rank.
@@ -354,9 +355,9 @@ void Verifier::visit(const Store& x, int) {
 void Verifier::visit(const ReadIndex& x, int) {
   indices(x.position);
   const Named* from = use(x.tensor, Kind::tensor);
-  if (from && from->dtype != DType::int32)
+  if (from && !holds_indices(from->dtype))
     report("dtype-mismatch", fmt::format("an index is read from '{}', which holds {}", x.tensor, name_of(from->dtype)),
-           "read from an int32 tensor");
+           "read from an int32 or int64 tensor");
   if (from && from->shape.size() != x.position.size())
     report("slice-rank",
            fmt::format("the position in '{}' has {} indices, and the tensor has {} axes", x.tensor, x.position.size(),

@@ -162,10 +162,10 @@ Index read(const Tensor& tensor, std::vector<Index> position, SourceLocation whe
   Recorder& recorder = Recorder::current(where, "read");
   const auto entry = Recorder::entry_of(tensor);
   recorder.check(*entry, where);
-  if (tensor.dtype() != DType::int32)
+  if (!holds_indices(tensor.dtype()))
     recording::fail(where, "dtype-mismatch",
                     fmt::format("an index is read from '{}', which is {}", tensor.name(), name_of(tensor.dtype())),
-                    "read indices from an int32 tensor");
+                    "read indices from an int32 or int64 tensor");
   if (position.size() != entry->shape.size())
     recording::fail(
         where, "slice-rank",

@@ -108,7 +108,7 @@ void when(const Condition& condition, const Body& then, const Body& otherwise = 
 
 // ---- data in control, assumptions, looking in ---------------------------------------------------------------------------------
 
-// One element of an int32 tensor as an Index.
+// One element of an int32 or int64 tensor as an Index, which is an int32: a run is refused whose element is none.
 Index read(const Tensor& tensor, std::vector<Index> position, SourceLocation where = SourceLocation::current());
 // What the author knows and the prover cannot: taken as true, and checked when the kernel runs.
 void assume(const Condition& condition, SourceLocation where = SourceLocation::current());

@@ -24,6 +24,7 @@ Reduction dot_of(DType left) {
     case DType::f32: return Reduction::dot_f32;
     case DType::f16:
     case DType::int32:
+    case DType::int64:
     case DType::boolean: break;
   }
   throw InternalError(fmt::format("there are no products of {}", imbrex::name_of(left)));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "imbrex/base/numbers.h"
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/prove/affine.h"
 
@@ -61,10 +62,10 @@ int32_t element(int pattern, size_t tensor, size_t position, size_t count, const
 void fill(const ir::Program& program, Arrays& arrays, int pattern, const std::vector<int64_t>& values) {
   for (size_t i = 0; i < program.tensors.size(); ++i) {
     const ir::Tensor& tensor = program.tensors[i];
-    if (tensor.dtype != DType::int32 || tensor.role == ir::Role::output) continue;
+    if (!holds_indices(tensor.dtype) || tensor.role == ir::Role::output) continue;
     Array& array = arrays.at(tensor.name);
     const auto count = static_cast<size_t>(array.size());
-    for (size_t k = 0; k < count; ++k) array.as<int32_t>()[k] = element(pattern, i, k, count, values);
+    for (size_t k = 0; k < count; ++k) set_index_at(array, static_cast<int64_t>(k), element(pattern, i, k, count, values));
   }
 }
 
@@ -81,7 +82,7 @@ void pin(Arrays& arrays, const Dims& dims, const std::vector<Suspicion::Executio
       if (binder.read && arrays.count(binder.read->tensor)) {
         Array& array = arrays.at(binder.read->tensor);
         int64_t offset = 0;
-        bool inside = array.dtype == DType::int32 && array.shape.size() == binder.read->position.size();
+        bool inside = holds_indices(array.dtype) && array.shape.size() == binder.read->position.size();
         for (size_t k = 0; inside && k < array.shape.size(); ++k) {
           const auto at = ir::checked_evaluate(resolve(binder.read->position[k], loops), [&](const ir::Index& leaf) {
             const auto value = known.find(leaf.name);
@@ -90,7 +91,7 @@ void pin(Arrays& arrays, const Dims& dims, const std::vector<Suspicion::Executio
           inside = at && *at >= 0 && *at < array.shape[k];
           if (inside) offset = offset * array.shape[k] + *at;
         }
-        if (inside) array.as<int32_t>()[offset] = static_cast<int32_t>(execution.binders[i]);
+        if (inside) set_index_at(array, offset, execution.binders[i]);
       }
       known[binder.name] = execution.binders[i];
     }

@@ -8,12 +8,12 @@ namespace {
 // The input that a tile variable is loaded from, along its only axis; null where the tile is anything else.
 const ir::Expr* load_of_input(const Accesses& accesses, const std::string& tile) {
   const auto value = accesses.tiles.find(tile);
-  if (value == accesses.tiles.end() || value->second->op != ir::Op::load || accesses.rebound.count(tile) ||
-      value->second->slice.size() != 1 || value->second->slice[0].kind == ir::Axis::Kind::by)
-    return nullptr;
-  const auto memory = accesses.memories.find(value->second->name);
+  if (value == accesses.tiles.end() || accesses.rebound.count(tile)) return nullptr;
+  const ir::Expr* load = ir::load_of_indices(*value->second);
+  if (!load || load->slice.size() != 1 || load->slice[0].kind == ir::Axis::Kind::by) return nullptr;
+  const auto memory = accesses.memories.find(load->name);
   const bool is_input = memory != accesses.memories.end() && memory->second.tensor->role == ir::Role::input;
-  return is_input ? value->second.get() : nullptr;
+  return is_input ? load : nullptr;
 }
 
 // A position with the loops' spans resolved and the binders of its access renamed.
@@ -30,8 +30,8 @@ ir::IndexExpr renamed(const ir::IndexExpr& e, const Accesses& accesses, const ir
 std::vector<std::string> whole_tiles_of(const Accesses& accesses, const std::string& tensor) {
   std::vector<std::string> tiles;
   for (const auto& [name, value] : accesses.tiles) {
-    const ir::Expr* load = value->op == ir::Op::load && value->name == tensor ? load_of_input(accesses, name) : nullptr;
-    if (!load) continue;
+    const ir::Expr* load = load_of_input(accesses, name);
+    if (!load || load->name != tensor) continue;
     const ir::Axis& axis = load->slice[0];
     if (ir::constant_value(axis.begin) == 0 && ir::same(axis.size, accesses.memories.at(tensor).tensor->shape.at(0)))
       tiles.push_back(name);

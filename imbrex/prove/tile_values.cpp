@@ -72,7 +72,7 @@ class TileValues {
         if (unless_wrapped(begin) == kAnyInt32 || unless_wrapped(columns) == kAnyInt32) return kAnyInt32;
         return unless_wrapped({begin.least, begin.greatest + std::max<int64_t>(0, columns.greatest - 1)});
       }
-      case ir::Op::variable: return e->dtype == DType::int32 ? variable(e->name) : kAnyInt32;
+      case ir::Op::variable: return holds_indices(e->dtype) ? variable(e->name) : kAnyInt32;
       case ir::Op::cast: return is_float(e->args[0]->dtype) ? kAnyInt32 : saturated(arg(0), of_type(e->dtype));
       case ir::Op::add: return unless_wrapped({arg(0).least + arg(1).least, arg(0).greatest + arg(1).greatest});
       case ir::Op::sub: return unless_wrapped({arg(0).least - arg(1).greatest, arg(0).greatest - arg(1).least});

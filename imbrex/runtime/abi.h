@@ -31,7 +31,8 @@ typedef enum imbrex_dtype {
   IMBREX_INT8 = 3,
   IMBREX_UINT8 = 4,
   IMBREX_INT32 = 5,
-  IMBREX_BOOL = 6 /* one byte, 0 or 1 */
+  IMBREX_BOOL = 6, /* one byte, 0 or 1 */
+  IMBREX_INT64 = 7
 } imbrex_dtype;
 
 typedef enum imbrex_role { IMBREX_INPUT = 0, IMBREX_OUTPUT = 1, IMBREX_INOUT = 2 } imbrex_role;

@@ -12,6 +12,7 @@
 #endif
 
 static inline size_t imbrex_element_bytes(imbrex_dtype dtype) {
+  if (dtype == IMBREX_INT64) return 8;
   if (dtype == IMBREX_F32 || dtype == IMBREX_INT32) return 4;
   return dtype == IMBREX_BF16 || dtype == IMBREX_F16 ? 2 : 1;
 }

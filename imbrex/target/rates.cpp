@@ -135,6 +135,7 @@ Product product_of(DType left) {
     case DType::f32: return Product::f32;
     case DType::f16:
     case DType::int32:
+    case DType::int64:
     case DType::boolean: break;
   }
   throw InternalError(fmt::format("there are no products of {}", name_of(left)));

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "imbrex/base/numbers.h"
 #include "random/random_kernel.h"
 
 namespace imbrex::test {
@@ -62,19 +63,20 @@ int64_t random_byte(Random& random, int64_t least, int64_t most) {
 void fill(Array& array, Random& random) {
   const Temper temper = random.chance(55) ? Temper::tame : random.chance(50) ? Temper::wide : Temper::hostile;
   const ElementType& type = element_type(array.dtype);
-  const auto draw = [&]() -> uint32_t {
+  const auto draw = [&]() -> uint64_t {
     switch (type.form) {
       case Form::floating:
         return type.dtype == DType::f32 ? std::bit_cast<uint32_t>(random_f32(random, temper)) : random_bits(random, temper, type);
       case Form::integer:
-        if (type.bytes > 1) return static_cast<uint32_t>(random_int32(random, temper));
+        if (saturates_when_loaded(type.dtype) && temper == Temper::hostile && random.chance(30)) return random.next();
+        if (type.bytes > 1) return static_cast<uint64_t>(int64_t{random_int32(random, temper)});
         return static_cast<uint32_t>(random_byte(random, type.least, type.greatest));
       case Form::boolean: return static_cast<uint32_t>(random.below(2));
     }
     throw InternalError("a type of no form");
   };
   for (int64_t k = 0; k < array.size(); ++k) {
-    const uint32_t bits = draw();
+    const uint64_t bits = draw();
     std::memcpy(array.bytes.data() + k * type.bytes, &bits, static_cast<size_t>(type.bytes));
   }
 }
@@ -84,12 +86,12 @@ void fill_indices(Array& array, int64_t below, bool distinct, Random& random) {
   std::iota(pool.begin(), pool.end(), 0);
   for (int64_t k = 0; k < array.size(); ++k) {
     if (!distinct) {
-      array.as<int32_t>()[k] = static_cast<int32_t>(random.below(below));
+      set_index_at(array, k, random.below(below));
       continue;
     }
     require(k < below, "as many distinct indices as asked for");
     std::swap(pool[static_cast<size_t>(k)], pool[static_cast<size_t>(random.between(k, below - 1))]);
-    array.as<int32_t>()[k] = pool[static_cast<size_t>(k)];
+    set_index_at(array, k, pool[static_cast<size_t>(k)]);
   }
 }
 

@@ -486,8 +486,9 @@ void Generator::choose(const std::string& variable, const Extent& rows, const Ex
 std::string Generator::gathered_rows(const Extent& columns, int64_t count) {
   const int64_t table_rows = random_.between(1, 9);
   const std::string indices = fresh("index"), table = fresh("table");
+  const DType stored = random_.chance(50) ? DType::int32 : DType::int64;
   program_.tensors.push_back(
-      {indices, DType::int32, {ir::constant(1), ir::constant(count)}, ir::Role::input, {{"below", {table_rows}}}, -1});
+      {indices, stored, {ir::constant(1), ir::constant(count)}, ir::Role::input, {{"below", {table_rows}}}, -1});
   program_.tensors.push_back({table, DType::f32, {ir::constant(table_rows), columns.total}, ir::Role::input, {}, -1});
   const Axis every = range_of(columns);
   if (count == 1 && random_.chance(60)) {
@@ -496,7 +497,7 @@ std::string Generator::gathered_rows(const Extent& columns, int64_t count) {
     assume_below(row, table_rows);
     return let(ir::make_load(table, DType::f32, {{Axis::Kind::range, ir::named(row), ir::constant(1), {}}, every}));
   }
-  const std::string list = let(ir::make_load(indices, DType::int32, {range_of(kOne), range_of(whole(count))}));
+  const std::string list = let(converted(ir::make_load(indices, stored, {range_of(kOne), range_of(whole(count))}), DType::int32));
   assume_below(list, table_rows);
   return let(ir::make_load(table, DType::f32, {{Axis::Kind::by, nullptr, ir::constant(count), list}, every}));
 }
@@ -569,14 +570,11 @@ void Generator::scatter_stage() {
   const int64_t count = random_.between(1, 5), rows = random_.between(count, 9);
   const Extent columns = whole(small(limits_.extent));
   const std::string indices = fresh("index"), state = fresh("state");
-  program_.tensors.push_back({indices,
-                              DType::int32,
-                              {ir::constant(1), ir::constant(count)},
-                              ir::Role::input,
-                              {{"below", {rows}}, {"distinct", {}}},
-                              -1});
+  const DType stored = random_.chance(50) ? DType::int32 : DType::int64;
+  program_.tensors.push_back(
+      {indices, stored, {ir::constant(1), ir::constant(count)}, ir::Role::input, {{"below", {rows}}, {"distinct", {}}}, -1});
   program_.tensors.push_back({state, DType::f32, {ir::constant(rows), columns.total}, ir::Role::inout, {}, -1});
-  const std::string list = let(ir::make_load(indices, DType::int32, {range_of(kOne), range_of(whole(count))}));
+  const std::string list = let(converted(ir::make_load(indices, stored, {range_of(kOne), range_of(whole(count))}), DType::int32));
   assume_below(list, rows);
   emit(ir::AssumeElements{list});
   const std::vector<Axis> slice{{Axis::Kind::by, nullptr, ir::constant(count), list}, range_of(columns)};

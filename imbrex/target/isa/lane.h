@@ -159,6 +159,12 @@ inline float load_f16_s(const void* p) {
   if (exponent == 0) bits = static_cast<uint32_t>(bits_of(static_cast<float>(mantissa) * 0x1p-24f));
   return float_of_bits(static_cast<int32_t>(sign | bits));
 }
+// What no int32 is becomes the nearest.
+IMBREX_OP int32_t load_i64_s(const void* p) {
+  int64_t x;
+  memcpy(&x, p, sizeof x);
+  return x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : static_cast<int32_t>(x);
+}
 IMBREX_OP int32_t load_i8_s(const void* p) { return *static_cast<const int8_t*>(p); }
 IMBREX_OP int32_t load_u8_s(const void* p) { return *static_cast<const uint8_t*>(p); }
 IMBREX_OP bool load_mask_s(const void* p) { return *static_cast<const uint8_t*>(p) != 0; }
@@ -176,6 +182,10 @@ inline void store_f16_s(void* p, float x) {
   if (magnitude >= 0x7f800000u) half = 0x7c00u | (magnitude > 0x7f800000u ? 0x200u : 0u);
   if (magnitude < (113u << 23)) half = static_cast<uint32_t>(truncated(abs_(x) * 0x1p24f));
   const uint16_t stored = static_cast<uint16_t>(sign | half);
+  memcpy(p, &stored, sizeof stored);
+}
+IMBREX_OP void store_i64_s(void* p, int32_t x) {
+  const int64_t stored = x;
   memcpy(p, &stored, sizeof stored);
 }
 IMBREX_OP void store_i8_s(void* p, int32_t x) { *static_cast<int8_t*>(p) = static_cast<int8_t>(x); }

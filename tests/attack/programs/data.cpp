@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 
+#include "imbrex/base/numbers.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/visit.h"
 
@@ -97,7 +98,7 @@ void fill_integers(Array& array, const std::vector<int64_t>& bounds, int64_t man
       for (int64_t& value : values) value = kEdges[random.below(std::size(kEdges))];
     }
   }
-  for (int64_t k = 0; k < n; ++k) array.as<int32_t>()[k] = static_cast<int32_t>(values[static_cast<size_t>(k)]);
+  for (int64_t k = 0; k < n; ++k) set_index_at(array, k, values[static_cast<size_t>(k)]);
 }
 
 }  // namespace
@@ -152,7 +153,7 @@ std::vector<Dims> sizes_to_try(const ir::Program& program, size_t most, uint64_t
 
 bool reads_integers(const ir::Program& program) {
   return std::any_of(program.tensors.begin(), program.tensors.end(),
-                     [](const ir::Tensor& tensor) { return tensor.dtype == DType::int32 && tensor.role != ir::Role::output; });
+                     [](const ir::Tensor& tensor) { return holds_indices(tensor.dtype) && tensor.role != ir::Role::output; });
 }
 
 Tensors draw_data(const ir::Program& program, const Dims& dims, const std::vector<int64_t>& numbers, test::Random& random) {
@@ -165,7 +166,7 @@ Tensors draw_data(const ir::Program& program, const Dims& dims, const std::vecto
   const int64_t common = random.below(12);
   const bool is_common = random.chance(50);
   for (const ir::Tensor& tensor : program.tensors) {
-    if (tensor.dtype != DType::int32 || tensor.role == ir::Role::output || random.chance(5)) continue;
+    if (!holds_indices(tensor.dtype) || tensor.role == ir::Role::output || random.chance(5)) continue;
     const ir::Annotation* below = find(tensor.annotations, "below");
     const bool has_bound = below && below->values.size() == 1 && std::holds_alternative<int64_t>(below->values[0]);
     if (has_bound && random.chance(80)) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data.h"
+#include "imbrex/base/numbers.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify.h"
@@ -27,10 +28,10 @@ std::string sizes_text(const Dims& dims) {
 std::string data_text(const ir::Program& program, const Tensors& tensors) {
   std::string text;
   for (const ir::Tensor& tensor : program.tensors) {
-    if (tensor.dtype != DType::int32 || tensor.role == ir::Role::output) continue;
+    if (!holds_indices(tensor.dtype) || tensor.role == ir::Role::output) continue;
     const Array& array = tensors.at(tensor.name);
     text += "\n  " + tensor.name + " =";
-    for (int64_t k = 0; k < std::min<int64_t>(array.size(), 40); ++k) text += fmt::format(" {}", array.as<int32_t>()[k]);
+    for (int64_t k = 0; k < std::min<int64_t>(array.size(), 40); ++k) text += fmt::format(" {}", index_at(array, k));
   }
   return text;
 }

@@ -2,6 +2,8 @@
 // is read or written, and what is inside is written where its index exists.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
 #include "support/generated_code.h"
@@ -112,6 +114,31 @@ TEST(BrokenAssumption, touches_nothing) {
         for (int64_t column = 0; column < 20; ++column)
           EXPECT_EQ(result.tensors.at("y").as<float>()[row * 20 + column], static_cast<float>(each.first_column[size_t(row)]))
               << each.name << " [" << row << ", " << column << "]";
+    }
+  }
+}
+
+// An int64 that no index is, on either side.
+TEST(BrokenAssumption, reads_no_index_beyond_int32) {
+  const ir::Program program = program_of("far", R"(
+  input x: f32[4, 20]
+  input index: int64[1]
+  inout y: f32[4, 20]
+  read i = index[0]
+  if i >= 0 and i < 4 { y[i, :] = x[i, :] })");
+  for (const target::Target* target : test::runnable_targets()) {
+    const GeneratedCode code(std::span(&program, 1), *target);
+    ASSERT_EQ(code.error(), "");
+    const int64_t end = int64_t{1} << 31;
+    for (const int64_t value :
+         {int64_t{2}, end - 1, -end, end, -end - 1, int64_t{1} << 32, std::numeric_limits<int64_t>::min()}) {
+      Array index = Array::zeros(DType::int64, {1});
+      index.as<int64_t>()[0] = value;
+      const Tensors inputs{{"x", rows(4, true)}, {"index", index}, {"y", rows(4, false)}};
+      const RunResult result = run_generated(program, code.kernel(program), {}, inputs, 2, 5);
+      EXPECT_EQ(result.failed_assumption, value >= -end && value < end ? 0 : 1) << value;
+      for (int64_t row = 1; row < 4; ++row)
+        EXPECT_EQ(result.tensors.at("y").as<float>()[row * 20], value == row ? static_cast<float>(row) : -1.0f) << value;
     }
   }
 }

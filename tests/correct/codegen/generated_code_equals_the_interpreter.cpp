@@ -212,6 +212,25 @@ constexpr Case kCases[] = {
   read i = where[0]
   assume i >= 0 and i < N
   y[:, :] = x[i, :])"},
+    {"int64", R"(
+  input x: f32[N, M]
+  input slots: int64[N, M]
+  input where: int64[1]
+  output y: f32[1, M]
+  output z: int64[N, M]
+  output f: f32[N, M]
+  output b: int8[N, M]
+  output column: int64[N, 1]
+  output turned: int64[M, N]
+  read i = where[0]
+  assume i >= 0 and i < N
+  y[:, :] = x[i, :]
+  z[:, :] = slots[:, :]
+  f[:, :] = cast(cast(slots[:, :], int32), f32, rint) + cast(slots[:, :], f32, trunc)
+  b[:, :] = cast(slots[:, :], int8, rint)
+  view pairs = slots: [N, M, 1]
+  column[:, :] = pairs[:, 0, :]
+  turned[:, :] = transpose(slots[:, :]))"},
     {"views", R"(
   input x: f32[N, 48]
   output y: f32[N, 48]
@@ -406,6 +425,7 @@ Array random_array(DType dtype, const std::vector<int64_t>& shape) {
       case DType::f32: array.as<float>()[i] = value; break;
       case DType::bf16: array.as<uint16_t>()[i] = static_cast<uint16_t>(bits >> 16); break;
       case DType::int32: array.as<int32_t>()[i] = 0; break;
+      case DType::int64: array.as<int64_t>()[i] = i == 0 ? 0 : static_cast<int64_t>(generator()) << (generator() % 8) << 4; break;
       default: array.as<int8_t>()[i] = static_cast<int8_t>(generator()); break;
     }
   }

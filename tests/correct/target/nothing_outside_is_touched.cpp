@@ -3,8 +3,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -40,8 +42,11 @@ TEST(LoadsAndStores, TouchOnlyTheirLanes) {
         for (const bool at_end : {true, false}) {
           char* const source = at_end ? from.end() - bytes : from.begin();
           char* const target = at_end ? to.end() - bytes : to.begin();
-          for (int i = 0; i < bytes; ++i)
-            source[i] = static_cast<char>(std::string(memory->name) == "mask" ? i % 3 == 1 : 17 + 5 * i);
+          const std::string name = memory->name;
+          for (int i = 0; i < bytes; ++i) {
+            const bool is_high = name == "i64" && i % 8 > 2;  // an int32 that is not negative
+            source[i] = static_cast<char>(name == "mask" ? i % 3 == 1 : is_high ? 0 : 17 + 5 * i);
+          }
           std::memset(to.begin(), 99, static_cast<size_t>(to.end() - to.begin()));
           uint32_t lanes[16];
           memory->copy(source, target, n, lanes);
@@ -56,6 +61,40 @@ TEST(LoadsAndStores, TouchOnlyTheirLanes) {
       }
     }
   }
+}
+
+TEST(LoadsAndStores, WhatIsNoInt32IsTheNearest) {
+  const int64_t least = std::numeric_limits<int32_t>::min(), most = std::numeric_limits<int32_t>::max();
+  const int64_t x[16] = {0,
+                         -1,
+                         1,
+                         least,
+                         most,
+                         least - 1,
+                         most + 1,
+                         std::numeric_limits<int64_t>::min(),
+                         7,
+                         -7,
+                         most,
+                         least,
+                         1 << 20,
+                         int64_t{1} << 32,
+                         -(int64_t{1} << 32),
+                         std::numeric_limits<int64_t>::max()};
+  for (const Table* table : tables())
+    for (const Memory* memory = table->memory; memory->name; ++memory) {
+      if (std::string(memory->name) != "i64") continue;
+      for (int n = 0; n <= 16; ++n) {
+        int64_t y[16];
+        uint32_t lanes[16];
+        memory->copy(x, y, n, lanes);
+        for (int i = 0; i < (n == 0 ? 16 : n); ++i) {
+          const int64_t nearest = std::clamp(x[i], least, most);
+          EXPECT_EQ(static_cast<int32_t>(lanes[i]), nearest) << table->isa << " " << x[i];
+          EXPECT_EQ(y[i], nearest) << table->isa << " " << x[i];
+        }
+      }
+    }
 }
 
 // What loads widen to and stores narrow from, for every value.

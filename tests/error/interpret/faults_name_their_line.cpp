@@ -237,5 +237,24 @@ TEST(Arguments, that_are_missing_or_do_not_fit) {
   EXPECT_EQ(id_of({{"T", 2}}, x_of(2)), "");
 }
 
+TEST(Fault, tells_an_int64_that_is_no_index) {
+  const auto message = [](int64_t value) {
+    Array index = Array::zeros(DType::int64, {3});
+    index.as<int64_t>()[1] = value;
+    try {
+      run_text("input index: int64[3]\noutput y: int32[1, 1]\nread i = index[1]\ny[:, :] = int32(i)", {}, {{"index", index}});
+    } catch (const interpret::Fault& fault) {
+      const Diagnostic& said = fault.diagnostics().at(0);
+      return said.id + " " + std::to_string(said.where.line) + ": " + said.message;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(message(int64_t{1} << 31), "assumption-failed 5: `index[1]` is 2147483648, and an index read from data is an int32");
+  EXPECT_EQ(message(-(int64_t{1} << 31) - 1),
+            "assumption-failed 5: `index[1]` is -2147483649, and an index read from data is an int32");
+  EXPECT_EQ(message((int64_t{1} << 31) - 1), "");
+  EXPECT_EQ(message(-(int64_t{1} << 31)), "");
+}
+
 }  // namespace
 }  // namespace imbrex::test

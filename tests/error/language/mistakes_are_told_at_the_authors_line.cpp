@@ -269,7 +269,7 @@ TEST(Mistakes, AnIndexReadFromFloats) {
     line = __LINE__ + 1;
     y(read(n, {0}), all) = x(0, all);
   };
-  expect_mistake(body, "dtype-mismatch", line, "'n', which is f32", "read indices from an int32 tensor");
+  expect_mistake(body, "dtype-mismatch", line, "'n', which is f32", "read indices from an int32 or int64 tensor");
 }
 
 TEST(Mistakes, AnIndexReadWithTooManyIndices) {

@@ -107,8 +107,9 @@ void put_bits(uint32_t* lanes, vm x) { store_i32(lanes, i32_of(x)); }
      n == 0 ? store_##name(to, x) : store_##name(to, x, n);                    \
    } \
   }
-const Memory memory[] = {MEMORY(f32, 4), MEMORY(bf16, 2), MEMORY(f16, 2),  MEMORY(i32, 4),
-                         MEMORY(i8, 1),  MEMORY(u8, 1),   MEMORY(mask, 1), {}};
+const Memory memory[] = {MEMORY(f32, 4), MEMORY(bf16, 2), MEMORY(f16, 2),
+                         MEMORY(i32, 4), MEMORY(i64, 8),  MEMORY(i8, 1),
+                         MEMORY(u8, 1),  MEMORY(mask, 1), {}};
 
 void stored(const float* x, int n, bool streams, uint16_t* rounded, uint16_t* streamed, float* whole, uint16_t* cut) {
   const vf v = load_f32(x);
