@@ -83,37 +83,17 @@ IndexExpr broadcast_axis(const IndexExpr& a, const IndexExpr& b, bool& ok) {
   return a;
 }
 
-// The operation with its left operand spread out first; times 1 changes no number.
-std::string outer_text(Op op, const ExprPtr& a, const ExprPtr& b, const TileShape& shape) {
-  constexpr size_t kMostCharacters = 120;  // longer operands are not read in a hint
-  const bool is_number = imbrex::is_number(a->dtype);
-  const DType dtype = is_number ? a->dtype : DType::f32;
-  const auto with = [&](const ExprPtr& left, const ExprPtr& right) {
-    const ExprPtr ones = make_constant(dtype, shape.rows, shape.columns, 1);
-    return print(node(op, dtype, shape.rows, shape.columns,
-                      {node(Op::mul, dtype, shape.rows, shape.columns, {ones, left}, {}), right}, {}));
-  };
-  const auto named = [](const std::string& name, const ExprPtr& e) { return make_variable(name, e->dtype, e->rows, e->columns); };
-  if (!is_number) return with(named(conversion_text("a", a->dtype, DType::f32), a), named("b", b));
-  const std::string text = with(a, b);
-  return text.size() <= kMostCharacters ? text : with(named("a", a), named("b", b));
-}
-
-// `[m, 1]` and `[1, n]` against `[m, n]`, `[1, 1]` against anything. `[m, 1]` against `[1, n]` is refused: neither is the result.
+// Rows, and columns, are equal or 1 in one of them: `[m, 1]` and `[1, n]` give `[m, n]`, and `[1, 1]` goes with anything.
 TileShape broadcast(Op op, const ExprPtr& a, const ExprPtr& b, const Written& written) {
-  bool ok = true;
-  TileShape result{broadcast_axis(a->rows, b->rows, ok), broadcast_axis(a->columns, b->columns, ok)};
-  const auto is_result = [&](const ExprPtr& e) { return same(e->rows, result.rows) && same(e->columns, result.columns); };
-  if (ok && !is_result(a) && !is_result(b))
-    fail(written, "broadcast",
-         fmt::format("{} of {} and {}: neither has the shape of the result, {}", name_of(op), describe(a), describe(b),
-                     shape_text(result.rows, result.columns)),
-         "spread one of them out: " + outer_text(op, a, b, result));
-  if (!ok)
-    fail(written, "broadcast", fmt::format("{} of {} and {}: the shapes do not fit", name_of(op), describe(a), describe(b)),
-         "only [m, 1] and [1, n] broadcast against [m, n], and a single number against anything; make the shapes equal, or load "
-         "both through the same spans");
-  return result;
+  bool rows_fit = true, columns_fit = true;
+  TileShape result{broadcast_axis(a->rows, b->rows, rows_fit), broadcast_axis(a->columns, b->columns, columns_fit)};
+  if (rows_fit && columns_fit) return result;
+  const bool rows = !rows_fit;
+  fail(written, "broadcast",
+       fmt::format("{} of {} and {}: the shapes do not fit, {} and {} {}", name_of(op), describe(a), describe(b),
+                   to_text(rows ? a->rows : a->columns), to_text(rows ? b->rows : b->columns), rows ? "rows" : "columns"),
+       "both have as many rows, or one of them has 1, and so with columns; make the shapes equal, or load both through the same "
+       "spans");
 }
 
 ExprPtr make_elementwise_pair(Op op, const ExprPtr& a, const ExprPtr& b, const Written& written) {

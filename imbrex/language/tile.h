@@ -14,7 +14,8 @@
 // (stores, loops) should not be called twice in one expression.
 //
 // Rules that all operations share, each a UserError at the author's line:
-//   shapes     elementwise operations take equal shapes; [m, 1] and [1, n] broadcast against [m, n], a number against anything
+//   shapes     elementwise operations take equal shapes; a column [m, 1] is repeated along columns and a row [1, n] along rows, so that both
+//              together give [m, n], and a number goes with anything
 //              ("broadcast"); other operations say what they need ("shape-mismatch")
 //   types      arithmetic is on f32 and int32, both operands of one type ("dtype-mismatch"); a whole number written in C++ takes
 //              the type of the other operand

@@ -197,18 +197,6 @@ ir::ExprPtr TileWriter::write_read(const std::string& tensor, DType dtype, const
   return write_access(around_.flat(*input), dtype, {simplify(place, terms_.ranges)}, columns);
 }
 
-// A column of rows and a row of columns meet in no operation: the column is spread over the columns first.
-void TileWriter::spread_to_one_shape(std::vector<ir::ExprPtr>& args) {
-  const auto wide =
-      std::find_if(args.begin(), args.end(), [](const ir::ExprPtr& e) { return !ir::is_one(e->columns) && ir::is_one(e->rows); });
-  const bool has_whole =
-      std::any_of(args.begin(), args.end(), [](const ir::ExprPtr& e) { return !ir::is_one(e->columns) && !ir::is_one(e->rows); });
-  if (wide == args.end() || has_whole) return;
-  const IndexExpr columns = (*wide)->columns;
-  for (ir::ExprPtr& e : args)
-    if (!ir::is_one(e->rows) && ir::is_one(e->columns)) e = spread(e, e->rows, columns);
-}
-
 // One slice, and even or odd columns of it where the columns go in steps of two.
 ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, const std::vector<IndexExpr>& at,
                                      const IndexExpr& columns) {
@@ -337,7 +325,6 @@ ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
     case Kind::operation: {
       std::vector<ir::ExprPtr> args;
       for (TermId arg : term.args) args.push_back(write(arg, columns));
-      spread_to_one_shape(args);
       const ir::Written written{{}, use(id)};
       if (term.op == Op::cast) return ir::make_cast(args[0], term.dtype, term.mode, written);
       if (term.op == Op::select) return ir::make_select(args[0], args[1], args[2], written);

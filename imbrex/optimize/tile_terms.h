@@ -88,7 +88,6 @@ class TileWriter {
                          const ir::IndexExpr& columns);
   ir::ExprPtr write_access(const std::string& tensor, DType dtype, const std::vector<ir::IndexExpr>& at,
                            const ir::IndexExpr& columns);
-  void spread_to_one_shape(std::vector<ir::ExprPtr>& args);
   ir::ExprPtr write_known(const Found& found, const ir::IndexExpr& columns);
 
   Terms& terms_;

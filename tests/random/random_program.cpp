@@ -194,7 +194,7 @@ ExprPtr Generator::computed(DType dtype, const Extent& rows, const Extent& colum
   return converted(value(from, rows, columns, depth - 1), dtype);
 }
 
-// An operand of a broadcasting operation, whose other operand has the whole shape.
+// An operand of an elementwise operation, whose other operand has the whole shape.
 ExprPtr Generator::operand(DType dtype, const Extent& rows, const Extent& columns, int depth) {
   switch (random_.below(5)) {
     case 0: return value(dtype, rows, kOne, depth);
@@ -205,7 +205,10 @@ ExprPtr Generator::operand(DType dtype, const Extent& rows, const Extent& column
 }
 
 ExprPtr Generator::pair(Op op, DType dtype, const Extent& rows, const Extent& columns, int depth) {
-  ExprPtr a = value(dtype, rows, columns, depth - 1), b = operand(dtype, rows, columns, depth - 1);
+  // A column and a row have the shape together.
+  const bool is_outer = random_.chance(10);
+  ExprPtr a = value(dtype, rows, is_outer ? kOne : columns, depth - 1);
+  ExprPtr b = is_outer ? value(dtype, kOne, columns, depth - 1) : operand(dtype, rows, columns, depth - 1);
   if (random_.chance(50)) std::swap(a, b);
   return ir::make_binary(op, std::move(a), std::move(b));
 }

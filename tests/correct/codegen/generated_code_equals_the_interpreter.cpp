@@ -45,6 +45,28 @@ constexpr Case kCases[] = {
   input column: f32[N, 1]
   output y: f32[N, M]
   y[:, :] = x[:, :] * row[:] + column[:, 0 +: 1] * 2.0)"},
+    {"columns_with_rows", R"(
+  input x: f32[N, M]
+  input row: f32[M]
+  input column: f32[N, 1]
+  input i: int32[N, 1]
+  output y: f32[N, M]
+  output z: f32[N, M]
+  output s: f32[N, 1]
+  output k: int32[N, M]
+  output c: f32[1, M]
+  y[:, :] = column[:, :] - row[:] * 0.5
+  z[:, :] = select(lt(row[:], column[:, :]), exp(row[:]) * column[:, :], x[:, :])
+  s[:, :] = row_sum(row[:] * abs(column[:, :]))
+  c[:, :] = col_max(column[:, :] + row[:])
+  k[:, :] = (i[:, :] + 5) * iota(M))"},
+    {"one_column_with_rows_and_columns_with_one_row", R"(
+  input row: f32[M]
+  input column: f32[N, 1]
+  output y: f32[1, M]
+  output z: f32[N, 1]
+  y[:, :] = column[0 +: 1, :] - row[:]
+  z[:, :] = column[:, :] - row[0 +: 1])"},
     {"row_reductions", R"(
   input x: f32[N, M]
   output s: f32[N, 1]
@@ -457,7 +479,8 @@ TEST(GeneratedCode, equals_the_interpreter) {
     for (const ir::Program& program : in_turn) {
       const imbrex_kernel* kernel = code.kernel(program);
       ASSERT_NE(kernel, nullptr) << program.name;
-      for (const auto& [n, m] : {std::pair{1, 1}, {2, 15}, {3, 16}, {7, 17}, {16, 64}, {17, 65}, {4, 129}, {37, 50}, {48, 20}}) {
+      for (const auto& [n, m] :
+           {std::pair{1, 1}, {1, 17}, {17, 1}, {2, 15}, {3, 16}, {7, 17}, {16, 64}, {17, 65}, {4, 129}, {37, 50}, {48, 20}}) {
         if (n > 17 && program.name.find("in_tiles") == std::string::npos) continue;
         const Dims dims{{"N", n}, {"M", m}};
         Tensors inputs;

@@ -113,6 +113,22 @@ y[:, :] = (c[:, :] * a[:, :] + b[:, :]) * 2.0)",
   EXPECT_EQ(values<float>(out["y"]), (std::vector<float>{4, 8, 12, 82, 104, 126}));
 }
 
+// Every row of one with every column of the other.
+TEST(Elementwise, a_column_and_a_row_have_a_value_for_each_pair) {
+  Tensors out = run_text(R"(input a: f32[2, 1]
+input b: f32[1, 3]
+output y: f32[2, 3]
+output z: f32[2, 3]
+output s: f32[2, 3]
+y[:, :] = a[:, :] - b[:, :]
+z[:, :] = b[:, :] - a[:, :]
+s[:, :] = select(lt(a[:, :], 5.0), a[:, :], b[:, :]))",
+                         {}, {{"a", f32({2, 1}, {1, 10})}, {"b", f32({1, 3}, {1, 2, 3})}});
+  EXPECT_EQ(values<float>(out["y"]), (std::vector<float>{0, -1, -2, 9, 8, 7}));
+  EXPECT_EQ(values<float>(out["z"]), (std::vector<float>{0, 1, 2, -9, -8, -7}));
+  EXPECT_EQ(values<float>(out["s"]), (std::vector<float>{1, 1, 1, 1, 2, 3}));
+}
+
 TEST(Reductions, rows_and_columns) {
   Tensors out = run_text(R"(input x: f32[2, 3]
 input z: int32[2, 3]
