@@ -25,6 +25,10 @@ enum class Takes : uint8_t { f32, number, anything, own };  // number: f32 or in
 enum class Gives : uint8_t { operand, boolean, own };       // operand: the type that it took
 // Whether its two operands can be exchanged.
 enum class Order : uint8_t { matters, commutes };
+// What it costs, for each element of its result: nothing; an operation; a move, which is no operation and takes as long; for each
+// element of its last operand: an operation (`fold`); for each element of its result and of the axis that its operands share: a
+// multiply-add, which is two operations. ir/work.h counts by it.
+enum class Cost : uint8_t { nothing, operation, move, fold, multiply_add };
 // How authors write it in C++: `unary` and `binary` are functions of tiles with the operation's name (language/tile.h declares
 // them from this table); `own` is an operator, or has more arguments.
 enum class InCpp : uint8_t { unary, binary, own };
@@ -32,56 +36,56 @@ enum class InCpp : uint8_t { unary, binary, own };
 inline constexpr int kAnyNumber = -1;  // of operands: two or more
 
 // clang-format off
-// ROW(identifier, name in programs, kind, number of operands, types, type of the result, order, form in C++, symbol in programs,
+// ROW(identifier, name in programs, kind, number of operands, types, type of the result, order, form in C++, cost, symbol in programs,
 //     vector function of the instruction sets' headers, what its value is called)
-#define IMBREX_EACH_OPERATION(ROW)                                                                                                          \
-  ROW(variable,       "variable",       leaf,             0,          anything, own,     matters,  own,    "",  "",       "tile")           \
-  ROW(load,           "load",           leaf,             0,          anything, own,     matters,  own,    "",  "",       "tile")           \
-  ROW(constant,       "full",           leaf,             0,          own,      own,     matters,  own,    "",  "",       "constant")       \
-  ROW(index,          "int32",          leaf,             0,          anything, own,     matters,  own,    "",  "",       "number")         \
-  ROW(iota,           "iota",           leaf,             0,          anything, own,     matters,  own,    "",  "",       "numbers")        \
-  ROW(cast,           "cast",           elementwise,      1,          own,      own,     matters,  own,    "",  "",       "tile")           \
-  ROW(neg,            "neg",            elementwise,      1,          number,   operand, matters,  own,    "-", "neg",    "negative")       \
-  ROW(abs,            "abs",            elementwise,      1,          number,   operand, matters,  unary,  "",  "abs_",   "magnitude")      \
-  ROW(recip,          "recip",          elementwise,      1,          f32,      operand, matters,  unary,  "",  "recip",  "reciprocal")     \
-  ROW(sqrt,           "sqrt",           elementwise,      1,          f32,      operand, matters,  unary,  "",  "sqrt_",  "root")           \
-  ROW(rsqrt,          "rsqrt",          elementwise,      1,          f32,      operand, matters,  unary,  "",  "rsqrt",  "inverse_root")   \
-  ROW(exp,            "exp",            elementwise,      1,          f32,      operand, matters,  unary,  "",  "exp_",   "power")          \
-  ROW(log,            "log",            elementwise,      1,          f32,      operand, matters,  unary,  "",  "log_",   "logarithm")      \
-  ROW(floor,          "floor",          elementwise,      1,          f32,      operand, matters,  unary,  "",  "floor_", "floor")          \
-  ROW(add,            "add",            elementwise,      2,          number,   operand, commutes, own,    "+", "add",    "total")          \
-  ROW(sub,            "sub",            elementwise,      2,          number,   operand, matters,  own,    "-", "sub",    "difference")     \
-  ROW(mul,            "mul",            elementwise,      2,          number,   operand, commutes, own,    "*", "mul",    "product")        \
-  ROW(div,            "div",            elementwise,      2,          f32,      operand, matters,  own,    "/", "div",    "quotient")       \
-  ROW(min,            "min",            elementwise,      2,          number,   operand, commutes, binary, "",  "min",    "least")          \
-  ROW(max,            "max",            elementwise,      2,          number,   operand, commutes, binary, "",  "max",    "largest")        \
-  ROW(eq,             "eq",             elementwise,      2,          number,   boolean, commutes, own,    "",  "eq",     "mask")           \
-  ROW(ne,             "ne",             elementwise,      2,          number,   boolean, commutes, own,    "",  "ne",     "mask")           \
-  ROW(lt,             "lt",             elementwise,      2,          number,   boolean, matters,  own,    "",  "lt",     "mask")           \
-  ROW(le,             "le",             elementwise,      2,          number,   boolean, matters,  own,    "",  "le",     "mask")           \
-  ROW(gt,             "gt",             elementwise,      2,          number,   boolean, matters,  own,    "",  "gt",     "mask")           \
-  ROW(ge,             "ge",             elementwise,      2,          number,   boolean, matters,  own,    "",  "ge",     "mask")           \
-  ROW(select,         "select",         elementwise,      3,          own,      own,     matters,  own,    "",  "select", "choice")         \
-  ROW(row_sum,        "row_sum",        row_reduction,    1,          number,   operand, matters,  unary,  "",  "",       "sum")            \
-  ROW(row_max,        "row_max",        row_reduction,    1,          number,   operand, matters,  unary,  "",  "",       "largest")        \
-  ROW(row_min,        "row_min",        row_reduction,    1,          number,   operand, matters,  unary,  "",  "",       "least")          \
-  ROW(col_sum,        "col_sum",        column_reduction, 1,          number,   operand, matters,  unary,  "",  "",       "sum")            \
-  ROW(col_max,        "col_max",        column_reduction, 1,          number,   operand, matters,  unary,  "",  "",       "largest")        \
-  ROW(col_min,        "col_min",        column_reduction, 1,          number,   operand, matters,  unary,  "",  "",       "least")          \
-  ROW(row_sum_acc,    "row_sum_acc",    row_reduction,    2,          number,   operand, matters,  own,    "",  "",       "sum")            \
-  ROW(col_sum_acc,    "col_sum_acc",    column_reduction, 2,          number,   operand, matters,  own,    "",  "",       "sum")            \
-  ROW(matmul,         "matmul",         product,          2,          own,      own,     matters,  own,    "",  "",       "acc")            \
-  ROW(matmul_acc,     "matmul_acc",     product,          3,          own,      own,     matters,  own,    "",  "",       "acc")            \
-  ROW(reshape,        "reshape",        movement,         1,          anything, operand, matters,  own,    "",  "",       "reshaped")       \
-  ROW(transpose,      "transpose",      movement,         1,          anything, operand, matters,  unary,  "",  "",       "transposed")     \
-  ROW(repeat_rows,    "repeat_rows",    movement,         1,          anything, operand, matters,  own,    "",  "",       "repeated")       \
-  ROW(concat_rows,    "concat_rows",    movement,         kAnyNumber, anything, operand, matters,  own,    "",  "",       "joined")         \
-  ROW(concat_columns, "concat_columns", row_movement,     kAnyNumber, anything, operand, matters,  own,    "",  "",       "joined")         \
-  ROW(columns,        "columns",        row_movement,     1,          anything, operand, matters,  own,    "",  "",       "part")           \
-  ROW(even,           "even",           row_movement,     1,          anything, operand, matters,  unary,  "",  "",       "evens")          \
-  ROW(odd,            "odd",            row_movement,     1,          anything, operand, matters,  unary,  "",  "",       "odds")           \
-  ROW(interleave,     "interleave",     row_movement,     2,          anything, operand, matters,  binary, "",  "",       "interleaved")    \
-  ROW(gather,         "gather",         row_movement,     2,          own,      operand, matters,  binary, "",  "",       "gathered")
+#define IMBREX_EACH_OPERATION(ROW)                                                                                                                        \
+  ROW(variable,       "variable",       leaf,             0,          anything, own,     matters,  own,    nothing,      "",  "",       "tile")           \
+  ROW(load,           "load",           leaf,             0,          anything, own,     matters,  own,    nothing,      "",  "",       "tile")           \
+  ROW(constant,       "full",           leaf,             0,          own,      own,     matters,  own,    nothing,      "",  "",       "constant")       \
+  ROW(index,          "int32",          leaf,             0,          anything, own,     matters,  own,    nothing,      "",  "",       "number")         \
+  ROW(iota,           "iota",           leaf,             0,          anything, own,     matters,  own,    nothing,      "",  "",       "numbers")        \
+  ROW(cast,           "cast",           elementwise,      1,          own,      own,     matters,  own,    operation,    "",  "",       "tile")           \
+  ROW(neg,            "neg",            elementwise,      1,          number,   operand, matters,  own,    operation,    "-", "neg",    "negative")       \
+  ROW(abs,            "abs",            elementwise,      1,          number,   operand, matters,  unary,  operation,    "",  "abs_",   "magnitude")      \
+  ROW(recip,          "recip",          elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "recip",  "reciprocal")     \
+  ROW(sqrt,           "sqrt",           elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "sqrt_",  "root")           \
+  ROW(rsqrt,          "rsqrt",          elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "rsqrt",  "inverse_root")   \
+  ROW(exp,            "exp",            elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "exp_",   "power")          \
+  ROW(log,            "log",            elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "log_",   "logarithm")      \
+  ROW(floor,          "floor",          elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "floor_", "floor")          \
+  ROW(add,            "add",            elementwise,      2,          number,   operand, commutes, own,    operation,    "+", "add",    "total")          \
+  ROW(sub,            "sub",            elementwise,      2,          number,   operand, matters,  own,    operation,    "-", "sub",    "difference")     \
+  ROW(mul,            "mul",            elementwise,      2,          number,   operand, commutes, own,    operation,    "*", "mul",    "product")        \
+  ROW(div,            "div",            elementwise,      2,          f32,      operand, matters,  own,    operation,    "/", "div",    "quotient")       \
+  ROW(min,            "min",            elementwise,      2,          number,   operand, commutes, binary, operation,    "",  "min",    "least")          \
+  ROW(max,            "max",            elementwise,      2,          number,   operand, commutes, binary, operation,    "",  "max",    "largest")        \
+  ROW(eq,             "eq",             elementwise,      2,          number,   boolean, commutes, own,    operation,    "",  "eq",     "mask")           \
+  ROW(ne,             "ne",             elementwise,      2,          number,   boolean, commutes, own,    operation,    "",  "ne",     "mask")           \
+  ROW(lt,             "lt",             elementwise,      2,          number,   boolean, matters,  own,    operation,    "",  "lt",     "mask")           \
+  ROW(le,             "le",             elementwise,      2,          number,   boolean, matters,  own,    operation,    "",  "le",     "mask")           \
+  ROW(gt,             "gt",             elementwise,      2,          number,   boolean, matters,  own,    operation,    "",  "gt",     "mask")           \
+  ROW(ge,             "ge",             elementwise,      2,          number,   boolean, matters,  own,    operation,    "",  "ge",     "mask")           \
+  ROW(select,         "select",         elementwise,      3,          own,      own,     matters,  own,    operation,    "",  "select", "choice")         \
+  ROW(row_sum,        "row_sum",        row_reduction,    1,          number,   operand, matters,  unary,  fold,         "",  "",       "sum")            \
+  ROW(row_max,        "row_max",        row_reduction,    1,          number,   operand, matters,  unary,  fold,         "",  "",       "largest")        \
+  ROW(row_min,        "row_min",        row_reduction,    1,          number,   operand, matters,  unary,  fold,         "",  "",       "least")          \
+  ROW(col_sum,        "col_sum",        column_reduction, 1,          number,   operand, matters,  unary,  fold,         "",  "",       "sum")            \
+  ROW(col_max,        "col_max",        column_reduction, 1,          number,   operand, matters,  unary,  fold,         "",  "",       "largest")        \
+  ROW(col_min,        "col_min",        column_reduction, 1,          number,   operand, matters,  unary,  fold,         "",  "",       "least")          \
+  ROW(row_sum_acc,    "row_sum_acc",    row_reduction,    2,          number,   operand, matters,  own,    fold,         "",  "",       "sum")            \
+  ROW(col_sum_acc,    "col_sum_acc",    column_reduction, 2,          number,   operand, matters,  own,    fold,         "",  "",       "sum")            \
+  ROW(matmul,         "matmul",         product,          2,          own,      own,     matters,  own,    multiply_add, "",  "",       "acc")            \
+  ROW(matmul_acc,     "matmul_acc",     product,          3,          own,      own,     matters,  own,    multiply_add, "",  "",       "acc")            \
+  ROW(reshape,        "reshape",        movement,         1,          anything, operand, matters,  own,    move,         "",  "",       "reshaped")       \
+  ROW(transpose,      "transpose",      movement,         1,          anything, operand, matters,  unary,  move,         "",  "",       "transposed")     \
+  ROW(repeat_rows,    "repeat_rows",    movement,         1,          anything, operand, matters,  own,    move,         "",  "",       "repeated")       \
+  ROW(concat_rows,    "concat_rows",    movement,         kAnyNumber, anything, operand, matters,  own,    move,         "",  "",       "joined")         \
+  ROW(concat_columns, "concat_columns", row_movement,     kAnyNumber, anything, operand, matters,  own,    move,         "",  "",       "joined")         \
+  ROW(columns,        "columns",        row_movement,     1,          anything, operand, matters,  own,    move,         "",  "",       "part")           \
+  ROW(even,           "even",           row_movement,     1,          anything, operand, matters,  unary,  move,         "",  "",       "evens")          \
+  ROW(odd,            "odd",            row_movement,     1,          anything, operand, matters,  unary,  move,         "",  "",       "odds")           \
+  ROW(interleave,     "interleave",     row_movement,     2,          anything, operand, matters,  binary, move,         "",  "",       "interleaved")    \
+  ROW(gather,         "gather",         row_movement,     2,          own,      operand, matters,  binary, move,         "",  "",       "gathered")
 // clang-format on
 
 enum class Op : uint8_t {
@@ -110,14 +114,16 @@ struct Operation {
   Gives gives;
   Order order;
   InCpp in_cpp;
+  Cost cost;
   const char* symbol;  // "" where it is written name(...)
   const char* function;
   const char* noun;
 };
 
 inline constexpr Operation kOperations[] = {
-#define IMBREX_ROW(id, name, kind, arity, takes, gives, order, in_cpp, symbol, function, noun) \
-  {Op::id, name, OpKind::kind, arity, Takes::takes, Gives::gives, Order::order, InCpp::in_cpp, symbol, function, noun},
+#define IMBREX_ROW(id, name, kind, arity, takes, gives, order, in_cpp, cost, symbol, function, noun) \
+  {Op::id,       name,          OpKind::kind, arity,  Takes::takes, Gives::gives,                    \
+   Order::order, InCpp::in_cpp, Cost::cost,   symbol, function,     noun},
     IMBREX_EACH_OPERATION(IMBREX_ROW)
 #undef IMBREX_ROW
 };

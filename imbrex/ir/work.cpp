@@ -5,19 +5,17 @@
 namespace imbrex::ir {
 
 OperationCount operations_of(const Expr& e) {
-  switch (kind_of(e.op)) {
-    case OpKind::product: {
+  switch (operation(e.op).cost) {
+    case Cost::nothing: return {};
+    case Cost::operation: return {1, 0, {e.rows, e.columns}};
+    case Cost::move: return {0, 1, {e.rows, e.columns}};
+    case Cost::fold: return {1, 0, {e.args.back()->rows, e.args.back()->columns}};
+    case Cost::multiply_add: {
       const Expr& left = *e.args[e.args.size() - 2];
-      return {2, {e.rows, e.columns, e.transpose_a ? left.rows : left.columns}};
+      return {2, 0, {e.rows, e.columns, e.transpose_a ? left.rows : left.columns}};
     }
-    case OpKind::row_reduction:
-    case OpKind::column_reduction: return {1, {e.args.back()->rows, e.args.back()->columns}};
-    case OpKind::elementwise: return {1, {e.rows, e.columns}};
-    case OpKind::leaf:
-    case OpKind::row_movement:
-    case OpKind::movement: return {};
   }
-  throw InternalError("an operation of no kind");
+  throw InternalError("an operation without a cost");
 }
 
 }  // namespace imbrex::ir

@@ -1,4 +1,5 @@
-// How much an operation computes: the one count of work. `check` reports it, estimates are made of it.
+// How much an operation computes, by its row in the table (Cost in operations.h): the one count of work. `check` reports it,
+// estimates are made of it, and the page of a plan shows it.
 #pragma once
 
 #include <vector>
@@ -7,10 +8,10 @@
 
 namespace imbrex::ir {
 
-// `each` times the product of the extents. A multiply-add is two operations; what only moves elements, or makes them from nothing,
-// is none.
+// For each of as many elements as the product of the extents. A multiply-add is two operations.
 struct OperationCount {
-  int each = 0;
+  int each = 0;   // operations
+  int moves = 0;  // elements that are moved alone
   std::vector<IndexExpr> extents;
 };
 

@@ -218,26 +218,17 @@ class Estimator {
   void expression(const ir::ExprPtr& e) {
     ScopeCost& scope = scopes_[scope_];
     const ir::OperationCount count = ir::operations_of(*e);
-    const double operations = count.each == 0 ? 0 : count.each * total(count.extents);
+    const double elements = count.extents.empty() ? 0 : total(count.extents), operations = count.each * elements;
     scope.operations += operations;
-    switch (kind_of(e->op)) {
-      case ir::OpKind::leaf:
-        if (e->op == ir::Op::load) touch(e->name, e->slice, false);
-        break;
-      case ir::OpKind::product: {
-        const ir::Expr& a = *e->args[e->args.size() - 2];
-        scope.work.of(target::product_of(a.dtype)) += operations / 2;
-        if (with_tiling_ && takes_tiles(a.dtype) && (a.op != ir::Op::load || !in_tiles_.contains(a.name)))
-          scope.work.vector += kOperationsToTile * total({a.rows, a.columns});
-        leaves_the_cores(*e);
-        break;
-      }
-      case ir::OpKind::elementwise:
-      case ir::OpKind::row_reduction:
-      case ir::OpKind::column_reduction: scope.work.vector += operations; break;
-      // Nothing is computed, and it takes as long.
-      case ir::OpKind::row_movement:
-      case ir::OpKind::movement: scope.work.vector += total({e->rows, e->columns}); break;
+    if (e->op == ir::Op::load) touch(e->name, e->slice, false);
+    if (kind_of(e->op) == ir::OpKind::product) {
+      const ir::Expr& a = *e->args[e->args.size() - 2];
+      scope.work.of(target::product_of(a.dtype)) += operations / 2;
+      if (with_tiling_ && takes_tiles(a.dtype) && (a.op != ir::Op::load || !in_tiles_.contains(a.name)))
+        scope.work.vector += kOperationsToTile * total({a.rows, a.columns});
+      leaves_the_cores(*e);
+    } else {
+      scope.work.vector += operations + count.moves * elements;
     }
     for (const ir::ExprPtr& arg : e->args)
       if (arg.get() != packed_) expression(arg);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "imbrex/ir/print.h"
+#include "imbrex/plan/phase_work.h"
 
 namespace imbrex::plan {
 namespace {
@@ -79,6 +80,10 @@ class PlanPrinter {
     }
   }
 
+  void computes(const std::vector<const ir::Loop*>& nest, const Body& body) {
+    if (const std::string text = work_of(plan_, nest, body).text(); !text.empty()) line("computes: " + text);
+  }
+
   // ---- control
 
   void print(const Phase& phase) {
@@ -86,6 +91,7 @@ class PlanPrinter {
     for (const ir::Loop* loop : phase.nest) domains += (domains.empty() ? "" : "; ") + domain_of(*loop);
     line(fmt::format("phase: {}; {}", domains, phase.queue ? "idle workers steal" : "each worker its part"));
     inside([&] {
+      computes(phase.nest, phase.body);
       if (phase.tiles_per_sweep > 0)
         line(fmt::format("order: {} varies first, {} of its tiles at a time, then {}", phase.nest[0]->variable,
                          phase.tiles_per_sweep, phase.nest[1]->variable));
@@ -95,7 +101,10 @@ class PlanPrinter {
   void print(const Alone& alone) {
     for (const TileMemory& each : alone.memory) memory(each.allocation);
     line("the first worker:");
-    inside([&] { body(alone.body); });
+    inside([&] {
+      computes({}, alone.body);
+      body(alone.body);
+    });
   }
   void print(const Loop& loop) {
     line("loop: " + domain_of(*loop.loop));
