@@ -32,7 +32,7 @@ int64_t extent([[maybe_unused]] int32_t tensor, [[maybe_unused]] int32_t axis, [
 // Bytes of the memory that all workers see.
 Size shared_bytes([[maybe_unused]] const int64_t* dims) {
   const Size T_ = dims[0];
-  return floor_div(T_ * 512 * 2 + 63, 64) * 64 + floor_div(T_ * 256 * 4 + 63, 64) * 64 + floor_div(T_ * 528 * 4 + 63, 64) * 64;
+  return T_ * 512 * 2 + T_ * 256 * 4 + T_ * 528 * 4;
 }
 
 // Bytes of each worker's own memory.
