@@ -18,6 +18,11 @@ inline uint16_t bf16_of_float(float value) {
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+// Of a floating-point type of one or two bytes: the number that a code is, and the code of the nearest number, of two the one with an
+// even code, of two powers the greater. What is too large is the largest; infinity is NaN where the type has none; what has no sign has that of a magnitude.
+double value_of_code(DType dtype, uint32_t code);
+uint32_t code_of_value(DType dtype, double value);
+
 double value_at(const Array& array, int64_t index);
 // Integers are rounded and saturated.
 void set_value_at(Array& array, int64_t index, double value);

@@ -32,13 +32,11 @@ struct StoredType {
 };
 
 constexpr StoredType stored_types[] = {
-#define IMBREX_ROW(id, name, bytes, form, precision, least, greatest, suffix, memory, abi, safetensors) \
+#define IMBREX_ROW(id, name, bytes, form, layout, precision, least, greatest, suffix, memory, abi, safetensors) \
   {safetensors, bytes, DType::id == DType::boolean ? std::nullopt : std::optional(DType::id)},
     IMBREX_EACH_TYPE(IMBREX_ROW)
 #undef IMBREX_ROW
-        {"F8_E4M3", 1, DType::uint8},
-    {"F8_E5M2", 1, DType::uint8},
-    {"F8_E8M0", 1, DType::uint8},
+        {"F8_E5M2", 1, DType::uint8},
     {"F64", 8, std::nullopt},
     {"U64", 8, std::nullopt},
     {"U32", 4, std::nullopt},

@@ -27,8 +27,8 @@ class SafetensorsFile {
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
-  // Reads one tensor. BF16 F16 F32 I8 U8 I32 I64 keep their type; the eight-bit floats F8_E4M3, F8_E5M2 and F8_E8M0 are read as the
-  // raw uint8 they are stored in. Errors: "tensor-missing", "tensor-dtype", "file-unreadable".
+  // Reads one tensor. BF16 F16 F32 F8_E4M3 F8_E8M0 I8 U8 I32 I64 keep their type; F8_E5M2 is read as the raw uint8 it is
+  // stored in. Errors: "tensor-missing", "tensor-dtype", "file-unreadable".
   Array read(const std::string& name) const;
 
  private:

@@ -20,7 +20,7 @@ std::string cast_function(const Expr& e) {
   if (from == to) return "";
   if (from == DType::boolean) return is_float(to) ? "f32_of" : "i32_of";
   if (is_float(from)) {
-    if (to == DType::f32) return "";
+    if (is_float(to) && e.mode == ir::CastMode::exact) return "";
     if (is_float(to)) return std::string("round_") + storage_suffix(to) + "_" + mode;
     return "to_i32_" + mode;
   }

@@ -23,7 +23,10 @@ Array random_tensor(const TensorShape& spec, uint64_t seed, int64_t indices) {
         const auto any = static_cast<int64_t>(element.bits(i) & 0xff);
         return static_cast<double>(any > type.greatest ? any - 256 : any);
       }
-      case Form::floating: return element.normal(i) * std::exp2(2 * size.uniform(row) - 1);
+      case Form::floating: {
+        const double value = element.normal(i) * std::exp2(2 * size.uniform(row) - 1);
+        return type.has_sign() ? value : std::fabs(value);
+      }
     }
     throw InternalError("a type of no form");
   });

@@ -20,7 +20,7 @@ struct TensorShape {
 // Fills [rows, columns] from a function of the place.
 Array filled(const TensorShape& spec, const std::function<double(int64_t row, int64_t column)>& value);
 
-// Inputs of any kernel: f32, bf16 and f16 around zero with row sizes that differ, int8 and uint8 over their whole range,
+// Inputs of any kernel: floats around zero (powers of two around one) with row sizes that differ, int8 and uint8 over their whole range,
 // int32 from 0 to below the smallest extent of any input, so that they can be indices.
 std::map<std::string, Array> synthetic_inputs(const std::vector<TensorShape>& inputs, uint64_t seed);
 

@@ -47,6 +47,10 @@ void copy_in(Tile& tile, const Array& array, Offset offset) {
     case DType::f32: return copy_in<float>(tile.f, array, offset, kSame);
     case DType::bf16: return copy_in<uint16_t>(tile.f, array, offset, bf16_value);
     case DType::f16: return copy_in<uint16_t>(tile.f, array, offset, f16_value);
+    case DType::e4m3:
+    case DType::e8m0:
+      return copy_in<uint8_t>(tile.f, array, offset,
+                              [&](uint8_t code) { return static_cast<float>(value_of_code(array.dtype, code)); });
     case DType::int8: return copy_in<int8_t>(tile.i, array, offset, kSame);
     case DType::uint8: return copy_in<uint8_t>(tile.i, array, offset, kSame);
     case DType::int32: return copy_in<int32_t>(tile.i, array, offset, kSame);
@@ -60,6 +64,9 @@ void copy_out(Array& array, const Tile& tile, Offset offset) {
     case DType::f32: return copy_out<float>(array, tile.f, offset, kSame);
     case DType::bf16: return copy_out<uint16_t>(array, tile.f, offset, bf16_bits);
     case DType::f16: return copy_out<uint16_t>(array, tile.f, offset, f16_bits);
+    case DType::e4m3:
+    case DType::e8m0:
+      return copy_out<uint8_t>(array, tile.f, offset, [&](float value) { return code_of_value(array.dtype, value); });
     case DType::int8: return copy_out<int8_t>(array, tile.i, offset, kSame);
     case DType::uint8:
     case DType::boolean: return copy_out<uint8_t>(array, tile.i, offset, kSame);

@@ -16,17 +16,6 @@ using ir::CastMode;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-// A binary floating-point format: significand bits with the leading one, and the exponents of the least subnormal and of the
-// first power of two that is too large.
-struct Format {
-  int precision, least_exponent, overflow_exponent;
-};
-Format format_of(DType dtype) {
-  require(is_float(dtype), "a floating-point type");
-  const ElementType& type = element_type(dtype);
-  return {type.precision, type.least_exponent(), type.overflow_exponent()};
-}
-
 double round_to_integer(double x, CastMode mode) {
   switch (mode) {
     case CastMode::exact:
@@ -39,12 +28,12 @@ double round_to_integer(double x, CastMode mode) {
   throw InternalError("unknown cast mode");
 }
 
-// What a finite value becomes whose rounded magnitude is too large for the format.
-double overflowed(bool negative, const Format& format, CastMode mode) {
+// What becomes of a value whose rounded magnitude is too large for the type. What has no infinity has NaN for it.
+double overflowed(bool negative, const ElementType& type, CastMode mode) {
   const bool to_infinity = mode == CastMode::exact || mode == CastMode::rint || mode == CastMode::round ||
                            (mode == CastMode::floor && negative) || (mode == CastMode::ceil && !negative);
-  const double largest = std::ldexp(1.0, format.overflow_exponent) - std::ldexp(1.0, format.overflow_exponent - format.precision);
-  const double magnitude = to_infinity ? static_cast<double>(kInfinity) : largest;
+  if (to_infinity && !type.has_infinity()) return static_cast<double>(kNaN);
+  const double magnitude = to_infinity ? static_cast<double>(kInfinity) : type.largest();
   return negative ? -magnitude : magnitude;
 }
 
@@ -115,13 +104,18 @@ int32_t to_integer(float x, DType to, CastMode mode) {
 }
 
 float to_float(double x, DType to, CastMode mode) {
-  if (std::isnan(x)) return kNaN;
-  if (std::isinf(x) || x == 0) return static_cast<float>(x);
-  const Format format = format_of(to);
-  // The spacing of the format's values around x.
-  const int spacing = std::max(std::ilogb(x) - (format.precision - 1), format.least_exponent);
-  double rounded = std::ldexp(round_to_integer(std::ldexp(x, -spacing), mode), spacing);
-  if (std::fabs(rounded) >= std::ldexp(1.0, format.overflow_exponent)) rounded = overflowed(x < 0, format, mode);
+  const ElementType& type = element_type(to);
+  require(type.form == Form::floating, "a floating-point type");
+  if (std::isnan(x) || (x < 0 && !type.has_sign())) return kNaN;
+  if (std::isinf(x)) return type.has_infinity() ? static_cast<float>(x) : kNaN;
+  double rounded = x;
+  if (x != 0) {
+    // The spacing of the type's values around x.
+    const int spacing = std::max(std::ilogb(x) - type.fraction_bits(), type.least_exponent());
+    rounded = std::ldexp(round_to_integer(std::ldexp(x, -spacing), mode), spacing);
+  }
+  if (rounded == 0 && !type.has_sign()) return power_of_two(type.least_exponent());  // there is no zero
+  if (std::fabs(rounded) > type.largest()) rounded = overflowed(x < 0, type, mode);
   return static_cast<float>(rounded);
 }
 

@@ -22,7 +22,7 @@ int32_t wrapping_mul(int32_t a, int32_t b);
 // To an integer in the mode, then saturated to int8, uint8 or int32; NaN gives 0.
 int32_t to_integer(float x, DType to, ir::CastMode mode);
 int32_t saturate(int32_t x, DType to);
-// To f32, bf16 or f16 with one rounding in the mode. Exact sources: every f32 and every int32 is a double.
+// To a floating-point type with one rounding in the mode. Exact sources: every f32 and every int32 is a double.
 float to_float(double x, DType to, ir::CastMode mode);
 
 // ---- storage: bf16 and f16 as the 16 bits in memory, as the f32 of the same value elsewhere ----------------------------------

@@ -141,7 +141,7 @@ Annotations Parser::annotations() {
 
 DType Parser::dtype() {
   const auto found = peek().kind == Kind::name ? dtype_named(peek().text) : std::nullopt;
-  if (!found) fail_expected("a type (f32, bf16, f16, int8, uint8, int32, int64, bool)");
+  if (!found) fail_expected("a type (f32, bf16, f16, e4m3, e8m0, int8, uint8, int32, int64, bool)");
   take();
   return *found;
 }

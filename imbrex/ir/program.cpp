@@ -246,6 +246,9 @@ ExprPtr make_cast(ExprPtr x, DType to, CastMode mode, const Written& written) {
   if (to == DType::boolean && x->dtype != DType::boolean)
     fail(written, "cast-mode", fmt::format("a cast from {} to bool", name_of(x->dtype)),
          "compare instead: " + conversion_text("x", x->dtype, to));
+  if (x->dtype == DType::boolean && !is_exact_cast(DType::boolean, to))
+    fail(written, "cast-mode", fmt::format("a cast from bool to {}, which has no zero", name_of(to)),
+         fmt::format("cast(cast(x, f32), {}, ceil), which makes the least number of it", name_of(to)));
   if (mode == CastMode::exact && !is_exact_cast(x->dtype, to))
     fail(written, "cast-mode",
          fmt::format("the cast from {} to {} rounds, and its mode is missing", name_of(x->dtype), name_of(to)),

@@ -4,7 +4,7 @@
 //   declaration:= "dim" NAME ["typical" INTEGER] ["max" INTEGER]
 //              |  ("input" | "weight" | "output" | "inout") NAME ":" type annotation*
 //   type       := dtype "[" [index {"," index}] "]"
-//   dtype      := f32 | bf16 | f16 | int8 | uint8 | int32 | int64 | bool
+//   dtype      := f32 | bf16 | f16 | e4m3 | e8m0 | int8 | uint8 | int32 | int64 | bool
 //   statement  := ( "create" NAME ":" type                                  a temporary tensor (create_tensor)
 //              |    "view" NAME "=" NAME ":" "[" index {"," index} "]"      the same memory under another shape
 //              |    "let" NAME "=" expr                                     a new tile variable

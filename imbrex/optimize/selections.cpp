@@ -45,7 +45,8 @@ bool fits(const Range& range, DType dtype) {
   };
   const ElementType& type = element_type(dtype);
   const int64_t magnitude = int64_t{1} << type.precision;  // a float has all integers up to there
-  return type.form == Form::floating ? within(-magnitude, magnitude) : within(type.least, type.greatest);
+  if (type.form != Form::floating) return within(type.least, type.greatest);
+  return type.has_sign() && within(-magnitude, magnitude);
 }
 
 // One factor of a product over `k`, as the places along k at which it is not zero.

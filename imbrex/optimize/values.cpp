@@ -23,6 +23,8 @@ Reduction dot_of(DType left) {
     case DType::bf16: return Reduction::dot_bf16;
     case DType::f32: return Reduction::dot_f32;
     case DType::f16:
+    case DType::e4m3:
+    case DType::e8m0:
     case DType::int32:
     case DType::int64:
     case DType::boolean: break;

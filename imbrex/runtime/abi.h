@@ -32,7 +32,9 @@ typedef enum imbrex_dtype {
   IMBREX_UINT8 = 4,
   IMBREX_INT32 = 5,
   IMBREX_BOOL = 6, /* one byte, 0 or 1 */
-  IMBREX_INT64 = 7
+  IMBREX_INT64 = 7,
+  IMBREX_E4M3 = 8, /* one byte: sign, 4 bits of exponent, 3 of fraction; 0x7f and 0xff are NaN, and nothing is infinite */
+  IMBREX_E8M0 = 9  /* one byte: 2^(byte - 127), 0xff is NaN */
 } imbrex_dtype;
 
 typedef enum imbrex_role { IMBREX_INPUT = 0, IMBREX_OUTPUT = 1, IMBREX_INOUT = 2 } imbrex_role;

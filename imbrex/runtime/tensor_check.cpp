@@ -126,7 +126,7 @@ void check_strides(const imbrex_tensor_info& info, const TensorView& view, bool 
 
 DType dtype_of(imbrex_dtype dtype) {
   switch (dtype) {
-#define IMBREX_ROW(id, name, bytes, form, precision, least, greatest, suffix, memory, abi, ...) \
+#define IMBREX_ROW(id, name, bytes, form, layout, precision, least, greatest, suffix, memory, abi, ...) \
   case abi: return DType::id;
     IMBREX_EACH_TYPE(IMBREX_ROW)
 #undef IMBREX_ROW

@@ -134,6 +134,8 @@ Product product_of(DType left) {
     case DType::bf16: return Product::bf16;
     case DType::f32: return Product::f32;
     case DType::f16:
+    case DType::e4m3:
+    case DType::e8m0:
     case DType::int32:
     case DType::int64:
     case DType::boolean: break;

@@ -26,7 +26,8 @@ float random_f32(Random& random, Temper temper) {
 
 // Bits of a floating-point type narrower than f32.
 uint32_t random_bits(Random& random, Temper temper, const ElementType& type) {
-  const int fraction = type.fraction_bits(), bias = type.overflow_exponent() - 1;
+  if (type.bytes == 1 && temper == Temper::hostile) return static_cast<uint32_t>(random.below(256));
+  const int fraction = type.fraction_bits(), bias = type.bias();
   const uint32_t sign = uint32_t{1} << (8 * type.bytes - 1), normal = uint32_t{1} << fraction, infinity = sign - normal;
   if (temper == Temper::hostile && random.chance(40)) {
     const uint32_t specials[] = {0,
@@ -43,7 +44,7 @@ uint32_t random_bits(Random& random, Temper temper, const ElementType& type) {
   }
   // A sign, an exponent near that of 1, and any fraction.
   const int64_t around = std::min(temper == Temper::tame ? 3 : 12, bias - 1);
-  const auto drawn_sign = static_cast<uint32_t>(random.below(2)) * sign;
+  const uint32_t drawn_sign = type.has_sign() ? static_cast<uint32_t>(random.below(2)) * sign : 0;
   const auto exponent = static_cast<uint32_t>(bias + random.between(-around, around));
   return drawn_sign | exponent << fraction | static_cast<uint32_t>(random.below(normal));
 }

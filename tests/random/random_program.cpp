@@ -177,6 +177,8 @@ ExprPtr Generator::value(DType dtype, const Extent& rows, const Extent& columns,
 }
 
 ExprPtr Generator::converted(ExprPtr x, DType to) {
+  if (x->dtype == DType::boolean && !ir::is_exact_cast(x->dtype, to))
+    x = ir::make_cast(std::move(x), DType::f32, CastMode::exact);
   const CastMode written = ir::is_exact_cast(x->dtype, to) ? CastMode::exact : mode();
   return ir::make_cast(std::move(x), to, written);
 }

@@ -95,7 +95,7 @@ bool shrink_values(RandomCase& smallest, const std::function<bool(const RandomCa
     return nullptr;
   };
   const auto zeros = [](const ir::ExprPtr& like) {
-    const bool has_constants = like->dtype != DType::bf16 && like->dtype != DType::f16 && like->dtype != DType::boolean;
+    const bool has_constants = like->dtype != DType::boolean && (!is_float(like->dtype) || like->dtype == DType::f32);
     const ir::ExprPtr zero = ir::make_constant(has_constants ? like->dtype : DType::f32, like->rows, like->columns, 0);
     if (has_constants) return zero;
     return like->dtype == DType::boolean ? ir::make_binary(ir::Op::ne, zero, zero)

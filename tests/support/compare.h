@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -13,15 +14,10 @@
 
 namespace imbrex::test {
 
-inline bool is_nan(DType dtype, uint32_t bits) {
-  const ElementType& type = element_type(dtype);
-  if (type.form != Form::floating) return false;
-  const uint32_t sign = uint32_t{1} << (8 * type.bytes - 1), infinity = sign - (uint32_t{1} << type.fraction_bits());
-  return (bits & (sign - 1)) > infinity;
-}
+inline bool is_nan(const Array& array, int64_t element) { return is_float(array.dtype) && std::isnan(value_at(array, element)); }
 
-inline uint32_t bits_at(const Array& array, int64_t element) {
-  uint32_t bits = 0;
+inline uint64_t bits_at(const Array& array, int64_t element) {
+  uint64_t bits = 0;
   const size_t bytes = static_cast<size_t>(bytes_of(array.dtype));
   std::memcpy(&bits, array.bytes.data() + static_cast<size_t>(element) * bytes, bytes);
   return bits;
@@ -36,8 +32,7 @@ inline std::string value_text(const Array& array, int64_t element) {
 inline std::optional<std::string> first_difference(const Array& a, const Array& b) {
   if (a.dtype != b.dtype || a.shape != b.shape) return to_text(a.dtype, a.shape) + " against " + to_text(b.dtype, b.shape);
   for (int64_t element = 0; element < a.size(); ++element) {
-    const uint32_t x = bits_at(a, element), y = bits_at(b, element);
-    if (x == y || (is_nan(a.dtype, x) && is_nan(b.dtype, y))) continue;
+    if (bits_at(a, element) == bits_at(b, element) || (is_nan(a, element) && is_nan(b, element))) continue;
     std::vector<int64_t> position;
     int64_t rest = element;
     for (size_t d = a.shape.size(); d-- > 0; rest /= a.shape[d]) position.insert(position.begin(), rest % a.shape[d]);

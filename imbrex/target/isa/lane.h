@@ -165,6 +165,10 @@ IMBREX_OP int32_t load_i64_s(const void* p) {
   memcpy(&x, p, sizeof x);
   return x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : static_cast<int32_t>(x);
 }
+IMBREX_OP float load_e8m0_s(const void* p) {
+  const int32_t code = *static_cast<const uint8_t*>(p);
+  return float_of_bits(code == 255 ? 0x7fc00000 : code == 0 ? 0x00400000 : code << 23);
+}
 IMBREX_OP int32_t load_i8_s(const void* p) { return *static_cast<const int8_t*>(p); }
 IMBREX_OP int32_t load_u8_s(const void* p) { return *static_cast<const uint8_t*>(p); }
 IMBREX_OP bool load_mask_s(const void* p) { return *static_cast<const uint8_t*>(p) != 0; }
@@ -183,6 +187,10 @@ inline void store_f16_s(void* p, float x) {
   if (magnitude < (113u << 23)) half = static_cast<uint32_t>(truncated(abs_(x) * 0x1p24f));
   const uint16_t stored = static_cast<uint16_t>(sign | half);
   memcpy(p, &stored, sizeof stored);
+}
+// x is a value of e8m0 already.
+IMBREX_OP void store_e8m0_s(void* p, float x) {
+  *static_cast<uint8_t*>(p) = static_cast<uint8_t>(static_cast<uint32_t>(bits_of(x)) >> 23);
 }
 IMBREX_OP void store_i64_s(void* p, int32_t x) {
   const int64_t stored = x;

@@ -61,6 +61,7 @@ struct VectorOf<bool> {
   }
 IMBREX_STORAGE(bf16, float, 2)
 IMBREX_STORAGE(f16, float, 2)
+IMBREX_STORAGE(e8m0, float, 1)
 IMBREX_STORAGE(i64, int32_t, 8)
 IMBREX_STORAGE(i8, int32_t, 1)
 IMBREX_STORAGE(u8, int32_t, 1)

@@ -65,24 +65,87 @@ IMBREX_OP F round_bf16(F x) {
   return select(ne(x, x), quiet_nan<F>(), float_of_bits(rounded_bits<mode, 16>(bits_of(x))));
 }
 
-template <Rounding mode, class F>
-inline F round_f16(F x) {
+// How f16 and e4m3 are rounded to.
+struct RoundToF16 {
+  static constexpr int dropped = 13;                                   // bits of f32's fraction
+  static constexpr float least_normal = 0x1p-14f, per_unit = 0x1p24f;  // below it the grid is 1 / per_unit
+  static constexpr float unit = 0x1p-24f, largest = 65504.0f;
+  static constexpr int32_t beyond = 0x7f800000;  // infinity
+};
+struct RoundToE4m3 {
+  static constexpr int dropped = 20;
+  static constexpr float least_normal = 0x1p-6f, per_unit = 0x1p9f;
+  static constexpr float unit = 0x1p-9f, largest = 448.0f;
+  static constexpr int32_t beyond = 0x7fc00000;  // NaN, as there is no infinity
+};
+
+template <class Type, Rounding mode, class F>
+inline F round_narrow(F x) {
   using I = typename Lanes<F>::Int;
   const I sign = bit_and(bits_of(x), fill_i<I>(INT32_MIN));
-  // Below 2^-14 the grid is 2^-24. Scaling is exact, and the sign of a zero is put back.
-  const F small = mul(integral<mode>(mul(x, fill<F>(0x1p24f))), fill<F>(0x1p-24f));
-  F result = select(lt(abs_(x), fill<F>(0x1p-14f)), small, float_of_bits(rounded_bits<mode, 13>(bits_of(x))));
-  // Beyond the largest value: infinity, or stay, by mode and sign.
-  const F largest = fill<F>(65504.0f), infinity = float_of_bits(fill_i<I>(0x7f800000));
-  F beyond = infinity;
+  // Below the least normal number the grid is even. Scaling is exact, and the sign of a zero is put back.
+  const F small = mul(integral<mode>(mul(x, fill<F>(Type::per_unit))), fill<F>(Type::unit));
+  F result =
+      select(lt(abs_(x), fill<F>(Type::least_normal)), small, float_of_bits(rounded_bits<mode, Type::dropped>(bits_of(x))));
+  // Beyond the largest value: out of the type, or stay, by mode and sign.
+  const F largest = fill<F>(Type::largest), infinity = float_of_bits(fill_i<I>(0x7f800000)),
+          out = float_of_bits(fill_i<I>(Type::beyond));
+  F beyond = out;
   if constexpr (mode == Rounding::trunc) beyond = largest;
-  if constexpr (mode == Rounding::floor) beyond = select(lt(x, fill<F>(0.0f)), infinity, largest);
-  if constexpr (mode == Rounding::ceil) beyond = select(lt(x, fill<F>(0.0f)), largest, infinity);
-  beyond = select(eq(abs_(x), infinity), infinity, beyond);
+  if constexpr (mode == Rounding::floor) beyond = select(lt(x, fill<F>(0.0f)), out, largest);
+  if constexpr (mode == Rounding::ceil) beyond = select(lt(x, fill<F>(0.0f)), largest, out);
+  beyond = select(eq(abs_(x), infinity), out, beyond);
   result = select(gt(abs_(result), largest), beyond, abs_(result));
   result = float_of_bits(bit_or(bits_of(result), sign));
   return select(ne(x, x), quiet_nan<F>(), result);
 }
+template <Rounding mode, class F>
+inline F round_f16(F x) {
+  return round_narrow<RoundToF16, mode>(x);
+}
+template <Rounding mode, class F>
+inline F round_e4m3(F x) {
+  return round_narrow<RoundToE4m3, mode>(x);
+}
+// To a power of two, of which there is none below 2^-127. A tie, 1.5 times a power, goes to the greater one.
+template <Rounding mode, class F>
+inline F round_e8m0(F x) {
+  constexpr Rounding of_bits = mode == Rounding::rint ? Rounding::round : mode;
+  // A number that is subnormal is scaled to where its exponent stands alone, which is exact.
+  const auto small = lt(x, fill<F>(0x1p-126f));
+  const F scaled = float_of_bits(rounded_bits<of_bits, 23>(bits_of(select(small, mul(x, fill<F>(0x1p24f)), x))));
+  F result = select(small, mul(scaled, fill<F>(0x1p-24f)), scaled);
+  result = select(lt(result, fill<F>(0x1p-127f)), fill<F>(0x1p-127f), result);
+  result = select(gt(result, fill<F>(0x1p127f)), quiet_nan<F>(), result);
+  return select(ge(x, fill<F>(0.0f)), result, quiet_nan<F>());  // also where x is NaN
+}
+
+// ---- bytes that are floats ----------------------------------------------------------------------------------------------------
+
+template <class F, class I>
+IMBREX_OP F float_of_e4m3(I code) {
+  const I magnitude = bit_and(code, fill_i<I>(0x7f)), sign = shift_left<24>(bit_and(code, fill_i<I>(0x80)));
+  // Exponents differ by 120; below 8 the grid is 2^-9.
+  const F normal = float_of_bits(add(shift_left<20>(magnitude), fill_i<I>(120 << 23)));
+  F value = select(lt(magnitude, fill_i<I>(8)), mul(nearest_float(magnitude), fill<F>(0x1p-9f)), normal);
+  value = select(eq(magnitude, fill_i<I>(0x7f)), quiet_nan<F>(), value);
+  return float_of_bits(bit_or(bits_of(value), sign));
+}
+// x is a value of e4m3 already.
+template <class I, class F>
+IMBREX_OP I e4m3_of_float(F x) {
+  const I bits = bit_and(bits_of(x), fill_i<I>(INT32_MAX)), sign = bit_and(shift_right<24>(bits_of(x)), fill_i<I>(0x80));
+  const I small = truncated(mul(abs_(x), fill<F>(0x1p9f)));
+  I code = select(lt(bits, fill_i<I>(121 << 23)), small, shift_right<20>(sub(bits, fill_i<I>(120 << 23))));
+  code = select(gt(bits, fill_i<I>(0x7f800000)), fill_i<I>(0x7f), code);
+  return bit_or(code, sign);
+}
+IMBREX_OP float load_e4m3_s(const void* p) { return float_of_e4m3<float>(load_u8_s(p)); }
+IMBREX_OP vf load_e4m3(const void* p) { return float_of_e4m3<vf>(load_u8(p)); }
+IMBREX_OP vf load_e4m3(const void* p, int n) { return float_of_e4m3<vf>(load_u8(p, n)); }
+IMBREX_OP void store_e4m3_s(void* p, float x) { store_u8_s(p, e4m3_of_float<int32_t>(x)); }
+IMBREX_OP void store_e4m3(void* p, vf x) { store_u8(p, e4m3_of_float<vi>(x)); }
+IMBREX_OP void store_e4m3(void* p, vf x, int n) { store_u8(p, e4m3_of_float<vi>(x), n); }
 
 // ---- to and from int32 --------------------------------------------------------------------------------------------------------
 
@@ -159,25 +222,27 @@ inline F to_odd_f32(I x) {
 IMBREX_OP vf f32_exact(vi x) { return nearest_float(x); }
 IMBREX_OP float f32_exact_s(int32_t x) { return nearest_float(x); }
 
-#define IMBREX_CASTS(mode)                                                                                       \
-  IMBREX_OP vf round_bf16_##mode(vf x) { return round_bf16<Rounding::mode>(x); }                                 \
-  IMBREX_OP vf round_f16_##mode(vf x) { return round_f16<Rounding::mode>(x); }                                   \
-  IMBREX_OP vi to_i32_##mode(vf x) { return to_i32<Rounding::mode>(x); }                                         \
-  IMBREX_OP vf to_f32_##mode(vi x) { return to_f32<Rounding::mode, vf>(x); }                                     \
-  IMBREX_OP vf i32_to_bf16_##mode(vi x) { return round_bf16<Rounding::mode>(to_odd_f32<vf>(x)); }                \
-  IMBREX_OP vf i32_to_f16_##mode(vi x) { return round_f16<Rounding::mode>(to_odd_f32<vf>(x)); }                  \
-  IMBREX_OP float round_bf16_##mode##_s(float x) { return round_bf16<Rounding::mode>(x); }                       \
-  IMBREX_OP float round_f16_##mode##_s(float x) { return round_f16<Rounding::mode>(x); }                         \
-  IMBREX_OP int32_t to_i32_##mode##_s(float x) { return to_i32<Rounding::mode>(x); }                             \
-  IMBREX_OP float to_f32_##mode##_s(int32_t x) { return to_f32<Rounding::mode, float>(x); }                      \
-  IMBREX_OP float i32_to_bf16_##mode##_s(int32_t x) { return round_bf16<Rounding::mode>(to_odd_f32<float>(x)); } \
-  IMBREX_OP float i32_to_f16_##mode##_s(int32_t x) { return round_f16<Rounding::mode>(to_odd_f32<float>(x)); }
+#define IMBREX_CASTS_TO(type, mode)                                                                     \
+  IMBREX_OP vf round_##type##_##mode(vf x) { return round_##type<Rounding::mode>(x); }                  \
+  IMBREX_OP vf i32_to_##type##_##mode(vi x) { return round_##type<Rounding::mode>(to_odd_f32<vf>(x)); } \
+  IMBREX_OP float round_##type##_##mode##_s(float x) { return round_##type<Rounding::mode>(x); }        \
+  IMBREX_OP float i32_to_##type##_##mode##_s(int32_t x) { return round_##type<Rounding::mode>(to_odd_f32<float>(x)); }
+#define IMBREX_CASTS(mode)                                                           \
+  IMBREX_CASTS_TO(bf16, mode)                                                        \
+  IMBREX_CASTS_TO(f16, mode)                                                         \
+  IMBREX_CASTS_TO(e4m3, mode)                                                        \
+  IMBREX_CASTS_TO(e8m0, mode)                                                        \
+  IMBREX_OP vi to_i32_##mode(vf x) { return to_i32<Rounding::mode>(x); }             \
+  IMBREX_OP vf to_f32_##mode(vi x) { return to_f32<Rounding::mode, vf>(x); }         \
+  IMBREX_OP int32_t to_i32_##mode##_s(float x) { return to_i32<Rounding::mode>(x); } \
+  IMBREX_OP float to_f32_##mode##_s(int32_t x) { return to_f32<Rounding::mode, float>(x); }
 IMBREX_CASTS(rint)
 IMBREX_CASTS(round)
 IMBREX_CASTS(floor)
 IMBREX_CASTS(ceil)
 IMBREX_CASTS(trunc)
 #undef IMBREX_CASTS
+#undef IMBREX_CASTS_TO
 
 // ---- exp and log --------------------------------------------------------------------------------------------------------------
 

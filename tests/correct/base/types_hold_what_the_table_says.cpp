@@ -13,8 +13,8 @@ namespace {
 bool is_kept(const Array& from, DType to) {
   const double value = value_at(from, 0);
   if (std::isnan(value)) return true;
-  if (is_float(to) && std::isinf(value)) return true;
-  if (is_float(to) && !(std::fabs(value) < std::ldexp(1.0, element_type(to).overflow_exponent()))) return false;
+  if (is_float(to) && std::isinf(value)) return element_type(to).has_infinity();
+  if (is_float(to) && !(std::fabs(value) <= element_type(to).largest())) return false;
   if (!is_float(to) && !(std::fabs(value) < 0x1p31)) return false;
   Array written = Array::zeros(to, {1});
   set_value_at(written, 0, value);

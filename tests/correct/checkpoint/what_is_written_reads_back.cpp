@@ -21,8 +21,9 @@ TEST(Safetensors, every_type_and_shape_reads_back_bit_for_bit) {
   const TemporaryFolder folder;
   const std::map<std::string, Array> written = {
       {"bf16", filled(DType::bf16, {3, 5})},   {"f32", filled(DType::f32, {7})},        {"f16", filled(DType::f16, {1, 2, 3})},
-      {"int8", filled(DType::int8, {4, 3})},   {"uint8", filled(DType::uint8, {5})},    {"int32", filled(DType::int32, {2, 2})},
-      {"int64", filled(DType::int64, {3, 2})}, {"empty", filled(DType::f32, {0, 128})}, {"scalar", filled(DType::f32, {})},
+      {"e4m3", filled(DType::e4m3, {5, 2})},   {"e8m0", filled(DType::e8m0, {2})},      {"int8", filled(DType::int8, {4, 3})},
+      {"uint8", filled(DType::uint8, {5})},    {"int32", filled(DType::int32, {2, 2})}, {"int64", filled(DType::int64, {3, 2})},
+      {"empty", filled(DType::f32, {0, 128})}, {"scalar", filled(DType::f32, {})},
   };
   write_safetensors(folder.file("a.safetensors"), written, {{"kernel", "nn/rms_norm"}});
   const auto read = read_safetensors(folder.file("a.safetensors"));
@@ -64,10 +65,10 @@ TEST(Safetensors, eight_bit_floats_are_read_raw) {
   std::string text = read_text(folder.file("a"));
   const size_t at = text.find("\"U8\"");
   ASSERT_NE(at, std::string::npos);
-  text.replace(at, 4, "\"F8_E8M0\"");
+  text.replace(at, 4, "\"F8_E5M2\"");
   text[0] = static_cast<char>(text[0] + 5);
   write_text(folder.file("a"), text);
-  EXPECT_EQ(SafetensorsFile(folder.file("a")).tensors().at("w").dtype, "F8_E8M0");
+  EXPECT_EQ(SafetensorsFile(folder.file("a")).tensors().at("w").dtype, "F8_E5M2");
   EXPECT_EQ(read_safetensors(folder.file("a")).at("w").bytes, filled(DType::uint8, {4}).bytes);
 }
 

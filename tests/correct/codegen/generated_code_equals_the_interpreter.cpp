@@ -253,6 +253,29 @@ constexpr Case kCases[] = {
   view pairs = slots: [N, M, 1]
   column[:, :] = pairs[:, 0, :]
   turned[:, :] = transpose(slots[:, :]))"},
+    {"blocks_of_columns", R"(
+  input x: bf16[N, 256]
+  input w: e4m3[N, M]
+  input z: e8m0[N, 1]
+  output y: e4m3[N, 256]
+  output s: e8m0[N, 4]
+  output t: f32[N, 4]
+  output back: bf16[N, 256]
+  output u: f32[N, M]
+  output i: int8[N, M]
+  output turned: e4m3[M, N]
+  parallel n in tiles(N, 5) {
+    let v = reshape(cast(x[n, :], f32), [4 * n.size, 64])
+    let scale = cast(max(row_max(abs(v)), 0.0001) * 0.002232142857142857, e8m0, ceil)
+    let q = cast(min(max(v / cast(scale, f32), -448.0), 448.0), e4m3, rint)
+    y[n, :] = reshape(q, [n.size, 256])
+    s[n, :] = reshape(scale, [n.size, 4])
+    t[n, :] = reshape(row_sum(v), [n.size, 4])
+    back[n, :] = reshape(cast(cast(q, f32) * cast(scale, f32), bf16, rint), [n.size, 256])
+  }
+  u[:, :] = cast(w[:, :], f32) * cast(z[:, :], f32) + cast(cast(cast(w[:, :], f32) * 3.0, e4m3, trunc), f32)
+  i[:, :] = cast(w[:, :], int8, ceil)
+  turned[:, :] = transpose(w[:, :]))"},
     {"views", R"(
   input x: f32[N, 48]
   output y: f32[N, 48]

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "imbrex/base/numbers.h"
 #include "imbrex/interpret/scalar.h"
 
 namespace imbrex::interpret {
@@ -21,6 +23,11 @@ void expect_floats(double x, DType to, std::initializer_list<double> expected) {
   auto want = expected.begin();
   for (CastMode mode : kModes) {
     const float actual = to_float(x, to, mode);
+    if (std::isnan(*want)) {
+      EXPECT_TRUE(std::isnan(actual)) << x << " " << ir::name_of(mode) << " gives " << actual;
+      ++want;
+      continue;
+    }
     EXPECT_EQ(actual, *want) << x << " " << ir::name_of(mode);
     EXPECT_EQ(std::signbit(actual), std::signbit(*want++)) << x << " " << ir::name_of(mode);
   }
@@ -64,6 +71,49 @@ TEST(Casts, to_f16) {
   expect_floats(2049, DType::f16, {2048, 2050, 2048, 2050, 2048});
 }
 
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+TEST(Casts, to_e4m3) {
+  expect_floats(1.0625, DType::e4m3, {1, 1.125, 1, 1.125, 1});  // ties
+  expect_floats(-1.1875, DType::e4m3, {-1.25, -1.25, -1.25, -1.125, -1.125});
+  expect_floats(464, DType::e4m3, {448, kNaN, 448, kNaN, 448});  // halfway to the 480 that there is not
+  expect_floats(std::nextafter(464.0, 1000.0), DType::e4m3, {kNaN, kNaN, 448, kNaN, 448});
+  expect_floats(-1e30, DType::e4m3, {kNaN, kNaN, kNaN, -448, -448});
+  expect_floats(double{kInf}, DType::e4m3, {kNaN, kNaN, kNaN, kNaN, kNaN});
+  expect_floats(0x1p-10, DType::e4m3, {0, 0x1p-9, 0, 0x1p-9, 0});  // half the least subnormal
+  expect_floats(-0x1.8p-9, DType::e4m3, {-0x1p-8, -0x1p-8, -0x1p-8, -0x1p-9, -0x1p-9});
+  expect_floats(-0.0, DType::e4m3, {-0.0, -0.0, -0.0, -0.0, -0.0});
+  expect_floats(kNaN, DType::e4m3, {kNaN, kNaN, kNaN, kNaN, kNaN});
+  expect_floats(17, DType::e4m3, {16, 18, 16, 18, 16});
+}
+
+TEST(Casts, to_e8m0) {
+  expect_floats(1, DType::e8m0, {1, 1, 1, 1, 1});
+  expect_floats(1.5, DType::e8m0, {2, 2, 1, 2, 1});
+  expect_floats(3.5, DType::e8m0, {4, 4, 2, 4, 2});
+  expect_floats(std::nextafter(2.0, 3.0), DType::e8m0, {2, 2, 2, 4, 2});
+  expect_floats(0x1.8p-127, DType::e8m0, {0x1p-126, 0x1p-126, 0x1p-127, 0x1p-126, 0x1p-127});
+  for (const double tiny : {0.0, -0.0, 0x1p-149})
+    expect_floats(tiny, DType::e8m0, {0x1p-127, 0x1p-127, 0x1p-127, 0x1p-127, 0x1p-127});
+  expect_floats(0x1.8p127, DType::e8m0, {kNaN, kNaN, 0x1p127, kNaN, 0x1p127});
+  expect_floats(0x1.4p127, DType::e8m0, {0x1p127, 0x1p127, 0x1p127, kNaN, 0x1p127});
+  for (const double none : {-1.0, -0x1p-149, double{kInf}, -double{kInf}, kNaN})
+    expect_floats(none, DType::e8m0, {kNaN, kNaN, kNaN, kNaN, kNaN});
+}
+
+// The scale of a block as quantization to e4m3 takes it: 2^ceil(log2(amax / 448)), from the bits of amax * fl(1/448).
+TEST(Casts, to_e8m0_are_power_of_two_scales) {
+  for (int exponent = -14; exponent < 40; ++exponent)
+    for (const float amax : {std::ldexp(448.0f, exponent), std::nextafter(std::ldexp(448.0f, exponent), kInf),
+                             std::nextafter(std::ldexp(448.0f, exponent), 0.0f), std::ldexp(1.0f, exponent)}) {
+      const float x = amax * (1.0f / 448);
+      const auto bits = std::bit_cast<uint32_t>(x);
+      const int scale = static_cast<int>(bits >> 23) - 127 + ((bits & 0x7fffff) != 0);
+      EXPECT_EQ(to_float(double{x}, DType::e8m0, CastMode::ceil), std::ldexp(1.0f, scale)) << amax;
+    }
+  EXPECT_EQ(to_float(double{1e-4f * (1.0f / 448)}, DType::e8m0, CastMode::ceil), 0x1p-22f);
+}
+
 TEST(Casts, of_int32_round_once) {
   expect_floats(16777217, DType::f32, {16777216, 16777218, 16777216, 16777218, 16777216});
   // Through f32 this would become 16842752 and then, a tie, 16777216.
@@ -85,6 +135,27 @@ TEST(Storage, every_sixteen_bit_value_survives) {
     if (std::isnan(f16_value(half))) continue;
     for (CastMode mode : kModes) ASSERT_EQ(f16_bits(to_float(f16_value(half), DType::f16, mode)), half);
   }
+}
+
+TEST(Storage, every_byte_that_is_a_float_survives) {
+  for (const DType dtype : {DType::e4m3, DType::e8m0})
+    for (uint32_t code = 0; code < 256; ++code) {
+      const double value = value_of_code(dtype, code);
+      const bool is_nan = dtype == DType::e4m3 ? (code & 0x7f) == 0x7f : code == 255;
+      ASSERT_EQ(std::isnan(value), is_nan) << code;
+      if (is_nan) {
+        EXPECT_EQ(code_of_value(dtype, value), dtype == DType::e4m3 ? 0x7fu : 255u);
+        continue;
+      }
+      EXPECT_EQ(code_of_value(dtype, value), code);
+      for (CastMode mode : kModes) ASSERT_EQ(code_of_value(dtype, double{to_float(value, dtype, mode)}), code);
+    }
+  EXPECT_EQ(value_of_code(DType::e4m3, 0x7e), 448);
+  EXPECT_EQ(value_of_code(DType::e4m3, 0x81), -0x1p-9);
+  EXPECT_EQ(value_of_code(DType::e4m3, 0x38), 1);
+  EXPECT_EQ(value_of_code(DType::e8m0, 0), 0x1p-127);
+  EXPECT_EQ(value_of_code(DType::e8m0, 127), 1);
+  EXPECT_EQ(value_of_code(DType::e8m0, 254), 0x1p127);
 }
 
 }  // namespace

@@ -40,6 +40,17 @@ float to_format(double x, int digits, int lowest, double largest, const std::str
 }
 float to_bf16(double x, const std::string& mode) { return to_format(x, 8, -133, 0x1.fep127, mode); }
 float to_f16(double x, const std::string& mode) { return to_format(x, 11, -24, 65504.0, mode); }
+// No infinity: what would be one is NaN.
+float to_e4m3(double x, const std::string& mode) {
+  const float rounded = to_format(x, 4, -9, 448.0, mode);
+  return std::isinf(rounded) ? kNan : rounded;
+}
+// Powers of two from 2^-127 to 2^127: no sign, no zero, no infinity.
+float to_e8m0(double x, const std::string& mode) {
+  if (!(x >= 0)) return kNan;
+  const float rounded = to_format(std::max(x, 0x1p-127), 1, -127, 0x1p127, mode);
+  return std::isinf(rounded) ? kNan : rounded;
+}
 float to_f32(double x, const std::string& mode) { return to_format(x, 24, -149, std::numeric_limits<float>::max(), mode); }
 int32_t to_int32(float x, const std::string& mode) {
   if (std::isnan(x)) return 0;
@@ -96,10 +107,14 @@ float f32_unary_rule(const std::string& name, float x) {
   if (name == "exp_") return exp_rule(x);
   if (name == "log_") return log_rule(x);
   if (name == "floor_") return std::floor(x);
+  if (begins(name, "round_e4m3")) return to_e4m3(x, mode_in(name));
+  if (begins(name, "round_e8m0")) return to_e8m0(x, mode_in(name));
   return begins(name, "round_bf16") ? to_bf16(x, mode_in(name)) : to_f16(x, mode_in(name));
 }
 float i32_to_f32_rule(const std::string& name, int32_t x) {
   if (begins(name, "to_f32")) return to_f32(x, mode_in(name));
+  if (begins(name, "i32_to_e4m3")) return to_e4m3(x, mode_in(name));
+  if (begins(name, "i32_to_e8m0")) return to_e8m0(x, mode_in(name));
   return begins(name, "i32_to_bf16") ? to_bf16(x, mode_in(name)) : to_f16(x, mode_in(name));
 }
 int32_t wrapped(int64_t x) { return static_cast<int32_t>(static_cast<uint32_t>(x)); }
@@ -161,6 +176,11 @@ std::vector<float> floats() {
   for (int e = -27; e <= 17; ++e)
     for (int m = 2048; m < 4096; ++m)  // 12 bits: every f16 and every tie
       for (const double sign : {1.0, -1.0}) with_neighbours(static_cast<float>(sign * std::ldexp(m, e - 11)));
+  for (int e = -12; e <= 10; ++e)
+    for (int m = 16; m < 32; ++m)  // 5 bits: every e4m3 and every tie
+      for (const double sign : {1.0, -1.0}) with_neighbours(static_cast<float>(sign * std::ldexp(m, e - 4)));
+  for (int e = -149; e <= 127; ++e)
+    for (const double m : {1.0, 1.5}) with_neighbours(static_cast<float>(std::ldexp(m, e)));
   for (int i = -1000; i <= 1000; ++i) with_neighbours(static_cast<float>(i) * 0.5f);
   for (const float edge :
        {8388608.0f, 16777216.0f, 2147483648.0f, 4294967296.0f, 65504.0f, 65520.0f, 88.72f, -103.97f, 0x1p-126f, 0x1p-149f})

@@ -97,6 +97,43 @@ TEST(LoadsAndStores, WhatIsNoInt32IsTheNearest) {
     }
 }
 
+// Each of the 256 codes: its value, written here from the definition of the format, and the code again.
+TEST(LoadsAndStores, EveryByteThatIsAFloatSurvives) {
+  const auto value_of_e4m3 = [](int code) {
+    const int exponent = (code >> 3) & 15, fraction = code & 7;
+    if (exponent == 15 && fraction == 7) return std::nan("");
+    const double magnitude = exponent == 0 ? fraction / 512.0 : std::ldexp(8 + fraction, exponent - 10);
+    return code & 0x80 ? -magnitude : magnitude;
+  };
+  const auto value_of_e8m0 = [](int code) { return code == 255 ? std::nan("") : std::ldexp(1.0, code - 127); };
+  EXPECT_EQ(value_of_e4m3(0x7e), 448);
+  for (const Table* table : tables())
+    for (const Memory* memory = table->memory; memory->name; ++memory) {
+      const std::string name = memory->name;
+      if (name != "e4m3" && name != "e8m0") continue;
+      for (int first = 0; first < 256; first += 16)
+        for (int n = 0; n <= 16; ++n) {
+          uint8_t x[16], y[16];
+          float lanes[16];
+          uint32_t bits[16];
+          for (int i = 0; i < 16; ++i) x[i] = static_cast<uint8_t>(first + i);
+          memory->copy(x, y, n, bits);
+          std::memcpy(lanes, bits, sizeof lanes);
+          for (int i = 0; i < (n == 0 ? 16 : n); ++i) {
+            const double expected = name == "e4m3" ? value_of_e4m3(x[i]) : value_of_e8m0(x[i]);
+            if (std::isnan(expected)) {
+              EXPECT_TRUE(std::isnan(lanes[i])) << table->isa << " " << name << " " << +x[i];
+              EXPECT_EQ(name == "e4m3" ? y[i] & 0x7f : y[i], name == "e4m3" ? 0x7f : 255) << table->isa << " " << name;
+              continue;
+            }
+            EXPECT_EQ(double{lanes[i]}, expected) << table->isa << " " << name << " " << +x[i];
+            EXPECT_EQ(std::signbit(lanes[i]), std::signbit(expected)) << table->isa << " " << name << " " << +x[i];
+            EXPECT_EQ(y[i], x[i]) << table->isa << " " << name;
+          }
+        }
+    }
+}
+
 // What loads widen to and stores narrow from, for every value.
 TEST(LoadsAndStores, EveryHalfSurvives) {
   for (const Table* table : tables()) {

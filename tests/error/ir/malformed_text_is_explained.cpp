@@ -102,7 +102,7 @@ const Wrong kSyntax[] = {
      {"\"s", "\"s\""}},
     {"UnknownType",
      "input x: f64[4]",
-     "3 [tile-syntax] column 10: expected a type (f32, bf16, f16, int8, uint8, int32, int64, bool), and got 'f64'",
+     "3 [tile-syntax] column 10: expected a type (f32, bf16, f16, e4m3, e8m0, int8, uint8, int32, int64, bool), and got 'f64'",
      EXPECTED("'f64'"),
      {"f64", "f32"}},
     {"MissingBlock",

@@ -74,10 +74,13 @@ const Unary<float, float> f32_unary[] = {UNARY(float, float, neg),
                                          UNARY(float, float, floor_),
                                          MODES(float, float, round_bf16),
                                          MODES(float, float, round_f16),
+                                         MODES(float, float, round_e4m3),
+                                         MODES(float, float, round_e8m0),
                                          {}};
 const Unary<float, int32_t> f32_to_i32[] = {MODES(float, int32_t, to_i32), {}};
-const Unary<int32_t, float> i32_to_f32[] = {
-    MODES(int32_t, float, to_f32), MODES(int32_t, float, i32_to_bf16), MODES(int32_t, float, i32_to_f16), {}};
+const Unary<int32_t, float> i32_to_f32[] = {MODES(int32_t, float, to_f32),      MODES(int32_t, float, i32_to_bf16),
+                                            MODES(int32_t, float, i32_to_f16),  MODES(int32_t, float, i32_to_e4m3),
+                                            MODES(int32_t, float, i32_to_e8m0), {}};
 const Unary<int32_t, int32_t> i32_unary[] = {UNARY(int32_t, int32_t, neg),
                                              UNARY(int32_t, int32_t, abs_),
                                              UNARY(int32_t, int32_t, saturate_i8),
@@ -107,9 +110,17 @@ void put_bits(uint32_t* lanes, vm x) { store_i32(lanes, i32_of(x)); }
      n == 0 ? store_##name(to, x) : store_##name(to, x, n);                    \
    } \
   }
-const Memory memory[] = {MEMORY(f32, 4), MEMORY(bf16, 2), MEMORY(f16, 2),
-                         MEMORY(i32, 4), MEMORY(i64, 8),  MEMORY(i8, 1),
-                         MEMORY(u8, 1),  MEMORY(mask, 1), {}};
+const Memory memory[] = {MEMORY(f32, 4),
+                         MEMORY(bf16, 2),
+                         MEMORY(f16, 2),
+                         MEMORY(e4m3, 1),
+                         MEMORY(e8m0, 1),
+                         MEMORY(i32, 4),
+                         MEMORY(i64, 8),
+                         MEMORY(i8, 1),
+                         MEMORY(u8, 1),
+                         MEMORY(mask, 1),
+                         {}};
 
 void stored(const float* x, int n, bool streams, uint16_t* rounded, uint16_t* streamed, float* whole, uint16_t* cut) {
   const vf v = load_f32(x);
