@@ -15,10 +15,10 @@ using ir::ExprPtr;
 using ir::Op;
 using ir::Statement;
 
-const std::string& data_of(const Lowering& lowering, const ExprPtr& variable) {
-  const std::string& data = lowering.symbols.tiles.at(variable->name).data;
-  require(!data.empty(), "a tile is used before it has memory");
-  return data;
+std::string data_of(const Lowering& lowering, const ExprPtr& variable) {
+  const TileSymbol& tile = lowering.symbols.tiles.at(variable->name);
+  require(!tile.variable.empty(), "a tile is used before it has memory");
+  return lowering.symbols.data(tile);
 }
 
 // col_sum, col_max, col_min, col_sum_acc: rows ascend outside, columns are vectors.
@@ -26,7 +26,7 @@ void write_column_reduction(Lowering& lowering, const Statement& statement, Writ
   const auto& assign = std::get<ir::Assign>(statement.node);
   const Expr& e = *assign.value;
   Symbols& symbols = lowering.symbols;
-  const TileSymbol& result = symbols.tiles.at(assign.name);
+  const std::string result = symbols.data(symbols.tiles.at(assign.name));
   const ExprPtr& operand = e.args.back();
   const bool is_f32 = e.dtype == ir::DType::f32;
   const std::string extent = symbols.text(e.columns), suffix = storage_suffix(e.dtype);
@@ -35,21 +35,21 @@ void write_column_reduction(Lowering& lowering, const Statement& statement, Writ
   if (e.op == Op::col_min) identity = is_f32 ? "__builtin_inff()" : "INT32_MAX";
   const std::string function = e.op == Op::col_max ? "max" : e.op == Op::col_min ? "min" : "add";
   if (e.op != Op::col_sum_acc)
-    out.line(fmt::format("for (int64_t c = 0; c < {}; ++c) {}[c] = {};", extent, result.data, identity));
+    out.line(fmt::format("for (int64_t c = 0; c < {}; ++c) {}[c] = {};", extent, result, identity));
   else if (e.args[0]->name != assign.name)
-    out.line(fmt::format("for (int64_t c = 0; c < {}; ++c) {}[c] = {}[c];", extent, result.data, data_of(lowering, e.args[0])));
+    out.line(fmt::format("for (int64_t c = 0; c < {}; ++c) {}[c] = {}[c];", extent, result, data_of(lowering, e.args[0])));
 
   const std::string row = symbols.names.own("row");
   RowValues values(lowering, statement, ir::is_one(operand->rows), ir::is_one(operand->rows) ? "0" : row);
   Writer begin(out.depth() + 1), loop(out.depth() + 1);
   values.row_begin = values.before_loop = &begin;
   if (ir::is_one(operand->columns)) {
-    loop.line(fmt::format("{0}[0] = {1}({0}[0], {2});", result.data, function, values.text(operand, Place{})));
+    loop.line(fmt::format("{0}[0] = {1}({0}[0], {2});", result, function, values.text(operand, Place{})));
   } else {
-    loop.open(fmt::format("for (int64_t c = 0; c < {}; c += 16)", extent));
-    loop.line(fmt::format("const int n = static_cast<int>(smaller(16, {} - c));", extent));
+    loop.open(fmt::format("for (int64_t c = 0; c < {}; c += kLanes)", extent));
+    loop.line(fmt::format("const int n = static_cast<int>(smaller(kLanes, {} - c));", extent));
     const std::string x = values.text(operand, Place{true, "c", "n"});
-    loop.line(fmt::format("store_{0}({1} + c, {2}(load_{0}({1} + c, n), {3}), n);", suffix, result.data, function, x));
+    loop.line(fmt::format("store_{0}({1} + c, {2}(load_{0}({1} + c, n), {3}), n);", suffix, result, function, x));
     loop.close();
   }
   out.open(fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row, symbols.text(operand->rows)));
@@ -67,7 +67,7 @@ void copy_rows(const Lowering& lowering, const ExprPtr& from, const std::string&
 // Moves whole tiles: transpose, reshape, concat_rows.
 void write_move(Lowering& lowering, const ir::Assign& assign, Writer& out) {
   const Expr& e = *assign.value;
-  const std::string& to = lowering.symbols.tiles.at(assign.name).data;
+  const std::string to = lowering.symbols.data(lowering.symbols.tiles.at(assign.name));
   if (e.op == Op::transpose) {
     const ExprPtr& x = e.args[0];
     const std::string rows = lowering.symbols.text(x->rows), columns = lowering.symbols.text(x->columns);
@@ -105,12 +105,12 @@ std::string element_offset(const Lowering& lowering, const std::string& tensor, 
       index = lowering.symbols.text(axis.begin);
     } else {
       const std::string loop = extents == 2 && seen++ == 0 ? "r" : "c";
-      index = axis.kind == ir::Axis::Kind::by
-                  ? fmt::format("checked_index(call, {}, {}[{}], {})", lowering.implicit_check(),
-                                lowering.symbols.tiles.at(axis.tile).data, loop, lowering.symbols.text(symbol.shape[i]))
-                  : lowering.symbols.text(axis.begin) + " + " + loop;
+      index = axis.kind == ir::Axis::Kind::by ? fmt::format("checked_index(call, {}, {}[{}], {})", lowering.implicit_check(),
+                                                            lowering.symbols.data(lowering.symbols.tiles.at(axis.tile)), loop,
+                                                            lowering.symbols.text(symbol.shape[i]))
+                                              : lowering.symbols.text(axis.begin) + " + " + loop;
     }
-    text += (text.empty() ? "" : " + ") + ("(" + index + ") * ") + symbol.strides[i];
+    text += (text.empty() ? "" : " + ") + ("(" + index + ") * ") + lowering.symbols.operand(symbol.strides[i]);
   }
   return text.empty() ? "0" : text;
 }
@@ -124,7 +124,7 @@ std::string bad_element_test(const Lowering& lowering, const std::string& tensor
     const std::string loop = extents == 2 && seen++ == 0 ? "r" : "c";
     if (slice[i].kind != ir::Axis::Kind::by) continue;
     text += fmt::format("{}!row_exists(call, {}, {}[{}], {})", text.empty() ? "" : " || ", lowering.implicit_check(),
-                        lowering.symbols.tiles.at(slice[i].tile).data, loop,
+                        lowering.symbols.data(lowering.symbols.tiles.at(slice[i].tile)), loop,
                         lowering.symbols.text(lowering.symbols.tensors.at(tensor).shape[i]));
   }
   return text;
@@ -138,10 +138,11 @@ void write_copy(Lowering& lowering, const Statement& statement, Writer& out) {
   const std::string& tensor = store ? store->tensor : load->value->name;
   const std::vector<ir::Axis>& slice = store ? store->slice : load->value->slice;
   const ExprPtr& value = store ? store->value : load->value;
-  const std::string& tile = store ? data_of(lowering, value) : symbols.tiles.at(load->name).data;
+  const std::string tile = store ? data_of(lowering, value) : symbols.data(symbols.tiles.at(load->name));
   out.open(fmt::format("for (int64_t r = 0; r < {}; ++r)", symbols.text(value->rows)));
   out.open(fmt::format("for (int64_t c = 0; c < {}; ++c)", symbols.text(value->columns)));
-  const std::string element = fmt::format("{}[{}]", symbols.tensors.at(tensor).data, element_offset(lowering, tensor, slice));
+  const std::string element =
+      fmt::format("{}[{}]", symbols.data(symbols.tensors.at(tensor)), element_offset(lowering, tensor, slice));
   const std::string in_tile = fmt::format("{}[r * {} + c]", tile, symbols.operand(value->columns));
   const std::string skip = load ? "" : bad_element_test(lowering, tensor, slice);
   if (!skip.empty()) out.line("if (" + skip + ") continue;");
@@ -155,11 +156,12 @@ void write_tap(Lowering& lowering, const ir::Tap& tap, Writer& out) {
   const TileSymbol& variable = lowering.symbols.tiles.at(tap.value->name);
   out.open("if (call->tap)");
   std::string numbers;
-  for (const std::string& each : lowering.loop_numbers) numbers += (numbers.empty() ? "" : ", ") + each;
+  for (const ir::Loop* loop : lowering.loops)
+    numbers += (numbers.empty() ? "" : ", ") + lowering.symbols.number_of(lowering.symbols.loops.at(loop->variable));
   out.line(fmt::format("const int64_t indices[] = {{{}}};", numbers.empty() ? "0" : numbers));
   out.line(fmt::format("call->tap(call->tap_user, {}, {}, {}, {}, {}, indices, {});", literal(tap.name),
-                       element_type(variable.dtype).abi, variable.data, lowering.symbols.text(variable.rows),
-                       lowering.symbols.text(variable.columns), lowering.loop_numbers.size()));
+                       element_type(variable.dtype).abi, lowering.symbols.data(variable), lowering.symbols.text(variable.rows),
+                       lowering.symbols.text(variable.columns), lowering.loops.size()));
   out.close();
 }
 
@@ -171,28 +173,36 @@ void write_index_read(Lowering& lowering, const ir::ReadIndex& read, Writer& out
   for (size_t i = 0; i < read.position.size(); ++i) {
     const std::string index = fmt::format("checked_index(call, {}, {}, {})", lowering.implicit_check(),
                                           lowering.symbols.text(read.position[i]), lowering.symbols.text(symbol.shape[i]));
-    offset += (offset.empty() ? "" : " + ") + index + (symbol.strides[i] == "1" ? "" : " * " + symbol.strides[i]);
+    const std::string stride = lowering.symbols.operand(symbol.strides[i]);
+    offset += (offset.empty() ? "" : " + ") + index + (stride == "1" ? "" : " * " + stride);
   }
   const std::string name = lowering.symbols.names.fresh(read.name);
   lowering.symbols.reads[read.name] = name;
-  const std::string element = fmt::format("{}[{}]", symbol.data, offset.empty() ? "0" : offset);
+  const std::string element = fmt::format("{}[{}]", lowering.symbols.data(symbol), offset.empty() ? "0" : offset);
   const std::string value =
       saturates_when_loaded(symbol.dtype) ? fmt::format("read_index(call, {}, {})", lowering.implicit_check(), element) : element;
   out.line(fmt::format("[[maybe_unused]] const int64_t {} = {};", name, value));
+  lowering.symbols.variables.declare("int64_t", name);
 }
 
 void create_tensor(Lowering& lowering, const plan::CreateTensor& create, Writer& out) {
-  TensorSymbol& symbol = lowering.symbols.tensors.at(std::get<ir::CreateTensor>(create.statement->node).tensor.name);
-  symbol.strides.assign(symbol.shape.size(), symbol.in_tiles ? "0" : "1");
+  Symbols& symbols = lowering.symbols;
+  TensorSymbol& symbol = symbols.tensors.at(std::get<ir::CreateTensor>(create.statement->node).tensor.name);
+  symbol.strides.assign(symbol.shape.size(), ir::constant(symbol.in_tiles ? 0 : 1));
   ir::IndexExpr elements = ir::constant(1);
   for (size_t i = symbol.in_tiles ? 0 : symbol.shape.size(); i-- > 0;) {
-    if (i + 2 == symbol.shape.size()) elements = ir::add(elements, ir::constant(create.padding));
-    symbol.strides[i] = ir::constant_value(elements) || elements->kind == ir::Index::Kind::name
-                            ? lowering.symbols.text(elements)
-                            : "(" + lowering.symbols.text(elements) + ")";
+    const bool is_row = i + 2 == symbol.shape.size();
+    std::string padded;
+    if (is_row && create.padding > 0) padded = fmt::format("{} and {} of padding", ir::to_text(elements), create.padding);
+    if (is_row) elements = ir::add(elements, ir::constant(create.padding));
+    const auto constant = ir::constant_value(elements);
+    const std::string stem = symbol.name + "_stride" + (symbol.shape.size() > 2 ? "_" + std::to_string(i) : "");
+    symbol.strides[i] = constant && i + 1 < symbol.shape.size()
+                            ? symbols.name_stride(lowering.constant(symbols.names.fresh(stem), *constant, padded))
+                            : elements;
     elements = ir::mul(create.extents[i], elements);
   }
-  symbol.data = lowering.take(out, create.allocation);
+  symbol.variable = lowering.take(out, create.allocation);
 }
 
 // Axes are matched from the last one in groups of equal products. Within a group the view's axes step by the stride of the
@@ -200,8 +210,8 @@ void create_tensor(Lowering& lowering, const plan::CreateTensor& create, Writer&
 void bind_view(Lowering& lowering, const ir::View& view) {
   TensorSymbol& symbol = lowering.symbols.tensors.at(view.name);
   const TensorSymbol& base = lowering.symbols.tensors.at(view.base);
-  symbol.data = base.data;
-  symbol.strides.assign(symbol.shape.size(), "1");
+  symbol.variable = base.variable;
+  symbol.strides.assign(symbol.shape.size(), ir::constant(1));
   size_t v = symbol.shape.size(), b = base.shape.size();
   while (v > 0) {
     const size_t view_end = v, base_end = b;
@@ -214,19 +224,16 @@ void bind_view(Lowering& lowering, const ir::View& view) {
       else
         of_base = ir::mul(base.shape[--b], of_base);
     }
-    const std::string unit = base_end > 0 ? base.strides[base_end - 1] : "1";
+    const ir::IndexExpr unit = base_end > 0 ? base.strides[base_end - 1] : ir::constant(1);
     ir::IndexExpr inside = ir::constant(1);
     for (size_t axis = view_end; axis-- > v;) {
-      const std::string step = lowering.symbols.operand(inside);
-      symbol.strides[axis] = step == "1"   ? unit
-                             : unit == "1" ? (inside->kind == ir::Index::Kind::mul ? "(" + step + ")" : step)
-                                           : "(" + step + " * " + unit + ")";
+      symbol.strides[axis] = ir::mul(inside, unit);
       inside = ir::mul(symbol.shape[axis], inside);
     }
     if (base.argument < 0) continue;
     for (size_t axis = b; axis + 1 < base_end; ++axis)
-      lowering.layout_checks.push_back(fmt::format("{} == {} * {}", base.strides[axis],
-                                                   lowering.symbols.operand(base.shape[axis + 1]), base.strides[axis + 1]));
+      lowering.layout_checks.push_back(
+          {base.strides[axis], ir::Compare::eq, ir::mul(base.shape[axis + 1], base.strides[axis + 1])});
   }
 }
 
@@ -237,11 +244,12 @@ void write_check_of_elements(Lowering& lowering, const plan::CheckElements& chec
   const TileSymbol& tile = lowering.symbols.tiles.at(assumed.tile);
   const std::string count = lowering.symbols.text(ir::mul(tile.rows_in_memory, tile.columns_in_memory));
   if (!check.seen) {
-    out.line(fmt::format("if (!is_sorted({}, {})) fail_assumption(call, {});", tile.data, count, lowering.implicit_check()));
+    out.line(fmt::format("if (!is_sorted({}, {})) fail_assumption(call, {});", lowering.symbols.data(tile), count,
+                         lowering.implicit_check()));
     return;
   }
   const std::string table = lowering.take(out, *check.seen);
-  out.line(fmt::format("if (!all_distinct({}, {}, {})) fail_assumption(call, {});", tile.data, count, table,
+  out.line(fmt::format("if (!all_distinct({}, {}, {})) fail_assumption(call, {});", lowering.symbols.data(tile), count, table,
                        lowering.implicit_check()));
 }
 
@@ -287,32 +295,27 @@ void write_step(Lowering& lowering, const plan::Step& step, Writer& out) {
 void open_loop(Lowering& lowering, const ir::Loop& loop, Writer& out) {
   Symbols& symbols = lowering.symbols;
   LoopSymbol& symbol = symbols.loops.at(loop.variable);
-  const std::string end = symbols.text(ir::add(loop.begin, loop.extent));
+  lowering.loops.push_back(&loop);
+  symbol.size.clear();
+  symbol.index.clear();
+  const std::string begin = symbols.text(loop.begin), end = symbols.text(ir::add(loop.begin, loop.extent));
+  symbol.variable = symbols.names.fresh(loop.tile == 0 ? loop.variable : loop.variable + "_begin");
   if (loop.tile == 0) {
-    symbol.begin_text = symbols.names.fresh(loop.variable);
-    out.open(fmt::format("for (int64_t {0} = {1}; {0} < {2}; ++{0})", symbol.begin_text, symbols.text(loop.begin), end));
-    lowering.loop_numbers.push_back(
-        ir::constant_value(loop.begin) == 0 ? symbol.begin_text : symbol.begin_text + " - " + symbols.operand(loop.begin));
+    out.open(fmt::format("for (int64_t {0} = {1}; {0} < {2}; ++{0})", symbol.variable, begin, end));
+    symbols.variables.declare("int64_t", symbol.variable);
     return;
   }
-  symbol.begin_text = symbols.names.fresh(loop.variable + "_begin");
   // The last step of large tiles could leave 64 bits; that of small ones only behind more steps than any machine takes.
   constexpr int64_t kSmallTile = 1 << 16;
-  const std::string step = loop.tile <= kSmallTile ? std::to_string(loop.tile)
-                                                   : fmt::format("smaller({}, {} - {})", loop.tile, end, symbol.begin_text);
-  out.open(fmt::format("for (int64_t {0} = {1}; {0} < {2}; {0} += {3})", symbol.begin_text, symbols.text(loop.begin), end, step));
+  const std::string& tile = lowering.tile_of(loop);
+  const std::string step = loop.tile <= kSmallTile ? tile : fmt::format("smaller({}, {} - {})", tile, end, symbol.variable);
+  out.open(fmt::format("for (int64_t {0} = {1}; {0} < {2}; {0} += {3})", symbol.variable, begin, end, step));
+  symbols.variables.declare("int64_t", symbol.variable);
   const auto extent = ir::constant_value(loop.extent);
-  if (extent && *extent % loop.tile == 0) {
-    symbol.size_text = std::to_string(loop.tile);
-  } else {
-    symbol.size_text = symbols.names.fresh(loop.variable + "_size");
-    out.line(fmt::format("const int64_t {} = smaller({}, {} - {});", symbol.size_text, loop.tile, end, symbol.begin_text));
-  }
-  const std::string offset = ir::constant_value(loop.begin) == 0
-                                 ? symbol.begin_text
-                                 : "(" + symbol.begin_text + " - " + symbols.operand(loop.begin) + ")";
-  symbol.index_text = fmt::format("({} / {})", offset, loop.tile);
-  lowering.loop_numbers.push_back(symbol.index_text);
+  if (extent && *extent % loop.tile == 0) return;
+  symbol.size = symbols.names.fresh(loop.variable + "_size");
+  out.line(fmt::format("const int64_t {} = smaller({}, {} - {});", symbol.size, tile, end, symbol.variable));
+  symbols.variables.declare("int64_t", symbol.size);
 }
 
 namespace {
@@ -333,7 +336,7 @@ void write_nodes(Lowering& lowering, const std::vector<plan::Node>& nodes, Write
     if (const auto* loop = std::get_if<plan::Loop>(&node.what)) {
       open_loop(lowering, *loop->loop, out);
       write_body(lowering, loop->body, out);
-      lowering.loop_numbers.pop_back();
+      lowering.loops.pop_back();
       out.close();
     } else if (const auto* scope = std::get_if<plan::Scope>(&node.what)) {
       const std::string& name = std::get<ir::At>(scope->statement->node).name;
@@ -370,7 +373,7 @@ void write_nodes(Lowering& lowering, const std::vector<plan::Node>& nodes, Write
 
 void write_body(Lowering& lowering, const plan::Body& body, Writer& out) {
   const std::string mark = body.frame ? lowering.symbols.names.own("before") : "";
-  if (body.frame) out.line(fmt::format("const Scratch {} = scratch;", mark));
+  if (body.frame) out.line(fmt::format("const Scratch {} = {};", mark, lowering.symbols.variables.use("scratch")));
   write_block(lowering, body.nodes, out);
   if (body.frame) out.line(fmt::format("scratch = {};", mark));
 }

@@ -1,15 +1,13 @@
 #include "imbrex/codegen/generate.h"
 
 #include <fmt/format.h>
-
-#include <set>
+#include <fmt/ranges.h>
 
 #include "imbrex/codegen/arguments.h"
 #include "imbrex/codegen/blocks.h"
 #include "imbrex/codegen/names.h"
 #include "imbrex/codegen/text.h"
 #include "imbrex/ir/hash.h"
-#include "imbrex/ir/visit.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -20,16 +18,18 @@ class KernelWriter {
       : program_(*plan.program), lowering_(plan, machine), symbol_(symbol_of(program_)) {}
 
   std::string write() {
-    bind_arguments();
-    Writer body(1);
-    write_kernel_body(lowering_, body);
+    Writer run;
+    write_run(run);
     Writer out;
     out.line("namespace {");
     out.line("namespace kernel_" + symbol_ + " {");
     out.line("using namespace imbrex::isa;");
     write_sizes(out);
     write_pack(out);
-    write_run(body, out);
+    out.append(lowering_.functions);
+    out.line("");
+    out.append(lowering_.constants);
+    out.append(run);
     write_tables(out);
     out.line("");
     out.line("}  // namespace kernel_" + symbol_);
@@ -40,18 +40,6 @@ class KernelWriter {
   }
 
  private:
-  void bind_arguments() {
-    for (const ir::Tensor& tensor : program_.tensors) {
-      TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor.name);
-      for (size_t axis = 0; axis < symbol.shape.size(); ++axis) {
-        const bool last = axis + 1 == symbol.shape.size();
-        std::string stem = symbol.data + "_stride";
-        if (symbol.shape.size() > 2) stem += "_" + std::to_string(axis);
-        symbol.strides.push_back(last ? "1" : lowering_.symbols.names.fresh(stem));
-      }
-    }
-  }
-
   void write_size(const char* name, const char* comment, const ir::IndexExpr& bytes, Writer& out) const {
     const std::string text = lowering_.symbols.text(bytes);
     out.line("");
@@ -85,70 +73,89 @@ class KernelWriter {
       out.line(
           fmt::format("pack_{}(static_cast<const {}*>(source), strides[{}], strides[{}], kInner, kColumns, packed, panels.begin, "
                       "panels.end);",
-                      packing_of(packing), memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
+                      packing.packing, memory_type(packing.dtype), packing.transposed ? 1 : 0, packing.transposed ? 0 : 1));
       out.close();
     }
     out.close();
   }
 
-  void write_run(const Writer& body, Writer& out) const {
-    out.line("");
+  // What the body names is known when it has been written.
+  void write_run(Writer& out) {
+    Writer body(1), memory(1), arguments(1);
+    write_kernel_body(lowering_, body);
+    write_memory(memory);
+    write_arguments(arguments);
     out.open("void run(const imbrex_call* call)");
     if (!program_.dims.empty()) out.line(fmt::format("if (is_empty(call->dims, {})) return;", program_.dims.size()));
     out.line("const FloatMode float_mode;");
-    for (size_t i = 0; i < program_.dims.size(); ++i)
-      out.line(fmt::format("[[maybe_unused]] const int64_t {} = call->dims[{}];",
-                           lowering_.symbols.dims.at(program_.dims[i].name), i));
-    const std::set<int> touched = touched_arguments();
-    for (const ir::Tensor& tensor : program_.tensors) {
-      const TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor.name);
-      if (!touched.contains(symbol.argument)) continue;
-      const std::string type = std::string(symbol.written ? "" : "const ") + memory_type(symbol.dtype);
-      out.line(fmt::format("[[maybe_unused]] {0}* const {1} = static_cast<{0}*>(call->tensors[{2}].{3});", type, symbol.data,
-                           symbol.argument, tensor.role == ir::Role::input ? "input" : "output"));
-      if (lowering_.plan.packed.contains(tensor.name)) continue;
-      for (size_t axis = 0; axis + 1 < symbol.strides.size(); ++axis)
-        out.line(fmt::format("[[maybe_unused]] const int64_t {} = call->tensors[{}].strides[{}];", symbol.strides[axis],
-                             symbol.argument, axis));
-    }
-    for (const std::string& check : lowering_.layout_checks)
-      out.line(fmt::format("if (!({})) return fail_assumption(call, {});", check, lowering_.implicit_check() + 1));
-    out.line("[[maybe_unused]] Scratch shared{static_cast<char*>(call->workspace)};");
-    out.line("[[maybe_unused]] Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));");
-    if (!lowering_.queues.empty())
-      out.line(fmt::format("Queue* const queues = scratch.take<Queue>({});", lowering_.queues.size()));
-    for (size_t i = 0; i < lowering_.queues.size(); ++i)
-      out.line(fmt::format("queues[{}].fill(part_of({}, call->ith, call->nth));", i, lowering_.queues[i]));
-    for (const std::string& line : lowering_.beginning) out.line(line);
+    out.append(arguments);
+    out.append(memory);
     out.append(body);
     out.close();
   }
 
-  // The arguments whose memory the steps read or write; a view's is its base's.
-  std::set<int> touched_arguments() const {
-    std::set<int> touched;
-    const auto note = [&](const std::string& tensor) { touched.insert(lowering_.symbols.tensors.at(tensor).argument); };
-    ir::for_each_statement(program_.body, [&](const ir::Statement& s) {
-      if (const auto* store = std::get_if<ir::Store>(&s.node)) note(store->tensor);
-      if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) note(read->tensor);
-      if (const auto* view = std::get_if<ir::View>(&s.node)) note(view->base);
-      ir::for_each_expr(s, [&](const ir::Expr& e) {
-        if (e.op == ir::Op::load) note(e.name);
-      });
-      return true;
-    });
-    return touched;
+  // What views rely on, the memory of all and of this worker, its queues, and which stores go past the caches.
+  void write_memory(Writer& out) {
+    Symbols& symbols = lowering_.symbols;
+    for (const ir::Comparison& check : lowering_.layout_checks)
+      out.line(fmt::format("if (!({})) return fail_assumption(call, {});", lowering_.comparison(check),
+                           lowering_.implicit_check() + 1));
+    if (symbols.variables.is_used("shared")) out.line("Scratch shared{static_cast<char*>(call->workspace)};");
+    if (symbols.variables.is_used("scratch") || !lowering_.queues.empty())
+      out.line("Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));");
+    if (!lowering_.queues.empty())
+      out.line(fmt::format("Queue* const queues = scratch.take<Queue>({});", lowering_.queues.size()));
+    for (size_t i = 0; i < lowering_.queues.size(); ++i)
+      out.line(fmt::format("queues[{}].fill(part_of({}, call->ith, call->nth));", i, call_of(lowering_.queues[i])));
+    std::string most;
+    for (const auto& [tensor, streams] : lowering_.streams) {
+      if (!symbols.variables.is_used(streams)) continue;
+      if (most.empty())
+        most = lowering_.constant("kMostBytesInCache", lowering_.machine.rates.l2_bytes,
+                                  "larger outputs are stored past the caches");
+      write_streams(symbols.tensors.at(tensor), streams, most, out);
+    }
   }
 
-  // "i8" in pack_i8.
-  const std::string& packing_of(const plan::PackedWeight& weight) const {
-    return target::fastest_kernel(lowering_.machine, target::product_of(weight.dtype)).packing;
+  void write_streams(const TensorSymbol& tensor, const std::string& name, const std::string& most, Writer& out) const {
+    const Symbols& symbols = lowering_.symbols;
+    const int64_t bytes_of_element = bytes_of(tensor.dtype);
+    ir::IndexExpr bytes = ir::constant(bytes_of_element);
+    for (const ir::IndexExpr& extent : tensor.shape) bytes = ir::mul(extent, bytes);
+    std::vector<std::string> strides;
+    for (size_t axis = 0; axis + 1 < tensor.shape.size(); ++axis)
+      strides.push_back(fmt::format("{} * {}", symbols.operand(tensor.strides[axis]), bytes_of_element));
+    out.line(fmt::format("const bool {} = streams_to({}, {}, {}, {});", name, symbols.data(tensor), symbols.text(bytes),
+                         strides.empty() ? "0" : fmt::format("{}", fmt::join(strides, " | ")), most));
+  }
+
+  void write_arguments(Writer& out) const {
+    const Symbols& symbols = lowering_.symbols;
+    for (size_t i = 0; i < program_.dims.size(); ++i)
+      if (const std::string& name = symbols.dims.at(program_.dims[i].name); symbols.variables.is_used(name))
+        out.line(fmt::format("const int64_t {} = call->dims[{}];", name, i));
+    for (const ir::Tensor& tensor : program_.tensors) {
+      const TensorSymbol& symbol = symbols.tensors.at(tensor.name);
+      if (!symbols.variables.is_used(symbol.variable)) continue;
+      const std::string from =
+          fmt::format("call->tensors[{}].{}", symbol.argument, tensor.role == ir::Role::input ? "input" : "output");
+      if (const auto packed = lowering_.plan.packed.find(tensor.name); packed != lowering_.plan.packed.end()) {
+        out.line(
+            fmt::format("const packed_{} {} = {{static_cast<const char*>({})}};", packed->second.packing, symbol.variable, from));
+        continue;
+      }
+      const std::string type = std::string(symbol.written ? "" : "const ") + memory_type(symbol.dtype);
+      out.line(fmt::format("{0}* const {1} = static_cast<{0}*>({2});", type, symbol.variable, from));
+      for (size_t axis = 0; axis + 1 < symbol.strides.size(); ++axis)
+        if (const std::string name = symbols.stride_of(symbol.strides[axis]); symbols.variables.is_used(name))
+          out.line(fmt::format("const int64_t {} = call->tensors[{}].strides[{}];", name, symbol.argument, axis));
+    }
   }
 
   PackedForm packed_form(const plan::PackedWeight& weight) const {
-    return {fmt::format("packed_bytes_{}({}, {})", packing_of(weight), weight.inner, weight.columns),
-            literal(fmt::format("{} [{}, {}] in panels of {}", name_of(weight.dtype), weight.inner, weight.columns,
-                                packing_of(weight)))};
+    return {
+        fmt::format("packed_bytes_{}({}, {})", weight.packing, weight.inner, weight.columns),
+        literal(fmt::format("{} [{}, {}] in panels of {}", name_of(weight.dtype), weight.inner, weight.columns, weight.packing))};
   }
 
   void write_tables(Writer& out) const {

@@ -2,55 +2,120 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "imbrex/ir/visit.h"
+
 namespace imbrex::codegen {
 
+std::string call_of(const Function& function) {
+  std::string arguments;
+  for (const Variable& each : function.parameters) arguments += (arguments.empty() ? "" : ", ") + each.name;
+  return function.name + "(" + arguments + ")";
+}
+
 Lowering::Lowering(const plan::Plan& plan, const target::Machine& machine)
-    : plan(plan), machine(machine), symbols(*plan.program, plan.symbols) {}
+    : plan(plan), machine(machine), symbols(*plan.program, plan.symbols) {
+  symbols.variables.declare("const imbrex_call*", "call");
+  symbols.variables.declare("Queue*", "queues");
+  symbols.variables.declare("Scratch", "shared");
+  symbols.variables.declare("Scratch", "scratch");
+  for (const ir::Dim& dim : plan.program->dims) symbols.variables.declare("int64_t", symbols.dims.at(dim.name));
+  declare_arguments();
+}
+
+void Lowering::declare_arguments() {
+  for (const ir::Tensor& tensor : plan.program->tensors) {
+    TensorSymbol& symbol = symbols.tensors.at(tensor.name);
+    symbol.variable = symbols.names.fresh(tensor.name);
+    const auto packed = plan.packed.find(tensor.name);
+    symbols.variables.declare(packed != plan.packed.end()
+                                  ? "packed_" + packed->second.packing
+                                  : fmt::format("{}{}*", symbol.written ? "" : "const ", memory_type(symbol.dtype)),
+                              symbol.variable);
+    for (size_t axis = 0; axis < symbol.shape.size(); ++axis) {
+      if (axis + 1 == symbol.shape.size()) {
+        symbol.strides.push_back(ir::constant(1));
+        continue;
+      }
+      const std::string name =
+          symbols.names.fresh(tensor.name + "_stride" + (symbol.shape.size() > 2 ? "_" + std::to_string(axis) : ""));
+      symbols.variables.declare("int64_t", name);
+      symbol.strides.push_back(symbols.name_stride(name));
+    }
+  }
+  ir::for_each_statement(plan.program->body, [&](const ir::Statement& s) {
+    if (!plan.streams.contains(&s)) return true;
+    std::string& name = streams[std::get<ir::Store>(s.node).tensor];
+    if (name.empty())
+      symbols.variables.declare("bool", name = symbols.names.fresh(std::get<ir::Store>(s.node).tensor + "_streams"));
+    return true;
+  });
+}
+
+std::string Lowering::constant(const std::string& name, int64_t value, const std::string& comment) {
+  constants.line(fmt::format("constexpr int64_t {} = {};{}", name, value, comment.empty() ? "" : "  // " + comment));
+  return name;
+}
+
+const std::string& Lowering::tile_of(const ir::Loop& loop) {
+  std::string& tile = symbols.loops.at(loop.variable).tile;
+  if (tile.empty()) tile = constant(symbols.names.fresh(loop.variable + "_tile"), loop.tile);
+  return tile;
+}
+
+const std::string& Lowering::rows_of_stage() {
+  if (rows_of_stage_.empty())
+    rows_of_stage_ =
+        constant(symbols.names.own("kRowsOfStage"), plan::kRowsOfStage, "that pass through all stages before the next");
+  return rows_of_stage_;
+}
+
+void Lowering::write_function(const std::string& head, const Function& function, const Writer& body) {
+  std::string parameters;
+  for (const Variable& each : function.parameters) parameters += (parameters.empty() ? "" : ", ") + each.type + " " + each.name;
+  functions.line("");
+  functions.append(std::exchange(constants, Writer()));
+  functions.open(fmt::format("{} {}({})", head, function.name, parameters));
+  functions.append(body);
+  functions.close();
+}
 
 std::string Lowering::take(Writer& out, const plan::Allocation& allocation) {
   std::string name = symbols.names.fresh(allocation.name);
-  out.line(fmt::format("{0}* const {1} = {2}.take<{0}>({3});", allocation.dtype ? memory_type(*allocation.dtype) : "char", name,
-                       allocation.arena == plan::Arena::shared ? "shared" : "scratch", symbols.text(allocation.elements)));
+  const std::string type = allocation.dtype ? memory_type(*allocation.dtype) : "char";
+  const std::string arena = symbols.variables.use(allocation.arena == plan::Arena::shared ? "shared" : "scratch");
+  out.line(fmt::format("{0}* const {1} = {2}.take<{0}>({3});", type, name, arena, symbols.text(allocation.elements)));
+  symbols.variables.declare(type + "*", name);
   return name;
 }
 
 void Lowering::place(Writer& out, const plan::TileMemory& memory) {
   TileSymbol& tile = symbols.tiles.at(memory.tile);
-  tile.data = take(out, memory.allocation);
+  tile.variable = take(out, memory.allocation);
   if (memory.kind != plan::TileMemory::Kind::lanes) return;
   tile.position = symbols.names.fresh(tile.name + "_position");
   out.line("int64_t " + tile.position + " = 0;");
+  symbols.variables.declare("int64_t", tile.position);
 }
 
-std::string Lowering::offset_where_any(const std::string& offset, const std::vector<ir::IndexExpr>& extents,
+std::string Lowering::offset_where_any(const std::function<std::string()>& offset, const std::vector<ir::IndexExpr>& extents,
                                        const ir::Statement& statement) const {
-  if (offset.empty() || offset == "0") return offset;
-  std::string condition;
+  std::vector<ir::IndexExpr> may_be_empty;
   for (const ir::IndexExpr& extent : extents) {
     const ir::Range range = plan.bounds.range_of(extent, statement);
     if (range.greatest < 1) return "0";
-    if (range.least < 1) condition += (condition.empty() ? "" : " && ") + symbols.text(extent) + " > 0";
+    if (range.least < 1) may_be_empty.push_back(extent);
   }
-  return condition.empty() ? offset : "(" + condition + " ? " + offset + " : 0)";
+  const std::string text = offset();
+  if (may_be_empty.empty() || text.empty() || text == "0") return text;
+  std::string condition;
+  for (const ir::IndexExpr& extent : may_be_empty) condition += (condition.empty() ? "" : " && ") + symbols.text(extent) + " > 0";
+  return "(" + condition + " ? " + text + " : 0)";
 }
 
-std::string Lowering::streams_of(const ir::Statement& statement) {
-  if (!plan.streams.contains(&statement)) return "";
-  const auto& store = std::get<ir::Store>(statement.node);
-  if (const auto found = streams_of_.find(store.tensor); found != streams_of_.end()) return found->second;
-  const TensorSymbol& tensor = symbols.tensors.at(store.tensor);
-  const int64_t bytes_of_element = bytes_of(tensor.dtype);
-  ir::IndexExpr bytes = ir::constant(bytes_of_element);
-  std::string strides;
-  for (size_t axis = 0; axis < tensor.shape.size(); ++axis) {
-    bytes = ir::mul(tensor.shape[axis], bytes);
-    if (axis + 1 < tensor.shape.size())
-      strides += fmt::format("{}{} * {}", strides.empty() ? "" : " | ", tensor.strides[axis], bytes_of_element);
-  }
-  const std::string name = symbols.names.fresh(store.tensor + "_streams");
-  beginning.push_back(fmt::format("const bool {} = streams_to({}, {}, {}, {});", name, tensor.data, symbols.text(bytes),
-                                  strides.empty() ? "0" : strides, machine.rates.l2_bytes));
-  return streams_of_[store.tensor] = name;
+std::string Lowering::streams_of(const ir::Statement& statement) const {
+  return plan.streams.contains(&statement) ? symbols.variables.use(streams.at(std::get<ir::Store>(statement.node).tensor)) : "";
 }
 
 std::string Lowering::comparison(const ir::Comparison& comparison) const {

@@ -3,6 +3,7 @@
 
 #include "imbrex/codegen/blocks.h"
 #include "imbrex/codegen/text.h"
+#include "imbrex/plan/print.h"
 
 namespace imbrex::codegen {
 namespace {
@@ -71,7 +72,7 @@ class PhaseWriter {
   void loop(const plan::Loop& loop) {
     open_loop(lowering_, *loop.loop, out_);
     scoped(loop.body);
-    lowering_.loop_numbers.pop_back();
+    lowering_.loops.pop_back();
     out_.close();
   }
 
@@ -87,90 +88,110 @@ class PhaseWriter {
 
   void scoped(const plan::Body& body) {
     const std::string mark = lowering_.symbols.names.own("before");
-    out_.line(fmt::format("const Scratch {} = shared;", mark));
+    out_.line(fmt::format("const Scratch {} = {};", mark, lowering_.symbols.variables.use("shared")));
     nodes(body.nodes);
     barrier(body.at_end);
     out_.line(fmt::format("shared = {};", mark));
   }
 
   std::string trips_of(const ir::Loop& loop) const {
-    if (const auto constant = ir::constant_value(loop.extent))
-      return std::to_string(loop.tile == 0 || *constant <= 0 ? std::max<int64_t>(0, *constant) : (*constant - 1) / loop.tile + 1);
-    const std::string extent = lowering_.symbols.text(loop.extent);
-    return loop.tile == 0 ? fmt::format("larger({}, 0)", extent) : fmt::format("tiles_of({}, {})", extent, loop.tile);
+    if (loop.tile > 0) return fmt::format("tiles_of({}, {})", lowering_.symbols.text(loop.extent), lowering_.tile_of(loop));
+    if (const auto constant = ir::constant_value(loop.extent)) return std::to_string(std::max<int64_t>(0, *constant));
+    return fmt::format("larger({}, 0)", lowering_.symbols.text(loop.extent));
+  }
+
+  // The tasks of a phase, or of one iteration of its first loops.
+  std::string tasks_of(const plan::Phase& phase, size_t first_loop = 0) const {
+    std::string product;
+    for (size_t i = first_loop; i < phase.nest.size(); ++i) product += (product.empty() ? "" : " * ") + trips_of(*phase.nest[i]);
+    return product;
+  }
+
+  static std::string name_of(const plan::Phase& phase) {
+    std::string name = fmt::format("phase_{}", phase.number);
+    const auto add = [&](const ir::Statement& scope) { name += "_" + std::get<ir::At>(scope.node).name; };
+    for (const ir::Statement* scope : phase.scopes) add(*scope);
+    for (const plan::Node& node : phase.body.nodes) {
+      if (const auto* scope = std::get_if<plan::Scope>(&node.what)) add(*scope->statement);
+      if (const auto* step = std::get_if<plan::Step>(&node.what))
+        if (std::holds_alternative<plan::Pack>(step->what)) name += "_pack";
+    }
+    return name;
   }
 
   void phase(const plan::Phase& phase) {
-    Symbols& symbols = lowering_.symbols;
-    std::string tasks, what;
-    std::vector<std::string> counts;
-    for (const ir::Loop* loop : phase.nest) {
-      counts.push_back(trips_of(*loop));
-      tasks += (tasks.empty() ? "" : " * ") + counts.back();
-      what += (what.empty() ? "" : ", ") + loop->variable + (loop->tile ? fmt::format(" by {}", loop->tile) : "");
-    }
-    for (const ir::Statement* scope : phase.scopes) out_.line("// " + comment(std::get<ir::At>(scope->node).name));
-    out_.line("// parallel " + what);
-    out_.open("");
-    const std::string task = symbols.names.own("task_number");
+    if (!lowering_.constants.empty()) lowering_.constants.line("");
+    lowering_.constants.line("// " + comment(plan::line_of(phase)));
+    for (const ir::Loop* loop : phase.nest)
+      if (loop->tile > 0) lowering_.tile_of(*loop);
+    std::string tasks, sweep;
+    if (phase.tiles_per_sweep > 0)
+      sweep = lowering_.constant(lowering_.symbols.names.fresh(phase.nest[0]->variable + "_sweep"), phase.tiles_per_sweep,
+                                 fmt::format("tiles of {} before the next {}", phase.nest[0]->variable, phase.nest[1]->variable));
     if (phase.queue) {
-      const std::string name = symbols.names.own("tasks");
-      out_.line(fmt::format("Tasks {}(&queues[{}], worker_bytes(call->dims).value, call);", name, *phase.queue));
-      out_.open(fmt::format("for (int64_t {0}; ({0} = {1}.next()) >= 0;)", task, name));
-      lowering_.queues.push_back(tasks);
-    } else {
-      const std::string part = symbols.names.own("part");
-      out_.line(fmt::format("const Part {} = part_of({}, call->ith, call->nth);", part, tasks));
-      out_.open(fmt::format("for (int64_t {0} = {1}.begin; {0} < {1}.end; ++{0})", task, part));
+      const auto count = [&](Writer& out) { out.line("return " + tasks_of(phase) + ";"); };
+      lowering_.queues.push_back(lowering_.function("int64_t", fmt::format("tasks_of_phase_{}", phase.number), count));
+      tasks = fmt::format("Tasks tasks(&queues[{}], worker_bytes(call->dims).value, call);", *phase.queue);
     }
-    task_of(phase, counts, task);
-    out_.close();
-    out_.close();
+    const Function function =
+        lowering_.function("[[gnu::noinline]] void", lowering_.symbols.names.fresh(name_of(phase)), [&](Writer& out) {
+          lowering_.symbols.variables.use("call");
+          for (const ir::Statement* scope : phase.scopes) out.line("// " + comment(std::get<ir::At>(scope->node).name));
+          if (phase.queue) {
+            lowering_.symbols.variables.use("queues");
+            out.line(tasks);
+            out.open("for (int64_t task_number; (task_number = tasks.next()) >= 0;)");
+          } else {
+            out.line(fmt::format("const Part part = part_of({}, call->ith, call->nth);", tasks_of(phase)));
+            out.open("for (int64_t task_number = part.begin; task_number < part.end; ++task_number)");
+          }
+          task_of(phase, sweep, out);
+          out.close();
+        });
+    out_.line(call_of(function) + ";");
   }
 
   // The outermost loop's number varies fastest (plan/task_order.h).
-  void task_of(const plan::Phase& phase, const std::vector<std::string>& counts, const std::string& task) {
+  void task_of(const plan::Phase& phase, const std::string& sweep, Writer& out) {
     const std::vector<const ir::Loop*>& nest = phase.nest;
     Symbols& symbols = lowering_.symbols;
-    std::string rest = task, first;
+    std::string rest = "task_number", first;
     if (phase.tiles_per_sweep > 0) {
-      const std::string numbers = symbols.names.own("numbers");
-      std::string panels;
-      for (size_t i = 1; i < counts.size(); ++i) panels += (i == 1 ? "" : " * ") + counts[i];
-      out_.line(fmt::format("const TaskOfTiles {} = task_of_tiles({}, {}, {}, {});", numbers, task, counts[0], panels,
-                            phase.tiles_per_sweep));
-      first = numbers + ".tile";
-      rest = numbers + ".panel";
+      out.line(fmt::format("const TaskOfTiles numbers = task_of_tiles(task_number, {}, {}, {});", trips_of(*nest[0]),
+                           tasks_of(phase, 1), sweep));
+      first = "numbers.tile";
+      rest = "numbers.panel";
     }
+    const auto declare = [&](const std::string& stem, const std::string& value) {
+      const std::string name = symbols.names.fresh(stem);
+      out.line(fmt::format("const int64_t {} = {};", name, value));
+      symbols.variables.declare("int64_t", name);
+      return name;
+    };
     for (size_t i = 0; i < nest.size(); ++i) {
       const ir::Loop& loop = *nest[i];
       LoopSymbol& symbol = symbols.loops.at(loop.variable);
+      symbol.size.clear();
       const bool last = i + 1 == nest.size(), is_given = i == 0 && !first.empty();
-      const std::string number = is_given ? first : last ? rest : rest + " % " + counts[i];
-      symbol.begin_text = symbols.names.fresh(loop.tile ? loop.variable + "_begin" : loop.variable);
+      const std::string number = is_given ? first : last ? rest : rest + " % " + trips_of(loop);
       const std::string offset = ir::constant_value(loop.begin) == 0 ? "" : symbols.text(loop.begin) + " + ";
       if (loop.tile == 0) {
-        out_.line(fmt::format("const int64_t {} = {}{};", symbol.begin_text, offset, number));
-        lowering_.loop_numbers.push_back(
-            ir::constant_value(loop.begin) == 0 ? symbol.begin_text : symbol.begin_text + " - " + symbols.operand(loop.begin));
+        symbol.variable = declare(loop.variable, offset + number);
       } else {
-        symbol.index_text = symbols.names.fresh(loop.variable + "_index");
-        out_.line(fmt::format("const int64_t {} = {};", symbol.index_text, number));
-        out_.line(fmt::format("const int64_t {} = {}{} * {};", symbol.begin_text, offset, symbol.index_text, loop.tile));
+        const std::string& tile = lowering_.tile_of(loop);
+        symbol.index = declare(loop.variable + "_index", number);
+        symbol.variable = declare(loop.variable + "_begin", offset + symbol.index + " * " + tile);
         const auto extent = ir::constant_value(loop.extent);
-        if (extent && *extent % loop.tile == 0) {
-          symbol.size_text = std::to_string(loop.tile);
-        } else {
-          symbol.size_text = symbols.names.fresh(loop.variable + "_size");
-          out_.line(fmt::format("const int64_t {} = smaller({}, {} - {});", symbol.size_text, loop.tile,
-                                symbols.text(ir::add(loop.begin, loop.extent)), symbol.begin_text));
-        }
-        lowering_.loop_numbers.push_back(symbol.index_text);
+        if (!extent || *extent % loop.tile != 0)
+          symbol.size =
+              declare(loop.variable + "_size",
+                      fmt::format("smaller({}, {} - {})", tile, symbols.text(ir::add(loop.begin, loop.extent)), symbol.variable));
       }
-      if (!last && !is_given) rest = (rest.find(' ') == std::string::npos ? rest : "(" + rest + ")") + " / " + counts[i];
+      lowering_.loops.push_back(&loop);
+      if (!last && !is_given) rest = (rest.find(' ') == std::string::npos ? rest : "(" + rest + ")") + " / " + trips_of(loop);
     }
-    write_body(lowering_, phase.body, out_);
-    for (size_t i = 0; i < nest.size(); ++i) lowering_.loop_numbers.pop_back();
+    write_body(lowering_, phase.body, out);
+    for (size_t i = 0; i < nest.size(); ++i) lowering_.loops.pop_back();
   }
 
   Lowering& lowering_;

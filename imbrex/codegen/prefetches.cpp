@@ -17,11 +17,11 @@ void write_prefetches(Lowering& lowering, const std::vector<plan::Prefetch>& pre
   std::vector<Line> lines;
   for (const plan::Prefetch& prefetch : prefetches) {
     const ir::IndexExpr rows = ir::shape_of_slice(*prefetch.slice).rows;
-    const std::string row_stride = strides_of(lowering, prefetch.tensor, *prefetch.slice).row;
-    const std::string stride =
-        ir::is_one(rows) || row_stride.empty()
-            ? "0"
-            : fmt::format("{} * {}", row_stride, bytes_of(lowering.symbols.tensors.at(prefetch.tensor).dtype));
+    const std::optional<ir::IndexExpr> row_stride = strides_of(lowering, prefetch.tensor, *prefetch.slice).row;
+    const std::string stride = ir::is_one(rows) || !row_stride
+                                   ? "0"
+                                   : fmt::format("{} * {}", lowering.symbols.operand(*row_stride),
+                                                 bytes_of(lowering.symbols.tensors.at(prefetch.tensor).dtype));
     const std::string streams = prefetch.stores ? lowering.streams_of(*prefetch.statement) : "";
     const std::string call = fmt::format("{}({}, {}, {}", prefetch.stores ? "prefetch_rows_for_write" : "prefetch_rows",
                                          pointer_to(lowering, *prefetch.statement, prefetch.tensor, *prefetch.slice), stride,

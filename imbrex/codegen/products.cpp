@@ -24,15 +24,16 @@ struct Operand {
 Operand operand_of(const Lowering& lowering, const Statement& statement, const ExprPtr& e) {
   if (e->op == Op::variable) {
     const TileSymbol& variable = lowering.symbols.tiles.at(e->name);
-    return {variable.data, lowering.symbols.text(width_of(variable)), "1"};
+    return {lowering.symbols.data(variable), lowering.symbols.text(width_of(variable)), "1"};
   }
   const SliceStrides strides = strides_of(lowering, e->name, e->slice);
-  return {pointer_to(lowering, statement, e->name, e->slice), strides.row.empty() ? "0" : strides.row, strides.column};
+  return {pointer_to(lowering, statement, e->name, e->slice), strides.row ? lowering.symbols.text(*strides.row) : "0",
+          lowering.symbols.text(strides.column)};
 }
 
 // Where a part of what is packed ahead lies.
 std::string part_of(const Lowering& lowering, const plan::PackAhead& ahead) {
-  const std::string& memory = lowering.packed_ahead.at(&ahead);
+  const std::string memory = lowering.symbols.variables.use(lowering.packed_ahead.at(&ahead));
   const ir::IndexExpr offset = ir::mul(ahead.part, ahead.part_bytes);
   return ir::constant_value(offset) == 0 ? memory : memory + " + " + lowering.symbols.text(offset);
 }
@@ -55,7 +56,7 @@ std::string all_panels(const std::string& columns) { return fmt::format("0, tile
 void write_pack(Lowering& lowering, const plan::Pack& pack, Writer& out) {
   const plan::PackAhead& ahead = *pack.ahead;
   const std::string columns = lowering.symbols.text(ahead.columns);
-  const std::string panel = pack.panels ? lowering.symbols.loops.at(pack.panels->variable).begin_text : "";
+  const std::string panel = pack.panels ? lowering.symbols.text(ir::named(pack.panels->variable)) : "";
   write_packing(lowering, *ahead.product, *ahead.kernel, lowering.symbols.text(ahead.inner), columns, part_of(lowering, ahead),
                 pack.panels ? fmt::format("{0}, {0} + 1", panel) : all_panels(columns), out);
 }
@@ -69,22 +70,25 @@ void write_product(Lowering& lowering, const plan::Product& product, Writer& out
   const ExprPtr &a = e.args[e.args.size() - 2], &b = e.args.back();
   const TileSymbol& tile = symbols.tiles.at(assign.name);
   const std::string columns = symbols.text(tile.columns_in_memory), rows = symbols.text(tile.rows_in_memory);
-  std::string result = tile.data, result_stride = symbols.text(width_of(tile));
+  std::string result, result_stride;
   if (const ir::Store* into = product.into) {
-    const std::string row_stride = strides_of(lowering, into->tensor, into->slice).row;
+    const std::optional<ir::IndexExpr> row_stride = strides_of(lowering, into->tensor, into->slice).row;
     result = pointer_to(lowering, statement, into->tensor, into->slice);
-    result_stride = row_stride.empty() ? "0" : row_stride;
+    result_stride = row_stride ? symbols.text(*row_stride) : "0";
+  } else {
+    result = symbols.data(tile);
+    result_stride = symbols.text(width_of(tile));
   }
   const std::string inner = symbols.text(product.inner);
   if (continues && e.args[0]->name != assign.name)
-    out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", symbols.tiles.at(e.args[0]->name).data, columns, result,
-                         columns, rows, columns));
+    out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", symbols.data(symbols.tiles.at(e.args[0]->name)), columns,
+                         result, columns, rows, columns));
 
   Operand left = is_tiled ? Operand{} : operand_of(lowering, statement, a);
   if (is_tiled) {
     const TensorSymbol& tensor = symbols.tensors.at(a->name);
-    const std::string row = lowering.offset_where_any(symbols.text(a->slice[0].begin), {a->rows}, statement);
-    left.pointer = fmt::format("{} + tiled_row<{}>({}, {})", tensor.data, memory_type(a->dtype), row, inner);
+    const std::string row = lowering.offset_where_any([&] { return symbols.text(a->slice[0].begin); }, {a->rows}, statement);
+    left.pointer = fmt::format("{} + tiled_row<{}>({}, {})", symbols.data(tensor), memory_type(a->dtype), row, inner);
   } else if (product.transposed) {
     const std::string copy = lowering.take(out, *product.transposed);
     out.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", left.pointer, left.row_stride, copy, symbols.text(a->rows),
@@ -92,32 +96,35 @@ void write_product(Lowering& lowering, const plan::Product& product, Writer& out
     left = {copy, inner, "1"};
   }
 
-  std::string panel, first_block = "0";
+  const std::string packed = "packed_" + product.kernel->packing;
+  std::string right, first_block = "0";
   const auto pack_here = [&] {
     const std::string here = lowering.take(out, *product.panels);
     write_packing(lowering, statement, *product.kernel, inner, columns, here, all_panels(columns), out);
     return here;
   };
   if (product.ahead && product.panels) {
-    panel = symbols.names.fresh(assign.name + "_right");
-    out.line(fmt::format("const char* {} = {};", panel, part_of(lowering, *product.ahead)));
+    right = symbols.names.fresh(assign.name + "_right");
+    out.line(fmt::format("{} {} = {{{}}};", packed, right, part_of(lowering, *product.ahead)));
     out.open(fmt::format("if (!({}))", lowering.comparison(*product.ahead->where)));
-    out.line(fmt::format("{} = {};", panel, pack_here()));
+    out.line(fmt::format("{}.panels = {};", right, pack_here()));
     out.close();
   } else if (product.ahead) {
-    panel = part_of(lowering, *product.ahead);
+    right = fmt::format("{}{{{}}}", packed, part_of(lowering, *product.ahead));
   } else if (product.panels) {
-    panel = pack_here();
+    right = fmt::format("{}{{{}}}", packed, pack_here());
   } else {
-    panel = symbols.tensors.at(b->name).data;
+    right = symbols.data(symbols.tensors.at(b->name));
     const ir::IndexExpr& begin = b->slice[e.transpose_b ? 0 : 1].begin;
     const auto constant = ir::constant_value(begin);
-    const std::string block = constant ? std::to_string(*constant / kBlockColumns) : symbols.operand(begin) + " / 16";
+    const auto block = [&] {
+      return constant ? std::to_string(*constant / kBlockColumns) : symbols.operand(begin) + " / kLanes";
+    };
     first_block = lowering.offset_where_any(block, {b->rows, b->columns}, statement);
   }
   const std::string function = product.kernel->function() + (is_tiled ? "_tiled" : "");
   const std::string left_text = is_tiled ? left.pointer : left.pointer + ", " + left.row_stride;
-  out.line(fmt::format("{}({}, {}, {}, {}, {}, {}, {}, {}, {});", function, left_text, panel, first_block, result, result_stride,
+  out.line(fmt::format("{}({}, {}, {}, {}, {}, {}, {}, {}, {});", function, left_text, right, first_block, result, result_stride,
                        rows, columns, inner, continues ? "true" : "false"));
 }
 

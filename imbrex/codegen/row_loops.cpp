@@ -51,8 +51,8 @@ class NestWriter {
     } else {
       const std::string first = symbols_.names.own("first_row"), end = symbols_.names.own("end_row");
       values_.first_row = first;
-      out_.open(fmt::format("for (int64_t {0} = 0; {0} < {1}; {0} += {2})", first, rows, plan::kRowsOfStage));
-      out_.line(fmt::format("const int64_t {} = smaller({}, {} + {});", end, rows, first, plan::kRowsOfStage));
+      out_.open(fmt::format("for (int64_t {0} = 0; {0} < {1}; {0} += {2})", first, rows, lowering_.rows_of_stage()));
+      out_.line(fmt::format("const int64_t {} = smaller({}, {} + {});", end, rows, first, lowering_.rows_of_stage()));
       for (const Stage& stage : nest_.stages)
         write_stage(stage, fmt::format("for (int64_t {0} = {1}; {0} < {2}; ++{0})", row_, first, end), out_);
       out_.close();
@@ -115,7 +115,7 @@ class NestWriter {
   }
 
   bool has_memory(const std::string& name) const {
-    return values_.row_buffers.contains(name) || !symbols_.tiles.at(name).data.empty();
+    return values_.row_buffers.contains(name) || !symbols_.tiles.at(name).variable.empty();
   }
 
   // The attribute of a value that is computed only for the checks of its accesses, or overwritten before anything reads it.
@@ -203,7 +203,8 @@ class NestWriter {
     for (size_t i = 0; i < store->slice.size(); ++i) {
       const ir::Axis& axis = store->slice[i];
       if (axis.kind != ir::Axis::Kind::by) continue;
-      return fmt::format("row_exists(call, {}, {}[{}], {})", lowering_.implicit_check(), symbols_.tiles.at(axis.tile).data, row_,
+      return fmt::format("row_exists(call, {}, {}[{}], {})", lowering_.implicit_check(),
+                         symbols_.data(symbols_.tiles.at(axis.tile)), row_,
                          symbols_.text(symbols_.tensors.at(store->tensor).shape[i]));
     }
     return {};
@@ -239,8 +240,8 @@ class NestWriter {
       write_step(pass, Place{true, "0", ""}, "0", out);
       out.close();
     } else if (!constant || whole > 0) {
-      out.open(constant ? fmt::format("for (int64_t c = 0; c < {}; c += 16)", whole)
-                        : fmt::format("for (int64_t c = 0; c + 16 <= {}; c += 16)", extent));
+      out.open(constant ? fmt::format("for (int64_t c = 0; c < {}; c += kLanes)", whole)
+                        : fmt::format("for (int64_t c = 0; c + kLanes <= {}; c += kLanes)", extent));
       write_step(pass, Place{true, "c", ""}, "0", out);
       out.close();
     }
@@ -249,7 +250,8 @@ class NestWriter {
       out.open("");
       write_step(pass, Place{true, std::to_string(whole), std::to_string(*constant - whole)}, "0", out);
     } else {
-      out.open(fmt::format("if (const int64_t c = {0} / 16 * 16; c < {0})", constant ? extent : symbols_.operand(columns)));
+      out.open(
+          fmt::format("if (const int64_t c = {0} / kLanes * kLanes; c < {0})", constant ? extent : symbols_.operand(columns)));
       out.line(fmt::format("const int n = static_cast<int>({} - c);", extent));
       write_step(pass, Place{true, "c", "n"}, "0", out);
     }
@@ -259,12 +261,12 @@ class NestWriter {
   void write_pairs(const plan::Pass& pass, int64_t columns, Writer& out) {
     for (const RowStep& step : pass.steps)
       if (pass.in_pairs.contains(step.statement)) pairs_[&step] = symbols_.names.fresh(result_of(step) + "_pair");
-    out.open(columns == kPair ? "" : fmt::format("for (int64_t pair = 0; pair < {}; pair += 32)", columns));
+    out.open(columns == kPair ? "" : fmt::format("for (int64_t pair = 0; pair < {}; pair += 2 * kLanes)", columns));
     for (const RowStep& step : pass.steps)
       if (const auto pair = pairs_.find(&step); pair != pairs_.end()) out.line("vf_pair " + pair->second + ";");
     out.line("#pragma GCC unroll 2");
     out.open("for (int half = 0; half < 2; ++half)");
-    out.line(columns == kPair ? "const int64_t c = 16 * half;" : "const int64_t c = pair + 16 * half;");
+    out.line(columns == kPair ? "const int64_t c = kLanes * half;" : "const int64_t c = pair + kLanes * half;");
     write_step(pass, Place{true, "c", ""}, "0", out);
     out.close();
     const Place place{true, columns == kPair ? "0" : "pair", ""};
@@ -282,32 +284,33 @@ class NestWriter {
     const auto constant = pass.columns;
     const int64_t whole = constant ? *constant / kGroup * kGroup : 0;
     if (!constant || whole > 0) {
-      out.open(constant ? fmt::format("for (int64_t group = 0; group < {}; group += 64)", whole)
-                        : fmt::format("for (int64_t group = 0; group + 64 <= {}; group += 64)", extent));
+      out.open(constant ? fmt::format("for (int64_t group = 0; group < {}; group += 4 * kLanes)", whole)
+                        : fmt::format("for (int64_t group = 0; group + 4 * kLanes <= {}; group += 4 * kLanes)", extent));
       out.line("#pragma GCC unroll 4");
       out.open("for (int block = 0; block < 4; ++block)");
-      out.line("[[maybe_unused]] const int64_t c = group + 16 * block;");
+      out.line("[[maybe_unused]] const int64_t c = group + kLanes * block;");
       write_step(pass, Place{true, "c", ""}, "block", out);
       out.close();
       out.close();
     }
     if (constant && whole == *constant) return;
-    const std::string begin = constant ? std::to_string(whole) : factor + " / 64 * 64";
-    out.open(fmt::format("for (int64_t c = {}; c < {}; c += 16)", begin, extent));
-    out.line(fmt::format("const int n = static_cast<int>(smaller(16, {} - c));", extent));
-    write_step(pass, Place{true, "c", "n"}, "static_cast<int>(c / 16 % 4)", out);
+    const std::string begin = constant ? std::to_string(whole) : factor + " / (4 * kLanes) * (4 * kLanes)";
+    out.open(fmt::format("for (int64_t c = {}; c < {}; c += kLanes)", begin, extent));
+    out.line(fmt::format("const int n = static_cast<int>(smaller(kLanes, {} - c));", extent));
+    write_step(pass, Place{true, "c", "n"}, "static_cast<int>(c / kLanes % 4)", out);
     out.close();
   }
 
   void prefetch_around(const plan::Pass& pass, const Place& place, Writer& out) {
     if (!place.count.empty()) return;
-    const std::string rows = nest_.all_rows_at_once ? symbols_.operand(nest_.rows) : std::to_string(plan::kRowsOfStage);
+    const std::string rows = nest_.all_rows_at_once ? symbols_.operand(nest_.rows) : lowering_.rows_of_stage();
     std::set<std::string> prefetches, for_write;
     for (const plan::Prefetch& prefetch : pass.prefetches) {
       const std::string row = values_.row_of(prefetch.tensor, *prefetch.slice);
       if (!prefetch.stores) {
         prefetches.insert(fmt::format("prefetch_line({} + {} * {} + {});", row, rows,
-                                      strides_of(lowering_, prefetch.tensor, *prefetch.slice).row, place.column));
+                                      symbols_.operand(*strides_of(lowering_, prefetch.tensor, *prefetch.slice).row),
+                                      place.column));
         continue;
       }
       const std::string streams = lowering_.streams_of(*prefetch.statement);
@@ -373,11 +376,11 @@ class NestWriter {
     }
     if (place.count.empty()) {
       store_vector(step, storage_suffix(moved), pointer, lo, Place{true, wide, ""}, out);
-      store_vector(step, storage_suffix(moved), pointer, hi, Place{true, wide == "0" ? "16" : wide + " + 16", ""}, out);
+      store_vector(step, storage_suffix(moved), pointer, hi, Place{true, wide == "0" ? "kLanes" : wide + " + kLanes", ""}, out);
       return;
     }
     out.line(values_.store(moved, pointer, lo, Place{true, wide, fmt::format("smaller_int(2 * {}, 16)", place.count)}));
-    const std::string rest = wide == "0" ? "16" : wide + " + 16";
+    const std::string rest = wide == "0" ? "kLanes" : wide + " + kLanes";
     out.line(fmt::format("if ({} > 8) ", place.count) +
              values_.store(moved, pointer, hi, Place{true, rest, fmt::format("2 * {} - 16", place.count)}));
   }
@@ -405,11 +408,11 @@ class NestWriter {
   void write_part(const ExprPtr& part, const std::string& at, Writer& out) {
     const std::string extent = symbols_.text(part->columns);
     const auto copy = [&](const Place& place) { out.line(values_.store(part->dtype, at, values_.text(part, place), place)); };
-    out.open(fmt::format("for (int64_t c = 0; c < {}; c += 16)", extent));
+    out.open(fmt::format("for (int64_t c = 0; c < {}; c += kLanes)", extent));
     if (lowering_.plan.symbols.is_multiple(part->columns, kLanes)) {
       copy(Place{true, "c", ""});
     } else {
-      out.line(fmt::format("const int n = static_cast<int>(smaller(16, {} - c));", extent));
+      out.line(fmt::format("const int n = static_cast<int>(smaller(kLanes, {} - c));", extent));
       copy(Place{true, "c", "n"});
     }
     out.close();

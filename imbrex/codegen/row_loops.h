@@ -1,13 +1,16 @@
 // Writes row nests: `for row { passes over columns }` with values in registers, and nothing larger than a row in between.
 #pragma once
 
+#include <optional>
+
 #include "imbrex/codegen/lowering.h"
 
 namespace imbrex::codegen {
 
-// From one row of a slice to the next ("" for one row), and from one column to the next.
+// From one row of a slice to the next (none for one row), and from one column to the next.
 struct SliceStrides {
-  std::string row, column;
+  std::optional<ir::IndexExpr> row;
+  ir::IndexExpr column;
 };
 SliceStrides strides_of(const Lowering& lowering, const std::string& tensor, const std::vector<ir::Axis>& slice);
 // Pointer, a C++ expression, to the element at the begin of a slice of the statement, or to the begin of the tensor where the

@@ -46,7 +46,7 @@ std::string RowReductions::name_of(const plan::RowStep& step) {
 }
 
 std::string RowReductions::position_of(const plan::RowStep& step) const {
-  return step.value->op == Op::row_sum ? "0" : symbols_.tiles.at(assign_of(step)->name).position;
+  return step.value->op == Op::row_sum ? "0" : symbols_.variables.use(symbols_.tiles.at(assign_of(step)->name).position);
 }
 
 // The lanes of a sum in memory, cleared or copied where the sum starts here.
@@ -130,10 +130,11 @@ void RowReductions::start_positions(const plan::RowNest& nest, Writer& out) cons
     const TileSymbol& variable = symbols_.tiles.at(name);
     if (!variable.accumulator) return;
     if (step.kind == Kind::row_reduction && step.value->op == Op::row_sum_acc) {
-      const std::string& from = symbols_.tiles.at(step.value->args[0]->name).position;
-      if (from != variable.position) out.line(fmt::format("{} = {};", variable.position, from));
+      const std::string from = symbols_.tiles.at(step.value->args[0]->name).position;
+      if (from != variable.position)
+        out.line(fmt::format("{} = {};", symbols_.variables.use(variable.position), symbols_.variables.use(from)));
     } else {
-      out.line(variable.position + " = 0;");
+      out.line(symbols_.variables.use(variable.position) + " = 0;");
     }
   });
 }
@@ -143,7 +144,7 @@ void RowReductions::advance_positions(const plan::RowNest& nest, Writer& out) co
     const TileSymbol& variable = symbols_.tiles.at(name);
     if (step.kind != Kind::row_reduction || !variable.accumulator) return;
     const ir::IndexExpr columns = lowering_.plan.bounds.elements_along(step.columns, *step.statement);
-    out.line(fmt::format("{} += {};", variable.position, symbols_.text(columns)));
+    out.line(fmt::format("{} += {};", symbols_.variables.use(variable.position), symbols_.text(columns)));
   });
 }
 

@@ -28,8 +28,9 @@ std::string offset_to(const Lowering& lowering, const std::string& tensor, const
   for (size_t i = 0; i < slice.size(); ++i) {
     const Axis& axis = slice[i];
     if (axis.kind == Axis::Kind::by || ir::constant_value(axis.begin) == 0) continue;
-    const std::string begin = symbol.strides[i] == "1" ? lowering.symbols.text(axis.begin) : lowering.symbols.operand(axis.begin);
-    offset += (offset.empty() ? "" : " + ") + product(begin, symbol.strides[i]);
+    const std::string stride = lowering.symbols.operand(symbol.strides[i]);
+    const std::string begin = stride == "1" ? lowering.symbols.text(axis.begin) : lowering.symbols.operand(axis.begin);
+    offset += (offset.empty() ? "" : " + ") + product(begin, stride);
   }
   return offset;
 }
@@ -38,18 +39,18 @@ std::string offset_to(const Lowering& lowering, const std::string& tensor, const
 
 SliceStrides strides_of(const Lowering& lowering, const std::string& tensor, const std::vector<Axis>& slice) {
   const TensorSymbol& symbol = lowering.symbols.tensors.at(tensor);
-  std::vector<std::string> strides;
+  std::vector<ir::IndexExpr> strides;
   for (size_t i = 0; i < slice.size(); ++i)
     if (slice[i].kind != Axis::Kind::point) strides.push_back(symbol.strides[i]);
-  return {strides.size() == 2 ? strides[0] : "", strides.empty() ? "1" : strides.back()};
+  return {strides.size() == 2 ? std::optional(strides[0]) : std::nullopt, strides.empty() ? ir::constant(1) : strides.back()};
 }
 
 std::string pointer_to(const Lowering& lowering, const ir::Statement& statement, const std::string& tensor,
                        const std::vector<Axis>& slice) {
   const ir::TileShape shape = ir::shape_of_slice(slice);
   const std::string offset =
-      lowering.offset_where_any(offset_to(lowering, tensor, slice), {shape.rows, shape.columns}, statement);
-  return plus(lowering.symbols.tensors.at(tensor).data, offset);
+      lowering.offset_where_any([&] { return offset_to(lowering, tensor, slice); }, {shape.rows, shape.columns}, statement);
+  return plus(lowering.symbols.data(lowering.symbols.tensors.at(tensor)), offset);
 }
 
 std::string RowValues::define_pointer(const std::string& key, const std::string& stem, const std::string& type,
@@ -63,25 +64,30 @@ std::string RowValues::define_pointer(const std::string& key, const std::string&
 
 std::string RowValues::row_of(const std::string& tensor, const std::vector<Axis>& slice) {
   const TensorSymbol& symbol = lowering_.symbols.tensors.at(tensor);
-  const std::string row_stride = strides_of(lowering_, tensor, slice).row;
+  const std::optional<ir::IndexExpr> row_stride = strides_of(lowering_, tensor, slice).row;
   const ir::TileShape shape = ir::shape_of_slice(slice);
-  const bool moves = !one_row_ && !row_stride.empty() && !ir::is_one(shape.rows);
+  const bool moves = !one_row_ && row_stride && !ir::is_one(shape.rows);
   const bool by_rows = std::any_of(slice.begin(), slice.end(), [](const Axis& a) { return a.kind == Axis::Kind::by; });
-  std::string offset = offset_to(lowering_, tensor, slice);
-  if (moves && !by_rows) offset += (offset.empty() ? "" : " + ") + product(row_, row_stride);
-  std::string value = plus(symbol.data, lowering_.offset_where_any(offset, {shape.columns}, statement_));
+  const auto offset = [&] {
+    std::string to_row = offset_to(lowering_, tensor, slice);
+    if (moves && !by_rows) to_row += (to_row.empty() ? "" : " + ") + product(row_, lowering_.symbols.operand(*row_stride));
+    return to_row;
+  };
+  std::string value;
+  if (!symbol.in_tiles)
+    value = plus(lowering_.symbols.data(symbol), lowering_.offset_where_any(offset, {shape.columns}, statement_));
   for (size_t i = 0; i < slice.size(); ++i) {
     const Axis& axis = slice[i];
     if (axis.kind != Axis::Kind::by) continue;
     const TileSymbol& index = lowering_.symbols.tiles.at(axis.tile);
     const std::string row = one_row_ || ir::is_one(axis.size) ? "0" : row_;
-    value += fmt::format(" + checked_index(call, {}, {}[{}], {}) * {}", lowering_.implicit_check(), index.data, row,
-                         lowering_.symbols.text(symbol.shape[i]), symbol.strides[i]);
+    value += fmt::format(" + checked_index(call, {}, {}[{}], {}) * {}", lowering_.implicit_check(), lowering_.symbols.data(index),
+                         row, lowering_.symbols.text(symbol.shape[i]), lowering_.symbols.operand(symbol.strides[i]));
   }
   if (symbol.in_tiles) {
     const std::string begin = lowering_.symbols.text(slice[0].begin);
     const std::string row = !moves ? begin : begin == "0" ? row_ : begin + " + " + row_;
-    value = fmt::format("{} + tiled_row<{}>({}, {})", symbol.data, memory_type(symbol.dtype), row,
+    value = fmt::format("{} + tiled_row<{}>({}, {})", lowering_.symbols.data(symbol), memory_type(symbol.dtype), row,
                         lowering_.symbols.text(symbol.shape[1]));
   }
   if (is_atom(value)) return value;
@@ -105,12 +111,13 @@ std::string RowValues::row_of_variable(const std::string& name) {
                                              : "(" + row_ + " - " + first_row + ")";
     return define_pointer("variable " + name, name + "_row", memory_type(variable.dtype), plus(pointer, product(row, width)));
   }
-  require(!variable.data.empty(), "a tile variable is read before it has memory");
+  require(!variable.variable.empty(), "a tile variable is read before it has memory");
   const bool moves = !one_row_ && !ir::is_one(variable.rows);
   const std::string type = variable.accumulator ? "float" : memory_type(variable.dtype);
-  if (!moves) return variable.data;
+  const std::string data = lowering_.symbols.data(variable);
+  if (!moves) return data;
   const std::string width = variable.accumulator ? "64" : lowering_.symbols.operand(width_of(variable));
-  return define_pointer("variable " + name, name + "_row", type, plus(variable.data, product(row_, width)));
+  return define_pointer("variable " + name, name + "_row", type, plus(data, product(row_, width)));
 }
 
 std::string RowValues::load(DType dtype, const std::string& pointer, const Place& place) const {
@@ -157,8 +164,8 @@ std::string RowValues::paired_columns(const ExprPtr& e, const Place& place) {
   }
   const std::string at = plus(pointer, place.column == "0" ? "0" : wide), name = ir::name_of(e->op),
                     suffix = storage_suffix(dtype);
-  if (place.count.empty()) return fmt::format("{0}(load_{1}({2}), load_{1}({2} + 16))", name, suffix, at);
-  return fmt::format("{0}(load_{1}({2}, smaller_int(2 * {3}, 16)), {3} > 8 ? load_{1}({2} + 16, 2 * {3} - 16) : {4})", name,
+  if (place.count.empty()) return fmt::format("{0}(load_{1}({2}), load_{1}({2} + kLanes))", name, suffix, at);
+  return fmt::format("{0}(load_{1}({2}, smaller_int(2 * {3}, 16)), {3} > 8 ? load_{1}({2} + kLanes, 2 * {3} - 16) : {4})", name,
                      suffix, at, place.count, is_float(dtype) ? "broadcast(0.0f)" : "broadcast_i(0)");
 }
 

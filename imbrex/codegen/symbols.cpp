@@ -22,8 +22,22 @@ Symbols::Symbols(const ir::Program& program, const plan::Symbols& planned) {
   for (const ir::Dim& dim : program.dims) dims[dim.name] = names.fresh(dim.name);
   for (const auto& [name, tensor] : planned.tensors) tensors[name] = {tensor, {}, {}};
   for (const auto& [name, tile] : planned.tiles) tiles[name] = {tile, {}, {}};
-  for (const auto& [name, loop] : planned.loops) loops[name] = {};
-  for (const ir::Tensor& argument : program.tensors) tensors.at(argument.name).data = names.fresh(argument.name);
+  for (const auto& [name, loop] : planned.loops) loops[name].loop = loop;
+}
+
+ir::IndexExpr Symbols::name_stride(const std::string& name) {
+  const std::string key = name + " is a stride";  // no author's name has a space
+  strides_[key] = name;
+  return ir::named(key);
+}
+
+std::string Symbols::number_of(const LoopSymbol& symbol) const {
+  if (!symbol.index.empty()) return variables.use(symbol.index);
+  const ir::IndexExpr& begin = symbol.loop->begin;
+  const std::string variable = variables.use(symbol.variable);
+  const std::string from_begin = ir::constant_value(begin) == 0 ? variable : variable + " - " + operand(begin);
+  if (symbol.loop->tile == 0) return from_begin;
+  return fmt::format("({} / {})", ir::constant_value(begin) == 0 ? from_begin : "(" + from_begin + ")", symbol.tile);
 }
 
 std::string Symbols::operand(const IndexExpr& e) const { return is_loose(e) ? "(" + text(e) + ")" : text(e); }
@@ -32,13 +46,16 @@ std::string Symbols::text(const IndexExpr& e) const {
   switch (e->kind) {
     case Kind::constant: return std::to_string(e->value);
     case Kind::name: {
-      if (const auto dim = dims.find(e->name); dim != dims.end()) return dim->second;
-      if (const auto read = reads.find(e->name); read != reads.end()) return read->second;
-      return loops.at(e->name).begin_text;
+      for (const auto* texts : {&dims, &reads, &strides_})
+        if (const auto found = texts->find(e->name); found != texts->end()) return variables.use(found->second);
+      return variables.use(loops.at(e->name).variable);
     }
-    case Kind::span_begin: return loops.at(e->name).begin_text;
-    case Kind::span_size: return loops.at(e->name).size_text;
-    case Kind::span_index: return loops.at(e->name).index_text;
+    case Kind::span_begin: return variables.use(loops.at(e->name).variable);
+    case Kind::span_size: {
+      const LoopSymbol& loop = loops.at(e->name);
+      return loop.size.empty() ? loop.tile : variables.use(loop.size);
+    }
+    case Kind::span_index: return number_of(loops.at(e->name));
     case Kind::add: return text(e->a) + " + " + (ir::constant_value(e->b).value_or(0) < 0 ? operand(e->b) : text(e->b));
     case Kind::sub: return text(e->a) + " - " + operand(e->b);
     case Kind::mul: return operand(e->a) + " * " + operand(e->b);

@@ -59,6 +59,8 @@ void plan_layouts(Planner& planner) {
   pad_products(planner);
   PackedWeights weights = packed_weights(*plan.program);
   plan.packed = std::move(weights.packed);
+  for (auto& [name, weight] : plan.packed)
+    weight.packing = target::fastest_kernel(planner.machine, target::product_of(weight.dtype)).packing;
   for (const auto& refused : weights.refused)
     planner.remark(refused.origin,
                    fmt::format("'{}' is packed again in each run, not ahead of time: {}", refused.tensor, refused.reason));

@@ -59,7 +59,7 @@ PackedWeights packed_weights(const ir::Program& program) {
         return;
       }
       const auto extent = [&](bool last) { return *ir::constant_value(tensor.shape[last ? 1 : 0]); };
-      const PackedWeight packed{extent(e.transpose_b), extent(!e.transpose_b), e.transpose_b, tensor.dtype};
+      const PackedWeight packed{extent(e.transpose_b), extent(!e.transpose_b), e.transpose_b, tensor.dtype, {}};
       const auto [found, is_new] = result.packed.try_emplace(tensor.name, packed);
       if (!is_new && found->second.transposed != e.transpose_b)
         refused.try_emplace(tensor.name, "products take it both ways around");

@@ -13,6 +13,7 @@ struct PackedWeight {
   int64_t inner = 0, columns = 0;
   bool transposed = false;  // the tensor is [columns, inner]
   DType dtype = DType::f32;
+  std::string packing;  // pack_<packing> packs it for the target's kernels
 };
 
 struct PackedWeights {

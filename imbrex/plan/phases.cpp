@@ -243,6 +243,7 @@ class PhasePlanner {
     Node node;
     node.barrier = before(use);
     Phase phase;
+    phase.number = ++planner_.plan.phases;
     phase.nest = ahead.parts;
     const ir::IndexExpr panels = ir::ceil_div(*planner_.plan.bounds.upper(ahead.columns, *ahead.product), ir::constant(32));
     const ir::Loop* panel = nullptr;
@@ -269,6 +270,7 @@ class PhasePlanner {
 
   void phase(const Statement& s, const ir::Loop& outermost, Node& node) {
     Phase phase;
+    phase.number = ++planner_.plan.phases;
     ParallelNest nest = parallel_nest(outermost);
     phase.nest = std::move(nest.loops);
     phase.scopes = std::move(nest.scopes);

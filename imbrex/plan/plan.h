@@ -173,6 +173,7 @@ struct Body {
 
 // Tasks, divided among all workers in contiguous blocks: the iterations of `parallel` loops that nest perfectly, through scopes.
 struct Phase {
+  int number = 0;  // counted from 1 through the kernel
   std::vector<const ir::Loop*> nest;
   std::vector<const ir::Statement*> scopes;  // passed on the way, outermost first
   std::optional<int> queue;                  // workers that are done steal tasks from others; divided before the last barrier
@@ -256,6 +257,7 @@ struct Plan {
   std::set<const ir::Statement*> streams;  // stores that may go past the caches
   Body body;
   bool finishes_streams = false;  // at its end
+  int phases = 0;                 // of the kernel
   int queues = 0;                 // of phases whose tasks may be stolen
   int assumptions = 0;            // in the program; what data decides is checked under the number behind them
   ir::IndexExpr shared_bytes, worker_bytes;

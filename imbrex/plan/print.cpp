@@ -32,8 +32,7 @@ class PlanPrinter {
     for (const ir::Tensor& tensor : plan_.program->tensors)
       if (const auto packed = plan_.packed.find(tensor.name); packed != plan_.packed.end())
         line(fmt::format("packed when it is bound: {} {} {}, by pack_{}", tensor.name, name_of(tensor.dtype),
-                         shape_text(tensor.shape),
-                         target::fastest_kernel(machine_, target::product_of(packed->second.dtype)).packing));
+                         shape_text(tensor.shape), packed->second.packing));
     line("");
     body(plan_.body);
     if (plan_.finishes_streams) line("finish streams");
@@ -87,9 +86,7 @@ class PlanPrinter {
   // ---- control
 
   void print(const Phase& phase) {
-    std::string domains;
-    for (const ir::Loop* loop : phase.nest) domains += (domains.empty() ? "" : "; ") + domain_of(*loop);
-    line(fmt::format("phase: {}; {}", domains, phase.queue ? "idle workers steal" : "each worker its part"));
+    line(line_of(phase));
     inside([&] {
       computes(phase.nest, phase.body);
       if (phase.tiles_per_sweep > 0)
@@ -259,6 +256,12 @@ class PlanPrinter {
 };
 
 }  // namespace
+
+std::string line_of(const Phase& phase) {
+  std::string domains;
+  for (const ir::Loop* loop : phase.nest) domains += (domains.empty() ? "" : "; ") + domain_of(*loop);
+  return fmt::format("phase {}: {}; {}", phase.number, domains, phase.queue ? "idle workers steal" : "each worker its part");
+}
 
 std::string print(const Plan& plan, const target::Machine& machine) { return PlanPrinter(plan, machine).run(); }
 

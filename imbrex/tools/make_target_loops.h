@@ -11,12 +11,12 @@ constexpr int64_t kRows = 96, kInner = 1024, kPanelBytes = 256 << 10, kMostBytes
 constexpr int64_t kPanelOffset = kRows * kInner * kMostBytes, kResultOffset = kPanelOffset + 2 * kPanelBytes;
 static_assert(kResultOffset + kRows * kPanelBytes / kInner * 4 <= kKernelLoopBytes);
 
-template <class A, class C>
-using Matmul = void (*)(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride,
-                        int64_t rows, int64_t columns, int64_t k, bool accumulate);
-template <class A, class C>
-using TiledMatmul = void (*)(const A* a, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows,
-                             int64_t columns, int64_t k, bool accumulate);
+template <class A, class Packed, class C>
+using Matmul = void (*)(const A* a, int64_t a_row_stride, Packed b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows,
+                        int64_t columns, int64_t k, bool accumulate);
+template <class A, class Packed, class C>
+using TiledMatmul = void (*)(const A* a, Packed b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows, int64_t columns,
+                             int64_t k, bool accumulate);
 
 template <class A>
 constexpr int64_t kColumns = kPanelBytes / kInner / static_cast<int64_t>(sizeof(A));
@@ -36,20 +36,21 @@ IMBREX_OP int64_t unknown(int64_t size) {
 
 template <auto matmul>
 struct Kernel;
-template <class A, class C, Matmul<A, C> matmul>
+template <class A, class Packed, class C, Matmul<A, Packed, C> matmul>
 struct Kernel<matmul> {
   using Left = A;
   static double run(char* memory) {
-    matmul(reinterpret_cast<const A*>(memory), kInner, memory + kPanelOffset, 0, reinterpret_cast<C*>(memory + kResultOffset),
-           kColumns<A>, unknown(kRows), unknown(kColumns<A>), unknown(kInner), false);
+    matmul(reinterpret_cast<const A*>(memory), kInner, Packed{memory + kPanelOffset}, 0,
+           reinterpret_cast<C*>(memory + kResultOffset), kColumns<A>, unknown(kRows), unknown(kColumns<A>), unknown(kInner),
+           false);
     return static_cast<double>(kRows * kInner * kColumns<A>);
   }
 };
-template <class A, class C, TiledMatmul<A, C> matmul>
+template <class A, class Packed, class C, TiledMatmul<A, Packed, C> matmul>
 struct Kernel<matmul> {
   using Left = A;
   static double run(char* memory) {
-    matmul(reinterpret_cast<const A*>(memory), memory + kPanelOffset, 0, reinterpret_cast<C*>(memory + kResultOffset),
+    matmul(reinterpret_cast<const A*>(memory), Packed{memory + kPanelOffset}, 0, reinterpret_cast<C*>(memory + kResultOffset),
            kColumns<A>, unknown(kRows), unknown(kColumns<A>), unknown(kInner), false);
     return static_cast<double>(kRows * kInner * kColumns<A>);
   }

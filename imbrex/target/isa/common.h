@@ -10,10 +10,12 @@
 namespace imbrex::isa {
 namespace {
 
-IMBREX_MATMUL(matmul_i8, DotI8, int8_t, int32_t)
-IMBREX_MATMUL(matmul_u8i8, DotU8I8, uint8_t, int32_t)
-IMBREX_MATMUL(matmul_bf16, DotBf16, uint16_t, float)
-IMBREX_MATMUL(matmul_f32, DotF32, float, float)
+constexpr int64_t kLanes = 16;  // of a vector: vf, vi, vm
+
+IMBREX_MATMUL(matmul_i8, DotI8, int8_t, packed_i8, int32_t)
+IMBREX_MATMUL(matmul_u8i8, DotU8I8, uint8_t, packed_i8, int32_t)
+IMBREX_MATMUL(matmul_bf16, DotBf16, uint16_t, packed_bf16, float)
+IMBREX_MATMUL(matmul_f32, DotF32, float, packed_f32, float)
 
 IMBREX_OP vf even(vf low, vf high) { return float_of_bits(even(bits_of(low), bits_of(high))); }
 IMBREX_OP vf odd(vf low, vf high) { return float_of_bits(odd(bits_of(low), bits_of(high))); }

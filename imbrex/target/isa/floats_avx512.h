@@ -73,7 +73,7 @@ struct DotF32 : StepsOfAGroup<float>, TwelveRows {
   }
 };
 
-IMBREX_MATMUL(matmul_bf16_fma, DotBf16Fma, uint16_t, float)
+IMBREX_MATMUL(matmul_bf16_fma, DotBf16Fma, uint16_t, packed_bf16, float)
 
 }  // namespace
 }  // namespace imbrex::isa

@@ -432,24 +432,24 @@ inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, co
 }
 
 template <class Dot>
-inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const void* packed_b, int64_t first_block,
+inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const char* packed, int64_t first_block,
                    typename Dot::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
   if (Dot::is_blocked && k == 0 && accumulate) return;
   [[maybe_unused]] const typename Dot::Mode mode = {};
   for (int64_t row = 0; row < rows; row += Dot::kMostRows) {
     const int64_t count = at_most(Dot::kMostRows, rows - row);
-    matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, static_cast<const char*>(packed_b), first_block,
-                     c + row * c_row_stride, c_row_stride, count, columns, k, accumulate);
+    matmul_rows<Dot>(a + row * a_row_stride, a_row_stride, packed, first_block, c + row * c_row_stride, c_row_stride, count,
+                     columns, k, accumulate);
   }
 }
 
 // C tile [rows, columns] = or += A [rows, k] . the columns of B from column 16 * first_block on. Templates, so that a file pays
 // only for the products that it calls. An ISA with several ways to the same product names the others beside these.
-#define IMBREX_MATMUL(name, Dot, A, C)                                                                                      \
-  template <int = 0>                                                                                                        \
-  inline void name(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride, \
-                   int64_t rows, int64_t columns, int64_t k, bool accumulate) {                                             \
-    matmul<Dot>(a, a_row_stride, packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);                     \
+#define IMBREX_MATMUL(name, Dot, A, Packed, C)                                                                                \
+  template <int = 0>                                                                                                          \
+  inline void name(const A* a, int64_t a_row_stride, Packed b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows, \
+                   int64_t columns, int64_t k, bool accumulate) {                                                             \
+    matmul<Dot>(a, a_row_stride, b.panels, first_block, c, c_row_stride, rows, columns, k, accumulate);                       \
   }
 
 }  // namespace

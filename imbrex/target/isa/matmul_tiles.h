@@ -264,21 +264,20 @@ inline void multiply_tiles(const TiledRows& part, const char* panel, int64_t k, 
 }
 
 template <class Times>
-inline const char* panel_of_block(const void* packed_b, int64_t first_block, int64_t k) {
-  return static_cast<const char*>(packed_b) + first_block / 2 * panel_bytes(k, sizeof(typename Times::Element));
+inline const char* panel_of_block(const char* packed, int64_t first_block, int64_t k) {
+  return packed + first_block / 2 * panel_bytes(k, sizeof(typename Times::Element));
 }
 
 // C tile [rows, columns] = or += A [rows, k] . the columns of B from column 16 * first_block on, A in tiles from a multiple of
 // sixteen rows on.
 template <class Times>
-inline void matmul_tiles(const typename Times::Element* a, const void* packed_b, int64_t first_block, typename Times::Result* c,
+inline void matmul_tiles(const typename Times::Element* a, const char* packed, int64_t first_block, typename Times::Result* c,
                          int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
   const Tiles tiles;
   const int64_t bytes = bytes_along_k<Times>(k);
   const TiledRows all = {reinterpret_cast<const char*>(a), tile_steps(bytes) * kTileBytes, rows, 0, bytes / kTileRowBytes,
                          bytes % kTileRowBytes != 0};
-  multiply_tiles<Times>(all, panel_of_block<Times>(packed_b, first_block, k), k, first_block, c, c_row_stride, columns,
-                        accumulate);
+  multiply_tiles<Times>(all, panel_of_block<Times>(packed, first_block, k), k, first_block, c, c_row_stride, columns, accumulate);
 }
 
 // Rows of `bytes` bytes into tiles, with zeros behind them.
@@ -295,12 +294,12 @@ inline void put_into_tiles(const char* a, int64_t a_stride, int64_t rows, int64_
 
 // The same for A as rows, so many of them and so much of k at a time that they stay in the L2 cache as tiles.
 template <class Times>
-inline void matmul_into_tiles(const typename Times::Element* a, int64_t a_row_stride, const void* packed_b, int64_t first_block,
+inline void matmul_into_tiles(const typename Times::Element* a, int64_t a_row_stride, const char* packed, int64_t first_block,
                               typename Times::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k,
                               bool accumulate) {
   constexpr int64_t element = sizeof(typename Times::Element), rows_at_once = 128, bytes_at_once = kStepsAtOnce * kTileRowBytes;
   const Tiles tiles;
-  const char* const panel = panel_of_block<Times>(packed_b, first_block, k);
+  const char* const panel = panel_of_block<Times>(packed, first_block, k);
   const int64_t panel_bytes_of_k = bytes_along_k<Times>(k);
   alignas(64) char tiled[rows_at_once * bytes_at_once];
   for (int64_t row = 0; row < rows; row += rows_at_once) {

@@ -31,6 +31,19 @@ constexpr int64_t panel_bytes(int64_t k, int64_t bytes_per_element) {
 constexpr int64_t packed_bytes(int64_t k, int64_t n, int64_t bytes_per_element) {
   return (n + kPanelColumns - 1) / kPanelColumns * panel_bytes(k, bytes_per_element);
 }
+// What holds a packed operand. Its type says how it is packed, so that no product takes another's.
+struct packed_i8 {
+  const char* panels;
+};
+struct packed_bf16 {
+  const char* panels;
+};
+struct packed_bf16_chains {
+  const char* panels;
+};
+struct packed_f32 {
+  const char* panels;
+};
 constexpr int64_t packed_bytes_i8(int64_t k, int64_t n) { return packed_bytes(k, n, 1); }
 constexpr int64_t packed_bytes_bf16(int64_t k, int64_t n) { return packed_bytes(k, n, 2); }
 constexpr int64_t packed_bytes_bf16_chains(int64_t k, int64_t n) { return packed_bytes(k, n, 2); }

@@ -29,7 +29,7 @@ struct DotI8Flipped : DotI8InFoursFlipped, TwelveRows {
 struct DotU8I8 : DotInFours<uint8_t>, TwelveRows {
   using Fetching = FetchingByRows;
 };
-IMBREX_MATMUL(matmul_i8_flipped, DotI8Flipped, int8_t, int32_t)
+IMBREX_MATMUL(matmul_i8_flipped, DotI8Flipped, int8_t, packed_i8, int32_t)
 
 struct Vpdpbusd : PeakOfBytes {
   static constexpr double kOfStep = 64;

@@ -77,8 +77,8 @@ TEST(Nests, EndAtALoopWhoseLengthTheOuterOneGives) {
   const auto nest = [](const char* extent) {
     return fmt::format("parallel i in 0 .. N {{ parallel j in 0 .. {} {{ y[i, j +: 1] = x[i, 0 +: 1] }} }}", extent);
   };
-  EXPECT_EQ(count(nest("9"), "phase: i in 0 .. N; j in 0 .. 9;"), 1);
-  EXPECT_EQ(count(nest("i"), "phase: i in 0 .. N; idle workers"), 1);
+  EXPECT_EQ(count(nest("9"), ": i in 0 .. N; j in 0 .. 9;"), 1);
+  EXPECT_EQ(count(nest("i"), ": i in 0 .. N; idle workers"), 1);
   EXPECT_EQ(count(nest("i"), "  loop: j in 0 .. i"), 1);
 }
 

@@ -57,10 +57,10 @@ std::string loops(const std::string& inside, const std::string& before = "", con
 
 TEST(PacksAhead, StandBeforeThePhaseWhoseTasksTakeTheSame) {
   EXPECT_EQ(steps(loops("")), R"(if T > 16
-  phase: c_ in tiles of 64 of S; b_packed_panel in 0 .. 2; each worker its part
+  phase 1: c_ in tiles of 64 of S; b_packed_panel in 0 .. 2; each worker its part
     pack panel b_packed_panel of b[c_, :] into b_packed, by pack_f32
   barrier: b_packed is stored before, read behind
-phase: t in tiles of 16 of T; each worker its part
+phase 2: t in tiles of 16 of T; each worker its part
   loop: c_ in tiles of 64 of S
     pack b[c_, :] by pack_f32, where b_packed does not hold it
     product: y[t, c_] = a[t, :] . b[c_, :] in b_packed, by matmul_f32
@@ -72,7 +72,7 @@ TEST(PacksAhead, StandInATaskWhereItsOwnLoopTakesTheSame) {
     parallel h in tiles(64, 32) {
       range t in tiles(T, 16) { z[t, h] = matmul(y[t, :], c[:, h]) }
     })"),
-            R"(phase: h in tiles of 32 of 64; each worker its part
+            R"(phase 1: h in tiles of 32 of 64; each worker its part
   if T > 16
     pack c[:, h] into c_packed, by pack_f32
   loop: t in tiles of 16 of T
@@ -192,7 +192,7 @@ TEST(PacksAhead, AreOfTilesToo) {
       let r = b[0 +: 32, :] * 2.0
       range t in tiles(T, 16) { y[t, h * 32 +: 32] = matmul(a[t, :], r, transpose_b) }
     })"),
-            R"(phase: h in 0 .. 2; each worker its part
+            R"(phase 1: h in 0 .. 2; each worker its part
   if T > 16
     pack r into r_packed, by pack_f32
   loop: t in tiles of 16 of T

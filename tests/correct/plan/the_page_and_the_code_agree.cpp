@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <regex>
+#include <sstream>
 
 #include "imbrex/codegen/generate.h"
 #include "imbrex/ir/parse.h"
@@ -43,8 +45,7 @@ std::vector<std::string> words_of(const std::string& text, const std::vector<Wor
 const std::vector<Word> kPage = {
     {"^ *barrier: ", "barrier"},
     {"^ *finish streams$", "finish streams"},
-    {"^ *phase: .*; idle workers steal$", "phase whose tasks are stolen"},
-    {"^ *phase: .*; each worker its part$", "phase"},
+    {"^ *(phase [0-9]+: .*)$", "its line:"},
     {"^ *the first worker:$", "first worker"},
     {"^ *loop: (\\w+) ", "loop over"},
     {"^ *scope \"(\\w+)\"$", "scope"},
@@ -59,8 +60,7 @@ const std::vector<Word> kPage = {
 const std::vector<Word> kCode = {
     {"^ *wait_for_all\\(call\\);", "barrier"},
     {"^ *finish_streams\\(\\);", "finish streams"},
-    {"^ *Tasks \\w+\\(&queues", "phase whose tasks are stolen"},
-    {"^ *const Part \\w+ = part_of\\(.*, call->ith, call->nth\\);", "phase"},
+    {"^ *// (phase [0-9]+: .*)$", "its line:"},
     {"^ *if \\(call->ith == 0\\) \\{", "first worker"},
     {"^ *const uint64_t (\\w+)_started_ = trace_begin\\(call\\);", "scope"},
     {"(\\w+?)_ = (?:shared|scratch)\\.take<", "take"},
@@ -79,21 +79,54 @@ int count(const std::string& text, const std::string& what) {
   return found;
 }
 
-// From where the kernel's work begins: what is before declares it.
-std::string body_of(const std::string& source) {
-  const size_t run = source.find("void run(const imbrex_call* call)");
-  return source.substr(run, source.find("constexpr int32_t", run) - run);
+// The kernel's work in order of time: `run`, from where it begins, with each phase's function, and the comment above it, where it
+// is called.
+std::string work_of(const std::string& source) {
+  const std::string phase_begins = "[[gnu::noinline]] void ";
+  std::map<std::string, std::string> phases;
+  std::string work, heading, phase;
+  bool is_run = false;
+  std::istringstream lines(source);
+  for (std::string line; std::getline(lines, line) && !line.starts_with("constexpr int32_t");) {
+    is_run = is_run || line == "void run(const imbrex_call* call) {";
+    const size_t call = line.find_first_not_of(' '), bracket = line.find('(');
+    if (line.starts_with("// phase ")) heading = line + "\n";
+    if (line.starts_with(phase_begins)) {
+      phase = line.substr(phase_begins.size(), bracket - phase_begins.size());
+      phases[phase] = heading;
+    } else if (line == "}") {
+      phase.clear();
+    } else if (is_run) {
+      const bool calls = bracket != std::string::npos && phases.contains(line.substr(call, bracket - call));
+      work += calls ? phases.at(line.substr(call, bracket - call)) : line + "\n";
+    } else if (!phase.empty()) {
+      phases[phase] += line + "\n";
+    }
+  }
+  return work;
+}
+
+// A phase whose tasks are stolen asks for the next one, another takes its part.
+void expect_tasks_as_said(const std::string& line, const std::string& code) {
+  const bool steals = line.ends_with("idle workers steal");
+  const size_t begin = code.find("// " + line.substr(line.find("phase")) + "\n"), end = code.find("// phase ", begin + 1);
+  ASSERT_NE(begin, std::string::npos) << line;
+  const std::string phase = code.substr(begin, end == std::string::npos ? end : end - begin);
+  EXPECT_EQ(steals, phase.find("Tasks tasks(&queues[") != std::string::npos) << line << "\n" << phase;
+  EXPECT_EQ(!steals, phase.find("const Part part = part_of(") != std::string::npos) << line << "\n" << phase;
 }
 
 void expect_agreement(const ir::Program& program, const target::Machine& machine, const std::string& what) {
   SCOPED_TRACE(what);
   const std::string page = print(make_plan(program, machine, false), machine);
-  const std::string code = body_of(codegen::generate(make_plan(program, machine, false), machine));
+  const std::string code = work_of(codegen::generate(make_plan(program, machine, false), machine));
   const std::vector<std::string> said = words_of(page, kPage);
   const std::vector<std::string> of_page = without(without(said, "columns by"), "loop over"), of_code = words_of(code, kCode);
   for (size_t i = 0; i < std::max(of_page.size(), of_code.size()); ++i)
     ASSERT_EQ(i < of_page.size() ? of_page[i] : "the end", i < of_code.size() ? of_code[i] : "the end") << i << "\n"
                                                                                                         << page << code;
+  for (const std::string& word : said)
+    if (word.starts_with("its line: ")) expect_tasks_as_said(word, code);
   // Each pass over columns by 64 has its loop of four blocks, and each by 32 of two halves.
   int by_64 = 0, by_32 = 0;
   for (const std::string& word : said) by_64 += word == "columns by 64", by_32 += word == "columns by 32";

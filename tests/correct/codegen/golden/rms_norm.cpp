@@ -33,64 +33,68 @@ size_t workspace_bytes(const int64_t* dims, int32_t nth) {
   return workspace_of(shared_bytes(dims) + nth * worker_bytes(dims));
 }
 
+// phase 1: t in tiles of 4 of T; each worker its part
+constexpr int64_t t_tile_ = 4;
+[[gnu::noinline]] void phase_1_y_(const imbrex_call* call, Scratch scratch, int64_t T_, const uint16_t* x_, int64_t x_stride_,
+    const float* w_, uint16_t* y_, int64_t y_stride_, bool y_streams_) {
+  const Part part = part_of(tiles_of(T_, t_tile_), call->ith, call->nth);
+  for (int64_t task_number = part.begin; task_number < part.end; ++task_number) {
+    const int64_t t_index_ = task_number;
+    const int64_t t_begin_ = t_index_ * t_tile_;
+    const int64_t t_size_ = smaller(t_tile_, T_ - t_begin_);
+    const Scratch before = scratch;
+    // y
+    const uint64_t y_started_ = trace_begin(call);
+    float* const y_inv_rows_ = scratch.take<float>(4);
+    for (int64_t row = 0; row < t_size_; ++row) {
+      const uint16_t* const x_row_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+      float* const y_inv_row_ = y_inv_rows_ + row;
+      sum64 y_sum_lanes_;
+      y_sum_lanes_.clear();
+      for (int64_t group = 0; group < 512; group += 4 * kLanes) {
+        #pragma GCC unroll 4
+        for (int block = 0; block < 4; ++block) {
+          [[maybe_unused]] const int64_t c = group + kLanes * block;
+          y_sum_lanes_.add_at(block, mul(load_bf16(x_row_ + c), load_bf16(x_row_ + c)));
+        }
+      }
+      const float y_sum_ = y_sum_lanes_.fold();
+      const float y_inv_ = div(1.0f, sqrt_(add(mul(y_sum_, 0.001953125f), 1e-06f)));
+      store_f32_s(y_inv_row_, y_inv_);
+    }
+    for (int64_t row = 0; row < t_size_; ++row) {
+      uint16_t* const y_row_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
+      const uint16_t* const x_row_2_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+      float* const y_inv_row_2_ = y_inv_rows_ + row;
+      const vf y_inv_all_ = broadcast(load_f32_s(y_inv_row_2_));
+      for (int64_t pair = 0; pair < 512; pair += 2 * kLanes) {
+        vf_pair y_pair_;
+        #pragma GCC unroll 2
+        for (int half = 0; half < 2; ++half) {
+          const int64_t c = pair + kLanes * half;
+          y_pair_.set(half, mul(mul(load_bf16(x_row_2_ + c), y_inv_all_), load_f32(w_ + c)));
+        }
+        stream_bf16_rint(y_row_ + pair, y_pair_, y_streams_);
+      }
+    }
+    trace_end(call, "y", y_started_);
+    scratch = before;
+  }
+}
+
+constexpr int64_t kMostBytesInCache = 1048576;  // larger outputs are stored past the caches
 void run(const imbrex_call* call) {
   if (is_empty(call->dims, 1)) return;
   const FloatMode float_mode;
-  [[maybe_unused]] const int64_t T_ = call->dims[0];
-  [[maybe_unused]] const uint16_t* const x_ = static_cast<const uint16_t*>(call->tensors[0].input);
-  [[maybe_unused]] const int64_t x_stride_ = call->tensors[0].strides[0];
-  [[maybe_unused]] const float* const w_ = static_cast<const float*>(call->tensors[1].input);
-  [[maybe_unused]] uint16_t* const y_ = static_cast<uint16_t*>(call->tensors[2].output);
-  [[maybe_unused]] const int64_t y_stride_ = call->tensors[2].strides[0];
-  [[maybe_unused]] Scratch shared{static_cast<char*>(call->workspace)};
-  [[maybe_unused]] Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
-  const bool y_streams_ = streams_to(y_, 512 * T_ * 2, y_stride_ * 2, 1048576);
-  // parallel t by 4
-  {
-    const Part part = part_of(tiles_of(T_, 4), call->ith, call->nth);
-    for (int64_t task_number = part.begin; task_number < part.end; ++task_number) {
-      const int64_t t_index_ = task_number;
-      const int64_t t_begin_ = t_index_ * 4;
-      const int64_t t_size_ = smaller(4, T_ - t_begin_);
-      const Scratch before = scratch;
-      // y
-      const uint64_t y_started_ = trace_begin(call);
-      float* const y_inv_rows_ = scratch.take<float>(4);
-      for (int64_t row = 0; row < t_size_; ++row) {
-        const uint16_t* const x_row_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
-        float* const y_inv_row_ = y_inv_rows_ + row;
-        sum64 y_sum_lanes_;
-        y_sum_lanes_.clear();
-        for (int64_t group = 0; group < 512; group += 64) {
-          #pragma GCC unroll 4
-          for (int block = 0; block < 4; ++block) {
-            [[maybe_unused]] const int64_t c = group + 16 * block;
-            y_sum_lanes_.add_at(block, mul(load_bf16(x_row_ + c), load_bf16(x_row_ + c)));
-          }
-        }
-        const float y_sum_ = y_sum_lanes_.fold();
-        const float y_inv_ = div(1.0f, sqrt_(add(mul(y_sum_, 0.001953125f), 1e-06f)));
-        store_f32_s(y_inv_row_, y_inv_);
-      }
-      for (int64_t row = 0; row < t_size_; ++row) {
-        uint16_t* const y_row_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
-        const uint16_t* const x_row_2_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
-        float* const y_inv_row_2_ = y_inv_rows_ + row;
-        const vf y_inv_all_ = broadcast(load_f32_s(y_inv_row_2_));
-        for (int64_t pair = 0; pair < 512; pair += 32) {
-          vf_pair y_pair_;
-          #pragma GCC unroll 2
-          for (int half = 0; half < 2; ++half) {
-            const int64_t c = pair + 16 * half;
-            y_pair_.set(half, mul(mul(load_bf16(x_row_2_ + c), y_inv_all_), load_f32(w_ + c)));
-          }
-          stream_bf16_rint(y_row_ + pair, y_pair_, y_streams_);
-        }
-      }
-      trace_end(call, "y", y_started_);
-      scratch = before;
-    }
-  }
+  const int64_t T_ = call->dims[0];
+  const uint16_t* const x_ = static_cast<const uint16_t*>(call->tensors[0].input);
+  const int64_t x_stride_ = call->tensors[0].strides[0];
+  const float* const w_ = static_cast<const float*>(call->tensors[1].input);
+  uint16_t* const y_ = static_cast<uint16_t*>(call->tensors[2].output);
+  const int64_t y_stride_ = call->tensors[2].strides[0];
+  Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
+  const bool y_streams_ = streams_to(y_, 512 * T_ * 2, y_stride_ * 2, kMostBytesInCache);
+  phase_1_y_(call, scratch, T_, x_, x_stride_, w_, y_, y_stride_, y_streams_);
   finish_streams();
 }
 

@@ -32,81 +32,85 @@ size_t workspace_bytes(const int64_t* dims, int32_t nth) {
   return workspace_of(shared_bytes(dims) + nth * worker_bytes(dims));
 }
 
+// phase 1: t in tiles of 4 of T; each worker its part
+constexpr int64_t t_tile_ = 4;
+[[gnu::noinline]] void phase_1_y_(const imbrex_call* call, Scratch scratch, int64_t T_, const float* x_, int64_t x_stride_,
+    float* y_, int64_t y_stride_, bool y_streams_) {
+  const Part part = part_of(tiles_of(T_, t_tile_), call->ith, call->nth);
+  for (int64_t task_number = part.begin; task_number < part.end; ++task_number) {
+    const int64_t t_index_ = task_number;
+    const int64_t t_begin_ = t_index_ * t_tile_;
+    const int64_t t_size_ = smaller(t_tile_, T_ - t_begin_);
+    const Scratch before = scratch;
+    // y
+    const uint64_t y_started_ = trace_begin(call);
+    float* const y_max_rows_ = scratch.take<float>(4);
+    float* const y_value_rows_ = scratch.take<float>(2048);
+    float* const y_sum_rows_ = scratch.take<float>(4);
+    for (int64_t row = 0; row < t_size_; ++row) {
+      const float* const x_row_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+      float* const y_max_row_ = y_max_rows_ + row;
+      max64 y_max_lanes_;
+      y_max_lanes_.clear();
+      for (int64_t group = 0; group < 512; group += 4 * kLanes) {
+        #pragma GCC unroll 4
+        for (int block = 0; block < 4; ++block) {
+          [[maybe_unused]] const int64_t c = group + kLanes * block;
+          y_max_lanes_.add_at(block, load_f32(x_row_ + c));
+        }
+      }
+      const float y_max_ = reduce_max(y_max_lanes_.lanes());
+      store_f32_s(y_max_row_, y_max_);
+    }
+    for (int64_t row = 0; row < t_size_; ++row) {
+      const float* const x_row_2_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+      float* const y_row_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
+      float* const y_max_row_2_ = y_max_rows_ + row;
+      float* const y_value_row_ = y_value_rows_ + row * 512;
+      float* const y_sum_row_ = y_sum_rows_ + row;
+      sum64 y_sum_lanes_;
+      y_sum_lanes_.clear();
+      const vf y_max_all_ = broadcast(load_f32_s(y_max_row_2_));
+      for (int64_t group = 0; group < 512; group += 4 * kLanes) {
+        #pragma GCC unroll 4
+        for (int block = 0; block < 4; ++block) {
+          [[maybe_unused]] const int64_t c = group + kLanes * block;
+          prefetch_line(x_row_2_ + t_size_ * x_stride_ + c);
+          if (!y_streams_) prefetch_line_for_write(y_row_ + c);
+          const vf y_value_ = exp_(sub(load_f32(x_row_2_ + c), y_max_all_));
+          store_f32(y_value_row_ + c, y_value_);
+          y_sum_lanes_.add_at(block, y_value_);
+        }
+      }
+      const float y_sum_ = y_sum_lanes_.fold();
+      store_f32_s(y_sum_row_, y_sum_);
+    }
+    for (int64_t row = 0; row < t_size_; ++row) {
+      float* const y_row_2_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
+      float* const y_value_row_2_ = y_value_rows_ + row * 512;
+      float* const y_sum_row_2_ = y_sum_rows_ + row;
+      const Divisor y_sum_divisor_(load_f32_s(y_sum_row_2_));
+      for (int64_t c = 0; c < 512; c += kLanes) {
+        stream_f32(y_row_2_ + c, div(load_f32(y_value_row_2_ + c), y_sum_divisor_), y_streams_);
+      }
+    }
+    trace_end(call, "y", y_started_);
+    scratch = before;
+  }
+}
+
+constexpr int64_t kMostBytesInCache = 1048576;  // larger outputs are stored past the caches
 void run(const imbrex_call* call) {
   if (is_empty(call->dims, 1)) return;
   const FloatMode float_mode;
-  [[maybe_unused]] const int64_t T_ = call->dims[0];
-  [[maybe_unused]] const float* const x_ = static_cast<const float*>(call->tensors[0].input);
-  [[maybe_unused]] const int64_t x_stride_ = call->tensors[0].strides[0];
-  [[maybe_unused]] float* const y_ = static_cast<float*>(call->tensors[1].output);
-  [[maybe_unused]] const int64_t y_stride_ = call->tensors[1].strides[0];
-  [[maybe_unused]] Scratch shared{static_cast<char*>(call->workspace)};
-  [[maybe_unused]] Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
-  const bool y_streams_ = streams_to(y_, 512 * T_ * 4, y_stride_ * 4, 1048576);
-  // parallel t by 4
-  {
-    const Part part = part_of(tiles_of(T_, 4), call->ith, call->nth);
-    for (int64_t task_number = part.begin; task_number < part.end; ++task_number) {
-      const int64_t t_index_ = task_number;
-      const int64_t t_begin_ = t_index_ * 4;
-      const int64_t t_size_ = smaller(4, T_ - t_begin_);
-      const Scratch before = scratch;
-      // y
-      const uint64_t y_started_ = trace_begin(call);
-      float* const y_max_rows_ = scratch.take<float>(4);
-      float* const y_value_rows_ = scratch.take<float>(2048);
-      float* const y_sum_rows_ = scratch.take<float>(4);
-      for (int64_t row = 0; row < t_size_; ++row) {
-        const float* const x_row_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
-        float* const y_max_row_ = y_max_rows_ + row;
-        max64 y_max_lanes_;
-        y_max_lanes_.clear();
-        for (int64_t group = 0; group < 512; group += 64) {
-          #pragma GCC unroll 4
-          for (int block = 0; block < 4; ++block) {
-            [[maybe_unused]] const int64_t c = group + 16 * block;
-            y_max_lanes_.add_at(block, load_f32(x_row_ + c));
-          }
-        }
-        const float y_max_ = reduce_max(y_max_lanes_.lanes());
-        store_f32_s(y_max_row_, y_max_);
-      }
-      for (int64_t row = 0; row < t_size_; ++row) {
-        const float* const x_row_2_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
-        float* const y_row_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
-        float* const y_max_row_2_ = y_max_rows_ + row;
-        float* const y_value_row_ = y_value_rows_ + row * 512;
-        float* const y_sum_row_ = y_sum_rows_ + row;
-        sum64 y_sum_lanes_;
-        y_sum_lanes_.clear();
-        const vf y_max_all_ = broadcast(load_f32_s(y_max_row_2_));
-        for (int64_t group = 0; group < 512; group += 64) {
-          #pragma GCC unroll 4
-          for (int block = 0; block < 4; ++block) {
-            [[maybe_unused]] const int64_t c = group + 16 * block;
-            prefetch_line(x_row_2_ + t_size_ * x_stride_ + c);
-            if (!y_streams_) prefetch_line_for_write(y_row_ + c);
-            const vf y_value_ = exp_(sub(load_f32(x_row_2_ + c), y_max_all_));
-            store_f32(y_value_row_ + c, y_value_);
-            y_sum_lanes_.add_at(block, y_value_);
-          }
-        }
-        const float y_sum_ = y_sum_lanes_.fold();
-        store_f32_s(y_sum_row_, y_sum_);
-      }
-      for (int64_t row = 0; row < t_size_; ++row) {
-        float* const y_row_2_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
-        float* const y_value_row_2_ = y_value_rows_ + row * 512;
-        float* const y_sum_row_2_ = y_sum_rows_ + row;
-        const Divisor y_sum_divisor_(load_f32_s(y_sum_row_2_));
-        for (int64_t c = 0; c < 512; c += 16) {
-          stream_f32(y_row_2_ + c, div(load_f32(y_value_row_2_ + c), y_sum_divisor_), y_streams_);
-        }
-      }
-      trace_end(call, "y", y_started_);
-      scratch = before;
-    }
-  }
+  const int64_t T_ = call->dims[0];
+  const float* const x_ = static_cast<const float*>(call->tensors[0].input);
+  const int64_t x_stride_ = call->tensors[0].strides[0];
+  float* const y_ = static_cast<float*>(call->tensors[1].output);
+  const int64_t y_stride_ = call->tensors[1].strides[0];
+  Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
+  const bool y_streams_ = streams_to(y_, 512 * T_ * 4, y_stride_ * 4, kMostBytesInCache);
+  phase_1_y_(call, scratch, T_, x_, x_stride_, y_, y_stride_, y_streams_);
   finish_streams();
 }
 

@@ -181,7 +181,8 @@ struct TimesOf {
 };
 template <auto product>
 struct Tiled;
-template <class A, class C, void (*product)(const A*, const void*, int64_t, C*, int64_t, int64_t, int64_t, int64_t, bool)>
+template <class A, class Packed, class C,
+          void (*product)(const A*, Packed, int64_t, C*, int64_t, int64_t, int64_t, int64_t, bool)>
 struct Tiled<product> {
   static void matmul(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride,
                      int64_t rows, int64_t columns, int64_t k, bool accumulate) {
@@ -192,7 +193,8 @@ struct Tiled<product> {
     memset(tiles, 85, bytes);
     put_into_tiles<decltype(TimesOf::of(A{}))>(reinterpret_cast<const char*>(a), a_row_stride * element, rows, k * element,
                                                tiles);
-    product(reinterpret_cast<const A*>(tiles), packed_b, first_block, c, c_row_stride, rows, columns, k, accumulate);
+    product(reinterpret_cast<const A*>(tiles), Packed{static_cast<const char*>(packed_b)}, first_block, c, c_row_stride, rows,
+            columns, k, accumulate);
     free(memory);
   }
 };
@@ -200,8 +202,21 @@ template <auto product>
 constexpr auto tiled = &Tiled<product>::matmul;
 #endif
 
+// The others: their right operand's type says how it is packed, which a table for all of them does not.
+template <auto product>
+struct InRows;
+template <class A, class Packed, class C,
+          void (*product)(const A*, int64_t, Packed, int64_t, C*, int64_t, int64_t, int64_t, int64_t, bool)>
+struct InRows<product> {
+  static void matmul(const A* a, int64_t a_row_stride, const void* packed_b, int64_t first_block, C* c, int64_t c_row_stride,
+                     int64_t rows, int64_t columns, int64_t k, bool accumulate) {
+    product(a, a_row_stride, Packed{static_cast<const char*>(packed_b)}, first_block, c, c_row_stride, rows, columns, k,
+            accumulate);
+  }
+};
+
 // What the table of targets lists: by name, and by kind of product.
-#define IMBREX_PRODUCT(kind, function) {.name = #function, .kind = matmul_##function<>},
+#define IMBREX_PRODUCT(kind, function) {.name = #function, .kind = &InRows<matmul_##function<>>::matmul},
 #define IMBREX_TILED_PRODUCT(kind, function) {.name = #function "_tiled", .kind = tiled<matmul_##function##_tiled<>>},
 constexpr ProductKernel products[] = {IMBREX_PRODUCTS{nullptr}};
 #undef IMBREX_PRODUCT
