@@ -73,7 +73,7 @@ def main():
     for product in products:
         kind, name = product.split(":")
         a, c = TYPES[kind]
-        sample += f"void {name}_(const {a}* a, const void* b, {c}* c, int64_t m, int64_t n, int64_t k) {{ matmul_{name}(a, k, b, 0, c, n, m, n, k, true); }}\n"
+        sample += f"void {name}_(const {a}* a, const char* b, {c}* c, int64_t m, int64_t n, int64_t k) {{ matmul_{name}(a, k, {{b}}, 0, c, n, m, n, k, true); }}\n"
     prefix = re.fullmatch(r"(.*?)(clang|g)\+\+", os.path.basename(compiler)).group(1)
     with tempfile.TemporaryDirectory() as folder:
         source, result = os.path.join(folder, "sample.cpp"), os.path.join(folder, "sample.o")
