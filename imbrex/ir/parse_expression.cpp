@@ -67,8 +67,11 @@ IndexExpr Parser::index_name() {
     fail_expected("an index (an integer, a dimension, a loop variable, or SPAN.begin, .size, .index)");
   const std::string name = peek().text;
   if (!is_symbol(".", 1)) {
-    if (!in_assume_ || meaning_of(name).kind != Meaning::Kind::tile)
-      meaning_of(name, Meaning::Kind::index, "a span's numbers are SPAN.begin, SPAN.size and SPAN.index");
+    const bool is_tile = meaning_of(name).kind == Meaning::Kind::tile;
+    if (!in_assume_ || !is_tile)
+      meaning_of(name, Meaning::Kind::index,
+                 is_tile ? "rows that a tile lists are taken by it: x[by TILE, :]"
+                         : "a span's numbers are SPAN.begin, SPAN.size and SPAN.index");
     take();
     return named(name);
   }
