@@ -10,10 +10,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
 #include "imbrex/base/error.h"
 #include "imbrex/checkpoint/atomic_file.h"
+#include "imbrex/checkpoint/json_text.h"
 
 namespace imbrex::checkpoint {
 namespace {
@@ -21,9 +21,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "tensors are stored little endian and used as they are");
 
 using nlohmann::json;
-
-// As the reference implementation has it: a larger header is an attack or not a safetensors file.
-constexpr int64_t max_header_bytes = 100'000'000;
 
 struct StoredType {
   const char* name;
@@ -73,25 +70,9 @@ std::string read_bytes(const std::string& path, int64_t begin, int64_t size) {
   return bytes;
 }
 
-// The header as JSON. The parser keeps the last of two equal keys, so keys are compared as they come; nothing in a header is
-// nested deeper than the numbers of a shape.
+// Nothing in a header is nested deeper than the numbers of a shape.
 json parse_header(const std::string& path, const std::string& text) {
-  std::vector<std::set<std::string>> keys;
-  const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > 3) malformed(path, "its header is nested deeper than tensor, property, list");
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
-      malformed(path, fmt::format("its header has '{}' twice", parsed.get<std::string>()));
-    return true;
-  };
-  try {
-    json header = json::parse(text, check);
-    if (!header.is_object()) malformed(path, "its header is not a JSON object");
-    return header;
-  } catch (const json::exception& error) {
-    malformed(path, fmt::format("its header is not JSON ({})", error.what()));
-  }
+  return parse_json(text, 3, [&](const std::string& what) { malformed(path, "its header " + what); });
 }
 
 int64_t number_of(const std::string& path, const std::string& tensor, const json& value, const char* what) {
@@ -175,7 +156,7 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path) {
 
   uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, read_bytes(path, 0, 8).data(), 8);
-  const int64_t most = std::min(file_bytes - 8, max_header_bytes);
+  const int64_t most = std::min(file_bytes - 8, kMostJsonBytes);
   if (header_bytes > static_cast<uint64_t>(most))
     malformed(path, fmt::format("it claims a header of {} bytes, more than the {} there can be", header_bytes, most));
   const int64_t data_begin = 8 + static_cast<int64_t>(header_bytes);
