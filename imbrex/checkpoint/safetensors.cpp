@@ -146,6 +146,8 @@ void check_places(const std::string& path, const std::map<std::string, StoredTen
 
 }  // namespace
 
+bool is_known_dtype(const std::string& dtype) { return stored_type(dtype) != nullptr; }
+
 SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) unreadable(path, "there is no such file");
@@ -174,6 +176,7 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path) {
     }
   }
   check_places(path, tensors_, data_begin, file_bytes);
+  file_bytes_ = file_bytes;
 }
 
 Array SafetensorsFile::read(const std::string& name) const {

@@ -18,12 +18,16 @@ struct StoredTensor {
   int64_t begin = 0, end = 0;  // bytes in the file
 };
 
+// Whether the size of this type's elements is known, so that a tensor's shape and bytes were compared.
+bool is_known_dtype(const std::string& dtype);
+
 class SafetensorsFile {
  public:
   // Reads and checks the header only. Errors: "file-unreadable", "safetensors-malformed".
   explicit SafetensorsFile(const std::string& path);
 
   const std::string& path() const { return path_; }
+  int64_t file_bytes() const { return file_bytes_; }
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
@@ -33,6 +37,7 @@ class SafetensorsFile {
 
  private:
   std::string path_;
+  int64_t file_bytes_ = 0;
   std::map<std::string, StoredTensor> tensors_;
   std::map<std::string, std::string> metadata_;
 };

@@ -1,0 +1,40 @@
+// The tensors of one layer that its attention front reads, checked against the config and each other.
+//
+// Matrices are as stored, [out, in]: a row for each output. Released layers have fp8 (e4m3) matrices with a power-of-two scale
+// (e8m0) for each block; other tools make int8 matrices with a scale for each row, or bf16.
+#pragma once
+
+#include <optional>
+
+#include "imbrex/checkpoint/checkpoint.h"
+
+namespace imbrex::checkpoint {
+
+enum class MatrixForm { fp8_blocks, int8_rows, bf16 };
+
+struct StoredMatrix {
+  MatrixForm form = MatrixForm::bf16;
+  int64_t rows = 0, columns = 0;  // outputs, inputs
+  MappedTensor weight;            // [rows, columns]
+  std::optional<MappedTensor>
+      scale;         // fp8_blocks: [ceil(rows / block.rows), ceil(columns / block.columns)]; int8_rows: F32 or BF16 [rows]
+  BlockShape block;  // of fp8_blocks
+};
+
+// Of a row of an int8 matrix.
+float row_scale(const StoredMatrix& matrix, int64_t row);
+
+struct FrontLayer {
+  int64_t layer = 0;                        // those after the last layer are MTP's
+  MappedTensor attn_norm, q_norm, kv_norm;  // BF16 or F32 [D], [Q], [head_dim]
+  StoredMatrix wq_a, wq_b, wkv;             // [Q, D], [H * head_dim, Q], [head_dim, D]
+};
+
+// UserErrors: those of Checkpoint::tensor(); "tensor-mismatch" for another type or shape than the config says, with its fields;
+// "weight-not-exact" for a scale that is no number; "config-malformed" for a layer that the model does not have.
+FrontLayer front_layer(Checkpoint& checkpoint, int64_t layer);
+
+// The released names of its tensors; a scale where the matrix has one in the released checkpoints.
+std::vector<std::string> front_tensor_names(const ModelConfig& config, int64_t layer);
+
+}  // namespace imbrex::checkpoint

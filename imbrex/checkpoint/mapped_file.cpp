@@ -1,0 +1,42 @@
+#include "imbrex/checkpoint/mapped_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "imbrex/base/error.h"
+
+namespace imbrex::checkpoint {
+
+MappedFile::MappedFile(const std::string& path) {
+  const auto fail = [&](const char* action) {
+    const int error = errno;
+    throw UserError("file-unreadable", fmt::format("cannot read '{}': {}: {}", path, action, std::strerror(error)),
+                    "the path of an existing, readable file");
+  };
+  struct Descriptor {
+    int number;
+    ~Descriptor() {
+      if (number >= 0) close(number);
+    }
+  } const file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.number < 0) fail("opening it");
+  struct stat status {};
+  if (fstat(file.number, &status) != 0) fail("its size");
+  bytes_ = status.st_size;
+  if (bytes_ == 0) return;
+  void* memory = mmap(nullptr, static_cast<size_t>(bytes_), PROT_READ, MAP_PRIVATE, file.number, 0);
+  if (memory == MAP_FAILED) fail("mapping it into memory");
+  data_ = memory;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) munmap(data_, static_cast<size_t>(bytes_));
+}
+
+}  // namespace imbrex::checkpoint
