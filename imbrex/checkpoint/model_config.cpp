@@ -242,10 +242,10 @@ ModelConfig read_config(const std::string& path) {
     reader.fail(shared->name, "1: all heads share one latent row", *shared->value);
   config.eps = reader.number({"rms_norm_eps", "norm_eps"}, 1e-37, 1);  // smaller ones are none in f32
   config.compress_ratios = read_compress_ratios(reader, config.layers);
-  config.plain = {reader.number({"rope_theta", "rope_parameters.main.rope_theta"}, 1, 1e12), std::nullopt};
+  config.plain = {reader.number({"rope_theta", "rope_parameters.main.rope_theta"}, 2, 1e12), std::nullopt};
   const auto& ratios = config.compress_ratios;
   if (std::any_of(ratios.begin(), ratios.end(), [](int64_t ratio) { return ratio != 0; }))
-    config.compressed = {reader.number({"compress_rope_theta", "rope_parameters.compress.rope_theta"}, 1, 1e12),
+    config.compressed = {reader.number({"compress_rope_theta", "rope_parameters.compress.rope_theta"}, 2, 1e12),
                          read_yarn(reader)};
   config.weight_block = read_weight_block(reader);
   if (const auto most = reader.find({"max_position_embeddings", "max_seq_len"}))
