@@ -6,8 +6,8 @@
     !defined(__SANITIZE_THREAD__)
 // std::fma is one instruction, or a call; the result is the same.
 #define IMBREX_WITH_AND_WITHOUT_FMA __attribute__((target_clones("fma", "default")))
-// As -march=native would be for one.
-#define IMBREX_FOR_SEVERAL_MACHINES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+// By levels: a processor's own name would be taken by that processor alone, not by those that have all it has.
+#define IMBREX_FOR_SEVERAL_MACHINES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define IMBREX_WITH_AND_WITHOUT_FMA
 #define IMBREX_FOR_SEVERAL_MACHINES
