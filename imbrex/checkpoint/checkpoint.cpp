@@ -91,7 +91,7 @@ MappedTensor Checkpoint::tensor(const std::string& released_name) {
   const auto place = places_.find(released_name);
   if (place == places_.end())
     throw UserError("tensor-missing", fmt::format("the checkpoint '{}' has no tensor '{}'", folder_, released_name),
-                    "all files of the checkpoint in its folder");
+                    fmt::format("all files of the checkpoint in its folder; `imbrex inspect {}` lists what there is", folder_));
   const auto& [name, file] = place->second;
   const Shard& holder = shard(file, name);
   const auto found = holder.header.tensors().find(name);

@@ -66,7 +66,8 @@ class LayerReader {
       throw UserError("tensor-missing",
                       fmt::format("the checkpoint '{}' has no scale '{}' for '{}' in '{}', which is {}", checkpoint_.folder(),
                                   scale, matrix.weight.name, matrix.weight.file, matrix.weight.dtype),
-                      "all files of the checkpoint in its folder");
+                      fmt::format("all files of the checkpoint in its folder; `imbrex inspect {}` lists what there is",
+                                  checkpoint_.folder()));
     matrix.scale = checkpoint_.tensor(scale);
     if (matrix.form == MatrixForm::int8_rows)
       check_row_scales(matrix);

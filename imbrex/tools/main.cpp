@@ -74,6 +74,8 @@ int main(int argc, char** argv) {
   tools::add_cache(app, status);
   tools::add_aot(app, status);
   tools::add_calibrate(app, status);
+  tools::add_make_checkpoint(app, status);
+  tools::add_inspect(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
