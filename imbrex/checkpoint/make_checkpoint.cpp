@@ -189,8 +189,7 @@ int64_t make_checkpoint(const std::string& folder, const CheckpointToMake& what,
   for (int64_t part = 0; part < count; ++part) {
     const int64_t layer = what.first_layer + part, before = what.first_layer + (part + count - 1) % count;
     progress(layer);
-    const std::string prefix = layer_prefix(layer, model.layers),
-                      prefix_before = what.first_layer + (part + count - 1) % count_prefix(before, model.layers);
+    const std::string prefix = layer_prefix(layer, model.layers), prefix_before = layer_prefix(before, model.layers);
     std::map<std::string, Array> tensors;
     for (const auto& [name, columns] :
          {std::pair("attn_norm", model.hidden), {"attn.q_norm", model.q_lora}, {"attn.kv_norm", Model::head_dim}})
