@@ -25,7 +25,7 @@ TEST(Checkpoints, AreMadeAndInspected) {
   const CommandResult one = imbrex_command("inspect '" + made + "' --layer 2");
   EXPECT_EQ(one.status, 0) << one.err;
   for (const char* line :
-       {"layers.2.attn.wq_b.weight         F8_E4M3 [2048, 256]       -> int8 [256, 2048] and f32 [2048]      "
+       {"layers.2.attn.wq_b.weight         F8_E4M3 [2048, 256]       -> int8 [256, 2048] and f32 [2048]  "
         "model-00002-of-00002",
         "layers.2.attn.wq_b.scale          F8_E8M0 [16, 2]           -> blocks of 128 x 128              model-00001-of-00002",
         "-> bf16 [512, 256], exact"})
