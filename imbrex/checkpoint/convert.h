@@ -2,14 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
 #include "imbrex/checkpoint/front_layer.h"
+#include "imbrex/checkpoint/workers.h"
 
 namespace imbrex::checkpoint {
-
-// Calls work(ith, nth) for each ith in [0, nth), on threads of the caller's choice, and returns when all have returned.
-using Workers = std::function<void(const std::function<void(int ith, int nth)>& work)>;
 
 // out: bf16 [rows, columns].
 // fp8: weight times scale, exactly. UserError "weight-not-exact" names the first block where it is not: a weight that is no number, or

@@ -129,6 +129,15 @@ class LayerReader {
   std::string prefix_;
 };
 
+std::vector<const MappedTensor*> tensors_of(const FrontLayer& layer) {
+  std::vector<const MappedTensor*> tensors = {&layer.attn_norm, &layer.q_norm, &layer.kv_norm};
+  for (const StoredMatrix* matrix : {&layer.wq_a, &layer.wq_b, &layer.wkv}) {
+    tensors.push_back(&matrix->weight);
+    if (matrix->scale) tensors.push_back(&*matrix->scale);
+  }
+  return tensors;
+}
+
 }  // namespace
 
 float row_scale(const StoredMatrix& matrix, int64_t row) {
@@ -163,6 +172,21 @@ FrontLayer front_layer(Checkpoint& checkpoint, int64_t layer) {
   result.wkv = reader.matrix("attn.wkv", head, hidden);
   result.kv_norm = reader.norm("attn.kv_norm", head);
   return result;
+}
+
+void bring_into_memory(const FrontLayer& layer, const Workers& workers) {
+  workers([&](int ith, int nth) {
+    for (const MappedTensor* tensor : tensors_of(layer)) {
+      const int64_t begin = tensor->bytes * ith / nth;
+      read_mapped(tensor->data + begin, tensor->bytes * (ith + 1) / nth - begin);
+    }
+  });
+}
+
+int64_t bytes_of(const FrontLayer& layer) {
+  int64_t bytes = 0;
+  for (const MappedTensor* tensor : tensors_of(layer)) bytes += tensor->bytes;
+  return bytes;
 }
 
 std::vector<std::string> front_tensor_names(const ModelConfig& config, int64_t layer) {

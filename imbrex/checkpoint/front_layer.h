@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "imbrex/checkpoint/checkpoint.h"
+#include "imbrex/checkpoint/workers.h"
 
 namespace imbrex::checkpoint {
 
@@ -33,6 +34,12 @@ struct FrontLayer {
 // UserErrors: those of Checkpoint::tensor(); "tensor-mismatch" for another type or shape than the config says, with its fields;
 // "weight-not-exact" for a scale that is no number; "config-malformed" for a layer that the model does not have.
 FrontLayer front_layer(Checkpoint& checkpoint, int64_t layer);
+
+// Reads the tensors' bytes from the disk, where they are not in memory yet.
+void bring_into_memory(const FrontLayer& layer, const Workers& workers);
+
+// Of all its tensors.
+int64_t bytes_of(const FrontLayer& layer);
 
 // The released names of its tensors; a scale where the matrix has one in the released checkpoints.
 std::vector<std::string> front_tensor_names(const ModelConfig& config, int64_t layer);

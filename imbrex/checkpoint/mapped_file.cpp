@@ -39,4 +39,20 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(data_, static_cast<size_t>(bytes_));
 }
 
+void read_mapped(const std::byte* data, int64_t bytes) {
+  if (bytes <= 0) return;
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(data) / page * page,
+             end = reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(bytes);
+#ifdef MADV_POPULATE_READ
+  if (madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ) == 0) return;
+#endif
+  // Of older systems.
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);
+  unsigned char touched = 0;
+  for (uintptr_t address = begin; address < end; address += page)
+    touched ^= *reinterpret_cast<const volatile unsigned char*>(address);
+  static_cast<void>(touched);
+}
+
 }  // namespace imbrex::checkpoint

@@ -23,4 +23,7 @@ class MappedFile {
   int64_t bytes_ = 0;
 };
 
+// Reads these bytes of a mapped file, where they are not in memory yet, in as few steps as the system has.
+void read_mapped(const std::byte* data, int64_t bytes);
+
 }  // namespace imbrex::checkpoint

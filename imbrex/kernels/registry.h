@@ -4,10 +4,13 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "imbrex/base/array.h"
+#include "imbrex/checkpoint/checkpoint.h"
+#include "imbrex/checkpoint/workers.h"
 #include "imbrex/inputs/synthetic.h"
 #include "imbrex/ir/program.h"
 #include "imbrex/kernels/judge.h"
@@ -49,6 +52,24 @@ class SavedTensors {
   [[noreturn]] virtual void refuse(const std::string& name, const std::string& expected, const std::string& found) const = 0;
 };
 
+// The inputs that a layer of a checkpoint gives a kernel.
+struct LayerInputs {
+  Tensors inputs;          // by the kernel's names, as it takes them
+  Tensors weights_by_row;  // those of them that are stored [out, in], converted but not transposed: what an engine binds or packs
+  std::string description;                       // what this layer has of its own, for a report
+  int64_t bytes = 0;                             // of its tensors in the files
+  double load_seconds = 0, convert_seconds = 0;  // until these bytes are in memory; and until they are what the kernel takes
+};
+
+// How a kernel's inputs come from a checkpoint. Errors are those of reading it; "option-value" for a model that it does not do.
+struct FromCheckpoint {
+  std::function<std::map<std::string, std::string>(checkpoint::Checkpoint& model, int64_t layer)> options;  // those it decides
+  // What is not in a checkpoint, activations and positions, comes from the seed.
+  std::function<LayerInputs(checkpoint::Checkpoint& model, int64_t layer, const std::vector<inputs::TensorShape>& wanted,
+                            uint64_t seed, const checkpoint::Workers& workers)>
+      inputs;
+};
+
 struct Entry {
   std::string name, description;
   std::vector<std::string> variants;  // the first is the default
@@ -69,6 +90,7 @@ struct Entry {
   JudgeOutputs judge;                      // instead of comparing each output with the reference's
   // The options that the types and shapes of a saved call decide, as texts.
   std::function<std::map<std::string, std::string>(const SavedTensors& tensors)> saved_options;
+  std::optional<FromCheckpoint> from_checkpoint;
   std::function<LeastWork(const Tensors& inputs)> least_work;
   // No phases where the loops do not do these sizes. `inputs` must outlive them.
   std::function<PlainLoops(const Tensors& inputs, const Options& options)> plain_loops;

@@ -113,17 +113,31 @@ Call& Call::set_dim(const std::string& dim, int64_t value) {
 
 size_t Call::packed_bytes(const std::string& tensor) const { return kernel_.table().tensors[index_of(tensor)].packed_bytes; }
 
-void Call::pack(const std::string& tensor, const TensorView& source, void* packed, size_t bytes) const {
+std::pair<int32_t, TensorView> Call::checked_to_pack(const std::string& tensor, const TensorView& source, const void* packed,
+                                                     size_t bytes) const {
   const size_t index = index_of(tensor);
   const imbrex_kernel& table = kernel_.table();
   check_packed_memory(table, index, packed, bytes);
-  const TensorView view = checked_view(table, index, source, true);
+  TensorView view = checked_view(table, index, source, true);
   require(view.shape.size() == 2, "a tensor that is packed is a matrix");
   if (imbrex_check_pack(&table, static_cast<int32_t>(index), view.data, view.strides.data(), packed, 0, 1, nullptr, 0) ==
       IMBREX_OVERLAP)
     fail("tensor-overlap", fmt::format("the packed form of tensor `{}` shares memory with what is packed", tensor),
          "memory of its own for the packed form");
-  table.pack(static_cast<int32_t>(index), view.data, view.strides.data(), packed, 0, 1);
+  return {static_cast<int32_t>(index), std::move(view)};
+}
+
+void Call::pack(const std::string& tensor, const TensorView& source, void* packed, size_t bytes) const {
+  const auto [index, view] = checked_to_pack(tensor, source, packed, bytes);
+  kernel_.table().pack(index, view.data, view.strides.data(), packed, 0, 1);
+}
+
+void Call::pack(const std::string& tensor, const TensorView& source, void* packed, size_t bytes, Executor& executor,
+                int nth) const {
+  const auto checked = checked_to_pack(tensor, source, packed, bytes);
+  executor.run(nth, [&](int ith, int workers, Barrier&) {
+    kernel_.table().pack(checked.first, checked.second.data, checked.second.strides.data(), packed, ith, workers);
+  });
 }
 
 const std::vector<int64_t>& Call::infer_dims() {

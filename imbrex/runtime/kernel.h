@@ -110,6 +110,8 @@ class Call {
   size_t packed_bytes(const std::string& tensor) const;
   // Packs a weight into memory of the caller (packed_bytes(), 64-byte aligned), to be bound by any number of calls.
   void pack(const std::string& tensor, const TensorView& source, void* packed, size_t bytes) const;
+  // The same by `nth` threads.
+  void pack(const std::string& tensor, const TensorView& source, void* packed, size_t bytes, Executor& executor, int nth) const;
 
   // Checks everything that is bound. Each way to be wrong is a UserError; without one, the kernel touches bound memory only.
   void check();
@@ -140,6 +142,9 @@ class Call {
     bool is_bound = false;
   };
   size_t index_of(const std::string& tensor) const;
+  // The tensor's number and its source with all strides, for memory that it can be packed into.
+  std::pair<int32_t, TensorView> checked_to_pack(const std::string& tensor, const TensorView& source, const void* packed,
+                                                 size_t bytes) const;
   void check_all_bound() const;
   void check_overlaps() const;
 

@@ -9,6 +9,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/base/numbers.h"
+#include "imbrex/checkpoint/checkpoint.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/prove.h"
 #include "imbrex/runtime/driver.h"
@@ -34,7 +35,8 @@ struct RunOptions {
   SubjectOptions subject;
   std::optional<int64_t> batch, sequence, tokens;
   std::vector<std::string> dims;
-  std::string backend = "host", save, replay, trace;
+  std::string backend = "host", save, replay, trace, checkpoint;
+  std::optional<int64_t> layer;
   MachineOptions machine;
   int64_t threads = 0, repeat = 20;
   uint64_t seed = 1;
@@ -92,7 +94,12 @@ class Run {
       report_.batch = batch;
       report_.sequence = sequence;
     }
-    if (options_.replay.empty()) {
+    if (options_.layer && options_.checkpoint.empty())
+      throw UserError("option-value", fmt::format("--layer {} is a layer of no checkpoint", *options_.layer), "--checkpoint DIR");
+    if (!options_.checkpoint.empty()) {
+      open_checkpoint();
+      dims_ = dims_of(subject_.program, given, 0);
+    } else if (options_.replay.empty()) {
       subject_ = subject_of(chosen);
       dims_ = dims_of(subject_.program, given, 0);
     } else {
@@ -110,6 +117,36 @@ class Run {
     report_.backend = options_.interprets() ? "interpreter" : options_.backend;
     report_.checked = options_.checked;
     outputs_ = shapes_of(subject_.program, dims_, {ir::Role::output, ir::Role::inout});
+  }
+
+  // Of the layer, with the preset whose options are nearest to it.
+  void open_checkpoint() {
+    SubjectOptions chosen = options_.subject;
+    const kernels::Entry& entry = entry_of(chosen.name);
+    if (!entry.from_checkpoint)
+      throw UserError("unknown-option", fmt::format("'{}' takes no weights from a checkpoint", chosen.name),
+                      "the same without --checkpoint");
+    if (!options_.replay.empty())
+      throw UserError("option-value", "--checkpoint and --replay both say what the inputs are", "one of them");
+    progress_.say("opening the checkpoint");
+    model_.emplace(options_.checkpoint);
+    const auto decided = entry.from_checkpoint->options(*model_, layer());
+    if (chosen.preset.empty()) chosen.preset = nearest_preset(entry, decided);
+    add_decided(chosen, decided, fmt::format("'{}' has", options_.checkpoint), "--checkpoint");
+    subject_ = subject_of(chosen);
+  }
+
+  int64_t layer() const { return options_.layer.value_or(0); }
+
+  static std::string nearest_preset(const kernels::Entry& entry, const std::map<std::string, std::string>& decided) {
+    const auto unlike = [&](const kernels::Preset& preset) {
+      const kernels::Options options = kernels::read_options(entry.name, preset.name, decided);
+      return std::count_if(options.begin(), options.end(),
+                           [&](const auto& option) { return preset.options.at(option.first) != option.second; });
+    };
+    return std::min_element(entry.presets.begin(), entry.presets.end(),
+                            [&](const auto& a, const auto& b) { return unlike(a) < unlike(b); })
+        ->name;
   }
 
   static int64_t checked_product(int64_t batch, int64_t sequence) {
@@ -138,10 +175,13 @@ class Run {
     // Packed weights and workspaces are known when there is code.
     require_room({{"inputs", bytes_in(wanted)},
                   {"expected outputs", options_.replay.empty() ? 0 : bytes_in(outputs_)},
+                  {"weights before they are transposed", model_ ? bytes_in(wanted) : 0},
                   {options_.interprets() ? "the interpreter's copies of inputs" : "outputs, 2 times,",
                    options_.interprets() ? bytes_in(wanted) : 2 * bytes_in(outputs_)}});
     progress_.say(options_.replay.empty() ? "making inputs" : "reading inputs");
-    if (!options_.replay.empty()) {
+    if (model_) {
+      read_layer(wanted);
+    } else if (!options_.replay.empty()) {
       inputs_ = read_inputs(options_.replay, wanted, subject_.name);
       expected_ = read_expected(options_.replay, outputs_, subject_.name);
     } else {
@@ -152,6 +192,39 @@ class Run {
       report_.bytes += static_cast<double>(Array{spec.dtype, spec.shape, {}}.size() * bytes_of(spec.dtype));
     // Two for each multiply-add.
     if (subject_.entry.least_work) report_.operations = 2 * subject_.entry.least_work(inputs_).multiply_adds();
+  }
+
+  void read_layer(const std::vector<TensorShape>& wanted) {
+    progress_.say("reading the layer");
+    const int threads = threads_of(options_.threads);
+    runtime::Executor executor(threads);
+    const auto workers = [&](const std::function<void(int, int)>& work) {
+      executor.run(threads, [&](int ith, int nth, runtime::Barrier&) { work(ith, nth); });
+    };
+    kernels::LayerInputs read = subject_.entry.from_checkpoint->inputs(*model_, layer(), wanted, options_.seed, workers);
+    inputs_ = std::move(read.inputs);
+    weights_by_row_ = std::move(read.weights_by_row);
+    report_.checkpoint = {options_.checkpoint, read.description,     layer(), read.bytes, 0,
+                          read.load_seconds,   read.convert_seconds, {}};
+  }
+
+  // As an engine does it once: from weights by row, into memory that is there.
+  void time_packing(const runtime::CompiledKernel& kernel, const HostOptions& host, runtime::Executor& executor) {
+    const runtime::Call call(kernel);
+    double seconds = 0;
+    for (const auto& [name, weight] : weights_by_row_) {
+      const size_t bytes = call.packed_bytes(name);
+      if (bytes == 0) continue;
+      require_room({{"a packed weight", static_cast<int64_t>(bytes)}});
+      const runtime::Buffer packed(bytes);
+      std::fill_n(static_cast<std::byte*>(packed.data()), bytes, std::byte{0});
+      const auto begin = std::chrono::steady_clock::now();
+      call.pack(name, runtime::TensorView::of(weight).transposed(), packed.data(), bytes, executor, host.threads);
+      seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      report_.checkpoint->packed_bytes += static_cast<int64_t>(bytes);
+    }
+    if (seconds > 0) report_.checkpoint->pack_seconds = seconds;
+    weights_by_row_.clear();
   }
 
   // What the kernel stores between its stages, so that each can be judged on the inputs it really had.
@@ -186,6 +259,7 @@ class Run {
     }
 
     runtime::Executor executor(host.threads);
+    if (model_) time_packing(kernel, host, executor);
     progress_.say("running");
     HostRun run = run_on_host(kernel, dims_, inputs_, outputs_, host, executor);
     actual_ = std::move(run.outputs);
@@ -389,7 +463,8 @@ class Run {
   Subject subject_;
   std::map<std::string, int64_t> dims_;
   std::vector<TensorShape> outputs_;
-  Tensors inputs_, actual_, observed_;
+  std::optional<checkpoint::Checkpoint> model_;
+  Tensors inputs_, actual_, observed_, weights_by_row_;
   std::optional<Tensors> expected_;
   std::vector<OutputResult> interpreted_;
 };
@@ -413,6 +488,8 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--repeat", o->repeat, "Timed rounds (default 20)")->check(CLI::Range(1, 1000000));
   command->add_option("--save", o->save, "Folder to write inputs, expected and outputs to");
   command->add_option("--replay", o->replay, "Folder to read inputs, and expected where it is there, from");
+  command->add_option("--checkpoint", o->checkpoint, "Folder of a checkpoint to take the weights from");
+  command->add_option("--layer", o->layer, "Its layer (default 0)");
   command->add_option("--trace", o->trace, "File for a timeline of one run, for Perfetto or chrome://tracing");
   command->add_flag("--as-written", o->as_written, "Without the optimizer");
   command->add_flag("--unproven", o->unproven, "Without the proof; says so in the output");

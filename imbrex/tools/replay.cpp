@@ -82,13 +82,7 @@ Replay replay_of(SubjectOptions options, const std::string& folder, const Dims& 
                       "--replay without --preset");
     if (options.preset.empty()) options.preset = preset;
     // What the tensors say goes before what was saved of them.
-    for (const auto& [name, value] : options_of_tensors(folder, entry)) {
-      const auto [option, is_new] = options.settings.emplace(name, value);
-      if (!is_new && option->second != value)
-        throw UserError("option-value",
-                        fmt::format("{} = {} was given, and the tensors in '{}' have {}", name, option->second, folder, value),
-                        fmt::format("--replay without {}", name));
-    }
+    add_decided(options, options_of_tensors(folder, entry), fmt::format("the tensors in '{}' have", folder), "--replay");
     if (saved.kernel == options.name) options.settings.insert(saved.options.begin(), saved.options.end());
   }
   Replay replay{subject_of(options), {}};

@@ -104,6 +104,21 @@ std::string fusion_text(const Fusion& fusion) {
                      fusion.scopes_after, text_of(fusion.dropped), text_of(fusion.kept));
 }
 
+// "load 3.1 ms (12.8 GB/s)": of so many bytes.
+std::string rate_text(const char* what, double seconds, int64_t bytes) {
+  return fmt::format("{} {:.1f} ms ({:.1f} GB/s)", what, 1e3 * seconds, static_cast<double>(bytes) / seconds / 1e9);
+}
+
+void print_checkpoint(const CheckpointReport& from) {
+  fmt::print("weights   of {}, layer {} ({}), {}\n", with_visible_characters(from.folder), from.layer, from.description,
+             size_text(from.bytes));
+  fmt::print("          {}, {}", rate_text("load", from.load_seconds, from.bytes),
+             rate_text("convert", from.convert_seconds, from.bytes));
+  if (from.pack_seconds)
+    fmt::print(", {} into {}", rate_text("pack", *from.pack_seconds, from.packed_bytes), size_text(from.packed_bytes));
+  fmt::print("\n");
+}
+
 void print_times(const RunReport& report) {
   std::vector<std::string> compile;
   if (report.compile_cold_seconds) compile.push_back(fmt::format("{:.1f} s cold", *report.compile_cold_seconds));
@@ -160,6 +175,7 @@ void print_screen(const RunReport& report, bool verbose) {
                                                                 report.threads, report.threads == 1 ? "" : "s"));
   fmt::print("{}\n", fmt::join(title, "  "));
   for (const OutputResult& output : report.outputs) print_output(report, output, verbose);
+  if (report.checkpoint) print_checkpoint(*report.checkpoint);
   if (verbose && report.judgement) print_stages(*report.judgement);
   if (!report.bits.empty()) fmt::print("bits      identical: {}\n", report.bits);
   if (!report.bits_differ.empty()) fmt::print("bits      FAIL: they differ: {}\n", report.bits_differ);
@@ -180,6 +196,15 @@ std::string json_of(const RunReport& report) {
       {"dims", report.dims},     {"backend", report.backend}, {"seed", report.seed},     {"compared_with", report.compared_with},
       {"pass", report.pass()}};
   if (report.backend == "host") out["isa"] = report.isa, out["machine"] = report.machine, out["threads"] = report.threads;
+  if (const auto& from = report.checkpoint) {
+    out["checkpoint"] = {{"folder", from->folder},
+                         {"layer", from->layer},
+                         {"rotation", from->description},
+                         {"mib", static_cast<double>(from->bytes) / (1 << 20)},
+                         {"load_ms", 1e3 * from->load_seconds},
+                         {"convert_ms", 1e3 * from->convert_seconds}};
+    if (from->pack_seconds) out["checkpoint"]["pack_ms"] = 1e3 * *from->pack_seconds;
+  }
   out["outputs"] = json::array();
   for (const OutputResult& output : report.outputs) {
     json entry = json_of(output.tally, output.shape);

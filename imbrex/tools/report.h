@@ -30,6 +30,14 @@ struct Fusion {
   double equality_seconds = 0;
 };
 
+// Where the weights of a run came from.
+struct CheckpointReport {
+  std::string folder, description;  // of the layer
+  int64_t layer = 0, bytes = 0, packed_bytes = 0;
+  double load_seconds = 0, convert_seconds = 0;
+  std::optional<double> pack_seconds;  // of weights that are converted and stay by row; none in the interpreter
+};
+
 struct RunReport {
   std::string kernel, variant, preset, backend, isa, isa_description, machine;
   kernels::Options options, changed;  // all, and those that are not the preset's
@@ -37,6 +45,7 @@ struct RunReport {
   int64_t batch = 0, sequence = 0;  // 0: given as tokens, or the kernel has none
   int threads = 1;
   uint64_t seed = 0;
+  std::optional<CheckpointReport> checkpoint;
   bool checked = false;       // the interpreter watched every access
   std::string compared_with;  // "the reference", "the interpreter", "expected.safetensors"
   std::vector<OutputResult> outputs;

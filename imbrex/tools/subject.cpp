@@ -89,6 +89,16 @@ void SubjectOptions::add_settings_to(CLI::App& command) {
             fmt::format("Short for --set {}=", option.name));
 }
 
+void add_decided(SubjectOptions& options, const std::map<std::string, std::string>& decided, const std::string& source,
+                 const std::string& flag) {
+  for (const auto& [name, value] : decided) {
+    const auto [option, is_new] = options.settings.emplace(name, value);
+    if (!is_new && option->second != value)
+      throw UserError("option-value", fmt::format("{} = {} was given, and {} {}", name, option->second, source, value),
+                      fmt::format("{} without {}", flag, name));
+  }
+}
+
 Subject subject_of(const SubjectOptions& options) {
   if (is_tile_file(options.name)) {
     if (!options.variant.empty() || !options.preset.empty() || !options.settings.empty())

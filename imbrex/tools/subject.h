@@ -30,6 +30,11 @@ struct SubjectOptions {
   void add_settings_to(CLI::App& command);
 };
 
+// Options that `source` ("the tensors in 'layer'") decides, added to those of the command line. UserError "option-value" where one was
+// given there with another value; `flag` is what made the source known.
+void add_decided(SubjectOptions& options, const std::map<std::string, std::string>& decided, const std::string& source,
+                 const std::string& flag);
+
 struct Subject {
   std::string name, variant, preset;  // variant and preset are empty for a .tile file
   ir::Program program;

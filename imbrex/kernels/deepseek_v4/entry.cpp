@@ -96,6 +96,7 @@ Entry qkv_proj_rope_entry() {
   entry.stage_tensors = {deepseek_v4::norm_tensor, deepseek_v4::latent_tensor};
   entry.judge = deepseek_v4::judge;
   entry.saved_options = saved_options;
+  entry.from_checkpoint = deepseek_v4::from_checkpoint();
   entry.least_work = least_work;
   entry.plain_loops = deepseek_v4::plain_loops;
   entry.has_peers = true;

@@ -17,6 +17,9 @@ inline constexpr const char *norm_tensor = "token_x_bf16", *latent_tensor = "qr_
 // Works on 256 tokens at a time.
 Judgement judge(const JudgeRequest& request, const std::function<void(int64_t tokens)>& progress);
 
+// A layer's projections and norms from a checkpoint; x as above, and rotations of positions from the seed in the layer's regime.
+FromCheckpoint from_checkpoint();
+
 // Nothing where 64 does not divide the query latent.
 PlainLoops plain_loops(const Tensors& inputs, const Options& options);
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <sstream>
 #include <thread>
 
@@ -106,6 +107,15 @@ TEST_F(Calls, WeightsArePackedFromEitherOrientationIntoEitherMemory) {
   lent.bind("x", TensorView::of(x)).bind("y", TensorView::of(y)).bind_packed("w", memory, bytes);
   lent.run(executor);
   expect_right(x, w, y);
+
+  // On any number of threads.
+  const std::string packed(static_cast<const char*>(memory), bytes);
+  for (const int nth : {1, 2}) {
+    std::memset(memory, 0, bytes);
+    owned.pack("w", TensorView::of(std::as_const(turned)).transposed(), memory, bytes, executor, nth);
+    EXPECT_EQ(std::memcmp(memory, packed.data(), bytes), 0) << nth;
+  }
+  EXPECT_THROW(owned.pack("w", TensorView::of(w), memory, bytes - 1, executor, 2), UserError);
   std::free(memory);
 }
 
