@@ -41,6 +41,20 @@ TEST(Scripts, WorkThroughALink) {
   EXPECT_NE(linked.out.find("ran\n"), std::string::npos) << linked.out << linked.err;
 }
 
+TEST(Scripts, RunOnACheckpointThatIsMadeOnce) {
+  const TemporaryFolder folder;
+  install(folder);
+  write_text(folder.file("bin/cmake"),
+             "#!/bin/sh\nmkdir -p build\ncat > build/imbrex <<'end'\n#!/bin/sh\necho \"$@\" >> calls\n"
+             "if [ \"$1\" = make-checkpoint ]; then mkdir -p \"$2\"; touch \"$2/config.json\"; fi\nend\nchmod +x build/imbrex\n");
+  const CommandResult result =
+      run_command(fmt::format("cd '{0}' && PATH='{0}/bin':$PATH && ./run && ./run && ./run --preset pro", folder.path()));
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+  const std::string run = "run deepseek_v4/qkv_proj_rope --checkpoint build/checkpoints/flash --layer 2 --batch 64 --seq 2\n";
+  EXPECT_EQ(read_text(folder.file("calls")), "make-checkpoint build/checkpoints/flash --preset flash --layers 2\n" + run + run +
+                                                 "run deepseek_v4/qkv_proj_rope --preset pro\n");
+}
+
 // Where they may install it, too: apt-get does not find it.
 TEST(Scripts, TestWithoutWhatOnlySomeTestsNeed) {
   const TemporaryFolder folder;

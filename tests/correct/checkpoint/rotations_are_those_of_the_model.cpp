@@ -48,7 +48,7 @@ TEST(Rope, a_ramp_has_a_width) {
 }
 
 TEST(Rope, rotations_are_of_the_f32_product) {
-  const RopeRegime& regime = flash().compressed.value();
+  const RopeRegime regime = flash().compressed.value();
   const std::vector<float> f = rope_frequencies(regime, 64);
   const int64_t positions[] = {0, 1, 127, 65536, 1000003};
   const Rotations rotations = rotations_at(positions, regime, 64);
