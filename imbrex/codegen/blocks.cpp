@@ -249,8 +249,8 @@ void write_check_of_elements(Lowering& lowering, const plan::CheckElements& chec
     return;
   }
   const std::string table = lowering.take(out, *check.seen);
-  out.line(fmt::format("if (!all_distinct({}, {}, {})) fail_assumption(call, {});", lowering.symbols.data(tile), count, table,
-                       lowering.implicit_check()));
+  out.line(fmt::format("if (!all_distinct({}, {}, {}{})) fail_assumption(call, {});", lowering.symbols.data(tile), count, table,
+                       assumed.except ? fmt::format(", {}", *assumed.except) : "", lowering.implicit_check()));
 }
 
 }  // namespace

@@ -241,13 +241,15 @@ inline bool row_exists(const imbrex_call* call, int32_t number, int64_t row, int
   return false;
 }
 // A table of four slots for each element; a slot holds an element's number, from 1 on. Nothing is compared twice but what
-// collides.
-inline bool all_distinct(const int32_t* elements, int64_t count, int32_t* table) {
+// collides. Any number of elements may be the excepted one, which no int32 is if nothing is excepted.
+constexpr int64_t kNothingExcepted = INT64_MIN;
+inline bool all_distinct(const int32_t* elements, int64_t count, int32_t* table, int64_t except = kNothingExcepted) {
   int bits = 1;
   while ((int64_t{1} << bits) < 2 * count) ++bits;  // at most 4 * count
   const int64_t last = (int64_t{1} << bits) - 1;
   memset(table, 0, static_cast<size_t>(last + 1) * sizeof(int32_t));
   for (int64_t i = 0; i < count; ++i) {
+    if (elements[i] == except) continue;
     int64_t slot = static_cast<int64_t>((static_cast<uint32_t>(elements[i]) * 0x9e3779b97f4a7c15u) >> (64 - bits));
     for (; table[slot] != 0; slot = (slot + 1) & last)
       if (elements[table[slot] - 1] == elements[i]) return false;

@@ -52,6 +52,7 @@ struct Allowed {
   std::optional<Interval> all;
   std::map<int64_t, Interval> at;  // of elements that are read one by one, by position
   std::optional<Parts> distinct, sorted;
+  std::optional<int64_t> except;                  // what several of the distinct ones may be
   int64_t least = none_below, most = none_above;  // of all of them together
 };
 
@@ -160,7 +161,14 @@ class Assumptions {
   void add(const ir::AssumeElements& elements) {
     for (const Source& source : sources_[elements.tile]) {
       Allowed& allowed = allowed_[source.tensor];
-      assume_in(elements.property == ir::AssumeElements::Property::distinct ? allowed.distinct : allowed.sorted, source.parts);
+      if (elements.property == ir::AssumeElements::Property::sorted) {
+        assume_in(allowed.sorted, source.parts);
+        continue;
+      }
+      // What each of two assumptions excepts is excepted.
+      if (!allowed.distinct || allowed.except != elements.except)
+        allowed.except = allowed.distinct ? std::nullopt : elements.except;
+      assume_in(allowed.distinct, source.parts);
     }
   }
 
@@ -212,6 +220,16 @@ void for_each_part(int64_t n, const Parts& parts, const Function& function) {
   for (const auto& [part, of_part] : members) function(part, of_part);
 }
 
+// Which of n elements are the excepted number: about one in four, and as many more as leave no more others than there are numbers.
+std::vector<bool> excepted_of(size_t n, int64_t numbers, const RandomStream& random) {
+  std::vector<bool> excepted;
+  for (size_t k = 0; k < n; ++k) excepted.push_back(random.bits(static_cast<int64_t>(k)) % 4 == 0);
+  auto others = static_cast<int64_t>(std::count(excepted.begin(), excepted.end(), false));
+  for (size_t k = n; k-- > 0 && others > numbers;)
+    if (!excepted[k]) excepted[k] = true, --others;
+  return excepted;
+}
+
 // The elements that are read one by one are what is assumed of them, and the others follow where they are sorted.
 void pin(Array& array, const Allowed& allowed) {
   for (const auto& [position, of] : allowed.at) {
@@ -227,7 +245,7 @@ void pin(Array& array, const Allowed& allowed) {
 
 // `position` is that of the tensor among those of which something is assumed.
 void fill(Array& array, const Allowed& allowed, Pattern pattern, const RandomStream& random, int64_t position, int64_t tensors,
-          const Dims& dims) {
+          const Dims& dims, bool with_excepted) {
   const int64_t n = array.size(), count = std::max<int64_t>(allowed.most - allowed.least + 1, 1);
   std::vector<int64_t> steps(static_cast<size_t>(n), 0);  // above the least
   const auto draw = [&](int64_t from, int64_t to) {
@@ -262,9 +280,14 @@ void fill(Array& array, const Allowed& allowed, Pattern pattern, const RandomStr
   };
   if (allowed.distinct)
     for_each_part(n, *allowed.distinct, [&](int64_t number, const std::vector<size_t>& part) {
-      const std::vector<int64_t> different = different_numbers(static_cast<int64_t>(part.size()), count,
-                                                               number == 0 ? random : RandomStream(random.bits(~number), "part"));
-      for (size_t k = 0; k < part.size(); ++k) steps[part[k]] = different[k];
+      const RandomStream of_part = number == 0 ? random : RandomStream(random.bits(~number), "part");
+      const bool has_excepted = with_excepted && allowed.except;
+      const std::vector<bool> excepted = has_excepted ? excepted_of(part.size(), count, RandomStream(of_part.bits(0), "excepted"))
+                                                      : std::vector<bool>(part.size(), false);
+      const auto others = std::count(excepted.begin(), excepted.end(), false);
+      const std::vector<int64_t> different = different_numbers(others, count, of_part);
+      auto next = different.begin();
+      for (size_t k = 0; k < part.size(); ++k) steps[part[k]] = excepted[k] ? *allowed.except - allowed.least : *next++;
     });
   if (pattern == Pattern::sorted && !allowed.sorted) std::sort(steps.begin(), steps.end());
   if (allowed.sorted) for_each_part(n, *allowed.sorted, [&](int64_t, const std::vector<size_t>& part) { in_order(part); });
@@ -364,25 +387,34 @@ Tensors made_inputs(const ir::Program& program, const std::vector<TensorShape>& 
       of.most = std::max<int64_t>(0, of.least) + std::max(usual, of.distinct ? of.distinct->elements() - 1 : 0);
   }
   for (const auto& [name, of] : allowed)
-    if (of.distinct && of.distinct->is_exact && inputs.at(name).size() > 0 && of.distinct->elements() > of.most - of.least + 1)
+    if (of.distinct && !of.except && of.distinct->is_exact && inputs.at(name).size() > 0 &&
+        of.distinct->elements() > of.most - of.least + 1)
       throw UserError("no-inputs",
                       fmt::format("no inputs were found for which '{}' may be run: {} elements of {} are all different, and "
                                   "assumed to lie between {} and {}",
                                   program.name, of.distinct->elements(), name, of.least, of.most),
                       no_inputs_hint);
   std::optional<Diagnostic> first;
+  bool with_excepted = true;
   const auto will_do = [&](Pattern pattern, uint64_t seed_of_try) {
     int64_t position = 0;
     for (const auto& tensor : program.tensors)
       if (const auto of = allowed.find(tensor.name); of != allowed.end())
         fill(inputs.at(tensor.name), of->second, pattern, RandomStream(seed_of_try, tensor.name), position++,
-             static_cast<int64_t>(allowed.size()), dims);
+             static_cast<int64_t>(allowed.size()), dims, with_excepted);
     const std::optional<Diagnostic> broken = broken_assumption(check, dims, inputs, most_bytes);
     if (broken && !first) first = broken;
     return !broken;
   };
-  for (const Pattern pattern : patterns)
-    if (will_do(pattern, seed)) return inputs;
+  // First with several of the numbers that are excepted from being different, which something else may not allow.
+  const bool is_excepted =
+      std::any_of(allowed.begin(), allowed.end(), [](const auto& of) { return of.second.except.has_value(); });
+  for (const bool excepted : {true, false}) {
+    with_excepted = excepted;
+    if (!excepted && !is_excepted) break;
+    for (const Pattern pattern : patterns)
+      if (will_do(pattern, seed)) return inputs;
+  }
   int64_t elements = 0;
   for (const auto& [name, of] : allowed) elements += inputs.at(name).size();
   for (int k = 0; k < kTriesOfDims && elements > 0 && elements <= kElementsOfDims; ++k)

@@ -378,11 +378,12 @@ void Interpreter::execute(const ir::AssumeElements& assume) {
   }
   std::map<int32_t, size_t> seen;
   for (size_t k = 0; k < tile.i.size(); ++k) {
+    if (tile.i[k] == assume.except) continue;
     const auto [first, fresh] = seen.emplace(tile.i[k], k);
     if (!fresh)
       fault("assumption-failed",
-            fmt::format("assume_distinct({}) does not hold: elements {} and {} are both {}", assume.tile, first->second, k,
-                        tile.i[k]),
+            fmt::format("assume_distinct({}{}) does not hold: elements {} and {} are both {}", assume.tile,
+                        assume.except ? fmt::format(" except {}", *assume.except) : "", first->second, k, tile.i[k]),
             "give inputs in which they differ");
   }
 }

@@ -404,7 +404,14 @@ Statement Parser::bare_statement() {
   }
   if (accept_word("assume_distinct")) {
     meaning_of(peek().text, Meaning::Kind::tile, "give an int32 tile");
-    return {AssumeElements{expect_name("a tile"), AssumeElements::Property::distinct}, {}, -1};
+    AssumeElements assumed{expect_name("a tile")};
+    const bool is_next_statement = is_symbol("=", 1) || is_symbol("[", 1);
+    if (!is_next_statement && accept_word("except")) {
+      const int64_t sign = accept("-") ? -1 : 1;
+      assumed.except = sign * expect_integer("the magnitude of the excepted number", 0,
+                                             int64_t{std::numeric_limits<int32_t>::max()} + (sign < 0));
+    }
+    return {assumed, {}, -1};
   }
   if (accept_word("assume_sorted")) {
     meaning_of(peek().text, Meaning::Kind::tile, "give an int32 tile");

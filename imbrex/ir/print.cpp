@@ -102,9 +102,7 @@ class Printer {
     line(fmt::format("tap {} {}{}", quoted(x.name), expression(x.value), tail));
   }
   void node(const Assume& x, const std::string& tail) { line("assume " + print(x.condition) + tail); }
-  void node(const AssumeElements& x, const std::string& tail) {
-    line((x.property == AssumeElements::Property::distinct ? "assume_distinct " : "assume_sorted ") + x.tile + tail);
-  }
+  void node(const AssumeElements& x, const std::string& tail) { line(print(x) + tail); }
 
   std::string text_;
   int depth_ = 0;
@@ -259,6 +257,15 @@ std::string print(const Condition& condition) {
   for (const Comparison& c : condition)
     text += fmt::format("{}{} {} {}", text.empty() ? "" : " and ", to_text(c.left), text_of(c.compare), to_text(c.right));
   return text;
+}
+
+std::string print(const AssumeElements& assumed) {
+  if (assumed.property == AssumeElements::Property::sorted) return "assume_sorted " + assumed.tile;
+  return "assume_distinct " + assumed.tile + (assumed.except ? fmt::format(" except {}", *assumed.except) : "");
+}
+std::string what_elements_do(const AssumeElements& assumed) {
+  if (assumed.property == AssumeElements::Property::sorted) return "never descend";
+  return assumed.except ? fmt::format("differ where they are not {}", *assumed.except) : "differ";
 }
 
 std::string print(const Program& program) {

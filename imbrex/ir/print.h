@@ -16,6 +16,9 @@ std::string print(const ExprPtr& e);
 std::string print(const Statement& statement, const Program& program);
 std::string print(const std::string& tensor, const std::vector<Axis>& slice, const Program& program);
 std::string print(const Condition& condition);
+std::string print(const AssumeElements& assumed);
+// The same as what the elements do: "differ where they are not -1".
+std::string what_elements_do(const AssumeElements& assumed);
 
 // A string in quotes, as the grammar's STRING.
 std::string quoted(const std::string& text);

@@ -16,7 +16,9 @@
 //              |    "if" condition block ["else" block]
 //              |    "tap" STRING expr                                       shows a tile to whoever asks; no effect
 //              |    "assume" condition                                      a NAME may be an int32 tile: each of its elements
-//              |    ("assume_distinct" | "assume_sorted") NAME )            the elements of an int32 tile differ, or never descend
+//              |    "assume_distinct" NAME ["except" ["-"] INTEGER]         the elements of an int32 tile differ, but for those
+//                                                                           that are the excepted number
+//              |    "assume_sorted" NAME )                                  ... never descend
 //                 annotation*       written before a block's "{", at the end of other statements
 //   block      := "{" statement* "}"
 //   loop       := "parallel" | "range" | "pipeline" "(" INTEGER ")"
@@ -210,6 +212,7 @@ struct AssumeElements {
   enum class Property : uint8_t { distinct, sorted };  // sorted: in row-major order none is less than the one before
   std::string tile;
   Property property = Property::distinct;
+  std::optional<int64_t> except = {};  // distinct: an int32 that any number of elements may be
 };
 
 // One of the author's statements. `scope`: the name of the scope that it stands in, behind those of the scopes around that one

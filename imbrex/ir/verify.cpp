@@ -94,6 +94,9 @@ class Verifier {
              fmt::format("assume_{} of '{}', a {} tile", x.property == AssumeElements::Property::distinct ? "distinct" : "sorted",
                          x.tile, name_of(tile->dtype)),
              "give an int32 tile");
+    if (x.except && (*x.except < std::numeric_limits<int32_t>::min() || *x.except > std::numeric_limits<int32_t>::max()))
+      report("dtype-mismatch", fmt::format("assume_distinct of '{}' excepts {}, which no int32 is", x.tile, *x.except),
+             "except a number that elements of an int32 tile may be");
   }
 
   const Program& program_;

@@ -126,7 +126,9 @@ bool equal(const Statement& a, const Statement& b) {
             },
             [](const Tap& x, const Tap& y) { return x.name == y.name && ir::equal(x.value, y.value); },
             [](const Assume& x, const Assume& y) { return alike(x.condition, y.condition); },
-            [](const AssumeElements& x, const AssumeElements& y) { return x.tile == y.tile && x.property == y.property; },
+            [](const AssumeElements& x, const AssumeElements& y) {
+              return x.tile == y.tile && x.property == y.property && x.except == y.except;
+            },
         }(left, right);
       },
       a.node);

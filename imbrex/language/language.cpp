@@ -187,10 +187,11 @@ void assume_each(const Index& least, const Tile& tile, const Index& end, SourceL
   recorder.append({ir::Assume{{{least.expr(), ir::Compare::le, element}, {element, ir::Compare::lt, end.expr()}}}, {}, -1},
                   where);
 }
-void assume_distinct(const Tile& tile, SourceLocation where) {
+void assume_distinct(const Tile& tile, const Distinct& but, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "assume_distinct");
-  recorder.append({ir::AssumeElements{recorder.use(tile, where).expr->name, ir::AssumeElements::Property::distinct}, {}, -1},
-                  where);
+  recorder.append(
+      {ir::AssumeElements{recorder.use(tile, where).expr->name, ir::AssumeElements::Property::distinct, but.except}, {}, -1},
+      where);
 }
 void assume_sorted(const Tile& tile, SourceLocation where) {
   Recorder& recorder = Recorder::current(where, "assume_sorted");

@@ -114,8 +114,12 @@ Index read(const Tensor& tensor, std::vector<Index> position, SourceLocation whe
 void assume(const Condition& condition, SourceLocation where = SourceLocation::current());
 // Each element of an int32 tile is in [least, end): what rows taken by(tile) and gathered columns need to be proven inside.
 void assume_each(const Index& least, const Tile& tile, const Index& end, SourceLocation where = SourceLocation::current());
-// The elements of an int32 tile differ from each other, so that rows stored by(tile) do not collide.
-void assume_distinct(const Tile& tile, SourceLocation where = SourceLocation::current());
+// The elements of an int32 tile differ from each other, so that rows stored by(tile) do not collide. A number that several elements
+// may be is excepted: with `{.except = -1}`, rows that are read one by one do not collide where those that are -1 are skipped.
+struct Distinct {
+  std::optional<Int> except = {};  // an int32
+};
+void assume_distinct(const Tile& tile, const Distinct& but = {}, SourceLocation where = SourceLocation::current());
 // No element of an int32 tile is less than the one before, in row-major order: offsets into the rows of another tensor, as those
 // from which `read` takes where a group of rows begins and ends.
 void assume_sorted(const Tile& tile, SourceLocation where = SourceLocation::current());

@@ -152,10 +152,9 @@ class Dissolver {
     ir::for_each_statement(ir::Block{statement}, [&](const ir::Statement& inner) {
       if (const auto* assume = std::get_if<ir::Assume>(&inner.node))
         result_.kept_assumptions.push_back({ir::print(assume->condition), part});
-      if (const auto* elements = std::get_if<ir::AssumeElements>(&inner.node)) {
-        const bool are_distinct = elements->property == ir::AssumeElements::Property::distinct;
-        result_.kept_assumptions.push_back({fmt::format("{} is {}", elements->tile, are_distinct ? "distinct" : "sorted"), part});
-      }
+      if (const auto* elements = std::get_if<ir::AssumeElements>(&inner.node))
+        result_.kept_assumptions.push_back(
+            {fmt::format("elements of {} {}", elements->tile, ir::what_elements_do(*elements)), part});
       return true;
     });
   }
@@ -196,9 +195,9 @@ class Dissolver {
   }
   void execute(const ir::AssumeElements& node, int origin) {
     refuse(origin,
-           fmt::format("{} is assumed to hold {} numbers, for positions that the optimizer does not follow; in a scope of "
+           fmt::format("elements of {} are assumed to {}, for positions that the optimizer does not follow; in a scope of "
                        "its own the assumption leaves the others to be optimized",
-                       node.tile, node.property == ir::AssumeElements::Property::distinct ? "distinct" : "sorted"));
+                       node.tile, ir::what_elements_do(node)));
   }
   void execute(const ir::At& node, int) { execute(node.body); }
 

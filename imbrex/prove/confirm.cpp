@@ -7,6 +7,7 @@
 
 #include "imbrex/base/numbers.h"
 #include "imbrex/interpret/interpreter.h"
+#include "imbrex/ir/visit.h"
 #include "imbrex/prove/affine.h"
 
 namespace imbrex::prove {
@@ -111,11 +112,20 @@ std::optional<Confirmed> Confirmer::counterexample(const Suspicion& suspicion, c
   if (suspicion.dims) add([&](size_t i) { return suspicion.dims->at(i); });
   for (const int64_t size : {1, 2, 3, 5, 8, 17}) add([&](size_t) { return size; });
 
+  // Numbers that may be there several times, where others may not.
+  std::vector<int64_t> excepted;
+  ir::for_each_statement(program_.body, [&](const ir::Statement& statement) {
+    const auto* elements = std::get_if<ir::AssumeElements>(&statement.node);
+    if (elements && elements->except) excepted.insert(excepted.end(), 2, *elements->except);
+    return true;
+  });
+
   interpret::Options options;
   options.checked = true;
   for (const Dims& dims : all_dims) {
     std::vector<int64_t> values = suspicion.elements;
     for (const auto& [name, value] : dims) values.insert(values.end(), {value, value - 1});
+    values.insert(values.end(), excepted.begin(), excepted.end());
     for (int pattern = 0; pattern < kPatterns; ++pattern)
       for (const bool pinned : {true, false}) {
         if (pinned && (suspicion.executions.empty() || &dims != &all_dims[0])) continue;

@@ -5,6 +5,20 @@
 namespace imbrex::prove {
 namespace {
 
+using Property = ir::AssumeElements::Property;
+
+bool says(const std::vector<ir::AssumeElements>& assumed, Property property) {
+  return std::any_of(assumed.begin(), assumed.end(), [&](const ir::AssumeElements& each) { return each.property == property; });
+}
+
+// Where elements at two positions may both be `value`, by what is assumed of them.
+isl::set may_be_alike(const Frame& frame, const std::vector<ir::AssumeElements>& assumed, const ir::IndexExpr& value) {
+  const isl::set everything = frame.universe();
+  if (!says(assumed, Property::distinct)) return everything;
+  const auto but = exception_in(assumed);
+  return but ? frame.equal(value, ir::constant(*but->except)) : everything.subtract(everything);
+}
+
 // The input that a tile variable is loaded from, along its only axis; null where the tile is anything else.
 const ir::Expr* load_of_input(const Accesses& accesses, const std::string& tile) {
   const auto value = accesses.tiles.find(tile);
@@ -47,27 +61,41 @@ std::vector<std::string> tiles_holding(const Accesses& accesses, const std::stri
   return tiles;
 }
 
-std::set<std::string> tensors_with(const Accesses& accesses, const ir::Place& place, ir::AssumeElements::Property property) {
-  std::set<std::string> tensors;
-  for (const ir::AssumeElements& assumed : place.elements) {
-    const ir::Expr* load = assumed.property == property ? load_of_input(accesses, assumed.tile) : nullptr;
-    if (!load) continue;
-    const std::vector<std::string> whole = whole_tiles_of(accesses, load->name);
-    if (std::find(whole.begin(), whole.end(), assumed.tile) != whole.end()) tensors.insert(load->name);
+std::vector<ir::AssumeElements> assumed_of(const Accesses& accesses, const ir::Place& place, const std::string& tensor) {
+  const std::vector<std::string> whole = whole_tiles_of(accesses, tensor);
+  std::vector<ir::AssumeElements> assumed;
+  for (const ir::AssumeElements& each : place.elements)
+    if (std::find(whole.begin(), whole.end(), each.tile) != whole.end()) assumed.push_back(each);
+  return assumed;
+}
+
+std::optional<ir::AssumeElements> exception_in(const std::vector<ir::AssumeElements>& assumed) {
+  std::optional<ir::AssumeElements> exception;
+  for (const ir::AssumeElements& each : assumed) {
+    if (each.property != Property::distinct) continue;
+    // What only one of two assumptions excepts, the other one says is there once.
+    if (!each.except || (exception && exception->except != each.except)) return std::nullopt;
+    exception = each;
   }
-  return tensors;
+  return exception;
+}
+
+std::optional<ir::AssumeElements> exception_of_tile(const Accesses& accesses, const ir::Place& place, const std::string& tile) {
+  const ir::Expr* load = load_of_input(accesses, tile);
+  return load ? exception_in(assumed_of(accesses, place, load->name)) : std::nullopt;
 }
 
 std::optional<ByPosition> by_position(const Accesses& accesses, const Access& access) {
   if (access.name != access.memory->tensor->name) return std::nullopt;
-  const std::set<std::string> distinct = tensors_with(accesses, access, ir::AssumeElements::Property::distinct);
   ByPosition result{access, std::vector<std::string>(access.slice.size())};
   bool replaced = false;
   for (size_t k = 0; k < access.slice.size(); ++k) {
     ir::Axis& axis = result.access.slice[k];
     if (!is_by_data(axis)) continue;
     const ir::Expr* load = load_of_input(accesses, axis.tile);
-    if (!load || !distinct.count(load->name)) return std::nullopt;
+    if (!load) return std::nullopt;
+    const std::vector<ir::AssumeElements> assumed = assumed_of(accesses, access, load->name);
+    if (!says(assumed, Property::distinct) || exception_in(assumed)) return std::nullopt;
     axis = load->slice[0];
     if (axis.kind == ir::Axis::Kind::point) axis = {ir::Axis::Kind::range, axis.begin, ir::constant(1), {}};
     result.tensors[k] = load->name;
@@ -104,12 +132,10 @@ isl::set consistent(const Frame& outer, const Accesses& accesses, const ir::Plac
     frame.require_defined(everything);
     const ir::IndexExpr value_a = ir::named(index_a.name), value_b = ir::named(index_b.name + suffix_b);
     const isl::set same_value = frame.equal(value_a, value_b);
-    const auto both = [&](ir::AssumeElements::Property property) {
-      return tensors_with(accesses, a, property).count(tensor) && tensors_with(accesses, b, property).count(tensor);
-    };
-    isl::set elsewhere = everything.subtract(same_position);
-    if (both(ir::AssumeElements::Property::distinct)) elsewhere = elsewhere.subtract(same_value);
-    if (both(ir::AssumeElements::Property::sorted)) {
+    const std::vector<ir::AssumeElements> of_a = assumed_of(accesses, a, tensor), of_b = assumed_of(accesses, b, tensor);
+    const isl::set alike = same_value.intersect(may_be_alike(frame, of_a, value_a).unite(may_be_alike(frame, of_b, value_a)));
+    isl::set elsewhere = everything.subtract(same_position).subtract(same_value.subtract(alike));
+    if (says(of_a, Property::sorted) && says(of_b, Property::sorted)) {
       const ir::IndexExpr position_a = renamed(index_a.read->position[0], accesses, a, "");
       const ir::IndexExpr position_b = renamed(index_b.read->position[0], accesses, b, suffix_b);
       const isl::set in_order = frame.less(position_a, position_b).intersect(frame.less_equal(value_a, value_b));

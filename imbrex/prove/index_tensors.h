@@ -5,17 +5,21 @@
 #include <isl/cpp.h>
 
 #include <optional>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "imbrex/prove/access.h"
 #include "imbrex/prove/affine.h"
 
 namespace imbrex::prove {
 
-// The inputs of one axis of whose elements this is assumed at this place: all of one was loaded into a tile that the assumption
-// names.
-std::set<std::string> tensors_with(const Accesses& accesses, const ir::Place& place, ir::AssumeElements::Property property);
+// What is assumed at this place of the elements of an input of one axis: all of it was loaded into a tile that the assumption names.
+std::vector<ir::AssumeElements> assumed_of(const Accesses& accesses, const ir::Place& place, const std::string& tensor);
+// What excepts a number from being different, of those; null if nothing does, or all elements differ anyway.
+std::optional<ir::AssumeElements> exception_in(const std::vector<ir::AssumeElements>& assumed);
+
+// The same of the input that a tile is a part of.
+std::optional<ir::AssumeElements> exception_of_tile(const Accesses& accesses, const ir::Place& place, const std::string& tile);
 
 // The tile variables that hold all elements of an input, and nothing else ever.
 std::vector<std::string> whole_tiles_of(const Accesses& accesses, const std::string& tensor);

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "imbrex/ir/hash.h"
+#include "imbrex/ir/print.h"
 #include "imbrex/prove/bounds.h"
 #include "imbrex/prove/capacity.h"
 #include "imbrex/prove/coverage.h"
@@ -144,8 +145,7 @@ Report prove(const ir::Program& program, const Options& options) {
   const Accesses accesses = accesses_of(program);
   for (const ir::Assume* assume : accesses.assumptions) report.assumptions.push_back(text_of(assume->condition));
   for (const ir::AssumeElements* assume : accesses.of_elements)
-    report.assumptions.push_back("the elements of " + assume->tile +
-                                 (assume->property == ir::AssumeElements::Property::distinct ? " differ" : " never descend"));
+    report.assumptions.push_back("the elements of " + assume->tile + " " + ir::what_elements_do(*assume));
 
   const Context ctx = make_context(operations_for(accesses, program, options.operations));
   const Relations relations(ctx.get(), program, accesses);

@@ -9,6 +9,7 @@
 #include <limits>
 #include <set>
 
+#include "imbrex/ir/print.h"
 #include "imbrex/prove/index_tensors.h"
 #include "imbrex/prove/tile_values.h"
 
@@ -207,8 +208,7 @@ isl::set Relations::executions(const ir::Place& place, size_t elements, const Fi
   std::string key;
   for (const Binder& binder : place.binders) key += " " + binder.name;
   for (const Guard& guard : place.guards) key += fmt::format(" {}:{}", fmt::ptr(guard.condition.data()), guard.holds);
-  for (const ir::AssumeElements& assumed : place.elements)
-    key += fmt::format(" {}{}", assumed.tile, static_cast<int>(assumed.property));
+  for (const ir::AssumeElements& assumed : place.elements) key += " " + ir::print(assumed);
   for (const auto& [name, value] : fixed) key += fmt::format(" {}={}", name, value);
   auto known = executions_.find(key);
   if (known == executions_.end()) known = executions_.emplace(key, executions_of(place, fixed)).first;

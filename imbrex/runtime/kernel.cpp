@@ -31,9 +31,8 @@ std::vector<std::string> assumptions_of(const ir::Program& program) {
     texts.push_back("`" + ir::print(condition) + "`");
   std::string from_data = "that indices read from data lie inside their tensors";
   ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
-    if (const auto* distinct = std::get_if<ir::AssumeElements>(&statement.node))
-      from_data += ", that the elements of `" + distinct->tile +
-                   (distinct->property == ir::AssumeElements::Property::distinct ? "` differ" : "` never descend");
+    if (const auto* elements = std::get_if<ir::AssumeElements>(&statement.node))
+      from_data += ", that the elements of `" + elements->tile + "` " + ir::what_elements_do(*elements);
     return true;
   });
   texts.push_back(from_data);

@@ -82,7 +82,8 @@ void fill(Array& array, Random& random) {
   }
 }
 
-void fill_indices(Array& array, int64_t below, bool distinct, Random& random) {
+// With an excepted number, about one element in three is it, and the others differ if they are to.
+void fill_indices(Array& array, int64_t below, bool distinct, std::optional<int64_t> except, Random& random) {
   std::vector<int32_t> pool(static_cast<size_t>(below));
   std::iota(pool.begin(), pool.end(), 0);
   for (int64_t k = 0; k < array.size(); ++k) {
@@ -92,7 +93,7 @@ void fill_indices(Array& array, int64_t below, bool distinct, Random& random) {
     }
     require(k < below, "as many distinct indices as asked for");
     std::swap(pool[static_cast<size_t>(k)], pool[static_cast<size_t>(random.between(k, below - 1))]);
-    set_index_at(array, k, pool[static_cast<size_t>(k)]);
+    set_index_at(array, k, except && random.chance(33) ? *except : pool[static_cast<size_t>(k)]);
   }
 }
 
@@ -114,9 +115,11 @@ std::map<std::string, Array> random_inputs(const ir::Program& program, const std
     for (const ir::IndexExpr& extent : tensor.shape)
       shape.push_back(ir::evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
     Array array = Array::zeros(tensor.dtype, shape);
-    if (const ir::Annotation* below = find(tensor.annotations, "below"))
-      fill_indices(array, std::get<int64_t>(below->values.at(0)), find(tensor.annotations, "distinct") != nullptr, random);
-    else
+    if (const ir::Annotation* below = find(tensor.annotations, "below")) {
+      const ir::Annotation* except = find(tensor.annotations, "except");
+      fill_indices(array, std::get<int64_t>(below->values.at(0)), find(tensor.annotations, "distinct") != nullptr,
+                   except ? std::optional(std::get<int64_t>(except->values.at(0))) : std::nullopt, random);
+    } else
       fill(array, random);
     inputs[tensor.name] = std::move(array);
   }

@@ -570,16 +570,40 @@ void Generator::stage(bool last) {
   finished_.push_back(tensor);
 }
 
-// An inout of which the rows that the data names are written.
+// An inout of which the rows that the data names are written: all of them at once, or one by one and but for those that are -1.
 void Generator::scatter_stage() {
+  const bool skips = random_.chance(50);
   const int64_t count = random_.between(1, 5), rows = random_.between(count, 9);
   const Extent columns = whole(small(limits_.extent));
   const std::string indices = fresh("index"), state = fresh("state");
   const DType stored = random_.chance(50) ? DType::int32 : DType::int64;
   program_.tensors.push_back(
-      {indices, stored, {ir::constant(1), ir::constant(count)}, ir::Role::input, {{"below", {rows}}, {"distinct", {}}}, -1});
+      {indices, stored, {ir::constant(count)}, ir::Role::input, {{"below", {rows}}, {"distinct", {}}}, -1});
+  if (skips) program_.tensors.back().annotations.push_back({"except", {-1}});
   program_.tensors.push_back({state, DType::f32, {ir::constant(rows), columns.total}, ir::Role::inout, {}, -1});
-  const std::string list = let(converted(ir::make_load(indices, stored, {range_of(kOne), range_of(whole(count))}), DType::int32));
+  const std::string list = let(converted(ir::make_load(indices, stored, {range_of(whole(count))}), DType::int32));
+  if (skips) {
+    emit(ir::AssumeElements{list, ir::AssumeElements::Property::distinct, -1});
+    ir::Loop loop;
+    loop.kind = ir::Loop::Kind::parallel;
+    loop.variable = fresh("i");
+    loop.begin = ir::constant(0);
+    loop.extent = ir::constant(count);
+    block(loop.body, [&] {
+      const std::string slot = fresh("slot");
+      emit(ir::ReadIndex{slot, indices, {ir::named(loop.variable)}});
+      emit(ir::Assume{{{ir::named(slot), ir::Compare::lt, ir::constant(rows)}}});
+      ir::If stored_if{{{ir::named(slot), ir::Compare::ge, ir::constant(0)}}, {}, {}};
+      block(stored_if.then_block, [&] {
+        const std::vector<Axis> slice{{Axis::Kind::point, ir::named(slot), ir::constant(1), ""}, range_of(columns)};
+        const ExprPtr before = ir::make_load(state, DType::f32, slice);
+        emit(ir::Store{state, slice, ir::make_binary(Op::add, before, value(DType::f32, kOne, columns, 2))});
+      });
+      emit(std::move(stored_if));
+    });
+    emit(std::move(loop));
+    return;
+  }
   assume_below(list, rows);
   emit(ir::AssumeElements{list});
   const std::vector<Axis> slice{{Axis::Kind::by, nullptr, ir::constant(count), list}, range_of(columns)};

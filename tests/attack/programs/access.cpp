@@ -210,6 +210,27 @@ void scattered_rows(Writer& w) {
   w.close();
 }
 
+// A paged insert: slots that differ but for one number, which is skipped.
+void inserted_rows(Writer& w) {
+  const std::string y = w.fresh("y"), x = w.fresh("x"), index = w.fresh("p"), q = w.fresh("q"), t = w.fresh("t"),
+                    s = w.fresh("s");
+  const int64_t n = w.pick(std::array{1, 2, 4}), except = w.pick(std::array{-1, -1, 0, 3});
+  w.declare("input {}: f32[T, 4]", x);
+  w.declare("input {}: {}[T] @below({}) @except({})", index, w.pick(std::array{"int32", "int64"}), 5 * n, except);
+  w.declare("inout {}: f32[5, {}, 4]", y, n);
+  w.line("let {} = cast({}[:], int32, rint)", q, index);
+  w.line("assume_distinct {} except {}", q, w.off(std::to_string(except)));
+  w.open("{} {} in 0 .. T", w.pick(kLoops), t);
+  w.line("read {} = {}[{}]", s, index, w.off(t));
+  w.line("assume {} <= {} and {} < {}", std::min<int64_t>(except, 0), s, s, w.off(std::to_string(5 * n)));
+  const bool skips = w.keeps();
+  if (skips) w.open("if {} {} {}", s, w.either("!=", ">"), w.off(std::to_string(except)));
+  w.line("{0}[{1} // {2}, {1} % {2}, :] = {3}[{4}, :] + {5}", y, s, n, x, t,
+         w.either("1.0", fmt::format("{0}[{1} // {2}, {1} % {2}, :]", y, s, n)));
+  if (skips) w.close();
+  w.close();
+}
+
 void offsets(Writer& w) {
   const std::string y = w.fresh("y"), x = w.fresh("x"), off = w.fresh("n"), b = w.fresh("b"), s = w.fresh("s"), e = w.fresh("e");
   w.declare("input {}: f32[T, 4]", x);
@@ -378,10 +399,10 @@ void pages(Writer& w) {
 
 void write_access(Writer& w) {
   constexpr void (*kPatterns[])(Writer&) = {
-      tiled,   tiled_by_hand,    main_and_tail, interleaved,     strided,   reversed,      window,
-      ring,    nested_spans,     column_tiles,  transposed,      read_rows, gathered_rows, scattered_rows,
-      offsets, gathered_columns, guarded,       split_by_guard,  triangle,  flat,          planes,
-      halo,    flat_tiles,       triangles,     strided_columns, pages};
+      tiled,         tiled_by_hand, main_and_tail,    interleaved, strided,         reversed,      window,
+      ring,          nested_spans,  column_tiles,     transposed,  read_rows,       gathered_rows, scattered_rows,
+      inserted_rows, offsets,       gathered_columns, guarded,     split_by_guard,  triangle,      flat,
+      planes,        halo,          flat_tiles,       triangles,   strided_columns, pages};
   w.declare("dim T typical 16");
   w.declare("dim U typical 5");
   for (int64_t patterns = w.random.between(1, 2); patterns > 0; --patterns) w.pick(kPatterns)(w);

@@ -171,7 +171,12 @@ Tensors draw_data(const ir::Program& program, const Dims& dims, const std::vecto
     const bool has_bound = below && below->values.size() == 1 && std::holds_alternative<int64_t>(below->values[0]);
     if (has_bound && random.chance(80)) {
       const bool is_distinct = find(tensor.annotations, "distinct") != nullptr;
-      fill_integers(tensors[tensor.name], {std::get<int64_t>(below->values[0])}, is_distinct ? 2 : 0, random);
+      const ir::Annotation* except = find(tensor.annotations, "except");
+      const bool has_exception = except && except->values.size() == 1 && std::holds_alternative<int64_t>(except->values[0]);
+      Array& array = tensors[tensor.name];
+      fill_integers(array, {std::get<int64_t>(below->values[0])}, is_distinct || has_exception ? 2 : 0, random);
+      for (int64_t k = 0; has_exception && k < array.size(); ++k)
+        if (random.chance(30)) set_index_at(array, k, std::get<int64_t>(except->values[0]));
       continue;
     }
     fill_integers(tensors[tensor.name], bounds, is_common ? common : random.below(12), random);

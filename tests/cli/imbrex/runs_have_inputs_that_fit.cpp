@@ -110,6 +110,23 @@ TEST_F(Inputs, SatisfyWhatIsAssumed) {
     for (const char* way : {"", " --checked", " --seed 9"}) expect(0, "run '" + path + "' --repeat 1" + way);
   }
   expect(0, "bench '" + kernels[0] + "' --rounds 1 --no-cold");
+  // Slots of which some are skipped: several, and nothing else twice; as many as there are too few numbers for.
+  const std::string slots = kernel("  dim P typical 50\n  input x: f32[T, 8]\n  input idx: int64[T]\n  inout y: f32[P, 8]\n",
+                                   "  let all = cast(idx[:], int32, rint)\n  assume_distinct all except -1\n"
+                                   "  parallel t in 0 .. T {\n    read s = idx[t]\n    assume s < P\n    if s >= 0 {\n"
+                                   "      y[s, :] = x[t, :]\n    }\n  }\n");
+  for (const int64_t pages : {50, 7}) {
+    expect(0, fmt::format("run '{}' --dim P={} --repeat 1 --save '{}'", slots, pages, folder_.file("slots")));
+    const Array made = checkpoint::read_safetensors(folder_.file("slots/inputs.safetensors")).at("idx");
+    std::vector<int64_t> numbers(made.as<int64_t>(), made.as<int64_t>() + made.size());
+    EXPECT_GE(std::count(numbers.begin(), numbers.end(), -1), 2);
+    std::erase(numbers, -1);
+    EXPECT_EQ(std::set<int64_t>(numbers.begin(), numbers.end()).size(), numbers.size());
+    EXPECT_GE(numbers.size(), 5U);
+  }
+  // None where another assumption allows none.
+  expect(0, "run '" + kernel(kRows, scatter("  assume_distinct all except -1\n  assume all >= 0\n  assume_distinct all\n", 400)) +
+                "' --repeat 1");
   // They are not all alike where they need not be.
   expect(0, "run '" + kernels[0] + "' --repeat 1 --save '" + folder_.file("saved") + "'");
   const Array idx = checkpoint::read_safetensors(folder_.file("saved/inputs.safetensors")).at("idx");

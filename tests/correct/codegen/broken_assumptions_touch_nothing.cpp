@@ -218,5 +218,35 @@ TEST(Distinct, is_decided_by_value_alone) {
   }
 }
 
+// Any number of elements may be the excepted number, wherever it stands, and no other number may be there twice.
+TEST(Distinct, excepts_one_number) {
+  std::vector<ir::Program> programs;
+  const std::vector<int32_t> excepted = {-1, 0, 7, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
+  for (const int32_t except : excepted)
+    programs.push_back(program_of(fmt::format("except_{}", programs.size()), fmt::format(R"(
+  dim N
+  input index: int32[1, N]
+  output y: int32[1, N]
+  let i = index[:, :]
+  assume_distinct i except {}
+  y[:, :] = i)",
+                                                                                         except)));
+  const GeneratedCode code(programs, target::targets().front());
+  ASSERT_EQ(code.error(), "");
+  for (size_t p = 0; p < programs.size(); ++p)
+    for (const int32_t n : {2, 3, 64}) {
+      std::vector<int32_t> values;
+      for (int32_t i = 0; i < n; ++i) values.push_back(i % 2 == 0 ? excepted[p] : 1000 + i);
+      Tensors inputs{{"index", numbers(values, {1, n})}};
+      const auto failed = [&] {
+        return run_generated(programs[p], code.kernel(programs[p]), {{"N", n}}, inputs, 1, 0).failed_assumption;
+      };
+      EXPECT_EQ(failed(), 0) << excepted[p] << " " << n;
+      if (n == 2) continue;
+      inputs["index"].as<int32_t>()[n - 1] = 1001;
+      EXPECT_EQ(failed(), 1) << excepted[p] << " " << n;
+    }
+}
+
 }  // namespace
 }  // namespace imbrex::test

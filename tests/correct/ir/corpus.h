@@ -94,6 +94,7 @@ kernel "everything" {
   }
   let which = cast(iota(8), int32)
   assume_distinct which
+  assume_distinct which except -3
   table[by which, :] = table[by which, :] + 1
   table[0 +: 2, min(1, 2) +: 3] = full(int32, [2, 3], 5)
   z[:, :] = reshape(full(f32, [1, 1], nan), [1, 1])

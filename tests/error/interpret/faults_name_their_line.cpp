@@ -179,6 +179,11 @@ TEST(Assumptions, are_checked_in_either_mode) {
     EXPECT_EQ(fault_of(distinct, {}, {{"i", int32({1, 3}, {7, 9, 8})}}, checked).id, "");
     expect_fault(fault_of(distinct, {}, {{"i", int32({1, 3}, {7, 9, 7})}}, checked), "assumption-failed", 6,
                  {"elements 0 and 2", "7"});
+    const std::string but =
+        "input i: int32[1, 4]\noutput y: int32[1, 4]\nlet rows = i[:, :]\nassume_distinct rows except -1\ny[:, :] = rows";
+    EXPECT_EQ(fault_of(but, {}, {{"i", int32({1, 4}, {-1, 9, -1, -1})}}, checked).id, "");
+    expect_fault(fault_of(but, {}, {{"i", int32({1, 4}, {-1, 9, -1, 9})}}, checked), "assumption-failed", 6,
+                 {"rows except -1", "elements 1 and 3", "9"});
   }
 }
 

@@ -58,6 +58,18 @@ TEST(Mistakes, AnOuterTileReboundInAParallelLoop) {
   expect_mistake(body, "parallel-rebind", line, "parallel", "make the loop a range");
 }
 
+TEST(Mistakes, AnExceptedNumberThatNoInt32Is) {
+  int line = 0;
+  const auto body = [&](bool mended, Builder&, Dim, Tensor x, Tensor y) {
+    Tile numbers = iota(4, 0);
+    line = __LINE__ + 1;
+    assume_distinct(numbers, {.except = mended ? -1 : Int{1} << 31});
+    y(0, all) = x(0, all);
+    y(all, all) = x(all, all);
+  };
+  expect_mistake(body, "dtype-mismatch", line, "excepts 2147483648, which no int32 is", "except a number that elements");
+}
+
 TEST(Mistakes, ATileUsedAfterItsScope) {
   int line = 0;
   const auto body = [&](bool mended, Builder&, Dim T, Tensor x, Tensor y) {
