@@ -21,14 +21,23 @@ struct Operand {
   std::string pointer, row_stride, column_stride;
 };
 
-Operand operand_of(const Lowering& lowering, const Statement& statement, const ExprPtr& e) {
+// `has_rows`: else the step between rows is 0.
+Operand operand_of(const Lowering& lowering, const Statement& statement, const ExprPtr& e, bool has_rows = true) {
   if (e->op == Op::variable) {
     const TileSymbol& variable = lowering.symbols.tiles.at(e->name);
-    return {lowering.symbols.data(variable), lowering.symbols.text(width_of(variable)), "1"};
+    return {lowering.symbols.data(variable), has_rows ? lowering.symbols.text(width_of(variable)) : "0", "1"};
   }
   const SliceStrides strides = strides_of(lowering, e->name, e->slice);
-  return {pointer_to(lowering, statement, e->name, e->slice), strides.row ? lowering.symbols.text(*strides.row) : "0",
+  return {pointer_to(lowering, statement, e->name, e->slice), strides.row && has_rows ? lowering.symbols.text(*strides.row) : "0",
           lowering.symbols.text(strides.column)};
+}
+
+// The scales of a matrix, by its rows (of a) or blocks of k (of b), and along the other axis.
+std::string scales_of(const Lowering& lowering, const Statement& statement, const ExprPtr& e, bool is_transposed) {
+  Operand scales = operand_of(lowering, statement, e, !ir::is_one(e->rows));
+  if (ir::is_one(e->columns)) scales.column_stride = "0";
+  if (is_transposed) std::swap(scales.row_stride, scales.column_stride);
+  return fmt::format("Scales<{}>{{{}, {}, {}}}", memory_type(e->dtype), scales.pointer, scales.row_stride, scales.column_stride);
 }
 
 // Where a part of what is packed ahead lies.
@@ -39,12 +48,11 @@ std::string part_of(const Lowering& lowering, const plan::PackAhead& ahead) {
 }
 
 // Packs the panels of a product's right side that a text names, "first, end".
-void write_packing(const Lowering& lowering, const Statement& statement, const target::ProductKernel& kernel,
-                   const std::string& inner, const std::string& columns, const std::string& to, const std::string& panels,
-                   Writer& out) {
+void write_packing(const Lowering& lowering, const Statement& statement, const std::string& packing, const std::string& inner,
+                   const std::string& columns, const std::string& to, const std::string& panels, Writer& out) {
   const Expr& e = *std::get<ir::Assign>(statement.node).value;
   const Operand right = operand_of(lowering, statement, e.args.back());
-  out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, {});", kernel.packing, right.pointer,
+  out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, {});", packing, right.pointer,
                        e.transpose_b ? right.column_stride : right.row_stride,
                        e.transpose_b ? right.row_stride : right.column_stride, inner, columns, to, panels));
 }
@@ -57,8 +65,8 @@ void write_pack(Lowering& lowering, const plan::Pack& pack, Writer& out) {
   const plan::PackAhead& ahead = *pack.ahead;
   const std::string columns = lowering.symbols.text(ahead.columns);
   const std::string panel = pack.panels ? lowering.symbols.text(ir::named(pack.panels->variable)) : "";
-  write_packing(lowering, *ahead.product, *ahead.kernel, lowering.symbols.text(ahead.inner), columns, part_of(lowering, ahead),
-                pack.panels ? fmt::format("{0}, {0} + 1", panel) : all_panels(columns), out);
+  write_packing(lowering, *ahead.product, ahead.kernel->packing, lowering.symbols.text(ahead.inner), columns,
+                part_of(lowering, ahead), pack.panels ? fmt::format("{0}, {0} + 1", panel) : all_panels(columns), out);
 }
 
 void write_product(Lowering& lowering, const plan::Product& product, Writer& out) {
@@ -96,11 +104,11 @@ void write_product(Lowering& lowering, const plan::Product& product, Writer& out
     left = {copy, inner, "1"};
   }
 
-  const std::string packed = "packed_" + product.kernel->packing;
+  const std::string packed = "packed_" + product.packing;
   std::string right, first_block = "0";
   const auto pack_here = [&] {
     const std::string here = lowering.take(out, *product.panels);
-    write_packing(lowering, statement, *product.kernel, inner, columns, here, all_panels(columns), out);
+    write_packing(lowering, statement, product.packing, inner, columns, here, all_panels(columns), out);
     return here;
   };
   if (product.ahead && product.panels) {
@@ -121,6 +129,18 @@ void write_product(Lowering& lowering, const plan::Product& product, Writer& out
       return constant ? std::to_string(*constant / kBlockColumns) : symbols.operand(begin) + " / kLanes";
     };
     first_block = lowering.offset_where_any(block, {b->rows, b->columns}, statement);
+  }
+  if (product.scratch) {
+    const bool is_transposed = e.transpose_b;
+    const std::string of_a = scales_of(lowering, statement, e.args[0], false),
+                      of_b = scales_of(lowering, statement, e.args[1], is_transposed);
+    const std::string scratch = lowering.take(out, *product.scratch);
+    const bool exact = product.kernel->product == target::Product::i8;
+    out.line(fmt::format("matmul_scaled<{}<>, {}, {}>({}, {}, {}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});",
+                         product.kernel->function(), exact ? "int8_t" : "uint16_t", exact ? "int32_t" : "float", left.pointer,
+                         left.row_stride, right, first_block, of_a, of_b, e.block.k, e.block.columns, result, result_stride, rows,
+                         columns, inner, scratch));
+    return;
   }
   const std::string function = product.kernel->function() + (is_tiled ? "_tiled" : "");
   const std::string left_text = is_tiled ? left.pointer : left.pointer + ", " + left.row_stride;

@@ -255,7 +255,8 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
     case Op::col_min:
     case Op::col_sum_acc:
     case Op::matmul:
-    case Op::matmul_acc: break;
+    case Op::matmul_acc:
+    case Op::matmul_scaled: break;
   }
   throw InternalError(fmt::format("{} stands alone", name_of(e->op)));
 }

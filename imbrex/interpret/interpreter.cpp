@@ -134,6 +134,7 @@ class Interpreter {
   Tile computed(const ir::Expr& e, const std::vector<TilePtr>& args);
   Tile load(const ir::Expr& e);
   Tile product(const ir::Expr& e, const Tile* acc, const Tile& a, const Tile& b);
+  Tile scaled_product(const ir::Expr& e, const Tile& a_scales, const Tile& b_scales, const Tile& a, const Tile& b);
   Tile gather_checked(const Tile& x, const Tile& positions);
 
   Elements resolve(const std::string& name, const std::vector<ir::Axis>& slice) const;
@@ -521,6 +522,7 @@ Tile Interpreter::computed(const ir::Expr& e, const std::vector<TilePtr>& args) 
     case Op::col_min: return col_extreme(e.op == Op::col_max, *args[0]);
     case Op::matmul: return product(e, nullptr, *args[0], *args[1]);
     case Op::matmul_acc: return product(e, args[0].get(), *args[1], *args[2]);
+    case Op::matmul_scaled: return scaled_product(e, *args[0], *args[1], *args[2], *args[3]);
     case Op::reshape:
       require_no_negative({e.args[0]->rows, e.args[0]->columns, e.rows, e.columns}, "reshape");
       return reshape(*args[0], std::max<int64_t>(index(e.rows), 0), std::max<int64_t>(index(e.columns), 0));
@@ -565,6 +567,13 @@ Tile Interpreter::product(const ir::Expr& e, const Tile* acc, const Tile& a, con
   checked_size(left.rows, right.columns);
   count_work(left.rows * right.rows * right.columns);
   return matmul(acc, left, right);
+}
+
+Tile Interpreter::scaled_product(const ir::Expr& e, const Tile& a_scales, const Tile& b_scales, const Tile& a, const Tile& b) {
+  const Tile right = e.transpose_b ? transpose(b) : b, scales = e.transpose_b ? transpose(b_scales) : b_scales;
+  checked_size(a.rows, right.columns);
+  count_work(a.rows * right.rows * right.columns);
+  return matmul_scaled(a_scales, scales, a, right, e.block);
 }
 
 Tile Interpreter::gather_checked(const Tile& x, const Tile& positions) {

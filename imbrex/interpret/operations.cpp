@@ -368,6 +368,29 @@ Tile matmul(const Tile* acc, const Tile& a, const Tile& b) {
   return out;
 }
 
+Tile matmul_scaled(const Tile& a_scales, const Tile& b_scales, const Tile& a, const Tile& b, ir::ScaledBlock block) {
+  require(a.columns == b.rows, "the inner extents of a matmul_scaled are equal");
+  const bool exact = a.dtype == DType::int8 && b.dtype == DType::int8;
+  const auto factor = [&](const Tile& x) {
+    return exact ? x : cast(cast(x, DType::f32, ir::CastMode::rint), DType::bf16, ir::CastMode::rint);
+  };
+  const Tile left = factor(a), right = factor(b);
+  Tile out = make_tile(DType::f32, a.rows, b.columns);
+  for (int64_t k = 0, number = 0; k < a.columns; k += std::min(block.k, a.columns - k), ++number) {
+    const int64_t size = std::min(block.k, a.columns - k);
+    const Tile part = matmul(nullptr, columns(left, k, size), transpose(columns(transpose(right), k, size)));
+    const Tile sum = exact ? cast(part, DType::f32, ir::CastMode::rint) : part;
+    for (int64_t r = 0; r < out.rows; ++r)
+      for (int64_t c = 0; c < out.columns; ++c) {
+        const float of_a = a_scales.f[at(a_scales, a_scales.rows == 1 ? 0 : r, a_scales.columns == 1 ? 0 : number)];
+        const float scale = of_a * b_scales.f[at(b_scales, number, c / block.columns)];
+        const float scaled = sum.f[at(sum, r, c)] * scale;
+        out.f[at(out, r, c)] = out.f[at(out, r, c)] + scaled;
+      }
+  }
+  return out;
+}
+
 Tile transpose(const Tile& x) {
   return move(x, x.columns, x.rows, [&](int64_t r, int64_t c) { return at(x, c, r); });
 }

@@ -17,7 +17,8 @@ bool adds(Op op) {
     case Op::col_sum:
     case Op::col_sum_acc:
     case Op::matmul:
-    case Op::matmul_acc: return true;
+    case Op::matmul_acc:
+    case Op::matmul_scaled: return true;
     default: return false;  // holds of any other
   }
 }
@@ -34,7 +35,7 @@ bool has_tiny_factor(const Tile& x) {
 SumWatch::SumWatch(bool* rounds, Op op, const std::vector<std::shared_ptr<const Tile>>& args) : rounds_(rounds) {
   if (!adds(op)) rounds_ = nullptr;
   if (!rounds_) return;
-  const bool multiplies = op == Op::matmul || op == Op::matmul_acc;
+  const bool multiplies = kind_of(op) == ir::OpKind::product;
   if (multiplies && std::any_of(args.begin(), args.end(), [](const auto& arg) { return has_tiny_factor(*arg); })) *rounds_ = true;
   std::feclearexcept(FE_ALL_EXCEPT);
 }

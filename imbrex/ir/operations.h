@@ -16,7 +16,7 @@ enum class OpKind : uint8_t {
   elementwise,       // each element of the elements at its place; operands of one row or column are spread out
   row_reduction,     // [m, n] -> [m, 1]: each row by itself
   column_reduction,  // [m, n] -> [1, n]
-  product,           // of matrices
+  product,           // of matrices, its last two operands
   row_movement,      // elements as they are, each from its own row of the operands
   movement,          // elements as they are, from anywhere
 };
@@ -76,6 +76,7 @@ inline constexpr int kAnyNumber = -1;  // of operands: two or more
   ROW(col_sum_acc,    "col_sum_acc",    column_reduction, 2,          number,   operand, matters,  own,    fold,         "",  "",       "sum")            \
   ROW(matmul,         "matmul",         product,          2,          own,      own,     matters,  own,    multiply_add, "",  "",       "acc")            \
   ROW(matmul_acc,     "matmul_acc",     product,          3,          own,      own,     matters,  own,    multiply_add, "",  "",       "acc")            \
+  ROW(matmul_scaled,  "matmul_scaled",  product,          4,          own,      own,     matters,  own,    multiply_add, "",  "",       "acc")            \
   ROW(reshape,        "reshape",        movement,         1,          anything, operand, matters,  own,    move,         "",  "",       "reshaped")       \
   ROW(transpose,      "transpose",      movement,         1,          anything, operand, matters,  unary,  move,         "",  "",       "transposed")     \
   ROW(repeat_rows,    "repeat_rows",    movement,         1,          anything, operand, matters,  own,    move,         "",  "",       "repeated")       \

@@ -256,16 +256,28 @@ ExprPtr Parser::call_with_tiles(Op op, const Written& written) {
     result = make_columns(args[0], begin, size, written);
   } else if (product) {
     bool transpose_a = false, transpose_b = false;
+    ScaledBlock block;
+    if (op == Op::matmul_scaled) {
+      expect(",");
+      expect("[");
+      block.k = expect_integer("the number of elements of k in a block", 1, kMaxDim);
+      expect(",");
+      block.columns = expect_integer("the number of columns in a block", 1, kMaxDim);
+      expect("]");
+    }
     while (accept(",")) {
-      if (!transpose_a && !transpose_b && accept_word("transpose_a"))
+      if (op != Op::matmul_scaled && !transpose_a && !transpose_b && accept_word("transpose_a"))
         transpose_a = true;
       else if (!transpose_b && accept_word("transpose_b"))
         transpose_b = true;
       else
-        fail_expected("transpose_a or transpose_b");
+        fail_expected(op == Op::matmul_scaled ? "transpose_b" : "transpose_a or transpose_b");
     }
-    result = op == Op::matmul ? make_matmul(args[0], args[1], transpose_a, transpose_b, written)
-                              : make_matmul_acc(args[0], args[1], args[2], transpose_a, transpose_b, written);
+    if (op == Op::matmul_scaled)
+      result = make_matmul_scaled(args[0], args[1], args[2], args[3], block, transpose_b, written);
+    else
+      result = op == Op::matmul ? make_matmul(args[0], args[1], transpose_a, transpose_b, written)
+                                : make_matmul_acc(args[0], args[1], args[2], transpose_a, transpose_b, written);
   } else if (concat) {
     result = make_concat(op, std::move(args), written);
   } else if (op == Op::select) {

@@ -154,6 +154,47 @@ ExprPtr make_product(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool t
   return e;
 }
 
+// int8 by int8 is exact; of other types each element is a bf16.
+ExprPtr make_scaled_product(std::vector<ExprPtr> args, ScaledBlock block, bool transpose_b, const Written& written) {
+  const ExprPtr &a_scales = args[0], &b_scales = args[1], &a = args[2], &b = args[3];
+  const auto is_scale = [](const ExprPtr& e) { return e->dtype == DType::f32 || e->dtype == DType::e8m0; };
+  const bool a_fits = a->dtype == DType::bf16 || a->dtype == DType::e4m3 || a->dtype == DType::int8;
+  const bool b_fits = b->dtype == DType::e4m3 || b->dtype == DType::int8;
+  if (!is_scale(a_scales) || !is_scale(b_scales) || !a_fits || !b_fits)
+    fail(written, "dtype-mismatch",
+         fmt::format("matmul_scaled of {} scaled by {} and {} scaled by {}", describe(a), describe(a_scales), describe(b),
+                     describe(b_scales)),
+         "matmul_scaled multiplies bf16, e4m3 or int8 by e4m3 or int8, and scales are f32 or e8m0; cast the operands");
+  if (block.k < 1 || block.k % kScaledBlockStep != 0 || block.columns < 1 || block.k > kMaxDim || block.columns > kMaxDim)
+    fail(written, "shape-mismatch", fmt::format("matmul_scaled has a scale for each block [{}, {}]", block.k, block.columns),
+         fmt::format("give a block a multiple of {} elements of k and one column or more, less than 2^31 of either",
+                     kScaledBlockStep));
+  const IndexExpr inner = transpose_b ? b->columns : b->rows, columns = transpose_b ? b->rows : b->columns;
+  if (!same(a->columns, inner))
+    fail(written, "shape-mismatch",
+         fmt::format("matmul_scaled of {} and {}{}: the inner extents {} and {} differ", describe(a), describe(b),
+                     transpose_b ? " transposed" : "", to_text(a->columns), to_text(inner)),
+         "take both slices with the same span of k");
+  const IndexExpr along_k = ceil_div(inner, constant(block.k)), along_columns = ceil_div(columns, constant(block.columns));
+  const auto fits = [](const IndexExpr& has, const IndexExpr& wants) { return same(has, wants) || is_one(has); };
+  if (!fits(a_scales->rows, a->rows) || !fits(a_scales->columns, along_k))
+    fail(written, "shape-mismatch",
+         fmt::format("matmul_scaled of {} scaled by {}: a row has a scale for each {} elements of k", describe(a),
+                     describe(a_scales), block.k),
+         fmt::format("give scales {}, or 1 in place of either", shape_text(a->rows, along_k)));
+  const IndexExpr &rows_of_scales = transpose_b ? along_columns : along_k,
+                  &columns_of_scales = transpose_b ? along_k : along_columns;
+  if (!same(b_scales->rows, rows_of_scales) || !same(b_scales->columns, columns_of_scales))
+    fail(written, "shape-mismatch",
+         fmt::format("matmul_scaled of {}{} scaled by {}: each block of {} elements of k and {} columns has a scale", describe(b),
+                     transpose_b ? " transposed" : "", describe(b_scales), block.k, block.columns),
+         fmt::format("give scales {}", shape_text(rows_of_scales, columns_of_scales)));
+  auto e = node(Op::matmul_scaled, DType::f32, a->rows, columns, std::move(args), written);
+  e->transpose_b = transpose_b;
+  e->block = block;
+  return e;
+}
+
 ExprPtr make_half(Op op, ExprPtr x, const Written& written) {
   const auto n = constant_value(x->columns);
   if (!n || *n % 2 != 0)
@@ -325,6 +366,16 @@ ExprPtr make_matmul_acc(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, boo
   return make_product(std::move(acc), std::move(a), std::move(b), transpose_a, transpose_b, written);
 }
 
+ExprPtr make_matmul_scaled(ExprPtr a_scales, ExprPtr b_scales, ExprPtr a, ExprPtr b, ScaledBlock block, bool transpose_b,
+                           const Written& written) {
+  return make_scaled_product({std::move(a_scales), std::move(b_scales), std::move(a), std::move(b)}, block, transpose_b, written);
+}
+
+DType multiplied_as(const Expr& product) {
+  const DType a = product.args[product.args.size() - 2]->dtype, b = product.args.back()->dtype;
+  return product.op != Op::matmul_scaled ? a : a == DType::int8 && b == DType::int8 ? DType::int8 : DType::bf16;
+}
+
 ExprPtr make_reshape(ExprPtr x, IndexExpr rows, IndexExpr columns, const Written& written) {
   const auto elements = [&](const IndexExpr& m, const IndexExpr& n) {
     return combined_extent(Op::reshape, Index::Kind::mul, m, n, written);
@@ -382,6 +433,7 @@ ExprPtr with_args(const Expr& e, std::vector<ExprPtr> args) {
   if (e.op == Op::select) return make_select(args[0], args[1], args[2], written);
   if (e.op == Op::matmul) return make_matmul(args[0], args[1], e.transpose_a, e.transpose_b, written);
   if (e.op == Op::matmul_acc) return make_matmul_acc(args[0], args[1], args[2], e.transpose_a, e.transpose_b, written);
+  if (e.op == Op::matmul_scaled) return make_scaled_product(std::move(args), e.block, e.transpose_b, written);
   if (e.op == Op::reshape) return make_reshape(args[0], e.rows, e.columns, written);
   if (e.op == Op::repeat_rows) return make_repeat_rows(args[0], *constant_value(e.index), written);
   if (e.op == Op::columns) return make_columns(args[0], e.index, e.columns, written);

@@ -36,7 +36,7 @@
 //              |  eq | ne | lt | le | gt | ge | select                      element by element
 //              |  row_sum | row_max | row_min | row_sum_acc
 //              |  col_sum | col_max | col_min | col_sum_acc                 reductions
-//              |  matmul | matmul_acc
+//              |  matmul | matmul_acc | matmul_scaled
 //              |  reshape | transpose | repeat_rows | concat_rows | concat_columns | columns
 //              |  even | odd | interleave | gather                          move elements
 //
@@ -94,6 +94,13 @@ struct Axis {
   std::string tile;
 };
 
+// What has one scale in common, of the right operand of matmul_scaled: so many elements of k, of so many columns.
+struct ScaledBlock {
+  int64_t k = 0, columns = 0;
+  friend bool operator==(const ScaledBlock&, const ScaledBlock&) = default;
+};
+inline constexpr int64_t kScaledBlockStep = 32;  // `k` is a multiple of it
+
 struct Expr;
 using ExprPtr = std::shared_ptr<const Expr>;
 
@@ -106,6 +113,8 @@ using ExprPtr = std::shared_ptr<const Expr>;
 //   iota        `index`: begin. [1, n] int32, begin, begin + 1, ...: text `iota(n)` or `iota(n, begin)`
 //   cast        `mode`: text `cast(x, bf16, rint)`, `cast(x, f32)`
 //   matmul      (a, b), matmul_acc (acc, a, b), with `transpose_a` and `transpose_b`: text `matmul(a, b, transpose_b)`
+//   matmul_scaled  (a_scales, b_scales, a, b), with `block` and `transpose_b`: text `matmul_scaled(s, t, a, b, [128, 64])`, where 128
+//               elements of k, and 64 columns of b, have a scale in common
 //   reshape     row-major to another [rows, columns]: text `reshape(x, [m, n])`
 //   repeat_rows `index`: how often each row is there, one below the other: text `repeat_rows(x, n)`
 //   columns     `index`: the first of as many as the result has: text `columns(x, begin, size)`
@@ -123,6 +132,7 @@ struct Expr {
   IndexExpr index;
   CastMode mode = CastMode::exact;
   bool transpose_a = false, transpose_b = false;
+  ScaledBlock block;
   int origin = -1;
 };
 
@@ -288,6 +298,10 @@ ExprPtr make_binary(Op op, ExprPtr a, ExprPtr b, const Written& written = {});
 ExprPtr make_select(ExprPtr condition, ExprPtr a, ExprPtr b, const Written& written = {});
 ExprPtr make_matmul(ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written = {});
 ExprPtr make_matmul_acc(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written = {});
+ExprPtr make_matmul_scaled(ExprPtr a_scales, ExprPtr b_scales, ExprPtr a, ExprPtr b, ScaledBlock block, bool transpose_b,
+                           const Written& written = {});
+// The type that a product of matrices multiplies: that of its operands, or what those of matmul_scaled are as.
+DType multiplied_as(const Expr& product);
 ExprPtr make_reshape(ExprPtr x, IndexExpr rows, IndexExpr columns, const Written& written = {});
 // Constants only: columns `begin` to `begin + size` of a tile whose number of columns is a constant.
 ExprPtr make_columns(ExprPtr x, IndexExpr begin, IndexExpr size, const Written& written = {});

@@ -217,7 +217,8 @@ Statement substitute(Statement s, const Leaf& leaf) {
 bool equal(const ExprPtr& a, const ExprPtr& b) {
   if (a == b) return true;
   if (a->op != b->op || a->dtype != b->dtype || a->name != b->name || a->mode != b->mode || a->args.size() != b->args.size() ||
-      a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b || !alike_value(a->value, b->value))
+      a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b || a->block != b->block ||
+      !alike_value(a->value, b->value))
     return false;
   const bool shape_is_written = a->op == Op::constant || a->op == Op::reshape || a->op == Op::columns;
   if (shape_is_written && !(alike(a->rows, b->rows) && alike(a->columns, b->columns))) return false;

@@ -271,6 +271,16 @@ Tile matmul_acc(Operand acc, Operand a, Operand b, Transposed transposed) {
       sum.where);
 }
 
+Tile matmul_scaled(Operand a_scales, Operand b_scales, Operand a, Operand b, const Blocks& block) {
+  Value &of_a = Recorder::value_of(a_scales), &of_b = Recorder::value_of(b_scales);
+  Value &left = Recorder::value_of(a), &right = Recorder::value_of(b);
+  Recorder& recorder = ::imbrex::recorder(left, "matmul_scaled");
+  ir::ExprPtr s = recorder.take(of_a), t = recorder.take(of_b), x = recorder.take(left), y = recorder.take(right);
+  return recorder.let(ir::make_matmul_scaled(std::move(s), std::move(t), std::move(x), std::move(y), {block.k, block.columns},
+                                             block.transpose_b, recorder.written(left.where)),
+                      left.where);
+}
+
 Tile reshape(Operand x, Shape shape) {
   Value& value = Recorder::value_of(x);
   Recorder& recorder = ::imbrex::recorder(value, "reshape");

@@ -245,6 +245,15 @@ struct Transposed {
 };
 Tile matmul(Operand a, Operand b, Transposed transposed = {});                   // [m, k] [k, n] -> [m, n]
 Tile matmul_acc(Operand acc, Operand a, Operand b, Transposed transposed = {});  // acc + a b, k continued
+// Blocks of the right operand that have one scale in common: so many elements of k, a multiple of 32, of so many columns.
+struct Blocks {
+  Int k, columns;
+  bool transpose_b = false;  // b is [n, k], and its scales lie likewise
+};
+// The product of each block of k is scaled and added: + (a b of the block) * (a_scales * b_scales), block after block. a_scales has an
+// element for each row and block of k, [m, k / block.k], or 1 in place of either; b_scales one for each block, [k / block.k,
+// n / block.columns], where the last block may be shorter. a is bf16, e4m3 or int8, b e4m3 or int8, scales f32 or e8m0.
+Tile matmul_scaled(Operand a_scales, Operand b_scales, Operand a, Operand b, const Blocks& block);
 
 // ---- moving elements ----------------------------------------------------------------------------------------------------------
 

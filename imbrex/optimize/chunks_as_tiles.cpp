@@ -141,6 +141,7 @@ class Rewriter {
         case Op::odd:
         case Op::interleave:
         case Op::gather: return x;
+        case Op::matmul_scaled:
         case Op::reshape: throw NoChunks{};
       }
       throw InternalError("an operation that the table does not have");

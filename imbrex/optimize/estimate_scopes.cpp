@@ -223,8 +223,9 @@ class Estimator {
     if (e->op == ir::Op::load) touch(e->name, e->slice, false);
     if (kind_of(e->op) == ir::OpKind::product) {
       const ir::Expr& a = *e->args[e->args.size() - 2];
-      scope.work.of(target::product_of(a.dtype)) += operations / 2;
-      if (with_tiling_ && takes_tiles(a.dtype) && (a.op != ir::Op::load || !in_tiles_.contains(a.name)))
+      scope.work.of(target::product_of(ir::multiplied_as(*e))) += operations / 2;
+      if (with_tiling_ && e->op != ir::Op::matmul_scaled && takes_tiles(a.dtype) &&
+          (a.op != ir::Op::load || !in_tiles_.contains(a.name)))
         scope.work.vector += kOperationsToTile * total({a.rows, a.columns});
       leaves_the_cores(*e);
     } else {

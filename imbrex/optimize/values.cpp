@@ -80,6 +80,11 @@ TermId Values::evaluate_here(const ir::ExprPtr& e) {
     case Op::row_sum_acc:
     case Op::col_sum_acc:
     case Op::matmul_acc: return evaluate_continued(e);
+    case Op::matmul_scaled:
+      refuse(e->origin,
+             "a matmul_scaled scales the product of each block, and the optimizer follows products that are whole; in a scope of "
+             "its "
+             "own it leaves the others to be optimized");
     case Op::gather:
       refuse(e->origin,
              "a gather takes elements at positions that a tile lists, and the optimizer follows those that dimensions and loops "

@@ -60,7 +60,7 @@ void plan_layouts(Planner& planner) {
   PackedWeights weights = packed_weights(*plan.program);
   plan.packed = std::move(weights.packed);
   for (auto& [name, weight] : plan.packed)
-    weight.packing = target::fastest_kernel(planner.machine, target::product_of(weight.dtype)).packing;
+    weight.packing = packing_of(planner.product_kernel(weight.multiplied_as), weight.dtype, weight.block_of_k);
   for (const auto& refused : weights.refused)
     planner.remark(refused.origin,
                    fmt::format("'{}' is packed again in each run, not ahead of time: {}", refused.tensor, refused.reason));

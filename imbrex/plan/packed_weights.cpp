@@ -35,6 +35,10 @@ std::map<std::string, const ir::Tensor*> inputs_of(const ir::Program& program) {
 
 }  // namespace
 
+std::optional<int64_t> block_of_k(const ir::Expr& product) {
+  return product.op == Op::matmul_scaled ? std::optional(product.block.k) : std::nullopt;
+}
+
 PackedWeights packed_weights(const ir::Program& program) {
   const std::map<std::string, const ir::Tensor*> inputs = inputs_of(program);
   const ir::Loops loops = ir::loops_of(program);
@@ -59,10 +63,13 @@ PackedWeights packed_weights(const ir::Program& program) {
         return;
       }
       const auto extent = [&](bool last) { return *ir::constant_value(tensor.shape[last ? 1 : 0]); };
-      const PackedWeight packed{extent(e.transpose_b), extent(!e.transpose_b), e.transpose_b, tensor.dtype, {}};
+      const PackedWeight packed{extent(e.transpose_b), extent(!e.transpose_b), e.transpose_b,
+                                tensor.dtype,          ir::multiplied_as(e),   block_of_k(e)};
       const auto [found, is_new] = result.packed.try_emplace(tensor.name, packed);
-      if (!is_new && found->second.transposed != e.transpose_b)
+      if (!is_new && found->second.transposed != packed.transposed)
         refused.try_emplace(tensor.name, "products take it both ways around");
+      if (!is_new && (found->second.multiplied_as != packed.multiplied_as || found->second.block_of_k != packed.block_of_k))
+        refused.try_emplace(tensor.name, "products take it in unlike blocks or types");
     });
     return true;
   });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,9 @@ struct PackedWeight {
   int64_t inner = 0, columns = 0;
   bool transposed = false;  // the tensor is [columns, inner]
   DType dtype = DType::f32;
-  std::string packing;  // pack_<packing> packs it for the target's kernels
+  DType multiplied_as = DType::f32;
+  std::optional<int64_t> block_of_k;  // that has a scale
+  std::string packing;                // pack_<packing> packs it for the target's kernels
 };
 
 struct PackedWeights {
@@ -26,5 +29,7 @@ struct PackedWeights {
 };
 
 PackedWeights packed_weights(const ir::Program& program);
+// Of a product with scales: how many elements of k have one in common.
+std::optional<int64_t> block_of_k(const ir::Expr& product);
 
 }  // namespace imbrex::plan

@@ -71,6 +71,7 @@ class Finder {
   void product(const Statement& s, const Expr& e) {
     const Expr& right = *e.args.back();
     if (right.op == Op::load && plan_.packed.contains(right.name)) return;
+    if (e.op == Op::matmul_scaled) return;  // packs its right side where it takes it
     std::string why;
     std::vector<Place> places = places_of(s, right, why);
     for (; !places.empty(); places.pop_back()) {
@@ -176,7 +177,7 @@ class Finder {
     ahead->parts = place.parts;
     ahead->inner = plan_.bounds.elements_along(e.transpose_a ? left.rows : left.columns, s);
     ahead->columns = plan_.bounds.elements_along(e.columns, s);
-    ahead->part_bytes = plan_.bounds.most_bytes(bytes_of_panels(right.dtype, ahead->inner, ahead->columns), 1, s);
+    ahead->part_bytes = plan_.bounds.most_bytes(bytes_of_panels(e, ahead->inner, ahead->columns), 1, s);
     ahead->part = ir::constant(0);
     IndexExpr parts = ir::constant(1);
     for (const ir::Loop* loop : place.parts) {

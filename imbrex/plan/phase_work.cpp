@@ -71,8 +71,7 @@ class Count {
         times = times * prove::Quantity::of(plan_.bounds.elements_along(extent, statement));
       for (size_t i = loops_.size(); i-- > 0;) times = times.summed_over(*loops_[i]);
       if (branches_ > 0) times.mark_at_most();
-      prove::Quantity& sum = is_product
-                                 ? work.multiply_adds[static_cast<size_t>(target::product_of(e.args[e.args.size() - 2]->dtype))]
+      prove::Quantity& sum = is_product       ? work.multiply_adds[static_cast<size_t>(target::product_of(ir::multiplied_as(e)))]
                              : count.each > 0 ? work.operations
                                               : work.moves;
       sum = sum + times;

@@ -110,9 +110,11 @@ struct PackAhead {
 struct Product {
   const ir::Statement* statement = nullptr;
   const target::ProductKernel* kernel = nullptr;
+  std::string packing;              // of its right side
   const ir::Store* into = nullptr;  // the store that takes the result as it is computed
   enum class Left : uint8_t { rows, tiles, transposed } left = Left::rows;
   std::optional<Allocation> transposed;  // the left side's copy
+  std::optional<Allocation> scratch;     // of a product with scales
   const PackAhead* ahead = nullptr;      // what holds the right side, packed
   std::optional<Allocation> panels;      // where the product packs its right side itself: always, or where `ahead` holds nothing
   std::string not_ahead;                 // why it is not packed ahead, though iterations of a loop take the same; "" if none do

@@ -51,8 +51,10 @@ RowNest plan_row_nest(Planner& planner, const RowGroup& group, Arena arena);
 // products.cpp. `into`: the store that follows, if it is the product's only use and its place takes the product.
 bool goes_into(const Plan& plan, const ir::Assign& assign, const ir::Store& store);
 Product plan_product(Planner& planner, const ir::Statement& statement, const ir::Store* into);
-// What a right side takes, packed, as isa/packing.h has it.
-ir::IndexExpr bytes_of_panels(ir::DType right, const ir::IndexExpr& inner, const ir::IndexExpr& columns);
+// How the kernel takes a right side of such elements, in isa/packing.h; with scales for blocks of so many elements of k.
+std::string packing_of(const target::ProductKernel& kernel, ir::DType right, std::optional<int64_t> block_of_k);
+// What a right side takes, packed so.
+ir::IndexExpr bytes_of_panels(const ir::Expr& product, const ir::IndexExpr& inner, const ir::IndexExpr& columns);
 // prefetches.cpp: what the row steps in `after` touch.
 std::vector<Prefetch> plan_prefetches(Planner& planner, std::span<const ir::Statement> after);
 

@@ -199,18 +199,23 @@ class PlanPrinter {
                              : product.left == Product::Left::transposed ? " transposed first"
                                                                          : "";
     if (product.transposed) memory(*product.transposed);
+    if (product.scratch) memory(*product.scratch);
     if (product.panels) {
       memory(*product.panels);
       const std::string why = product.ahead               ? fmt::format(", where {} does not hold it", product.ahead->name)
                               : product.not_ahead.empty() ? ""
                                                           : fmt::format(", again each time: {}", product.not_ahead);
-      line(fmt::format("pack {} by pack_{}{}", side(*e.args.back()), product.kernel->packing, why));
+      line(fmt::format("pack {} by pack_{}{}", side(*e.args.back()), product.packing, why));
     }
     const std::string packed = product.ahead ? " in " + product.ahead->name : product.panels ? "" : " packed";
-    line(fmt::format("product: {} {} {}{} . {}{}, by {}",
+    const std::string scales = e.op == ir::Op::matmul_scaled
+                                   ? fmt::format(", each {} of k and {} columns scaled by {} and {}", e.block.k, e.block.columns,
+                                                 side(*e.args[0]), side(*e.args[1]))
+                                   : "";
+    line(fmt::format("product: {} {} {}{} . {}{}{}, by {}",
                      product.into ? slice(product.into->tensor, product.into->slice) : assign.name,
                      e.op == ir::Op::matmul_acc ? "+=" : "=", side(*e.args[e.args.size() - 2]), left, side(*e.args.back()),
-                     packed, product.kernel->function()));
+                     packed, scales, product.kernel->function()));
   }
 
   void print(const Pack& pack) {

@@ -39,7 +39,9 @@ std::map<std::string, RowAccesses> SurveyOfRows::suitable() const {
 
 bool SurveyOfRows::is_served(const Expr& product) const {
   const Expr& left = left_of(product);
-  if (!is_product(product) || product.transpose_a || left.op != Op::load || !has_tiles(left.name)) return false;
+  if (!is_product(product) || product.op == Op::matmul_scaled || product.transpose_a || left.op != Op::load ||
+      !has_tiles(left.name))
+    return false;
   if (left.slice.size() != 2 || !is_whole_row(left.name, left.slice[1])) return false;
   return left.slice[0].kind == Axis::Kind::range && ir::is_multiple(left.slice[0].begin, kTileRows, loops_) &&
          takes_tiles_(left.dtype, product.args.back()->dtype);

@@ -115,7 +115,7 @@ struct Tracker {
       const ir::Expr& arg = *e.args[i];
       if (is_cube_operand(e, i)) {
         if (arg.op != ir::Op::load && !is_in_mat(arg)) copy(arg, MemoryKind::mat, origin);
-        const bool left = i == (e.op == ir::Op::matmul ? 0u : 1u);
+        const bool left = i + 2 == e.args.size();
         const size_t piece = allocate(arg, left ? MemoryKind::left : MemoryKind::right, factor_name(arg), origin);
         out.buffers[piece].most_bytes = half_of(left ? MemoryKind::left : MemoryKind::right);
       } else if (is_in_mat(arg) || (cube.holds(arg) && e.op != ir::Op::matmul_acc)) {

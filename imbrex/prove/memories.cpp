@@ -5,7 +5,7 @@
 namespace imbrex::prove {
 
 bool is_cube_operand(const ir::Expr& e, size_t argument) {
-  return e.op == ir::Op::matmul || (e.op == ir::Op::matmul_acc && argument > 0);
+  return kind_of(e.op) == ir::OpKind::product && argument + 2 >= e.args.size();
 }
 
 CubeTiles::CubeTiles(const ir::Program& program) {

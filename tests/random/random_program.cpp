@@ -77,6 +77,7 @@ class Generator {
   ExprPtr pair(Op op, DType dtype, const Extent& rows, const Extent& columns, int depth);
   ExprPtr reduction(DType dtype, const Extent& rows, const Extent& columns, int depth);
   ExprPtr product(DType dtype, const Extent& rows, const Extent& columns, int depth);
+  ExprPtr scaled_product(const Extent& rows, const Extent& columns, int depth);
   ExprPtr moved(DType dtype, const Extent& rows, const Extent& columns, int depth);
   ExprPtr converted(ExprPtr x, DType to);
 
@@ -251,7 +252,26 @@ ExprPtr Generator::reduction(DType dtype, const Extent& rows, const Extent& colu
   return ir::make_binary(Op::add, leaf(dtype, rows, columns), std::move(reduced));
 }
 
+// Of blocks of k that are scaled; scales of single columns where the number of columns is no constant.
+ExprPtr Generator::scaled_product(const Extent& rows, const Extent& columns, int depth) {
+  const DType a = pick(std::array{DType::bf16, DType::e4m3, DType::int8}), b = pick(std::array{DType::e4m3, DType::int8});
+  const auto scale = [&] { return random_.chance(50) ? DType::f32 : DType::e8m0; };
+  const auto n = columns.constant_size();
+  const ir::ScaledBlock block{32 * random_.between(1, 2), n ? random_.between(1, 5) : 1};
+  const int64_t k = small(80);
+  const Extent inner = whole(k), blocks = whole((k + block.k - 1) / block.k);
+  const Extent of_columns = n ? whole((*n + block.columns - 1) / block.columns) : columns;
+  const Extent of_rows = random_.chance(70) ? rows : kOne;
+  const bool transpose_b = random_.chance(50);
+  ExprPtr s = value(scale(), of_rows, random_.chance(70) ? blocks : kOne, depth - 2);
+  ExprPtr t = transpose_b ? value(scale(), of_columns, blocks, depth - 2) : value(scale(), blocks, of_columns, depth - 2);
+  ExprPtr left = value(a, rows, inner, depth - 2);
+  ExprPtr right = transpose_b ? value(b, columns, inner, depth - 2) : value(b, inner, columns, depth - 2);
+  return ir::make_matmul_scaled(std::move(s), std::move(t), std::move(left), std::move(right), block, transpose_b);
+}
+
 ExprPtr Generator::product(DType dtype, const Extent& rows, const Extent& columns, int depth) {
+  if (dtype == DType::f32 && random_.chance(30)) return scaled_product(rows, columns, depth);
   const DType a = dtype == DType::f32  ? (random_.chance(60) ? DType::bf16 : DType::f32)
                   : random_.chance(60) ? DType::int8
                                        : DType::uint8;

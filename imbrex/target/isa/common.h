@@ -6,6 +6,7 @@
 #include "imbrex/target/isa/matmul.h"
 #include "imbrex/target/isa/packing.h"
 #include "imbrex/target/isa/reductions.h"
+#include "imbrex/target/isa/scaled.h"
 
 namespace imbrex::isa {
 namespace {

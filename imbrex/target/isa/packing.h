@@ -7,6 +7,8 @@
 //   bf16_chains  the same, but in group i what the block's two chains take i-th (docs/semantics.md): i and 16 + i, neighbours
 //         exchanged. Tile registers take the even places of a group for one chain, and the odd ones for the other.
 //   f32   [n/32][k][32]
+//   narrow  bytes, e4m3 or int8, at the places of elements of bf16 or bf16_chains, which they are widened to
+//   i8_blocks<K>  [n/32][k/K], of each block of K elements of k what int8 has of it
 // Columns and elements of k that do not exist are zero. Packed memory begins at a multiple of 64 bytes.
 #pragma once
 
@@ -44,10 +46,38 @@ struct packed_bf16_chains {
 struct packed_f32 {
   const char* panels;
 };
+template <class T, class Wide>
+struct packed_narrow {
+  const char* panels;
+};
+template <class T>
+using packed_narrow_bf16 = packed_narrow<T, packed_bf16>;
+template <class T>
+using packed_narrow_bf16_chains = packed_narrow<T, packed_bf16_chains>;
+template <int64_t block>
+struct packed_i8_blocks {
+  const char* panels;
+};
 constexpr int64_t packed_bytes_i8(int64_t k, int64_t n) { return packed_bytes(k, n, 1); }
 constexpr int64_t packed_bytes_bf16(int64_t k, int64_t n) { return packed_bytes(k, n, 2); }
 constexpr int64_t packed_bytes_bf16_chains(int64_t k, int64_t n) { return packed_bytes(k, n, 2); }
 constexpr int64_t packed_bytes_f32(int64_t k, int64_t n) { return packed_bytes(k, n, 4); }
+constexpr int64_t panel_bytes_narrow(int64_t k) { return panel_bytes(k, 2) / 2; }
+template <class>
+constexpr int64_t packed_bytes_narrow_bf16(int64_t k, int64_t n) {
+  return packed_bytes(k, n, 2) / 2;
+}
+template <class>
+constexpr int64_t packed_bytes_narrow_bf16_chains(int64_t k, int64_t n) {
+  return packed_bytes(k, n, 2) / 2;
+}
+constexpr int64_t panel_bytes_i8_blocks(int64_t k, int64_t block) {
+  return k / block * panel_bytes(block, 1) + (k % block == 0 ? 0 : panel_bytes(k % block, 1));
+}
+template <int64_t block>
+constexpr int64_t packed_bytes_i8_blocks(int64_t k, int64_t n) {
+  return (n + kPanelColumns - 1) / kPanelColumns * panel_bytes_i8_blocks(k, block);
+}
 
 // Which element of k stands at which place of a panel's column.
 struct InOrder {
@@ -60,10 +90,9 @@ struct ChainsBesideEachOther {
 };
 
 // The groups [begin, end) of one panel, whose first column is j0. Element (i, j) of B is b[i * k_stride + j * n_stride].
-template <class Order, class T>
+template <class Order, int64_t per_group, class T>
 inline void pack_groups(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, int64_t j0, int64_t begin,
                         int64_t end, T* out) {
-  constexpr int64_t per_group = 4 / sizeof(T);
   out += begin * kPanelColumns * per_group;
   for (int64_t group = begin; group < end; ++group)
     for (int64_t j = j0; j < j0 + kPanelColumns; ++j)
@@ -75,10 +104,9 @@ inline void pack_groups(const T* b, int64_t k_stride, int64_t n_stride, int64_t 
 
 // The same of groups and columns that all exist, where one of the two axes has its elements beside each other. The order in which
 // elements are read follows that axis; places in a block are constants of unrolled loops.
-template <class Order, class T>
+template <class Order, int64_t per_group, class T>
 inline void pack_whole_groups(const T* __restrict b, int64_t k_stride, int64_t n_stride, int64_t begin, int64_t end,
                               T* __restrict out) {
-  constexpr int64_t per_group = 4 / sizeof(T);
   if (n_stride == 1) {
     for (int64_t group = begin; group < end; ++group) {
       const T* rows[per_group];
@@ -102,40 +130,63 @@ inline void pack_whole_groups(const T* __restrict b, int64_t k_stride, int64_t n
     }
 }
 
-// One panel, whose first column is j0.
-template <class Order, class T>
+// One panel, whose first column is j0. A group has so many elements of each column.
+template <class Order, int64_t per_group, class T>
 inline void pack_panel(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, int64_t j0, T* out) {
-  constexpr int64_t per_group = 4 / sizeof(T), block_groups = kBlock / per_group;
+  constexpr int64_t block_groups = kBlock / per_group;
   const bool is_fast = j0 + kPanelColumns <= n && (k_stride == 1 || n_stride == 1);
   const int64_t whole = is_fast ? k / kBlock * block_groups : 0;  // groups of whole blocks, whose elements all exist
   if (whole > 0 && k_stride == 1)
-    pack_whole_groups<Order>(b + j0 * n_stride, 1, n_stride, 0, whole, out);
+    pack_whole_groups<Order, per_group>(b + j0 * n_stride, 1, n_stride, 0, whole, out);
   else if (whole > 0)
-    pack_whole_groups<Order>(b + j0, k_stride, 1, 0, whole, out);
-  pack_groups<Order>(b, k_stride, n_stride, k, n, j0, whole, groups_of(k, sizeof(T)), out);
+    pack_whole_groups<Order, per_group>(b + j0, k_stride, 1, 0, whole, out);
+  pack_groups<Order, per_group>(b, k_stride, n_stride, k, n, j0, whole, groups_of(k, 4 / per_group), out);
 }
 
 // Packs panels [begin, end) of B.
-template <class T, class Order = InOrder>
+template <class T, class Order = InOrder, int64_t per_group = 4 / sizeof(T)>
 inline void pack(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin, int64_t end) {
+  constexpr int64_t bytes_per_place = 4 / per_group / sizeof(T);  // of bytes, as which elements a panel counts its bytes
   for (int64_t panel = begin; panel < end; ++panel) {
-    char* const out = static_cast<char*>(packed) + panel * panel_bytes(k, sizeof(T));
-    pack_panel<Order>(b, k_stride, n_stride, k, n, panel * kPanelColumns, reinterpret_cast<T*>(out));
+    char* const out = static_cast<char*>(packed) + panel * (panel_bytes(k, 4 / per_group) / bytes_per_place);
+    pack_panel<Order, per_group>(b, k_stride, n_stride, k, n, panel * kPanelColumns, reinterpret_cast<T*>(out));
   }
+}
+// One panel of int8, whose first column is j0, and its corrections.
+inline void pack_panel_i8(const int8_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, int64_t j0, int8_t* out) {
+  pack_panel<InOrder, 4>(b, k_stride, n_stride, k, n, j0, out);
+  uint32_t sums[kPanelColumns] = {};
+  for (int64_t g = 0; g < groups_of(k, 1); ++g, out += kGroupBytes)
+    for (int64_t j = 0; j < kPanelColumns; ++j)
+      sums[j] += static_cast<uint32_t>(out[4 * j] + out[4 * j + 1] + out[4 * j + 2] + out[4 * j + 3]);
+  int32_t corrections[kPanelColumns];
+  for (int64_t j = 0; j < kPanelColumns; ++j) corrections[j] = static_cast<int32_t>(sums[j] * uint32_t(-128));
+  memcpy(out, corrections, sizeof corrections);
 }
 inline void pack_i8(const int8_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
                     int64_t end) {
-  pack<int8_t>(b, k_stride, n_stride, k, n, packed, begin, end);
+  for (int64_t panel = begin; panel < end; ++panel)
+    pack_panel_i8(b, k_stride, n_stride, k, n, panel * kPanelColumns, static_cast<int8_t*>(packed) + panel * panel_bytes(k, 1));
+}
+template <int64_t block>
+inline void pack_i8_blocks(const int8_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
+                           int64_t end) {
   for (int64_t panel = begin; panel < end; ++panel) {
-    const int8_t* group = static_cast<int8_t*>(packed) + panel * panel_bytes(k, 1);
-    uint32_t sums[kPanelColumns] = {};
-    for (int64_t g = 0; g < groups_of(k, 1); ++g, group += kGroupBytes)
-      for (int64_t j = 0; j < kPanelColumns; ++j)
-        sums[j] += static_cast<uint32_t>(group[4 * j] + group[4 * j + 1] + group[4 * j + 2] + group[4 * j + 3]);
-    int32_t corrections[kPanelColumns];
-    for (int64_t j = 0; j < kPanelColumns; ++j) corrections[j] = static_cast<int32_t>(sums[j] * uint32_t(-128));
-    memcpy(const_cast<int8_t*>(group), corrections, sizeof corrections);
+    int8_t* out = static_cast<int8_t*>(packed) + panel * panel_bytes_i8_blocks(k, block);
+    for (int64_t first = 0; first < k; first += block, out += panel_bytes(block, 1))
+      pack_panel_i8(b + first * k_stride, k_stride, n_stride, k - first < block ? k - first : block, n, panel * kPanelColumns,
+                    out);
   }
+}
+template <class T>
+inline void pack_narrow_bf16(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
+                             int64_t end) {
+  pack<T, InOrder, 2>(b, k_stride, n_stride, k, n, packed, begin, end);
+}
+template <class T>
+inline void pack_narrow_bf16_chains(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed,
+                                    int64_t begin, int64_t end) {
+  pack<T, ChainsBesideEachOther, 2>(b, k_stride, n_stride, k, n, packed, begin, end);
 }
 inline void pack_bf16(const uint16_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
                       int64_t end) {

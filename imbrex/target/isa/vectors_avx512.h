@@ -234,6 +234,23 @@ IMBREX_OP vi odd_bytes(vi x) { return {_mm512_srai_epi16(x.v, 8)}; }
 // The products of a lane's two integers, added.
 IMBREX_OP vi dot_of_two(vi a, vi b) { return {_mm512_madd_epi16(a.v, b.v)}; }
 
+// ---- bytes to bf16 (isa/scaled.h) ----------------------------------------------------------------------------------------------
+
+// Exponents of e4m3 and bf16 differ by 120. Magnitudes below 8, which are multiples of 2^-9, and 0x7f, which is NaN, stand in a
+// table of 32, where 0x7f is the last.
+IMBREX_OP void widen_32(const uint8_t* from, uint16_t* to) {
+  const __m512i special = _mm512_set_epi16(0x7fc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
+                                           0x3c60, 0x3c40, 0x3c20, 0x3c00, 0x3bc0, 0x3b80, 0x3b00, 0);
+  const __m512i codes = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  const __m512i magnitude = _mm512_and_si512(codes, _mm512_set1_epi16(0x7f));
+  const __m512i normal = _mm512_add_epi16(_mm512_slli_epi16(magnitude, 4), _mm512_set1_epi16(120 << 7));
+  const __mmask32 is_special =
+      _mm512_cmplt_epu16_mask(magnitude, _mm512_set1_epi16(8)) | _mm512_cmpeq_epi16_mask(magnitude, _mm512_set1_epi16(0x7f));
+  const __m512i value = _mm512_mask_permutexvar_epi16(normal, is_special, magnitude, special);
+  const __m512i sign = _mm512_and_si512(_mm512_slli_epi16(codes, 8), _mm512_set1_epi16(static_cast<int16_t>(0x8000)));
+  _mm512_storeu_si512(to, _mm512_or_si512(value, sign));
+}
+
 // ---- tiles of sums in registers (isa/matmul.h) --------------------------------------------------------------------------------
 
 // x in registers. Without it g++ reads memory twice rather than keep what it read, and moves computations past each other.

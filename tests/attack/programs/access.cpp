@@ -231,6 +231,24 @@ void inserted_rows(Writer& w) {
   w.close();
 }
 
+// A product whose blocks have scales, a block of columns at a time.
+void scaled_blocks(Writer& w) {
+  const std::string y = w.fresh("y"), x = w.fresh("x"), m = w.fresh("w"), s = w.fresh("s"), t = w.fresh("t"), n = w.fresh("n");
+  const int64_t block = w.pick(std::array{1, 2, 5});
+  w.declare("input {}: {}[T, 70]", x, w.pick(std::array{"bf16", "e4m3", "int8"}));
+  w.declare("{} {}: {}[U * {}, 70]", w.pick(std::array{"input", "weight"}), m, w.pick(std::array{"e4m3", "int8"}), block);
+  w.declare("input {}: {}[U, 3]", s, w.pick(std::array{"f32", "e8m0"}));
+  w.declare("output {}: f32[T, U * {}]", y, block);
+  w.open("{} {} in tiles(T, {})", w.pick(kLoops), t, w.pick(kTiles));
+  w.open("{} {} in 0 .. {}", w.pick(kLoops), n, w.off("U"));
+  w.line(
+      "{0}[{1}, {2} * {3} +: {3}] = matmul_scaled(0.5, {4}[{5} +: 1, :], {6}[{1}, :], {7}[{2} * {3} +: {3}, :], [32, {3}], "
+      "transpose_b)",
+      y, t, n, block, s, w.off(n), x, m);
+  w.close();
+  w.close();
+}
+
 void offsets(Writer& w) {
   const std::string y = w.fresh("y"), x = w.fresh("x"), off = w.fresh("n"), b = w.fresh("b"), s = w.fresh("s"), e = w.fresh("e");
   w.declare("input {}: f32[T, 4]", x);
@@ -399,10 +417,10 @@ void pages(Writer& w) {
 
 void write_access(Writer& w) {
   constexpr void (*kPatterns[])(Writer&) = {
-      tiled,         tiled_by_hand, main_and_tail,    interleaved, strided,         reversed,      window,
-      ring,          nested_spans,  column_tiles,     transposed,  read_rows,       gathered_rows, scattered_rows,
-      inserted_rows, offsets,       gathered_columns, guarded,     split_by_guard,  triangle,      flat,
-      planes,        halo,          flat_tiles,       triangles,   strided_columns, pages};
+      tiled,         tiled_by_hand, main_and_tail, interleaved,      strided,   reversed,        window,
+      ring,          nested_spans,  column_tiles,  transposed,       read_rows, gathered_rows,   scattered_rows,
+      inserted_rows, scaled_blocks, offsets,       gathered_columns, guarded,   split_by_guard,  triangle,
+      flat,          planes,        halo,          flat_tiles,       triangles, strided_columns, pages};
   w.declare("dim T typical 16");
   w.declare("dim U typical 5");
   for (int64_t patterns = w.random.between(1, 2); patterns > 0; --patterns) w.pick(kPatterns)(w);

@@ -301,6 +301,50 @@ constexpr Case kCases[] = {
     y[n, :] = matmul_acc(matmul(a[n, :], b[:, :]), a[n, :], c[:, :], transpose_b)
   }
   y[:, :] = y[:, :] - acc)"},
+    {"scaled_product", R"(
+  input x: bf16[N, 300]
+  weight w: e4m3[300, 150]
+  input t: f32[10, 4]
+  output y: f32[N, 150]
+  y[:, :] = matmul_scaled(1.0, t[:, :], x[:, :], w[:, :], [32, 40]))"},
+    {"scaled_product_of_narrow_rows", R"(
+  input x: e4m3[N, 300]
+  input s: f32[N, 3]
+  weight w: e4m3[177, 300]
+  input t: e8m0[45, 3]
+  output y: f32[N, 177]
+  parallel n in tiles(N, 5) {
+    range c in tiles(177, 48) {
+      y[n, c] = matmul_scaled(s[n, :], t[c.begin // 4 +: (c.size + 3) // 4, :], x[n, :], w[c, :], [128, 4], transpose_b)
+    }
+  })"},
+    {"scaled_product_of_bytes", R"(
+  input x: int8[N, 300]
+  input s: e8m0[1, 5]
+  weight w: int8[300, 97]
+  input u: int8[300, M]
+  input v: e4m3[300, M]
+  input t: f32[5, 7]
+  input r: f32[5, M]
+  output y: f32[N, 97]
+  output z: f32[N, M]
+  y[:, :] = matmul_scaled(s[:, :], t[:, :], x[:, :], w[:, :], [64, 15])
+  z[:, :] = matmul_scaled(s[:, :], r[:, :], x[:, :], u[:, :], [64, 1]) * matmul_scaled(0.5, r[:, :], x[:, :], v[:, :], [64, 1]))"},
+    {"scaled_product_of_many_rows", R"(
+  input x: bf16[141, 70]
+  weight w: int8[70, 20]
+  input s: f32[141, 1]
+  output y: f32[141, 20]
+  output z: f32[2, 2]
+  y[:, :] = matmul_scaled(s[:, :], full(f32, [1, 1], 0.25), x[:, :], w[:, :], [2147483616, 2147483647])
+  z[:, :] = matmul_scaled(1.0, full(f32, [0, 1], 0.25), x[0 +: 2, 0 +: 0], w[0 +: 0, 0 +: 2], [32, 2]))"},
+    {"widened_codes", R"(
+  weight w: e4m3[1, 256]
+  weight v: int8[1, 256]
+  output y: f32[1, 256]
+  output z: f32[1, 256]
+  y[:, :] = matmul_scaled(1.0, full(f32, [1, 1], 1.0), cast(1.0, bf16, rint), w[:, :], [32, 256])
+  z[:, :] = matmul_scaled(1.0, full(f32, [1, 1], 1.0), cast(1.0, bf16, rint), v[:, :], [32, 256]))"},
     {"product_of_which_more_is_said", R"(
   input a: int8[1, 37]
   input b: int8[37, 1]
@@ -513,6 +557,8 @@ TEST(GeneratedCode, equals_the_interpreter) {
           for (const auto& e : tensor.shape)
             shape.push_back(ir::evaluate(e, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
           inputs[tensor.name] = random_array(tensor.dtype, shape);
+          if (program.name == "widened_codes" && tensor.role == ir::Role::input)
+            for (int32_t i = 0; i < 256; ++i) inputs[tensor.name].as<uint8_t>()[i] = static_cast<uint8_t>(i);
           if (ir::find(tensor.annotations, "distinct"))
             for (int32_t i = 0; i < inputs[tensor.name].size(); ++i) inputs[tensor.name].as<int32_t>()[i] = (i + 1) % 3;
         }

@@ -229,6 +229,54 @@ TEST(Products, chunks_do_not_change_a_bf16_product) {
   }
 }
 
+// Each block's sum is exact here, so that only the three f32 operations on it can round.
+TEST(Products, with_scales_are_scaled_and_added_block_by_block) {
+  const int64_t k = 70, n = 3;
+  for (const bool transposed : {false, true})
+    for (const bool bytes : {false, true}) {
+      std::vector<int8_t> a(2 * k), b(k * n), b_stored(k * n);
+      std::vector<uint8_t> codes(k * n);
+      for (int64_t i = 0; i < 2 * k; ++i) a[i] = static_cast<int8_t>(i * 37 % 256 - 128);
+      // The integers below 8 as e4m3: 1, 2, 3, ... in codes.
+      constexpr uint8_t kCodes[] = {0x00, 0x38, 0x40, 0x44, 0x48, 0x4a, 0x4c, 0x4e};
+      for (int64_t i = 0; i < k; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+          b[i * n + j] = static_cast<int8_t>((i * 5 + j * 3) % 8);
+          const int64_t place = transposed ? j * k + i : i * n + j;
+          b_stored[place] = b[i * n + j];
+          codes[place] = kCodes[b[i * n + j]];
+        }
+      const std::vector<float> s = {0.1f, 3.0f, -0.7f, 1e-3f, 5.5f, 0.3f}, t = {1.7f, -0.9f, 2.1f, 0.6f, 1.0f / 3, 7.0f};
+      std::vector<float> t_stored = t;  // [blocks of k, blocks of columns]
+      if (transposed)
+        for (int64_t block = 0; block < 3; ++block)
+          for (int64_t c = 0; c < 2; ++c) t_stored[c * 3 + block] = t[block * 2 + c];
+      const std::string type = bytes ? "int8" : "e4m3", shape = transposed ? "[3, 70]" : "[70, 3]";
+      const Tensors inputs{{"a", array_of(DType::int8, {2, k}, a)},
+                           {"b", bytes ? array_of(DType::int8, {transposed ? n : k, transposed ? k : n}, b_stored)
+                                       : array_of(DType::e4m3, {transposed ? n : k, transposed ? k : n}, codes)},
+                           {"s", f32({2, 3}, s)},
+                           {"t", f32({transposed ? 2 : 3, transposed ? 3 : 2}, t_stored)}};
+      Tensors out = run_text("input a: int8[2, 70]\ninput b: " + type + shape + "\ninput s: f32[2, 3]\ninput t: f32" +
+                                 (transposed ? "[2, 3]" : "[3, 2]") + "\noutput y: f32[2, 3]\n" +
+                                 "y[:, :] = matmul_scaled(s[:, :], t[:, :], a[:, :], b[:, :], [32, 2]" +
+                                 (transposed ? ", transpose_b)" : ")"),
+                             {}, inputs);
+      for (int64_t r = 0; r < 2; ++r)
+        for (int64_t c = 0; c < n; ++c) {
+          float expected = 0;
+          for (int64_t block = 0; block < 3; ++block) {
+            int32_t part = 0;
+            for (int64_t i = 32 * block; i < std::min<int64_t>(k, 32 * block + 32); ++i) part += a[r * k + i] * b[i * n + c];
+            const float scale = s[r * 3 + block] * t[block * 2 + c / 2];
+            const float scaled = static_cast<float>(part) * scale;
+            expected = expected + scaled;
+          }
+          EXPECT_EQ(out["y"].as<float>()[r * n + c], expected) << r << " " << c << " " << type << transposed;
+        }
+    }
+}
+
 TEST(Movement, every_operation_puts_each_element_where_it_belongs) {
   Tensors out = run_text(R"(input x: f32[2, 4]
 output t: f32[4, 2]

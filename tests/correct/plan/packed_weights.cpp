@@ -56,6 +56,27 @@ TEST(PackedWeights, SayWhyOthersAreNot) {
                 "w: products take it both ways around");
 }
 
+// Packed for blocks of k, or for all of it.
+TEST(PackedWeights, AreTakenInLikeBlocks) {
+  const auto packed = [](const std::string& second) {
+    return packed_weights(
+        optimize::checked("dim T\ninput x: int8[T, 128]\ninput z: bf16[T, 128]\nweight w: int8[128, 32]\n"
+                          "input t: f32[2, 1]\ninput u: f32[4, 1]\noutput y: f32[T, 32]\n"
+                          "let first = matmul_scaled(1.0, t[:, :], x[:, :], w[:, :], [64, 32])\n"
+                          "y[:, :] = first + " +
+                          second));
+  };
+  EXPECT_EQ(packed("matmul_scaled(1.0, full(f32, [2, 2], 2.0), x[:, :], w[:, :], [64, 16])").packed.count("w"), 1u);
+  for (const char* second :
+       {"cast(matmul(x[:, :], w[:, :]), f32, rint)", "matmul_scaled(1.0, u[:, :], x[:, :], w[:, :], [32, 32])",
+        "matmul_scaled(1.0, t[:, :], z[:, :], w[:, :], [64, 32])"}) {
+    const PackedWeights weights = packed(second);
+    EXPECT_TRUE(weights.packed.empty()) << second;
+    ASSERT_EQ(weights.refused.size(), 1u) << second;
+    EXPECT_EQ(weights.refused[0].reason, "products take it in unlike blocks or types") << second;
+  }
+}
+
 // What the caller may change between two runs is read where the caller has it.
 TEST(PackedWeights, AreDeclared) {
   for (const char* declared : {"input", "weight", "inout"}) {

@@ -65,6 +65,7 @@ TEST_P(WrongProgram, IsAcceptedWithTheHintedEdit) {
 }
 
 #define Y "output y: f32[4, 4] "
+#define SCALED Y "input x: bf16[4, 128] input w: e4m3[128, 4] input t: f32[2, 1] "
 #define AB "input a: bf16[4, 192] input b: bf16[192, 4] " Y "let c = full(f32, [4, 4], 0.0) "
 #define EXPECTED(what) "before or in place of " what ", what is expected; docs/language.md shows each statement and operation"
 
@@ -267,6 +268,37 @@ const Wrong kOperations[] = {
      "3 [dtype-mismatch] matmul of f32 [4, 8] and bf16 [8, 4]",
      "matmul multiplies bf16 by bf16, f32 by f32 (to f32), int8 by int8 or uint8 by int8 (to int32); cast the operands",
      {"b[:, :])", "cast(b[:, :], f32))"}},
+    {"ScaledTypes",
+     SCALED "y[:, :] = matmul_scaled(1.0, t[:, :], x[:, :], x[:, :], [64, 4])",
+     "3 [dtype-mismatch] matmul_scaled of bf16 [4, 128] scaled by f32 [1, 1] and bf16 [4, 128] scaled by f32 [2, 1]",
+     "matmul_scaled multiplies bf16, e4m3 or int8 by e4m3 or int8, and scales are f32 or e8m0; cast the operands",
+     {"x[:, :], x[:, :]", "x[:, :], w[:, :]"}},
+    {"ScaledBlockOfK",
+     SCALED "y[:, :] = matmul_scaled(1.0, t[:, :], x[:, :], w[:, :], [63, 4])",
+     "3 [shape-mismatch] matmul_scaled has a scale for each block [63, 4]",
+     "give a block a multiple of 32 elements of k and one column or more, less than 2^31 of either",
+     {"[63, 4]", "[64, 4]"}},
+    {"ScaledInnerExtents",
+     SCALED "y[:, :] = matmul_scaled(1.0, t[:, :], x[:, :], w[0 +: 96, :], [64, 4])",
+     "3 [shape-mismatch] matmul_scaled of bf16 [4, 128] and e4m3 [96, 4]: the inner extents 128 and 96 differ",
+     "take both slices with the same span of k",
+     {"w[0 +: 96, :]", "w[:, :]"}},
+    {"ScalesOfRows",
+     SCALED "let s = full(f32, [4, 3], 1.0) y[:, :] = matmul_scaled(s, t[:, :], x[:, :], w[:, :], [64, 4])",
+     "3 [shape-mismatch] matmul_scaled of bf16 [4, 128] scaled by f32 [4, 3]: a row has a scale for each 64 elements of k",
+     "give scales [4, 2], or 1 in place of either",
+     {"[4, 3]", "[4, 2]"}},
+    {"ScalesOfBlocks",
+     SCALED "y[:, :] = matmul_scaled(1.0, t[:, :], x[:, :], w[:, :], [64, 2])",
+     "3 [shape-mismatch] matmul_scaled of e4m3 [128, 4] scaled by f32 [2, 1]: each block of 64 elements of k and 2 columns has a "
+     "scale",
+     "give scales [2, 2]",
+     {"[64, 2]", "[64, 4]"}},
+    {"ScaledTransposedLeft",
+     SCALED "y[:, :] = matmul_scaled(1.0, t[:, :], x[:, :], w[:, :], [64, 4], transpose_a)",
+     "3 [tile-syntax] column 149: expected transpose_b, and got 'transpose_a'",
+     "",
+     {", transpose_a", ""}},
     {"AccumulatorShape",
      Y "let s = full(f32, [1, 1], 0.0) s = row_sum_acc(s, y[:, :]) y[0, 0] = s",
      "3 [shape-mismatch] row_sum_acc of f32 [4, 4] needs an accumulator [4, 1], and got f32 [1, 1]",
