@@ -41,17 +41,18 @@ MappedFile::~MappedFile() {
 
 void read_mapped(const std::byte* data, int64_t bytes) {
   if (bytes <= 0) return;
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(data) / page * page,
-             end = reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(bytes);
+  const int64_t page = sysconf(_SC_PAGESIZE),
+                into_page = static_cast<int64_t>(reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(page));
+  const std::byte* begin = data - into_page;
+  bytes += into_page;
+  const auto advise = [&](int advice) { return madvise(const_cast<std::byte*>(begin), static_cast<size_t>(bytes), advice) == 0; };
 #ifdef MADV_POPULATE_READ
-  if (madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ) == 0) return;
+  if (advise(MADV_POPULATE_READ)) return;
 #endif
   // Of older systems.
-  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);
+  advise(MADV_WILLNEED);
   unsigned char touched = 0;
-  for (uintptr_t address = begin; address < end; address += page)
-    touched ^= *reinterpret_cast<const volatile unsigned char*>(address);
+  for (int64_t i = 0; i < bytes; i += page) touched ^= *reinterpret_cast<const volatile unsigned char*>(begin + i);
   static_cast<void>(touched);
 }
 

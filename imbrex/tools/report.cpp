@@ -104,18 +104,16 @@ std::string fusion_text(const Fusion& fusion) {
                      fusion.scopes_after, text_of(fusion.dropped), text_of(fusion.kept));
 }
 
-// "load 3.1 ms (12.8 GB/s)": of so many bytes.
-std::string rate_text(const char* what, double seconds, int64_t bytes) {
-  return fmt::format("{} {:.1f} ms ({:.1f} GB/s)", what, 1e3 * seconds, static_cast<double>(bytes) / seconds / 1e9);
-}
+double gb_per_s(int64_t bytes, double seconds) { return static_cast<double>(bytes) / seconds / 1e9; }
 
 void print_checkpoint(const CheckpointReport& from) {
   fmt::print("weights   of {}, layer {} ({}), {}\n", with_visible_characters(from.folder), from.layer, from.description,
              size_text(from.bytes));
-  fmt::print("          {}, {}", rate_text("load", from.load_seconds, from.bytes),
-             rate_text("convert", from.convert_seconds, from.bytes));
+  fmt::print("          load {:.1f} ms, convert {:.1f} ms, together {:.1f} GB/s", 1e3 * from.load_seconds,
+             1e3 * from.convert_seconds, gb_per_s(from.bytes, from.load_seconds + from.convert_seconds));
   if (from.pack_seconds)
-    fmt::print(", {} into {}", rate_text("pack", *from.pack_seconds, from.packed_bytes), size_text(from.packed_bytes));
+    fmt::print("; pack {:.1f} ms, {:.1f} GB/s of {}", 1e3 * *from.pack_seconds, gb_per_s(from.packed_bytes, *from.pack_seconds),
+               size_text(from.packed_bytes));
   fmt::print("\n");
 }
 
