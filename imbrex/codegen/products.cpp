@@ -41,17 +41,18 @@ std::string scales_of(const Lowering& lowering, const Statement& statement, cons
 }
 
 // Where a part of what is packed ahead lies.
-std::string part_of(const Lowering& lowering, const plan::PackAhead& ahead) {
+std::string part_of(const Lowering& lowering, const plan::PackAhead& ahead, const ir::IndexExpr& part) {
   const std::string memory = lowering.symbols.variables.use(lowering.packed_ahead.at(&ahead));
-  const ir::IndexExpr offset = ir::mul(ahead.part, ahead.part_bytes);
+  const ir::IndexExpr offset = ir::mul(part, ahead.part_bytes);
   return ir::constant_value(offset) == 0 ? memory : memory + " + " + lowering.symbols.text(offset);
 }
 
 // Packs the panels of a product's right side that a text names, "first, end".
-void write_packing(const Lowering& lowering, const Statement& statement, const std::string& packing, const std::string& inner,
-                   const std::string& columns, const std::string& to, const std::string& panels, Writer& out) {
+void write_packing(const Lowering& lowering, const Statement& statement, const ExprPtr& side, const std::string& packing,
+                   const std::string& inner, const std::string& columns, const std::string& to, const std::string& panels,
+                   Writer& out) {
   const Expr& e = *std::get<ir::Assign>(statement.node).value;
-  const Operand right = operand_of(lowering, statement, e.args.back());
+  const Operand right = operand_of(lowering, statement, side);
   out.line(fmt::format("pack_{}({}, {}, {}, {}, {}, {}, {});", packing, right.pointer,
                        e.transpose_b ? right.column_stride : right.row_stride,
                        e.transpose_b ? right.row_stride : right.column_stride, inner, columns, to, panels));
@@ -65,8 +66,9 @@ void write_pack(Lowering& lowering, const plan::Pack& pack, Writer& out) {
   const plan::PackAhead& ahead = *pack.ahead;
   const std::string columns = lowering.symbols.text(ahead.columns);
   const std::string panel = pack.panels ? lowering.symbols.text(ir::named(pack.panels->variable)) : "";
-  write_packing(lowering, *ahead.product, ahead.kernel->packing, lowering.symbols.text(ahead.inner), columns,
-                part_of(lowering, ahead), pack.panels ? fmt::format("{0}, {0} + 1", panel) : all_panels(columns), out);
+  write_packing(lowering, *ahead.product, ahead.right, ahead.kernel->packing, lowering.symbols.text(ahead.inner), columns,
+                part_of(lowering, ahead, ahead.part), pack.panels ? fmt::format("{0}, {0} + 1", panel) : all_panels(columns),
+                out);
 }
 
 void write_product(Lowering& lowering, const plan::Product& product, Writer& out) {
@@ -108,17 +110,17 @@ void write_product(Lowering& lowering, const plan::Product& product, Writer& out
   std::string right, first_block = "0";
   const auto pack_here = [&] {
     const std::string here = lowering.take(out, *product.panels);
-    write_packing(lowering, statement, product.packing, inner, columns, here, all_panels(columns), out);
+    write_packing(lowering, statement, b, product.packing, inner, columns, here, all_panels(columns), out);
     return here;
   };
   if (product.ahead && product.panels) {
     right = symbols.names.fresh(assign.name + "_right");
-    out.line(fmt::format("{} {} = {{{}}};", packed, right, part_of(lowering, *product.ahead)));
-    out.open(fmt::format("if (!({}))", lowering.comparison(*product.ahead->where)));
+    out.line(fmt::format("{} {} = {{{}}};", packed, right, part_of(lowering, *product.ahead->of, product.ahead->part)));
+    out.open(fmt::format("if (!({}))", lowering.comparison(*product.ahead->of->where)));
     out.line(fmt::format("{}.panels = {};", right, pack_here()));
     out.close();
   } else if (product.ahead) {
-    right = fmt::format("{}{{{}}}", packed, part_of(lowering, *product.ahead));
+    right = fmt::format("{}{{{}}}", packed, part_of(lowering, *product.ahead->of, product.ahead->part));
   } else if (product.panels) {
     right = fmt::format("{}{{{}}}", packed, pack_here());
   } else {

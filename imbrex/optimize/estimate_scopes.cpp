@@ -167,14 +167,14 @@ class Estimator {
   }
 
   // The same of the memory of what is packed ahead: a product reads parts of it, a pack stores them.
-  void touch(const plan::PackAhead& ahead, bool is_store) {
-    const ir::Expr& right = *std::get<ir::Assign>(ahead.product->node).value->args.back();
+  void touch(const plan::PackAhead& ahead, const std::vector<const ir::Loop*>& chosen_by, bool is_store) {
+    const ir::Expr& right = *ahead.right;
     std::vector<const ir::Loop*> loops;
     std::swap(loops, loops_);
     loops_ = ahead.parts;
     const double bytes = bytes_of(right.dtype) * total({right.rows, right.columns});
     loops_ = std::move(loops);
-    touch_elements(ahead.name + (is_store ? " stored" : ""), bytes, bytes, true, ahead.parts, is_store);
+    touch_elements(ahead.name + (is_store ? " stored" : ""), bytes, bytes, true, chosen_by, is_store);
   }
 
   void touch_elements(const std::string& key, double unique, double whole, bool is_temporary,
@@ -304,16 +304,16 @@ class Estimator {
   }
   void visit(const plan::Product& product) {
     const ir::Expr& right = *std::get<ir::Assign>(product.statement->node).value->args.back();
-    const bool is_packed = product.ahead && is_filled(*product.ahead);
+    const bool is_packed = product.ahead && is_filled(*product.ahead->of);
     packed_ = is_packed ? &right : nullptr;
     statement(*product.statement);
     packed_ = nullptr;
-    if (is_packed) touch(*product.ahead, false);
+    if (is_packed) touch(*product.ahead->of, product.ahead->chosen_by, false);
     if (product.into) touch(product.into->tensor, product.into->slice, true);
     if (product.panels && !is_packed) pack(right);
   }
   void visit(const plan::Pack& step) {
-    const ir::Expr& right = *std::get<ir::Assign>(step.ahead->product->node).value->args.back();
+    const ir::Expr& right = *step.ahead->right;
     const size_t outer = scope_;
     if (scope_ == kNone)
       scope_ =
@@ -322,7 +322,7 @@ class Estimator {
     std::erase(loops_, step.panels);  // they are of one part
     pack(right);
     if (right.op == ir::Op::load) touch(right.name, right.slice, false);
-    touch(*step.ahead, true);
+    touch(*step.ahead, step.ahead->parts, true);
     loops_ = std::move(loops);
     scope_ = outer;
   }

@@ -41,9 +41,20 @@ Bounds::Bounds(const ir::Program& program) : program_(program) {
   ir::for_each_place(program, [this](const ir::Statement& s, const ir::Place& place) { places_.emplace(&s, place); });
 }
 
+ir::Ranges Bounds::ranges_at(const ir::Statement& statement, const std::vector<const ir::Loop*>& inside) const {
+  const auto found = places_.find(&statement);
+  require(found != places_.end(), "a statement of the program");
+  ir::Place place = found->second;
+  const auto add = [&](const ir::Loop& loop) { place.binders.push_back({loop.variable, &loop, nullptr, statement.origin}); };
+  for (const auto& [name, loop] : own_loops_) add(*loop);
+  for (const ir::Loop* loop : inside)
+    if (!own_loops_.contains(loop->variable)) add(*loop);
+  return ir::Ranges(program_, place);
+}
+
 ir::Range Bounds::range_of(const ir::IndexExpr& extent, const ir::Statement& statement) const {
   if (ir::is_never_empty(program_, extent)) return {1, std::numeric_limits<int64_t>::max()};
-  return ir::Ranges(program_, places_.at(&statement)).of(extent);
+  return ranges_at(statement).of(extent);
 }
 
 ir::IndexExpr Bounds::elements_along(const ir::IndexExpr& extent, const ir::Statement& statement) const {
@@ -51,9 +62,12 @@ ir::IndexExpr Bounds::elements_along(const ir::IndexExpr& extent, const ir::Stat
 }
 
 std::optional<ir::IndexExpr> Bounds::upper(const ir::IndexExpr& e, const ir::Statement& statement) const {
-  const auto place = places_.find(&statement);
-  require(place != places_.end(), "a statement of the program");
-  return ir::Ranges(program_, place->second).upper(e);
+  return ranges_at(statement).upper(e);
+}
+
+bool Bounds::always(const ir::Comparison& comparison, const ir::Statement& statement,
+                    const std::vector<const ir::Loop*>& inside) const {
+  return ranges_at(statement, inside).always(comparison.left, comparison.compare, comparison.right);
 }
 
 ir::IndexExpr Bounds::most_bytes(const ir::IndexExpr& elements, int64_t element_bytes, const ir::Statement& statement) const {

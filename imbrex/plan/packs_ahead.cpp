@@ -6,6 +6,7 @@
 #include <set>
 
 #include "imbrex/ir/visit.h"
+#include "imbrex/plan/pack_parts.h"
 #include "imbrex/plan/parallel_nest.h"
 #include "imbrex/plan/planner.h"
 
@@ -52,20 +53,25 @@ class Finder {
   void block(const ir::Block& statements) {
     for (const Statement& s : statements) {
       around_.push_back(&s);
+      blocks_.push_back(&statements);
       if (const auto* loop = std::get_if<ir::Loop>(&s.node)) block(loop->body);
       if (const auto* at = std::get_if<ir::At>(&s.node)) block(at->body);
       if (const auto* branch = std::get_if<ir::If>(&s.node)) block(branch->then_block), block(branch->else_block);
       around_.pop_back();
+      blocks_.pop_back();
       const auto* assign = std::get_if<ir::Assign>(&s.node);
       if (assign && kind_of(assign->value->op) == ir::OpKind::product) product(s, *assign->value);
     }
   }
 
-  // A place for the pack: before a loop around the product.
-  struct Place {
-    const Statement* loop = nullptr;
-    std::vector<const ir::Loop*> parts, repeats;  // the loops from there to the product: that choose a part, and others
-    bool by_all = false;                          // all workers come there
+  // Loops around the product whose iterations take the same: all of them, or some in a row.
+  struct Repeat {
+    const ir::Loop* loop;
+    int64_t times;  // in a row; 0: all
+  };
+  struct Place : PackPlace {
+    size_t depth = 0;  // of the loop, in around_
+    std::vector<Repeat> repeats;
   };
 
   void product(const Statement& s, const Expr& e) {
@@ -87,46 +93,58 @@ class Finder {
   // The outermost last; `why` there is none further out, "" where no loop would take the same again.
   std::vector<Place> places_of(const Statement& s, const Expr& right, std::string& why) const {
     std::vector<Place> places;
-    std::set<std::string> chosen_by, bounds;  // names in the slice, and in the bounds of the loops that choose it
-    for (const ir::Axis& axis : right.slice) {
-      chosen_by.merge(ir::names_in(axis.begin));
-      chosen_by.merge(ir::names_in(axis.size));
-    }
+    std::set<std::string> deciding;  // names in the slice, and in the bounds of the loops that choose it
+    for (const ir::Axis& axis : right.slice)
+      if (axis.kind != ir::Axis::Kind::by) deciding.merge(ir::names_in(axis.begin)), deciding.merge(ir::names_in(axis.size));
     const size_t first_parallel = outermost_parallel();
     const std::vector<const ir::Loop*> nest = first_parallel < around_.size()
                                                   ? parallel_nest(std::get<ir::Loop>(around_[first_parallel]->node)).loops
                                                   : std::vector<const ir::Loop*>();
-    if (!checks_of(plan_, s).empty()) why = "data decides where it lies";
+    const bool is_by_data =
+        std::any_of(right.slice.begin(), right.slice.end(), [](const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by; });
+    if (is_by_data || !checks_of(plan_, s).empty()) why = "data decides where it lies";
     Place place;
     size_t repeats = 0;
     for (size_t i = around_.size(); i-- > 0;) {
+      if (const auto* branch = std::get_if<ir::If>(&around_[i]->node)) {
+        place.is_conditional = true;
+        if (why.empty() && !is_of_ranges(branch->condition)) why = "a condition decides whether it is taken";
+      }
       const auto* loop = std::get_if<ir::Loop>(&around_[i]->node);
-      if (std::holds_alternative<ir::If>(around_[i]->node) && why.empty()) why = "a condition decides whether it is taken";
       if (!loop) continue;
-      const bool chooses = chosen_by.contains(loop->variable);
-      if (why.empty()) why = obstacle(*around_[i], *loop, right, chosen_by, bounds, chooses);
+      const int64_t times = iterations_of_a_part(*loop, right.slice);
+      if (why.empty()) why = obstacle(*around_[i], *loop, right, deciding, times == 0);
       if (!why.empty()) {
         // A loop that takes other parts in each iteration has nothing to lose.
-        if (!chooses) return places;
+        if (times != 1) return places;
         continue;
       }
-      if (chooses) {
-        place.parts.insert(place.parts.begin(), loop);
-        bounds.merge(ir::names_in(loop->begin));
-        bounds.merge(ir::names_in(loop->extent));
-      } else {
-        place.repeats.push_back(loop);
-      }
+      place.loops.insert(place.loops.begin(), loop);
+      if (times > 0) deciding.merge(ir::names_in(loop->begin)), deciding.merge(ir::names_in(loop->extent));
+      if (times != 1) place.repeats.push_back({loop, times});
       // Inside of a phase's loops there is no place.
       const bool in_nest = i > first_parallel && std::find(nest.begin(), nest.end(), loop) != nest.end();
       if (in_nest || place.repeats.size() == repeats) continue;
       repeats = place.repeats.size();
       place.loop = around_[i];
+      place.depth = i;
       place.by_all = i <= first_parallel && has_parallel(*loop);
       places.push_back(place);
     }
     why.clear();
     return places;
+  }
+
+  // Whether a condition compares indices with limits, so that it holds in many iterations: those below a diagonal, all but the
+  // first. One that asks for equality picks few.
+  bool is_of_ranges(const ir::Condition& condition) const {
+    return std::all_of(condition.begin(), condition.end(), [&](const ir::Comparison& comparison) {
+      const std::set<std::string> names = ir::names_in(comparison);
+      return comparison.compare != ir::Compare::eq && comparison.compare != ir::Compare::ne &&
+             std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+               return plan_.symbols.loops.contains(name) || plan_.symbols.dims.contains(name);
+             });
+    });
   }
 
   size_t outermost_parallel() const {
@@ -137,85 +155,135 @@ class Finder {
     return static_cast<size_t>(std::find_if(around_.begin(), around_.end(), is_parallel) - around_.begin());
   }
 
-  // Why the operand may be another one, or none, before the loop; "" if it is the same.
-  std::string obstacle(const Statement& s, const ir::Loop& loop, const Expr& right, const std::set<std::string>& chosen_by,
-                       const std::set<std::string>& bounds, bool chooses) const {
-    const bool is_tensor = right.op == Op::load;
-    const auto storage = [&](const std::string& tensor) { return plan_.symbols.tensors.at(tensor).storage; };
+  // Why the operand may be another one, or none, before the loop; "" if it is the same. `deciding`: the names that say where it lies
+  // and how much of it is taken.
+  std::string obstacle(const Statement& s, const ir::Loop& loop, const Expr& right, const std::set<std::string>& deciding,
+                       bool always_same) const {
     std::string why;
     ir::for_each_statement(loop.body, [&](const Statement& inner) {
-      const auto* store = std::get_if<ir::Store>(&inner.node);
-      const auto* assign = std::get_if<ir::Assign>(&inner.node);
-      const auto* create = std::get_if<ir::CreateTensor>(&inner.node);
-      const auto* view = std::get_if<ir::View>(&inner.node);
       const auto* read = std::get_if<ir::ReadIndex>(&inner.node);
-      if (store && is_tensor && storage(store->tensor) == storage(right.name))
-        why = fmt::format("it is stored to in the loop over {}", loop.variable);
-      else if (assign && !is_tensor && assign->name == right.name)
-        why = fmt::format("it is computed in the loop over {}", loop.variable);
-      else if (is_tensor && ((create && create->tensor.name == storage(right.name)) || (view && view->name == right.name)))
-        why = fmt::format("it is made in the loop over {}", loop.variable);
-      else if (read && (chosen_by.contains(read->name) || bounds.contains(read->name)))
+      if (const char* what = change_by(inner, right); *what)
+        why = fmt::format("it is {} in the loop over {}", what, loop.variable);
+      else if (read && deciding.contains(read->name))
         why = fmt::format("{}, which says where it lies, is read in the loop over {}", read->name, loop.variable);
       else if (std::holds_alternative<ir::Assume>(inner.node))
         why = fmt::format("what is assumed in the loop over {} may be of it", loop.variable);
       return why.empty();
     });
     if (!why.empty()) return why;
-    if (bounds.contains(loop.variable)) return fmt::format("how much of it is taken depends on {}", loop.variable);
-    if (!chooses && plan_.bounds.range_of(loop.extent, s).least < 1)
+    if (always_same && plan_.bounds.range_of(loop.extent, s).least < 1)
       return fmt::format("the loop over {} may have no iteration", loop.variable);
     return {};
+  }
+
+  // What a statement does to a right side after which it is another; "" if it stays.
+  const char* change_by(const Statement& s, const Expr& right) const {
+    const bool is_tensor = right.op == Op::load;
+    const auto storage = [&](const std::string& tensor) { return plan_.symbols.tensors.at(tensor).storage; };
+    const auto* store = std::get_if<ir::Store>(&s.node);
+    const auto* assign = std::get_if<ir::Assign>(&s.node);
+    const auto* create = std::get_if<ir::CreateTensor>(&s.node);
+    const auto* view = std::get_if<ir::View>(&s.node);
+    if (store && is_tensor && storage(store->tensor) == storage(right.name)) return "stored to";
+    if (assign && !is_tensor && assign->name == right.name) return "computed";
+    const bool is_made = (create && create->tensor.name == storage(right.name)) || (view && view->name == right.name);
+    return is_tensor && is_made ? "made" : "";
   }
 
   // Packs it there, or says why not.
   std::string pack(const Statement& s, const Expr& e, const Place& place, const std::optional<ir::Comparison>& where) {
     const Expr &left = *e.args[e.args.size() - 2], &right = *e.args.back();
+    std::string why;
+    PackParts parts = parts_of_right_side(
+        planner_, s, place, [&](const std::string& stem) { return unused(stem); }, why);
+    if (!why.empty()) return why;
+    PackedPart taken{nullptr, parts.part, {}};
+    for (const ir::Loop* loop : place.loops)
+      if (iterations_of_a_part(*loop, right.slice) > 0) taken.chosen_by.push_back(loop);
+    const target::ProductKernel& kernel = planner_.product_kernel(left.dtype);
+    if (const PackAhead* other = same_before(place, kernel, e.transpose_b, parts, where)) {
+      taken.of = other;
+      found_.of[&s] = taken;
+      return {};
+    }
     auto ahead = std::make_unique<PackAhead>();
     ahead->product = &s;
-    ahead->kernel = &planner_.product_kernel(left.dtype);
-    ahead->parts = place.parts;
-    ahead->inner = plan_.bounds.elements_along(e.transpose_a ? left.rows : left.columns, s);
-    ahead->columns = plan_.bounds.elements_along(e.columns, s);
+    ahead->kernel = &kernel;
+    ahead->right = parts.right;
+    ahead->part = parts.part_packed;
+    ahead->inner = plan_.bounds.elements_along(e.transpose_b ? parts.right->columns : parts.right->rows, s);
+    ahead->columns = plan_.bounds.elements_along(e.transpose_b ? parts.right->rows : parts.right->columns, s);
+    ahead->most_columns = *plan_.bounds.upper(ahead->columns, s);
     ahead->part_bytes = plan_.bounds.most_bytes(bytes_of_panels(e, ahead->inner, ahead->columns), 1, s);
-    ahead->part = ir::constant(0);
-    IndexExpr parts = ir::constant(1);
-    for (const ir::Loop* loop : place.parts) {
-      const IndexExpr trips = plan_.bounds.elements_along(trips_of(*loop), *place.loop);
-      const IndexExpr number = loop->tile > 0 ? ir::span_index(loop->variable) : ir::sub(ir::named(loop->variable), loop->begin);
-      ahead->part = ir::add(ir::mul(ahead->part, trips), number);
-      parts = ir::mul(parts, trips);
-    }
+    ahead->parts = parts.loops;
     ahead->where = where;
-    const IndexExpr bytes = ir::mul(parts, ahead->part_bytes);
-    if (std::string why = too_large(bytes, *place.loop); !why.empty()) return why;
+    const IndexExpr bytes = ir::mul(parts.count, ahead->part_bytes);
+    if (why = too_large(bytes, *place.loop); !why.empty()) return why;
     if (place.by_all && !is_worth_a_barrier(place, bytes, bytes_of(right.dtype)))
       return "all workers would wait for each other longer than it takes";
-    std::vector<PackAhead*>& here = found_.before[place.loop];
-    for (PackAhead* other : here)
-      if (is_same(*other, *ahead)) {
-        found_.of[&s] = other;
-        return {};
-      }
     const std::string stem = right.op == Op::load ? right.name : std::get<ir::Assign>(s.node).name + "_right";
     ahead->name = fresh((right.op == Op::variable ? right.name : stem) + "_packed");
+    for (const ir::Loop* loop : parts.loops) names_.insert(loop->variable);
     ahead->memory = {ahead->name, std::nullopt, bytes, {}, place.by_all ? Arena::shared : Arena::worker};
-    here.push_back(ahead.get());
-    found_.of[&s] = ahead.get();
+    taken.of = ahead.get();
+    found_.before[place.loop].push_back(ahead.get());
+    found_.of[&s] = taken;
+    made_.push_back({ahead.get(), std::move(parts), e.transpose_b, blocks_[place.depth], place.loop, place.by_all});
     plan_.ahead.push_back(std::move(ahead));
     return {};
   }
 
+  struct Made {
+    const PackAhead* ahead;
+    PackParts parts;
+    bool transposed;
+    const ir::Block* block;  // that holds the loop before which it is
+    const Statement* loop;
+    bool by_all;
+  };
+
+  // What holds the same, packed before the same loop, or by all before an earlier one of its block after which it stays.
+  const PackAhead* same_before(const Place& place, const target::ProductKernel& kernel, bool transposed, const PackParts& parts,
+                               const std::optional<ir::Comparison>& where) const {
+    const auto is_same = [](const ir::Comparison& a, const ir::Comparison& b) {
+      return ir::same(a.left, b.left) && a.compare == b.compare && ir::same(a.right, b.right);
+    };
+    for (const Made& other : made_) {
+      const bool is_there = !other.ahead->where || (where && is_same(*other.ahead->where, *where));
+      if (!is_there || other.ahead->kernel != &kernel || other.transposed != transposed || !are_same(other.parts, parts))
+        continue;
+      const bool is_beside = other.block == blocks_[place.depth] && other.by_all && place.by_all;
+      if (other.loop == place.loop || (is_beside && stays(other.loop, place.loop, *parts.right))) return other.ahead;
+    }
+    return nullptr;
+  }
+
+  // Whether none of the statements of a block from `begin` to before `end` makes it another one.
+  bool stays(const Statement* begin, const Statement* end, const Expr& right) const {
+    bool result = true;
+    const auto visit = [&](const Statement& s) { return result = result && !*change_by(s, right); };
+    for (const Statement* s = begin; s != end && result; ++s) {
+      visit(*s);
+      if (const auto* loop = std::get_if<ir::Loop>(&s->node)) ir::for_each_statement(loop->body, visit);
+      if (const auto* at = std::get_if<ir::At>(&s->node)) ir::for_each_statement(at->body, visit);
+      if (const auto* branch = std::get_if<ir::If>(&s->node)) {
+        ir::for_each_statement(branch->then_block, visit);
+        ir::for_each_statement(branch->else_block, visit);
+      }
+    }
+    return result;
+  }
+
   // Whether no loop around it gives its bounds, so that how often it runs is known before them.
-  static bool is_known_before(const ir::Loop& loop, const std::vector<const ir::Loop*>& around) {
+  static bool is_known_before(const ir::Loop& loop, const std::vector<Repeat>& around) {
     const std::set<std::string> names = ir::names_in(loop.extent);
-    return std::none_of(around.begin(), around.end(), [&](const ir::Loop* other) { return names.contains(other->variable); });
+    return std::none_of(around.begin(), around.end(), [&](const Repeat& other) { return names.contains(other.loop->variable); });
   }
 
   // Where some part is taken more than once; none: always, if it is at all.
-  std::optional<ir::Comparison> taken_again(const std::vector<const ir::Loop*>& repeats, bool& is_taken_again) const {
+  std::optional<ir::Comparison> taken_again(const std::vector<Repeat>& repeats, bool& is_taken_again) const {
     std::vector<const ir::Loop*> open;  // whose number of iterations the call decides
-    for (const ir::Loop* loop : repeats) {
+    for (const auto& [loop, in_a_row] : repeats) {
       const auto trips = ir::constant_value(trips_of(*loop));
       if (trips && *trips > 1) {
         is_taken_again = true;
@@ -254,23 +322,15 @@ class Finder {
   bool is_worth_a_barrier(const Place& place, const IndexExpr& bytes, int64_t bytes_of_element) const {
     const target::Rates& rates = planner_.machine.rates;
     double times = 1;
-    for (const ir::Loop* loop : place.repeats) {
+    for (const auto& [loop, in_a_row] : place.repeats) {
       if (!is_known_before(*loop, place.repeats)) continue;
       const auto most = plan_.bounds.upper(trips_of(*loop), *place.loop);
-      if (most) times *= static_cast<double>(std::max<int64_t>(1, usually(*most).value_or(1)));
+      const int64_t trips = most ? usually(*most).value_or(1) : 1;
+      times *= static_cast<double>(std::max<int64_t>(1, in_a_row > 0 ? std::min(trips, in_a_row) : trips));
     }
     const auto packed = usually(plan_.bounds.most_bytes(bytes, 1, *place.loop));
     const double seconds = kOperationsToPack * static_cast<double>(packed.value_or(0) / bytes_of_element) / rates.vector;
     return (std::max(times, 2.0) - 1) * seconds / rates.cores > rates.barrier;
-  }
-
-  static bool is_same(const PackAhead& a, const PackAhead& b) {
-    const auto product = [](const PackAhead& ahead) { return std::get<ir::Assign>(ahead.product->node).value; };
-    const auto right = [&](const PackAhead& ahead) { return product(ahead)->args.back(); };
-    const bool same_where =
-        !a.where || (b.where && ir::same(a.where->left, b.where->left) && ir::same(a.where->right, b.where->right));
-    return same_where && a.kernel == b.kernel && a.parts == b.parts && ir::equal(right(a), right(b)) &&
-           product(a)->transpose_b == product(b)->transpose_b && ir::same(a.inner, b.inner);
   }
 
   // So is the name of the loop over its panels.
@@ -281,10 +341,18 @@ class Finder {
     return name;
   }
 
+  std::string unused(const std::string& stem) const {
+    std::string name = stem;
+    for (int i = 2; names_.contains(name); ++i) name = fmt::format("{}_{}", stem, i);
+    return name;
+  }
+
   Planner& planner_;
   Plan& plan_;
   std::set<std::string> names_;
   std::vector<const Statement*> around_;
+  std::vector<const ir::Block*> blocks_;  // that hold them
+  std::vector<Made> made_;
   PacksAhead found_;
 };
 

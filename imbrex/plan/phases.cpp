@@ -134,7 +134,8 @@ class PhasePlanner {
           if (axis.kind == ir::Axis::Kind::by) use.reads.insert(axis.tile);
       }
       if (const auto* assign = std::get_if<ir::Assign>(&s.node)) use.writes.insert(assign->name);
-      if (const auto ahead = planner_.packs.of.find(&s); ahead != planner_.packs.of.end()) use.reads.insert(ahead->second->name);
+      if (const auto ahead = planner_.packs.of.find(&s); ahead != planner_.packs.of.end())
+        use.reads.insert(ahead->second.of->name);
       if (const auto* read = std::get_if<ir::ReadIndex>(&s.node)) use.reads.insert(storage(read->tensor));
       if (const auto* distinct = std::get_if<ir::AssumeElements>(&s.node)) use.reads.insert(distinct->tile);
       return true;
@@ -234,8 +235,7 @@ class PhasePlanner {
   }
 
   Node pack_phase(const PackAhead& ahead) {
-    const auto& product = std::get<ir::Assign>(ahead.product->node).value;
-    const Expr& right = *product->args.back();
+    const Expr& right = *ahead.right;
     StorageUse use;
     use.by_all = true;
     use.reads.insert(right.op == Op::load ? symbols_.tensors.at(right.name).storage : right.name);
@@ -245,27 +245,20 @@ class PhasePlanner {
     Phase phase;
     phase.number = ++planner_.plan.phases;
     phase.nest = ahead.parts;
-    const ir::IndexExpr panels = ir::ceil_div(*planner_.plan.bounds.upper(ahead.columns, *ahead.product), ir::constant(32));
+    const ir::IndexExpr panels = ir::ceil_div(ahead.most_columns, ir::constant(32));
     const ir::Loop* panel = nullptr;
     if (phase.nest.empty() || ir::constant_value(panels) != 1) {
-      panel = own_loop(panel_of(ahead.name), panels);
+      ir::Loop loop;
+      loop.kind = ir::Loop::Kind::parallel;
+      loop.variable = panel_of(ahead.name);
+      loop.begin = ir::constant(0);
+      loop.extent = panels;
+      panel = planner_.own_loop(std::move(loop));
       phase.nest.push_back(panel);
     }
     phase.body.nodes.push_back({std::nullopt, Step{Pack{&ahead, panel}, std::nullopt, {}}});
     node.what = std::move(phase);
     return node;
-  }
-
-  // A loop over integers that no author wrote.
-  const ir::Loop* own_loop(const std::string& variable, const ir::IndexExpr& extent) {
-    auto loop = std::make_unique<ir::Loop>();
-    loop->kind = ir::Loop::Kind::parallel;
-    loop->variable = variable;
-    loop->begin = ir::constant(0);
-    loop->extent = extent;
-    Plan& plan = planner_.plan;
-    plan.own_loops.push_back(std::move(loop));
-    return plan.symbols.loops[variable] = plan.own_loops.back().get();
   }
 
   void phase(const Statement& s, const ir::Loop& outermost, Node& node) {

@@ -99,12 +99,21 @@ struct PackAhead {
   std::string name;                        // of the memory: fresh in the program
   const ir::Statement* product = nullptr;  // a product that takes it
   const target::ProductKernel* kernel = nullptr;
-  std::vector<const ir::Loop*> parts;   // the loops that choose a part, outermost first
-  ir::IndexExpr part;                   // its number, where these loops are open
+  std::vector<const ir::Loop*> parts;   // the loops that pack each part, outermost first: the author's, or the plan's own
+  ir::ExprPtr right;                    // a part, by the variables of these loops
+  ir::IndexExpr part;                   // its number, by the same
   ir::IndexExpr inner, columns;         // of a part
-  ir::IndexExpr part_bytes;             // of the largest
+  ir::IndexExpr most_columns;           // of the largest
+  ir::IndexExpr part_bytes;             // of the same
   Allocation memory;                    // of all parts
   std::optional<ir::Comparison> where;  // elsewhere no part is taken twice, and nothing is packed ahead
+};
+
+// What a product takes of it.
+struct PackedPart {
+  const PackAhead* of = nullptr;
+  ir::IndexExpr part;                      // its number, by the variables of the loops around the product
+  std::vector<const ir::Loop*> chosen_by;  // of these loops, those that choose it
 };
 
 struct Product {
@@ -115,7 +124,7 @@ struct Product {
   enum class Left : uint8_t { rows, tiles, transposed } left = Left::rows;
   std::optional<Allocation> transposed;  // the left side's copy
   std::optional<Allocation> scratch;     // of a product with scales
-  const PackAhead* ahead = nullptr;      // what holds the right side, packed
+  std::optional<PackedPart> ahead;       // what holds the right side, packed
   std::optional<Allocation> panels;      // where the product packs its right side itself: always, or where `ahead` holds nothing
   std::string not_ahead;                 // why it is not packed ahead, though iterations of a loop take the same; "" if none do
   ir::IndexExpr inner;

@@ -31,6 +31,13 @@ const target::ProductKernel& Planner::product_kernel(ir::DType left) const {
   return target::fastest_kernel(machine, target::product_of(left));
 }
 
+const ir::Loop* Planner::own_loop(ir::Loop loop) {
+  plan.own_loops.push_back(std::make_unique<ir::Loop>(std::move(loop)));
+  const ir::Loop* const made = plan.own_loops.back().get();
+  plan.bounds.add(*made);
+  return plan.symbols.loops[made->variable] = made;
+}
+
 void Planner::remark(int origin, std::string message) {
   plan.remarks.push_back({plan.program->where(origin), std::move(message)});
 }

@@ -29,6 +29,8 @@ struct Planner {
   // The memory of a tile that the statement assigns: a full tile, or for a sum that goes on its lanes. Nothing if it has some.
   std::optional<TileMemory> place(const std::string& tile, Arena arena, const ir::Statement& statement);
   const target::ProductKernel& product_kernel(ir::DType left) const;
+  // A loop that no author wrote; its name is fresh in the program.
+  const ir::Loop* own_loop(ir::Loop loop);
   void remark(int origin, std::string message);
   // Whether the store may go past the caches: it is marked so, and there is an instruction for it.
   bool streams(const ir::Statement& statement);

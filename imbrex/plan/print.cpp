@@ -202,12 +202,12 @@ class PlanPrinter {
     if (product.scratch) memory(*product.scratch);
     if (product.panels) {
       memory(*product.panels);
-      const std::string why = product.ahead               ? fmt::format(", where {} does not hold it", product.ahead->name)
+      const std::string why = product.ahead               ? fmt::format(", where {} does not hold it", product.ahead->of->name)
                               : product.not_ahead.empty() ? ""
                                                           : fmt::format(", again each time: {}", product.not_ahead);
       line(fmt::format("pack {} by pack_{}{}", side(*e.args.back()), product.packing, why));
     }
-    const std::string packed = product.ahead ? " in " + product.ahead->name : product.panels ? "" : " packed";
+    const std::string packed = product.ahead ? " in " + product.ahead->of->name : product.panels ? "" : " packed";
     const std::string scales = e.op == ir::Op::matmul_scaled
                                    ? fmt::format(", each {} of k and {} columns scaled by {} and {}", e.block.k, e.block.columns,
                                                  side(*e.args[0]), side(*e.args[1]))
@@ -219,7 +219,7 @@ class PlanPrinter {
   }
 
   void print(const Pack& pack) {
-    const ir::Expr& right = *std::get<ir::Assign>(pack.ahead->product->node).value->args.back();
+    const ir::Expr& right = *pack.ahead->right;
     line(fmt::format("pack {}{} into {}, by pack_{}", pack.panels ? "panel " + pack.panels->variable + " of " : "", side(right),
                      pack.ahead->name, pack.ahead->kernel->packing));
   }

@@ -98,7 +98,7 @@ Product plan_product(Planner& planner, const ir::Statement& statement, const ir:
   if (const auto found = planner.packs.of.find(&statement); found != planner.packs.of.end()) product.ahead = found->second;
   if (const auto found = planner.packs.refused.find(&statement); found != planner.packs.refused.end())
     product.not_ahead = found->second;
-  if (!product.ahead || product.ahead->where)
+  if (!product.ahead || product.ahead->of->where)
     product.panels = planner.allocate(Arena::worker, std::nullopt, bytes_of_panels(e, product.inner, e.columns),
                                       assign.name + "_panel", statement);
   return product;

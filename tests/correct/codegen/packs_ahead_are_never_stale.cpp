@@ -111,12 +111,77 @@ constexpr Case kCases[] = {
   parallel t in tiles(T, 4) {
     parallel d in tiles(S, 16) { y[t, d] = matmul(q[t, :], made[d, :], transpose_b) }
   })"},
+    {"causal", R"(
+  input q: bf16[T, 2, 40]
+  input k: bf16[T, 2, 40]
+  input v: bf16[T, 2, 40]
+  output y: f32[T, 2, 40]
+  parallel h in 0 .. 2 {
+    parallel t in tiles(T, 4) {
+      let most = full(f32, [t.size, 1], -inf)
+      let sum = full(f32, [t.size, 1], 0.0)
+      let acc = full(f32, [t.size, 40], 0.0)
+      range c in tiles(t.begin + t.size, 2) {
+        let s = matmul(q[t, h, :], k[c, h, :], transpose_b)
+        let now = max(most, row_max(s))
+        let p = exp(s - now)
+        let keep = exp(most - now)
+        sum = sum * keep + row_sum(p)
+        acc = acc * keep + matmul(cast(p, bf16, rint), v[c, h, :])
+        most = now
+      }
+      y[t, h, :] = acc / sum
+    }
+  })"},
+    {"causal_with_tails", R"(
+  input q: int8[T, 40]
+  input k: int8[T, 40]
+  output y: int32[T, T]
+  parallel a in tiles(T, 8) { y[a, :] = full(int32, [a.size, T], 0) }
+  parallel t in tiles(T, 3) {
+    range c in tiles(t.begin + t.size, 5) {
+      y[t, c] = matmul(q[t, :], k[c, :], transpose_b)
+    }
+  })"},
+    {"below_the_diagonal", R"(
+  input q: f32[T, 20]
+  input k: f32[S, 20]
+  inout y: f32[T, S]
+  parallel t in tiles(T, 4) {
+    range c in tiles(S, 16) {
+      if c.begin <= t.begin { y[t, c] = matmul(q[t, :], k[c, :], transpose_b) }
+    }
+  })"},
+    {"groups_of_heads", R"(
+  input q: bf16[T, 6, 20]
+  input k: bf16[S, 3, 20]
+  output y: f32[T, 6, S]
+  parallel h in 0 .. 6 {
+    parallel t in tiles(T, 4) {
+      range c in tiles(S, 16) { y[t, h, c] = matmul(q[t, h, :], k[c, h // 2, :], transpose_b) }
+    }
+  })"},
+    {"two_phases", R"(
+  input q: f32[T, 20]
+  inout k: f32[S, 20]
+  output y: f32[T, S]
+  output z: f32[T, S]
+  parallel t in tiles(T, 4) {
+    range c in tiles(S, 16) { y[t, c] = matmul(q[t, :], k[c, :], transpose_b) }
+  }
+  parallel u in tiles(T, 4) {
+    range d in tiles(S, 16) { z[u, d] = y[u, d] - matmul(q[u, :], k[d, :], transpose_b) }
+  }
+  parallel e in tiles(S, 8) { k[e, :] = k[e, :] - 1.0 }
+  parallel v in tiles(T, 4) {
+    range f in tiles(S, 16) { z[v, f] = z[v, f] * matmul(q[v, :], k[f, :], transpose_b) }
+  })"},
     {"perhaps", R"(
   input q: f32[T, 20]
   input k: f32[S, 20]
   inout y: f32[T, S]
   range t in 0 .. T - 16 { y[t + 16, :] = matmul(q[t, :], k[:, :], transpose_b) }
-  range u in 0 .. T { if u > 3 { y[u, :] = y[u, :] + matmul(q[u, :], k[:, :], transpose_b) } })"},
+  range u in 0 .. T { if u == 3 { y[u, :] = y[u, :] + matmul(q[u, :], k[:, :], transpose_b) } })"},
 };
 
 Array random_array(DType dtype, const std::vector<int64_t>& shape, std::mt19937& generator) {

@@ -140,11 +140,6 @@ TEST(PacksAhead, StopAtWhatChangesTheOperand) {
 
 TEST(PacksAhead, StopAtWhatDecidesItsPlaceOrSize) {
   expect_why(R"(
-    parallel t in tiles(T, 16) {
-      range c_ in tiles(min(t.begin + t.size, S), 64) { y[t, c_] = matmul(a[t, :], b[c_, :], transpose_b) }
-    })",
-             "how much of it is taken depends on t");
-  expect_why(R"(
     range t in tiles(T, 16) {
       read n = lengths[t.index % 8]
       if n > 0 and n <= S { y[t, 0 +: n] = matmul(a[t, :], b[0 +: n, :], transpose_b) }
@@ -152,7 +147,7 @@ TEST(PacksAhead, StopAtWhatDecidesItsPlaceOrSize) {
              "data decides where it lies");
   expect_why(R"(
     range t in tiles(T, 16) {
-      if t.index > 0 { y[t, :] = matmul(a[t, :], b[:, :], transpose_b) }
+      if t.index == 0 { y[t, :] = matmul(a[t, :], b[:, :], transpose_b) }
     })",
              "a condition decides whether it is taken");
   expect_why(R"(
@@ -164,6 +159,90 @@ TEST(PacksAhead, StopAtWhatDecidesItsPlaceOrSize) {
       y[t, 0 +: 16] = matmul(a[t, :], b[0 +: 16, :], transpose_b)
     })",
              "what is assumed in the loop over t may be of it");
+}
+
+// Rows take the columns before them: all are packed once, for most rows a part of them.
+TEST(PacksAhead, AreOfAllThatAnyIterationTakes) {
+  EXPECT_EQ(steps(R"(
+    parallel t in tiles(T, 16) {
+      range c_ in tiles(min(t.begin + t.size, S), 64) { y[t, c_] = matmul(a[t, :], b[c_, :], transpose_b) }
+    })"),
+            R"(if T > 16
+  phase 1: c__packed in tiles of 64 of min(T, S); b_packed_panel in 0 .. 2; each worker its part
+    pack panel b_packed_panel of b[c__packed, :] into b_packed, by pack_f32
+  barrier: b_packed is stored before, read behind
+barrier: its tasks are unequal, and are divided among all workers before any steals
+phase 2: t in tiles of 16 of T; idle workers steal
+  loop: c_ in tiles of 64 of min(t.begin + t.size, S)
+    pack b[c_, :] by pack_f32, where b_packed does not hold it
+    product: y[t, c_] = a[t, :] . b[c_, :] in b_packed, by matmul_f32
+)");
+  expect_why(R"(
+    parallel t in tiles(T, 16) {
+      range c_ in 0 .. min(t.index + 1, 8) { y[t, c_ * 16 +: 16] = matmul(a[t, :], b[c_ * 16 +: 16, :], transpose_b) }
+    })",
+             "the most of it that a loop can take may lie outside of its tensor");
+}
+
+// The inner axis of what is packed is that of each product: where tasks end within a tile, it is not.
+TEST(PacksAhead, AreOfTheSameInnerAxis) {
+  const auto sums = [](int64_t columns) {
+    return fmt::format(R"(
+    parallel t in tiles(T, 16) {{
+      range c_ in tiles(min(t.begin + t.size, S), {}) {{ z[t, :] = z[t, :] + matmul(y[t, c_], b[c_, :]) }}
+    }})",
+                       columns);
+  };
+  EXPECT_NE(page(sums(8)).find("into b_packed"), std::string::npos) << page(sums(8));
+  EXPECT_NE(page(sums(16)).find("into b_packed"), std::string::npos) << page(sums(16));
+  expect_why(sums(64), "how much one iteration of the loop over c_ takes of it depends on another loop");
+}
+
+// A condition over indices holds a pack back only where what it lets be taken may lie elsewhere.
+TEST(PacksAhead, PassConditionsOverIndices) {
+  EXPECT_NE(page(loops("if c_.begin < t.begin + t.size {") + "}").find("into b_packed"), std::string::npos);
+  expect_why(
+      "range t in tiles(T, 16) { if t.index > 0 and S > 15 { y[t, 0 +: 16] = matmul(a[t, :], b[0 +: 16, :], transpose_b) } }",
+      "a condition decides whether it is taken, and elsewhere it may lie outside of its tensor");
+}
+
+// Four heads that take the same keys take them packed once.
+TEST(PacksAhead, AreOncePerGroup) {
+  const auto heads = [](const char* chosen) {
+    return steps(fmt::format(R"(
+    parallel h in 0 .. 8 {{
+      parallel t in tiles(T, 16) {{
+        range c_ in tiles(S, 64) {{ y[t, c_] = y[t, c_] + matmul(a[t, 0 +: 16], b[c_, {} +: 16], transpose_b) }}
+      }}
+    }})",
+                             chosen));
+  };
+  EXPECT_NE(heads("h // 4 * 16").find("h_packed in 0 .. 2; c_ in tiles of 64 of S"), std::string::npos) << heads("h // 4 * 16");
+  EXPECT_NE(heads("h // 4 * 16").find("pack panel b_packed_panel of b[c_, h_packed * 16 +: 16] into b_packed"),
+            std::string::npos);
+  EXPECT_NE(heads("h % 2 * 16").find("phase 1: h in 0 .. 8; c_ in"), std::string::npos) << heads("h % 2 * 16");
+  EXPECT_NE(heads("(h // 4 + h // 2) * 4").find("phase 1: h in 0 .. 8; c_ in"), std::string::npos);
+}
+
+// Two phases, one pack; it stands before both, and is made again after a store to its operand.
+TEST(PacksAhead, AreSharedByLoopsThatFollow) {
+  const auto packs = [](const std::string& between) {
+    const std::string twice = R"(
+    parallel t in tiles(T, 16) {
+      range c_ in tiles(S, 64) { y[t, c_] = matmul(a[t, :], c[c_, :], transpose_b) }
+    })" + between + R"(
+    parallel u in tiles(T, 16) {
+      range d in tiles(S, 64) { y[u, d] = y[u, d] + matmul(a[u, :], c[d, :], transpose_b) }
+    })";
+    int found = 0;
+    const std::string text = steps(twice);
+    for (size_t at = text.find("pack panel"); at != std::string::npos; at = text.find("pack panel", at + 1)) ++found;
+    return found;
+  };
+  EXPECT_EQ(packs(""), 1);
+  EXPECT_EQ(packs("parallel s in tiles(T, 8) { z[s, :] = a[s, :] * 2.0 }"), 1);
+  EXPECT_EQ(packs("parallel s in tiles(S, 8) { c[s, :] = c[s, :] * 2.0 }"), 2);
+  EXPECT_EQ(packs("if T > 3 { parallel s in tiles(S, 8) { c[s, :] = c[s, :] * 2.0 } }"), 2);
 }
 
 TEST(PacksAhead, StopWhereTheyWouldBeTooLarge) {
