@@ -147,7 +147,7 @@ void write_product(Lowering& lowering, const plan::Product& product, Writer& out
   const std::string function = product.kernel->function() + (is_tiled ? "_tiled" : "");
   const std::string left_text = is_tiled ? left.pointer : left.pointer + ", " + left.row_stride;
   out.line(fmt::format("{}({}, {}, {}, {}, {}, {}, {}, {}, {});", function, left_text, right, first_block, result, result_stride,
-                       rows, columns, inner, continues ? "true" : "false"));
+                       rows, columns, inner, continues ? "/*accumulate=*/true" : "/*accumulate=*/false"));
 }
 
 }  // namespace imbrex::codegen

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include "imbrex/codegen/row_reductions.h"
 #include "imbrex/codegen/row_values.h"
 #include "imbrex/ir/visit.h"
@@ -304,21 +302,17 @@ class NestWriter {
   void prefetch_around(const plan::Pass& pass, const Place& place, Writer& out) {
     if (!place.count.empty()) return;
     const std::string rows = nest_.all_rows_at_once ? symbols_.operand(nest_.rows) : lowering_.rows_of_stage();
-    std::set<std::string> prefetches, for_write;
     for (const plan::Prefetch& prefetch : pass.prefetches) {
       const std::string row = values_.row_of(prefetch.tensor, *prefetch.slice);
       if (!prefetch.stores) {
-        prefetches.insert(fmt::format("prefetch_line({} + {} * {} + {});", row, rows,
-                                      symbols_.operand(*strides_of(lowering_, prefetch.tensor, *prefetch.slice).row),
-                                      place.column));
+        const std::string stride = symbols_.operand(*strides_of(lowering_, prefetch.tensor, *prefetch.slice).row);
+        out.line(fmt::format("prefetch_line({} + {} * {} + {});", row, rows, stride, place.column));
         continue;
       }
       const std::string streams = lowering_.streams_of(*prefetch.statement);
-      for_write.insert(
+      out.line(
           fmt::format("{}prefetch_line_for_write({} + {});", streams.empty() ? "" : "if (!" + streams + ") ", row, place.column));
     }
-    for (const std::string& line : prefetches) out.line(line);
-    for (const std::string& line : for_write) out.line(line);
   }
 
   void write_step(const plan::Pass& pass, const Place& place, const std::string& lane_block, Writer& out) {
@@ -359,7 +353,7 @@ class NestWriter {
     const ExprPtr rounded_first = rounded_to_bf16(e.args[0]), rounded_second = rounded_to_bf16(e.args[1]);
     const bool rounds = rounded_first && rounded_second && place.count.empty();  // after they are moved, by what stores them
     const DType moved = is_mask ? DType::uint8 : rounds ? DType::f32 : e.dtype;
-    const std::string first = register_name(step) + "_even", second = register_name(step) + "_odd";
+    const std::string first = register_name(step) + "even", second = register_name(step) + "odd";
     const auto half = [&](const std::string& name, const ExprPtr& value) {
       const std::string text = values_.text(value, place);
       out.line(fmt::format("const {} {} = {};", register_type(moved), name, is_mask ? "i32_of(" + text + ")" : text));

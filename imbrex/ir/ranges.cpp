@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "imbrex/ir/linear.h"
+
 namespace imbrex::ir {
 namespace {
 
@@ -19,41 +21,6 @@ bool fits(Wide value) { return value >= kLeast && value <= kGreatest; }
 
 Wide floor_divide(Wide a, Wide b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 Wide ceil_divide(Wide a, Wide b) { return -floor_divide(-a, b); }
-
-// constant + the sum of coefficient * atom, where atoms are whatever is no sum and no product with a constant. None where a
-// number leaves 64 bits.
-struct Linear {
-  struct Term {
-    int64_t coefficient;
-    IndexExpr atom;
-  };
-  std::vector<Term> terms;
-  int64_t constant = 0;
-};
-
-bool add_to(Linear& sum, const IndexExpr& e, int64_t factor) {
-  const auto scaled = [&](const IndexExpr& x, int64_t by) {
-    int64_t product;
-    return !__builtin_mul_overflow(factor, by, &product) && add_to(sum, x, product);
-  };
-  switch (e->kind) {
-    case Kind::constant: {
-      int64_t product;
-      return !__builtin_mul_overflow(factor, e->value, &product) && !__builtin_add_overflow(sum.constant, product, &sum.constant);
-    }
-    case Kind::add: return add_to(sum, e->a, factor) && add_to(sum, e->b, factor);
-    case Kind::sub: return add_to(sum, e->a, factor) && scaled(e->b, -1);
-    case Kind::mul:
-      if (const auto c = constant_value(e->a)) return scaled(e->b, *c);
-      if (const auto c = constant_value(e->b)) return scaled(e->a, *c);
-      break;
-    default: break;
-  }
-  for (Linear::Term& term : sum.terms)
-    if (same(term.atom, e)) return !__builtin_add_overflow(term.coefficient, factor, &term.coefficient);
-  sum.terms.push_back({factor, e});
-  return true;
-}
 
 bool is_leaf(const IndexExpr& e) {
   return e->kind == Kind::name || e->kind == Kind::span_begin || e->kind == Kind::span_size || e->kind == Kind::span_index;

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "imbrex/ir/index.h"
+#include "imbrex/ir/linear.h"
 
 namespace imbrex::plan {
 
@@ -19,7 +19,7 @@ class ArenaBytes {
   void take(const ir::IndexExpr& bytes) { blocks_.back().taken = ir::add(blocks_.back().taken, bytes); }
   // Whether the innermost open block took something.
   bool took() const { return ir::constant_value(blocks_.back().taken) != 0; }
-  ir::IndexExpr most() const { return ir::add(blocks_.front().taken, blocks_.front().inside); }
+  ir::IndexExpr most() const { return ir::combined(ir::add(blocks_.front().taken, blocks_.front().inside)); }
 
  private:
   struct Block {

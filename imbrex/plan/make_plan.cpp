@@ -10,7 +10,6 @@ namespace imbrex::plan {
 namespace {
 
 // What a worker's queue of tasks takes, a cache line.
-constexpr int64_t kQueueBytes = 64;
 
 void find_memory_extents(Plan& plan) {
   ir::for_each_statement(plan.program->body, [&](const ir::Statement& s) {

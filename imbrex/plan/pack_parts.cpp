@@ -234,7 +234,7 @@ PackParts parts_of_right_side(Planner& planner, const ir::Statement& product, co
     if (is_widened || times > 1) {
       ir::Loop own;
       own.kind = loop->kind;
-      own.variable = fresh(loop->variable + "_packed");
+      own.variable = fresh(loop->variable + (loop->variable.ends_with('_') ? "packed" : "_packed"));
       own.begin = loop->begin;
       own.extent = extent;
       own.tile = loop->tile;

@@ -8,6 +8,16 @@
 namespace imbrex::plan {
 namespace {
 
+const char* operands_of(target::Product product) {
+  switch (product) {
+    case target::Product::i8: return name_of(ir::DType::int8);
+    case target::Product::u8i8: return "uint8 by int8";
+    case target::Product::bf16: return name_of(ir::DType::bf16);
+    case target::Product::f32: return name_of(ir::DType::f32);
+  }
+  throw InternalError("a product has one of four types of operands");
+}
+
 class Count {
  public:
   Count(const Plan& plan, std::vector<const ir::Loop*> loops) : plan_(plan), loops_(std::move(loops)) {}
@@ -85,6 +95,12 @@ class Count {
 
 }  // namespace
 
+prove::Quantity tasks_of(const std::vector<const ir::Loop*>& nest) {
+  prove::Quantity tasks(1);
+  for (size_t i = nest.size(); i-- > 0;) tasks = tasks.summed_over(*nest[i]);
+  return tasks;
+}
+
 PhaseWork work_of(const Plan& plan, const std::vector<const ir::Loop*>& nest, const Body& body) {
   Count count(plan, nest);
   count.body(body);
@@ -98,7 +114,7 @@ std::string PhaseWork::text() const {
       text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, what);
   };
   for (const target::Product product : target::kProducts)
-    add(multiply_adds[static_cast<size_t>(product)], fmt::format("multiply-adds of {}", target::name_of(product)));
+    add(multiply_adds[static_cast<size_t>(product)], fmt::format("multiply-adds of {}", operands_of(product)));
   add(operations, text.empty() ? "operations" : "other operations");
   add(moves, "elements moved");
   return text;

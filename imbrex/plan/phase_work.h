@@ -19,6 +19,9 @@ struct PhaseWork {
   std::string text() const;
 };
 
+// How many tasks the loops of a phase have.
+prove::Quantity tasks_of(const std::vector<const ir::Loop*>& nest);
+
 // `nest`: the loops around the body that are summed up, outermost first.
 PhaseWork work_of(const Plan& plan, const std::vector<const ir::Loop*>& nest, const Body& body);
 

@@ -153,27 +153,31 @@ class PhasePlanner {
     return use;
   }
 
-  // What is in both; "" if nothing is.
+  // What is in both, "a, b"; "" if nothing is.
   static std::string common(const std::set<std::string>& a, const std::set<std::string>& b) {
-    const auto found = std::find_if(a.begin(), a.end(), [&](const std::string& each) { return b.contains(each); });
-    return found == a.end() ? "" : *found;
+    std::string names;
+    for (const std::string& each : a)
+      if (b.contains(each)) names += (names.empty() ? "" : ", ") + each;
+    return names;
   }
 
   // Why the two must not run at the same time; "" if they may.
   static std::string conflict(const StorageUse& earlier, const StorageUse& next) {
     if (!earlier.by_all && !next.by_all) return "";
-    if (const std::string name = common(earlier.writes, next.reads); !name.empty())
-      return name + " is stored before, read behind";
-    if (const std::string name = common(earlier.writes, next.writes); !name.empty()) return name + " is stored on both sides";
-    if (const std::string name = common(earlier.reads, next.writes); !name.empty())
-      return name + " is read before, stored behind";
+    if (const std::string names = common(earlier.writes, next.reads); !names.empty()) return stored_above_read_below(names);
+    if (const std::string names = common(earlier.writes, next.writes); !names.empty()) return names + ": stored above and below";
+    if (const std::string names = common(earlier.reads, next.writes); !names.empty()) return names + ": read above, stored below";
     return "";
   }
+
+  static std::string stored_above_read_below(const std::string& names) { return names + ": stored above, read below"; }
 
   // Waits if `next` could meet what others still do, and remembers it.
   std::optional<Barrier> before(const StorageUse& next) {
     std::string reason;
-    for (size_t i = 0; i < open_.size() && reason.empty(); ++i) reason = conflict(open_[i], next);
+    for (const StorageUse& each : open_)
+      if (const std::string why = conflict(each, next); !why.empty() && reason.find(why) == std::string::npos)
+        reason += (reason.empty() ? "" : "; ") + why;
     std::optional<Barrier> barrier;
     if (!reason.empty()) barrier = meet(std::move(reason));
     open_.push_back(next);
@@ -227,7 +231,7 @@ class PhasePlanner {
       Branch branch = branch_where(planner_, holds);
       branch.then_body.frame = Arena::shared;
       for (auto each = first; each != end; ++each) branch.then_body.nodes.push_back(pack_phase(**each));
-      branch.then_body.at_end = meet((*first)->name + " is stored before, read behind");
+      branch.then_body.at_end = meet(stored_above_read_below((*first)->name));
       has_waited_ = had_waited;
       node.what = std::move(branch);
       nodes.push_back(std::move(node));

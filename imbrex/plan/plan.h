@@ -253,6 +253,9 @@ struct Remark {
   std::string message;
 };
 
+// Of a worker's memory, for the tasks of a phase that others may steal.
+inline constexpr int64_t kQueueBytes = 64;
+
 struct Plan {
   explicit Plan(ir::Program split_program)
       : program(std::make_unique<ir::Program>(std::move(split_program))), symbols(*program), bounds(*program) {}

@@ -57,7 +57,9 @@ Product plan_product(Planner& planner, const ir::Statement& statement, const ir:
 std::string packing_of(const target::ProductKernel& kernel, ir::DType right, std::optional<int64_t> block_of_k);
 // What a right side takes, packed so.
 ir::IndexExpr bytes_of_panels(const ir::Expr& product, const ir::IndexExpr& inner, const ir::IndexExpr& columns);
-// prefetches.cpp: what the row steps in `after` touch.
+// prefetches.cpp. Columns from the same one on are prefetched once, as many as any use needs.
+void add_prefetch(std::vector<Prefetch>& prefetches, const Prefetch& prefetch);
+// What the row steps in `after` touch.
 std::vector<Prefetch> plan_prefetches(Planner& planner, std::span<const ir::Statement> after);
 
 // blocks.cpp: statements as one worker runs them, with what they take given back at their end.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "imbrex/ir/authors_scopes.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/plan/phase_work.h"
 
@@ -21,6 +22,8 @@ std::string domain_of(const ir::Loop& loop) {
   return fmt::format("{} in tiles of {} of {}{}", loop.variable, loop.tile, from_0 ? "" : ir::to_text(loop.begin) + " .. ", end);
 }
 
+constexpr const char* kFinishStreams = "finish stores past the caches";
+
 class PlanPrinter {
  public:
   PlanPrinter(const Plan& plan, const target::Machine& machine) : plan_(plan), machine_(machine) {}
@@ -28,14 +31,17 @@ class PlanPrinter {
   std::string run() {
     line(fmt::format("plan {} for {} on {}", ir::quoted(plan_.program->name), machine_.target->name, machine_.rates.name));
     line(fmt::format("memory of all workers: {} bytes", ir::to_text(plan_.shared_bytes)));
-    line(fmt::format("memory of each worker: {} bytes", ir::to_text(plan_.worker_bytes)));
+    line(fmt::format("memory of each worker: {} bytes{}", ir::to_text(plan_.worker_bytes),
+                     plan_.queues == 0 ? ""
+                                       : fmt::format(", {} of them for the tasks of {} phases that others may steal",
+                                                     kQueueBytes * plan_.queues, plan_.queues)));
     for (const ir::Tensor& tensor : plan_.program->tensors)
       if (const auto packed = plan_.packed.find(tensor.name); packed != plan_.packed.end())
         line(fmt::format("packed when it is bound: {} {} {}, by pack_{}", tensor.name, name_of(tensor.dtype),
                          shape_text(tensor.shape), packed->second.packing));
     line("");
     body(plan_.body);
-    if (plan_.finishes_streams) line("finish streams");
+    if (plan_.finishes_streams) line(kFinishStreams);
     return text_;
   }
 
@@ -55,7 +61,7 @@ class PlanPrinter {
   }
 
   void barrier(const Barrier& barrier) {
-    if (barrier.finishes_streams) line("finish streams");
+    if (barrier.finishes_streams) line(kFinishStreams);
     line("barrier: " + barrier.reason);
   }
 
@@ -64,7 +70,9 @@ class PlanPrinter {
     line(fmt::format("take {}: {} {} of {} memory{}", allocation.name, ir::to_text(allocation.elements),
                      allocation.dtype ? name_of(*allocation.dtype) : "bytes",
                      allocation.arena == Arena::shared ? "all workers'" : "this worker's",
-                     most ? fmt::format(", {} bytes at most", *most) : ""));
+                     !most                                     ? ""
+                     : ir::constant_value(allocation.elements) ? fmt::format(", {} bytes", *most)
+                                                               : fmt::format(", {} bytes at most", *most)));
   }
 
   void body(const Body& body) {
@@ -88,6 +96,7 @@ class PlanPrinter {
   void print(const Phase& phase) {
     line(line_of(phase));
     inside([&] {
+      line("tasks: " + tasks_of(phase.nest).text());
       computes(phase.nest, phase.body);
       if (phase.tiles_per_sweep > 0)
         line(fmt::format("order: {} varies first, {} of its tiles at a time, then {}", phase.nest[0]->variable,
@@ -115,7 +124,9 @@ class PlanPrinter {
     inside([&] { body(*branch.else_body); });
   }
   void print(const Scope& scope) {
-    line("scope " + ir::quoted(std::get<ir::At>(scope.statement->node).name));
+    const std::string authors = ir::text_of(ir::authors_scopes(*plan_.program, *scope.statement));
+    line(fmt::format("scope {}{}", ir::quoted(std::get<ir::At>(scope.statement->node).name),
+                     scope.statement->sources.empty() ? "" : ", of the author's " + authors));
     inside([&] { nodes(scope.nodes); });
   }
   void print(const CreateTensor& create) {
@@ -136,7 +147,7 @@ class PlanPrinter {
     line(fmt::format("read {} from {}[{}]", read.read->name, read.read->tensor, position));
   }
   void print(const Assume& assume) {
-    line(fmt::format("assumption {}: {}, or nothing behind it is done", assume.number, ir::print(assume.assume->condition)));
+    line(fmt::format("assumption {}: {}, or nothing after it is done", assume.number, ir::print(assume.assume->condition)));
   }
 
   // ---- steps
@@ -155,8 +166,8 @@ class PlanPrinter {
     const bool in_stages = nest.stages.size() > 1 && !nest.one_row;
     std::string how;
     if (in_stages)
-      how = fmt::format(", in {} stages{}", nest.stages.size(),
-                        nest.all_rows_at_once ? "" : fmt::format(", {} rows at a time", kRowsOfStage));
+      how = fmt::format(", in {} stages, {} rows at a time", nest.stages.size(),
+                        nest.all_rows_at_once ? "all" : std::to_string(kRowsOfStage));
     line(nest.one_row ? "one row" : fmt::format("rows: {}{}", ir::to_text(nest.rows), how));
     inside([&] {
       for (const TileMemory& each : nest.memory) memory(each.allocation);
@@ -172,7 +183,7 @@ class PlanPrinter {
   void print(const Pass& pass) {
     const std::string columns = pass.columns ? std::to_string(*pass.columns) : ir::to_text(pass.steps.front().columns);
     switch (pass.form) {
-      case Pass::Form::single: line("one element"); break;
+      case Pass::Form::single: line("one number a row"); break;
       case Pass::Form::vectors: line(fmt::format("columns: {}, 16 at a time", columns)); break;
       case Pass::Form::pairs: line(fmt::format("columns: {}, 32 at a time", columns)); break;
       case Pass::Form::groups_of_64: line(fmt::format("columns: {}, 64 at a time", columns)); break;
@@ -182,13 +193,15 @@ class PlanPrinter {
       for (const Prefetch& prefetch : pass.prefetches) print(prefetch);
       for (const RowStep& step : pass.steps) {
         const bool streams = plan_.streams.contains(step.statement);
-        statement(*step.statement, streams ? ", past the caches where it is large" : "");
+        statement(*step.statement, streams ? ", past the caches where the tensor is large" : "");
       }
     });
   }
 
   void print(const Prefetch& prefetch) {
-    line(fmt::format("{} {}", prefetch.stores ? "prefetch for writing" : "prefetch", slice(prefetch.tensor, *prefetch.slice)));
+    line(fmt::format(
+        "{} {}{}", prefetch.stores ? "prefetch for writing" : "prefetch", slice(prefetch.tensor, *prefetch.slice),
+        prefetch.stores && plan_.streams.contains(prefetch.statement) ? ", where it is not stored past the caches" : ""));
   }
 
   void print(const Product& product) {

@@ -168,14 +168,14 @@ class NestPlanner {
       if (stage_of_[other] >= middle) return;
       ir::for_each_expr(step.value, [&](const Expr& e) {
         if (e.op == Op::load && passes_by_rows(e.name, e.slice))
-          prefetches.push_back({step.statement, e.name, &e.slice, false, 0});
+          add_prefetch(prefetches, {step.statement, e.name, &e.slice, false, 0});
       });
     });
     if (prefetches.empty()) return {};  // the rows come from where they were just computed
     for_each_step([&](size_t other, const RowStep& step) {
       const auto* store = std::get_if<ir::Store>(&step.statement->node);
       if (stage_of_[other] > middle && store && passes_by_rows(store->tensor, store->slice))
-        prefetches.push_back({step.statement, store->tensor, &store->slice, true, 0});
+        add_prefetch(prefetches, {step.statement, store->tensor, &store->slice, true, 0});
     });
     return prefetches;
   }

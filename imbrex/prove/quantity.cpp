@@ -20,6 +20,70 @@ constexpr size_t kMostTerms = 200;
 
 bool mentions(const ir::IndexExpr& e, const std::string& name) { return ir::names_in(e).count(name) > 0; }
 
+// 0 + 1 + .. + (count - 1), `times` over.
+Quantity sum_below(const ir::IndexExpr& count, int64_t times) {
+  const Quantity n = Quantity::of(count);
+  if (times % 2 == 0) return (n * n + n * Quantity(-1)) * Quantity(times / 2);
+  const ir::IndexExpr pairs = ir::mul(count, ir::sub(count, ir::constant(1)));
+  return Quantity::of(ir::floor_div(pairs, ir::constant(2))) * Quantity(times);
+}
+
+Quantity to_the(Quantity base, int power) {
+  Quantity result(1);
+  for (int i = 0; i < power; ++i) result = result * base;
+  return result;
+}
+
+// The sum over the iterations of size^power, times the begin, the index or the variable where one stands beside it.
+Quantity sum_of_spans(const ir::Loop& loop, int power, const std::optional<Kind>& beside) {
+  if (loop.tile == 0) return Quantity::of(loop.begin) * Quantity::of(trips(loop)) + sum_below(trips(loop), 1);
+  const ir::IndexExpr tile = ir::constant(loop.tile);
+  const int64_t step = !beside ? 0 : *beside == Kind::span_begin ? loop.tile : 1;
+  const Quantity first = !beside ? Quantity(1) : *beside == Kind::span_begin ? Quantity::of(loop.begin) : Quantity();
+  if (power == 0) return first * Quantity::of(trips(loop)) + sum_below(trips(loop), step);
+  // Full spans, and the last one apart.
+  const ir::IndexExpr full = ir::floor_div(loop.extent, tile);
+  const Quantity rows = to_the(Quantity(loop.tile), power), last = to_the(Quantity::of(ir::mod(loop.extent, tile)), power);
+  return (first * Quantity::of(full) + sum_below(full, step)) * rows + (first + Quantity::of(full) * Quantity(step)) * last;
+}
+
+// Nothing less (`up`), or nothing more, than the expression in any iteration, without the variable; null where none is known.
+// Parts of products are not negative.
+ir::IndexExpr bound(const ir::IndexExpr& e, const ir::Loop& loop, bool up) {
+  if (!mentions(e, loop.variable)) return e;
+  const auto both = [&](bool up_of_b, auto make) -> ir::IndexExpr {
+    const ir::IndexExpr a = bound(e->a, loop, up), b = bound(e->b, loop, up_of_b);
+    return a && b ? make(a, b) : nullptr;
+  };
+  const ir::IndexExpr last = ir::sub(trips(loop), ir::constant(1));
+  switch (e->kind) {
+    case Kind::name: return up ? ir::add(loop.begin, last) : loop.begin;
+    case Kind::span_index: return up ? last : ir::constant(0);
+    case Kind::span_begin: return up ? ir::add(loop.begin, ir::mul(last, ir::constant(loop.tile))) : loop.begin;
+    case Kind::span_size: return up ? ir::min(ir::constant(loop.tile), loop.extent) : ir::constant(0);
+    case Kind::add: {
+      const bool is_end = e->a->kind == Kind::span_begin && e->b->kind == Kind::span_size && e->a->name == e->b->name;
+      if (up && is_end) return ir::add(loop.begin, loop.extent);
+      return both(up, [](auto a, auto b) { return ir::add(a, b); });
+    }
+    case Kind::sub: return both(!up, [](auto a, auto b) { return ir::sub(a, b); });
+    case Kind::mul: {
+      for (const auto& [factor, other] : {std::pair{e->a, e->b}, {e->b, e->a}})
+        if (const auto value = ir::constant_value(factor); value && *value < 0) {
+          const ir::IndexExpr bounded = bound(other, loop, !up);
+          return bounded ? ir::mul(factor, bounded) : nullptr;
+        }
+      return both(up, [](auto a, auto b) { return ir::mul(a, b); });
+    }
+    case Kind::floor_div: return both(!up, [](auto a, auto b) { return ir::floor_div(a, b); });
+    case Kind::mod: return up ? (mentions(e->b, loop.variable) ? nullptr : ir::sub(e->b, ir::constant(1))) : ir::constant(0);
+    case Kind::min: return both(up, [](auto a, auto b) { return ir::min(a, b); });
+    case Kind::max: return both(up, [](auto a, auto b) { return ir::max(a, b); });
+    case Kind::constant: return e;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 ir::IndexExpr trips(const ir::Loop& loop) {
@@ -109,38 +173,42 @@ Quantity Quantity::operator*(const Quantity& other) const {
 }
 
 Quantity Quantity::summed_over(const ir::Loop& loop) const {
-  const Quantity count = of(trips(loop)), extent = of(loop.extent);
+  const Quantity count = of(trips(loop));
   Quantity result;
   result.at_most_ = at_most_;
   if (unknown_ != Unknown::no) result.give_up(unknown_);
   for (const auto& [key, term] : terms_) {
     Quantity rest(term.coefficient);
-    int power = 0;
+    int power = 0;               // of the span's size
+    std::optional<Kind> beside;  // the leaf of the variable that is a factor, too
     for (const auto& [text, factor] : term.factors) {
       const auto& [e, exponent] = factor;
-      if (e->kind == Kind::span_size && e->name == loop.variable) {
+      const bool is_leaf = !e->a && e->name == loop.variable;
+      if (is_leaf && e->kind == Kind::span_size) {
         power = exponent;
         continue;
       }
+      if (is_leaf && exponent == 1 && !beside) {
+        beside = e->kind;
+        continue;
+      }
       ir::IndexExpr bounded = e;
-      if (mentions(e, loop.variable)) {  // a size computed from the span: that of a full one is the largest
-        bounded = ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<ir::IndexExpr> {
-          if (leaf.name != loop.variable) return std::nullopt;
-          return leaf.kind == Kind::span_size ? ir::min(ir::constant(loop.tile), loop.extent) : loop.begin;
-        });
+      if (mentions(e, loop.variable)) {
+        bounded = bound(e, loop, term.coefficient > 0);
         result.at_most_ = true;
+        if (!bounded) {
+          result.give_up(Unknown::too_long);
+          return result;
+        }
       }
       for (int i = 0; i < exponent; ++i) rest = rest * of(bounded);
     }
-    if (power == 0) {
+    if (!beside && power == 0) {
       result = result + rest * count;
-    } else if (power == 1) {
-      result = result + rest * extent;
-    } else {  // full spans and the last one apart
-      const ir::IndexExpr tile = ir::constant(loop.tile);
-      Quantity full = of(ir::floor_div(loop.extent, tile)), last(1);
-      for (int i = 0; i < power; ++i) full = full * Quantity(loop.tile), last = last * of(ir::mod(loop.extent, tile));
-      result = result + rest * (full + last);
+    } else if (!beside && power == 1) {
+      result = result + rest * of(loop.extent);
+    } else {
+      result = result + rest * sum_of_spans(loop, power, beside);
     }
   }
   return result;

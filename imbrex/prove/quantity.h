@@ -27,8 +27,8 @@ class Quantity {
   Quantity operator+(const Quantity& other) const;
   Quantity operator*(const Quantity& other) const;
 
-  // The sum over all iterations of a tiled or integer loop on whose variable only `t.size` of tiled loops is used: a span's sizes
-  // add up to the loop's extent.
+  // The sum over all iterations of a tiled or integer loop: exact where its variable stands in a product as `t.size` of any power
+  // and beside it at most once as it is; elsewhere with the largest value of what names it, and marked as at most that.
   Quantity summed_over(const ir::Loop& loop) const;
 
   // None if a dimension without a value occurs. At most 2^56, which stands for all that is more.

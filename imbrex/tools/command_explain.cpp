@@ -9,6 +9,7 @@
 
 #include "imbrex/base/checked.h"
 #include "imbrex/base/utf8.h"
+#include "imbrex/ir/authors_scopes.h"
 #include "imbrex/ir/hash.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/estimate_scopes.h"
@@ -16,7 +17,6 @@
 #include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/kernel.h"
 #include "imbrex/runtime/trace.h"
-#include "imbrex/tools/authors_scopes.h"
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
@@ -39,7 +39,7 @@ struct Scope {
   std::string name;
   SourceLine where;
   std::vector<std::string> stores;  // tensors, in order
-  std::vector<AuthorsScope> authors;
+  std::vector<ir::AuthorsScope> authors;
 };
 
 std::vector<Scope> scopes_of(const ir::Program& program) {
@@ -50,7 +50,7 @@ std::vector<Scope> scopes_of(const ir::Program& program) {
       base_of[view->name] = base_of.contains(view->base) ? base_of.at(view->base) : view->base;
     const auto* at = std::get_if<ir::At>(&statement.node);
     if (!at) return true;
-    Scope scope{at->name, program.where(statement.origin), {}, authors_scopes(program, statement)};
+    Scope scope{at->name, program.where(statement.origin), {}, ir::authors_scopes(program, statement)};
     const auto base = [&](const std::string& tensor) { return base_of.contains(tensor) ? base_of.at(tensor) : tensor; };
     ir::for_each_statement(at->body, [&](const ir::Statement& inner) {
       if (const auto* store = std::get_if<ir::Store>(&inner.node)) {
@@ -96,9 +96,9 @@ void print_optimized_scopes(const std::vector<Scope>& scopes) {
   for (const Scope& scope : scopes) {
     fmt::print("  {:<20} stores {:<40} from {}\n", with_visible_characters(scope.name), joined(scope.stores),
                text_of(scope.authors));
-    if (const std::string lines = lines_text(scope.authors); !lines.empty()) fmt::print("    lines {}\n", lines);
+    if (const std::string lines = ir::lines_text(scope.authors); !lines.empty()) fmt::print("    lines {}\n", lines);
     std::vector<std::string> names;
-    for (const AuthorsScope& author : scope.authors) names.push_back(with_visible_characters(author.name));
+    for (const ir::AuthorsScope& author : scope.authors) names.push_back(with_visible_characters(author.name));
     if (names.size() > 1) became += fmt::format("  {} became one: {}\n", joined(names), with_visible_characters(scope.name));
   }
   fmt::print("{}", became);

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "imbrex/ir/authors_scopes.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/prove/traffic.h"
-#include "imbrex/tools/authors_scopes.h"
 
 namespace imbrex::tools {
 namespace {
@@ -21,7 +21,7 @@ struct Outline {
   struct Scope {
     std::string tiles;  // of the loops around it
     size_t phase = 0;
-    std::vector<AuthorsScope> authors;
+    std::vector<ir::AuthorsScope> authors;
   };
   struct Phase {
     std::string loop;
@@ -59,7 +59,7 @@ struct Outline {
       visit_all(branch->then_block);
       visit_all(branch->else_block);
     } else if (const auto* at = std::get_if<ir::At>(&statement.node)) {
-      const Scope scope{fmt::format("{}", fmt::join(tiles, ", ")), phases.size() - 1, authors_scopes(program, statement)};
+      const Scope scope{fmt::format("{}", fmt::join(tiles, ", ")), phases.size() - 1, ir::authors_scopes(program, statement)};
       if (scopes.emplace(at->name, scope).second) phases.back().scopes.push_back(at->name);
       visit_all(at->body);
     }
@@ -79,7 +79,7 @@ json slice(int worker, const std::string& name, uint64_t begin, uint64_t end, ui
 // The mean over all executions; what the tables do not know is left out.
 json args_of_scope(const Outline::Scope& scope, const prove::ScopeRow* row, int64_t executions) {
   json args = {{"tile", scope.tiles}, {"executions", executions}, {"from", text_of(scope.authors)}};
-  if (const std::string lines = lines_text(scope.authors); !lines.empty()) args["lines"] = lines;
+  if (const std::string lines = ir::lines_text(scope.authors); !lines.empty()) args["lines"] = lines;
   if (row == nullptr) return args;
   const auto add = [&](const char* name, const prove::Amount& amount) {
     if (amount.value) args[name] = *amount.value / executions;

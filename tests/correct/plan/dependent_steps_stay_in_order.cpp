@@ -90,16 +90,14 @@ TEST(Barriers, StandBeforeWhatReadsIndices) {
         what);
   };
   EXPECT_EQ(count(reads("rows[j % 16]"), "barrier: "), 0);
-  EXPECT_EQ(count(reads("n[N - 1 - j, 0]"), "barrier: n is stored before, read behind"), 1);
+  EXPECT_EQ(count(reads("n[N - 1 - j, 0]"), "barrier: n: stored above, read below"), 1);
 }
 
 TEST(Barriers, StandBeforeWhatATileOfRowsIsUsedFor) {
   EXPECT_EQ(count("let r = rows[:]\nparallel j in 0 .. 1 { z[:, :] = x[0 +: 16, :] }", "barrier: "), 0);
-  EXPECT_EQ(count("let r = rows[:]\nparallel j in 0 .. 1 { z[:, :] = x[by r, :] }", "barrier: r is stored before, read behind"),
+  EXPECT_EQ(count("let r = rows[:]\nparallel j in 0 .. 1 { z[:, :] = x[by r, :] }", "barrier: r: stored above, read below"), 1);
+  EXPECT_EQ(count("let r = rows[:]\nparallel j in 0 .. 1 { y[by r, 0 +: 32] = w[:, :] }", "barrier: r: stored above, read below"),
             1);
-  EXPECT_EQ(
-      count("let r = rows[:]\nparallel j in 0 .. 1 { y[by r, 0 +: 32] = w[:, :] }", "barrier: r is stored before, read behind"),
-      1);
 }
 
 // Who finds the memory free may store to it while others still read what is there.
@@ -129,8 +127,8 @@ TEST(Tasks, AreStolenBehindABarrierOfAll) {
 
 TEST(Stores, GoPastTheCachesInWholeLines) {
   const auto store = [](const char* begin) { return fmt::format("y[:, {} +: 32] = x[:, :] * 2.0 @stream", begin); };
-  EXPECT_EQ(count(store("16"), "past the caches"), 1);
-  EXPECT_EQ(count(store("17"), "past the caches"), 0);
+  EXPECT_EQ(count(store("16"), ", past the caches"), 1);
+  EXPECT_EQ(count(store("17"), ", past the caches"), 0);
 }
 
 TEST(Checks, AreOfSpansWhoseLoopDataEnds) {

@@ -59,7 +59,7 @@ TEST(PacksAhead, StandBeforeThePhaseWhoseTasksTakeTheSame) {
   EXPECT_EQ(steps(loops("")), R"(if T > 16
   phase 1: c_ in tiles of 64 of S; b_packed_panel in 0 .. 2; each worker its part
     pack panel b_packed_panel of b[c_, :] into b_packed, by pack_f32
-  barrier: b_packed is stored before, read behind
+  barrier: b_packed: stored above, read below
 phase 2: t in tiles of 16 of T; each worker its part
   loop: c_ in tiles of 64 of S
     pack b[c_, :] by pack_f32, where b_packed does not hold it
@@ -168,9 +168,9 @@ TEST(PacksAhead, AreOfAllThatAnyIterationTakes) {
       range c_ in tiles(min(t.begin + t.size, S), 64) { y[t, c_] = matmul(a[t, :], b[c_, :], transpose_b) }
     })"),
             R"(if T > 16
-  phase 1: c__packed in tiles of 64 of min(T, S); b_packed_panel in 0 .. 2; each worker its part
-    pack panel b_packed_panel of b[c__packed, :] into b_packed, by pack_f32
-  barrier: b_packed is stored before, read behind
+  phase 1: c_packed in tiles of 64 of min(T, S); b_packed_panel in 0 .. 2; each worker its part
+    pack panel b_packed_panel of b[c_packed, :] into b_packed, by pack_f32
+  barrier: b_packed: stored above, read below
 barrier: its tasks are unequal, and are divided among all workers before any steals
 phase 2: t in tiles of 16 of T; idle workers steal
   loop: c_ in tiles of 64 of min(t.begin + t.size, S)

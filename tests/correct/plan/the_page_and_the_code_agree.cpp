@@ -44,12 +44,13 @@ std::vector<std::string> words_of(const std::string& text, const std::vector<Wor
 
 const std::vector<Word> kPage = {
     {"^ *barrier: ", "barrier"},
-    {"^ *finish streams$", "finish streams"},
+    {"^ *finish stores past the caches$", "finish streams"},
     {"^ *(phase [0-9]+: .*)$", "its line:"},
     {"^ *the first worker:$", "first worker"},
     {"^ *loop: (\\w+) ", "loop over"},
-    {"^ *scope \"(\\w+)\"$", "scope"},
+    {"^ *scope \"(\\w+)\"", "scope"},
     {"^ *take (\\w+): ", "take"},
+    {"^ *prefetch ", "prefetch"},
     {"^ *pack .* by pack_(\\w+?)(?:, .*)?$", "pack"},
     {"^ *product: .*, by (\\w+)$", "product by"},
     {"^ *columns: .*(16|32|64) at a time$", "columns by"},
@@ -64,6 +65,7 @@ const std::vector<Word> kCode = {
     {"^ *if \\(call->ith == 0\\) \\{", "first worker"},
     {"^ *const uint64_t (\\w+)_started_ = trace_begin\\(call\\);", "scope"},
     {"(\\w+?)_ = (?:shared|scratch)\\.take<", "take"},
+    {"^ *(?:if .*)?prefetch_(?:rows|line)", "prefetch"},
     {"^ *pack_(\\w+)\\(", "pack"},
     {"^ *(matmul_\\w+?)(?:_tiled)?\\(", "product by"},
 };

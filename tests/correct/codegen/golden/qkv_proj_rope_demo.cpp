@@ -32,7 +32,7 @@ int64_t extent([[maybe_unused]] int32_t tensor, [[maybe_unused]] int32_t axis, [
 // Bytes of the memory that all workers see.
 Size shared_bytes([[maybe_unused]] const int64_t* dims) {
   const Size T_ = dims[0];
-  return T_ * 512 * 2 + T_ * 256 * 4 + T_ * 528 * 4;
+  return T_ * 4160;
 }
 
 // Bytes of each worker's own memory.
@@ -138,7 +138,7 @@ int64_t tasks_of_phase_2(int64_t T_) {
     // qr_proj
     const uint64_t qr_proj_started_ = trace_begin(call);
     matmul_bf16(x_norm_ + t_2_begin_ * x_norm_stride_, x_norm_stride_, wq_a_, n_begin_ / kLanes,
-        qr_proj_ + t_2_begin_ * qr_proj_stride_ + n_begin_, qr_proj_stride_, t_2_size_, n_tile_, 512, false);
+        qr_proj_ + t_2_begin_ * qr_proj_stride_ + n_begin_, qr_proj_stride_, t_2_size_, n_tile_, 512, /*accumulate=*/false);
     trace_end(call, "qr_proj", qr_proj_started_);
     scratch = before_2;
   }
@@ -166,7 +166,7 @@ int64_t tasks_of_phase_3(int64_t T_) {
     // kv_proj
     const uint64_t kv_proj_started_ = trace_begin(call);
     matmul_bf16(x_norm_ + t_3_begin_ * x_norm_stride_, x_norm_stride_, wkv_, n_2_begin_ / kLanes,
-        kv_proj_ + t_3_begin_ * kv_proj_stride_ + n_2_begin_, kv_proj_stride_, t_3_size_, n_2_tile_, 512, false);
+        kv_proj_ + t_3_begin_ * kv_proj_stride_ + n_2_begin_, kv_proj_stride_, t_3_size_, n_2_tile_, 512, /*accumulate=*/false);
     trace_end(call, "kv_proj", kv_proj_started_);
     scratch = before_3;
   }
@@ -222,9 +222,9 @@ int64_t tasks_of_phase_4(int64_t T_) {
             kv_inv_all_), even(load_bf16(gamma_ckv_row_ + 2 * c), load_bf16(gamma_ckv_row_ + 2 * c + kLanes)));
         const vf kv_odd_ = mul(mul(odd(load_f32(kv_proj_row_2_ + 2 * c), load_f32(kv_proj_row_2_ + 2 * c + kLanes)),
             kv_inv_all_), odd(load_bf16(gamma_ckv_row_ + 2 * c), load_bf16(gamma_ckv_row_ + 2 * c + kLanes)));
-        const vf kv_2__even = sub(mul(kv_even_, load_bf16(rope_cos_row_ + c)), mul(kv_odd_, load_bf16(rope_sin_row_ + c)));
-        const vf kv_2__odd = add(mul(kv_even_, load_bf16(rope_sin_row_ + c)), mul(kv_odd_, load_bf16(rope_cos_row_ + c)));
-        stream_bf16_rint(kv_row_ + 2 * c, interleaved(kv_2__even, kv_2__odd), kv_streams_);
+        const vf kv_2_even = sub(mul(kv_even_, load_bf16(rope_cos_row_ + c)), mul(kv_odd_, load_bf16(rope_sin_row_ + c)));
+        const vf kv_2_odd = add(mul(kv_even_, load_bf16(rope_sin_row_ + c)), mul(kv_odd_, load_bf16(rope_cos_row_ + c)));
+        stream_bf16_rint(kv_row_ + 2 * c, interleaved(kv_2_even, kv_2_odd), kv_streams_);
       }
       const vf kv_inv_all_2_ = broadcast(load_f32_s(kv_inv_row_2_));
       for (int64_t pair = 0; pair < 448; pair += 2 * kLanes) {
@@ -325,7 +325,8 @@ constexpr int64_t kRowsOfStage = 4;  // that pass through all stages before the 
     prefetch_rows(rope_sin_ + t_5_begin_ * rope_sin_stride_, rope_sin_stride_ * 2, t_5_size_, 64);
     if (!q_streams_) prefetch_rows_for_write(q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_ + 448, q_stride_0_ * 2, t_5_size_,
         128);
-    matmul_i8(qr_ + t_5_begin_ * qr_stride_, qr_stride_, wq_b_, 512 * h_ / kLanes, q_acc_, 512, t_5_size_, 512, 256, false);
+    matmul_i8(qr_ + t_5_begin_ * qr_stride_, qr_stride_, wq_b_, 512 * h_ / kLanes, q_acc_, 512, t_5_size_, 512, 256,
+        /*accumulate=*/false);
     float* const q_value_rows_ = scratch.take<float>(2048);
     float* const q_inv_rows_ = scratch.take<float>(4);
     for (int64_t first_row = 0; first_row < t_5_size_; first_row += kRowsOfStage) {
@@ -365,9 +366,9 @@ constexpr int64_t kRowsOfStage = 4;  // that pass through all stages before the 
               q_inv_all_);
           const vf q_odd_ = mul(odd(load_f32(q_value_row_2_ + 448 + 2 * c), load_f32(q_value_row_2_ + 448 + 2 * c + kLanes)),
               q_inv_all_);
-          const vf q_2__even = sub(mul(q_even_, load_bf16(rope_cos_row_2_ + c)), mul(q_odd_, load_bf16(rope_sin_row_2_ + c)));
-          const vf q_2__odd = add(mul(q_even_, load_bf16(rope_sin_row_2_ + c)), mul(q_odd_, load_bf16(rope_cos_row_2_ + c)));
-          stream_bf16_rint(q_row_ + 2 * c, interleaved(q_2__even, q_2__odd), q_streams_);
+          const vf q_2_even = sub(mul(q_even_, load_bf16(rope_cos_row_2_ + c)), mul(q_odd_, load_bf16(rope_sin_row_2_ + c)));
+          const vf q_2_odd = add(mul(q_even_, load_bf16(rope_sin_row_2_ + c)), mul(q_odd_, load_bf16(rope_cos_row_2_ + c)));
+          stream_bf16_rint(q_row_ + 2 * c, interleaved(q_2_even, q_2_odd), q_streams_);
         }
         const vf q_inv_all_2_ = broadcast(load_f32_s(q_inv_row_2_));
         for (int64_t pair = 0; pair < 448; pair += 2 * kLanes) {
@@ -426,15 +427,15 @@ void run(const imbrex_call* call) {
   float* const qr_proj_ = shared.take<float>(T_ * 256);
   float* const kv_proj_ = shared.take<float>(T_ * 528);
   phase_1_x_norm_(call, scratch, T_, x_, x_stride_, norm_w_, x_norm_);
-  // x_norm is stored before, read behind
+  // x_norm: stored above, read below
   wait_for_all(call);
   phase_2_qr_proj_(call, queues, scratch, T_, wq_a_, x_norm_, qr_proj_);
   phase_3_kv_proj_(call, queues, scratch, T_, wkv_, x_norm_, kv_proj_);
-  // qr_proj is stored before, read behind
+  // qr_proj: stored above, read below; kv_proj: stored above, read below
   wait_for_all(call);
   phase_4_kv_qr_(call, queues, scratch, T_, gamma_cq_, gamma_ckv_, rope_cos_, rope_cos_stride_, rope_sin_, rope_sin_stride_, kv_,
       kv_stride_, qr_, qr_stride_, qr_scale_, qr_scale_stride_, kv_streams_, qr_proj_, kv_proj_);
-  // qr is stored before, read behind
+  // qr, qr_scale: stored above, read below
   finish_streams();
   wait_for_all(call);
   phase_5_q_(call, queues, scratch, T_, wq_b_, wq_b_scale_, rope_cos_, rope_cos_stride_, rope_sin_, rope_sin_stride_, q_,

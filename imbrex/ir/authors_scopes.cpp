@@ -1,4 +1,4 @@
-#include "imbrex/tools/authors_scopes.h"
+#include "imbrex/ir/authors_scopes.h"
 
 #include <fmt/format.h>
 
@@ -10,12 +10,12 @@
 
 #include "imbrex/base/utf8.h"
 
-namespace imbrex::tools {
+namespace imbrex::ir {
 
-std::vector<AuthorsScope> authors_scopes(const ir::Program& program, const ir::Statement& scope) {
-  if (scope.sources.empty()) return {{std::get<ir::At>(scope.node).name, program.where(scope.origin), {}}};
+std::vector<AuthorsScope> authors_scopes(const Program& program, const Statement& scope) {
+  if (scope.sources.empty()) return {{std::get<At>(scope.node).name, program.where(scope.origin), {}}};
   std::vector<AuthorsScope> scopes;
-  for (const ir::Source& source : scope.sources) {
+  for (const Source& source : scope.sources) {
     const SourceLine where = program.where(source.scope_origin), line = program.where(source.origin);
     if (scopes.empty() || scopes.back().name != source.scope || scopes.back().where != where)
       scopes.push_back({source.scope, where, {}});
@@ -50,4 +50,4 @@ std::string lines_text(const std::vector<AuthorsScope>& scopes) {
   return text;
 }
 
-}  // namespace imbrex::tools
+}  // namespace imbrex::ir
