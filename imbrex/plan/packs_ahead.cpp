@@ -178,16 +178,17 @@ class Finder {
 
   // What a statement does to a right side after which it is another; "" if it stays.
   const char* change_by(const Statement& s, const Expr& right) const {
-    const bool is_tensor = right.op == Op::load;
+    if (right.op != Op::load) {
+      const auto* assign = std::get_if<ir::Assign>(&s.node);
+      return assign && assign->name == right.name ? "computed" : "";
+    }
     const auto storage = [&](const std::string& tensor) { return plan_.symbols.tensors.at(tensor).storage; };
     const auto* store = std::get_if<ir::Store>(&s.node);
-    const auto* assign = std::get_if<ir::Assign>(&s.node);
     const auto* create = std::get_if<ir::CreateTensor>(&s.node);
     const auto* view = std::get_if<ir::View>(&s.node);
-    if (store && is_tensor && storage(store->tensor) == storage(right.name)) return "stored to";
-    if (assign && !is_tensor && assign->name == right.name) return "computed";
+    if (store && storage(store->tensor) == storage(right.name)) return "stored to";
     const bool is_made = (create && create->tensor.name == storage(right.name)) || (view && view->name == right.name);
-    return is_tensor && is_made ? "made" : "";
+    return is_made ? "made" : "";
   }
 
   // Packs it there, or says why not.

@@ -31,10 +31,9 @@ class PlanPrinter {
   std::string run() {
     line(fmt::format("plan {} for {} on {}", ir::quoted(plan_.program->name), machine_.target->name, machine_.rates.name));
     line(fmt::format("memory of all workers: {} bytes", ir::to_text(plan_.shared_bytes)));
-    line(fmt::format("memory of each worker: {} bytes{}", ir::to_text(plan_.worker_bytes),
-                     plan_.queues == 0 ? ""
-                                       : fmt::format(", {} of them for the tasks of {} phases that others may steal",
-                                                     kQueueBytes * plan_.queues, plan_.queues)));
+    line(fmt::format(
+        "memory of each worker: {} bytes{}", ir::to_text(plan_.worker_bytes),
+        plan_.queues == 0 ? "" : fmt::format(", {} of them for tasks that others may steal", kQueueBytes * plan_.queues)));
     for (const ir::Tensor& tensor : plan_.program->tensors)
       if (const auto packed = plan_.packed.find(tensor.name); packed != plan_.packed.end())
         line(fmt::format("packed when it is bound: {} {} {}, by pack_{}", tensor.name, name_of(tensor.dtype),

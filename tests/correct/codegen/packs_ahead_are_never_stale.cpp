@@ -102,6 +102,16 @@ constexpr Case kCases[] = {
   output y: f32[T, S]
   let twice = k[:, :] * 2.0
   parallel t in tiles(T, 4) { y[t, :] = matmul(q[t, :], twice) })"},
+    {"of_a_tile_beside_memory", R"(
+  input q: f32[T, 20]
+  input k: f32[20, S]
+  output y: f32[T, S]
+  let twice = k[:, :] * 2.0
+  parallel t in tiles(T, 4) {
+    create half: f32[t.size, 20]
+    half[:, :] = q[t, :] * 0.5
+    y[t, :] = matmul(half[:, :], twice)
+  })"},
     {"of_what_is_made_here", R"(
   input q: f32[T, 20]
   input k: f32[S, 20]
