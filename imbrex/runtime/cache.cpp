@@ -23,7 +23,8 @@ constexpr const char* kManifest = "manifest";
 constexpr const char* kHeaders = "imbrex";  // the folder of those that the source includes
 constexpr const char* kFailed = "failed-";
 constexpr const char* kPrivate = "imbrex-new-";
-constexpr const char* kFoldersOfFiles[] = {"compilers", "proofs"};
+constexpr const char* kFoldersOfFiles[] = {"compilers", "proofs", "headers"};
+constexpr const char* kExtension = ".gch";  // beside files of the last of them
 // No compilation takes this long: an older private directory belongs to a process that was killed.
 constexpr auto kAbandonedAfter = std::chrono::hours(1);
 
@@ -159,6 +160,34 @@ void Cache::keep(const char* folder, const std::string& key, const std::string& 
   }
 }
 
+std::optional<fs::path> Cache::kept_file(const char* folder, const std::string& name) const {
+  const fs::path file = root_ / folder / name;
+  if (!why_unused_.empty() || !why_not_ours(root_ / folder).empty() || !why_not_ours(file).empty()) return {};
+  std::error_code read_only;
+  fs::last_write_time(file, fs::file_time_type::clock::now(), read_only);
+  return file;
+}
+
+bool Cache::keep_file(const char* folder, const std::string& name, const fs::path& file, size_t most) const {
+  if (!why_unused_.empty()) return false;
+  std::error_code error;
+  try {
+    make_own_directories(root_ / folder);
+    fs::permissions(file, fs::perms::group_write | fs::perms::others_write, fs::perm_options::remove);
+    flush_to_disk(file);
+    fs::rename(file, root_ / folder / name);
+  } catch (const fs::filesystem_error&) {
+    return false;
+  }
+  std::vector<std::pair<fs::file_time_type, fs::path>> others;
+  for (const fs::path& child : children_of(root_ / folder))
+    if (child.extension() == fs::path(name).extension() && child.filename() != name)
+      others.emplace_back(fs::last_write_time(child, error), child);
+  std::sort(others.begin(), others.end());
+  for (size_t i = 0; i + most <= others.size(); ++i) fs::remove(others[i].second, error);
+  return true;
+}
+
 std::optional<fs::path> Cache::find(const std::string& key) const {
   if (!why_unused_.empty()) return {};
   const fs::path entry = root_ / key;
@@ -254,7 +283,8 @@ uint64_t Cache::clear() const {
     std::error_code error;
     if (!fs::is_directory(fs::symlink_status(root_ / folder, error))) continue;  // a link leads to what is not ours
     for (const fs::path& child : children_of(root_ / folder)) {
-      if (!is_key(child.filename()) || !fs::is_regular_file(fs::symlink_status(child, error))) continue;
+      const bool is_kept = is_key(child.filename()) || (child.extension() == kExtension && is_key(child.stem()));
+      if (!is_kept || !fs::is_regular_file(fs::symlink_status(child, error))) continue;
       const uintmax_t size = fs::file_size(child, error);
       if (fs::remove(child, error)) bytes += size;
     }

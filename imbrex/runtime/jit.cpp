@@ -12,6 +12,7 @@
 #include "imbrex/runtime/abi.h"
 #include "imbrex/runtime/compiler.h"
 #include "imbrex/runtime/file.h"
+#include "imbrex/runtime/precompiled.h"
 #include "imbrex/runtime/process.h"
 
 namespace imbrex::runtime {
@@ -213,7 +214,15 @@ Module load_or_compile(const std::string& source, const JitOptions& options) {
     module.private_directory_ = directory;
     write_embedded_headers(directory);
     write_file(directory / "kernel.cpp", source);
-    const ProcessResult result = compile_in(directory, compiler, flags, "kernel.cpp", "kernel.so");
+    std::vector<std::string> with_headers = flags;
+    if (in_cache) {
+      const std::string headers_key = key_of(includes_of(source), compiler, flags);
+      for (const std::string& flag : precompiled_headers(cache, compiler, flags, source, headers_key))
+        with_headers.push_back(flag);
+    }
+    ProcessResult result = compile_in(directory, compiler, with_headers, "kernel.cpp", "kernel.so");
+    if (!succeeded(result, directory / "kernel.so") && with_headers.size() > flags.size())  // whatever became of these headers
+      result = compile_in(directory, compiler, flags, "kernel.cpp", "kernel.so");
     if (!succeeded(result, directory / "kernel.so")) {
       throw_if_full(directory);
       write_file(directory / "messages.txt", result.output);
