@@ -1,5 +1,5 @@
 // The headers that kernels include, compiled ahead by g++: of the time that a small kernel takes to compile, two thirds go to them,
-// most to <immintrin.h>.
+// most of that to the intrinsics of the compiler.
 //
 // The second kernel that a compiler compiles with the same flags and headers pays for it, with about two kernels' time; whoever
 // compiles one alone does not. About 30 MB each, of which the cache keeps the kMostPrecompiled last used. The compiled kernel is the
