@@ -206,6 +206,18 @@ TEST(PacksAhead, PassConditionsOverIndices) {
       "a condition decides whether it is taken, and elsewhere it may lie outside of its tensor");
 }
 
+// Before its begin as after its end.
+TEST(PacksAhead, PassConditionsThatKeepABeginInside) {
+  const auto rows = [](const char* begin) {
+    return fmt::format(
+        "input g: f32[128, 64]\nrange t in tiles(T, 16) {{ range i in 0 .. 8 {{ if i > 0 {{\n"
+        "y[t, 0 +: 16] = matmul(a[t, :], g[{} +: 16, :], transpose_b)\n}} }} }}",
+        begin);
+  };
+  EXPECT_NE(page(rows("i * 16")).find("into g_packed"), std::string::npos) << page(rows("i * 16"));
+  expect_why(rows("i * 16 - 16"), "a condition decides whether it is taken, and elsewhere it may lie outside of its tensor");
+}
+
 // Four heads that take the same keys take them packed once.
 TEST(PacksAhead, AreOncePerGroup) {
   const auto heads = [](const char* chosen) {
