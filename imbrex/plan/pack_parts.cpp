@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "imbrex/ir/linear.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::plan {
@@ -236,7 +237,7 @@ PackParts parts_of_right_side(Planner& planner, const ir::Statement& product, co
       own.kind = loop->kind;
       own.variable = fresh(loop->variable + (loop->variable.ends_with('_') ? "packed" : "_packed"));
       own.begin = loop->begin;
-      own.extent = extent;
+      own.extent = ir::combined(extent);
       own.tile = loop->tile;
       if (times > 1) {
         own.extent = ir::ceil_div(trips_of(own), ir::constant(times));
