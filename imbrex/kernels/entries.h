@@ -9,6 +9,8 @@ namespace imbrex::kernels {
 inline const OptionInfo epsilon{"eps", "what norms add to the mean square before its root", 1e-37, 1.0, 1};
 
 Entry qkv_proj_rope_entry();
+Entry attention_front_entry();
+Entry latent_insert_entry();
 std::vector<Entry> nn_entries();
 
 }  // namespace imbrex::kernels

@@ -1,6 +1,7 @@
 file(GLOB references ${CMAKE_CURRENT_SOURCE_DIR}/kernels/reference/*.cpp)
 imbrex_computes(${references} ${CMAKE_CURRENT_SOURCE_DIR}/kernels/compare.cpp
                 ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/judge.cpp
+                ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/attention_front_judge.cpp
                 ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/from_checkpoint.cpp
                 ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/made_inputs.cpp
                 ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/plain_loops.cpp)

@@ -40,7 +40,7 @@ std::string type_text(const OutputResult& output) {
 }
 
 void print_output(const RunReport& report, const OutputResult& output, bool verbose) {
-  fmt::print("{:<10}{}  {:<20}  {}", output.name, passes(report, output) ? "PASS" : "FAIL", type_text(output),
+  fmt::print("{:<9} {}  {:<20}  {}", output.name, passes(report, output) ? "PASS" : "FAIL", type_text(output),
              worst_text(output.tally, output.shape));
   if (!output.pass() && output.allowed_share > 0)
     fmt::print(" of {}, {:.1f} % may be", output.tally.elements, 100 * output.allowed_share);

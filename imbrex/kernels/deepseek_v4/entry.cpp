@@ -52,18 +52,21 @@ std::map<std::string, std::string> saved_options(const SavedTensors& tensors) {
   return options;
 }
 
-LeastWork least_work(const Tensors& inputs) {
+}  // namespace
+
+LeastWork deepseek_v4::least_work(const Tensors& inputs) {
   const auto extent = [&](const char* name, size_t axis) { return static_cast<double>(inputs.at(name).shape[axis]); };
   const double tokens = extent("x", 0);
   LeastWork work;
   using target::Product;
   work.products[static_cast<size_t>(Product::i8)] = tokens * extent("wq_b", 0) * extent("wq_b", 1);
   work.products[static_cast<size_t>(Product::bf16)] = tokens * extent("x", 1) * (extent("wq_a", 1) + extent("wkv", 1));
-  for (const char* name : {"wq_a", "wq_b", "wkv"}) work.weight_bytes += static_cast<int64_t>(inputs.at(name).bytes.size());
+  if (inputs.count("w_extra"))
+    work.products[static_cast<size_t>(Product::bf16)] += tokens * extent("x", 1) * extent("w_extra", 1);
+  for (const char* name : {"wq_a", "wq_b", "wkv", "w_extra"})
+    if (inputs.count(name)) work.weight_bytes += static_cast<int64_t>(inputs.at(name).bytes.size());
   return work;
 }
-
-}  // namespace
 
 Entry qkv_proj_rope_entry() {
   Entry entry;
@@ -97,7 +100,7 @@ Entry qkv_proj_rope_entry() {
   entry.judge = deepseek_v4::judge;
   entry.saved_options = saved_options;
   entry.from_checkpoint = deepseek_v4::from_checkpoint();
-  entry.least_work = least_work;
+  entry.least_work = deepseek_v4::least_work;
   entry.plain_loops = deepseek_v4::plain_loops;
   entry.has_peers = true;
   return entry;

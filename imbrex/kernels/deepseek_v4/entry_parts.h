@@ -20,6 +20,8 @@ Judgement judge(const JudgeRequest& request, const std::function<void(int64_t to
 // A layer's projections and norms from a checkpoint; x as above, and rotations of positions from the seed in the layer's regime.
 FromCheckpoint from_checkpoint();
 
+LeastWork least_work(const Tensors& inputs);
+
 // Nothing where 64 does not divide the query latent.
 PlainLoops plain_loops(const Tensors& inputs, const Options& options);
 

@@ -1,31 +1,18 @@
-// The judge of qkv_proj_rope. Acceptance: q and kv within 1e-4 + |e| / 128 for all but 0.5 % of elements, qr within 1 everywhere,
-// qr_scale within 2.5e-5 + 0.5 % for all but 0.5 %. A wrong rotation in every head would pass it: that is less than 0.5 % of q.
+// The judge of qkv_proj_rope.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
 
 #include "imbrex/base/error.h"
 #include "imbrex/base/numbers.h"
 #include "imbrex/kernels/deepseek_v4/entry_parts.h"
-#include "imbrex/kernels/reference/qkv_proj_rope.h"
+#include "imbrex/kernels/deepseek_v4/judge_parts.h"
 
 namespace imbrex::kernels::deepseek_v4 {
 namespace {
 
-constexpr int64_t tokens_at_a_time = 256;
-
 double eps_of(const JudgeRequest& check) { return number(check.options, "eps"); }
-
-struct Acceptance {
-  const char* output;
-  double absolute, relative, allowed_share;
-};
-constexpr Acceptance acceptances[] = {
-    {"q", 1e-4, 1.0 / 128, 0.005},
-    {"kv", 1e-4, 1.0 / 128, 0.005},
-    {"qr", 1, 0, 0},
-    {"qr_scale", 2.5e-5, 5e-3, 0.005},
-};
 
 // The outputs that depend on each stage.
 std::vector<std::string> outputs_of_stage(const std::string& stage) {
@@ -35,9 +22,12 @@ std::vector<std::string> outputs_of_stage(const std::string& stage) {
   return {"q", "qr", "qr_scale"};
 }
 
+}  // namespace
+
 bool is_per_token(const std::string& name) {
-  return name == "x" || name == "rope_cos" || name == "rope_sin" || name == "q" || name == "kv" || name == "qr" ||
-         name == "qr_scale" || name == norm_tensor || name == latent_tensor;
+  static const std::set<std::string> names = {"x",  "rope_cos", "rope_sin",  "positions", "slots", "q",          "kv",
+                                              "qr", "qr_scale", norm_tensor, "latent",    "extra", latent_tensor};
+  return names.contains(name);
 }
 
 Array rows_of(const Array& array, int64_t begin, int64_t count) {
@@ -49,7 +39,6 @@ Array rows_of(const Array& array, int64_t begin, int64_t count) {
   return rows;
 }
 
-// Those tensors that have a row for each token, at tokens [begin, begin + count).
 Tensors slice(const Tensors& tensors, int64_t begin, int64_t count) {
   Tensors sliced;
   for (const auto& [name, array] : tensors)
@@ -57,20 +46,21 @@ Tensors slice(const Tensors& tensors, int64_t begin, int64_t count) {
   return sliced;
 }
 
-void compare_outputs(Judgement& report, const Tensors& actual, const Tensors& expected, int64_t first_token) {
-  for (size_t k = 0; k < std::size(acceptances); ++k) {
-    const Acceptance& rule = acceptances[k];
-    const Array &a = actual.at(rule.output), &e = expected.at(rule.output);
-    const int64_t offset = first_token * (a.size() / a.shape[0]);
-    OutputResult& result = report.outputs[k];
-    for (int64_t i = 0; i < a.size(); ++i) {
-      const double found = value_at(a, i), wanted = value_at(e, i), value = beside(wanted, found, a.dtype);
-      const double bound = rule.absolute + (std::isfinite(value) ? rule.relative * std::fabs(value) : 0);
-      result.tally.add(beside(found, wanted, a.dtype), value, bound, offset + i);
-      result.ulps.add(distance_in_ulps(a, e, i));
-    }
+OutputResult started(const Acceptance& rule, const Array& output) {
+  return {rule.output, output.dtype, output.shape, {}, {}, rule.allowed_share};
+}
+
+void compare(const Acceptance& rule, const Array& a, const Array& e, int64_t first_token, OutputResult& result) {
+  const int64_t offset = first_token * (a.size() / a.shape[0]);
+  for (int64_t i = 0; i < a.size(); ++i) {
+    const double found = value_at(a, i), wanted = value_at(e, i), value = beside(wanted, found, a.dtype);
+    const double bound = rule.absolute + (std::isfinite(value) ? rule.relative * std::fabs(value) : 0);
+    result.tally.add(beside(found, wanted, a.dtype), value, bound, offset + i);
+    result.ulps.add(distance_in_ulps(a, e, i));
   }
 }
+
+namespace {
 
 // Half of the gap around a value that may be off by `error` before it is rounded.
 double half_gap(DType dtype, double value, double error) {
@@ -80,13 +70,15 @@ double half_gap(DType dtype, double value, double error) {
   return dtype == DType::bf16 ? bf16_spacing(magnitude) / 2 : 0;  // an f32 result's own rounding is in its error
 }
 
+}  // namespace
+
 void compare_stage(Judgement& report, const std::string& stage, const std::string& tensor, const Tensors& actual,
-                   const reference::Estimate& e, const std::vector<int64_t>& whole_shape, int64_t first_token) {
+                   const reference::Estimate& e, const std::vector<int64_t>& whole_shape, int64_t first_token,
+                   const std::vector<std::string>& outputs) {
   const auto found = std::find_if(report.stages.begin(), report.stages.end(),
                                   [&](const StageResult& r) { return r.stage == stage && r.tensor == tensor; });
-  StageResult& result = found != report.stages.end()
-                            ? *found
-                            : report.stages.emplace_back(StageResult{stage, tensor, whole_shape, outputs_of_stage(stage), {}});
+  StageResult& result =
+      found != report.stages.end() ? *found : report.stages.emplace_back(StageResult{stage, tensor, whole_shape, outputs, {}});
   const Array& a = actual.at(tensor);
   for (int64_t i = 0; i < a.size(); ++i) {
     const double found = value_at(a, i), error = e.error[static_cast<size_t>(i)];
@@ -98,12 +90,14 @@ void compare_stage(Judgement& report, const std::string& stage, const std::strin
   }
 }
 
+namespace {
+
 // Every stage whose inputs are known, on those inputs.
 void compare_stages(Judgement& report, const JudgeRequest& check, const Tensors& inputs, const Tensors& actual, int64_t first) {
   const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
   const auto shape = [&](const std::string& name) { return check.outputs.at(name).shape; };
   const auto compare = [&](const std::string& stage, const std::string& tensor, const reference::Estimate& estimate) {
-    compare_stage(report, stage, tensor, actual, estimate, shape(tensor), first);
+    compare_stage(report, stage, tensor, actual, estimate, shape(tensor), first, outputs_of_stage(stage));
   };
   if (actual.count(norm_tensor))
     compare("attn_norm", norm_tensor, reference::attention_norm(in("x"), in("norm_w"), eps_of(check)));
@@ -159,7 +153,7 @@ Judgement judge(const JudgeRequest& check, const std::function<void(int64_t toke
   Judgement report;
   for (const Acceptance& rule : acceptances) {
     const Array& output = check.outputs.at(rule.output);
-    report.outputs.push_back({rule.output, output.dtype, output.shape, {}, {}, rule.allowed_share});
+    report.outputs.push_back(started(rule, output));
     if (check.keep_expected) report.expected.emplace(rule.output, Array{output.dtype, output.shape, {}});
   }
   Tensors inputs;  // the weights, and the rows of the tokens at hand
@@ -173,7 +167,8 @@ Judgement judge(const JudgeRequest& check, const std::function<void(int64_t toke
     const Tensors actual = slice(check.outputs, first, count);
     const Tensors expected =
         check.expected ? slice(*check.expected, first, count) : reference::qkv_proj_rope(inputs, eps_of(check), &actual.at("qr"));
-    compare_outputs(report, actual, expected, first);
+    for (size_t k = 0; k < std::size(acceptances); ++k)
+      compare(acceptances[k], actual.at(acceptances[k].output), expected.at(acceptances[k].output), first, report.outputs[k]);
     compare_stages(report, check, inputs, actual, first);
     for (auto& [name, kept] : report.expected)
       kept.bytes.insert(kept.bytes.end(), expected.at(name).bytes.begin(), expected.at(name).bytes.end());

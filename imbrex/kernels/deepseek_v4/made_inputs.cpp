@@ -83,11 +83,11 @@ Tensors made_inputs(const std::vector<inputs::TensorShape>& wanted, uint64_t see
     const auto make = [&]() -> Array {
       if (name == "x") return hidden_states(spec, seed);
       if (name == "norm_w" || name == "gamma_cq" || name == "gamma_ckv") return magnitudes(spec, seed, 0.125, 2, false);
-      if (name == "wq_a" || name == "wkv") return projection(spec, seed);
+      if (name == "wq_a" || name == "wkv" || name == "w_extra") return projection(spec, seed);
       if (name == "wq_b") return quantized_projection(spec, seed);
       if (name == "wq_b_scale") return magnitudes(spec, seed, 0x1p-10, 0x1p-7, true);
       if (name == "rope_cos" || name == "rope_sin") return rope_table(spec, seed, name == "rope_sin");
-      throw InternalError("every input of deepseek_v4/qkv_proj_rope has a synthetic form");
+      throw InternalError("every input of the attention front has a synthetic form");
     };
     layer.emplace(name, make());
   }

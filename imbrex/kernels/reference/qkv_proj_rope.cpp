@@ -186,20 +186,14 @@ void normalize_rows(Estimate& e, const std::vector<double>& gamma, double eps) {
   });
 }
 
-Estimate product(const std::vector<double>& n, const Array& w, int64_t rows) {
-  Estimate out = zeros(rows, w.shape[1]);
+// `slack`: by how much each element of n may be another value; empty for not at all.
+Estimate product(const std::vector<double>& n, int64_t rows, const Array& w, const std::vector<double>& slack = {}) {
+  const int64_t depth = w.shape[0], columns = w.shape[1];
+  Estimate out = zeros(rows, columns);
   constexpr int64_t row_block = 16;
   in_parallel((rows + row_block - 1) / row_block, [&](int64_t block) {
-    multiply_rows(n.data(), w.as<uint16_t>(), out, w.shape[0], block * row_block, std::min(rows, (block + 1) * row_block));
+    multiply_rows(n.data(), w.as<uint16_t>(), out, depth, block * row_block, std::min(rows, (block + 1) * row_block));
   });
-  return out;
-}
-
-// `slack`: by how much each element of n may be another value; empty for not at all.
-Estimate latent_of(const std::vector<double>& n, int64_t rows, const Array& w, const Array& gamma, double eps,
-                   const std::vector<double>& slack = {}) {
-  Estimate out = product(n, w, rows);
-  const int64_t depth = w.shape[0], columns = w.shape[1];
   for (size_t i = 0; i < slack.size(); ++i) {
     if (slack[i] == 0) continue;
     const uint16_t* const weights = w.as<uint16_t>() + static_cast<int64_t>(i) % depth * columns;
@@ -207,6 +201,12 @@ Estimate latent_of(const std::vector<double>& n, int64_t rows, const Array& w, c
     for (int64_t c = 0; c < columns; ++c)
       error[c] += slack[i] == infinite ? infinite : slack[i] * std::fabs(bf16_value(weights[c]));
   }
+  return out;
+}
+
+Estimate latent_of(const std::vector<double>& n, int64_t rows, const Array& w, const Array& gamma, double eps,
+                   const std::vector<double>& slack = {}) {
+  Estimate out = product(n, rows, w, slack);
   normalize_rows(out, values_of(gamma), eps);
   return out;
 }
@@ -321,24 +321,35 @@ Array settle(Array qr, const Estimate& r, const Array& settled) {
 
 }  // namespace
 
-std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps, const Array* settled) {
+FrontValues front_values(const std::map<std::string, Array>& inputs, double eps, const Array* settled) {
   const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
-  const int64_t tokens = in("x").shape[0], heads = in("wq_b").shape[1] / head_dim;
-  const Estimate normed = attention_norm(in("x"), in("norm_w"), eps);
+  const int64_t tokens = in("x").shape[0];
+  Estimate normed{tokens, in("x").shape[1], values_of(in("x")), std::vector<double>(static_cast<size_t>(in("x").size()))};
+  if (inputs.count("norm_w")) normalize_rows(normed, values_of(in("norm_w")), eps);
+
+  FrontValues front;
   const Array n = as_bf16(normed);
   const Estimate r =
       latent_of(values_of(n), tokens, in("wq_a"), in("gamma_cq"), eps, settled ? rounding_slack(normed) : std::vector<double>());
-  const Quantized quantized = quantize(as_bf16(r));
-  Estimate kv = latent(n, in("wkv"), in("gamma_ckv"), eps);
-  rotate_tail(kv, in("rope_cos"), in("rope_sin"));
+  front.latent = as_bf16(r);
+  const Quantized quantized = quantize(front.latent);
+  front.qr = rounded(quantized.value, DType::int8, front.latent.shape);
+  front.qr_scale = rounded(quantized.scale, DType::f32, {tokens, 1});
+  front.q = query_heads(settled ? settle(front.qr, r, *settled) : front.qr, front.qr_scale, in("wq_b"), in("wq_b_scale"),
+                        in("rope_cos"), in("rope_sin"), eps);
+  front.kv = latent(n, in("wkv"), in("gamma_ckv"), eps);
+  rotate_tail(front.kv, in("rope_cos"), in("rope_sin"));
+  if (inputs.count("w_extra")) front.extra = product(values_of(n), tokens, in("w_extra"), rounding_slack(normed));
+  return front;
+}
 
+std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps, const Array* settled) {
+  FrontValues front = front_values(inputs, eps, settled);
   std::map<std::string, Array> out;
-  out["qr"] = rounded(quantized.value, DType::int8, {tokens, in("wq_a").shape[1]});
-  out["qr_scale"] = rounded(quantized.scale, DType::f32, {tokens, 1});
-  const Array qr = settled ? settle(out["qr"], r, *settled) : out["qr"];
-  out["q"] = rounded(query_heads(qr, out["qr_scale"], in("wq_b"), in("wq_b_scale"), in("rope_cos"), in("rope_sin"), eps),
-                     DType::bf16, {tokens, heads, head_dim});
-  out["kv"] = rounded(kv, DType::bf16, {tokens, head_dim});
+  out["q"] = rounded(front.q, DType::bf16, {front.q.rows, front.q.columns / head_dim, head_dim});
+  out["kv"] = rounded(front.kv, DType::bf16, {front.kv.rows, head_dim});
+  out["qr"] = std::move(front.qr);
+  out["qr_scale"] = std::move(front.qr_scale);
   return out;
 }
 

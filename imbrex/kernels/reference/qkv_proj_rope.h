@@ -44,11 +44,19 @@ Quantized quantize(const Array& r);
 Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, const Array& wq_b_scale, const Array& rope_cos,
                      const Array& rope_sin, double eps);
 
-// All of it with every rounding point of the definition: q bf16 [T, H, 512], kv bf16 [T, 512], qr int8 [T, Q], qr_scale f32 [T, 1].
+// All of it with every rounding point of the definition. An x that is normalized already, so that there is no norm_w, is rounded
+// to bf16, and where there is a w_extra, so is `extra`.
 //
 // Near a tie two integers of qr can be right: f32 sums may fall on the one side, sums in double on the other, and one step of qr
 // moves all of a row's q. `settled` is a qr to follow there: where its integer is one of those that the error bounds leave, q is
 // computed from it; anywhere else, and in the result's own qr, the reference's integer stands.
+struct FrontValues {
+  Array latent, qr, qr_scale;  // bf16 [T, Q], int8 [T, Q], f32 [T, 1]
+  Estimate q, kv, extra;       // [T, H*512], [T, 512], [T, E], not rounded; extra of any x that rounds as the kernel's may
+};
+FrontValues front_values(const std::map<std::string, Array>& inputs, double eps, const Array* settled);
+
+// q bf16 [T, H, 512], kv bf16 [T, 512], qr int8 [T, Q], qr_scale f32 [T, 1].
 std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps,
                                            const Array* settled = nullptr);
 

@@ -87,9 +87,10 @@ std::vector<Dims> sizes_to_run(const GoodKernel& kernel) {
   return all;
 }
 
-// What an index read from data may do is not known without an `assume` before its use.
-bool is_said_to_depend_on_data(const Diagnostic& error) {
-  return error.id == "undecidable" && error.message.find("depends on data") != std::string::npos;
+// What an index read from data may do is not known without an `assume` before its use, nor where one divided by a dimension lies.
+bool is_said_to_be_unknown(const Diagnostic& error) {
+  const auto says = [&](const char* reason) { return error.message.find(reason) != std::string::npos; };
+  return error.id == "undecidable" && (says("depends on data") || says("not a positive constant"));
 }
 
 // A counterexample of such a program has values of indices in it, and holds for those.
@@ -105,7 +106,7 @@ bool is_named(const std::vector<Diagnostic>& errors, const Diagnostic& fault, bo
     if (is_by_data) lines.push_back(note.where);
   const auto is_one = [&](const SourceLine& where) { return std::find(lines.begin(), lines.end(), where) != lines.end(); };
   return std::any_of(errors.begin(), errors.end(), [&](const Diagnostic& error) {
-    if (error.id != fault.id && !(fault.id == "out-of-bounds" && is_said_to_depend_on_data(error))) return false;
+    if (error.id != fault.id && !(fault.id == "out-of-bounds" && is_said_to_be_unknown(error))) return false;
     return is_one(error.where) ||
            std::any_of(error.notes.begin(), error.notes.end(), [&](const Diagnostic::Note& note) { return is_one(note.where); });
   });

@@ -1,0 +1,167 @@
+// deepseek_v4/attention_front in forms that together have every value of every option, at sizes that no tile divides: within the
+// bounds of its reference, in the interpreter and compiled alike, and the bits of qkv_proj_rope where only places and types differ.
+#include <gtest/gtest.h>
+
+#include "imbrex/base/numbers.h"
+#include "imbrex/ir/visit.h"
+#include "imbrex/kernels/reference/attention_front.h"
+#include "imbrex/tools/expose.h"
+#include "support/generated_code.h"
+#include "support/optimized.h"
+#include "tests/correct/kernels/interpret_kernel.h"
+
+namespace imbrex::test {
+namespace {
+
+constexpr const char* kForm = "deepseek_v4/attention_front";
+constexpr const char* kFront = "deepseek_v4/qkv_proj_rope";
+const kernels::Options kOddSizes = {{"hidden", 530}, {"heads", 3}, {"q_lora", 131}};
+
+kernels::Options with(kernels::Options options, const kernels::Options& more) {
+  for (const auto& [name, value] : more) options[name] = value;
+  return options;
+}
+
+const std::vector<kernels::Options> kForms = {
+    {{"rotations", 0}, {"norm_w_bf16", 0}, {"latent_bf16", 1}},
+    {{"rotations", 1}, {"x_f32", 1}, {"q_f32", 1}, {"cache", 1}, {"cache_block", 1}},
+    {{"rotations", 2}, {"cache", 4}, {"extra", 100}},
+    {{"rotations", 3}, {"position_bytes", 4}, {"x_normalized", 1}, {"cache", 1}, {"slot_bytes", 4}, {"cache_block", 5}},
+    {{"rotations", 4}, {"x_f32", 1}, {"x_normalized", 1}, {"latent_int8", 0}, {"cache", 2}, {"cache_block", 3}, {"extra", 1}}};
+
+kernels::Built form_of(const kernels::Options& options) { return kernels::build(kForm, "", "demo", with(kOddSizes, options)); }
+
+// Some tables of a few rows, and caches in which not every token may have a place.
+Dims dims_of(const ir::Program& program, int64_t T) {
+  Dims dims;
+  for (const ir::Dim& dim : program.dims) dims[dim.name] = dim.name == "T" ? T : dim.name == "P" ? 7 : 2;
+  return dims;
+}
+
+Tensors inputs_of(const ir::Program& program, const Dims& dims) {
+  const auto wanted = tools::shapes_of(program, dims, {ir::Role::input, ir::Role::inout});
+  return kernels::find_kernel(kForm).made_inputs(wanted, 7);
+}
+
+Tensors interpreted(const ir::Program& program, const Dims& dims, Tensors tensors) {
+  interpret::Options checked;
+  checked.checked = true;
+  interpret::run(program, dims, tensors, checked);
+  return tensors;
+}
+
+Array as_bf16(const Array& f32_numbers) {
+  Array rounded = Array::zeros(DType::bf16, f32_numbers.shape);
+  for (int64_t i = 0; i < rounded.size(); ++i) set_value_at(rounded, i, value_at(f32_numbers, i));
+  return rounded;
+}
+
+TEST(EngineForms, AreAcceptedByTheirJudge) {
+  for (const kernels::Options& options : kForms)
+    for (const int64_t T : {1, 6}) {
+      const kernels::Built built = form_of(options);
+      std::vector<std::string> exposed;
+      const ir::Program program = tools::with_temporaries_as_outputs(built.program, {"kv"}, exposed);
+      const Dims dims = dims_of(program, T);
+      const Tensors inputs = inputs_of(program, dims);
+      const Tensors all = interpreted(program, dims, inputs);
+      const kernels::Judgement report =
+          kernels::find_kernel(kForm).judge({inputs, all, nullptr, built.options, false}, [](int64_t) {});
+      EXPECT_GE(report.outputs.size(), 2u);
+      // As in the tests of qkv_proj_rope: of few tokens, one integer of qr moves more of q than may be outside.
+      for (const kernels::OutputResult& output : report.outputs)
+        EXPECT_TRUE(output.name == "q" || output.pass()) << output.name << " of" << kernels::text_of(options) << " T=" << T;
+      for (const kernels::StageResult& stage : report.stages)
+        EXPECT_TRUE(stage.pass()) << stage.stage << kernels::text_of(options);
+    }
+}
+
+TEST(EngineForms, AJudgeSeesARowInAWrongPlace) {
+  const kernels::Built built = form_of(kForms[3]);
+  const Dims dims = dims_of(built.program, 6);
+  const Tensors inputs = inputs_of(built.program, dims);
+  Tensors all = interpreted(built.program, dims, inputs);
+  Array& cache = all.at("cache");
+  const size_t row_bytes = 512 * sizeof(uint16_t);
+  std::rotate(cache.bytes.begin(), cache.bytes.begin() + static_cast<std::ptrdiff_t>(row_bytes), cache.bytes.end());
+  EXPECT_FALSE(kernels::find_kernel(kForm).judge({inputs, all, nullptr, built.options, false}, [](int64_t) {}).pass());
+}
+
+// The same rows of x, normalized or in f32, and the same rotations.
+TEST(EngineForms, HaveTheBitsOfTheFront) {
+  constexpr int64_t T = 6;
+  for (const kernels::Options& options : kForms) {
+    const kernels::Built built = form_of(options);
+    const auto is_on = [&](const char* name) { return kernels::integer(built.options, name) != 0; };
+    const Dims dims = dims_of(built.program, T);
+    Tensors inputs = inputs_of(built.program, dims);
+    Tensors front_inputs = kernels::reference::with_rotations(inputs);
+    const int64_t is_f32 = front_inputs.at("rope_cos").dtype == DType::f32;
+    std::vector<std::string> exposed;
+    const ir::Program front = tools::with_temporaries_as_outputs(
+        kernels::build(kFront, "fused", "demo",
+                       with(kOddSizes, {{"rope_f32", is_f32}, {"norm_w_bf16", built.options.at("norm_w_bf16")}}))
+            .program,
+        {"token_x_bf16", "qr_bf16"}, exposed);
+    if (is_on("x_f32")) front_inputs.at("x") = as_bf16(inputs.at("x"));
+    if (is_on("x_normalized")) front_inputs.merge(kernels::find_kernel(kForm).made_inputs({{"norm_w", DType::bf16, {530}}}, 7));
+    const Tensors expected = interpreted(front, {{"T", T}}, front_inputs);
+    // Back to x: exact numbers of bf16.
+    const Array& x = is_on("x_normalized") ? expected.at("token_x_bf16") : front_inputs.at("x");
+    for (int64_t i = 0; i < x.size(); ++i) set_value_at(inputs.at("x"), i, value_at(x, i));
+
+    const Tensors actual = interpreted(built.program, dims, inputs);
+    for (const auto& [mine, its] :
+         {std::pair("q", "q"), {"kv", "kv"}, {"qr", "qr"}, {"qr_scale", "qr_scale"}, {"latent", "qr_bf16"}}) {
+      const auto found = actual.find(mine);
+      if (found == actual.end()) continue;
+      const Array rounded = found->second.dtype == expected.at(its).dtype ? found->second : as_bf16(found->second);
+      EXPECT_EQ(rounded.bytes, expected.at(its).bytes) << mine << " of " << kernels::text_of(options);
+    }
+    for (const auto& [name, cache] : kernels::reference::with_inserted(inputs, expected.at("kv")))
+      EXPECT_EQ(first_difference(actual.at(name), cache), std::nullopt) << name << " of " << kernels::text_of(options);
+  }
+}
+
+TEST(EngineForms, CompiledAreBitForBitTheInterpreters) {
+  std::vector<ir::Program> written, optimized_programs;
+  for (const kernels::Options& options : kForms) {
+    written.push_back(form_of(options).program);
+    optimized_programs.push_back(optimized(written.back()).program);
+    optimized_programs.back().name += std::to_string(written.size());  // several in one file
+  }
+  const GeneratedCode code(optimized_programs, target::best_target());
+  ASSERT_EQ(code.error(), "");
+  for (size_t i = 0; i < written.size(); ++i)
+    for (const int64_t T : {1, 6, 19}) {
+      const Dims dims = dims_of(written[i], T);
+      const Tensors inputs = inputs_of(written[i], dims);
+      const auto difference = difference_between(interpreted(written[i], dims, inputs), optimized_programs[i],
+                                                 code.kernel(optimized_programs[i]), dims, inputs, T == 6 ? 3 : 1, 3);
+      EXPECT_FALSE(difference) << *difference;
+    }
+}
+
+// What stands around it stays as written, and takes nothing of the fusion from the rest.
+TEST(EngineForms, FuseAsTheFrontDoes) {
+  const auto scopes = [](const std::string& kernel, const kernels::Options& options) {
+    std::vector<std::string> names;
+    const optimize::Optimized result = optimized(kernels::build(kernel, "plain", "flash", options).program);
+    EXPECT_TRUE(result.is_scheduled) << result.reason;
+    ir::for_each_statement(result.program.body, [&](const ir::Statement& statement) {
+      if (const auto* scope = std::get_if<ir::At>(&statement.node)) names.push_back(scope->name);
+      return true;
+    });
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  std::vector<std::string> expected = scopes(kFront, {});
+  EXPECT_EQ(expected.size(), 6u);
+  EXPECT_EQ(scopes(kForm, {}), expected);
+  for (const char* around : {"insert", "rotations"}) expected.push_back(around);
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(scopes(kForm, {{"rotations", 2}, {"cache", 2}}), expected);
+}
+
+}  // namespace
+}  // namespace imbrex::test
