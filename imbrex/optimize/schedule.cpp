@@ -225,6 +225,7 @@ class Scheduler {
 
   EnclosingProgram surroundings() {
     EnclosingProgram around;
+    around.in_vectors = machine_.target->vector_bits > 0;
     around.unique = [this](const std::string& name) { return unique_name(name); };
     around.input = [this](const std::string& name) -> const ir::Tensor* {
       for (const ir::Tensor& tensor : original_.tensors)
@@ -345,11 +346,29 @@ class Scheduler {
     const IndexExpr row_extent = stored_tensors[0]->shape[0];
     const std::string t = unique_name("t");
     const auto size = pinned(true, stored_tensors[0]->name, stored_tensors, nullptr);
-    ir::Loop rows =
-        loop(ir::Loop::Kind::parallel, t, row_extent, size ? *size : row_block(stored_tensors[0]->name, result_.choices));
+    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, row_extent,
+                         size ? *size : row_block(stored_tensors[0]->name, widest_row(stored_tensors), result_.choices));
     for (const std::vector<const StoredTensor*>& together : sharing(stored_tensors))
       standing_at(line_of(*together[0]), [&] { rows.body.push_back(row_scope(level, together, t, row_extent)); });
     result_.program.body.push_back({std::move(rows), {}, -1});
+  }
+
+  // The columns of the widest row that these tensors store, or reduce to store them; none where a size is not constant.
+  std::optional<int64_t> widest_row(const std::vector<const StoredTensor*>& stored_tensors) {
+    int64_t widest = 1;
+    std::vector<IndexExpr> extents;
+    for (const StoredTensor* stored : stored_tensors) {
+      extents.push_back(stored->shape.back());
+      for (const OutputPiece& piece : stored->pieces)
+        for (int id : d_.definitions)
+          if (!contractions_.of(id) && contractions_.needs(piece.term, id)) extents.push_back(terms().definition(id).extent);
+    }
+    for (const IndexExpr& extent : extents) {
+      const auto columns = ir::constant_value(extent);
+      if (!columns) return std::nullopt;
+      widest = std::max(widest, *columns);
+    }
+    return widest;
   }
 
   // One scope, in loops over the axes between rows and columns (heads).

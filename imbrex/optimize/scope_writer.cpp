@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "imbrex/optimize/budget.h"
+#include "imbrex/plan/plan.h"
 
 namespace imbrex::optimize {
 namespace {
@@ -26,7 +27,11 @@ std::optional<Op> row_operation(Reduction reduction) {
 }  // namespace
 
 ScopeWriter::ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, EnclosingProgram around)
-    : terms_(terms), writer_(terms, rows, std::move(known), around), rows_(std::move(rows)), unique_(std::move(around.unique)) {}
+    : terms_(terms),
+      writer_(terms, rows, std::move(known), around),
+      rows_(std::move(rows)),
+      unique_(std::move(around.unique)),
+      in_vectors_(around.in_vectors) {}
 
 void ScopeWriter::set_columns(const IndexExpr& columns) {
   const auto n = ir::constant_value(columns);
@@ -148,7 +153,8 @@ void ScopeWriter::reduce(TermId reference, const std::string& base) {
 void ScopeWriter::share_with_stores(TermId body, const IndexExpr& columns, const std::string& base) {
   std::vector<TermId> shared;
   writer_.for_each_unknown(body, [&](TermId id) {
-    if (operations(id) < 2 || !writer_.depends_on(id, kColumnName)) return false;
+    if (!writer_.depends_on(id, kColumnName)) return false;
+    if (!is_worth_holding(id, columns)) return true;
     for (const Root& root : roots_) {
       bool found = false;
       writer_.for_each_unknown(root.term, [&](TermId part) {
@@ -165,7 +171,7 @@ void ScopeWriter::share_with_stores(TermId body, const IndexExpr& columns, const
   for (TermId id : shared)
     if (!writer_.is_known(id)) {
       set_columns(columns);
-      let(base + "_value", id, columns);
+      let(shared_name(id, base), id, columns);
     }
 }
 
@@ -178,7 +184,7 @@ void ScopeWriter::share_between_stores() {
       int uses = 0;
       for (const Root& other : roots_)
         if (ir::same(other.columns, roots_[i].columns)) uses += occurrences(id, other.term);
-      if (operations(id) == 0 || id == roots_[i].term || uses < 2) return true;
+      if ((operations(id) == 0 && !is_conversion(id)) || id == roots_[i].term || uses < 2) return true;
       shared.push_back(id);
       return false;
     });
@@ -239,7 +245,21 @@ void ScopeWriter::let(const std::string& name, TermId term, const IndexExpr& col
   block_.push_back(writer_.let(unique_(name), term, columns, std::move(value)));
 }
 
-// Arithmetic only: casts and loads are as cheap again as a tile that holds them.
+// Whether a pass over the rows stores the value for a later one: where it takes two operations or more, and of a conversion alone
+// where vectors are converted (a single number takes one instruction), and the rows of a stage, as f32, fit in half of the smallest
+// L1 cache that is met, 32 KiB. Wider rows are converted again: narrow as they are, more of them stay in the cache.
+bool ScopeWriter::is_worth_holding(TermId id, const IndexExpr& columns) const {
+  constexpr int64_t kMostColumns = 32 * 1024 / 2 / (plan::kRowsOfStage * static_cast<int64_t>(sizeof(float)));
+  const auto n = ir::constant_value(columns);
+  return operations(id) >= 2 || (in_vectors_ && is_conversion(id) && n && *n <= kMostColumns);
+}
+
+bool ScopeWriter::is_conversion(TermId id) const {
+  const Term& term = terms_.at(id);
+  return term.kind == Kind::operation && term.op == Op::cast && terms_.at(term.args[0]).kind == Kind::access;
+}
+
+// Arithmetic only: a load is as cheap as one of a tile that holds it.
 int ScopeWriter::operations(TermId id) const {
   if (const auto found = operations_.find(id); found != operations_.end()) return found->second;
   Budget::spend();
@@ -270,17 +290,25 @@ std::string ScopeWriter::row_name(TermId id, const std::string& base) const {
   return base + (term.kind == Kind::operation && is_inverse ? "_inv" : "_factor");
 }
 
-// Even or odd columns say so; anything else is a value.
+// Even or odd columns say so, and what is only converted names its tensor; anything else is a value.
 std::string ScopeWriter::shared_name(TermId id, const std::string& base) const {
+  const std::string columns = every_second_column(id);
+  if (!is_conversion(id)) return base + (columns.empty() ? "_value" : columns);
+  const std::string type(name_of(terms_.at(id).dtype));
+  return terms_.at(terms_.at(id).args[0]).tensor + (columns.empty() ? "_" + type : columns);
+}
+
+// "_even" or "_odd" of a value that takes every second column of something; "" of others.
+std::string ScopeWriter::every_second_column(TermId id) const {
   const Term& term = terms_.at(id);
   for (const IndexExpr& index : term.indices) {
     const Linear sum = linear(index, terms_.ranges);
     const auto column = sum.parts.find(kColumnName);
-    if (column != sum.parts.end() && column->second.coefficient == 2) return base + (sum.constant % 2 ? "_odd" : "_even");
+    if (column != sum.parts.end() && column->second.coefficient == 2) return sum.constant % 2 ? "_odd" : "_even";
   }
   for (TermId arg : term.args)
-    if (const std::string name = shared_name(arg, base); name != base + "_value") return name;
-  return base + "_value";
+    if (std::string columns = every_second_column(arg); !columns.empty()) return columns;
+  return "";
 }
 
 }  // namespace imbrex::optimize

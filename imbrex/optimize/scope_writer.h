@@ -45,10 +45,13 @@ class ScopeWriter {
   void share_with_stores(TermId body, const ir::IndexExpr& columns, const std::string& base);
   void share_between_stores();
   void store(size_t root);
+  bool is_worth_holding(TermId term, const ir::IndexExpr& columns) const;
+  bool is_conversion(TermId term) const;
   int operations(TermId term) const;
   int occurrences(TermId term, TermId in) const;
   std::string row_name(TermId term, const std::string& base) const;
   std::string shared_name(TermId term, const std::string& base) const;
+  std::string every_second_column(TermId term) const;
   void let(const std::string& name, TermId term, const ir::IndexExpr& columns);
   void set_columns(const ir::IndexExpr& columns);
 
@@ -56,6 +59,7 @@ class ScopeWriter {
   TileWriter writer_;
   Rows rows_;
   std::function<std::string(const std::string&)> unique_;
+  bool in_vectors_;
   std::vector<Root> roots_;
   ir::Block block_;
   mutable std::map<TermId, int> operations_;  // counted before

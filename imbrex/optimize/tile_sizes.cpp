@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "imbrex/plan/plan.h"
 #include "imbrex/plan/task_order.h"
 
 namespace imbrex::optimize {
@@ -69,10 +70,18 @@ int64_t parts_of_l2(const target::ProductKernel& kernel) { return kernel.takes_t
 
 }  // namespace
 
-int64_t row_block(const std::string& scope, std::vector<Choice>& choices) {
-  constexpr int64_t kRows = 4;
-  choices.push_back({scope, fmt::format("{} rows at a time", kRows), "several passes over each row, from L1", {}, {}});
-  return kRows;
+int64_t row_block(const std::string& scope, std::optional<int64_t> columns, std::vector<Choice>& choices) {
+  constexpr int64_t kLeast = plan::kRowsOfStage, kMost = 64, kElements = 2048;
+  int64_t rows = kLeast;
+  while (columns && rows < kMost && rows * *columns < kElements) rows *= 2;
+  choices.push_back({scope,
+                     fmt::format("{} rows at a time", rows),
+                     rows == kLeast
+                         ? "several passes over each row, from L1"
+                         : fmt::format("rows of {} elements: fewer would be tasks too small to be worth dealing", *columns),
+                     {},
+                     {}});
+  return rows;
 }
 
 int64_t ruled_row_tile(const Contraction& c, const Machine& machine) {

@@ -9,8 +9,9 @@ namespace imbrex::optimize {
 
 constexpr int64_t kLeastColumns = 32;  // of a tile of a product, unless its author pins fewer
 
-// Rows that a chain over rows holds at a time: few, so that a row stays in the L1 cache during all passes over it.
-int64_t row_block(const std::string& scope, std::vector<Choice>& choices);
+// Rows that a task of a chain over rows takes: few, so that a row stays in the L1 cache during all passes over it; more where rows
+// are short, for a task costs as much time to deal as some hundred elements take. `columns`: of the widest row, where constant.
+int64_t row_block(const std::string& scope, std::optional<int64_t> columns, std::vector<Choice>& choices);
 // Rows per tile of a contraction: a multiple of the microkernel's rows. The rule: as many as keep the operand's rows in a quarter
 // of the L2 cache (the weights' panel has half of it), and no more than the cache holds until the epilogue reads them.
 int64_t row_tile(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);

@@ -50,6 +50,7 @@ struct EnclosingProgram {
   std::function<std::string(const std::string&)> unique;       // a name that the program does not have yet
   std::function<const ir::Tensor*(const std::string&)> input;  // null if there is no such input
   std::function<std::string(const ir::Tensor&)> flat;          // the name of the input seen as one row
+  bool in_vectors = true;                                      // elements are converted several at a time
 };
 
 class TileWriter {

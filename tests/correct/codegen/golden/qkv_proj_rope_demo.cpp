@@ -79,9 +79,11 @@ constexpr int64_t t_tile_ = 4;
     const Scratch before = scratch;
     // x_norm
     const uint64_t x_norm_started_ = trace_begin(call);
+    float* const x_f32_rows_ = scratch.take<float>(2048);
     float* const x_norm_inv_rows_ = scratch.take<float>(4);
     for (int64_t row = 0; row < t_size_; ++row) {
       const uint16_t* const x_row_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+      float* const x_f32_row_ = x_f32_rows_ + row * 512;
       float* const x_norm_inv_row_ = x_norm_inv_rows_ + row;
       sum64 x_norm_sum_lanes_;
       x_norm_sum_lanes_.clear();
@@ -89,7 +91,9 @@ constexpr int64_t t_tile_ = 4;
         #pragma GCC unroll 4
         for (int block = 0; block < 4; ++block) {
           [[maybe_unused]] const int64_t c = group + kLanes * block;
-          x_norm_sum_lanes_.add_at(block, mul(load_bf16(x_row_ + c), load_bf16(x_row_ + c)));
+          const vf x_f32_ = load_bf16(x_row_ + c);
+          store_f32(x_f32_row_ + c, x_f32_);
+          x_norm_sum_lanes_.add_at(block, mul(x_f32_, x_f32_));
         }
       }
       const float x_norm_sum_ = x_norm_sum_lanes_.fold();
@@ -98,7 +102,7 @@ constexpr int64_t t_tile_ = 4;
     }
     for (int64_t row = 0; row < t_size_; ++row) {
       uint16_t* const x_norm_row_ = x_norm_ + t_begin_ * x_norm_stride_ + row * x_norm_stride_;
-      const uint16_t* const x_row_2_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+      float* const x_f32_row_2_ = x_f32_rows_ + row * 512;
       float* const x_norm_inv_row_2_ = x_norm_inv_rows_ + row;
       const vf x_norm_inv_all_ = broadcast(load_f32_s(x_norm_inv_row_2_));
       for (int64_t pair = 0; pair < 512; pair += 2 * kLanes) {
@@ -106,7 +110,7 @@ constexpr int64_t t_tile_ = 4;
         #pragma GCC unroll 2
         for (int half = 0; half < 2; ++half) {
           const int64_t c = pair + kLanes * half;
-          x_norm_pair_.set(half, mul(mul(load_bf16(x_row_2_ + c), x_norm_inv_all_), load_f32(norm_w_ + c)));
+          x_norm_pair_.set(half, mul(mul(load_f32(x_f32_row_2_ + c), x_norm_inv_all_), load_f32(norm_w_ + c)));
         }
         store_bf16_rint(x_norm_row_ + pair, x_norm_pair_);
       }
@@ -211,19 +215,21 @@ int64_t tasks_of_phase_4(int64_t T_) {
       float* const kv_proj_row_2_ = kv_proj_ + t_4_begin_ * kv_proj_stride_ + 448 + row_2 * kv_proj_stride_;
       float* const kv_inv_row_2_ = kv_inv_rows_ + row_2;
       const uint16_t* const gamma_ckv_row_ = gamma_ckv_ + 448;
-      uint16_t* const kv_row_ = kv_ + t_4_begin_ * kv_stride_ + 448 + row_2 * kv_stride_;
       const uint16_t* const rope_cos_row_ = rope_cos_ + t_4_begin_ * rope_cos_stride_ + row_2 * rope_cos_stride_;
       const uint16_t* const rope_sin_row_ = rope_sin_ + t_4_begin_ * rope_sin_stride_ + row_2 * rope_sin_stride_;
+      uint16_t* const kv_row_ = kv_ + t_4_begin_ * kv_stride_ + 448 + row_2 * kv_stride_;
       uint16_t* const kv_row_2_ = kv_ + t_4_begin_ * kv_stride_ + row_2 * kv_stride_;
       float* const kv_proj_row_3_ = kv_proj_ + t_4_begin_ * kv_proj_stride_ + row_2 * kv_proj_stride_;
       const vf kv_inv_all_ = broadcast(load_f32_s(kv_inv_row_2_));
       for (int64_t c = 0; c < 32; c += kLanes) {
         const vf kv_even_ = mul(mul(even(load_f32(kv_proj_row_2_ + 2 * c), load_f32(kv_proj_row_2_ + 2 * c + kLanes)),
             kv_inv_all_), even(load_bf16(gamma_ckv_row_ + 2 * c), load_bf16(gamma_ckv_row_ + 2 * c + kLanes)));
+        const vf rope_cos_f32_ = load_bf16(rope_cos_row_ + c);
         const vf kv_odd_ = mul(mul(odd(load_f32(kv_proj_row_2_ + 2 * c), load_f32(kv_proj_row_2_ + 2 * c + kLanes)),
             kv_inv_all_), odd(load_bf16(gamma_ckv_row_ + 2 * c), load_bf16(gamma_ckv_row_ + 2 * c + kLanes)));
-        const vf kv_2_even = sub(mul(kv_even_, load_bf16(rope_cos_row_ + c)), mul(kv_odd_, load_bf16(rope_sin_row_ + c)));
-        const vf kv_2_odd = add(mul(kv_even_, load_bf16(rope_sin_row_ + c)), mul(kv_odd_, load_bf16(rope_cos_row_ + c)));
+        const vf rope_sin_f32_ = load_bf16(rope_sin_row_ + c);
+        const vf kv_2_even = sub(mul(kv_even_, rope_cos_f32_), mul(kv_odd_, rope_sin_f32_));
+        const vf kv_2_odd = add(mul(kv_even_, rope_sin_f32_), mul(kv_odd_, rope_cos_f32_));
         stream_bf16_rint(kv_row_ + 2 * c, interleaved(kv_2_even, kv_2_odd), kv_streams_);
       }
       const vf kv_inv_all_2_ = broadcast(load_f32_s(kv_inv_row_2_));
@@ -320,9 +326,9 @@ constexpr int64_t kRowsOfStage = 4;  // that pass through all stages before the 
     const uint64_t q_started_ = trace_begin(call);
     int32_t* const q_acc_ = scratch.take<int32_t>(t_5_size_ * 512);
     prefetch_rows(wq_b_scale_ + 512 * h_, 0, 1, 2048);
-    if (!q_streams_) prefetch_rows_for_write(q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_, q_stride_0_ * 2, t_5_size_, 896);
     prefetch_rows(rope_cos_ + t_5_begin_ * rope_cos_stride_, rope_cos_stride_ * 2, t_5_size_, 64);
     prefetch_rows(rope_sin_ + t_5_begin_ * rope_sin_stride_, rope_sin_stride_ * 2, t_5_size_, 64);
+    if (!q_streams_) prefetch_rows_for_write(q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_, q_stride_0_ * 2, t_5_size_, 896);
     if (!q_streams_) prefetch_rows_for_write(q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_ + 448, q_stride_0_ * 2, t_5_size_,
         128);
     matmul_i8(qr_ + t_5_begin_ * qr_stride_, qr_stride_, wq_b_, 512 * h_ / kLanes, q_acc_, 512, t_5_size_, 512, 256,
@@ -356,18 +362,20 @@ constexpr int64_t kRowsOfStage = 4;  // that pass through all stages before the 
       for (int64_t row_4 = first_row; row_4 < end_row; ++row_4) {
         float* const q_value_row_2_ = q_value_rows_ + (row_4 - first_row) * 512;
         float* const q_inv_row_2_ = q_inv_rows_ + row_4 - first_row;
-        uint16_t* const q_row_ = q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_ + 448 + row_4 * q_stride_0_;
         const uint16_t* const rope_cos_row_2_ = rope_cos_ + t_5_begin_ * rope_cos_stride_ + row_4 * rope_cos_stride_;
         const uint16_t* const rope_sin_row_2_ = rope_sin_ + t_5_begin_ * rope_sin_stride_ + row_4 * rope_sin_stride_;
+        uint16_t* const q_row_ = q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_ + 448 + row_4 * q_stride_0_;
         uint16_t* const q_row_2_ = q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_ + row_4 * q_stride_0_;
         const vf q_inv_all_ = broadcast(load_f32_s(q_inv_row_2_));
         for (int64_t c = 0; c < 32; c += kLanes) {
           const vf q_even_ = mul(even(load_f32(q_value_row_2_ + 448 + 2 * c), load_f32(q_value_row_2_ + 448 + 2 * c + kLanes)),
               q_inv_all_);
+          const vf rope_cos_f32_2_ = load_bf16(rope_cos_row_2_ + c);
+          const vf rope_sin_f32_2_ = load_bf16(rope_sin_row_2_ + c);
           const vf q_odd_ = mul(odd(load_f32(q_value_row_2_ + 448 + 2 * c), load_f32(q_value_row_2_ + 448 + 2 * c + kLanes)),
               q_inv_all_);
-          const vf q_2_even = sub(mul(q_even_, load_bf16(rope_cos_row_2_ + c)), mul(q_odd_, load_bf16(rope_sin_row_2_ + c)));
-          const vf q_2_odd = add(mul(q_even_, load_bf16(rope_sin_row_2_ + c)), mul(q_odd_, load_bf16(rope_cos_row_2_ + c)));
+          const vf q_2_even = sub(mul(q_even_, rope_cos_f32_2_), mul(q_odd_, rope_sin_f32_2_));
+          const vf q_2_odd = add(mul(q_even_, rope_sin_f32_2_), mul(q_odd_, rope_cos_f32_2_));
           stream_bf16_rint(q_row_ + 2 * c, interleaved(q_2_even, q_2_odd), q_streams_);
         }
         const vf q_inv_all_2_ = broadcast(load_f32_s(q_inv_row_2_));

@@ -25,7 +25,7 @@ Size shared_bytes([[maybe_unused]] const int64_t* dims) {
 
 // Bytes of each worker's own memory.
 Size worker_bytes([[maybe_unused]] const int64_t* dims) {
-  return 64;
+  return 8256;
 }
 
 size_t workspace_bytes(const int64_t* dims, int32_t nth) {
@@ -45,9 +45,11 @@ constexpr int64_t t_tile_ = 4;
     const Scratch before = scratch;
     // y
     const uint64_t y_started_ = trace_begin(call);
+    float* const x_f32_rows_ = scratch.take<float>(2048);
     float* const y_inv_rows_ = scratch.take<float>(4);
     for (int64_t row = 0; row < t_size_; ++row) {
       const uint16_t* const x_row_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+      float* const x_f32_row_ = x_f32_rows_ + row * 512;
       float* const y_inv_row_ = y_inv_rows_ + row;
       sum64 y_sum_lanes_;
       y_sum_lanes_.clear();
@@ -55,7 +57,9 @@ constexpr int64_t t_tile_ = 4;
         #pragma GCC unroll 4
         for (int block = 0; block < 4; ++block) {
           [[maybe_unused]] const int64_t c = group + kLanes * block;
-          y_sum_lanes_.add_at(block, mul(load_bf16(x_row_ + c), load_bf16(x_row_ + c)));
+          const vf x_f32_ = load_bf16(x_row_ + c);
+          store_f32(x_f32_row_ + c, x_f32_);
+          y_sum_lanes_.add_at(block, mul(x_f32_, x_f32_));
         }
       }
       const float y_sum_ = y_sum_lanes_.fold();
@@ -64,7 +68,7 @@ constexpr int64_t t_tile_ = 4;
     }
     for (int64_t row = 0; row < t_size_; ++row) {
       uint16_t* const y_row_ = y_ + t_begin_ * y_stride_ + row * y_stride_;
-      const uint16_t* const x_row_2_ = x_ + t_begin_ * x_stride_ + row * x_stride_;
+      float* const x_f32_row_2_ = x_f32_rows_ + row * 512;
       float* const y_inv_row_2_ = y_inv_rows_ + row;
       const vf y_inv_all_ = broadcast(load_f32_s(y_inv_row_2_));
       for (int64_t pair = 0; pair < 512; pair += 2 * kLanes) {
@@ -72,7 +76,7 @@ constexpr int64_t t_tile_ = 4;
         #pragma GCC unroll 2
         for (int half = 0; half < 2; ++half) {
           const int64_t c = pair + kLanes * half;
-          y_pair_.set(half, mul(mul(load_bf16(x_row_2_ + c), y_inv_all_), load_f32(w_ + c)));
+          y_pair_.set(half, mul(mul(load_f32(x_f32_row_2_ + c), y_inv_all_), load_f32(w_ + c)));
         }
         stream_bf16_rint(y_row_ + pair, y_pair_, y_streams_);
       }
