@@ -178,6 +178,15 @@ void to_bf16(const StoredMatrix& matrix, uint16_t* out, const Workers& workers) 
   for_each_row(matrix, workers, fault, [&](int64_t row, RowsAsBf16& rows) { rows.read(row, out + row * matrix.columns); });
 }
 
+void require_exact(const StoredMatrix& matrix, const Workers& workers) {
+  FirstFault fault;
+  for_each_row(matrix, workers, fault, [&](int64_t row, RowsAsBf16& rows) {
+    thread_local std::vector<uint16_t> values;
+    values.resize(static_cast<size_t>(matrix.columns));
+    rows.read(row, values.data());
+  });
+}
+
 void to_int8(const StoredMatrix& matrix, int8_t* out, float* scales, const Workers& workers) {
   FirstFault fault;
   if (matrix.form == MatrixForm::int8_rows)

@@ -14,6 +14,9 @@ namespace imbrex::checkpoint {
 // int8: the f32 product of weight and scale, rounded to nearest even.
 void to_bf16(const StoredMatrix& matrix, uint16_t* out, const Workers& workers);
 
+// The same errors, for fp8 that stays as it is.
+void require_exact(const StoredMatrix& matrix, const Workers& workers);
+
 // out: int8 [rows, columns], scales: f32 [rows]; a weight is nearly out * scale.
 // int8 stays as it is, with its scales. Of the others, amax is a row's largest magnitude, or 1e-4 where that is larger, its scale is
 // amax / 127, and a weight becomes w * (127 / amax) in f32, rounded half to even, which is from -127 to 127. It is then off by at

@@ -132,6 +132,16 @@ void write_product(Lowering& lowering, const plan::Product& product, Writer& out
     };
     first_block = lowering.offset_where_any(block, {b->rows, b->columns}, statement);
   }
+  if (e.op == Op::matmul_expanded) {
+    const std::string scales = scales_of(lowering, statement, e.args[0], e.transpose_b);
+    const std::string scratch = lowering.take(out, *product.scratch);
+    const std::string left_side =
+        is_tiled ? fmt::format("LeftInTiles{{{}, {}}}", left.pointer, inner)
+                 : fmt::format("{}_rows<>{{{}, {}}}", product.kernel->function(), left.pointer, left.row_stride);
+    out.line(fmt::format("matmul_expanded({}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});", left_side, right, first_block,
+                         scales, e.block.k, e.block.columns, result, result_stride, rows, columns, inner, scratch));
+    return;
+  }
   if (product.scratch) {
     const bool is_transposed = e.transpose_b;
     const std::string of_a = scales_of(lowering, statement, e.args[0], false),

@@ -256,7 +256,8 @@ std::string RowValues::text(const ExprPtr& e, const Place& place) {
     case Op::col_sum_acc:
     case Op::matmul:
     case Op::matmul_acc:
-    case Op::matmul_scaled: break;
+    case Op::matmul_scaled:
+    case Op::matmul_expanded: break;
   }
   throw InternalError(fmt::format("{} stands alone", name_of(e->op)));
 }

@@ -135,6 +135,7 @@ class Interpreter {
   Tile load(const ir::Expr& e);
   Tile product(const ir::Expr& e, const Tile* acc, const Tile& a, const Tile& b);
   Tile scaled_product(const ir::Expr& e, const Tile& a_scales, const Tile& b_scales, const Tile& a, const Tile& b);
+  Tile expanded_product(const ir::Expr& e, const Tile& scales, const Tile& a, const Tile& b);
   Tile gather_checked(const Tile& x, const Tile& positions);
 
   Elements resolve(const std::string& name, const std::vector<ir::Axis>& slice) const;
@@ -523,6 +524,7 @@ Tile Interpreter::computed(const ir::Expr& e, const std::vector<TilePtr>& args) 
     case Op::matmul: return product(e, nullptr, *args[0], *args[1]);
     case Op::matmul_acc: return product(e, args[0].get(), *args[1], *args[2]);
     case Op::matmul_scaled: return scaled_product(e, *args[0], *args[1], *args[2], *args[3]);
+    case Op::matmul_expanded: return expanded_product(e, *args[0], *args[1], *args[2]);
     case Op::reshape:
       require_no_negative({e.args[0]->rows, e.args[0]->columns, e.rows, e.columns}, "reshape");
       return reshape(*args[0], std::max<int64_t>(index(e.rows), 0), std::max<int64_t>(index(e.columns), 0));
@@ -574,6 +576,13 @@ Tile Interpreter::scaled_product(const ir::Expr& e, const Tile& a_scales, const 
   checked_size(a.rows, right.columns);
   count_work(a.rows * right.rows * right.columns);
   return matmul_scaled(a_scales, scales, a, right, e.block);
+}
+
+Tile Interpreter::expanded_product(const ir::Expr& e, const Tile& scales, const Tile& a, const Tile& b) {
+  const Tile right = e.transpose_b ? transpose(b) : b, of_blocks = e.transpose_b ? transpose(scales) : scales;
+  checked_size(a.rows, right.columns);
+  count_work(a.rows * right.rows * right.columns);
+  return matmul(nullptr, a, expanded(of_blocks, right, e.block));
 }
 
 Tile Interpreter::gather_checked(const Tile& x, const Tile& positions) {

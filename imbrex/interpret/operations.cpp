@@ -391,6 +391,14 @@ Tile matmul_scaled(const Tile& a_scales, const Tile& b_scales, const Tile& a, co
   return out;
 }
 
+Tile expanded(const Tile& scales, const Tile& x, ir::ScaledBlock block) {
+  Tile out = make_tile(DType::f32, x.rows, x.columns);
+  for (int64_t r = 0; r < x.rows; ++r)
+    for (int64_t c = 0; c < x.columns; ++c)
+      out.f[at(out, r, c)] = x.f[at(x, r, c)] * scales.f[at(scales, r / block.k, c / block.columns)];
+  return cast(out, DType::bf16, ir::CastMode::rint);
+}
+
 Tile transpose(const Tile& x) {
   return move(x, x.columns, x.rows, [&](int64_t r, int64_t c) { return at(x, c, r); });
 }

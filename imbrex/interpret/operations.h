@@ -38,6 +38,8 @@ Tile matmul(const Tile* acc, const Tile& a, const Tile& b);
 // a [m, k] by b [k, n], a block of k after the other: the product of the block, as matmul has it of int8 or bf16, is scaled by
 // a_scales * b_scales and added.
 Tile matmul_scaled(const Tile& a_scales, const Tile& b_scales, const Tile& a, const Tile& b, ir::ScaledBlock block);
+// x as bf16, each element times the scale of its block of rows and columns, rounded once.
+Tile expanded(const Tile& scales, const Tile& x, ir::ScaledBlock block);
 Tile transpose(const Tile& x);
 Tile reshape(Tile x, int64_t rows, int64_t columns);
 Tile concat_rows(const std::vector<Tile>& parts);

@@ -18,16 +18,18 @@ bool adds(Op op) {
     case Op::col_sum_acc:
     case Op::matmul:
     case Op::matmul_acc:
-    case Op::matmul_scaled: return true;
+    case Op::matmul_scaled:
+    case Op::matmul_expanded: return true;
     default: return false;  // holds of any other
   }
 }
 
 // A sum of products of bf16 numbers that are not smaller is a multiple of 2^-94: zero, or not subnormal.
-constexpr float kLeastFactor = 0x1p-40f;
+// Elements of e4m3 are not smaller than 2^-9, so that their scales can be as small as 2^-31.
+constexpr float kLeastFactor = 0x1p-40f, kLeastScale = 0x1p-31f;
 
-bool has_tiny_factor(const Tile& x) {
-  return std::any_of(x.f.begin(), x.f.end(), [](float v) { return v != 0 && std::fabs(v) < kLeastFactor; });
+bool has_tiny_factor(const Tile& x, float least) {
+  return std::any_of(x.f.begin(), x.f.end(), [&](float v) { return v != 0 && std::fabs(v) < least; });
 }
 
 }  // namespace
@@ -36,7 +38,9 @@ SumWatch::SumWatch(bool* rounds, Op op, const std::vector<std::shared_ptr<const 
   if (!adds(op)) rounds_ = nullptr;
   if (!rounds_) return;
   const bool multiplies = kind_of(op) == ir::OpKind::product;
-  if (multiplies && std::any_of(args.begin(), args.end(), [](const auto& arg) { return has_tiny_factor(*arg); })) *rounds_ = true;
+  if (multiplies && std::any_of(args.begin(), args.end(), [](const auto& arg) { return has_tiny_factor(*arg, kLeastFactor); }))
+    *rounds_ = true;
+  if (op == Op::matmul_expanded && has_tiny_factor(*args[0], kLeastScale)) *rounds_ = true;
   std::feclearexcept(FE_ALL_EXCEPT);
 }
 

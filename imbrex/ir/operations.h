@@ -77,6 +77,7 @@ inline constexpr int kAnyNumber = -1;  // of operands: two or more
   ROW(matmul,         "matmul",         product,          2,          own,      own,     matters,  own,    multiply_add, "",  "",       "acc")            \
   ROW(matmul_acc,     "matmul_acc",     product,          3,          own,      own,     matters,  own,    multiply_add, "",  "",       "acc")            \
   ROW(matmul_scaled,  "matmul_scaled",  product,          4,          own,      own,     matters,  own,    multiply_add, "",  "",       "acc")            \
+  ROW(matmul_expanded, "matmul_expanded", product,        3,          own,      own,     matters,  own,    multiply_add, "",  "",       "acc")            \
   ROW(reshape,        "reshape",        movement,         1,          anything, operand, matters,  own,    move,         "",  "",       "reshaped")       \
   ROW(transpose,      "transpose",      movement,         1,          anything, operand, matters,  unary,  move,         "",  "",       "transposed")     \
   ROW(repeat_rows,    "repeat_rows",    movement,         1,          anything, operand, matters,  own,    move,         "",  "",       "repeated")       \
@@ -132,6 +133,8 @@ inline constexpr Operation kOperations[] = {
 constexpr const Operation& operation(Op op) { return kOperations[static_cast<size_t>(op)]; }
 constexpr OpKind kind_of(Op op) { return operation(op).kind; }
 constexpr const char* name_of(Op op) { return operation(op).name; }
+// A product whose right side is bytes with a scale for each block of them.
+constexpr bool has_scaled_blocks(Op op) { return op == Op::matmul_scaled || op == Op::matmul_expanded; }
 constexpr bool commutes(Op op) { return operation(op).order == Order::commutes; }
 // Elementwise, and without a form of its own: its operands are of one type, and make_unary or make_binary makes it.
 constexpr bool is_arithmetic(Op op) {

@@ -257,7 +257,7 @@ ExprPtr Parser::call_with_tiles(Op op, const Written& written) {
   } else if (product) {
     bool transpose_a = false, transpose_b = false;
     ScaledBlock block;
-    if (op == Op::matmul_scaled) {
+    if (has_scaled_blocks(op)) {
       expect(",");
       expect("[");
       block.k = expect_integer("the number of elements of k in a block", 1, kMaxDim);
@@ -266,15 +266,17 @@ ExprPtr Parser::call_with_tiles(Op op, const Written& written) {
       expect("]");
     }
     while (accept(",")) {
-      if (op != Op::matmul_scaled && !transpose_a && !transpose_b && accept_word("transpose_a"))
+      if (!has_scaled_blocks(op) && !transpose_a && !transpose_b && accept_word("transpose_a"))
         transpose_a = true;
       else if (!transpose_b && accept_word("transpose_b"))
         transpose_b = true;
       else
-        fail_expected(op == Op::matmul_scaled ? "transpose_b" : "transpose_a or transpose_b");
+        fail_expected(has_scaled_blocks(op) ? "transpose_b" : "transpose_a or transpose_b");
     }
     if (op == Op::matmul_scaled)
       result = make_matmul_scaled(args[0], args[1], args[2], args[3], block, transpose_b, written);
+    else if (op == Op::matmul_expanded)
+      result = make_matmul_expanded(args[0], args[1], args[2], block, transpose_b, written);
     else
       result = op == Op::matmul ? make_matmul(args[0], args[1], transpose_a, transpose_b, written)
                                 : make_matmul_acc(args[0], args[1], args[2], transpose_a, transpose_b, written);

@@ -236,7 +236,7 @@ std::string Printer::call(const Expr& e) const {
   if (e.op == Op::reshape) text += fmt::format(", [{}, {}]", to_text(e.rows), to_text(e.columns));
   if (e.op == Op::repeat_rows) text += fmt::format(", {}", to_text(e.index));
   if (e.op == Op::columns) text += fmt::format(", {}, {}", to_text(e.index), to_text(e.columns));
-  if (e.op == Op::matmul_scaled) text += fmt::format(", [{}, {}]", e.block.k, e.block.columns);
+  if (has_scaled_blocks(e.op)) text += fmt::format(", [{}, {}]", e.block.k, e.block.columns);
   if (e.transpose_a) text += ", transpose_a";
   if (e.transpose_b) text += ", transpose_b";
   return fmt::format("{}({})", name_of(e.op), text);

@@ -154,10 +154,49 @@ ExprPtr make_product(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool t
   return e;
 }
 
+// Of a product's right side, bytes with a scale for each block: how many blocks there are along k and along the columns. `scales`
+// of none but the right side are the last of its operands but two.
+struct BlocksOfScales {
+  IndexExpr along_k, columns;
+};
+BlocksOfScales require_scaled_blocks(Op op, const std::vector<ExprPtr>& args, ScaledBlock block, bool transpose_b,
+                                     const Written& written) {
+  const ExprPtr &scales = args[args.size() - 3], &a = args[args.size() - 2], &b = args.back();
+  if (block.k < 1 || block.k % kScaledBlockStep != 0 || block.columns < 1 || block.k > kMaxDim || block.columns > kMaxDim)
+    fail(written, "shape-mismatch", fmt::format("{} has a scale for each block [{}, {}]", name_of(op), block.k, block.columns),
+         fmt::format("give a block a multiple of {} elements of k and one column or more, less than 2^31 of either",
+                     kScaledBlockStep));
+  const IndexExpr inner = transpose_b ? b->columns : b->rows, columns = transpose_b ? b->rows : b->columns;
+  if (!same(a->columns, inner))
+    fail(written, "shape-mismatch",
+         fmt::format("{} of {} and {}{}: the inner extents {} and {} differ", name_of(op), describe(a), describe(b),
+                     transpose_b ? " transposed" : "", to_text(a->columns), to_text(inner)),
+         "take both slices with the same span of k");
+  const IndexExpr along_k = ceil_div(inner, constant(block.k)), along_columns = ceil_div(columns, constant(block.columns));
+  const IndexExpr &rows_of_scales = transpose_b ? along_columns : along_k,
+                  &columns_of_scales = transpose_b ? along_k : along_columns;
+  if (!same(scales->rows, rows_of_scales) || !same(scales->columns, columns_of_scales))
+    fail(written, "shape-mismatch",
+         fmt::format("{} of {}{} scaled by {}: each block of {} elements of k and {} columns has a scale", name_of(op),
+                     describe(b), transpose_b ? " transposed" : "", describe(scales), block.k, block.columns),
+         fmt::format("give scales {}", shape_text(rows_of_scales, columns_of_scales)));
+  return {along_k, columns};
+}
+
+bool is_scale(const ExprPtr& e) { return e->dtype == DType::f32 || e->dtype == DType::e8m0; }
+
+ExprPtr scaled_product(Op op, std::vector<ExprPtr> args, const IndexExpr& columns, ScaledBlock block, bool transpose_b,
+                       const Written& written) {
+  const IndexExpr rows = args[args.size() - 2]->rows;
+  auto e = node(op, DType::f32, rows, columns, std::move(args), written);
+  e->transpose_b = transpose_b;
+  e->block = block;
+  return e;
+}
+
 // int8 by int8 is exact; of other types each element is a bf16.
 ExprPtr make_scaled_product(std::vector<ExprPtr> args, ScaledBlock block, bool transpose_b, const Written& written) {
   const ExprPtr &a_scales = args[0], &b_scales = args[1], &a = args[2], &b = args[3];
-  const auto is_scale = [](const ExprPtr& e) { return e->dtype == DType::f32 || e->dtype == DType::e8m0; };
   const bool a_fits = a->dtype == DType::bf16 || a->dtype == DType::e4m3 || a->dtype == DType::int8;
   const bool b_fits = b->dtype == DType::e4m3 || b->dtype == DType::int8;
   if (!is_scale(a_scales) || !is_scale(b_scales) || !a_fits || !b_fits)
@@ -165,34 +204,24 @@ ExprPtr make_scaled_product(std::vector<ExprPtr> args, ScaledBlock block, bool t
          fmt::format("matmul_scaled of {} scaled by {} and {} scaled by {}", describe(a), describe(a_scales), describe(b),
                      describe(b_scales)),
          "matmul_scaled multiplies bf16, e4m3 or int8 by e4m3 or int8, and scales are f32 or e8m0; cast the operands");
-  if (block.k < 1 || block.k % kScaledBlockStep != 0 || block.columns < 1 || block.k > kMaxDim || block.columns > kMaxDim)
-    fail(written, "shape-mismatch", fmt::format("matmul_scaled has a scale for each block [{}, {}]", block.k, block.columns),
-         fmt::format("give a block a multiple of {} elements of k and one column or more, less than 2^31 of either",
-                     kScaledBlockStep));
-  const IndexExpr inner = transpose_b ? b->columns : b->rows, columns = transpose_b ? b->rows : b->columns;
-  if (!same(a->columns, inner))
-    fail(written, "shape-mismatch",
-         fmt::format("matmul_scaled of {} and {}{}: the inner extents {} and {} differ", describe(a), describe(b),
-                     transpose_b ? " transposed" : "", to_text(a->columns), to_text(inner)),
-         "take both slices with the same span of k");
-  const IndexExpr along_k = ceil_div(inner, constant(block.k)), along_columns = ceil_div(columns, constant(block.columns));
+  const BlocksOfScales blocks = require_scaled_blocks(Op::matmul_scaled, args, block, transpose_b, written);
   const auto fits = [](const IndexExpr& has, const IndexExpr& wants) { return same(has, wants) || is_one(has); };
-  if (!fits(a_scales->rows, a->rows) || !fits(a_scales->columns, along_k))
+  if (!fits(a_scales->rows, a->rows) || !fits(a_scales->columns, blocks.along_k))
     fail(written, "shape-mismatch",
          fmt::format("matmul_scaled of {} scaled by {}: a row has a scale for each {} elements of k", describe(a),
                      describe(a_scales), block.k),
-         fmt::format("give scales {}, or 1 in place of either", shape_text(a->rows, along_k)));
-  const IndexExpr &rows_of_scales = transpose_b ? along_columns : along_k,
-                  &columns_of_scales = transpose_b ? along_k : along_columns;
-  if (!same(b_scales->rows, rows_of_scales) || !same(b_scales->columns, columns_of_scales))
-    fail(written, "shape-mismatch",
-         fmt::format("matmul_scaled of {}{} scaled by {}: each block of {} elements of k and {} columns has a scale", describe(b),
-                     transpose_b ? " transposed" : "", describe(b_scales), block.k, block.columns),
-         fmt::format("give scales {}", shape_text(rows_of_scales, columns_of_scales)));
-  auto e = node(Op::matmul_scaled, DType::f32, a->rows, columns, std::move(args), written);
-  e->transpose_b = transpose_b;
-  e->block = block;
-  return e;
+         fmt::format("give scales {}, or 1 in place of either", shape_text(a->rows, blocks.along_k)));
+  return scaled_product(Op::matmul_scaled, std::move(args), blocks.columns, block, transpose_b, written);
+}
+
+ExprPtr make_expanded_product(std::vector<ExprPtr> args, ScaledBlock block, bool transpose_b, const Written& written) {
+  const ExprPtr &scales = args[0], &a = args[1], &b = args[2];
+  if (!is_scale(scales) || a->dtype != DType::bf16 || b->dtype != DType::e4m3)
+    fail(written, "dtype-mismatch",
+         fmt::format("matmul_expanded of {} and {} scaled by {}", describe(a), describe(b), describe(scales)),
+         "matmul_expanded multiplies bf16 by e4m3, and scales are f32 or e8m0; cast the operands");
+  const BlocksOfScales blocks = require_scaled_blocks(Op::matmul_expanded, args, block, transpose_b, written);
+  return scaled_product(Op::matmul_expanded, std::move(args), blocks.columns, block, transpose_b, written);
 }
 
 ExprPtr make_half(Op op, ExprPtr x, const Written& written) {
@@ -371,6 +400,11 @@ ExprPtr make_matmul_scaled(ExprPtr a_scales, ExprPtr b_scales, ExprPtr a, ExprPt
   return make_scaled_product({std::move(a_scales), std::move(b_scales), std::move(a), std::move(b)}, block, transpose_b, written);
 }
 
+ExprPtr make_matmul_expanded(ExprPtr b_scales, ExprPtr a, ExprPtr b, ScaledBlock block, bool transpose_b,
+                             const Written& written) {
+  return make_expanded_product({std::move(b_scales), std::move(a), std::move(b)}, block, transpose_b, written);
+}
+
 DType multiplied_as(const Expr& product) {
   const DType a = product.args[product.args.size() - 2]->dtype, b = product.args.back()->dtype;
   return product.op != Op::matmul_scaled ? a : a == DType::int8 && b == DType::int8 ? DType::int8 : DType::bf16;
@@ -434,6 +468,7 @@ ExprPtr with_args(const Expr& e, std::vector<ExprPtr> args) {
   if (e.op == Op::matmul) return make_matmul(args[0], args[1], e.transpose_a, e.transpose_b, written);
   if (e.op == Op::matmul_acc) return make_matmul_acc(args[0], args[1], args[2], e.transpose_a, e.transpose_b, written);
   if (e.op == Op::matmul_scaled) return make_scaled_product(std::move(args), e.block, e.transpose_b, written);
+  if (e.op == Op::matmul_expanded) return make_expanded_product(std::move(args), e.block, e.transpose_b, written);
   if (e.op == Op::reshape) return make_reshape(args[0], e.rows, e.columns, written);
   if (e.op == Op::repeat_rows) return make_repeat_rows(args[0], *constant_value(e.index), written);
   if (e.op == Op::columns) return make_columns(args[0], e.index, e.columns, written);

@@ -36,7 +36,7 @@
 //              |  eq | ne | lt | le | gt | ge | select                      element by element
 //              |  row_sum | row_max | row_min | row_sum_acc
 //              |  col_sum | col_max | col_min | col_sum_acc                 reductions
-//              |  matmul | matmul_acc | matmul_scaled
+//              |  matmul | matmul_acc | matmul_scaled | matmul_expanded
 //              |  reshape | transpose | repeat_rows | concat_rows | concat_columns | columns
 //              |  even | odd | interleave | gather                          move elements
 //
@@ -94,7 +94,7 @@ struct Axis {
   std::string tile;
 };
 
-// What has one scale in common, of the right operand of matmul_scaled: so many elements of k, of so many columns.
+// What has one scale in common, of the right operand of matmul_scaled and matmul_expanded: so many elements of k, of so many columns.
 struct ScaledBlock {
   int64_t k = 0, columns = 0;
   friend bool operator==(const ScaledBlock&, const ScaledBlock&) = default;
@@ -115,6 +115,7 @@ using ExprPtr = std::shared_ptr<const Expr>;
 //   matmul      (a, b), matmul_acc (acc, a, b), with `transpose_a` and `transpose_b`: text `matmul(a, b, transpose_b)`
 //   matmul_scaled  (a_scales, b_scales, a, b), with `block` and `transpose_b`: text `matmul_scaled(s, t, a, b, [128, 64])`, where 128
 //               elements of k, and 64 columns of b, have a scale in common
+//   matmul_expanded  (b_scales, a, b), with `block` and `transpose_b`: text `matmul_expanded(t, a, b, [128, 64])`
 //   reshape     row-major to another [rows, columns]: text `reshape(x, [m, n])`
 //   repeat_rows `index`: how often each row is there, one below the other: text `repeat_rows(x, n)`
 //   columns     `index`: the first of as many as the result has: text `columns(x, begin, size)`
@@ -300,6 +301,8 @@ ExprPtr make_matmul(ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, co
 ExprPtr make_matmul_acc(ExprPtr acc, ExprPtr a, ExprPtr b, bool transpose_a, bool transpose_b, const Written& written = {});
 ExprPtr make_matmul_scaled(ExprPtr a_scales, ExprPtr b_scales, ExprPtr a, ExprPtr b, ScaledBlock block, bool transpose_b,
                            const Written& written = {});
+ExprPtr make_matmul_expanded(ExprPtr b_scales, ExprPtr a, ExprPtr b, ScaledBlock block, bool transpose_b,
+                             const Written& written = {});
 // The type that a product of matrices multiplies: that of its operands, or what those of matmul_scaled are as.
 DType multiplied_as(const Expr& product);
 ExprPtr make_reshape(ExprPtr x, IndexExpr rows, IndexExpr columns, const Written& written = {});

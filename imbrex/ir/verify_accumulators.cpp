@@ -74,7 +74,10 @@ class ProductCheck {
   bool reports_ = false;  // once nothing changes any more
 };
 
-bool is_bf16_product(const Expr& e) { return kind_of(e.op) == OpKind::product && e.args.back()->dtype == DType::bf16; }
+// Whose value continues to be summed in blocks: what is scaled after its sum does not.
+bool is_bf16_product(const Expr& e) {
+  return kind_of(e.op) == OpKind::product && e.op != Op::matmul_scaled && multiplied_as(e) == DType::bf16;
+}
 
 IndexExpr inner_extent(const Expr& product) {
   const Expr& b = *product.args.back();

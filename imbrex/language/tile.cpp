@@ -281,6 +281,15 @@ Tile matmul_scaled(Operand a_scales, Operand b_scales, Operand a, Operand b, con
                       left.where);
 }
 
+Tile matmul_expanded(Operand b_scales, Operand a, Operand b, const Blocks& block) {
+  Value &scales = Recorder::value_of(b_scales), &left = Recorder::value_of(a), &right = Recorder::value_of(b);
+  Recorder& recorder = ::imbrex::recorder(left, "matmul_expanded");
+  ir::ExprPtr t = recorder.take(scales), x = recorder.take(left), y = recorder.take(right);
+  return recorder.let(ir::make_matmul_expanded(std::move(t), std::move(x), std::move(y), {block.k, block.columns},
+                                               block.transpose_b, recorder.written(left.where)),
+                      left.where);
+}
+
 Tile reshape(Operand x, Shape shape) {
   Value& value = Recorder::value_of(x);
   Recorder& recorder = ::imbrex::recorder(value, "reshape");

@@ -254,6 +254,9 @@ struct Blocks {
 // element for each row and block of k, [m, k / block.k], or 1 in place of either; b_scales one for each block, [k / block.k,
 // n / block.columns], where the last block may be shorter. a is bf16, e4m3 or int8, b e4m3 or int8, scales f32 or e8m0.
 Tile matmul_scaled(Operand a_scales, Operand b_scales, Operand a, Operand b, const Blocks& block);
+// a b where each element of b is bf16(f32(element) * scale of its block), rounded half to even, as matmul has it: the weights stay
+// bytes in memory. b_scales and b are as those of matmul_scaled; a is bf16, b e4m3.
+Tile matmul_expanded(Operand b_scales, Operand a, Operand b, const Blocks& block);
 
 // ---- moving elements ----------------------------------------------------------------------------------------------------------
 

@@ -124,7 +124,12 @@ Linear divide(Kind kind, const Linear& a, int64_t divisor, const Ranges& ranges)
     if (one_quotient) {
       quotient.constant = plus(quotient.constant, floor_divide(*range.least, divisor));
     } else {
-      add_part(quotient, ir::floor_div(to_index(rest), ir::constant(divisor)), 1);
+      IndexExpr dividend = to_index(rest);
+      // x // n // d is x // (n * d).
+      const auto inner = dividend->kind == Kind::floor_div ? ir::constant_value(dividend->b) : std::nullopt;
+      const auto both = inner && *inner > 0 ? checked_mul(*inner, divisor) : std::nullopt;
+      if (both) dividend = dividend->a;
+      add_part(quotient, ir::floor_div(dividend, ir::constant(both.value_or(divisor))), 1);
     }
     return quotient;
   }
@@ -233,6 +238,20 @@ Linear recombined(Linear sum, const Ranges& ranges) {
     sum.parts.erase(quotient);
     sum.parts.erase(sum.parts.find(ir::to_text(atom)));
     add_scaled(sum, linear(atom->a, ranges), c);
+    return recombined(std::move(sum), ranges);
+  }
+  // A quotient by n and one of its remainder: c * (n / d) * (x // n) + c * (x % n // d) is c * (x // d).
+  for (const auto& [key, part] : sum.parts) {
+    const IndexExpr atom = part.atom;
+    const auto d = atom->kind == Kind::floor_div ? ir::constant_value(atom->b) : std::nullopt;
+    const auto n = d && atom->a->kind == Kind::mod ? ir::constant_value(atom->a->b) : std::nullopt;
+    if (!n || *d < 1 || *n % *d != 0) continue;
+    const int64_t c = part.coefficient;
+    const auto quotient = sum.parts.find(ir::to_text(ir::floor_div(atom->a->a, atom->a->b)));
+    if (quotient == sum.parts.end() || checked_mul(c, *n / *d) != quotient->second.coefficient) continue;
+    sum.parts.erase(quotient);
+    sum.parts.erase(sum.parts.find(ir::to_text(atom)));
+    add_scaled(sum, linear(ir::floor_div(atom->a->a, atom->b), ranges), c);
     return recombined(std::move(sum), ranges);
   }
   // The whole without its quotients is the remainder: c * x - c * n * (x // n) is c * (x % n).

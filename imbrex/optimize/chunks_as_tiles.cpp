@@ -142,6 +142,7 @@ class Rewriter {
         case Op::interleave:
         case Op::gather: return x;
         case Op::matmul_scaled:
+        case Op::matmul_expanded:
         case Op::reshape: throw NoChunks{};
       }
       throw InternalError("an operation that the table does not have");

@@ -50,6 +50,48 @@ int64_t Contractions::typical_value(const IndexExpr& e) const {
   });
 }
 
+// The element of the weight, and in `c` what it is scaled by: bf16(f32(weight[k, c]) * f32(scales[k // K, c // N])), or its two
+// axes exchanged.
+TermId Contractions::weight_of(const Definition& definition, Contraction& c) {
+  const TermId all = definition.body[1];
+  if (definition.axes != 2) return all;
+  const auto argument = [&](TermId of, ir::Op op, DType dtype) {
+    const Term& term = d_.terms.at(of);
+    return term.kind == Kind::operation && term.op == op && term.dtype == dtype ? term.args : std::vector<TermId>();
+  };
+  const std::vector<TermId> rounded = argument(all, ir::Op::cast, DType::bf16);
+  if (rounded.empty() || d_.terms.at(all).mode != ir::CastMode::rint) return all;
+  const std::vector<TermId> factors = argument(rounded[0], ir::Op::mul, DType::f32);
+  if (factors.empty()) return all;
+  const auto element = [&](TermId factor) -> TermId {
+    const std::vector<TermId> cast = argument(factor, ir::Op::cast, DType::f32);
+    const TermId id = cast.empty() ? factor : cast[0];
+    const Term& term = d_.terms.at(id);
+    return term.kind == Kind::access && term.indices.size() == 2 ? id : kNoTerm;
+  };
+  for (const bool exchanged : {false, true}) {
+    const TermId weight_id = element(factors[exchanged]), scales_id = element(factors[!exchanged]);
+    if (weight_id == kNoTerm || scales_id == kNoTerm) continue;
+    const Term &weight = d_.terms.at(weight_id), &scales = d_.terms.at(scales_id);
+    if (weight.dtype != DType::e4m3 || (scales.dtype != DType::e8m0 && scales.dtype != DType::f32)) continue;
+    // How many elements of an axis have a scale; one serves all where the index is always 0.
+    const auto block_of = [&](const IndexExpr& e, const std::string& axis, const IndexExpr& extent) -> int64_t {
+      if (ir::constant_value(e) == 0) return ir::constant_value(extent).value_or(0);
+      const bool is_block = e->kind == ir::Index::Kind::floor_div && ir::to_text(e->a) == axis;
+      return is_block ? ir::constant_value(e->b).value_or(0) : ir::to_text(e) == axis ? 1 : 0;
+    };
+    const bool transposed = ir::to_text(weight.indices[1]) == kReducedName;
+    int64_t of_k = block_of(scales.indices[transposed ? 1 : 0], kReducedName, c.inner);
+    const int64_t of_columns = block_of(scales.indices[transposed ? 0 : 1], axis_name(1), c.column_extent);
+    if (ir::constant_value(scales.indices[transposed ? 1 : 0]) == 0)
+      of_k = (of_k + ir::kScaledBlockStep - 1) / ir::kScaledBlockStep * ir::kScaledBlockStep;
+    if (of_k < 1 || of_k % ir::kScaledBlockStep != 0 || of_columns < 1) continue;
+    c.scales = ScalesOfWeight{scales.tensor, scales.dtype, {of_k, of_columns}};
+    return weight_id;
+  }
+  return all;
+}
+
 void Contractions::find() {
   const std::map<int, std::vector<IndexExpr>> extents = infer_extents(d_, original_);
   for (int id : d_.definitions) {
@@ -59,7 +101,11 @@ void Contractions::find() {
     c.definition = id;
     c.where = original_.where(d_.terms.origins[id]);
     c.inner = definition.extent;
-    const Term& b = d_.terms.at(definition.body[1]);
+    if (definition.axes == 2) {
+      c.row_extent = extents.at(id)[0];
+      c.column_extent = extents.at(id)[1];
+    }
+    const Term& b = d_.terms.at(weight_of(definition, c));
     if (b.kind != Kind::access)
       throw NotWritable{
           "the right operand of a matmul is computed, and the optimizer multiplies by inputs alone; make it an input where that "
@@ -86,8 +132,6 @@ void Contractions::find() {
           c.where};
     c.weight = b.tensor;
     c.weight_dtype = b.dtype;
-    c.row_extent = extents.at(id)[0];
-    c.column_extent = extents.at(id)[1];
     std::map<std::string, bool> names;
     d_.terms.collect_names(definition.body[0], names);
     if (names.contains(axis_name(1)))

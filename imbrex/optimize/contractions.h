@@ -12,6 +12,13 @@
 
 namespace imbrex::optimize {
 
+// A weight of bytes that is multiplied as bf16: the scales of its blocks.
+struct ScalesOfWeight {
+  std::string tensor;
+  DType dtype = DType::f32;
+  ir::ScaledBlock block;
+};
+
 // A contraction: a row operand over (.a0, .k) times a weight read at (.k, .a1) or (.a1, .k).
 struct Contraction {
   int definition = -1;
@@ -20,6 +27,7 @@ struct Contraction {
   DType operand_dtype = DType::f32;
   DType weight_dtype = DType::f32;
   bool weight_transposed = false;
+  std::optional<ScalesOfWeight> scales;
   ir::IndexExpr row_extent, column_extent, inner;
   bool local = false;   // used up where it is computed, in windows of columns:
   int64_t window = 0;   // so many at a time, or 0: tiles of any columns
@@ -52,6 +60,7 @@ class Contractions {
 
  private:
   void find();
+  TermId weight_of(const Definition& definition, Contraction& c);
   void choose_windows(const Machine& machine, std::vector<Choice>& choices);
   bool meets_local_product(const Contraction& c);
   bool is_elementwise(const Contraction& c, const Machine& machine);

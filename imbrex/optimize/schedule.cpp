@@ -453,7 +453,7 @@ class Scheduler {
     const std::string n = unique_name("n"), t = unique_name("t");
     ir::Loop columns = loop(ir::Loop::Kind::parallel, n, c.column_extent, columns_of(c, {}));
     ir::Loop rows = loop(ir::Loop::Kind::parallel, t, c.row_extent, rows_of(c, {}));
-    ir::Store store{c.stored, {span(t), span(n)}, product(c, t, span(n))};
+    ir::Store store{c.stored, {span(t), span(n)}, product(c, t, span(n), columns.tile)};
     const Makings& made = terms().makings(reference_to(c));
     ir::Statement statement{std::move(store), {}, made.empty() ? -1 : made[0].origin, terms().sources(made)};
     write_nest(c, std::move(rows), std::move(columns), scope_of(c.stored, {std::move(statement)}, made));
@@ -469,11 +469,32 @@ class Scheduler {
     result_.program.body.push_back({std::move(outer), {}, -1});
   }
 
-  ir::ExprPtr product(const Contraction& c, const std::string& t, const ir::Axis& columns) {
+  // Of `tile` columns, or fewer at the end.
+  ir::ExprPtr product(const Contraction& c, const std::string& t, const ir::Axis& columns, int64_t tile) {
     ir::ExprPtr a = ir::make_load(c.operand, c.operand_dtype, {span(t), whole(c.inner)});
     std::vector<ir::Axis> slice{whole(c.inner), columns};
     if (c.weight_transposed) std::swap(slice[0], slice[1]);
-    return ir::make_matmul(a, ir::make_load(c.weight, c.weight_dtype, slice), false, c.weight_transposed);
+    const ir::ExprPtr b = ir::make_load(c.weight, c.weight_dtype, slice);
+    if (!c.scales) return ir::make_matmul(a, b, false, c.weight_transposed);
+    return ir::make_matmul_expanded(scales(c, columns, tile), a, b, c.scales->block, c.weight_transposed);
+  }
+
+  // Of the blocks of these columns: the first begins at one, or lies in one with all others.
+  ir::ExprPtr scales(const Contraction& c, const ir::Axis& columns, int64_t tile) {
+    const ir::ScaledBlock block = c.scales->block;
+    const bool has_one_block = ir::constant_value(c.column_extent).value_or(block.columns + 1) <= block.columns;
+    if (!has_one_block && tile % block.columns != 0 && block.columns % tile != 0)
+      refuse(
+          fmt::format("{} has a scale for each {} columns, and the optimizer's tiles of {} columns have parts of such blocks; "
+                      "pin tiles that do not, or that lie in one",
+                      c.weight, block.columns, tile));
+    const auto blocks = [](const IndexExpr& begin, const IndexExpr& extent, int64_t each) {
+      return ir::Axis{
+          ir::Axis::Kind::range, ir::floor_div(begin, ir::constant(each)), ir::ceil_div(extent, ir::constant(each)), {}};
+    };
+    std::vector<ir::Axis> slice{blocks(ir::constant(0), c.inner, block.k), blocks(columns.begin, columns.size, block.columns)};
+    if (c.weight_transposed) std::swap(slice[0], slice[1]);
+    return ir::make_load(c.scales->tensor, c.scales->dtype, std::move(slice));
   }
 
   void write_local(int level, const Contraction& c, const std::vector<const StoredTensor*>& stored_tensors) {
@@ -490,11 +511,12 @@ class Scheduler {
                      : span(w);
     terms().ranges[kColumnName] = counter_range(columns.size, terms().ranges);
     if (c.window == 0) scope.stand_in_columns(columns, c.column_extent);
+    const int64_t tile = c.window > 0 ? c.window : windows.tile;
     const TermId held = terms().reference(c.definition, {ir::named(kRowName), ir::add(columns.begin, ir::named(kColumnName))});
-    scope.hold(stored_tensors[0]->name + "_acc", held, columns.size, product(c, t, columns));
+    scope.hold(stored_tensors[0]->name + "_acc", held, columns.size, product(c, t, columns, tile));
     for (const Contraction* other : beside(c)) {
       const TermId also = terms().reference(other->definition, terms().at(held).indices);
-      scope.hold(stored_tensors[0]->name + "_acc", also, columns.size, product(*other, t, columns));
+      scope.hold(stored_tensors[0]->name + "_acc", also, columns.size, product(*other, t, columns, tile));
     }
     for (const StoredTensor* stored : stored_tensors) {
       for (const OutputPiece& piece : stored->pieces) {

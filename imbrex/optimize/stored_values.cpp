@@ -194,6 +194,16 @@ TermId StoredValues::eliminate_loops(TermId term, const ir::Store& store, const 
       if (const auto element = iteration_of(begin, store, at))
         term = terms_.substitute(term, {{begin, *element}, {(*loop)->variable + ".index", ir::sub(*element, (*loop)->begin)}});
     }
+    if ((*loop)->tile > 1) {
+      // What depends on where a span begins, as the block that it lies in.
+      for (size_t d = 0; d < store.slice.size(); ++d) {
+        if (!is_span_of(store.slice[d], **loop)) continue;
+        const IndexExpr begin = (*loop)->begin, tile = ir::constant((*loop)->tile);
+        const IndexExpr index = ir::floor_div(ir::sub(at[d], begin), tile);
+        term = terms_.substitute(
+            term, {{(*loop)->variable + ".begin", ir::add(begin, ir::mul(tile, index))}, {(*loop)->variable + ".index", index}});
+      }
+    }
     if ((*loop)->tile > 0) continue;
     const auto iteration = iteration_of((*loop)->variable, store, at);
     if (!iteration) continue;

@@ -492,13 +492,20 @@ std::string Terms::text(TermId id) const {
 
 namespace {
 
-// Turns what does not depend on k in a reduction's indices into numbered axes, in the order of first appearance.
+// Turns what does not depend on k in a reduction's indices into numbered axes, in the order of first appearance. What is there as
+// it is and divided by a constant, as the place and the block of a column, is one axis.
 class AxisAbstraction {
  public:
   AxisAbstraction(const std::string& k, const Ranges& ranges) : k_(k), ranges_(ranges) {}
 
   std::vector<IndexExpr> arguments;  // what each axis stands for at this use
   bool possible = true;
+
+  // All indices are noted before the first is turned.
+  void note(const IndexExpr& e) {
+    const IndexExpr whole = to_index(without_k(e));
+    noted_.emplace(ir::to_text(whole), whole);
+  }
 
   IndexExpr operator()(const IndexExpr& e) {
     const Linear sum = linear(e, ranges_);
@@ -513,7 +520,10 @@ class AxisAbstraction {
       of_k.parts[key] = part;
     }
     if (rest.parts.empty()) return renamed(to_index(sum));
-    if (of_k.parts.empty()) return axis_for(to_index(rest));
+    if (of_k.parts.empty()) {
+      const auto quotient = quotient_of_another(rest);
+      return quotient ? *quotient : axis_for(to_index(rest));
+    }
     // k takes part: the rest is a multiple g * axis and a constant, so that 512 * h + k and 512 * (8 * h) + k share their form.
     int64_t g = 0;
     for (const auto& [key, part] : rest.parts) g = std::gcd(g, part.coefficient);
@@ -525,6 +535,30 @@ class AxisAbstraction {
   }
 
  private:
+  Linear without_k(const IndexExpr& e) const {
+    Linear sum = linear(e, ranges_);
+    std::erase_if(sum.parts, [&](const auto& part) { return mentions(part.second.atom, k_); });
+    return sum;
+  }
+
+  // Where the index is that of another divided by a constant: n beside 128 * n + c, and c // 128 beside c.
+  std::optional<IndexExpr> quotient_of_another(const Linear& index) {
+    if (index.parts.size() != 1 || index.constant != 0 || index.parts.begin()->second.coefficient != 1) return std::nullopt;
+    const auto& [key, part] = *index.parts.begin();
+    const IndexExpr& atom = part.atom;
+    const bool is_quotient = atom->kind == ir::Index::Kind::floor_div && ir::constant_value(atom->b);
+    for (const auto& [text, whole] : noted_) {
+      if (is_quotient && text == ir::to_text(atom->a)) return ir::floor_div(axis_for(whole), atom->b);
+      const Linear sum = linear(whole, ranges_);
+      const auto same = sum.parts.find(key);
+      if (same == sum.parts.end() || same->second.coefficient < 2) continue;
+      const IndexExpr divisor = ir::constant(same->second.coefficient);
+      if (ir::to_text(simplify(ir::floor_div(whole, divisor), ranges_)) == ir::to_text(atom))
+        return ir::floor_div(axis_for(whole), divisor);
+    }
+    return std::nullopt;
+  }
+
   IndexExpr renamed(const IndexExpr& e) const {
     return ir::substitute(
         e, [&](const ir::Index& leaf) { return leaf.name == k_ ? std::optional(ir::named(kReducedName)) : std::nullopt; });
@@ -540,6 +574,7 @@ class AxisAbstraction {
 
   std::string k_;
   const Ranges& ranges_;
+  std::map<std::string, IndexExpr> noted_;
 };
 
 }  // namespace
@@ -559,6 +594,13 @@ TermId Terms::reduce(Reduction reduction, DType dtype, IndexExpr extent, const s
     for (TermId& arg : term.args) arg = done.at(arg);
     return done[id] = made_from(id, term.kind == Kind::operation ? order_and_intern(std::move(term)) : intern(std::move(term)));
   };
+  std::set<TermId> surveyed;
+  const std::function<void(TermId)> survey = [&](TermId id) {
+    if (!surveyed.insert(id).second) return;
+    for (const IndexExpr& e : at(id).indices) abstraction.note(e);
+    for (TermId arg : at(id).args) survey(arg);
+  };
+  for (TermId part : body) survey(part);
   for (TermId& part : body) part = abstract(part);
   if (!abstraction.possible) return kNoTerm;
 

@@ -115,7 +115,8 @@ class Chunks {
       case Op::col_sum_acc: return !arg_rows(last);
       case Op::matmul:
       case Op::matmul_acc: return e.transpose_b ? !arg_columns(last) : !arg_rows(last);
-      case Op::matmul_scaled: return false;
+      case Op::matmul_scaled:
+      case Op::matmul_expanded: return false;
       case Op::gather: accesses_beside_the_chunk_ = accesses_beside_the_chunk_ || (!rows && !columns); return !arg_columns(0);
       case Op::reshape: return !rows && !columns && !arg_rows(0) && !arg_columns(0);
       case Op::concat_rows: return !rows;

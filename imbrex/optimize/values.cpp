@@ -58,7 +58,8 @@ TermId Values::evaluate_here(const ir::ExprPtr& e) {
     case Op::col_sum:
     case Op::col_max:
     case Op::col_min: return evaluate_reduction(*e);
-    case Op::matmul: return evaluate_matmul(*e);
+    case Op::matmul:
+    case Op::matmul_expanded: return evaluate_matmul(*e);
     case Op::repeat_rows: return moved(e->args[0], ir::floor_div(ir::named(kTileRow), e->index), ir::named(kTileColumn), e);
     case Op::columns: return moved(e->args[0], ir::named(kTileRow), ir::add(e->index, ir::named(kTileColumn)), e);
     case Op::transpose: return moved(e->args[0], ir::named(kTileColumn), ir::named(kTileRow), e);
@@ -184,15 +185,27 @@ TermId Values::evaluate_reduction(const ir::Expr& e) {
 }
 
 TermId Values::evaluate_matmul(const ir::Expr& e) {
-  const ir::ExprPtr &a = e.args[0], &b = e.args[1];
+  const ir::ExprPtr &a = e.args[e.args.size() - 2], &b = e.args.back();
+  const bool is_expanded = e.op == Op::matmul_expanded;
   const IndexExpr extent = e.transpose_a ? a->rows : a->columns;
-  const TermId left = evaluate(a), right = evaluate(b);
+  const TermId left = evaluate(a), right = evaluate(b), scales = is_expanded ? evaluate(e.args[0]) : kNoTerm;
   terms_.ranges[kSummed] = counter_range(extent, terms_.ranges);
   terms_.ranges[kTileRow] = counter_range(e.rows, terms_.ranges);
   terms_.ranges[kTileColumn] = counter_range(e.columns, terms_.ranges);
   const IndexExpr k = ir::named(kSummed), row = ir::named(kTileRow), column = ir::named(kTileColumn);
+  const auto of_right = [&](TermId term, const IndexExpr& of_k, const IndexExpr& of_column) {
+    return terms_.substitute(term,
+                             {{kTileRow, e.transpose_b ? of_column : of_k}, {kTileColumn, e.transpose_b ? of_k : of_column}});
+  };
   const TermId x = terms_.substitute(left, {{kTileRow, e.transpose_a ? k : row}, {kTileColumn, e.transpose_a ? row : k}});
-  const TermId y = terms_.substitute(right, {{kTileRow, e.transpose_b ? column : k}, {kTileColumn, e.transpose_b ? k : column}});
+  TermId y = of_right(right, k, column);
+  if (is_expanded) {
+    const TermId scale =
+        of_right(scales, ir::floor_div(k, ir::constant(e.block.k)), ir::floor_div(column, ir::constant(e.block.columns)));
+    const auto as_f32 = [&](TermId term) { return terms_.operation(Op::cast, DType::f32, {term}); };
+    y = terms_.operation(Op::cast, DType::bf16, {terms_.operation(Op::mul, DType::f32, {as_f32(y), as_f32(scale)})},
+                         ir::CastMode::rint);
+  }
   return reduced(dot_of(a->dtype), e, extent, {x, y});
 }
 

@@ -20,7 +20,8 @@ void pad_products(Planner& planner) {
     if (row_step(s)) {
       ir::for_each_expr(s, [&](const ir::Expr& e) { read_by_rows[e.name] += e.op == ir::Op::variable; });
     } else if (const auto* assign = std::get_if<ir::Assign>(&s.node)) {
-      if (assign->declares && assign->value->op == ir::Op::matmul) products[assign->name] = assign->value.get();
+      if (assign->declares && (assign->value->op == ir::Op::matmul || assign->value->op == ir::Op::matmul_expanded))
+        products[assign->name] = assign->value.get();
     }
     return true;
   });
@@ -28,7 +29,7 @@ void pad_products(Planner& planner) {
     Tile& tile = symbols.tiles.at(name);
     const auto columns = symbols.fixed(tile.columns);
     if (!columns || tile.mentions != 1 + read_by_rows[name]) continue;
-    if (planner.product_kernel(product->args[0]->dtype).takes_tiles)
+    if (planner.product_kernel(ir::multiplied_as(*product)).takes_tiles)
       tile.padding = padding_of_rows(*columns, bytes_of(tile.dtype));
   }
 }

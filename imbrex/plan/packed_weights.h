@@ -15,7 +15,7 @@ struct PackedWeight {
   bool transposed = false;  // the tensor is [columns, inner]
   DType dtype = DType::f32;
   DType multiplied_as = DType::f32;
-  std::optional<int64_t> block_of_k;  // that has a scale
+  std::optional<int64_t> block_of_k;  // whose sum is scaled
   std::string packing;                // pack_<packing> packs it for the target's kernels
 };
 
@@ -29,7 +29,7 @@ struct PackedWeights {
 };
 
 PackedWeights packed_weights(const ir::Program& program);
-// Of a product with scales: how many elements of k have one in common.
+// Of a product that scales sums: of how many elements of k.
 std::optional<int64_t> block_of_k(const ir::Expr& product);
 
 }  // namespace imbrex::plan

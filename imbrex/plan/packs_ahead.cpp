@@ -77,7 +77,7 @@ class Finder {
   void product(const Statement& s, const Expr& e) {
     const Expr& right = *e.args.back();
     if (right.op == Op::load && plan_.packed.contains(right.name)) return;
-    if (e.op == Op::matmul_scaled) return;  // packs its right side where it takes it
+    if (ir::has_scaled_blocks(e.op)) return;  // packs its right side where it takes it
     std::string why;
     std::vector<Place> places = places_of(s, right, why);
     for (; !places.empty(); places.pop_back()) {

@@ -25,8 +25,8 @@ bool has_unit_columns(const std::vector<ir::Axis>& slice) {
 }  // namespace
 
 std::string packing_of(const target::ProductKernel& kernel, DType right, std::optional<int64_t> block_of_k) {
-  if (!block_of_k) return kernel.packing;
-  if (kernel.product == target::Product::i8) return fmt::format("i8_blocks<{}>", *block_of_k);
+  if (kernel.product == target::Product::i8 && block_of_k) return fmt::format("i8_blocks<{}>", *block_of_k);
+  if (kernel.product != target::Product::bf16 || right == DType::bf16) return kernel.packing;
   return fmt::format("narrow_{}<{}>", kernel.packing, right == DType::int8 ? "int8_t" : "uint8_t");
 }
 
@@ -35,7 +35,7 @@ std::string packing_of(const target::ProductKernel& kernel, DType right, std::op
 ir::IndexExpr bytes_of_panels(const Expr& product, const ir::IndexExpr& inner, const ir::IndexExpr& columns) {
   const DType right = product.args.back()->dtype;
   const auto panels = ir::mul(ir::ceil_div(ir::max(columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
-  if (product.op == Op::matmul_scaled && ir::multiplied_as(product) == DType::bf16)
+  if (ir::has_scaled_blocks(product.op) && ir::multiplied_as(product) == DType::bf16)
     return ir::mul(panels, ir::mul(ir::ceil_div(inner, ir::constant(32)), ir::constant(8)));
   if (product.op == Op::matmul_scaled)
     return ir::mul(panels, ir::add(ir::ceil_div(inner, ir::constant(4)), ir::ceil_div(inner, ir::constant(product.block.k))));
@@ -48,7 +48,7 @@ ir::IndexExpr bytes_of_panels(const Expr& product, const ir::IndexExpr& inner, c
 bool goes_into(const Plan& plan, const ir::Assign& assign, const ir::Store& store) {
   const Expr& e = *assign.value;
   const Tensor& tensor = plan.symbols.tensors.at(store.tensor);
-  if ((e.op != Op::matmul && e.op != Op::matmul_scaled) || !assign.declares || store.value->op != Op::variable ||
+  if (kind_of(e.op) != ir::OpKind::product || e.op == Op::matmul_acc || !assign.declares || store.value->op != Op::variable ||
       store.value->name != assign.name)
     return false;
   const bool by_data =
@@ -60,10 +60,13 @@ bool goes_into(const Plan& plan, const ir::Assign& assign, const ir::Store& stor
   return plan.symbols.tiles.at(assign.name).mentions == 2;
 }
 
-// What isa/scaled.h takes: sums of 128 columns by 128 rows, four panels of a block of k as bf16, and the left side as bf16.
+// What isa/expanded.h takes: four panels of 256 elements of k as bf16. What isa/scaled.h takes: sums of 128 columns by 128 rows,
+// four panels of a block of k as bf16, and the left side as bf16.
 static Allocation scratch_of(Planner& planner, const Expr& e, const ir::IndexExpr& inner, const std::string& name,
                              const ir::Statement& statement) {
   constexpr int64_t kRows = 128, kColumns = 128, kPanelsOfBlock = 4 * 64;
+  if (e.op == Op::matmul_expanded)
+    return planner.allocate(Arena::worker, std::nullopt, ir::constant(256 * kPanelsOfBlock), name, statement);
   const ir::IndexExpr rows = planner.plan.bounds.elements_along(e.rows, statement);
   ir::IndexExpr bytes = ir::mul(ir::min(rows, ir::constant(kRows)), ir::constant(kColumns * 4));
   if (ir::multiplied_as(e) == DType::bf16) {
@@ -93,7 +96,7 @@ Product plan_product(Planner& planner, const ir::Statement& statement, const ir:
         planner.allocate(Arena::worker, a->dtype, ir::mul(product.inner, bounds.elements_along(a->columns, statement)),
                          assign.name + "_left", statement);
   }
-  if (e.op == Op::matmul_scaled) product.scratch = scratch_of(planner, e, product.inner, assign.name + "_scratch", statement);
+  if (ir::has_scaled_blocks(e.op)) product.scratch = scratch_of(planner, e, product.inner, assign.name + "_scratch", statement);
   if (b->op == Op::load && planner.plan.packed.contains(b->name)) return product;
   if (const auto found = planner.packs.of.find(&statement); found != planner.packs.of.end()) product.ahead = found->second;
   if (const auto found = planner.packs.refused.find(&statement); found != planner.packs.refused.end())

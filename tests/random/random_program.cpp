@@ -252,7 +252,8 @@ ExprPtr Generator::reduction(DType dtype, const Extent& rows, const Extent& colu
   return ir::make_binary(Op::add, leaf(dtype, rows, columns), std::move(reduced));
 }
 
-// Of blocks of k that are scaled; scales of single columns where the number of columns is no constant.
+// Of blocks of k that are scaled, or of bf16 by e4m3 that is expanded; scales of single columns where the number of columns is no
+// constant.
 ExprPtr Generator::scaled_product(const Extent& rows, const Extent& columns, int depth) {
   const DType a = pick(std::array{DType::bf16, DType::e4m3, DType::int8}), b = pick(std::array{DType::e4m3, DType::int8});
   const auto scale = [&] { return random_.chance(50) ? DType::f32 : DType::e8m0; };
@@ -265,8 +266,11 @@ ExprPtr Generator::scaled_product(const Extent& rows, const Extent& columns, int
   const bool transpose_b = random_.chance(50);
   ExprPtr s = value(scale(), of_rows, random_.chance(70) ? blocks : kOne, depth - 2);
   ExprPtr t = transpose_b ? value(scale(), of_columns, blocks, depth - 2) : value(scale(), blocks, of_columns, depth - 2);
-  ExprPtr left = value(a, rows, inner, depth - 2);
-  ExprPtr right = transpose_b ? value(b, columns, inner, depth - 2) : value(b, inner, columns, depth - 2);
+  const bool expands = random_.chance(50);
+  ExprPtr left = value(expands ? DType::bf16 : a, rows, inner, depth - 2);
+  const DType of_right = expands ? DType::e4m3 : b;
+  ExprPtr right = transpose_b ? value(of_right, columns, inner, depth - 2) : value(of_right, inner, columns, depth - 2);
+  if (expands) return ir::make_matmul_expanded(std::move(t), std::move(left), std::move(right), block, transpose_b);
   return ir::make_matmul_scaled(std::move(s), std::move(t), std::move(left), std::move(right), block, transpose_b);
 }
 

@@ -12,7 +12,8 @@ namespace {
 Options values(int64_t hidden, int64_t heads, int64_t q_lora, double eps) {
   return {{"hidden", hidden}, {"heads", heads},  {"q_lora", q_lora},
           {"eps", eps},       {"row_splits", 2}, {"rope_dim", deepseek_v4::rope_dim},
-          {"norm_w_bf16", 0}, {"rope_f32", 0},   {"scale_by_blocks", 0}};
+          {"norm_w_bf16", 0}, {"rope_f32", 0},   {"scale_by_blocks", 0},
+          {"fp8_block", 0}};
 }
 
 ir::Program program(const std::string& variant, const Options& options) {
@@ -25,6 +26,7 @@ ir::Program program(const std::string& variant, const Options& options) {
   config.norm_w = integer(options, "norm_w_bf16") ? bf16 : f32;
   config.rope = integer(options, "rope_f32") ? f32 : bf16;
   config.scale_by_blocks = integer(options, "scale_by_blocks") != 0;
+  config.fp8_block = integer(options, "fp8_block");
   if (variant == "plain") return qkv_proj_rope_plain(config).program();
   return (variant == "fused" ? qkv_proj_rope_fused(config) : qkv_proj_rope_unfused(config)).program();
 }
@@ -34,6 +36,13 @@ std::vector<int64_t> matrix_shape(const SavedTensors& tensors, const std::string
   if (shape.size() != 2 || shape[0] < 1 || shape[1] < 1)
     tensors.refuse(name, "a matrix without empty axes", fmt::format("[{}]", fmt::join(shape, ", ")));
   return shape;
+}
+
+// The block size by which the rows of wq_a have their number of scales: of several, the multiple of 32 that is least.
+int64_t fp8_block_of(const SavedTensors& tensors) {
+  if (tensors.header("wq_a").dtype != "F8_E4M3") return 0;
+  const int64_t rows = tensors.header("wq_a").shape[0], scales = matrix_shape(tensors, "wq_a_scale")[0];
+  return ((rows + scales - 1) / scales + 31) / 32 * 32;
 }
 
 std::map<std::string, std::string> saved_options(const SavedTensors& tensors) {
@@ -46,7 +55,8 @@ std::map<std::string, std::string> saved_options(const SavedTensors& tensors) {
                                                  {"q_lora", wq_a[1]},
                                                  {"norm_w_bf16", tensors.header("norm_w").dtype == "BF16"},
                                                  {"rope_f32", tensors.header("rope_cos").dtype == "F32"},
-                                                 {"scale_by_blocks", tensors.header("wq_b_scale").shape.size() == 2}};
+                                                 {"scale_by_blocks", tensors.header("wq_b_scale").shape.size() == 2},
+                                                 {"fp8_block", fp8_block_of(tensors)}};
   std::map<std::string, std::string> options;
   for (const auto& [name, value] : values) options.emplace(name, std::to_string(value));
   return options;
@@ -87,10 +97,11 @@ Entry qkv_proj_rope_entry() {
                    {"rope_dim", "rotated columns of a head", deepseek_v4::rope_dim, deepseek_v4::rope_dim, 2},
                    {"norm_w_bf16", "1: norm_w is bf16, else f32", 0, 1, 1},
                    {"rope_f32", "1: rope_cos and rope_sin are f32, else bf16", 0, 1, 1},
-                   {"scale_by_blocks", "1: wq_b_scale is [H*4, 128], else [H*512]", 0, 1, 1}};
+                   {"scale_by_blocks", "1: wq_b_scale is [H*4, 128], else [H*512]", 0, 1, 1},
+                   fp8_block};
   entry.program = program;
   entry.reference = [](const Tensors& inputs, const Options& options) {
-    return reference::qkv_proj_rope(inputs, number(options, "eps"));
+    return reference::qkv_proj_rope(deepseek_v4::with_wide_weights(inputs, options), number(options, "eps"));
   };
   entry.usual_preset = "flash";  // the first is for tests; a person means the model
   entry.has_batches = true;

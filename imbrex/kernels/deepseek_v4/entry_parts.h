@@ -14,6 +14,9 @@ Tensors made_inputs(const std::vector<inputs::TensorShape>& wanted, uint64_t see
 // input and the query latent.
 inline constexpr const char *norm_tensor = "token_x_bf16", *latent_tensor = "qr_bf16";
 
+// The inputs with wq_a and wkv as bf16, whatever they are.
+Tensors with_wide_weights(const Tensors& inputs, const Options& options);
+
 // Works on 256 tokens at a time.
 Judgement judge(const JudgeRequest& request, const std::function<void(int64_t tokens)>& progress);
 
@@ -22,7 +25,7 @@ FromCheckpoint from_checkpoint();
 
 LeastWork least_work(const Tensors& inputs);
 
-// Nothing where 64 does not divide the query latent.
+// Nothing where 64 does not divide the query latent, or projections are not bf16.
 PlainLoops plain_loops(const Tensors& inputs, const Options& options);
 
 }  // namespace imbrex::kernels::deepseek_v4

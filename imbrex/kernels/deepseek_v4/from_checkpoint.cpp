@@ -21,6 +21,7 @@ namespace {
 using checkpoint::Checkpoint;
 using checkpoint::FrontLayer;
 using checkpoint::MappedTensor;
+using checkpoint::MatrixForm;
 using checkpoint::ModelConfig;
 using checkpoint::StoredMatrix;
 using checkpoint::Workers;
@@ -104,6 +105,40 @@ std::pair<Array, Array> rotation_tables(const ModelConfig& config, int64_t layer
   return {std::move(cosines), std::move(sines)};
 }
 
+// A matrix as bf16, or as it is where the kernel takes e4m3; then with its scales, which lie as the weights do.
+struct StoredOperand {
+  Array weight;
+  std::optional<Array> scales;
+};
+
+// An engine has this memory before it reads a model.
+StoredOperand room_for(const StoredMatrix& matrix, DType wanted) {
+  StoredOperand operand{Array::zeros(wanted, {matrix.rows, matrix.columns}), {}};
+  if (wanted == DType::e4m3) operand.scales = Array::zeros(DType::e8m0, matrix.scale->shape);
+  return operand;
+}
+
+// UserError "option-value" where the matrix has no such blocks.
+void require_blocks(const StoredMatrix& matrix, const TensorShape& weight, const TensorShape& scales) {
+  const auto blocks = [](int64_t extent, int64_t of_scales) { return (extent + of_scales - 1) / of_scales; };
+  const bool is_fp8 = matrix.form == MatrixForm::fp8_blocks;
+  if (is_fp8 && scales.shape[0] == matrix.scale->shape[1] && scales.shape[1] == matrix.scale->shape[0]) return;
+  const std::string has = is_fp8 ? fmt::format("e4m3 with scales for blocks of {} x {}", matrix.block.rows, matrix.block.columns)
+                                 : "not stored as e4m3 with scales";
+  throw UserError("option-value",
+                  fmt::format("tensor '{}' in '{}' is {}; the kernel takes {} with scales [{}, {}]", matrix.weight.name,
+                              matrix.weight.file, has, weight.name, scales.shape[0], scales.shape[1]),
+                  is_fp8 && matrix.block.rows == matrix.block.columns ? fmt::format("--set fp8_block={}", matrix.block.rows)
+                                                                      : "--set fp8_block=0, which expands it to bf16");
+}
+
+void read(const StoredMatrix& matrix, StoredOperand& to, const Workers& workers) {
+  if (!to.scales) return to_bf16(matrix, to.weight.as<uint16_t>(), workers);
+  require_exact(matrix, workers);
+  std::memcpy(to.weight.bytes.data(), matrix.weight.data, to.weight.bytes.size());
+  std::memcpy(to.scales->bytes.data(), matrix.scale->data, to.scales->bytes.size());
+}
+
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
@@ -122,16 +157,17 @@ LayerInputs inputs_of(Checkpoint& model, int64_t layer, const std::vector<Tensor
   result.load_seconds = seconds_since(begin);
   result.bytes = bytes_of(stored);
 
-  // An engine has this memory before it reads a model.
-  const auto room_for = [](const StoredMatrix& matrix, DType dtype) {
-    return Array::zeros(dtype, {matrix.rows, matrix.columns});
-  };
-  Array wq_a = room_for(stored.wq_a, DType::bf16), wkv = room_for(stored.wkv, DType::bf16),
-        wq_b = room_for(stored.wq_b, DType::int8);
+  std::map<std::string, const StoredMatrix*> projections = {{"wq_a", &stored.wq_a}, {"wkv", &stored.wkv}};
+  std::map<std::string, StoredOperand> operands;
+  for (const auto& [name, matrix] : projections) {
+    const TensorShape& weight = shape_of(name);
+    if (weight.dtype == DType::e4m3) require_blocks(*matrix, weight, shape_of(name + "_scale"));
+    operands.emplace(name, room_for(*matrix, weight.dtype));
+  }
+  Array wq_b = Array::zeros(DType::int8, {stored.wq_b.rows, stored.wq_b.columns});
   Array wq_b_scale = Array::zeros(DType::f32, {stored.wq_b.rows});
   begin = std::chrono::steady_clock::now();
-  to_bf16(stored.wq_a, wq_a.as<uint16_t>(), workers);
-  to_bf16(stored.wkv, wkv.as<uint16_t>(), workers);
+  for (const auto& [name, matrix] : projections) read(*matrix, operands.at(name), workers);
   to_int8(stored.wq_b, wq_b.as<int8_t>(), wq_b_scale.as<float>(), workers);
   Tensors norms = {{"norm_w", norm(stored.attn_norm, shape_of("norm_w"))},
                    {"gamma_cq", norm(stored.q_norm, shape_of("gamma_cq"))},
@@ -142,9 +178,11 @@ LayerInputs inputs_of(Checkpoint& model, int64_t layer, const std::vector<Tensor
   result.inputs.merge(made_inputs({shape_of("x")}, seed));
   std::tie(result.inputs["rope_cos"], result.inputs["rope_sin"]) = rotation_tables(config, layer, shape_of("rope_cos"), seed);
   result.inputs.emplace("wq_b_scale", std::move(wq_b_scale));
-  result.weights_by_row.emplace("wq_a", std::move(wq_a));
   result.weights_by_row.emplace("wq_b", std::move(wq_b));
-  result.weights_by_row.emplace("wkv", std::move(wkv));
+  for (auto& [name, operand] : operands) {
+    if (operand.scales) result.inputs.emplace(name + "_scale", transposed(*operand.scales, workers));
+    result.weights_by_row.emplace(name, std::move(operand.weight));
+  }
   for (const auto& [name, weight] : result.weights_by_row) result.inputs.emplace(name, transposed(weight, workers));
   return result;
 }

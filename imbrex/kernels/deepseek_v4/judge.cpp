@@ -149,6 +149,15 @@ void measure_unquantized(Judgement& report, const JudgeRequest& check, Tensors& 
 
 }  // namespace
 
+Tensors with_wide_weights(const Tensors& inputs, const Options& options) {
+  Tensors wide = inputs;
+  const int64_t block = integer(options, "fp8_block");
+  if (block > 0)
+    for (const std::string name : {"wq_a", "wkv"})
+      wide[name] = reference::expanded(inputs.at(name), inputs.at(name + "_scale"), block);
+  return wide;
+}
+
 Judgement judge(const JudgeRequest& check, const std::function<void(int64_t tokens)>& progress) {
   Judgement report;
   for (const Acceptance& rule : acceptances) {
@@ -157,7 +166,7 @@ Judgement judge(const JudgeRequest& check, const std::function<void(int64_t toke
     if (check.keep_expected) report.expected.emplace(rule.output, Array{output.dtype, output.shape, {}});
   }
   Tensors inputs;  // the weights, and the rows of the tokens at hand
-  for (const auto& [name, array] : check.inputs)
+  for (const auto& [name, array] : with_wide_weights(check.inputs, check.options))
     if (!is_per_token(name)) inputs.emplace(name, array);
 
   const int64_t tokens = check.inputs.at("x").shape[0];

@@ -39,6 +39,26 @@ Array projection(const TensorShape& spec, uint64_t seed) {
   return filled(spec, [&](int64_t k, int64_t n) { return element.normal(k * columns + n) * column[static_cast<size_t>(n)]; });
 }
 
+// e4m3, [in, out]: all codes of numbers, mostly those of a normal distribution; one column of 500 is the largest number throughout.
+Array fp8_projection(const TensorShape& spec, uint64_t seed) {
+  const RandomStream element(seed, spec.name), extreme(seed, spec.name + " extreme");
+  const int64_t columns = spec.shape.back();
+  std::vector<bool> is_extreme(static_cast<size_t>(columns));
+  for (int64_t n = 0; n < columns; ++n) is_extreme[static_cast<size_t>(n)] = extreme.uniform(n) < 0.002;
+  return filled(spec, [&](int64_t k, int64_t n) {
+    const int64_t i = k * columns + n;
+    if (is_extreme[static_cast<size_t>(n)]) return 448.0;
+    return extreme.uniform(columns + i) < 0.02 ? element.signed_magnitude(i, 0x1p-11, 448) : 16 * element.normal(i);
+  });
+}
+
+// e8m0: powers of two a factor of 16 apart.
+Array fp8_scales(const TensorShape& spec, uint64_t seed) {
+  const RandomStream element(seed, spec.name);
+  const int64_t columns = spec.shape.back();
+  return filled(spec, [&](int64_t k, int64_t n) { return std::exp2(std::floor(5 * element.uniform(k * columns + n)) - 12); });
+}
+
 // int8, the whole range; one column of 500 is -128 throughout.
 Array quantized_projection(const TensorShape& spec, uint64_t seed) {
   const RandomStream element(seed, spec.name), extreme(seed, spec.name + " extreme");
@@ -83,7 +103,9 @@ Tensors made_inputs(const std::vector<inputs::TensorShape>& wanted, uint64_t see
     const auto make = [&]() -> Array {
       if (name == "x") return hidden_states(spec, seed);
       if (name == "norm_w" || name == "gamma_cq" || name == "gamma_ckv") return magnitudes(spec, seed, 0.125, 2, false);
-      if (name == "wq_a" || name == "wkv" || name == "w_extra") return projection(spec, seed);
+      if (name == "wq_a" || name == "wkv" || name == "w_extra")
+        return spec.dtype == DType::e4m3 ? fp8_projection(spec, seed) : projection(spec, seed);
+      if (name == "wq_a_scale" || name == "wkv_scale") return fp8_scales(spec, seed);
       if (name == "wq_b") return quantized_projection(spec, seed);
       if (name == "wq_b_scale") return magnitudes(spec, seed, 0x1p-10, 0x1p-7, true);
       if (name == "rope_cos" || name == "rope_sin") return rope_table(spec, seed, name == "rope_sin");

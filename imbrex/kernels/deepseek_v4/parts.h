@@ -1,6 +1,8 @@
 // What the variants of qkv_proj_rope share: the tensors of the call, and the arithmetic of one tile.
 #pragma once
 
+#include <optional>
+
 #include "imbrex/kernels/deepseek_v4/qkv_proj_rope.h"
 
 namespace imbrex::kernels::deepseek_v4 {
@@ -8,11 +10,31 @@ namespace imbrex::kernels::deepseek_v4 {
 struct Front {
   Dim T;
   Tensor x, norm_w, wq_a, gamma_cq, wq_b, wq_b_scale, wkv, gamma_ckv, rope_cos, rope_sin;
+  std::optional<Tensor> wq_a_scale, wkv_scale;  // of blocks of e4m3
   Tensor q, kv, qr, qr_scale;
 };
 Front declare(Builder& k, const QkvProjRope& config);
 
 inline constexpr Int even_columns = rope_dim / 2;
+
+// A projection of bf16, or of e4m3 with a scale e8m0 for each block of so many rows by so many columns.
+struct Projection {
+  Tensor weight;
+  std::optional<Tensor> scales;
+  Int block;
+  Projection(Tensor of_bf16) : Projection(std::move(of_bf16), std::nullopt, 0) {}
+  Projection(Tensor elements, std::optional<Tensor> of_blocks, Int size)
+      : weight(std::move(elements)), scales(std::move(of_blocks)), block(size) {}
+};
+Projection query_projection(const Front& front, const QkvProjRope& config);
+Projection kv_projection(const Front& front, const QkvProjRope& config);
+// Calls body for spans that cover so many columns, in parallel: whole blocks of the projection, which scales have in common, or as
+// many columns as are wanted of bf16.
+void for_columns(const Projection& projection, Int columns, Int wanted, const std::function<void(Span)>& body);
+// rows . columns of it, which begin with a block.
+Tile project(const Tile& rows, const Projection& projection, const Span& columns);
+// The scales that a weight of so many rows and columns has.
+Tensor declare_scales(Builder& k, const std::string& name, Int rows, Int columns, Int block);
 
 // f32 of a tile of f32 or of a type that converts exactly.
 Tile to_f32(Tile x);

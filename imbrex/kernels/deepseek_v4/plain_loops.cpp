@@ -167,7 +167,7 @@ void Loops::query_head(int64_t head) {
 }  // namespace
 
 PlainLoops plain_loops(const Tensors& inputs, const Options& options) {
-  if (inputs.at("wq_a").shape[1] % column_block != 0) return {};
+  if (inputs.at("wq_a").dtype != DType::bf16 || inputs.at("wq_a").shape[1] % column_block != 0) return {};
   const auto loops = std::make_shared<Loops>(inputs, static_cast<float>(number(options, "eps")));
   PlainLoops plain;
   plain.phases = {[loops](int ith, int nth) { loops->normalize(Share(loops->tokens(), ith, nth)); },

@@ -24,6 +24,8 @@ struct QkvProjRope {
   DType norm_w = f32;            // or bf16
   DType rope = bf16;             // or f32: rope_cos and rope_sin
   bool scale_by_blocks = false;  // wq_b_scale is [H*4, 128], else [H*512]
+  Int fp8_block = 0;  // wq_a and wkv are e4m3, as a checkpoint has them, with a scale e8m0 for each so many rows by so many
+                      // columns, and are expanded to bf16 where they are multiplied; 0: they are bf16
 };
 
 inline constexpr Int head_dim = 512, rope_dim = 64, nope_dim = head_dim - rope_dim;

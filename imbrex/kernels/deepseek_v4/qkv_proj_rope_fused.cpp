@@ -27,15 +27,20 @@ void attn_norm(const Front& f, const QkvProjRope& config, const Tensor& token_x_
 
 // out[:, n] = a . w[:, n] for each tile of columns: K runs through a pipeline of two stages; its first step starts the
 // accumulator.
-void matmul_columns(const std::string& scope, const Tensor& a, const Tensor& w, const Tensor& out, Int column_tile,
-                    const Dim& T) {
-  parallel(tiles(out.extent(1), column_tile).named("n"), [&](Span n) {
+// Weights of e4m3 are taken a block of columns and all of k at a time.
+void matmul_columns(const std::string& scope, const Tensor& a, const Projection& w, const Tensor& out, const Dim& T) {
+  for_columns(w, *ir::constant_value(out.extent(1).expr()), latent_column_tile, [&](Span n) {
     at(scope, [&] {
       range(tiles(T, matmul_row_tile), [&](Span t) {
+        if (w.scales) {
+          out(t, n) = project(a(t, all), w, n);
+          return;
+        }
         Tile acc = zeros(out.dtype(), {t, n});
         pipeline(2, tiles(a.extent(1), k_tile).named("k"), [&](Span k) {
           when(
-              k.index == 0, [&] { acc = matmul(a(t, k), w(k, n)); }, [&] { acc = matmul_acc(acc, a(t, k), w(k, n)); });
+              k.index == 0, [&] { acc = matmul(a(t, k), w.weight(k, n)); },
+              [&] { acc = matmul_acc(acc, a(t, k), w.weight(k, n)); });
         });
         out(t, n) = acc;
       });
@@ -174,12 +179,12 @@ Kernel qkv_proj_rope_fused(const QkvProjRope& config) {
     Tensor kv_fp32 = create_tensor("kv_fp32", f32, {f.T, head_dim});
 
     attn_norm(f, config, token_x_bf16);
-    matmul_columns("qr_proj_matmul", token_x_bf16, f.wq_a, qr_fp32, latent_column_tile, f.T);
+    matmul_columns("qr_proj_matmul", token_x_bf16, query_projection(f, config), qr_fp32, f.T);
     qr_rms(f, config, qr_fp32, qr_bf16);
     qr_quant(f, config, qr_bf16);
     qproj(f, config, q_proj_fp32);
     q_heads(f, config, q_proj_fp32);
-    matmul_columns("kv_proj_matmul", token_x_bf16, f.wkv, kv_fp32, latent_column_tile, f.T);
+    matmul_columns("kv_proj_matmul", token_x_bf16, kv_projection(f, config), kv_fp32, f.T);
     kv_rms(f, config, kv_fp32);
   });
 }

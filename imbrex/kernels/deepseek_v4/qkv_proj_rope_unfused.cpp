@@ -29,12 +29,17 @@ void by_chunks(const std::string& scope, const Dim& T, const Index& columns, con
            [&](Span c) { at(scope, [&] { range(tiles(T, row_tile), [&](Span t) { body(t, c); }); }); });
 }
 
-void multiply(const std::string& scope, const Dim& T, const Tensor& a, const Tensor& w, const Tensor& out) {
-  parallel(tiles(out.extent(1), matmul_columns).named("n"), [&](Span n) {
+// Weights of e4m3 are taken a block of columns and all of k at a time.
+void multiply(const std::string& scope, const Dim& T, const Tensor& a, const Projection& w, const Tensor& out) {
+  for_columns(w, *ir::constant_value(out.extent(1).expr()), matmul_columns, [&](Span n) {
     at(scope, [&] {
       range(tiles(T, 64), [&](Span t) {
+        if (w.scales) {
+          out(t, n) = project(a(t, all), w, n);
+          return;
+        }
         Tile acc = zeros(out.dtype(), {t, n});
-        range(tiles(a.extent(1), k_tile).named("k"), [&](Span k) { acc += matmul(a(t, k), w(k, n)); });
+        range(tiles(a.extent(1), k_tile).named("k"), [&](Span k) { acc += matmul(a(t, k), w.weight(k, n)); });
         out(t, n) = acc;
       });
     });
@@ -142,14 +147,14 @@ Kernel qkv_proj_rope_unfused(const QkvProjRope& config) {
     Tensor kv_fp32 = create_tensor("kv_fp32", f32, {f.T, head_dim});
 
     attn_norm(f, config, token_x_bf16);
-    multiply("qr_proj_matmul", f.T, token_x_bf16, f.wq_a, qr_fp32);
+    multiply("qr_proj_matmul", f.T, token_x_bf16, query_projection(f, config), qr_fp32);
     qr_norm(f, config, qr_fp32, qr_bf16);
     qr_quant(f, config, qr_bf16);
     multiply("qproj_matmul", f.T, f.qr, f.wq_b, q_proj_int32);
     by_chunks("qproj_dequant", f.T, N,
               [&](Span t, Span c) { q_proj_fp32(t, c) = dequantize(f, config, q_proj_int32(t, c), t, c); });
     q_heads(f, config, q_proj_fp32);
-    multiply("kv_proj_matmul", f.T, token_x_bf16, f.wkv, kv_fp32);
+    multiply("kv_proj_matmul", f.T, token_x_bf16, kv_projection(f, config), kv_fp32);
     kv_rows(f, config, kv_fp32);
   });
 }

@@ -22,8 +22,8 @@ Tile normalized_tokens(const Tensor& x, const Tensor& norm_w, Int hidden, float 
   return cast(rms_normalized(to_f32(x(all, all)), hidden, eps) * to_f32(norm_w(all)), bf16, rint);
 }
 
-Tile query_latent(const Tile& normed, const Tensor& wq_a, const Tensor& gamma_cq, Int q_lora, float eps) {
-  return cast(rms_normalized(matmul(normed, wq_a(all, all)), q_lora, eps) * cast(gamma_cq(all), f32), bf16, rint);
+Tile query_latent(const Tile& normed, const Projection& wq_a, const Tensor& gamma_cq, Int q_lora, float eps) {
+  return cast(rms_normalized(project(normed, wq_a, span(0, q_lora)), q_lora, eps) * cast(gamma_cq(all), f32), bf16, rint);
 }
 
 QuantizedRows quantized_latent(const Tile& latent) {
@@ -41,9 +41,9 @@ void store_query_heads(const Tensor& out, const QuantizedRows& latent, const Ten
   store_rotated(view("q_heads", out, {tokens * H, head_dim}), rows, repeat_rows(angles.cosine, H), repeat_rows(angles.sine, H));
 }
 
-void store_latent_kv(const Tensor& out, const Tile& normed, const Tensor& wkv, const Tensor& gamma_ckv, const Angles& angles,
+void store_latent_kv(const Tensor& out, const Tile& normed, const Projection& wkv, const Tensor& gamma_ckv, const Angles& angles,
                      float eps) {
-  const Tile rows = rms_normalized(matmul(normed, wkv(all, all)), head_dim, eps);
+  const Tile rows = rms_normalized(project(normed, wkv, span(0, head_dim)), head_dim, eps);
   store_rotated(out, rows * cast(gamma_ckv(all), f32), angles.cosine, angles.sine);
 }
 

@@ -11,7 +11,7 @@ Tile rms_normalized(const Tile& x, Int n, float eps);
 // bf16 [T, D] of x [T, D]
 Tile normalized_tokens(const Tensor& x, const Tensor& norm_w, Int hidden, float eps);
 // bf16 [T, Q] of the normalized tokens
-Tile query_latent(const Tile& normed, const Tensor& wq_a, const Tensor& gamma_cq, Int q_lora, float eps);
+Tile query_latent(const Tile& normed, const Projection& wq_a, const Tensor& gamma_cq, Int q_lora, float eps);
 
 struct QuantizedRows {
   Tile integers, scale;  // int8 [T, Q], f32 [T, 1]
@@ -26,7 +26,7 @@ struct Angles {
 void store_query_heads(const Tensor& out, const QuantizedRows& latent, const Tensor& wq_b, const Tensor& wq_b_scale,
                        const Angles& angles, float eps);
 // out [T, 512]
-void store_latent_kv(const Tensor& out, const Tile& normed, const Tensor& wkv, const Tensor& gamma_ckv, const Angles& angles,
+void store_latent_kv(const Tensor& out, const Tile& normed, const Projection& wkv, const Tensor& gamma_ckv, const Angles& angles,
                      float eps);
 
 }  // namespace imbrex::kernels::deepseek_v4

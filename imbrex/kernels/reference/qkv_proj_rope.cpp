@@ -321,6 +321,24 @@ Array settle(Array qr, const Estimate& r, const Array& settled) {
 
 }  // namespace
 
+Array expanded(const Array& weight, const Array& scales, int64_t block) {
+  const int64_t columns = weight.shape[1], blocks = scales.shape[1];
+  double elements[128];
+  for (int code = 0; code < 128; ++code) {
+    const int exponent = code / 8, mantissa = code % 8;
+    elements[code] = exponent == 0 ? std::ldexp(mantissa, -9) : std::ldexp(8 + mantissa, exponent - 10);
+  }
+  elements[127] = std::nan("");
+  Array wide = Array::zeros(DType::bf16, weight.shape);
+  for (int64_t i = 0; i < weight.size(); ++i) {
+    const int code = weight.as<uint8_t>()[i], scale = scales.as<uint8_t>()[i / columns / block * blocks + i % columns / block];
+    const double element = code < 128 ? elements[code] : -elements[code - 128];
+    const double value = scale == 255 ? std::nan("") : element * std::ldexp(1, scale - 127);
+    wide.as<uint16_t>()[i] = static_cast<uint16_t>(std::bit_cast<uint32_t>(static_cast<float>(nearest_bf16(value))) >> 16);
+  }
+  return wide;
+}
+
 FrontValues front_values(const std::map<std::string, Array>& inputs, double eps, const Array* settled) {
   const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
   const int64_t tokens = in("x").shape[0];

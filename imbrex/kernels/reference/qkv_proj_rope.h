@@ -18,6 +18,9 @@
 
 namespace imbrex::kernels::reference {
 
+// A weight of e4m3 as bf16: each element times the scale, e8m0, of its block of so many rows by so many columns.
+Array expanded(const Array& weight, const Array& scales, int64_t block);
+
 // Row-major [rows, columns].
 struct Estimate {
   int64_t rows = 0, columns = 0;

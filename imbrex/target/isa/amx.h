@@ -8,6 +8,11 @@
 namespace imbrex::isa {
 namespace {
 
+// Of a product in tiles, in the place of a Dot.
+struct InTiles {
+  static constexpr int kRowsOfExpanded = 0;
+};
+
 // A as rows, which are brought into tiles first; and, as matmul_..._tiled, A in tiles. Templates, so that a file pays only for
 // the products that it calls.
 #define IMBREX_MATMUL_IN_TILES(name, Times, A, Packed, C)                                                                        \
@@ -19,11 +24,25 @@ namespace {
   template <int = 0>                                                                                                             \
   inline void name##_tiled(const A* a, Packed b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows, int64_t columns, \
                            int64_t k, bool accumulate) {                                                                         \
-    matmul_tiles<Times>(a, b.panels, first_block, c, c_row_stride, rows, columns, k, accumulate);                                \
-  }
+    matmul_tiles<Times>(a, k, b.panels, first_block, c, c_row_stride, rows, columns, k, accumulate);                             \
+  }                                                                                                                              \
+  template <int = 0>                                                                                                             \
+  using name##_rows = LeftInRows<name<>, InTiles>;
 IMBREX_MATMUL_IN_TILES(matmul_i8_amx, TimesI8, int8_t, packed_i8, int32_t)
 IMBREX_MATMUL_IN_TILES(matmul_u8i8_amx, TimesU8I8, uint8_t, packed_i8, int32_t)
 IMBREX_MATMUL_IN_TILES(matmul_bf16_amx, TimesBf16, uint16_t, packed_bf16_chains, float)
+
+// A in tiles, of which some elements of k are multiplied at a time (isa/expanded.h).
+struct LeftInTiles {
+  static constexpr int kRowsOfExpanded = 0;
+  const uint16_t* first;
+  int64_t all;  // elements of k
+  void times(int64_t begin, packed_bf16_chains right, int64_t first_block, float* c, int64_t c_row_stride, int64_t rows,
+             int64_t columns, int64_t k, bool accumulate) const {
+    matmul_tiles<TimesBf16>(first + tiled_block(begin), all, right.panels, first_block, c, c_row_stride, rows, columns, k,
+                            accumulate);
+  }
+};
 
 // Columns [column, column + 16) or, of a pair, [column, column + 32) of a row that lies in tiles. What is stored without rounding
 // is bf16 already.

@@ -13,7 +13,8 @@ namespace {
 struct DotBf16 : DotOfBlocks {
   using Columns = __m512i;
   using Fetching = FetchingByRows;
-  IMBREX_OP static Columns load(const char* packed) { return _mm512_load_si512(packed); }
+  IMBREX_OP static Columns of_pairs(__m512i pairs) { return pairs; }
+  IMBREX_OP static Columns load(const char* packed) { return of_pairs(_mm512_load_si512(packed)); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     return {_mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(b), reinterpret_cast<__m512bh>(_mm512_set1_epi32(load_i32_s(a))))};
   }

@@ -2,6 +2,7 @@
 // has.
 #pragma once
 
+#include "imbrex/target/isa/expanded.h"
 #include "imbrex/target/isa/math.h"
 #include "imbrex/target/isa/matmul.h"
 #include "imbrex/target/isa/packing.h"

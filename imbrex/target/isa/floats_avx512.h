@@ -22,6 +22,8 @@ namespace {
 
 // Products of bf16. FlushToZero makes the additions flush, too.
 struct DotOfBlocks : StepsOfABlock, TwelveRows {
+  static constexpr int kRowsOfExpanded = 4;
+  IMBREX_OP static HalvesOfBf16 widened(const char* bytes, const E4m3Times& by) { return widened_64(bytes, by); }
   using Mode = FlushToZero;
   IMBREX_OP static vf sum(vf c, vf first, vf second) { return add(c, add(first, second)); }
 };
@@ -49,10 +51,8 @@ struct DotBf16Fma : DotOfBlocks {
       store_f32(to + kBytesOfChain, load_bf16(from + 32));
     }
   }
-  IMBREX_OP static Columns load(const char* packed) {
-    const __m512i pairs = _mm512_load_si512(packed);
-    return {even_floats(pairs), odd_floats(pairs)};
-  }
+  IMBREX_OP static Columns of_pairs(__m512i pairs) { return {even_floats(pairs), odd_floats(pairs)}; }
+  IMBREX_OP static Columns load(const char* packed) { return of_pairs(_mm512_load_si512(packed)); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     add_product(sum, b.odd, a + 4);
     add_product(sum, b.even, a);

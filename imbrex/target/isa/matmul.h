@@ -443,6 +443,10 @@ inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const c
   }
 }
 
+// The left side of a product that widens its right side (isa/expanded.h): `product`, and the Dot that it is made of.
+template <auto product, class Dot>
+struct LeftInRows;
+
 // C tile [rows, columns] = or += A [rows, k] . the columns of B from column 16 * first_block on. Templates, so that a file pays
 // only for the products that it calls. An ISA with several ways to the same product names the others beside these.
 #define IMBREX_MATMUL(name, Dot, A, Packed, C)                                                                                \
@@ -450,7 +454,9 @@ inline void matmul(const typename Dot::Element* a, int64_t a_row_stride, const c
   inline void name(const A* a, int64_t a_row_stride, Packed b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows, \
                    int64_t columns, int64_t k, bool accumulate) {                                                             \
     matmul<Dot>(a, a_row_stride, b.panels, first_block, c, c_row_stride, rows, columns, k, accumulate);                       \
-  }
+  }                                                                                                                           \
+  template <int = 0>                                                                                                          \
+  using name##_rows = LeftInRows<name<>, Dot>;
 
 }  // namespace
 }  // namespace imbrex::isa

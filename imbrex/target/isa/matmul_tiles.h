@@ -270,13 +270,16 @@ inline const char* panel_of_block(const char* packed, int64_t first_block, int64
 
 // C tile [rows, columns] = or += A [rows, k] . the columns of B from column 16 * first_block on, A in tiles from a multiple of
 // sixteen rows on.
+// `k_of_a`: how many elements the rows have, where these are some of them.
 template <class Times>
-inline void matmul_tiles(const typename Times::Element* a, const char* packed, int64_t first_block, typename Times::Result* c,
-                         int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k, bool accumulate) {
+inline void matmul_tiles(const typename Times::Element* a, int64_t k_of_a, const char* packed, int64_t first_block,
+                         typename Times::Result* c, int64_t c_row_stride, int64_t rows, int64_t columns, int64_t k,
+                         bool accumulate) {
   const Tiles tiles;
   const int64_t bytes = bytes_along_k<Times>(k);
-  const TiledRows all = {reinterpret_cast<const char*>(a), tile_steps(bytes) * kTileBytes, rows, 0, bytes / kTileRowBytes,
-                         bytes % kTileRowBytes != 0};
+  const TiledRows all = {
+      reinterpret_cast<const char*>(a), tile_steps(bytes_along_k<Times>(k_of_a)) * kTileBytes, rows, 0, bytes / kTileRowBytes,
+      bytes % kTileRowBytes != 0};
   multiply_tiles<Times>(all, panel_of_block<Times>(packed, first_block, k), k, first_block, c, c_row_stride, columns, accumulate);
 }
 

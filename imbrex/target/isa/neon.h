@@ -394,6 +394,7 @@ struct DotF32 : StepsOfAGroup<float>, ThreeRows {
 }  // namespace
 }  // namespace imbrex::isa
 
+#include "imbrex/target/isa/bytes_by_lanes.h"
 #include "imbrex/target/isa/common.h"
 #include "imbrex/target/isa/divisor.h"
 

@@ -265,6 +265,7 @@ struct DotF32 : StepsOfAGroup<float>, OneRow {
 }  // namespace
 }  // namespace imbrex::isa
 
+#include "imbrex/target/isa/bytes_by_lanes.h"
 #include "imbrex/target/isa/common.h"
 #include "imbrex/target/isa/divisor.h"
 

@@ -3,8 +3,8 @@
 // L1 and L2 caches hold, so that memory is read a byte for each element.
 #pragma once
 
-#include "imbrex/target/isa/math.h"
 #include "imbrex/target/isa/packing.h"
+#include "imbrex/target/isa/widening.h"
 
 namespace imbrex::isa {
 namespace {
@@ -25,27 +25,6 @@ struct ScaledBlock {
   int64_t k, columns;
 };
 
-// Elements as bf16: exact. Bytes are e4m3 where they are unsigned, int8 where they are signed. An ISA may have an own form of
-// widen_32.
-IMBREX_OP vf widened(const uint8_t* p) { return load_e4m3(p); }
-IMBREX_OP vf widened(const uint8_t* p, int n) { return load_e4m3(p, n); }
-IMBREX_OP vf widened(const int8_t* p) { return nearest_float(load_i8(p)); }
-IMBREX_OP vf widened(const int8_t* p, int n) { return nearest_float(load_i8(p, n)); }
-template <class T>
-inline void widen_32(const T* from, uint16_t* to) {
-  store_bf16(to, widened(from));
-  store_bf16(to + 16, widened(from + 16));
-}
-template <class T>
-inline void widen(const T* from, int64_t n, uint16_t* to) {
-  int64_t i = 0;
-  for (; i + 32 <= n; i += 32) widen_32(from + i, to + i);
-  for (; i < n; i += 16) {
-    const int left = n - i < 16 ? static_cast<int>(n - i) : 16;
-    store_bf16(to + i, widened(from + i, left), left);
-  }
-}
-
 // So many columns of C at a time, whose panels of a block are widened together, and so many rows, whose products are scaled while
 // they are near.
 constexpr int64_t kScaledPanels = 4, kScaledColumns = kScaledPanels * kPanelColumns, kScaledRows = 128;
@@ -55,8 +34,9 @@ template <class T, class Wide>
 inline Wide panels_of_block(packed_narrow<T, Wide> b, int64_t panel, int64_t panels, int64_t, ScaledBlock, int64_t begin,
                             int64_t size, int64_t k, char* wide) {
   const int64_t elements = panel_bytes(size, 2) / 2, first = begin / kBlock * kBlock * kPanelColumns;
+  const Unscaled<T> as_it_is;
   for (int64_t p = 0; p < panels; ++p)
-    widen(reinterpret_cast<const T*>(b.panels) + (panel + p) * panel_bytes_narrow(k) + first, elements,
+    widen(reinterpret_cast<const T*>(b.panels) + (panel + p) * panel_bytes_narrow(k) + first, elements, as_it_is,
           reinterpret_cast<uint16_t*>(wide) + p * elements);
   return {wide};
 }
@@ -114,7 +94,8 @@ inline void matmul_scaled(const A* a, int64_t a_row_stride, Packed b, int64_t fi
   if constexpr (sizeof(A) != sizeof(Element)) {
     const int64_t most = block.k < k ? block.k : k;
     uint16_t* const copy = reinterpret_cast<uint16_t*>(wide + kScaledPanels * panel_bytes(most, 2));
-    for (int64_t r = 0; r < rows; ++r) widen(a + r * a_row_stride, k, copy + r * k);
+    const Unscaled<A> as_it_is;
+    for (int64_t r = 0; r < rows; ++r) widen(a + r * a_row_stride, k, as_it_is, copy + r * k);
     left = copy;
     left_stride = k;
   }

@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include "imbrex/target/isa/e4m3_tables.h"
 #include "imbrex/target/isa/lane.h"
 
 namespace imbrex::isa {
@@ -294,28 +295,36 @@ IMBREX_OP vi odd_bytes(vi x) { return {_mm256_srai_epi16(x.low, 8), _mm256_srai_
 // The products of a lane's two integers, added.
 IMBREX_OP vi dot_of_two(vi a, vi b) { return {_mm256_madd_epi16(a.low, b.low), _mm256_madd_epi16(a.high, b.high)}; }
 
-// ---- bytes to bf16 (isa/scaled.h) ----------------------------------------------------------------------------------------------
+// ---- bytes to bf16 (isa/widening.h) --------------------------------------------------------------------------------------------
 
-// Exponents of e4m3 and bf16 differ by 120. Magnitudes below 8, which are multiples of 2^-9, stand in a table: first the low byte of
-// each, then the high one. 0x7f is NaN.
-IMBREX_OP void widen_16(const uint8_t* from, uint16_t* to) {
-  const __m256i table =
-      _mm256_broadcastsi128_si256(_mm_set_epi8(0x3c, 0x3c, 0x3c, 0x3c, 0x3b, 0x3b, 0x3b, 0,  //
-                                               0x60, 0x40, 0x20, 0, static_cast<char>(0xc0), static_cast<char>(0x80), 0, 0));
-  const __m256i codes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-  const __m256i magnitude = _mm256_and_si256(codes, _mm256_set1_epi16(0x7f));
-  const __m256i normal = _mm256_add_epi16(_mm256_slli_epi16(magnitude, 4), _mm256_set1_epi16(120 << 7));
-  const __m256i places = _mm256_or_si256(_mm256_or_si256(magnitude, _mm256_slli_epi16(magnitude, 8)), _mm256_set1_epi16(0x0800));
-  const __m256i is_small = _mm256_cmpgt_epi16(_mm256_set1_epi16(8), magnitude);
-  __m256i value = _mm256_blendv_epi8(normal, _mm256_shuffle_epi8(table, places), is_small);
-  const __m256i is_nan = _mm256_cmpeq_epi16(magnitude, _mm256_set1_epi16(0x7f));
-  value = _mm256_or_si256(value, _mm256_and_si256(is_nan, _mm256_set1_epi16(0x7fc0)));
-  const __m256i sign = _mm256_and_si256(_mm256_slli_epi16(codes, 8), _mm256_set1_epi16(static_cast<int16_t>(0x8000)));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_or_si256(value, sign));
+struct E4m3Times {
+  __m256i high, low_bit, special_high, special_low;
+  IMBREX_OP explicit E4m3Times(int exponent) {
+    const E4m3Tables tables(exponent);
+    high = _mm256_broadcastsi128_si256(tables.high);
+    low_bit = _mm256_set1_epi8(tables.low_bit);
+    special_high = _mm256_broadcastsi128_si256(tables.special_high);
+    special_low = _mm256_broadcastsi128_si256(tables.special_low);
+  }
+};
+IMBREX_OP void widen_32(const uint8_t* from, const E4m3Times& by, uint16_t* to) {
+  // Eight bytes of the first half beside eight of the second: unpacking takes eight of each sixteen at a time.
+  const __m256i codes =
+      _mm256_permute4x64_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)), _MM_SHUFFLE(3, 1, 2, 0));
+  const __m256i place = _mm256_and_si256(_mm256_add_epi8(codes, _mm256_set1_epi8(1)), _mm256_set1_epi8(0x7f));
+  const __m256i is_special = _mm256_cmpgt_epi8(_mm256_set1_epi8(9), place);
+  const __m256i exponent = _mm256_and_si256(_mm256_srli_epi16(codes, 3), _mm256_set1_epi8(0x0f));
+  const __m256i mantissa = _mm256_and_si256(_mm256_slli_epi16(codes, 4), _mm256_set1_epi8(static_cast<char>(0xf0)));
+  __m256i high = _mm256_shuffle_epi8(by.high, exponent), low = _mm256_xor_si256(mantissa, by.low_bit);
+  high = _mm256_blendv_epi8(high, _mm256_shuffle_epi8(by.special_high, place), is_special);
+  low = _mm256_blendv_epi8(low, _mm256_shuffle_epi8(by.special_low, place), is_special);
+  high = _mm256_or_si256(high, _mm256_and_si256(codes, _mm256_set1_epi8(static_cast<char>(0x80))));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_unpacklo_epi8(low, high));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 16), _mm256_unpackhi_epi8(low, high));
 }
-IMBREX_OP void widen_32(const uint8_t* from, uint16_t* to) {
-  widen_16(from, to);
-  widen_16(from + 16, to + 16);
+IMBREX_OP void widen_64(const uint8_t* from, const E4m3Times& by, uint16_t* to) {
+  widen_32(from, by, to);
+  widen_32(from + 32, by, to + 32);
 }
 
 // ---- tiles of sums in registers (isa/matmul.h) --------------------------------------------------------------------------------

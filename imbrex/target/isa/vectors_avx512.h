@@ -10,6 +10,7 @@
 #include <immintrin.h>
 #pragma GCC diagnostic pop
 
+#include "imbrex/target/isa/e4m3_tables.h"
 #include "imbrex/target/isa/lane.h"
 
 namespace imbrex::isa {
@@ -234,21 +235,43 @@ IMBREX_OP vi odd_bytes(vi x) { return {_mm512_srai_epi16(x.v, 8)}; }
 // The products of a lane's two integers, added.
 IMBREX_OP vi dot_of_two(vi a, vi b) { return {_mm512_madd_epi16(a.v, b.v)}; }
 
-// ---- bytes to bf16 (isa/scaled.h) ----------------------------------------------------------------------------------------------
+// ---- bytes to bf16 (isa/widening.h) --------------------------------------------------------------------------------------------
 
-// Exponents of e4m3 and bf16 differ by 120. Magnitudes below 8, which are multiples of 2^-9, and 0x7f, which is NaN, stand in a
-// table of 32, where 0x7f is the last.
-IMBREX_OP void widen_32(const uint8_t* from, uint16_t* to) {
-  const __m512i special = _mm512_set_epi16(0x7fc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
-                                           0x3c60, 0x3c40, 0x3c20, 0x3c00, 0x3bc0, 0x3b80, 0x3b00, 0);
-  const __m512i codes = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
-  const __m512i magnitude = _mm512_and_si512(codes, _mm512_set1_epi16(0x7f));
-  const __m512i normal = _mm512_add_epi16(_mm512_slli_epi16(magnitude, 4), _mm512_set1_epi16(120 << 7));
-  const __mmask32 is_special =
-      _mm512_cmplt_epu16_mask(magnitude, _mm512_set1_epi16(8)) | _mm512_cmpeq_epi16_mask(magnitude, _mm512_set1_epi16(0x7f));
-  const __m512i value = _mm512_mask_permutexvar_epi16(normal, is_special, magnitude, special);
-  const __m512i sign = _mm512_and_si512(_mm512_slli_epi16(codes, 8), _mm512_set1_epi16(static_cast<int16_t>(0x8000)));
-  _mm512_storeu_si512(to, _mm512_or_si512(value, sign));
+struct E4m3Times {
+  __m512i high, low_bit, special_high, special_low;
+  IMBREX_OP explicit E4m3Times(int exponent) {
+    const E4m3Tables tables(exponent);
+    high = _mm512_broadcast_i32x4(tables.high);
+    low_bit = _mm512_set1_epi8(tables.low_bit);
+    special_high = _mm512_broadcast_i32x4(tables.special_high);
+    special_low = _mm512_broadcast_i32x4(tables.special_low);
+  }
+};
+// 64 of them: the first 32, and the others.
+struct HalvesOfBf16 {
+  __m512i first, second;
+};
+IMBREX_OP HalvesOfBf16 widened_64(const void* from, const E4m3Times& by) {
+  // Eight bytes of the first half beside eight of the second: unpacking takes eight of each sixteen at a time.
+  const __m512i halves = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
+  const __m512i codes = _mm512_permutexvar_epi64(halves, _mm512_loadu_si512(from));
+  const __m512i place = _mm512_and_si512(_mm512_add_epi8(codes, _mm512_set1_epi8(1)), _mm512_set1_epi8(0x7f));
+  const __mmask64 is_special = _mm512_cmplt_epu8_mask(place, _mm512_set1_epi8(9));
+  const __m512i exponent = _mm512_and_si512(_mm512_srli_epi16(codes, 3), _mm512_set1_epi8(0x0f));
+  __m512i high = _mm512_shuffle_epi8(by.high, exponent);
+  // (codes << 4 & 0xf0) ^ low_bit
+  __m512i low =
+      _mm512_ternarylogic_epi32(_mm512_slli_epi16(codes, 4), _mm512_set1_epi8(static_cast<char>(0xf0)), by.low_bit, 0x6a);
+  high = _mm512_mask_shuffle_epi8(high, is_special, by.special_high, place);
+  low = _mm512_mask_shuffle_epi8(low, is_special, by.special_low, place);
+  // high | (codes & 0x80)
+  high = _mm512_ternarylogic_epi32(high, codes, _mm512_set1_epi8(static_cast<char>(0x80)), 0xf8);
+  return {_mm512_unpacklo_epi8(low, high), _mm512_unpackhi_epi8(low, high)};
+}
+IMBREX_OP void widen_64(const uint8_t* from, const E4m3Times& by, uint16_t* to) {
+  const HalvesOfBf16 halves = widened_64(from, by);
+  _mm512_storeu_si512(to, halves.first);
+  _mm512_storeu_si512(to + 32, halves.second);
 }
 
 // ---- tiles of sums in registers (isa/matmul.h) --------------------------------------------------------------------------------

@@ -235,16 +235,18 @@ void inserted_rows(Writer& w) {
 void scaled_blocks(Writer& w) {
   const std::string y = w.fresh("y"), x = w.fresh("x"), m = w.fresh("w"), s = w.fresh("s"), t = w.fresh("t"), n = w.fresh("n");
   const int64_t block = w.pick(std::array{1, 2, 5});
-  w.declare("input {}: {}[T, 70]", x, w.pick(std::array{"bf16", "e4m3", "int8"}));
-  w.declare("{} {}: {}[U * {}, 70]", w.pick(std::array{"input", "weight"}), m, w.pick(std::array{"e4m3", "int8"}), block);
+  const bool expands = w.random.chance(50);
+  w.declare("input {}: {}[T, 70]", x, expands ? "bf16" : w.pick(std::array{"bf16", "e4m3", "int8"}));
+  w.declare("{} {}: {}[U * {}, 70]", w.pick(std::array{"input", "weight"}), m,
+            expands ? "e4m3" : w.pick(std::array{"e4m3", "int8"}), block);
   w.declare("input {}: {}[U, 3]", s, w.pick(std::array{"f32", "e8m0"}));
   w.declare("output {}: f32[T, U * {}]", y, block);
   w.open("{} {} in tiles(T, {})", w.pick(kLoops), t, w.pick(kTiles));
   w.open("{} {} in 0 .. {}", w.pick(kLoops), n, w.off("U"));
   w.line(
-      "{0}[{1}, {2} * {3} +: {3}] = matmul_scaled(0.5, {4}[{5} +: 1, :], {6}[{1}, :], {7}[{2} * {3} +: {3}, :], [32, {3}], "
+      "{0}[{1}, {2} * {3} +: {3}] = {8}{4}[{5} +: 1, :], {6}[{1}, :], {7}[{2} * {3} +: {3}, :], [32, {3}], "
       "transpose_b)",
-      y, t, n, block, s, w.off(n), x, m);
+      y, t, n, block, s, w.off(n), x, m, expands ? "matmul_expanded(" : "matmul_scaled(0.5, ");
   w.close();
   w.close();
 }

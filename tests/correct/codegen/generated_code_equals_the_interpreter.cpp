@@ -338,6 +338,61 @@ constexpr Case kCases[] = {
   output z: f32[2, 2]
   y[:, :] = matmul_scaled(s[:, :], full(f32, [1, 1], 0.25), x[:, :], w[:, :], [2147483616, 2147483647])
   z[:, :] = matmul_scaled(1.0, full(f32, [0, 1], 0.25), x[0 +: 2, 0 +: 0], w[0 +: 0, 0 +: 2], [32, 2]))"},
+    {"expanded_product", R"(
+  input x: bf16[N, 300]
+  weight w: e4m3[300, 150]
+  weight v: e4m3[300, 96]
+  input t: f32[10, 4]
+  input u: e8m0[3, 3]
+  output y: f32[N, 150]
+  output z: f32[N, 96]
+  y[:, :] = matmul_expanded(t[:, :], x[:, :], w[:, :], [32, 40])
+  parallel n in tiles(N, 7) {
+    range c in tiles(96, 48) {
+      z[n, c] = matmul_expanded(u[:, c.begin // 32 +: (c.size + 31) // 32], x[n, :], v[:, c], [128, 32])
+    }
+  })"},
+    {"expanded_product_in_parts", R"(
+  input x: bf16[N, 600]
+  weight w: e4m3[177, 600]
+  weight v: e4m3[M, 600]
+  input t: e8m0[45, 5]
+  input r: f32[M, 19]
+  output y: f32[N, 177]
+  output z: f32[N, M]
+  parallel n in tiles(N, 5) {
+    range c in tiles(177, 48) {
+      y[n, c] = matmul_expanded(t[c.begin // 4 +: (c.size + 3) // 4, :], x[n, :], w[c, :], [128, 4], transpose_b)
+    }
+  }
+  z[:, :] = matmul_expanded(r[:, :], x[:, :], v[:, :], [32, 1], transpose_b))"},
+    {"expanded_product_of_many_rows", R"(
+  input x: bf16[141, 300]
+  weight w: e4m3[300, 170]
+  input t: e8m0[3, 2]
+  output y: f32[141, 170]
+  output z: f32[2, 2]
+  y[:, :] = matmul_expanded(t[:, :], x[:, :], w[:, :], [128, 128])
+  z[:, :] = matmul_expanded(full(f32, [0, 1], 0.25), x[0 +: 2, 0 +: 0], w[0 +: 0, 0 +: 2], [32, 2]))"},
+    {"expanded_product_of_rows_in_tiles", R"(
+  input x: bf16[N, 640]
+  weight w: e4m3[640, 96]
+  input t: e8m0[5, 3]
+  output y: f32[N, 96]
+  create n: bf16[N, 640] @tiles
+  range r in tiles(N, 16) {
+    n[r, :] = cast(cast(x[r, :], f32) * 0.5, bf16, rint)
+  }
+  range r_2 in tiles(N, 32) {
+    y[r_2, :] = matmul_expanded(t[:, :], n[r_2, :], w[:, :], [128, 32])
+  })"},
+    {"expanded_codes", R"(
+  weight w: e4m3[1, 256]
+  input s: e8m0[1, 256]
+  output y: f32[256, 256]
+  range i in 0 .. 256 {
+    y[i, :] = matmul_expanded(s[:, i +: 1], cast(1.0, bf16, rint), w[:, :], [32, 256])
+  })"},
     {"widened_codes", R"(
   weight w: e4m3[1, 256]
   weight v: int8[1, 256]
@@ -557,7 +612,7 @@ TEST(GeneratedCode, equals_the_interpreter) {
           for (const auto& e : tensor.shape)
             shape.push_back(ir::evaluate(e, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
           inputs[tensor.name] = random_array(tensor.dtype, shape);
-          if (program.name == "widened_codes" && tensor.role == ir::Role::input)
+          if (std::string(program.name).find("_codes") != std::string::npos && tensor.role == ir::Role::input)
             for (int32_t i = 0; i < 256; ++i) inputs[tensor.name].as<uint8_t>()[i] = static_cast<uint8_t>(i);
           if (ir::find(tensor.annotations, "distinct"))
             for (int32_t i = 0; i < inputs[tensor.name].size(); ++i) inputs[tensor.name].as<int32_t>()[i] = (i + 1) % 3;

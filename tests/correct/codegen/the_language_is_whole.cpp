@@ -94,6 +94,11 @@ const std::map<std::string, Make> kOwnForms = {
        return matmul_scaled(abs(a.x(t, span(0, 1))), full(f32, {4, 1}, 0.3), cast(a.z(t, all), e4m3, rint),
                             cast(a.w(all, all), e4m3, rint), {.k = 32, .columns = 5, .transpose_b = true});
      }},
+    {"matmul_expanded",
+     [](Args& a, Span t) {
+       return matmul_expanded(full(f32, {4, 1}, 0.3), a.b(t, all), cast(a.w(all, all), e4m3, rint),
+                              {.k = 32, .columns = 5, .transpose_b = true});
+     }},
     {"reshape",
      [](Args& a, Span t) {
        return reshape(reshape(a.x(t, all), {t.size * 2, 8}), {t, 16});

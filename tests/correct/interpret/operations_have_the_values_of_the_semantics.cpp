@@ -277,6 +277,41 @@ TEST(Products, with_scales_are_scaled_and_added_block_by_block) {
     }
 }
 
+// An expanded right side is the bf16 number nearest to its element times the scale, and the product that of bf16.
+TEST(Products, expand_their_right_side_first) {
+  const int64_t k = 70, n = 3;
+  std::vector<float> a(2 * k), t = {1.7f, -0.9f, 0.25f, 0x1p-130f, 1.0f / 3, 0x1p120f};
+  std::vector<uint8_t> codes(k * n);
+  for (int64_t i = 0; i < 2 * k; ++i) a[i] = static_cast<float>(i * 37 % 256 - 128);
+  for (int64_t i = 0; i < k * n; ++i)
+    codes[i] = static_cast<uint8_t>(i * 29 % 256 == 0x7f || i * 29 % 256 == 0xff ? 0 : i * 29 % 256);
+  for (const bool transposed : {false, true}) {
+    std::vector<uint8_t> stored(k * n);
+    std::vector<float> t_stored(6);
+    for (int64_t i = 0; i < k; ++i)
+      for (int64_t j = 0; j < n; ++j) stored[transposed ? j * k + i : i * n + j] = codes[i * n + j];
+    for (int64_t block = 0; block < 3; ++block)
+      for (int64_t c = 0; c < 2; ++c) t_stored[transposed ? c * 3 + block : block * 2 + c] = t[block * 2 + c];
+    const Array b = array_of(DType::e4m3, {transposed ? n : k, transposed ? k : n}, stored);
+    Array wide = Array::zeros(DType::bf16, {k, n});
+    for (int64_t i = 0; i < k; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        const float element = static_cast<float>(value_at(b, transposed ? j * k + i : i * n + j));
+        set_value_at(wide, i * n + j, element * t[i / 32 * 2 + j / 2]);
+      }
+    Array left = Array::zeros(DType::bf16, {2, k});
+    for (int64_t i = 0; i < 2 * k; ++i) set_value_at(left, i, a[i]);
+    Tensors out = run_text(
+        std::string("input a: bf16[2, 70]\ninput b: e4m3") + (transposed ? "[3, 70]" : "[70, 3]") +
+            "\ninput wide: bf16[70, 3]\ninput t: f32" + (transposed ? "[2, 3]" : "[3, 2]") +
+            "\noutput y: f32[2, 3]\noutput z: f32[2, 3]\n" + "y[:, :] = matmul_expanded(t[:, :], a[:, :], b[:, :], [32, 2]" +
+            (transposed ? ", transpose_b)" : ")") + "\nz[:, :] = matmul(a[:, :], wide[:, :])",
+        {}, {{"a", left}, {"b", b}, {"wide", wide}, {"t", f32({transposed ? 2 : 3, transposed ? 3 : 2}, t_stored)}});
+    for (int64_t i = 0; i < 6; ++i) EXPECT_EQ(out["y"].as<float>()[i], out["z"].as<float>()[i]) << i << transposed;
+    EXPECT_NE(out["y"].as<float>()[0], 0.0f);
+  }
+}
+
 TEST(Movement, every_operation_puts_each_element_where_it_belongs) {
   Tensors out = run_text(R"(input x: f32[2, 4]
 output t: f32[4, 2]

@@ -2,6 +2,7 @@
 // very inputs it used, outputs within the acceptance, and the same bits from every variant, split and batch.
 #include <gtest/gtest.h>
 
+#include "imbrex/kernels/reference/qkv_proj_rope.h"
 #include "imbrex/tools/expose.h"
 #include "tests/correct/kernels/interpret_kernel.h"
 
@@ -47,6 +48,21 @@ TEST(AttentionFront, IsAcceptedAcrossMatmulRowTiles) { expect_accepted("fused", 
 TEST(AttentionFront, TakesOtherTypesAndShapesOfItsParameters) {
   for (const char* variant : {"fused", "unfused", "plain"})
     expect_accepted(variant, {{"norm_w_bf16", 1}, {"rope_f32", 1}, {"scale_by_blocks", 1}}, 3);
+}
+
+// Expanded to bf16 by the reference's own loops, the weights give the kernel of bf16 the same bits.
+TEST(AttentionFront, KeepsFp8WeightsAndTheirBits) {
+  for (const char* variant : {"fused", "unfused", "plain"}) expect_accepted(variant, {{"fp8_block", 128}}, 3);
+  expect_accepted("fused", {{"fp8_block", 32}, {"hidden", 530}, {"heads", 3}, {"q_lora", 131}}, 5);
+  const ir::Program kept = kernels::build(kFront, "plain", "demo", {{"fp8_block", 128}}).program;
+  const ir::Program wide = kernels::build(kFront, "plain", "demo", {}).program;
+  kernels::Tensors inputs = inputs_of(kept, 5, 7, true);
+  const kernels::Tensors of_kept = interpreted(kept, 5, inputs);
+  for (const std::string name : {"wq_a", "wkv"}) {
+    inputs[name] = kernels::reference::expanded(inputs.at(name), inputs.at(name + "_scale"), 128);
+    inputs.erase(name + "_scale");
+  }
+  expect_same_outputs(of_kept, interpreted(wide, 5, inputs));
 }
 
 TEST(AttentionFront, IsAcceptedWithSizesThatNoTileDivides) {

@@ -56,7 +56,7 @@ TEST(Sources, OfTheFrontAreItsAuthorsScopesAndLines) {
   ASSERT_TRUE(after.is_scheduled) << after.reason;
   const std::string own = "qkv_proj_rope_unfused.cpp", parts = "parts.cpp";
   const Lines row_rms = lines_with(own, {"sum += row_sum(v * v);", "inverse(t, all) = inverse_rms(sum, n, eps);"}),
-              product = lines_with(own, {"acc += matmul(a(t, k), w(k, n));", "out(t, n) = acc;"}),
+              product = lines_with(own, {"acc += matmul(a(t, k), w.weight(k, n));", "out(t, n) = acc;"}),
               inverse = lines_with(parts, {"Tile inverse_rms("}), rotated = lines_with(parts, {"return {e * cosine - o * sine"}),
               as_f32 = lines_with(parts, {"return cast(std::move(x), f32);"}),
               joined = lines_with(own, {"interleave(cast(even_bf16(t, all), f32), cast(odd_bf16(t, all), f32))",

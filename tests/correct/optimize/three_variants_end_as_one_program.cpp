@@ -28,6 +28,7 @@ TEST(ThreeVariants, EndAsOneProgramInEveryPreset) {
 TEST(ThreeVariants, EndAsOneProgramWithEveryOption) {
   for (const char* preset : {"demo", "flash"}) {
     for (const char* option : {"norm_w_bf16", "rope_f32", "scale_by_blocks"}) expect_one_program(preset, {{option, 1}});
+    for (int64_t block : {32, 128}) expect_one_program(preset, {{"fp8_block", block}});
     for (int64_t splits : {1, 2, 3}) expect_one_program(preset, {{"row_splits", splits}});
     expect_one_program(preset, {{"norm_w_bf16", 1}, {"rope_f32", 1}, {"scale_by_blocks", 1}, {"row_splits", 3}});
   }
@@ -57,6 +58,7 @@ TEST(ThreeVariants, TheOptimizedProgramHasTheInputsBits) {
 
 TEST(ThreeVariants, TheOptimizedProgramIsProvenForEveryT) {
   for (const char* preset : {"demo", "flash", "pro"}) expect_proven(optimized("plain", preset, {}).program);
+  expect_proven(optimized("plain", "flash", {{"fp8_block", 128}}).program);
   expect_proven(optimized("plain", "demo", {{"norm_w_bf16", 1}, {"rope_f32", 1}, {"scale_by_blocks", 1}}).program);
 }
 

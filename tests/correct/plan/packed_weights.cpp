@@ -77,6 +77,15 @@ TEST(PackedWeights, AreTakenInLikeBlocks) {
   }
 }
 
+// Products that expand a weight take it in any blocks, as they do with those of which sums are scaled and bf16 is multiplied.
+TEST(PackedWeights, AreExpandedFromOneForm) {
+  const PackedWeights weights = packed_weights(optimize::checked(
+      "dim T\ninput z: bf16[T, 128]\nweight w: e4m3[128, 32]\ninput t: f32[2, 1]\ninput u: f32[4, 2]\noutput y: f32[T, 32]\n"
+      "y[:, :] = matmul_expanded(t[:, :], z[:, :], w[:, :], [64, 32]) + matmul_expanded(u[:, :], z[:, :], w[:, :], [32, 16])"));
+  ASSERT_EQ(weights.packed.count("w"), 1u);
+  EXPECT_EQ(weights.packed.at("w").multiplied_as, DType::bf16);
+}
+
 // What the caller may change between two runs is read where the caller has it.
 TEST(PackedWeights, AreDeclared) {
   for (const char* declared : {"input", "weight", "inout"}) {
