@@ -22,6 +22,8 @@ Judgement judge(const JudgeRequest& request, const std::function<void(int64_t to
 
 // A layer's projections and norms from a checkpoint; x as above, and rotations of positions from the seed in the layer's regime.
 FromCheckpoint from_checkpoint();
+// The same with wq_b as e4m3, too.
+FromCheckpoint from_checkpoint_as_it_is();
 
 LeastWork least_work(const Tensors& inputs);
 

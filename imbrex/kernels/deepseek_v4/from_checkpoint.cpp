@@ -29,7 +29,8 @@ using inputs::TensorShape;
 
 constexpr int64_t kUsualPositions = 65536;  // where the config does not say how many there are
 
-std::map<std::string, std::string> options_of(Checkpoint& model, int64_t layer) {
+// Those of every kernel of the front.
+std::map<std::string, std::string> options_of_all(Checkpoint& model, int64_t layer) {
   const ModelConfig& config = model.config();
   for (const auto& [field, value, mine] :
        {std::tuple("head_dim", config.head_dim, head_dim), {"qk_rope_head_dim", config.rope_dim, rope_dim}})
@@ -42,8 +43,27 @@ std::map<std::string, std::string> options_of(Checkpoint& model, int64_t layer) 
           {"q_lora", fmt::format("{}", config.q_lora)},
           {"eps", fmt::format("{}", config.eps)},
           {"norm_w_bf16", tensors.attn_norm.dtype == "BF16" ? "1" : "0"},
-          {"rope_f32", "1"},
-          {"scale_by_blocks", "0"}};
+          {"rope_f32", "1"}};
+}
+
+std::map<std::string, std::string> options_of(Checkpoint& model, int64_t layer) {
+  std::map<std::string, std::string> options = options_of_all(model, layer);
+  options.emplace("scale_by_blocks", "0");
+  return options;
+}
+
+// With weights as they are stored: their blocks, which the kernel's tensors are compared with later.
+std::map<std::string, std::string> options_as_it_is(Checkpoint& model, int64_t layer) {
+  std::map<std::string, std::string> options = options_of_all(model, layer);
+  const StoredMatrix wq_a = front_layer(model, layer).wq_a;
+  if (wq_a.form != MatrixForm::fp8_blocks || wq_a.block.rows != wq_a.block.columns)
+    throw UserError(
+        "option-value",
+        fmt::format("tensor '{}' in '{}' is not stored as e4m3 with scales of square blocks, and the kernel takes it so",
+                    wq_a.weight.name, wq_a.weight.file),
+        "deepseek_v4/qkv_proj_rope, which converts weights");
+  options.emplace("fp8_block", fmt::format("{}", wq_a.block.rows));
+  return options;
 }
 
 // bf16 or f32, as is wanted. UserError "weight-not-exact" where f32 numbers are no bf16 numbers.
@@ -158,17 +178,22 @@ LayerInputs inputs_of(Checkpoint& model, int64_t layer, const std::vector<Tensor
   result.bytes = bytes_of(stored);
 
   std::map<std::string, const StoredMatrix*> projections = {{"wq_a", &stored.wq_a}, {"wkv", &stored.wkv}};
+  const bool quantizes = shape_of("wq_b").dtype == DType::int8;
+  if (!quantizes) projections.emplace("wq_b", &stored.wq_b);
   std::map<std::string, StoredOperand> operands;
   for (const auto& [name, matrix] : projections) {
     const TensorShape& weight = shape_of(name);
     if (weight.dtype == DType::e4m3) require_blocks(*matrix, weight, shape_of(name + "_scale"));
     operands.emplace(name, room_for(*matrix, weight.dtype));
   }
-  Array wq_b = Array::zeros(DType::int8, {stored.wq_b.rows, stored.wq_b.columns});
-  Array wq_b_scale = Array::zeros(DType::f32, {stored.wq_b.rows});
+  Array wq_b, wq_b_scale;
+  if (quantizes) {
+    wq_b = Array::zeros(DType::int8, {stored.wq_b.rows, stored.wq_b.columns});
+    wq_b_scale = Array::zeros(DType::f32, {stored.wq_b.rows});
+  }
   begin = std::chrono::steady_clock::now();
   for (const auto& [name, matrix] : projections) read(*matrix, operands.at(name), workers);
-  to_int8(stored.wq_b, wq_b.as<int8_t>(), wq_b_scale.as<float>(), workers);
+  if (quantizes) to_int8(stored.wq_b, wq_b.as<int8_t>(), wq_b_scale.as<float>(), workers);
   Tensors norms = {{"norm_w", norm(stored.attn_norm, shape_of("norm_w"))},
                    {"gamma_cq", norm(stored.q_norm, shape_of("gamma_cq"))},
                    {"gamma_ckv", norm(stored.kv_norm, shape_of("gamma_ckv"))}};
@@ -177,8 +202,10 @@ LayerInputs inputs_of(Checkpoint& model, int64_t layer, const std::vector<Tensor
   result.inputs = std::move(norms);
   result.inputs.merge(made_inputs({shape_of("x")}, seed));
   std::tie(result.inputs["rope_cos"], result.inputs["rope_sin"]) = rotation_tables(config, layer, shape_of("rope_cos"), seed);
-  result.inputs.emplace("wq_b_scale", std::move(wq_b_scale));
-  result.weights_by_row.emplace("wq_b", std::move(wq_b));
+  if (quantizes) {
+    result.inputs.emplace("wq_b_scale", std::move(wq_b_scale));
+    result.weights_by_row.emplace("wq_b", std::move(wq_b));
+  }
   for (auto& [name, operand] : operands) {
     if (operand.scales) result.inputs.emplace(name + "_scale", transposed(*operand.scales, workers));
     result.weights_by_row.emplace(name, std::move(operand.weight));
@@ -190,5 +217,6 @@ LayerInputs inputs_of(Checkpoint& model, int64_t layer, const std::vector<Tensor
 }  // namespace
 
 FromCheckpoint from_checkpoint() { return {options_of, inputs_of}; }
+FromCheckpoint from_checkpoint_as_it_is() { return {options_as_it_is, inputs_of}; }
 
 }  // namespace imbrex::kernels::deepseek_v4

@@ -105,8 +105,8 @@ Tensors made_inputs(const std::vector<inputs::TensorShape>& wanted, uint64_t see
       if (name == "norm_w" || name == "gamma_cq" || name == "gamma_ckv") return magnitudes(spec, seed, 0.125, 2, false);
       if (name == "wq_a" || name == "wkv" || name == "w_extra")
         return spec.dtype == DType::e4m3 ? fp8_projection(spec, seed) : projection(spec, seed);
-      if (name == "wq_a_scale" || name == "wkv_scale") return fp8_scales(spec, seed);
-      if (name == "wq_b") return quantized_projection(spec, seed);
+      if (spec.dtype == DType::e8m0) return fp8_scales(spec, seed);
+      if (name == "wq_b") return spec.dtype == DType::e4m3 ? fp8_projection(spec, seed) : quantized_projection(spec, seed);
       if (name == "wq_b_scale") return magnitudes(spec, seed, 0x1p-10, 0x1p-7, true);
       if (name == "rope_cos" || name == "rope_sin") return rope_table(spec, seed, name == "rope_sin");
       throw InternalError("every input of the attention front has a synthetic form");

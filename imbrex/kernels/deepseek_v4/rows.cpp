@@ -34,9 +34,13 @@ QuantizedRows quantized_latent(const Tile& latent) {
 
 void store_query_heads(const Tensor& out, const QuantizedRows& latent, const Tensor& wq_b, const Tensor& wq_b_scale,
                        const Angles& angles, float eps) {
+  const Tile u = cast(matmul(latent.integers, wq_b(all, all)), f32, rint) * latent.scale * wq_b_scale(all);
+  store_normalized_heads(out, u, angles, eps);
+}
+
+void store_normalized_heads(const Tensor& out, const Tile& u, const Angles& angles, float eps) {
   const Index tokens = out.extent(0), heads = out.extent(1);
   const Int H = *ir::constant_value(heads.expr());
-  const Tile u = cast(matmul(latent.integers, wq_b(all, all)), f32, rint) * latent.scale * wq_b_scale(all);
   const Tile rows = rms_normalized(reshape(u, {tokens * H, head_dim}), head_dim, eps);
   store_rotated(view("q_heads", out, {tokens * H, head_dim}), rows, repeat_rows(angles.cosine, H), repeat_rows(angles.sine, H));
 }

@@ -25,6 +25,8 @@ struct Angles {
 // out [T, H, 512] of a quantized latent; wq_b_scale is [H*512].
 void store_query_heads(const Tensor& out, const QuantizedRows& latent, const Tensor& wq_b, const Tensor& wq_b_scale,
                        const Angles& angles, float eps);
+// out [T, H, 512] of u [T, H*512]: each head normalized, without a weight, and rotated.
+void store_normalized_heads(const Tensor& out, const Tile& u, const Angles& angles, float eps);
 // out [T, 512]
 void store_latent_kv(const Tensor& out, const Tile& normed, const Projection& wkv, const Tensor& gamma_ckv, const Angles& angles,
                      float eps);

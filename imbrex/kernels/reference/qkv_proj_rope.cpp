@@ -395,6 +395,49 @@ Unquantized qkv_proj_rope_unquantized(const std::map<std::string, Array>& inputs
   return out;
 }
 
+namespace {
+
+// Of x: (x * inv) * norm_w and the latents of what it is rounded to, which near a tie can be either of two.
+W8a16Values latents_of_tokens(const std::map<std::string, Array>& inputs, double eps) {
+  const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
+  const Estimate normed = attention_norm(in("x"), in("norm_w"), eps);
+  const std::vector<double> n = values_of(as_bf16(normed)), slack = rounding_slack(normed);
+  W8a16Values values{latent_of(n, normed.rows, in("wq_a"), in("gamma_cq"), eps, slack),
+                     {},
+                     latent_of(n, normed.rows, in("wkv"), in("gamma_ckv"), eps, slack)};
+  rotate_tail(values.kv, in("rope_cos"), in("rope_sin"));
+  return values;
+}
+
+Estimate heads_of_latent(const std::map<std::string, Array>& inputs, double eps, const Array& qr) {
+  const Array& wq_b = inputs.at("wq_b");
+  Estimate q = product(values_of(qr), qr.shape[0], wq_b);
+  in_parallel(q.rows, [&](int64_t t) {
+    for (int64_t first = t * q.columns; first < (t + 1) * q.columns; first += head_dim)
+      normalize_row(q.value.data() + first, q.error.data() + first, head_dim, nullptr, eps);
+  });
+  rotate_tail(q, inputs.at("rope_cos"), inputs.at("rope_sin"));
+  return q;
+}
+
+}  // namespace
+
+W8a16Values w8a16_values(const std::map<std::string, Array>& inputs, double eps, const Array& qr) {
+  W8a16Values values = latents_of_tokens(inputs, eps);
+  values.q = heads_of_latent(inputs, eps, qr);
+  return values;
+}
+
+std::map<std::string, Array> qkv_proj_rope_w8a16(const std::map<std::string, Array>& inputs, double eps) {
+  const W8a16Values values = latents_of_tokens(inputs, eps);
+  std::map<std::string, Array> out;
+  out["qr"] = as_bf16(values.latent);
+  const Estimate q = heads_of_latent(inputs, eps, out["qr"]);
+  out["q"] = rounded(q, DType::bf16, {q.rows, q.columns / head_dim, head_dim});
+  out["kv"] = as_bf16(values.kv);
+  return out;
+}
+
 Array rounded(const Estimate& estimate, DType dtype, std::vector<int64_t> shape) {
   Array array = Array::zeros(dtype, std::move(shape));
   for (size_t i = 0; i < estimate.value.size(); ++i) {

@@ -69,6 +69,14 @@ struct Unquantized {
 };
 Unquantized qkv_proj_rope_unquantized(const std::map<std::string, Array>& inputs, double eps);
 
+// The front with weights of bf16 and activations of bf16 throughout: qr is bf16 [T, Q], and the rest as above. Each output before its
+// last rounding, of x; q of a latent qr.
+struct W8a16Values {
+  Estimate latent, q, kv;
+};
+W8a16Values w8a16_values(const std::map<std::string, Array>& inputs, double eps, const Array& qr);
+std::map<std::string, Array> qkv_proj_rope_w8a16(const std::map<std::string, Array>& inputs, double eps);
+
 // Rounds to the nearest value of the type, halves to even.
 Array rounded(const Estimate& estimate, DType dtype, std::vector<int64_t> shape);
 

@@ -1,0 +1,29 @@
+// The front of DeepSeek-V4's attention with the weights of a released checkpoint as they are: e4m3 with a scale e8m0 for each block of
+// so many rows by so many columns.
+//
+// w8a16: activations are bf16 throughout, weights are expanded where they are multiplied, and nothing else is quantized.
+//   n = bf16((x * inv) * norm_w)                       inv = 1 / sqrt(sum(x * x) * (1 / D) + eps)
+//   qr = bf16(((n . wq_a) * inv) * gamma_cq)           inv over the Q columns
+//   q = bf16(rope((qr . wq_b) * inv))                  inv over the 512 columns of a head, no weight
+//   kv = bf16(rope(((n . wkv) * inv) * gamma_ckv))     inv over its 512 columns
+// Products are those of bf16, the weights bf16(f32(w) * f32(scale)), which is exact for a released checkpoint.
+#pragma once
+
+#include "imbrex/kernels/deepseek_v4/qkv_proj_rope.h"
+
+namespace imbrex::kernels::deepseek_v4 {
+
+struct Fp8Front {
+  Int hidden = 4096;  // D
+  Int heads = 64;     // H
+  Int q_lora = 1024;  // Q
+  float eps = 1e-6f;
+  Int block = 128;     // rows and columns that have a scale
+  DType norm_w = f32;  // or bf16
+  DType rope = bf16;   // or f32: rope_cos and rope_sin
+};
+
+// Whole tensors, without loops or tiles.
+Kernel qkv_proj_rope_w8a16(const Fp8Front& config);
+
+}  // namespace imbrex::kernels::deepseek_v4

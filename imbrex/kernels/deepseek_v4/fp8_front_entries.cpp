@@ -1,0 +1,77 @@
+// The entries of the kernels of fp8_front.h.
+#include "imbrex/kernels/deepseek_v4/entry_parts.h"
+#include "imbrex/kernels/deepseek_v4/fp8_front_parts.h"
+#include "imbrex/kernels/entries.h"
+#include "imbrex/kernels/reference/qkv_proj_rope.h"
+
+namespace imbrex::kernels {
+namespace {
+
+Options values(int64_t hidden, int64_t heads, int64_t q_lora, double eps, int64_t block) {
+  return {{"hidden", hidden},   {"heads", heads},   {"q_lora", q_lora}, {"eps", eps},
+          {"fp8_block", block}, {"norm_w_bf16", 0}, {"rope_f32", 0}};
+}
+
+deepseek_v4::Fp8Front config_of(const Options& options) {
+  deepseek_v4::Fp8Front config;
+  config.hidden = integer(options, "hidden");
+  config.heads = integer(options, "heads");
+  config.q_lora = integer(options, "q_lora");
+  config.eps = static_cast<float>(number(options, "eps"));
+  config.block = integer(options, "fp8_block");
+  config.norm_w = integer(options, "norm_w_bf16") ? bf16 : f32;
+  config.rope = integer(options, "rope_f32") ? f32 : bf16;
+  return config;
+}
+
+// What is bf16 times a weight of a token's row.
+LeastWork least_work(const Tensors& inputs) {
+  LeastWork work;
+  for (const std::string name : {"wq_a", "wq_b", "wkv"}) {
+    const Array& weight = inputs.at(name);
+    work.products[static_cast<size_t>(target::Product::bf16)] +=
+        static_cast<double>(inputs.at("x").shape[0]) * static_cast<double>(weight.size());
+    work.weight_bytes += static_cast<int64_t>(weight.bytes.size());
+  }
+  return work;
+}
+
+Entry fp8_entry() {
+  Entry entry;
+  entry.presets = {{"demo", "small, for tests and the interpreter", values(512, 4, 256, 1e-6, 128)},
+                   {"flash", "DeepSeek-V4 Flash", values(4096, 64, 1024, 1e-6, 128)},
+                   {"pro", "DeepSeek-V4 Pro", values(7168, 128, 1536, 1e-6, 128)},
+                   {"flash_2", "the later Flash", values(5120, 64, 1280, 1e-20, 32)}};
+  entry.options = {{"hidden", "columns D of x", 1, 65536, 1, "--hidden"},
+                   {"heads", "query heads H", 1, 1024, 1, "--heads"},
+                   {"q_lora", "columns Q of the query latent", 1, 16384, 1, "--q-lora"},
+                   epsilon,
+                   {"fp8_block", "rows and columns of a weight that have a scale", 32, 1024, 32},
+                   {"norm_w_bf16", "1: norm_w is bf16, else f32", 0, 1, 1},
+                   {"rope_f32", "1: rope_cos and rope_sin are f32, else bf16", 0, 1, 1}};
+  entry.usual_preset = "flash";  // the first is for tests; a person means the model
+  entry.has_batches = true;
+  entry.bench_tokens = {1, 8, 64, 128};
+  entry.made_inputs = deepseek_v4::made_inputs;
+  entry.from_checkpoint = deepseek_v4::from_checkpoint_as_it_is();
+  entry.least_work = least_work;
+  return entry;
+}
+
+}  // namespace
+
+Entry qkv_proj_rope_w8a16_entry() {
+  Entry entry = fp8_entry();
+  entry.name = "deepseek_v4/qkv_proj_rope_w8a16";
+  entry.description = "the front of DeepSeek-V4's attention with the checkpoint's fp8 weights, exactly, and bf16 activations";
+  entry.variants = {"plain"};
+  entry.program = [](const std::string&, const Options& options) { return qkv_proj_rope_w8a16(config_of(options)).program(); };
+  entry.reference = [](const Tensors& inputs, const Options& options) {
+    return reference::qkv_proj_rope_w8a16(deepseek_v4::with_expanded_weights(inputs, integer(options, "fp8_block")),
+                                          number(options, "eps"));
+  };
+  entry.judge = deepseek_v4::judge_w8a16;
+  return entry;
+}
+
+}  // namespace imbrex::kernels

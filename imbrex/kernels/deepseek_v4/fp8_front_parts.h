@@ -1,0 +1,28 @@
+// What the kernels of fp8_front.h share, and what their entries have. Private to kernels/.
+#pragma once
+
+#include "imbrex/kernels/deepseek_v4/fp8_front.h"
+#include "imbrex/kernels/deepseek_v4/rows.h"
+#include "imbrex/kernels/registry.h"
+
+namespace imbrex::kernels::deepseek_v4 {
+
+struct Fp8FrontTensors {
+  Dim T;
+  Tensor x, norm_w;
+  Projection wq_a;
+  Tensor gamma_cq;
+  Projection wq_b, wkv;
+  Tensor gamma_ckv, rope_cos, rope_sin;
+  Tensor q, kv, qr;
+};
+Fp8FrontTensors declare(Builder& k, const Fp8Front& config);
+
+// wq_a, wq_b and wkv as bf16.
+Tensors with_expanded_weights(const Tensors& inputs, int64_t block);
+
+// Each output against a reference that sums in double, and each stage within its derived bound: qr and kv from x, q from the qr that the
+// kernel made. Works on 256 tokens at a time.
+Judgement judge_w8a16(const JudgeRequest& request, const std::function<void(int64_t tokens)>& progress);
+
+}  // namespace imbrex::kernels::deepseek_v4
