@@ -13,6 +13,7 @@ inline const OptionInfo epsilon{"eps", "what norms add to the mean square before
 
 Entry qkv_proj_rope_entry();
 Entry qkv_proj_rope_w8a16_entry();
+Entry qkv_proj_rope_fp8_reference_entry();
 Entry attention_front_entry();
 Entry latent_insert_entry();
 std::vector<Entry> nn_entries();

@@ -2,9 +2,9 @@ file(GLOB references ${CMAKE_CURRENT_SOURCE_DIR}/kernels/reference/*.cpp)
 imbrex_computes(${references} ${CMAKE_CURRENT_SOURCE_DIR}/kernels/compare.cpp
                 ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/judge.cpp
                 ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/attention_front_judge.cpp
+                ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/fp8_front_judges.cpp
                 ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/from_checkpoint.cpp
                 ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/made_inputs.cpp
-                ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/w8a16_judge.cpp
                 ${CMAKE_CURRENT_SOURCE_DIR}/kernels/deepseek_v4/plain_loops.cpp)
 
 # Generators that call the compiler with relative paths still name kernels' sources in full, wherever messages are read.

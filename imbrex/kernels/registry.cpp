@@ -53,6 +53,7 @@ const std::vector<Entry>& registry() {
     std::vector<Entry> all = nn_entries();
     all.push_back(qkv_proj_rope_entry());
     all.push_back(qkv_proj_rope_w8a16_entry());
+    all.push_back(qkv_proj_rope_fp8_reference_entry());
     all.push_back(attention_front_entry());
     all.push_back(latent_insert_entry());
     return all;

@@ -74,4 +74,25 @@ Entry qkv_proj_rope_w8a16_entry() {
   return entry;
 }
 
+Entry qkv_proj_rope_fp8_reference_entry() {
+  Entry entry = fp8_entry();
+  entry.name = "deepseek_v4/qkv_proj_rope_fp8_reference";
+  entry.description =
+      "the front of DeepSeek-V4's attention with the rounding points of the official model, activations in fp8 blocks";
+  entry.variants = {"staged"};
+  for (OptionInfo& option : entry.options)
+    if (option.name == "hidden" || option.name == "q_lora") option.least = option.multiple_of = 128;
+  for (OptionInfo& option : entry.options)
+    if (option.name == "fp8_block") option.most = 128;
+  entry.program = [](const std::string&, const Options& options) {
+    return qkv_proj_rope_fp8_reference(config_of(options)).program();
+  };
+  entry.reference = [](const Tensors& inputs, const Options& options) {
+    return reference::qkv_proj_rope_fp8_reference(inputs, number(options, "eps"), integer(options, "fp8_block"));
+  };
+  entry.stage_tensors.assign(std::begin(deepseek_v4::fp8_stage_tensors), std::end(deepseek_v4::fp8_stage_tensors));
+  entry.judge = deepseek_v4::judge_fp8_reference;
+  return entry;
+}
+
 }  // namespace imbrex::kernels

@@ -25,4 +25,9 @@ Tensors with_expanded_weights(const Tensors& inputs, int64_t block);
 // kernel made. Works on 256 tokens at a time.
 Judgement judge_w8a16(const JudgeRequest& request, const std::function<void(int64_t tokens)>& progress);
 
+// Likewise, each stage on the tensors that the kernel made before it, where they are known.
+Judgement judge_fp8_reference(const JudgeRequest& request, const std::function<void(int64_t tokens)>& progress);
+inline constexpr const char* fp8_stage_tensors[] = {"x_normed",     "x_fp8",  "x_fp8_scale", "qr_proj",  "qr_fp8",
+                                                    "qr_fp8_scale", "q_proj", "kv_proj",     "kv_normed"};
+
 }  // namespace imbrex::kernels::deepseek_v4

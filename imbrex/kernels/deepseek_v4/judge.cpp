@@ -7,6 +7,7 @@
 #include "imbrex/base/error.h"
 #include "imbrex/base/numbers.h"
 #include "imbrex/kernels/deepseek_v4/entry_parts.h"
+#include "imbrex/kernels/deepseek_v4/fp8_front_parts.h"
 #include "imbrex/kernels/deepseek_v4/judge_parts.h"
 
 namespace imbrex::kernels::deepseek_v4 {
@@ -27,7 +28,8 @@ std::vector<std::string> outputs_of_stage(const std::string& stage) {
 bool is_per_token(const std::string& name) {
   static const std::set<std::string> names = {"x",  "rope_cos", "rope_sin",  "positions", "slots", "q",          "kv",
                                               "qr", "qr_scale", norm_tensor, "latent",    "extra", latent_tensor};
-  return names.contains(name);
+  return names.contains(name) ||
+         std::find(std::begin(fp8_stage_tensors), std::end(fp8_stage_tensors), name) != std::end(fp8_stage_tensors);
 }
 
 Array rows_of(const Array& array, int64_t begin, int64_t count) {

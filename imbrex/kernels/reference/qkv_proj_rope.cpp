@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "imbrex/base/error.h"
+#include "imbrex/base/numbers.h"
 #include "imbrex/kernels/reference/matrix.h"
 
 namespace imbrex::kernels::reference {
@@ -435,6 +436,122 @@ std::map<std::string, Array> qkv_proj_rope_w8a16(const std::map<std::string, Arr
   const Estimate q = heads_of_latent(inputs, eps, out["qr"]);
   out["q"] = rounded(q, DType::bf16, {q.rows, q.columns / head_dim, head_dim});
   out["kv"] = as_bf16(values.kv);
+  return out;
+}
+
+namespace {
+
+// The number of e4m3 that is nearest to one of at most 448, halves to even.
+double nearest_e4m3(double value) {
+  if (value == 0 || std::isnan(value)) return value;
+  const int exponent = std::max(std::ilogb(value), -6);
+  return std::ldexp(std::nearbyint(std::ldexp(value, 3 - exponent)), exponent - 3);
+}
+
+// What a block of values is divided by.
+double block_scale(const double* values, int64_t count) {
+  double largest = 1e-4f;
+  for (int64_t i = 0; i < count; ++i) largest = greater(largest, std::fabs(values[i]));
+  const auto part = static_cast<float>(largest * static_cast<double>(1.0f / 448.0f));
+  int exponent = 0;
+  const float mantissa = std::frexp(part, &exponent);  // from 1/2 to below 1
+  return std::isnan(part) ? part : std::ldexp(1, mantissa == 0.5f ? exponent - 1 : exponent);
+}
+
+double in_block(double value, double scale) { return nearest_e4m3(std::clamp(value / scale, -448.0, 448.0)); }
+
+}  // namespace
+
+BlockQuantized quantize_blocks(const Array& rows, int64_t block) {
+  const std::vector<double> values = values_of(rows);
+  BlockQuantized out{Array::zeros(DType::e4m3, rows.shape), Array::zeros(DType::e8m0, {rows.shape[0], rows.shape[1] / block})};
+  for (int64_t b = 0; b < out.scales.size(); ++b) {
+    const double scale = block_scale(values.data() + b * block, block);
+    set_value_at(out.scales, b, scale);
+    for (int64_t i = b * block; i < (b + 1) * block; ++i)
+      set_value_at(out.elements, i, in_block(values[static_cast<size_t>(i)], scale));
+  }
+  return out;
+}
+
+Estimate scaled_product(const BlockQuantized& a, const Array& w, const Array& w_scales, int64_t block) {
+  const int64_t rows = a.elements.shape[0], depth = w.shape[0], columns = w.shape[1];
+  Array ones = w_scales;
+  std::fill(ones.bytes.begin(), ones.bytes.end(), static_cast<std::byte>(127));
+  const Array wide = expanded(w, ones, block);
+  Estimate out = zeros(rows, columns);
+  constexpr int64_t row_block = 16;
+  in_parallel((rows + row_block - 1) / row_block, [&](int64_t number) {
+    const int64_t first = number * row_block, count = std::min(row_block, rows - first);
+    for (int64_t k = 0; k < depth; k += block) {
+      const int64_t size = std::min(block, depth - k);
+      std::vector<double> left(static_cast<size_t>(count * size));
+      for (int64_t r = 0; r < count; ++r)
+        for (int64_t i = 0; i < size; ++i)
+          left[static_cast<size_t>(r * size + i)] = value_at(a.elements, (first + r) * depth + k + i);
+      Estimate part = zeros(count, columns);
+      multiply_rows(left.data(), wide.as<uint16_t>() + k * columns, part, size, 0, count);
+      for (int64_t r = 0; r < count; ++r)
+        for (int64_t c = 0; c < columns; ++c) {
+          const double scale = value_at(a.scales, (first + r) * a.scales.shape[1] + k / block) *
+                               value_at(w_scales, k / block * w_scales.shape[1] + c / block);
+          const auto from = static_cast<size_t>(r * columns + c), to = static_cast<size_t>((first + r) * columns + c);
+          const double scaled = part.value[from] * scale;
+          out.value[to] += scaled;
+          out.error[to] += part.error[from] * scale + u * (std::fabs(scaled) + std::fabs(out.value[to]));
+        }
+    }
+  });
+  for (double& error : out.error) error *= second_order;
+  return out;
+}
+
+Estimate normalized(const Array& rows, const Array& gamma, double eps) {
+  Estimate out{rows.shape[0], rows.shape[1], values_of(rows), std::vector<double>(static_cast<size_t>(rows.size()))};
+  normalize_rows(out, values_of(gamma), eps);
+  return out;
+}
+
+Estimate reference_heads(const Array& q_proj, const Array& rope_cos, const Array& rope_sin, double eps) {
+  Estimate out{q_proj.shape[0], q_proj.shape[1], values_of(q_proj), std::vector<double>(static_cast<size_t>(q_proj.size()))};
+  in_parallel(out.rows, [&](int64_t t) {
+    for (int64_t first = t * out.columns; first < (t + 1) * out.columns; first += head_dim)
+      normalize_row(out.value.data() + first, out.error.data() + first, head_dim, nullptr, eps);
+  });
+  const std::vector<double> slack = rounding_slack(out);
+  for (size_t i = 0; i < out.value.size(); ++i) {
+    if (static_cast<int64_t>(i) % head_dim < plain_dim) continue;
+    out.value[i] = nearest_bf16(out.value[i]);
+    out.error[i] = slack[i];
+  }
+  rotate_tail(out, rope_cos, rope_sin);
+  return out;
+}
+
+Estimate reference_kv(const Array& kv_normed, const Array& rope_cos, const Array& rope_sin) {
+  constexpr int64_t block = 64;
+  Estimate out{kv_normed.shape[0], head_dim, values_of(kv_normed), std::vector<double>(static_cast<size_t>(kv_normed.size()))};
+  for (int64_t t = 0; t < out.rows; ++t)
+    for (int64_t begin = t * head_dim; begin < t * head_dim + plain_dim; begin += block) {
+      const double scale = block_scale(out.value.data() + begin, block);
+      for (int64_t i = begin; i < begin + block; ++i)
+        out.value[static_cast<size_t>(i)] = in_block(out.value[static_cast<size_t>(i)], scale) * scale;
+    }
+  rotate_tail(out, rope_cos, rope_sin);
+  return out;
+}
+
+std::map<std::string, Array> qkv_proj_rope_fp8_reference(const std::map<std::string, Array>& inputs, double eps, int64_t block) {
+  const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
+  const BlockQuantized x = quantize_blocks(as_bf16(attention_norm(in("x"), in("norm_w"), eps)), block);
+  std::map<std::string, Array> out;
+  const Array qr_proj = as_bf16(scaled_product(x, in("wq_a"), in("wq_a_scale"), block));
+  out["qr"] = as_bf16(normalized(qr_proj, in("gamma_cq"), eps));
+  const Array q_proj = as_bf16(scaled_product(quantize_blocks(out["qr"], block), in("wq_b"), in("wq_b_scale"), block));
+  const Estimate q = reference_heads(q_proj, in("rope_cos"), in("rope_sin"), eps);
+  out["q"] = rounded(q, DType::bf16, {q.rows, q.columns / head_dim, head_dim});
+  const Array kv_proj = as_bf16(scaled_product(x, in("wkv"), in("wkv_scale"), block));
+  out["kv"] = as_bf16(reference_kv(as_bf16(normalized(kv_proj, in("gamma_ckv"), eps)), in("rope_cos"), in("rope_sin")));
   return out;
 }
 

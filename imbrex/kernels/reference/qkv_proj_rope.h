@@ -77,6 +77,30 @@ struct W8a16Values {
 W8a16Values w8a16_values(const std::map<std::string, Array>& inputs, double eps, const Array& qr);
 std::map<std::string, Array> qkv_proj_rope_w8a16(const std::map<std::string, Array>& inputs, double eps);
 
+// ---- the rounding points of the official model, weights and activations e4m3 in blocks ------------------------------------------
+
+// Rows in blocks of columns: the scale of each is the least power of two that is not below f32(max(1e-4, largest magnitude) * f32(1 /
+// 448)), and its elements are divided by it.
+struct BlockQuantized {
+  Array elements, scales;  // e4m3 [T, C], e8m0 [T, C / block]
+};
+BlockQuantized quantize_blocks(const Array& rows, int64_t block);
+
+// The product of each block of k, scaled and added in f32; to be rounded to bf16.  w e4m3 [C, N], w_scales e8m0 [C / block, N / block]
+Estimate scaled_product(const BlockQuantized& a, const Array& w, const Array& w_scales, int64_t block);
+
+// bf16 rows normalized, with gamma; to be rounded to bf16.
+Estimate normalized(const Array& rows, const Array& gamma, double eps);
+
+// Heads of bf16 [T, H*512] normalized and rounded to bf16, then their tails rotated; to be rounded to bf16.
+Estimate reference_heads(const Array& q_proj, const Array& rope_cos, const Array& rope_sin, double eps);
+
+// Normalized rows bf16 [T, 512] of kv: what is not rotated goes through e4m3 in blocks of 64 and back, the others are rotated.
+Estimate reference_kv(const Array& kv_normed, const Array& rope_cos, const Array& rope_sin);
+
+// All of it: q bf16 [T, H, 512], kv bf16 [T, 512], qr bf16 [T, Q].
+std::map<std::string, Array> qkv_proj_rope_fp8_reference(const std::map<std::string, Array>& inputs, double eps, int64_t block);
+
 // Rounds to the nearest value of the type, halves to even.
 Array rounded(const Estimate& estimate, DType dtype, std::vector<int64_t> shape);
 
