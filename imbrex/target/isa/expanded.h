@@ -23,6 +23,15 @@ struct OrderOf<packed_bf16_chains> {
   using Order = ChainsBesideEachOther;
 };
 
+// What is next of elements [begin, end) of k and has one scale: the block's number, and how many elements.
+struct PartOfBlock {
+  int64_t number, size;
+};
+inline PartOfBlock part_of_block(int64_t begin, int64_t end, ScaledBlock block) {
+  const int64_t number = begin / block.k, left = (number + 1) * block.k - begin;
+  return {number, left < end - begin ? left : end - begin};
+}
+
 // Some columns of a panel, of the tile that is multiplied: [begin, end), of which the panel's first is `first`.
 struct ColumnsOfPanel {
   int64_t first, begin, end;
@@ -34,8 +43,8 @@ inline void expand_panel(const uint8_t* from, ColumnsOfPanel columns, Scales<Sca
                          int64_t size, uint16_t* to) {
   const int64_t first_scale = columns.begin / block.columns, last_scale = (columns.end - 1) / block.columns;
   for (int64_t done = 0; done < size;) {
-    const int64_t number = (begin + done) / block.k, left = (number + 1) * block.k - begin - done;
-    const int64_t now = left < size - done ? left : size - done, elements = panel_bytes(now, 2) / 2;
+    const auto [number, now] = part_of_block(begin + done, begin + size, block);
+    const int64_t elements = panel_bytes(now, 2) / 2;
     const PowerOfTwo scale(scales.at(number, first_scale));
     if (first_scale == last_scale && scale.is_one) {
       const E4m3Times by(scale.exponent);
@@ -121,8 +130,7 @@ inline void multiply_expanded(const uint16_t* a, int64_t row_stride, const char*
   o.a_stride = rows_of_a.stride;
   const char* const prepared = rows_of_a.part(0, rows, begin / Dot::kStep, size / Dot::kStep);
   for (int64_t done = 0; done < size;) {
-    const int64_t number = (begin + done) / block.k, left = (number + 1) * block.k - begin - done;
-    const int64_t now = left < size - done ? left : size - done;
+    const auto [number, now] = part_of_block(begin + done, begin + size, block);
     o.a = prepared + done / Dot::kStep * Dot::kBytesOfStep;
     o.b = panel + (begin + done) * kPanelColumns;
     o.steps = now / Dot::kStep;
