@@ -95,7 +95,7 @@ class RowsAsBf16 {
 
   // False where the row has a fault, which is then reported.
   bool read(int64_t row, uint16_t* out) {
-    const std::byte* weights = matrix_.weight.data + row * (matrix_.weight.bytes / matrix_.rows);
+    const std::byte* weights = matrix_.row(row);
     switch (matrix_.form) {
       case MatrixForm::bf16: std::memcpy(out, weights, static_cast<size_t>(matrix_.columns) * 2); return true;
       case MatrixForm::int8_rows:
@@ -128,10 +128,9 @@ class RowsAsBf16 {
 
   void check_products(int64_t begin, int64_t end, int exponent) {
     const int64_t first = block_row_ * matrix_.block.rows, last = std::min(first + matrix_.block.rows, matrix_.rows);
-    const auto* codes = reinterpret_cast<const uint8_t*>(matrix_.weight.data);
     for (int64_t row = first; row < last; ++row)
       for (int64_t column = begin; column < end; ++column) {
-        const double weight = value_of_code(DType::e4m3, codes[row * matrix_.columns + column]);
+        const double weight = value_of_code(DType::e4m3, std::to_integer<uint32_t>(matrix_.row(row)[column]));
         if (weight == 0 || std::isnan(weight)) continue;
         const int product = std::ilogb(weight) + exponent;
         if (product >= -126 && product <= 127) continue;
@@ -160,55 +159,73 @@ class RowsAsBf16 {
   bool is_exact_ = true;
 };
 
-// Calls body(row, rows) for every row; each worker has its own rows, which stay together, and its own reader.
-template <class F>
-void for_each_row(const StoredMatrix& matrix, const Workers& workers, FirstFault& fault, F&& body) {
-  workers([&](int ith, int nth) {
-    RowsAsBf16 rows(matrix, fault);
-    const int64_t end = matrix.rows * (ith + 1) / nth;
-    for (int64_t row = matrix.rows * ith / nth; row < end; ++row) body(row, rows);
-  });
-  fault.raise(matrix);
+// Rows [begin, end); `out` is of the first.
+void rows_to_bf16(const StoredMatrix& matrix, int64_t begin, int64_t end, uint16_t* out, FirstFault& fault) {
+  RowsAsBf16 rows(matrix, fault);
+  for (int64_t row = begin; row < end; ++row, out += matrix.columns) rows.read(row, out);
+}
+
+void rows_to_int8(const StoredMatrix& matrix, int64_t begin, int64_t end, int8_t* out, float* scales, FirstFault& fault) {
+  RowsAsBf16 rows(matrix, fault);
+  std::vector<uint16_t> values(static_cast<size_t>(matrix.columns));
+  for (int64_t row = begin; row < end; ++row, out += matrix.columns, ++scales) {
+    if (matrix.form == MatrixForm::int8_rows) {
+      std::memcpy(out, matrix.row(row), static_cast<size_t>(matrix.columns));
+      *scales = row_scale(matrix, row);
+      continue;
+    }
+    if (!rows.read(row, values.data())) continue;
+    const float largest = float_of_bf16(largest_magnitude(values.data(), matrix.columns));
+    if (!std::isfinite(largest)) {
+      fault.report(row, 0, fmt::format("row {} has a weight that is no finite number", row));
+      continue;
+    }
+    const float amax = std::max(largest, kLeastMagnitude);
+    *scales = amax / 127;
+    quantize(values.data(), matrix.columns, 127 / amax, out);
+  }
 }
 
 }  // namespace
 
+void to_bf16(const StoredMatrix& matrix, int64_t begin, int64_t end, uint16_t* out) {
+  FirstFault fault;
+  rows_to_bf16(matrix, begin, end, out, fault);
+  fault.raise(matrix);
+}
+
+void to_int8(const StoredMatrix& matrix, int64_t begin, int64_t end, int8_t* out, float* scales) {
+  FirstFault fault;
+  rows_to_int8(matrix, begin, end, out, scales, fault);
+  fault.raise(matrix);
+}
+
+// Each worker has its own rows, which stay together.
 void to_bf16(const StoredMatrix& matrix, uint16_t* out, const Workers& workers) {
   FirstFault fault;
-  for_each_row(matrix, workers, fault, [&](int64_t row, RowsAsBf16& rows) { rows.read(row, out + row * matrix.columns); });
+  workers([&](int ith, int nth) {
+    const int64_t begin = matrix.rows * ith / nth;
+    rows_to_bf16(matrix, begin, matrix.rows * (ith + 1) / nth, out + begin * matrix.columns, fault);
+  });
+  fault.raise(matrix);
 }
 
 void require_exact(const StoredMatrix& matrix, const Workers& workers) {
   FirstFault fault;
-  for_each_row(matrix, workers, fault, [&](int64_t row, RowsAsBf16& rows) {
-    thread_local std::vector<uint16_t> values;
-    values.resize(static_cast<size_t>(matrix.columns));
-    rows.read(row, values.data());
-  });
-}
-
-void to_int8(const StoredMatrix& matrix, int8_t* out, float* scales, const Workers& workers) {
-  FirstFault fault;
-  if (matrix.form == MatrixForm::int8_rows)
-    return for_each_row(matrix, workers, fault, [&](int64_t row, RowsAsBf16&) {
-      std::memcpy(out + row * matrix.columns, matrix.weight.data + row * matrix.columns, static_cast<size_t>(matrix.columns));
-      scales[row] = row_scale(matrix, row);
-    });
   workers([&](int ith, int nth) {
     RowsAsBf16 rows(matrix, fault);
     std::vector<uint16_t> values(static_cast<size_t>(matrix.columns));
     const int64_t end = matrix.rows * (ith + 1) / nth;
-    for (int64_t row = matrix.rows * ith / nth; row < end; ++row) {
-      if (!rows.read(row, values.data())) continue;
-      const float largest = float_of_bf16(largest_magnitude(values.data(), matrix.columns));
-      if (!std::isfinite(largest)) {
-        fault.report(row, 0, fmt::format("row {} has a weight that is no finite number", row));
-        continue;
-      }
-      const float amax = std::max(largest, kLeastMagnitude);
-      scales[row] = amax / 127;
-      quantize(values.data(), matrix.columns, 127 / amax, out + row * matrix.columns);
-    }
+    for (int64_t row = matrix.rows * ith / nth; row < end; ++row) rows.read(row, values.data());
+  });
+  fault.raise(matrix);
+}
+
+void to_int8(const StoredMatrix& matrix, int8_t* out, float* scales, const Workers& workers) {
+  FirstFault fault;
+  workers([&](int ith, int nth) {
+    const int64_t begin = matrix.rows * ith / nth;
+    rows_to_int8(matrix, begin, matrix.rows * (ith + 1) / nth, out + begin * matrix.columns, scales + begin, fault);
   });
   fault.raise(matrix);
 }

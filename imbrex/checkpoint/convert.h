@@ -24,4 +24,8 @@ void require_exact(const StoredMatrix& matrix, const Workers& workers);
 // UserError "weight-not-exact" as above, and for a bf16 row with a weight that is not finite.
 void to_int8(const StoredMatrix& matrix, int8_t* out, float* scales, const Workers& workers);
 
+// The same of rows [begin, end) alone, on the calling thread: `out` and `scales` are of row `begin`.
+void to_bf16(const StoredMatrix& matrix, int64_t begin, int64_t end, uint16_t* out);
+void to_int8(const StoredMatrix& matrix, int64_t begin, int64_t end, int8_t* out, float* scales);
+
 }  // namespace imbrex::checkpoint

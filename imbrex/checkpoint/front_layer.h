@@ -18,8 +18,10 @@ struct StoredMatrix {
   int64_t rows = 0, columns = 0;  // outputs, inputs
   MappedTensor weight;            // [rows, columns]
   std::optional<MappedTensor>
-      scale;         // fp8_blocks: [ceil(rows / block.rows), ceil(columns / block.columns)]; int8_rows: F32 or BF16 [rows]
-  BlockShape block;  // of fp8_blocks
+      scale;              // fp8_blocks: [ceil(rows / block.rows), ceil(columns / block.columns)]; int8_rows: F32 or BF16 [rows]
+  BlockShape block;       // of fp8_blocks
+  int64_t row_bytes = 0;  // from row to row of the weight; 0: without gaps
+  const std::byte* row(int64_t r) const { return weight.data + r * (row_bytes > 0 ? row_bytes : weight.bytes / rows); }
 };
 
 // Of a row of an int8 matrix.

@@ -65,6 +65,10 @@ typedef struct imbrex_tensor_info {
   const char* layout;  /* of the packed form, in words; null where it is bound as it is */
 } imbrex_tensor_info;
 
+/* imbrex_kernel::pack works by panels of so many columns: part i of ceil(n / IMBREX_PACK_COLUMNS) reads columns from
+ * i * IMBREX_PACK_COLUMNS on alone, so many of them. Whoever makes a source on the way needs no more of it at once. */
+#define IMBREX_PACK_COLUMNS 32
+
 /* What one thread did, for timelines: called by the worker at the end of each phase and scope where `trace` is set. */
 typedef void (*imbrex_trace_fn)(void* user, int ith, const char* name, uint64_t begin_ns, uint64_t end_ns);
 /* A tile passed to tap(name, tile): row-major, `columns` elements between rows; `indices` are the enclosing loops' iteration

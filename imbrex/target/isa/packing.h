@@ -12,12 +12,13 @@
 // Columns and elements of k that do not exist are zero. Packed memory begins at a multiple of 64 bytes.
 #pragma once
 
+#include "imbrex/runtime/abi.h"
 #include "imbrex/target/isa/lane.h"
 
 namespace imbrex::isa {
 namespace {
 
-constexpr int64_t kPanelColumns = 32;
+constexpr int64_t kPanelColumns = IMBREX_PACK_COLUMNS;
 constexpr int64_t kGroupBytes = kPanelColumns * 4;
 
 constexpr int64_t kBlock = 32;  // elements of k that a product of bf16 takes together

@@ -39,6 +39,28 @@ TEST_F(InstalledImbrex, ServesAnotherProject) {
   EXPECT_NE(result.out.find("Imbrex " IMBREX_VERSION "\n"), std::string::npos) << result.out;
 }
 
+// An engine's own build of the operator, installed: another project finds it by pkg-config and needs no Imbrex.
+TEST_F(InstalledImbrex, MakesAnOperatorThatNeedsNone) {
+  if (*IMBREX_SANITIZE != 0) GTEST_SKIP() << "linked without the sanitizers' libraries";
+  write_project(
+      "imbrex_add_deepseek_v4(my_front MODELS 512/256/1e-6 HEADS 1 CACHES bf16/1 ISAS "
+      "scalar)\nimbrex_install_deepseek_v4(my_front)\n"
+      "add_executable(consumer main.c)\ntarget_link_libraries(consumer PRIVATE my_front)\n");
+  write("main.c",
+        "#include <stdio.h>\n#include \"imbrex/deepseek_v4.h\"\nint main(void) { return puts(imbrex_v4_instance(0)) < 0; }\n");
+  configure_and_build();
+  const std::string expected = "hidden 512, heads 1, q_lora 256, eps 1e-6, bf16/bf16, extra 0\n";
+  EXPECT_EQ(succeed("'" + path("build/consumer") + "'").out, expected);
+  succeed("cmake --install '" + path("build") + "' --prefix '" + path("engine") + "'");
+  if (run_command("pkg-config --version").status != 0) GTEST_SKIP() << "no pkg-config";
+  succeed("cd '" + path("") +
+          "' && export PKG_CONFIG_PATH=\"$(dirname \"$(find \"$PWD/engine\" -name my_front.pc)\")\" && cc host/main.c -o "
+          "engine/program "
+          "$(pkg-config --define-prefix --cflags --libs my_front) -Wl,-rpath,\"$(pkg-config --define-prefix --variable=libdir "
+          "my_front)\"");
+  EXPECT_EQ(succeed("'" + path("engine/program") + "'").out, expected);
+}
+
 // Where CMake compiles for another processor, kernels are of that processor's instruction sets.
 TEST_F(InstalledImbrex, ServesAProjectThatIsCompiledForAarch64) {
   if (*IMBREX_SANITIZE != 0) GTEST_SKIP() << "sanitizers do not run in an emulator";

@@ -1,0 +1,169 @@
+# imbrex_add_deepseek_v4(TARGET MODELS HIDDEN/Q_LORA/EPS ... HEADS N ... [FORMS X/Q ...] [EXTRA N ...] [CACHES KIND/TOKENS ...] [ISAS ...])
+#
+# Makes TARGET, a shared library, and TARGET_static of the operator in imbrex/deepseek_v4.h, with code for every combination of
+#   MODELS  sizes of models as in their config.json: 4096/1024/1e-6 for hidden 4096, q_lora 1024 and eps 1e-6
+#   HEADS   how many heads a front computes: all of a model's, or a share of them for tensor parallelism, such as 64 32 16 8
+#   FORMS   types of x and q: bf16/bf16 (default), f32/f32, bf16-normalized/bf16, ...
+#   EXTRA   columns of further projections (default: 0)
+# and for paged caches of KIND bf16 or fp8 in blocks of TOKENS (default: bf16/1, which serves any blocks without gaps, and fp8/64);
+# ISAS as in imbrex_add_kernels. Both libraries need the C and C++ runtimes and threads alone, and export imbrex_v4_* alone.
+#
+# imbrex_install_deepseek_v4(TARGET) installs both with their header and a pkg-config file TARGET.pc.
+function(imbrex_add_deepseek_v4 target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODELS;HEADS;FORMS;EXTRA;CACHES;ISAS")
+  if(NOT arg_MODELS OR NOT arg_HEADS OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): needs MODELS and HEADS; does not know: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_FORMS)
+    set(arg_FORMS bf16/bf16)
+  endif()
+  if(NOT DEFINED arg_EXTRA)
+    set(arg_EXTRA 0)
+  endif()
+  if(NOT arg_CACHES)
+    set(arg_CACHES bf16/1 fp8/64)
+  endif()
+  find_package(Threads REQUIRED)
+  set(kernels)
+  set(includes)
+  set(fronts)
+  set(caches)
+  foreach(model ${arg_MODELS})
+    if(NOT model MATCHES "^([0-9]+)/([0-9]+)/([-+.e0-9]+)$")
+      message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): MODELS ${model}: expected HIDDEN/Q_LORA/EPS, such as 4096/1024/1e-6")
+    endif()
+    set(hidden ${CMAKE_MATCH_1})
+    set(q_lora ${CMAKE_MATCH_2})
+    set(eps ${CMAKE_MATCH_3})
+    foreach(form ${arg_FORMS})
+      if(NOT form MATCHES "^(bf16|f32)(-normalized)?/(bf16|f32)$")
+        message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): FORMS ${form}: expected X/Q, such as bf16/bf16 or f32-normalized/f32")
+      endif()
+      string(TOUPPER "${CMAKE_MATCH_1}" x)
+      string(TOUPPER "${CMAKE_MATCH_3}" q)
+      set(normalized 0)
+      if(CMAKE_MATCH_2)
+        set(normalized 1)
+      endif()
+      set(x_f32 0)
+      set(q_f32 0)
+      if(x STREQUAL F32)
+        set(x_f32 1)
+      endif()
+      if(q STREQUAL F32)
+        set(q_f32 1)
+      endif()
+      foreach(heads ${arg_HEADS})
+        foreach(extra ${arg_EXTRA})
+          list(LENGTH kernels number)
+          set(kernel ${target}_front_${number})
+          string(MAKE_C_IDENTIFIER ${kernel} symbol)
+          imbrex_add_kernels(${kernel} KERNEL deepseek_v4/attention_front SYMBOL ${symbol} ISAS ${arg_ISAS}
+            SET hidden=${hidden} heads=${heads} q_lora=${q_lora} eps=${eps} x_f32=${x_f32} x_normalized=${normalized} q_f32=${q_f32}
+            extra=${extra} rotations=2 position_bytes=8 norm_w_bf16=0 latent_int8=1 latent_bf16=1 cache=0)
+          list(APPEND kernels ${kernel})
+          string(APPEND includes "#include \"${symbol}.h\"\n")
+          string(APPEND fronts "    {IMBREX_V4_W8A8, ${hidden}, ${heads}, ${q_lora}, ${eps}, IMBREX_V4_${x}, ${normalized}, IMBREX_V4_${q}, ${extra}, ${symbol},\n"
+            "     \"hidden ${hidden}, heads ${heads}, q_lora ${q_lora}, eps ${eps}, ${form}, extra ${extra}\"},\n")
+        endforeach()
+      endforeach()
+    endforeach()
+  endforeach()
+  foreach(cache ${arg_CACHES})
+    if(NOT cache MATCHES "^(bf16|fp8)/([0-9]+)$")
+      message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): CACHES ${cache}: expected bf16/TOKENS or fp8/TOKENS")
+    endif()
+    string(TOUPPER "${CMAKE_MATCH_1}" kind)
+    set(tokens ${CMAKE_MATCH_2})
+    set(option 1)
+    if(kind STREQUAL FP8)
+      set(option 2)
+    endif()
+    list(LENGTH kernels number)
+    set(kernel ${target}_cache_${number})
+    string(MAKE_C_IDENTIFIER ${kernel} symbol)
+    imbrex_add_kernels(${kernel} KERNEL deepseek_v4/latent_insert SYMBOL ${symbol} ISAS ${arg_ISAS}
+      SET cache=${option} cache_block=${tokens} slot_bytes=8)
+    list(APPEND kernels ${kernel})
+    string(APPEND includes "#include \"${symbol}.h\"\n")
+    string(APPEND caches "    {IMBREX_V4_${kind}_CACHE, ${tokens}, ${symbol}},\n")
+  endforeach()
+
+  set(instances ${CMAKE_CURRENT_BINARY_DIR}/${target}_instances.c)
+  file(CONFIGURE OUTPUT ${instances} @ONLY CONTENT [[/* What this library was built for. Made by imbrex_add_deepseek_v4(). */
+#include "imbrex/operator/instances.h"
+
+@includes@
+const imbrex_v4_front_instance imbrex_v4_front_instances[] = {
+@fronts@};
+const int imbrex_v4_front_instance_count = sizeof imbrex_v4_front_instances / sizeof imbrex_v4_front_instances[0];
+
+const imbrex_v4_cache_instance imbrex_v4_cache_instances[] = {
+@caches@};
+const int imbrex_v4_cache_instance_count = sizeof imbrex_v4_cache_instances / sizeof imbrex_v4_cache_instances[0];
+]])
+  add_library(${target}_instances STATIC ${instances})
+  target_link_libraries(${target}_instances PRIVATE ${kernels} imbrex::operator)
+  set_target_properties(${target}_instances ${kernels} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  set_target_properties(${target}_instances PROPERTIES C_VISIBILITY_PRESET hidden)
+  set(files $<TARGET_FILE:imbrex::operator> $<TARGET_FILE:${target}_instances>)
+  foreach(kernel ${kernels})
+    list(APPEND files $<TARGET_FILE:${kernel}>)
+  endforeach()
+
+  # One object with all of it, in which only the operator's functions are left to be seen.
+  set(object ${CMAKE_CURRENT_BINARY_DIR}/${target}_all.o)
+  add_custom_command(
+    OUTPUT ${object}
+    COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${object} --whole-archive ${files}
+    COMMAND ${CMAKE_OBJCOPY} --localize-hidden --wildcard --keep-global-symbol=imbrex_v4_* ${object}
+    DEPENDS ${target}_instances imbrex::operator ${kernels} ${files}
+    COMMENT "Joining ${target}"
+    VERBATIM)
+  set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+  add_custom_target(${target}_object DEPENDS ${object})
+  foreach(library ${target} ${target}_static)
+    set(kind SHARED)
+    if(library STREQUAL ${target}_static)
+      set(kind STATIC)
+    endif()
+    add_library(${library} ${kind} ${object})
+    add_dependencies(${library} ${target}_object)
+    target_include_directories(${library} PUBLIC $<TARGET_PROPERTY:imbrex::operator,INTERFACE_INCLUDE_DIRECTORIES>)
+    target_link_libraries(${library} PUBLIC Threads::Threads)
+    set_target_properties(${library} PROPERTIES LINKER_LANGUAGE CXX)
+  endforeach()
+  target_link_libraries(${target}_static PUBLIC stdc++ m)
+  get_property(exports GLOBAL PROPERTY IMBREX_OPERATOR_EXPORTS)
+  target_link_options(${target} PRIVATE "LINKER:--version-script=${exports}" LINKER:-z,defs)
+  set_target_properties(${target} PROPERTIES LINK_DEPENDS ${exports} VERSION 1.0 SOVERSION 1)
+endfunction()
+
+function(imbrex_install_deepseek_v4 target)
+  include(GNUInstallDirs)
+  install(TARGETS ${target} ${target}_static ${ARGN} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  get_property(root GLOBAL PROPERTY IMBREX_OPERATOR_INCLUDE)
+  install(FILES ${root}/imbrex/deepseek_v4.h ${root}/imbrex/deepseek_v4.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/imbrex)
+  set(description ${CMAKE_CURRENT_BINARY_DIR}/${target}.pc)
+  file(CONFIGURE OUTPUT ${description} @ONLY CONTENT [[prefix=@CMAKE_INSTALL_PREFIX@
+libdir=${prefix}/@CMAKE_INSTALL_LIBDIR@
+includedir=${prefix}/@CMAKE_INSTALL_INCLUDEDIR@
+
+Name: @target@
+Description: The front of DeepSeek-V4's attention on CPUs
+Version: 1.0
+Cflags: -I${includedir}
+Libs: -L${libdir} -l@target@
+Libs.private: -lstdc++ -lm -pthread
+]])
+  install(FILES ${description} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+# Beside this file where Imbrex is installed, else in its tree.
+foreach(place ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/../imbrex/operator)
+  if(EXISTS ${place}/exports.map)
+    set_property(GLOBAL PROPERTY IMBREX_OPERATOR_EXPORTS ${place}/exports.map)
+  endif()
+endforeach()
+if(EXISTS ${CMAKE_CURRENT_LIST_DIR}/../imbrex/deepseek_v4.h)
+  set_property(GLOBAL PROPERTY IMBREX_OPERATOR_INCLUDE ${CMAKE_CURRENT_LIST_DIR}/..)
+endif()

@@ -1,0 +1,208 @@
+#include "imbrex/operator/front.h"
+
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "imbrex/runtime/check_call.h"
+
+namespace imbrex::v4 {
+
+imbrex_v4_status say(Message message, imbrex_v4_status status, const char* rule, ...) {
+  if (message.text == nullptr || message.bytes == 0) return status;
+  va_list values;
+  va_start(values, rule);
+  std::vsnprintf(message.text, message.bytes, rule, values);
+  va_end(values);
+  return status;
+}
+
+int32_t tensor_of(const imbrex_kernel* kernel, const char* name) {
+  for (int32_t i = 0; i < kernel->tensor_count; ++i)
+    if (std::strcmp(kernel->tensors[i].name, name) == 0) return i;
+  return -1;
+}
+
+int32_t dim_of(const imbrex_kernel* kernel, const char* name) {
+  for (int32_t i = 0; i < kernel->dim_count; ++i)
+    if (std::strcmp(kernel->dim_names[i], name) == 0) return i;
+  return -1;
+}
+
+namespace {
+
+FrontTensors tensors_of(const imbrex_kernel* kernel) {
+  const auto at = [&](const char* name) { return tensor_of(kernel, name); };
+  return {at("x"),   at("norm_w"),    at("wq_a"),     at("gamma_cq"),  at("wq_b"),      at("wq_b_scale"),
+          at("wkv"), at("gamma_ckv"), at("w_extra"),  at("positions"), at("table_cos"), at("table_sin"),
+          at("q"),   at("qr"),        at("qr_scale"), at("latent"),    at("kv"),        at("extra")};
+}
+
+PackedLayout packed_layout(const imbrex_v4_front& front) {
+  PackedLayout layout{};
+  size_t end = aligned(kLabelBytes);
+  const auto take = [&](size_t bytes) {
+    const size_t begin = end;
+    end += aligned(bytes);
+    return begin;
+  };
+  const auto packed = [&](int32_t tensor) { return tensor < 0 ? 0 : front.kernel->tensors[tensor].packed_bytes; };
+  layout.wq_a = take(packed(front.tensors.wq_a));
+  layout.wkv = take(packed(front.tensors.wkv));
+  layout.w_extra = take(packed(front.tensors.w_extra));
+  layout.wq_b = take(packed(front.tensors.wq_b));
+  layout.wq_b_scale = take(static_cast<size_t>(front.heads * kHeadColumns) * sizeof(float));
+  layout.norm_w = take(front.form.x_is_normalized ? 0 : static_cast<size_t>(front.form.hidden) * sizeof(float));
+  layout.gamma_cq = take(static_cast<size_t>(front.form.q_lora) * sizeof(uint16_t));
+  layout.gamma_ckv = take(static_cast<size_t>(kHeadColumns) * sizeof(uint16_t));
+  layout.bytes = end;
+  return layout;
+}
+
+void write_label(imbrex_v4_front& front) {
+  std::memset(front.label, 0, sizeof front.label);
+  imbrex_label_packed(front.kernel, front.tensors.wq_a, front.label);
+  imbrex_label_packed(front.kernel, front.tensors.wq_b, front.label + IMBREX_PACKED_LABEL_BYTES);
+  std::snprintf(front.label + 2 * IMBREX_PACKED_LABEL_BYTES, kLabelBytes - 2 * IMBREX_PACKED_LABEL_BYTES,
+                "heads %lld to %lld\nextra %lld\nnormalized %d\n", static_cast<long long>(front.form.head_begin),
+                static_cast<long long>(front.form.head_end), static_cast<long long>(front.form.extra),
+                front.form.x_is_normalized != 0);
+}
+
+bool is_float(imbrex_v4_type type) { return type == IMBREX_V4_BF16 || type == IMBREX_V4_F32; }
+
+bool serves(const imbrex_v4_front_instance& instance, const imbrex_v4_form& form) {
+  return instance.mode == form.mode && instance.hidden == form.hidden && instance.heads == form.head_end - form.head_begin &&
+         instance.q_lora == form.q_lora && static_cast<float>(instance.eps) == static_cast<float>(form.eps) &&
+         instance.x == form.x && (instance.x_is_normalized != 0) == (form.x_is_normalized != 0) && instance.q == form.q &&
+         instance.extra == form.extra;
+}
+
+const char* name_of(imbrex_v4_type type) { return type == IMBREX_V4_BF16 ? "bf16" : "f32"; }
+
+// What was asked, and all that there is.
+imbrex_v4_status say_no_instance(const imbrex_v4_form& form, Message message) {
+  char text[4096];
+  int used = std::snprintf(
+      text, sizeof text, "no code for hidden %lld, heads %lld, q_lora %lld, eps %g, x %s%s, q %s, extra %lld; this library has:",
+      static_cast<long long>(form.hidden), static_cast<long long>(form.head_end - form.head_begin),
+      static_cast<long long>(form.q_lora), form.eps, name_of(form.x), form.x_is_normalized ? " normalized" : "", name_of(form.q),
+      static_cast<long long>(form.extra));
+  for (int i = 0; i < imbrex_v4_front_instance_count && used < static_cast<int>(sizeof text); ++i)
+    used += std::snprintf(text + used, sizeof text - static_cast<size_t>(used), "%s %s", i == 0 ? "" : ";",
+                          imbrex_v4_front_instances[i].description);
+  if (used < static_cast<int>(sizeof text))
+    std::snprintf(text + used, sizeof text - static_cast<size_t>(used), ". Build others with imbrex_add_deepseek_v4() in CMake");
+  return say(message, IMBREX_V4_NO_INSTANCE, "%s", text);
+}
+
+imbrex_v4_status check_form(const imbrex_v4_form* form, Message message) {
+  if (form == nullptr) return say(message, IMBREX_V4_NULL, "the form is null");
+  if (form->head_begin < 0 || form->head_end <= form->head_begin || form->head_end > INT64_C(1) << 30)
+    return say(message, IMBREX_V4_BAD_VALUE, "heads %lld to %lld are none", static_cast<long long>(form->head_begin),
+               static_cast<long long>(form->head_end));
+  if (!is_float(form->x) || !is_float(form->q))
+    return say(message, IMBREX_V4_BAD_VALUE, "x and q are IMBREX_V4_BF16 or IMBREX_V4_F32, not %d and %d", form->x, form->q);
+  return IMBREX_V4_OK;
+}
+
+}  // namespace
+
+bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLayout& layout) {
+  int64_t dims[8] = {};
+  dims[front.dim_tokens] = tokens;
+  dims[front.dim_positions] = 1;  // tables are no part of it
+  layout = {};
+  const size_t of_front = front.kernel->workspace_bytes(dims, nth);
+  size_t of_insert = 0;
+  for (int i = 0; i < imbrex_v4_cache_instance_count; ++i) {
+    if (front.inserts[i] == nullptr) continue;
+    int64_t own[8] = {};
+    for (int32_t d = 0; d < front.inserts[i]->dim_count; ++d) own[d] = 1;
+    own[dim_of(front.inserts[i], "T")] = tokens;
+    const size_t bytes = front.inserts[i]->workspace_bytes(own, nth);
+    if (bytes > of_insert) of_insert = bytes;
+  }
+  if (of_front == IMBREX_TOO_LARGE || of_insert == IMBREX_TOO_LARGE) return false;
+  constexpr size_t kMost = static_cast<size_t>(IMBREX_TOO_MANY_BYTES);
+  size_t end = 0;
+  const auto take = [&](size_t bytes) {
+    const size_t begin = end;
+    end = bytes < kMost && end < kMost ? end + aligned(bytes) : kMost;
+    return begin;
+  };
+  // Tokens are below 2^31 and columns below 2^17, so that no product here leaves 64 bits.
+  const auto rows = [&](int64_t columns, size_t element) { return static_cast<size_t>(tokens * columns) * element; };
+  layout.front = take(of_front);
+  layout.insert = take(of_insert);
+  layout.cosines = take(rows(kPairs, sizeof(float)));
+  layout.sines = take(rows(kPairs, sizeof(float)));
+  layout.kv = take(rows(kHeadColumns, sizeof(uint16_t)));
+  layout.qr = take(rows(front.form.q_lora, 1));
+  layout.qr_scale = take(rows(1, sizeof(float)));
+  layout.latent = take(rows(front.form.q_lora, sizeof(uint16_t)));
+  for (layout.seen_places = 1; layout.seen_places < 2 * tokens; layout.seen_places *= 2) {
+  }
+  layout.slots = aligned(rows(1, sizeof(int64_t)));
+  layout.seen = 2 * layout.slots;
+  layout.thread_bytes = layout.seen + aligned(static_cast<size_t>(layout.seen_places) * sizeof(int32_t));
+  layout.of_thread =
+      take(layout.thread_bytes < kMost / static_cast<size_t>(nth) ? layout.thread_bytes * static_cast<size_t>(nth) : kMost);
+  layout.bytes = end;
+  return end < kMost;
+}
+
+}  // namespace imbrex::v4
+
+using namespace imbrex::v4;
+
+extern "C" {
+
+imbrex_v4_status imbrex_v4_create(const imbrex_v4_form* form, imbrex_v4_front** front, char* text, size_t text_bytes) {
+  const Message message = {text, text_bytes};
+  if (front == nullptr) return say(message, IMBREX_V4_NULL, "there is no place for the front: `front` is null");
+  *front = nullptr;
+  if (const imbrex_v4_status status = check_form(form, message); status != IMBREX_V4_OK) return status;
+  for (int i = 0; i < imbrex_v4_front_instance_count; ++i) {
+    const imbrex_v4_front_instance& instance = imbrex_v4_front_instances[i];
+    if (!serves(instance, *form)) continue;
+    const imbrex_kernel* const kernel = instance.kernel(form->isa);
+    if (kernel == nullptr)
+      return say(message, IMBREX_V4_NO_PROCESSOR, "this library has no code that this processor runs%s%s",
+                 form->isa ? " for the instruction set " : "", form->isa ? form->isa : "");
+    auto* const made = new (std::nothrow) imbrex_v4_front{};
+    if (made == nullptr) return say(message, IMBREX_V4_NO_MEMORY, "no memory for a front");
+    made->form = *form;
+    made->form.isa = kernel->isa;
+    made->heads = instance.heads;
+    made->kernel = kernel;
+    made->tensors = tensors_of(kernel);
+    made->dim_tokens = dim_of(kernel, "T");
+    made->dim_positions = dim_of(kernel, "P");
+    made->packed = packed_layout(*made);
+    write_label(*made);
+    for (int k = 0; k < imbrex_v4_cache_instance_count && k < kMostInserts; ++k)
+      made->inserts[k] = imbrex_v4_cache_instances[k].kernel(kernel->isa);
+    *front = made;
+    return IMBREX_V4_OK;
+  }
+  return say_no_instance(*form, message);
+}
+
+void imbrex_v4_destroy(imbrex_v4_front* front) { delete front; }
+
+const char* imbrex_v4_isa(const imbrex_v4_front* front) { return front == nullptr ? nullptr : front->kernel->isa; }
+
+const char* imbrex_v4_instance(size_t index) {
+  return index < static_cast<size_t>(imbrex_v4_front_instance_count) ? imbrex_v4_front_instances[index].description : nullptr;
+}
+
+size_t imbrex_v4_packed_bytes(const imbrex_v4_front* front) { return front == nullptr ? 0 : front->packed.bytes; }
+
+size_t imbrex_v4_workspace_bytes(const imbrex_v4_front* front, int64_t tokens, int nth) {
+  WorkspaceLayout layout;
+  if (front == nullptr || tokens < 0 || nth < 1 || tokens > front->kernel->dim_max[front->dim_tokens]) return SIZE_MAX;
+  return lay_out(*front, tokens, nth, layout) ? layout.bytes : SIZE_MAX;
+}
+
+}  // extern "C"

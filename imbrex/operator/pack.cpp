@@ -1,0 +1,240 @@
+// Weights of a caller or a checkpoint, as a front's kernel takes them. A panel of columns at a time, so that what is converted on
+// the way needs no more memory than a panel.
+#include <algorithm>
+#include <cfenv>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <vector>
+
+#include "imbrex/base/error.h"
+#include "imbrex/base/numbers.h"
+#include "imbrex/checkpoint/convert.h"
+#include "imbrex/operator/front.h"
+#include "imbrex/runtime/check_call.h"
+
+namespace imbrex::v4 {
+namespace {
+
+using checkpoint::MatrixForm;
+using checkpoint::StoredMatrix;
+
+long long number(int64_t value) { return static_cast<long long>(value); }
+
+// What a caller called it, and what it must be.
+struct Named {
+  const char* name;
+  const imbrex_v4_matrix& matrix;
+  int64_t rows, columns;  // at least so many rows
+};
+
+imbrex_v4_status check_matrix(const Named& given, Message message) {
+  const imbrex_v4_matrix& m = given.matrix;
+  const bool is_extra = std::strcmp(given.name, "extra") == 0;
+  if (m.data == nullptr) return say(message, IMBREX_V4_NULL, "%s.data is null", given.name);
+  if (m.type != IMBREX_V4_BF16 && (is_extra || (m.type != IMBREX_V4_E4M3 && m.type != IMBREX_V4_INT8)))
+    return say(message, IMBREX_V4_BAD_VALUE, "%s.type is %d; expected IMBREX_V4_BF16%s", given.name, m.type,
+               is_extra ? "" : ", IMBREX_V4_E4M3 or IMBREX_V4_INT8");
+  if (m.rows < given.rows || m.columns != given.columns)
+    return say(message, IMBREX_V4_BAD_VALUE, "%s is [%lld, %lld]; expected [%lld, %lld]", given.name, number(m.rows),
+               number(m.columns), number(given.rows), number(given.columns));
+  const int64_t element = m.type == IMBREX_V4_BF16 ? 2 : 1;
+  if (m.row_bytes != 0 && (m.row_bytes < element * m.columns || m.row_bytes > (IMBREX_TOO_MANY_BYTES - 1) / m.rows))
+    return say(message, IMBREX_V4_BAD_STRIDE, "%s.row_bytes is %lld; its rows have %lld", given.name, number(m.row_bytes),
+               number(element * m.columns));
+  if (m.type == IMBREX_V4_BF16) return IMBREX_V4_OK;
+  if (m.scale == nullptr) return say(message, IMBREX_V4_NULL, "%s.scale is null", given.name);
+  if (m.type == IMBREX_V4_E4M3 && (m.block_rows < 1 || m.block_columns < 1))
+    return say(message, IMBREX_V4_BAD_VALUE, "%s has blocks of %lld by %lld", given.name, number(m.block_rows),
+               number(m.block_columns));
+  return IMBREX_V4_OK;
+}
+
+imbrex_v4_status check_vector(const char* name, const imbrex_v4_vector& vector, int64_t size, Message message) {
+  if (vector.data == nullptr) return say(message, IMBREX_V4_NULL, "%s.data is null", name);
+  if (vector.type != IMBREX_V4_BF16 && vector.type != IMBREX_V4_F32)
+    return say(message, IMBREX_V4_BAD_VALUE, "%s.type is %d; expected IMBREX_V4_BF16 or IMBREX_V4_F32", name, vector.type);
+  if (vector.size != size)
+    return say(message, IMBREX_V4_BAD_VALUE, "%s has %lld elements; expected %lld", name, number(vector.size), number(size));
+  return IMBREX_V4_OK;
+}
+
+StoredMatrix stored(const Named& given) {
+  const imbrex_v4_matrix& m = given.matrix;
+  StoredMatrix matrix;
+  matrix.form = m.type == IMBREX_V4_BF16   ? MatrixForm::bf16
+                : m.type == IMBREX_V4_INT8 ? MatrixForm::int8_rows
+                                           : MatrixForm::fp8_blocks;
+  matrix.rows = m.rows;
+  matrix.columns = m.columns;
+  matrix.row_bytes = m.row_bytes;
+  matrix.weight.name = given.name;
+  matrix.weight.file = "memory of the caller";
+  matrix.weight.data = static_cast<const std::byte*>(m.data);
+  matrix.weight.bytes = m.rows * m.columns * (m.type == IMBREX_V4_BF16 ? 2 : 1);
+  if (m.type == IMBREX_V4_BF16) return matrix;
+  matrix.scale.emplace();
+  matrix.scale->name = std::string(given.name) + ".scale";
+  matrix.scale->dtype = m.type == IMBREX_V4_INT8 ? "F32" : "F8_E8M0";
+  matrix.scale->data = static_cast<const std::byte*>(m.scale);
+  matrix.block = {m.block_rows, m.block_columns};
+  if (m.type == IMBREX_V4_E4M3)
+    matrix.scale->shape = {(m.rows + m.block_rows - 1) / m.block_rows, (m.columns + m.block_columns - 1) / m.block_columns};
+  return matrix;
+}
+
+// Conversions round to nearest and keep subnormals, whatever the calling thread does.
+class UsualFloats {
+ public:
+  UsualFloats() {
+    std::fegetenv(&before_);
+    std::fesetenv(FE_DFL_ENV);
+  }
+  ~UsualFloats() { std::fesetenv(&before_); }
+  UsualFloats(const UsualFloats&) = delete;
+  UsualFloats& operator=(const UsualFloats&) = delete;
+
+ private:
+  std::fenv_t before_;
+};
+
+// The panels of one matrix. `first_row`: of the matrix, that of the first column of the packed operand.
+struct Job {
+  Named source;
+  int32_t tensor;
+  size_t at;  // in packed memory
+  int64_t first_row;
+  bool is_int8;
+  int64_t panels() const { return (source.rows - first_row + IMBREX_PACK_COLUMNS - 1) / IMBREX_PACK_COLUMNS; }
+};
+
+void pack_panel(const imbrex_v4_front& front, const Job& job, int64_t panel, char* packed, std::vector<uint16_t>& rows) {
+  const StoredMatrix matrix = stored(job.source);
+  const int64_t begin = panel * IMBREX_PACK_COLUMNS, columns = matrix.columns;
+  const int64_t count = std::min<int64_t>(IMBREX_PACK_COLUMNS, job.source.rows - job.first_row - begin);
+  const int64_t row = job.first_row + begin;
+  rows.resize(static_cast<size_t>(IMBREX_PACK_COLUMNS * columns));
+  size_t element = sizeof(uint16_t);
+  if (job.is_int8) {
+    element = 1;
+    auto* const scales = reinterpret_cast<float*>(packed + front.packed.wq_b_scale) + begin;
+    to_int8(matrix, row, row + count, reinterpret_cast<int8_t*>(rows.data()), scales);
+    for (int64_t i = 0; i < count; ++i)
+      if (!std::isfinite(scales[i]) || scales[i] <= 0)
+        throw UserError("weight-not-exact",
+                        std::string(job.source.name) + ".scale[" + std::to_string(row + i) + "] is no finite number above 0", "");
+  } else {
+    to_bf16(matrix, row, row + count, rows.data());
+  }
+  // Where the whole operand would begin, of which these rows are the part that is read.
+  const uintptr_t whole = reinterpret_cast<uintptr_t>(rows.data()) - static_cast<uintptr_t>(begin * columns) * element;
+  const int64_t out_in[] = {1, columns};
+  front.kernel->pack(job.tensor, reinterpret_cast<const void*>(whole), out_in, packed + job.at, static_cast<int32_t>(panel),
+                     static_cast<int32_t>(job.panels()));
+}
+
+float element_of(const imbrex_v4_vector& vector, int64_t i) {
+  uint16_t bits;
+  float value;
+  if (vector.type == IMBREX_V4_F32) {
+    std::memcpy(&value, static_cast<const char*>(vector.data) + i * 4, sizeof value);
+    return value;
+  }
+  std::memcpy(&bits, static_cast<const char*>(vector.data) + i * 2, sizeof bits);
+  return float_of_bf16(bits);
+}
+
+imbrex_v4_status to_bf16_exactly(const char* name, const imbrex_v4_vector& vector, char* out, Message message) {
+  for (int64_t i = 0; i < vector.size; ++i) {
+    const float value = element_of(vector, i);
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0xffff) != 0)
+      return say(message, IMBREX_V4_BAD_WEIGHT, "%s[%lld] is %g, which is no bf16 number", name, number(i),
+                 static_cast<double>(value));
+    const auto high = static_cast<uint16_t>(bits >> 16);
+    std::memcpy(out + i * 2, &high, sizeof high);
+  }
+  return IMBREX_V4_OK;
+}
+
+imbrex_v4_status check_weights(const imbrex_v4_front& front, const std::vector<Job>& jobs, const imbrex_v4_weights& weights,
+                               const void* packed, size_t packed_bytes, int ith, int nth, Message message) {
+  if (nth < 1 || ith < 0 || ith >= nth) return say(message, IMBREX_V4_BAD_THREAD, "part ith = %d of nth = %d", ith, nth);
+  if (packed == nullptr) return say(message, IMBREX_V4_NULL, "packed is null");
+  if (!imbrex_is_aligned(packed, 64)) return say(message, IMBREX_V4_MISALIGNED, "packed is not aligned to 64 bytes");
+  if (packed_bytes < front.packed.bytes)
+    return say(message, IMBREX_V4_TOO_SMALL, "packed has %zu bytes; %zu are needed", packed_bytes, front.packed.bytes);
+  imbrex_v4_status status = IMBREX_V4_OK;
+  const auto begin = reinterpret_cast<uintptr_t>(packed);
+  for (const Job& job : jobs) {
+    if ((status = check_matrix(job.source, message)) != IMBREX_V4_OK) return status;
+    const imbrex_v4_matrix& m = job.source.matrix;
+    const auto data = reinterpret_cast<uintptr_t>(m.data);
+    const int64_t row_bytes = m.row_bytes != 0 ? m.row_bytes : m.columns * (m.type == IMBREX_V4_BF16 ? 2 : 1);
+    if (data < begin + front.packed.bytes && begin < data + static_cast<uintptr_t>(row_bytes * m.rows))
+      return say(message, IMBREX_V4_OVERLAP, "packed shares memory with %s", job.source.name);
+  }
+  const imbrex_v4_form& form = front.form;
+  if (!form.x_is_normalized && (status = check_vector("attn_norm", weights.attn_norm, form.hidden, message)) != IMBREX_V4_OK)
+    return status;
+  if ((status = check_vector("q_norm", weights.q_norm, form.q_lora, message)) != IMBREX_V4_OK) return status;
+  return check_vector("kv_norm", weights.kv_norm, kHeadColumns, message);
+}
+
+// Part 0 has what is small.
+imbrex_v4_status pack_vectors(const imbrex_v4_front& front, const imbrex_v4_weights& weights, char* packed, Message message) {
+  std::memcpy(packed, front.label, sizeof front.label);
+  for (int64_t i = 0; !front.form.x_is_normalized && i < front.form.hidden; ++i) {
+    const float value = element_of(weights.attn_norm, i);
+    std::memcpy(packed + front.packed.norm_w + static_cast<size_t>(i) * sizeof value, &value, sizeof value);
+  }
+  const imbrex_v4_status status = to_bf16_exactly("q_norm", weights.q_norm, packed + front.packed.gamma_cq, message);
+  return status != IMBREX_V4_OK ? status : to_bf16_exactly("kv_norm", weights.kv_norm, packed + front.packed.gamma_ckv, message);
+}
+
+imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& weights, void* memory, size_t packed_bytes, int ith,
+                      int nth, Message message) {
+  const imbrex_v4_form& form = front.form;
+  std::vector<Job> jobs = {{{"wq_a", weights.wq_a, form.q_lora, form.hidden}, front.tensors.wq_a, front.packed.wq_a, 0, false},
+                           {{"wkv", weights.wkv, kHeadColumns, form.hidden}, front.tensors.wkv, front.packed.wkv, 0, false},
+                           {{"wq_b", weights.wq_b, form.head_end * kHeadColumns, form.q_lora},
+                            front.tensors.wq_b,
+                            front.packed.wq_b,
+                            form.head_begin * kHeadColumns,
+                            true}};
+  if (form.extra > 0)
+    jobs.push_back({{"extra", weights.extra, form.extra, form.hidden}, front.tensors.w_extra, front.packed.w_extra, 0, false});
+  if (const auto status = check_weights(front, jobs, weights, memory, packed_bytes, ith, nth, message); status != IMBREX_V4_OK)
+    return status;
+  auto* const packed = static_cast<char*>(memory);
+  if (ith == 0)
+    if (const auto status = pack_vectors(front, weights, packed, message); status != IMBREX_V4_OK) return status;
+  const UsualFloats floats;
+  std::vector<uint16_t> rows;
+  for (const Job& job : jobs) {
+    const int64_t panels = job.panels(), end = panels * (ith + 1) / nth;
+    for (int64_t panel = panels * ith / nth; panel < end; ++panel) pack_panel(front, job, panel, packed, rows);
+  }
+  return IMBREX_V4_OK;
+}
+
+}  // namespace
+}  // namespace imbrex::v4
+
+extern "C" imbrex_v4_status imbrex_v4_pack(const imbrex_v4_front* front, const imbrex_v4_weights* weights, void* packed,
+                                           size_t packed_bytes, int ith, int nth, char* text, size_t text_bytes) {
+  using namespace imbrex::v4;
+  const Message message = {text, text_bytes};
+  if (front == nullptr || weights == nullptr) return say(message, IMBREX_V4_NULL, "the front or its weights are null");
+  try {
+    return pack(*front, *weights, packed, packed_bytes, ith, nth, message);
+  } catch (const imbrex::UserError& error) {
+    return say(message, IMBREX_V4_BAD_WEIGHT, "%s", error.diagnostics().front().message.c_str());
+  } catch (const std::bad_alloc&) {
+    return say(message, IMBREX_V4_NO_MEMORY, "no memory for rows that are converted");
+  } catch (const std::exception& error) {
+    return say(message, IMBREX_V4_BAD_WEIGHT, "%s", error.what());
+  }
+}

@@ -1,0 +1,130 @@
+// What the library makes of stored weights and a call is what the interpreter makes of the kernel and of the same weights converted.
+#include <gtest/gtest.h>
+
+#include "imbrex/checkpoint/convert.h"
+#include "imbrex/interpret/interpreter.h"
+#include "imbrex/kernels/registry.h"
+#include "operator_model.h"
+
+namespace imbrex::test {
+namespace {
+
+constexpr int64_t T = 5;
+
+Array turned(const Array& from) {
+  Array to = Array::zeros(from.dtype, {from.shape[1], from.shape[0]});
+  for (int64_t i = 0; i < from.size(); ++i)
+    set_value_at(to, i % from.shape[1] * from.shape[0] + i / from.shape[1], value_at(from, i));
+  return to;
+}
+
+// [out, in] of fp8 blocks of 32 by 32 as bf16: exact, as these scales are near 1.
+Array expanded(const Array& codes, const Array& scales) {
+  Array out = Array::zeros(DType::bf16, codes.shape);
+  for (int64_t i = 0; i < codes.size(); ++i) {
+    const int64_t row = i / codes.shape[1], column = i % codes.shape[1];
+    set_value_at(out, i, value_at(codes, i) * value_at(scales, row / 32 * scales.shape[1] + column / 32));
+  }
+  return out;
+}
+
+Array as_f32(const Array& from) {
+  Array to = Array::zeros(DType::f32, from.shape);
+  for (int64_t i = 0; i < from.size(); ++i) set_value_at(to, i, value_at(from, i));
+  return to;
+}
+
+// int8 with a scale a row of bf16 rows, as the definition has it: w * (127 / amax) in f32, half to even.
+std::pair<Array, Array> quantized(const Array& rows) {
+  Array weights = Array::zeros(DType::int8, rows.shape), scales = Array::zeros(DType::f32, {rows.shape[0]});
+  for (int64_t r = 0; r < rows.shape[0]; ++r) {
+    float amax = 1e-4f;
+    for (int64_t c = 0; c < rows.shape[1]; ++c)
+      amax = std::max(amax, std::fabs(static_cast<float>(value_at(rows, r * rows.shape[1] + c))));
+    scales.as<float>()[r] = amax / 127;
+    for (int64_t i = r * rows.shape[1]; i < (r + 1) * rows.shape[1]; ++i)
+      weights.as<int8_t>()[i] = static_cast<int8_t>(std::nearbyint(static_cast<float>(value_at(rows, i)) * (127 / amax)));
+  }
+  return {weights, scales};
+}
+
+void expect_bits(const OperatorModel& model, const imbrex_v4_weights& weights, const Array& wq_b, const Array& wq_b_scale) {
+  const imbrex_v4_form form = form_of(true);
+  const deepseek_v4::Front front(form);
+  AlignedVector<std::byte> packed(front.packed_bytes());
+  for (int part = 0; part < 7; ++part) front.pack(weights, packed, part, 7);
+
+  const ir::Program program = kernels::build("deepseek_v4/attention_front", "", "demo",
+                                             {{"x_f32", 1}, {"q_f32", 1}, {"rotations", 2}, {"norm_w_bf16", 0}})
+                                  .program;
+  std::map<std::string, Array> tensors = {{"x", random_array(DType::f32, {T, kHidden}, 21, 3)},
+                                          {"norm_w", as_f32(model.attn_norm)},
+                                          {"wq_a", turned(expanded(model.wq_a, model.wq_a_scale))},
+                                          {"gamma_cq", model.q_norm},
+                                          {"wq_b", turned(wq_b)},
+                                          {"wq_b_scale", wq_b_scale},
+                                          {"wkv", turned(model.wkv)},
+                                          {"gamma_ckv", model.kv_norm},
+                                          {"table_cos", Array::zeros(DType::f32, {kRows, 32})},
+                                          {"table_sin", Array::zeros(DType::f32, {kRows, 32})},
+                                          {"positions", Array::zeros(DType::int64, {T})}};
+  for (int64_t i = 0; i < kRows * 32; ++i) {
+    tensors.at("table_cos").as<float>()[i] = model.table.as<float>()[i / 32 * 64 + i % 32];
+    tensors.at("table_sin").as<float>()[i] = model.table.as<float>()[i / 32 * 64 + 32 + i % 32];
+  }
+  for (int64_t t = 0; t < T; ++t) set_index_at(tensors.at("positions"), t, 7 * t);
+  interpret::run(program, {{"T", T}, {"P", kRows}}, tensors, {});
+
+  AlignedVector<std::byte> workspace(front.workspace_bytes(T, 2));
+  Array q = Array::zeros(DType::f32, {T, kHeads, 512}), kv = Array::zeros(DType::bf16, {T, 512}),
+        latent = Array::zeros(DType::int8, {T, kLatent}), scale = Array::zeros(DType::f32, {T, 1});
+  imbrex_v4_call call = {};
+  call.tokens = T;
+  call.packed = packed.data(), call.packed_bytes = packed.size();
+  call.workspace = workspace.data(), call.workspace_bytes = workspace.size();
+  call.x = tensors.at("x").bytes.data();
+  call.rotation_type = IMBREX_V4_F32, call.cosines = model.table.bytes.data(), call.rotation_rows = kRows;
+  call.positions = tensors.at("positions").bytes.data(), call.position_type = IMBREX_V4_INT64;
+  call.q = q.bytes.data(), call.kv = kv.as<uint16_t>(), call.latent = latent.as<int8_t>(), call.latent_scale = scale.as<float>();
+  ASSERT_EQ(run_on_threads(front.get(), call, 2), IMBREX_V4_OK) << front.explain(call);
+  EXPECT_EQ(q.bytes, tensors.at("q").bytes);
+  EXPECT_EQ(kv.bytes, tensors.at("kv").bytes);
+  EXPECT_EQ(latent.bytes, tensors.at("qr").bytes);
+  EXPECT_EQ(scale.bytes, tensors.at("qr_scale").bytes);
+}
+
+TEST(OperatorLibrary, GivesTheBitsOfTheInterpretedKernel) {
+  const OperatorModel model;
+  expect_bits(model, model.weights(), model.wq_b, model.wq_b_scale);
+}
+
+TEST(OperatorLibrary, ConvertsReleasedWeights) {
+  const OperatorModel model;
+  const Array codes = random_array(DType::e4m3, {kHeads * 512, kLatent}, 31), scales = random_array(DType::e8m0, {64, 8}, 32);
+  imbrex_v4_weights weights = model.weights();
+  weights.wq_b = {IMBREX_V4_E4M3, codes.bytes.data(), kHeads * 512, kLatent, 0, scales.bytes.data(), 32, 32};
+  const auto [wq_b, scale] = quantized(expanded(codes, scales));
+  expect_bits(model, weights, wq_b, scale);
+}
+
+// Rows of a wider matrix.
+TEST(OperatorLibrary, TakesRowsThatLieApart) {
+  const OperatorModel model;
+  Array wide = random_array(DType::int8, {kHeads * 512, kLatent + 13}, 41);
+  imbrex_v4_weights weights = model.weights();
+  for (int64_t row = 0; row < kHeads * 512; ++row)
+    std::memcpy(wide.as<int8_t>() + row * (kLatent + 13), model.wq_b.as<int8_t>() + row * kLatent, kLatent);
+  weights.wq_b.data = wide.bytes.data();
+  weights.wq_b.row_bytes = kLatent + 13;
+  expect_bits(model, weights, model.wq_b, model.wq_b_scale);
+}
+
+TEST(OperatorLibrary, SourcesCanGo) {
+  auto model = std::make_unique<OperatorModel>();
+  const PackedFront one(*model, form_of(false), 1), other(*model, form_of(false), 5);
+  model.reset();
+  EXPECT_TRUE(one.packed == other.packed);
+}
+
+}  // namespace
+}  // namespace imbrex::test

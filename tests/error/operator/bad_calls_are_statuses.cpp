@@ -1,0 +1,229 @@
+// Whatever is wrong with an argument of imbrex/deepseek_v4.h is a status with a message that names it, on every thread, before
+// anything is written.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "operator_model.h"
+
+namespace imbrex::test {
+namespace {
+
+constexpr int64_t T = 3;
+
+// A good call, to be broken.
+struct Example {
+  Example() : packed(model, form_of(false)) {
+    workspace.resize(packed.front.workspace_bytes(T, 2));
+    call.tokens = T;
+    call.packed = packed.packed.data(), call.packed_bytes = packed.packed.size();
+    call.workspace = workspace.data(), call.workspace_bytes = workspace.size();
+    call.x = x.bytes.data();
+    call.rotation_type = IMBREX_V4_F32, call.cosines = model.table.bytes.data(), call.rotation_rows = kRows;
+    call.positions = positions, call.position_type = IMBREX_V4_INT64;
+    call.q = q.bytes.data(), call.kv = kv.as<uint16_t>(), call.latent = latent.as<int8_t>(), call.latent_scale = scale;
+    call.cache = IMBREX_V4_FP8_CACHE, call.cache_data = cache.bytes.data(), call.cache_blocks = 2, call.cache_block_tokens = 3;
+    call.slots = slots, call.slot_type = IMBREX_V4_INT64, call.slot_count = T;
+    call.nth = 1;
+  }
+  imbrex_v4_status run(std::string* message = nullptr) const {
+    char text[4096] = "";
+    const imbrex_v4_status status = imbrex_v4_run(packed.front.get(), &call, text, sizeof text);
+    if (message) *message = text;
+    return status;
+  }
+  bool nothing_is_written() const {
+    const auto is_zero = [](const Array& array) {
+      return std::all_of(array.bytes.begin(), array.bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
+    };
+    return is_zero(q) && is_zero(kv) && is_zero(latent) && is_zero(cache);
+  }
+
+  OperatorModel model;
+  PackedFront packed;
+  Array x = random_array(DType::bf16, {T, kHidden}, 51), q = Array::zeros(DType::bf16, {T, kHeads, 512}),
+        kv = Array::zeros(DType::bf16, {T, 512}), latent = Array::zeros(DType::int8, {T, kLatent}),
+        cache = Array::zeros(DType::uint8, {2, 3 * 1024});  // of the larger kind of cache
+  float scale[T] = {};
+  int64_t positions[T] = {1, 2, kRows - 1}, slots[T] = {5, -1, 0};
+  AlignedVector<std::byte> workspace;
+  imbrex_v4_call call = {};
+};
+
+struct Bad {
+  const char* says;  // a part of the message
+  imbrex_v4_status status;
+  std::function<void(Example&)> spoil;
+};
+
+TEST(BadCalls, AreStatuses) {
+  using E = Example&;
+  const std::vector<Bad> all = {
+      {"packed", IMBREX_V4_NULL, [](E e) { e.call.packed = nullptr; }},
+      {"packed", IMBREX_V4_TOO_SMALL, [](E e) { e.call.packed_bytes -= 1; }},
+      {"packed", IMBREX_V4_BAD_PACKED, [](E e) { e.packed.packed[3] = std::byte{0}; }},
+      {"workspace", IMBREX_V4_NULL, [](E e) { e.call.workspace = nullptr; }},
+      {"workspace", IMBREX_V4_TOO_SMALL, [](E e) { e.call.workspace_bytes = 64; }},
+      {"workspace", IMBREX_V4_MISALIGNED, [](E e) { e.call.workspace = static_cast<char*>(e.call.workspace) + 4; }},
+      {"tokens", IMBREX_V4_BAD_VALUE, [](E e) { e.call.tokens = -1; }},
+      {"tokens", IMBREX_V4_BAD_VALUE, [](E e) { e.call.tokens = INT64_MAX; }},
+      {"tensor x", IMBREX_V4_NULL, [](E e) { e.call.x = nullptr; }},
+      {"tensor x", IMBREX_V4_MISALIGNED, [](E e) { e.call.x = static_cast<const char*>(e.call.x) + 1; }},
+      {"tensor x", IMBREX_V4_BAD_STRIDE, [](E e) { e.call.x_stride = -5; }},
+      {"tensor x", IMBREX_V4_BAD_VALUE, [](E e) { e.call.x_stride = INT64_MAX / 2; }},
+      {"rotation", IMBREX_V4_BAD_VALUE, [](E e) { e.call.rotation = static_cast<imbrex_v4_rotation>(7); }},
+      {"rotation_type", IMBREX_V4_BAD_VALUE, [](E e) { e.call.rotation_type = IMBREX_V4_INT32; }},
+      {"rotation_rows", IMBREX_V4_BAD_VALUE, [](E e) { e.call.rotation_rows = -1; }},
+      {"rotation_rows", IMBREX_V4_BAD_VALUE, [](E e) { e.call.positions = nullptr, e.call.rotation_rows = 2; }},
+      {"cosines", IMBREX_V4_NULL, [](E e) { e.call.cosines = nullptr; }},
+      {"sines", IMBREX_V4_NULL, [](E e) { e.call.rotation = IMBREX_V4_SEPARATE; }},
+      {"position_type", IMBREX_V4_BAD_VALUE, [](E e) { e.call.position_type = IMBREX_V4_BF16; }},
+      {"positions[2] is 40", IMBREX_V4_BAD_DATA, [](E e) { e.positions[2] = kRows; }},
+      {"positions[1] is -1", IMBREX_V4_BAD_DATA, [](E e) { e.positions[1] = -1; }},
+      {"tensor q", IMBREX_V4_NULL, [](E e) { e.call.q = nullptr; }},
+      {"q_heads", IMBREX_V4_BAD_VALUE, [](E e) { e.call.q_heads = kHeads - 1; }},
+      {"tensor q", IMBREX_V4_BAD_STRIDE, [](E e) { e.call.q_head_stride = 511; }},
+      {"tensor q", IMBREX_V4_BAD_STRIDE, [](E e) { e.call.q_token_stride = 512; }},
+      {"tensor q", IMBREX_V4_OVERLAP, [](E e) { e.call.q = const_cast<void*>(e.call.x); }},
+      {"latent", IMBREX_V4_NULL, [](E e) { e.call.latent_scale = nullptr; }},
+      {"tensor kv", IMBREX_V4_BAD_STRIDE, [](E e) { e.call.kv_stride = 100; }},
+      {"tensor kv", IMBREX_V4_OVERLAP, [](E e) { e.call.kv = static_cast<uint16_t*>(e.call.workspace); }},
+      {"cache", IMBREX_V4_BAD_VALUE, [](E e) { e.call.cache = static_cast<imbrex_v4_cache>(3); }},
+      {"blocks of 5", IMBREX_V4_NO_INSTANCE, [](E e) { e.call.cache_block_tokens = 5, e.call.cache_blocks = 1; }},
+      {"cache_block_bytes", IMBREX_V4_BAD_VALUE, [](E e) { e.call.cache_block_bytes = 1753; }},
+      {"cache_data", IMBREX_V4_BAD_STRIDE, [](E e) { e.call.cache_block_bytes = 1000; }},
+      {"cache_data", IMBREX_V4_NULL, [](E e) { e.call.cache_data = nullptr; }},
+      {"cache_data", IMBREX_V4_OVERLAP, [](E e) { e.call.cache_data = e.call.q; }},
+      {"cache_blocks", IMBREX_V4_BAD_VALUE, [](E e) { e.call.cache_blocks = INT64_MAX / 2; }},
+      {"slot_type", IMBREX_V4_BAD_VALUE, [](E e) { e.call.slot_type = IMBREX_V4_NONE; }},
+      {"slot_count", IMBREX_V4_BAD_VALUE, [](E e) { e.call.slot_count = 4; }},
+      {"slots[2] is 5, as is", IMBREX_V4_BAD_DATA, [](E e) { e.slots[2] = 5; }},
+      {"slots[0] is 6", IMBREX_V4_BAD_DATA, [](E e) { e.slots[0] = 6; }},
+      {"slots[0] is -2", IMBREX_V4_BAD_DATA, [](E e) { e.slots[0] = -2; }},
+      {"ith = 1", IMBREX_V4_BAD_THREAD, [](E e) { e.call.ith = 1; }},
+      {"barrier", IMBREX_V4_BAD_THREAD, [](E e) { e.call.nth = 2; }},
+  };
+  for (const Bad& bad : all) {
+    Example example;
+    bad.spoil(example);
+    std::string message;
+    EXPECT_EQ(example.run(&message), bad.status) << bad.says << ": " << message;
+    EXPECT_NE(message.find(bad.says), std::string::npos) << message;
+    EXPECT_TRUE(example.nothing_is_written()) << bad.says;
+  }
+  Example example;
+  EXPECT_EQ(example.run(), IMBREX_V4_OK);
+  EXPECT_FALSE(example.nothing_is_written());
+}
+
+TEST(BadCalls, EveryThreadReturnsBeforeABarrier) {
+  Example example;
+  example.slots[2] = 5;
+  EXPECT_EQ(run_on_threads(example.packed.front.get(), example.call, 2), IMBREX_V4_BAD_DATA);
+}
+
+TEST(BadCalls, OfNothing) {
+  Example example;
+  EXPECT_EQ(imbrex_v4_run(nullptr, &example.call, nullptr, 0), IMBREX_V4_NULL);
+  EXPECT_EQ(imbrex_v4_run(example.packed.front.get(), nullptr, nullptr, 0), IMBREX_V4_NULL);
+  EXPECT_EQ(imbrex_v4_workspace_bytes(example.packed.front.get(), -1, 1), SIZE_MAX);
+  EXPECT_EQ(imbrex_v4_workspace_bytes(example.packed.front.get(), 1, 0), SIZE_MAX);
+  imbrex_v4_call nothing = {};
+  EXPECT_EQ(imbrex_v4_run(example.packed.front.get(), &nothing, nullptr, 0), IMBREX_V4_OK);
+  imbrex_v4_destroy(nullptr);
+  imbrex_v4_layer_close(nullptr);
+  imbrex_v4_pool_destroy(nullptr);
+}
+
+// Whatever numbers a call has, of those that claim no more memory than there is: a status. The address sanitizer sees the rest.
+TEST(BadCalls, OfRandomNumbersAreStatuses) {
+  Example example;
+  std::mt19937 random(9);
+  const int64_t numbers[] = {0, 1, -1, 2, 3, 63, INT32_MIN, INT64_MIN, -512, 1 << 20};
+  std::map<int, int> seen;
+  for (int i = 0; i < 3000; ++i) {
+    imbrex_v4_call call = example.call;
+    const auto number = [&] { return numbers[random() % std::size(numbers)]; };
+    // Only downwards: nobody can see that a buffer is shorter than its strides say.
+    const auto lower = [&](auto& field, int64_t usual) {
+      if (random() % 12 == 0) field = static_cast<std::remove_reference_t<decltype(field)>>(std::min(number(), usual));
+    };
+    const auto lose = [&](auto& pointer) {
+      if (random() % 40 == 0) pointer = nullptr;
+    };
+    lower(call.tokens, T), lower(call.packed_bytes, 1), lower(call.workspace_bytes, 64), lower(call.x_stride, kHidden);
+    lower(call.rotation, 2), lower(call.rotation_type, 6), lower(call.rotation_rows, kRows), lower(call.rotation_stride, 64);
+    lower(call.position_type, 6), lower(call.q_heads, kHeads), lower(call.q_token_stride, kHeads * 512),
+        lower(call.q_head_stride, 512);
+    lower(call.latent_stride, kLatent), lower(call.kv_stride, 512), lower(call.cache, 3), lower(call.cache_blocks, 2);
+    lower(call.cache_block_tokens, 3), lower(call.cache_block_bytes, 3 * 584), lower(call.slot_type, 6),
+        lower(call.slot_count, T);
+    lower(call.ith, 1), lower(call.nth, 1);
+    lose(call.packed), lose(call.x), lose(call.cosines), lose(call.positions), lose(call.q), lose(call.latent), lose(call.kv),
+        lose(call.cache_data), lose(call.slots), lose(call.workspace);
+    ++seen[imbrex_v4_run(example.packed.front.get(), &call, nullptr, 0)];
+  }
+  EXPECT_GE(seen.size(), 7u);
+  EXPECT_GT(seen[IMBREX_V4_OK], 30);
+}
+
+TEST(BadForms, AreStatuses) {
+  const auto status_of = [](const std::function<void(imbrex_v4_form&)>& spoil, const char* says) {
+    imbrex_v4_form form = form_of(false);
+    spoil(form);
+    imbrex_v4_front* front = nullptr;
+    char message[4096] = "";
+    const imbrex_v4_status status = imbrex_v4_create(&form, &front, message, sizeof message);
+    EXPECT_EQ(front, nullptr);
+    EXPECT_NE(std::string(message).find(says), std::string::npos) << message;
+    return status;
+  };
+  EXPECT_EQ(status_of([](auto& form) { form.head_end = 3; }, "heads 3"), IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of([](auto& form) { form.hidden = 4096; }, "this library has: hidden 512, heads 4"), IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of([](auto& form) { form.eps = 1e-20; }, "imbrex_add_deepseek_v4()"), IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of([](auto& form) { form.head_begin = 4; }, "heads 4 to 4"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& form) { form.q = IMBREX_V4_INT8; }, "x and q"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& form) { form.isa = "none"; }, "none"), IMBREX_V4_NO_PROCESSOR);
+  EXPECT_EQ(imbrex_v4_create(nullptr, nullptr, nullptr, 0), IMBREX_V4_NULL);
+}
+
+TEST(BadWeights, AreStatuses) {
+  const OperatorModel model;
+  const deepseek_v4::Front front(form_of(true));
+  AlignedVector<std::byte> packed(front.packed_bytes());
+  const auto status_of = [&](const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
+    imbrex_v4_weights weights = model.weights();
+    spoil(weights);
+    char message[1024] = "";
+    imbrex_v4_status status = IMBREX_V4_OK;  // of whichever part sees it
+    for (int part = 0; part < 3 && status == IMBREX_V4_OK; ++part)
+      status = imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size(), part, 3, message, sizeof message);
+    EXPECT_NE(std::string(message).find(says), std::string::npos) << message;
+    return status;
+  };
+  Array bad = model.wq_a;
+  bad.as<uint8_t>()[5] = 0x7f;
+  float three[512];
+  std::fill_n(three, 512, 1.0f / 3);
+  Array scales = model.wq_b_scale;
+  scales.as<float>()[1000] = -1;
+  EXPECT_EQ(status_of([](auto& w) { w.wq_a.data = nullptr; }, "wq_a.data"), IMBREX_V4_NULL);
+  EXPECT_EQ(status_of([](auto& w) { w.wq_a.scale = nullptr; }, "wq_a.scale"), IMBREX_V4_NULL);
+  EXPECT_EQ(status_of([](auto& w) { w.wq_b.rows = 3 * 512; }, "expected [2048, 256]"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& w) { w.wkv.type = IMBREX_V4_F32; }, "wkv.type"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& w) { w.wkv.row_bytes = 7; }, "wkv.row_bytes"), IMBREX_V4_BAD_STRIDE);
+  EXPECT_EQ(status_of([](auto& w) { w.wq_a.block_rows = 0; }, "blocks of 0 by 32"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& w) { w.attn_norm.size = 3; }, "attn_norm"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([&](auto& w) { w.wq_a.data = bad.bytes.data(); }, "[0, 5]"), IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(status_of([&](auto& w) { w.kv_norm = {IMBREX_V4_F32, three, 512}; }, "kv_norm[0]"), IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(status_of([&](auto& w) { w.wq_b.scale = scales.bytes.data(); }, "wq_b.scale[1000]"), IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(status_of([&](auto& w) { w.wkv.data = packed.data(); }, "shares memory with wkv"), IMBREX_V4_OVERLAP);
+  EXPECT_EQ(imbrex_v4_pack(front.get(), nullptr, packed.data(), packed.size(), 0, 1, nullptr, 0), IMBREX_V4_NULL);
+  const imbrex_v4_weights weights = model.weights();
+  EXPECT_EQ(imbrex_v4_pack(front.get(), &weights, packed.data() + 1, packed.size(), 0, 1, nullptr, 0), IMBREX_V4_MISALIGNED);
+  EXPECT_EQ(imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size() - 1, 0, 1, nullptr, 0), IMBREX_V4_TOO_SMALL);
+  EXPECT_EQ(imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size(), 2, 2, nullptr, 0), IMBREX_V4_BAD_THREAD);
+}
+
+}  // namespace
+}  // namespace imbrex::test
