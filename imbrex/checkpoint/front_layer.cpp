@@ -140,6 +140,31 @@ std::vector<const MappedTensor*> tensors_of(const FrontLayer& layer) {
 
 }  // namespace
 
+StoredMatrix rows_of(const StoredMatrix& matrix, int64_t first, int64_t count) {
+  const auto part_of = [](const MappedTensor& tensor, int64_t rows, int64_t first, int64_t count) {
+    MappedTensor part = tensor;
+    const int64_t bytes_of_row = tensor.bytes / rows;
+    part.shape[0] = count;
+    part.data += first * bytes_of_row;
+    part.bytes = count * bytes_of_row;
+    return part;
+  };
+  StoredMatrix part = matrix;
+  part.rows = count;
+  part.weight = part_of(matrix.weight, matrix.rows, first, count);
+  if (matrix.form == MatrixForm::int8_rows) part.scale = part_of(*matrix.scale, matrix.rows, first, count);
+  if (matrix.form == MatrixForm::fp8_blocks) {
+    const int64_t block = matrix.block.rows;
+    if (first % block != 0)
+      throw UserError("option-value",
+                      fmt::format("rows of '{}' from {} on begin inside a block of {} rows that share a scale",
+                                  matrix.weight.name, first, block),
+                      "parts of whole blocks");
+    part.scale = part_of(*matrix.scale, matrix.scale->shape[0], first / block, ceil_div(count, block));
+  }
+  return part;
+}
+
 float row_scale(const StoredMatrix& matrix, int64_t row) {
   const std::byte* data = matrix.scale->data;
   if (matrix.scale->dtype == "F32") {

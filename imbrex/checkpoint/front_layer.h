@@ -27,6 +27,9 @@ struct StoredMatrix {
 // Of a row of an int8 matrix.
 float row_scale(const StoredMatrix& matrix, int64_t row);
 
+// `count` rows from `first` on. UserError "option-value" where they would begin inside a block of scales.
+StoredMatrix rows_of(const StoredMatrix& matrix, int64_t first, int64_t count);
+
 struct FrontLayer {
   int64_t layer = 0;                        // those after the last layer are MTP's
   MappedTensor attn_norm, q_norm, kv_norm;  // BF16 or F32 [D], [Q], [head_dim]

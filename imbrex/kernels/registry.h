@@ -64,10 +64,24 @@ struct LayerInputs {
 // How a kernel's inputs come from a checkpoint. Errors are those of reading it; "option-value" for a model that it does not do.
 struct FromCheckpoint {
   std::function<std::map<std::string, std::string>(checkpoint::Checkpoint& model, int64_t layer)> options;  // those it decides
-  // What is not in a checkpoint, activations and positions, comes from the seed.
-  std::function<LayerInputs(checkpoint::Checkpoint& model, int64_t layer, const std::vector<inputs::TensorShape>& wanted,
-                            uint64_t seed, const checkpoint::Workers& workers)>
+  // What is not in a checkpoint, activations and positions, comes from the seed. `first`: the unit (Division) with which the
+  // wanted part of a divided tensor begins; 0 where all of them are wanted.
+  std::function<LayerInputs(checkpoint::Checkpoint& model, int64_t layer, int64_t first,
+                            const std::vector<inputs::TensorShape>& wanted, uint64_t seed, const checkpoint::Workers& workers)>
       inputs;
+};
+
+// How processes share the work of a kernel: an option counts units, such as heads, and each process runs the kernel with some of
+// them.
+struct Division {
+  std::string option;  // "heads"
+  struct Part {
+    size_t axis;
+    int64_t per_unit;  // elements of this axis
+  };
+  std::map<std::string, Part> tensors;  // of which a process has the part of its units; of all others it has all
+  // What all processes compute alike they could share instead, and exchange so many f32 numbers for each row.
+  std::function<int64_t(const Options& options)> exchanged_columns;
 };
 
 struct Entry {
@@ -91,6 +105,7 @@ struct Entry {
   // The options that the types and shapes of a saved call decide, as texts.
   std::function<std::map<std::string, std::string>(const SavedTensors& tensors)> saved_options;
   std::optional<FromCheckpoint> from_checkpoint;
+  std::optional<Division> division;
   std::function<LeastWork(const Tensors& inputs)> least_work;
   // No phases where the loops do not do these sizes. `inputs` must outlive them.
   std::function<PlainLoops(const Tensors& inputs, const Options& options)> plain_loops;

@@ -19,6 +19,7 @@
 #include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/expose.h"
+#include "imbrex/tools/layer_subject.h"
 #include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/memory_room.h"
 #include "imbrex/tools/progress.h"
@@ -122,32 +123,16 @@ class Run {
   // Of the layer, with the preset whose options are nearest to it.
   void open_checkpoint() {
     SubjectOptions chosen = options_.subject;
-    const kernels::Entry& entry = entry_of(chosen.name);
-    if (!entry.from_checkpoint)
-      throw UserError("unknown-option", fmt::format("'{}' takes no weights from a checkpoint", chosen.name),
-                      "the same without --checkpoint");
+    from_checkpoint_of(chosen.name);
     if (!options_.replay.empty())
       throw UserError("option-value", "--checkpoint and --replay both say what the inputs are", "one of them");
     progress_.say("opening the checkpoint");
     model_.emplace(options_.checkpoint);
-    const auto decided = entry.from_checkpoint->options(*model_, layer());
-    if (chosen.preset.empty()) chosen.preset = nearest_preset(entry, decided);
-    add_decided(chosen, decided, fmt::format("'{}' has", options_.checkpoint), "--checkpoint");
+    decide_by_layer(chosen, *model_, layer());
     subject_ = subject_of(chosen);
   }
 
   int64_t layer() const { return options_.layer.value_or(0); }
-
-  static std::string nearest_preset(const kernels::Entry& entry, const std::map<std::string, std::string>& decided) {
-    const auto unlike = [&](const kernels::Preset& preset) {
-      const kernels::Options options = kernels::read_options(entry.name, preset.name, decided);
-      return std::count_if(options.begin(), options.end(),
-                           [&](const auto& option) { return preset.options.at(option.first) != option.second; });
-    };
-    return std::min_element(entry.presets.begin(), entry.presets.end(),
-                            [&](const auto& a, const auto& b) { return unlike(a) < unlike(b); })
-        ->name;
-  }
 
   static int64_t checked_product(int64_t batch, int64_t sequence) {
     int64_t tokens = 0;
@@ -201,7 +186,7 @@ class Run {
     const auto workers = [&](const std::function<void(int, int)>& work) {
       executor.run(threads, [&](int ith, int nth, runtime::Barrier&) { work(ith, nth); });
     };
-    kernels::LayerInputs read = subject_.entry.from_checkpoint->inputs(*model_, layer(), wanted, options_.seed, workers);
+    kernels::LayerInputs read = subject_.entry.from_checkpoint->inputs(*model_, layer(), 0, wanted, options_.seed, workers);
     inputs_ = std::move(read.inputs);
     weights_by_row_ = std::move(read.weights_by_row);
     report_.checkpoint = {options_.checkpoint, read.description,     layer(), read.bytes, 0,

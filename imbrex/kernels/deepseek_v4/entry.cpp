@@ -111,6 +111,9 @@ Entry qkv_proj_rope_entry() {
   entry.judge = deepseek_v4::judge;
   entry.saved_options = saved_options;
   entry.from_checkpoint = deepseek_v4::from_checkpoint();
+  entry.division = {"heads",
+                    {{"wq_b", {1, deepseek_v4::head_dim}}, {"wq_b_scale", {0, deepseek_v4::head_dim}}, {"q", {1, 1}}},
+                    [](const Options& options) { return integer(options, "q_lora") + deepseek_v4::head_dim; }};
   entry.least_work = deepseek_v4::least_work;
   entry.plain_loops = deepseek_v4::plain_loops;
   entry.has_peers = true;

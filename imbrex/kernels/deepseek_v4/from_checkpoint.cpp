@@ -163,7 +163,7 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-LayerInputs inputs_of(Checkpoint& model, int64_t layer, const std::vector<TensorShape>& wanted, uint64_t seed,
+LayerInputs inputs_of(Checkpoint& model, int64_t layer, int64_t first_head, const std::vector<TensorShape>& wanted, uint64_t seed,
                       const Workers& workers) {
   const ModelConfig& config = model.config();
   const auto shape_of = [&](const std::string& name) -> const TensorShape& {
@@ -172,7 +172,8 @@ LayerInputs inputs_of(Checkpoint& model, int64_t layer, const std::vector<Tensor
   LayerInputs result;
   result.description = text_of(config.rope_of(layer));
   auto begin = std::chrono::steady_clock::now();
-  const FrontLayer stored = front_layer(model, layer);
+  FrontLayer stored = front_layer(model, layer);
+  stored.wq_b = rows_of(stored.wq_b, first_head * head_dim, shape_of("wq_b").shape[1]);
   bring_into_memory(stored, workers);
   result.load_seconds = seconds_since(begin);
   result.bytes = bytes_of(stored);

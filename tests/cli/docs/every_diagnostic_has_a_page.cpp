@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // What looks like the id of a diagnostic in the sources, and is none.
-const std::set<std::string> kOtherWords = {"sans-serif", "make-checkpoint"};
+const std::set<std::string> kOtherWords = {"sans-serif", "make-checkpoint", "imbrex-mpi"};
 
 fs::path root() { return IMBREX_SOURCE_DIR; }
 

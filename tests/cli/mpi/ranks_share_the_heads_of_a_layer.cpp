@@ -1,0 +1,132 @@
+// imbrex-mpi on one machine: ranks share its processors, and talk over its loopback interface.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/types.h>
+
+#include <chrono>
+#include <iterator>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "imbrex/checkpoint/safetensors.h"
+#include "support/command.h"
+
+namespace imbrex::tests {
+namespace {
+
+#ifndef IMBREX_MPI_COMMAND
+TEST(Ranks, ShareTheHeadsOfALayer) { GTEST_SKIP() << "no imbrex-mpi was built: MPI is not there"; }
+#else
+
+constexpr const char* kName = "deepseek_v4/qkv_proj_rope";
+
+class Ranks : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (*IMBREX_SANITIZE) GTEST_SKIP() << "MPI is not built with sanitizers";
+    const CommandResult made =
+        run_command(fmt::format("'{}' make-checkpoint '{}' --preset tiny --layers 0-1 --seed 3", IMBREX_COMMAND, model()));
+    ASSERT_EQ(made.status, 0) << made.err;
+  }
+  std::string model() const { return folder_.file("model"); }
+
+  std::string mpirun(const std::string& ranks) const {
+    return fmt::format(
+        "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 '{}' --oversubscribe --bind-to none --mca btl self,tcp "
+        "--mca btl_tcp_if_include lo --mca oob_tcp_if_include lo {}",
+        IMBREX_MPIRUN, ranks);
+  }
+  std::string command(const std::string& rest) const {
+    return fmt::format("'{}' run {} --checkpoint '{}' {}", IMBREX_MPI_COMMAND, kName, model(), rest);
+  }
+  CommandResult run(int ranks, const std::string& rest) const {
+    return run_command(fmt::format("{} {}", mpirun(fmt::format("-n {}", ranks)), command(rest)));
+  }
+
+  TemporaryFolder folder_;
+};
+
+bool says(const std::string& text, const std::string& what) { return text.find(what) != std::string::npos; }
+
+// 4 heads: 1, 2, 3 and 4 ranks have 4, 2, 1 or 2, and 1 of them.
+TEST_F(Ranks, GiveTheBitsOfOneProcess) {
+  const std::string rest = "--layer 1 --tokens 5 --seed 7";
+  const CommandResult alone = run_command(fmt::format("'{}' run {} --checkpoint '{}' {} --repeat 1 --save '{}'", IMBREX_COMMAND,
+                                                      kName, model(), rest, folder_.file("alone")));
+  ASSERT_EQ(alone.status, 0) << alone.out << alone.err;
+  const checkpoint::SafetensorsFile expected(folder_.file("alone/outputs.safetensors"));
+  for (int ranks = 1; ranks <= 4; ++ranks) {
+    const std::string to = folder_.file(fmt::format("ranks_{}", ranks));
+    const CommandResult result = run(ranks, fmt::format("{} --repeat 2 --verify --save '{}'", rest, to));
+    ASSERT_EQ(result.status, 0) << result.out << result.err;
+    for (const char* output : {"q", "kv", "qr", "qr_scale"})
+      EXPECT_TRUE(says(result.out, fmt::format("PASS {}: the same bits as of one process", output))) << result.out;
+    EXPECT_EQ(says(result.out, "an exchange of "), ranks > 1) << result.out;
+    const checkpoint::SafetensorsFile saved(to + "/outputs.safetensors");
+    for (const char* output : {"q", "kv", "qr", "qr_scale"}) {
+      const Array a = saved.read(output), b = expected.read(output);
+      EXPECT_EQ(a.shape, b.shape) << output;
+      EXPECT_TRUE(a.bytes == b.bytes) << output << " of " << ranks << " ranks";
+    }
+  }
+}
+
+TEST_F(Ranks, ReadTheirPartAlone) {
+  const CommandResult one = run(1, "--tokens 1 --repeat 1"), three = run(3, "--tokens 1 --repeat 1");
+  ASSERT_EQ(three.status, 0) << three.out << three.err;
+  EXPECT_TRUE(says(one.out, "  rank 0: heads = 4, 0.8775 MiB read")) << one.out;
+  EXPECT_TRUE(says(three.out, "  rank 1: heads = 1, 0.5025 MiB read")) << three.out;
+  EXPECT_TRUE(says(three.out, "  rank 2: heads = 2, 0.6275 MiB read")) << three.out;
+}
+
+TEST_F(Ranks, AreNoMoreThanHeads) {
+  const CommandResult result = run(5, "--tokens 1");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(says(result.err, "5 ranks share heads = 4: some would have nothing to do")) << result.err;
+}
+
+TEST_F(Ranks, EndTogetherWhereOneFails) {
+  const CommandResult result =
+      run_command(fmt::format("{} {} : -n 1 {} run {} --checkpoint '{}' --tokens 1", mpirun("-n 1"), command("--tokens 1"),
+                              IMBREX_MPI_COMMAND, kName, folder_.file("nowhere")));
+  EXPECT_EQ(result.status, 1) << result.out << result.err;
+  EXPECT_TRUE(says(result.err, "rank 1: error [file-unreadable]: ")) << result.err;
+}
+
+// The run goes on for hours unless it is ended.
+TEST_F(Ranks, EndTogetherWhereOneIsKilled) {
+  const std::string mark = folder_.file("marked");
+  std::thread killer([&] {
+    for (int tries = 0; tries < 600; ++tries) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      // Their command lines begin with the program and name the mark.
+      std::istringstream found(run_command(fmt::format("pgrep -f '^{} run .*{}'", IMBREX_MPI_COMMAND, mark)).out);
+      const std::vector<pid_t> ranks{std::istream_iterator<pid_t>(found), {}};
+      if (ranks.size() < 3) continue;
+      std::this_thread::sleep_for(std::chrono::seconds(2));  // they run
+      kill(ranks.back(), SIGKILL);
+      return;
+    }
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  const CommandResult result = run(3, fmt::format("--tokens 64 --repeat 1000000 --save '{}'", mark));
+  killer.join();
+  EXPECT_NE(result.status, 0) << result.out;
+  EXPECT_TRUE(says(result.err, "signal 9")) << result.err;
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(120));
+}
+
+TEST_F(Ranks, SayHowTheyAreCalled) {
+  const CommandResult result = run_command(fmt::format("'{}' run --help", IMBREX_MPI_COMMAND));
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(says(result.out, "--checkpoint")) << result.out;
+  const CommandResult wrong = run(2, "--no-such-option");
+  EXPECT_NE(wrong.status, 0);
+  EXPECT_EQ(wrong.err.find("error [command-line]"), wrong.err.rfind("error [command-line]")) << wrong.err;  // said once
+}
+
+#endif
+
+}  // namespace
+}  // namespace imbrex::tests
