@@ -255,17 +255,18 @@ IMBREX_OP HalvesOfBf16 widened_64(const void* from, const E4m3Times& by) {
   // Eight bytes of the first half beside eight of the second: unpacking takes eight of each sixteen at a time.
   const __m512i halves = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
   const __m512i codes = _mm512_permutexvar_epi64(halves, _mm512_loadu_si512(from));
-  const __m512i place = _mm512_and_si512(_mm512_add_epi8(codes, _mm512_set1_epi8(1)), _mm512_set1_epi8(0x7f));
+  // Few constants: they stay in registers beside sums.
+  const __m512i all_but_sign = _mm512_set1_epi8(0x7f), low_four = _mm512_set1_epi8(0x0f);
+  const __m512i place = _mm512_and_si512(_mm512_add_epi8(codes, _mm512_set1_epi8(1)), all_but_sign);
   const __mmask64 is_special = _mm512_cmplt_epu8_mask(place, _mm512_set1_epi8(9));
-  const __m512i exponent = _mm512_and_si512(_mm512_srli_epi16(codes, 3), _mm512_set1_epi8(0x0f));
+  const __m512i exponent = _mm512_and_si512(_mm512_srli_epi16(codes, 3), low_four);
   __m512i high = _mm512_shuffle_epi8(by.high, exponent);
-  // (codes << 4 & 0xf0) ^ low_bit
-  __m512i low =
-      _mm512_ternarylogic_epi32(_mm512_slli_epi16(codes, 4), _mm512_set1_epi8(static_cast<char>(0xf0)), by.low_bit, 0x6a);
+  // (codes << 4 & ~low_four) ^ low_bit
+  __m512i low = _mm512_ternarylogic_epi32(_mm512_slli_epi16(codes, 4), low_four, by.low_bit, 0x9a);
   high = _mm512_mask_shuffle_epi8(high, is_special, by.special_high, place);
   low = _mm512_mask_shuffle_epi8(low, is_special, by.special_low, place);
-  // high | (codes & 0x80)
-  high = _mm512_ternarylogic_epi32(high, codes, _mm512_set1_epi8(static_cast<char>(0x80)), 0xf8);
+  // high | (codes & ~all_but_sign)
+  high = _mm512_ternarylogic_epi32(high, codes, all_but_sign, 0xf4);
   return {_mm512_unpacklo_epi8(low, high), _mm512_unpackhi_epi8(low, high)};
 }
 IMBREX_OP void widen_64(const uint8_t* from, const E4m3Times& by, uint16_t* to) {

@@ -12,6 +12,11 @@ import tempfile
 
 TYPES = {"i8": ("int8_t", "int32_t"), "u8i8": ("uint8_t", "int32_t"), "bf16": ("uint16_t", "float"), "f32": ("float", "float")}
 
+# The type of a product's right side.
+RIGHT = """template <class> struct Right;
+template <class A, class Wide, class... Others> struct Right<void (*)(A, int64_t, Wide, Others...)> { using Type = Wide; };
+"""
+
 
 class X86:
     PRODUCT = re.compile(r"\bv(pdpbusd|dpbf16ps|pmaddwd|fmadd\d+ps|mulps)\b")
@@ -69,11 +74,15 @@ def stack_of(lines, code):
 
 def main():
     compiler, header, flags, source_directory, *products = sys.argv[1:]
-    sample = f'#include "{header}"\nusing namespace imbrex::isa;\n'
+    sample = f'#include "{header}"\nusing namespace imbrex::isa;\n' + RIGHT
     for product in products:
         kind, name = product.split(":")
         a, c = TYPES[kind]
         sample += f"void {name}_(const {a}* a, const char* b, {c}* c, int64_t m, int64_t n, int64_t k) {{ matmul_{name}(a, k, {{b}}, 0, c, n, m, n, k, true); }}\n"
+        if kind == "bf16":
+            sample += (f"void {name}_expanded(const uint16_t* a, const char* b, const uint8_t* scales, float* c, int64_t m, int64_t n, int64_t k, char* scratch) {{ "
+                       f"matmul_expanded(matmul_{name}_rows<>{{a, k}}, packed_narrow<uint8_t, Right<decltype(&matmul_{name}<>)>::Type>{{b}}, 0, "
+                       "Scales<uint8_t>{scales, 1, 1}, {128, 128}, c, n, m, n, k, scratch); }\n")
     prefix = re.fullmatch(r"(.*?)(clang|g)\+\+", os.path.basename(compiler)).group(1)
     with tempfile.TemporaryDirectory() as folder:
         source, result = os.path.join(folder, "sample.cpp"), os.path.join(folder, "sample.o")
@@ -83,8 +92,8 @@ def main():
     code = Aarch64 if prefix.startswith("aarch64") else X86
     kernels, bad = 0, 0
     for name, lines in functions(listing):
-        if not re.search(r"microkernel(_of_chain)?<", name): continue
-        shape = re.search(r"Dot\w+, \d+, \d+(, \d+)?", name).group(0)
+        if not re.search(r"microkernel(_of_chain|_of_expanded)?<", name): continue
+        shape = re.search(r"Dot\w+(, \d+)+", name).group(0)
         stack = stack_of(lines, code)
         found = [loop for loop in loops(lines, code) if any(code.PRODUCT.search(text) for text in loop)]
         products = [i for i, (_, text) in enumerate(lines) if code.PRODUCT.search(text)]
