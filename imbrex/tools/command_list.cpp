@@ -32,7 +32,7 @@ void print_details(const kernels::Entry& entry) {
 void print(const kernels::Entry& entry) {
   std::vector<std::string> presets;
   for (const kernels::Preset& preset : entry.presets) presets.push_back(preset.name);
-  fmt::print("{:<28}{}\n{:<28}variants {}; presets {}\n", entry.name, entry.description, "", fmt::join(entry.variants, ", "),
+  fmt::print("{:<27} {}\n{:<28}variants {}; presets {}\n", entry.name, entry.description, "", fmt::join(entry.variants, ", "),
              fmt::join(presets, ", "));
 }
 
