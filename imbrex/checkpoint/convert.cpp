@@ -119,6 +119,12 @@ class RowsAsBf16 {
     const auto* scales = reinterpret_cast<const uint8_t*>(matrix_.scale->data) + block_row * matrix_.scale->shape[1];
     for (int64_t begin = 0, block = 0; begin < matrix_.columns; begin += matrix_.block.columns, ++block) {
       const int64_t end = std::min(begin + matrix_.block.columns, matrix_.columns);
+      if (scales[block] == kNanScale) {
+        is_exact_ = false;
+        const int64_t row = block_row * matrix_.block.rows;
+        fault_.report(row, begin, fmt::format("the scale of block [{}, {}] is no number (byte 255)", block_row, block));
+        return;
+      }
       const int exponent = scales[block] - 127;
       std::fill(exponents_.begin() + begin, exponents_.begin() + end, static_cast<uint16_t>((120 + exponent) * 128));
       // Magnitudes of e4m3 lie from 2^-9 to 1.75 * 2^8, those of normal bf16 from 2^-126 to below 2^128.

@@ -122,8 +122,6 @@ class LayerReader {
     }
   }
 
-  static constexpr int kNanScale = 0xff;  // of e8m0, whose other bytes are powers of two
-
   Checkpoint& checkpoint_;
   const ModelConfig& config_;
   std::string prefix_;

@@ -13,6 +13,8 @@ namespace imbrex::checkpoint {
 
 enum class MatrixForm { fp8_blocks, int8_rows, bf16 };
 
+constexpr uint8_t kNanScale = 0xff;  // of e8m0, whose other bytes are powers of two
+
 struct StoredMatrix {
   MatrixForm form = MatrixForm::bf16;
   int64_t rows = 0, columns = 0;  // outputs, inputs

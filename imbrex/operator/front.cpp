@@ -101,6 +101,7 @@ imbrex_v4_status check_form(const imbrex_v4_form* form, Message message) {
   if (form->head_begin < 0 || form->head_end <= form->head_begin || form->head_end > INT64_C(1) << 30)
     return say(message, IMBREX_V4_BAD_VALUE, "heads %lld to %lld are none", static_cast<long long>(form->head_begin),
                static_cast<long long>(form->head_end));
+  if (form->mode != IMBREX_V4_W8A8) return say(message, IMBREX_V4_BAD_VALUE, "mode is %d; expected IMBREX_V4_W8A8", form->mode);
   if (!is_float(form->x) || !is_float(form->q))
     return say(message, IMBREX_V4_BAD_VALUE, "x and q are IMBREX_V4_BF16 or IMBREX_V4_F32, not %d and %d", form->x, form->q);
   return IMBREX_V4_OK;

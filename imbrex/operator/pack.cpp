@@ -29,6 +29,18 @@ struct Named {
   int64_t rows, columns;  // at least so many rows
 };
 
+int64_t row_bytes_of(const imbrex_v4_matrix& m) {
+  return m.row_bytes != 0 ? m.row_bytes : m.columns * (m.type == IMBREX_V4_BF16 ? 2 : 1);
+}
+
+// How many blocks of so many: of any number, which may be all that 64 bits hold.
+int64_t blocks(int64_t of, int64_t block) { return (of - 1) / block + 1; }
+
+int64_t scale_bytes_of(const imbrex_v4_matrix& m) {
+  if (m.type == IMBREX_V4_BF16) return 0;
+  return m.type == IMBREX_V4_INT8 ? m.rows * 4 : blocks(m.rows, m.block_rows) * blocks(m.columns, m.block_columns);
+}
+
 imbrex_v4_status check_matrix(const Named& given, Message message) {
   const imbrex_v4_matrix& m = given.matrix;
   const bool is_extra = std::strcmp(given.name, "extra") == 0;
@@ -39,10 +51,13 @@ imbrex_v4_status check_matrix(const Named& given, Message message) {
   if (m.rows < given.rows || m.columns != given.columns)
     return say(message, IMBREX_V4_BAD_VALUE, "%s is [%lld, %lld]; expected [%lld, %lld]", given.name, number(m.rows),
                number(m.columns), number(given.rows), number(given.columns));
-  const int64_t element = m.type == IMBREX_V4_BF16 ? 2 : 1;
-  if (m.row_bytes != 0 && (m.row_bytes < element * m.columns || m.row_bytes > (IMBREX_TOO_MANY_BYTES - 1) / m.rows))
+  const int64_t least = (m.type == IMBREX_V4_BF16 ? 2 : 1) * m.columns, row_bytes = row_bytes_of(m);
+  if (row_bytes < least)
     return say(message, IMBREX_V4_BAD_STRIDE, "%s.row_bytes is %lld; its rows have %lld", given.name, number(m.row_bytes),
-               number(element * m.columns));
+               number(least));
+  if (row_bytes > (IMBREX_TOO_MANY_BYTES - 1) / m.rows)
+    return say(message, IMBREX_V4_BAD_VALUE, "%s has %lld rows, %lld bytes apart; expected less than 2^62 bytes", given.name,
+               number(m.rows), number(row_bytes));
   if (m.type == IMBREX_V4_BF16) return IMBREX_V4_OK;
   if (m.scale == nullptr) return say(message, IMBREX_V4_NULL, "%s.scale is null", given.name);
   if (m.type == IMBREX_V4_E4M3 && (m.block_rows < 1 || m.block_columns < 1))
@@ -79,8 +94,7 @@ StoredMatrix stored(const Named& given) {
   matrix.scale->dtype = m.type == IMBREX_V4_INT8 ? "F32" : "F8_E8M0";
   matrix.scale->data = static_cast<const std::byte*>(m.scale);
   matrix.block = {m.block_rows, m.block_columns};
-  if (m.type == IMBREX_V4_E4M3)
-    matrix.scale->shape = {(m.rows + m.block_rows - 1) / m.block_rows, (m.columns + m.block_columns - 1) / m.block_columns};
+  if (m.type == IMBREX_V4_E4M3) matrix.scale->shape = {blocks(m.rows, m.block_rows), blocks(m.columns, m.block_columns)};
   return matrix;
 }
 
@@ -109,21 +123,24 @@ struct Job {
   int64_t panels() const { return (source.rows - first_row + IMBREX_PACK_COLUMNS - 1) / IMBREX_PACK_COLUMNS; }
 };
 
+void check_row_scales(const StoredMatrix& matrix, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end && matrix.form == MatrixForm::int8_rows; ++row)
+    if (const float scale = row_scale(matrix, row); !std::isfinite(scale) || scale <= 0)
+      throw UserError("weight-not-exact", matrix.scale->name + "[" + std::to_string(row) + "] is no finite number above 0", "");
+}
+
 void pack_panel(const imbrex_v4_front& front, const Job& job, int64_t panel, char* packed, std::vector<uint16_t>& rows) {
   const StoredMatrix matrix = stored(job.source);
   const int64_t begin = panel * IMBREX_PACK_COLUMNS, columns = matrix.columns;
   const int64_t count = std::min<int64_t>(IMBREX_PACK_COLUMNS, job.source.rows - job.first_row - begin);
   const int64_t row = job.first_row + begin;
+  check_row_scales(matrix, row, row + count);
   rows.resize(static_cast<size_t>(IMBREX_PACK_COLUMNS * columns));
   size_t element = sizeof(uint16_t);
   if (job.is_int8) {
     element = 1;
     auto* const scales = reinterpret_cast<float*>(packed + front.packed.wq_b_scale) + begin;
     to_int8(matrix, row, row + count, reinterpret_cast<int8_t*>(rows.data()), scales);
-    for (int64_t i = 0; i < count; ++i)
-      if (!std::isfinite(scales[i]) || scales[i] <= 0)
-        throw UserError("weight-not-exact",
-                        std::string(job.source.name) + ".scale[" + std::to_string(row + i) + "] is no finite number above 0", "");
   } else {
     to_bf16(matrix, row, row + count, rows.data());
   }
@@ -167,20 +184,27 @@ imbrex_v4_status check_weights(const imbrex_v4_front& front, const std::vector<J
   if (packed_bytes < front.packed.bytes)
     return say(message, IMBREX_V4_TOO_SMALL, "packed has %zu bytes; %zu are needed", packed_bytes, front.packed.bytes);
   imbrex_v4_status status = IMBREX_V4_OK;
-  const auto begin = reinterpret_cast<uintptr_t>(packed);
+  const auto shares = [&](const void* data, int64_t bytes) {
+    const auto first = reinterpret_cast<uintptr_t>(data), begin = reinterpret_cast<uintptr_t>(packed);
+    return bytes > 0 && first < begin + front.packed.bytes && begin < first + static_cast<uintptr_t>(bytes);
+  };
   for (const Job& job : jobs) {
     if ((status = check_matrix(job.source, message)) != IMBREX_V4_OK) return status;
     const imbrex_v4_matrix& m = job.source.matrix;
-    const auto data = reinterpret_cast<uintptr_t>(m.data);
-    const int64_t row_bytes = m.row_bytes != 0 ? m.row_bytes : m.columns * (m.type == IMBREX_V4_BF16 ? 2 : 1);
-    if (data < begin + front.packed.bytes && begin < data + static_cast<uintptr_t>(row_bytes * m.rows))
+    if (shares(m.data, row_bytes_of(m) * m.rows))
       return say(message, IMBREX_V4_OVERLAP, "packed shares memory with %s", job.source.name);
+    if (shares(m.scale, scale_bytes_of(m)))
+      return say(message, IMBREX_V4_OVERLAP, "packed shares memory with %s.scale", job.source.name);
   }
   const imbrex_v4_form& form = front.form;
-  if (!form.x_is_normalized && (status = check_vector("attn_norm", weights.attn_norm, form.hidden, message)) != IMBREX_V4_OK)
-    return status;
-  if ((status = check_vector("q_norm", weights.q_norm, form.q_lora, message)) != IMBREX_V4_OK) return status;
-  return check_vector("kv_norm", weights.kv_norm, kHeadColumns, message);
+  const auto check_norm = [&](const char* name, const imbrex_v4_vector& vector, int64_t size) {
+    if (const auto wrong = check_vector(name, vector, size, message); wrong != IMBREX_V4_OK) return wrong;
+    if (!shares(vector.data, size * (vector.type == IMBREX_V4_BF16 ? 2 : 4))) return IMBREX_V4_OK;
+    return say(message, IMBREX_V4_OVERLAP, "packed shares memory with %s", name);
+  };
+  if (!form.x_is_normalized && (status = check_norm("attn_norm", weights.attn_norm, form.hidden)) != IMBREX_V4_OK) return status;
+  if ((status = check_norm("q_norm", weights.q_norm, form.q_lora)) != IMBREX_V4_OK) return status;
+  return check_norm("kv_norm", weights.kv_norm, kHeadColumns);
 }
 
 // Part 0 has what is small.

@@ -183,6 +183,7 @@ TEST(BadForms, AreStatuses) {
   EXPECT_EQ(status_of([](auto& form) { form.eps = 1e-20; }, "imbrex_add_deepseek_v4()"), IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of([](auto& form) { form.head_begin = 4; }, "heads 4 to 4"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.q = IMBREX_V4_INT8; }, "x and q"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& form) { form.mode = 7; }, "mode is 7"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.isa = "none"; }, "none"), IMBREX_V4_NO_PROCESSOR);
   EXPECT_EQ(imbrex_v4_create(nullptr, nullptr, nullptr, 0), IMBREX_V4_NULL);
 }
@@ -205,6 +206,9 @@ TEST(BadWeights, AreStatuses) {
   bad.as<uint8_t>()[5] = 0x7f;
   float three[512];
   std::fill_n(three, 512, 1.0f / 3);
+  float nan_scales[512];
+  std::fill_n(nan_scales, 512, 1.0f);
+  nan_scales[511] = std::nanf("");
   Array scales = model.wq_b_scale;
   scales.as<float>()[1000] = -1;
   EXPECT_EQ(status_of([](auto& w) { w.wq_a.data = nullptr; }, "wq_a.data"), IMBREX_V4_NULL);
@@ -213,16 +217,42 @@ TEST(BadWeights, AreStatuses) {
   EXPECT_EQ(status_of([](auto& w) { w.wkv.type = IMBREX_V4_F32; }, "wkv.type"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& w) { w.wkv.row_bytes = 7; }, "wkv.row_bytes"), IMBREX_V4_BAD_STRIDE);
   EXPECT_EQ(status_of([](auto& w) { w.wq_a.block_rows = 0; }, "blocks of 0 by 32"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& w) { w.wq_b.rows = INT64_MAX; }, "less than 2^62 bytes"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& w) { w.attn_norm.size = 3; }, "attn_norm"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([&](auto& w) { w.wq_a.data = bad.bytes.data(); }, "[0, 5]"), IMBREX_V4_BAD_WEIGHT);
   EXPECT_EQ(status_of([&](auto& w) { w.kv_norm = {IMBREX_V4_F32, three, 512}; }, "kv_norm[0]"), IMBREX_V4_BAD_WEIGHT);
   EXPECT_EQ(status_of([&](auto& w) { w.wq_b.scale = scales.bytes.data(); }, "wq_b.scale[1000]"), IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(status_of([&](auto& w) { w.wkv.type = IMBREX_V4_INT8, w.wkv.scale = nan_scales; }, "wkv.scale[511]"),
+            IMBREX_V4_BAD_WEIGHT);
   EXPECT_EQ(status_of([&](auto& w) { w.wkv.data = packed.data(); }, "shares memory with wkv"), IMBREX_V4_OVERLAP);
+  EXPECT_EQ(status_of([&](auto& w) { w.wq_b.scale = packed.data(); }, "shares memory with wq_b.scale"), IMBREX_V4_OVERLAP);
+  EXPECT_EQ(status_of([&](auto& w) { w.q_norm.data = packed.data(); }, "shares memory with q_norm"), IMBREX_V4_OVERLAP);
+  // A scale that is no number beside weights so small that 2^128 of them would be one.
+  Array small = model.wq_a, nan_scale = model.wq_a_scale;
+  std::fill(small.bytes.begin(), small.bytes.end(), std::byte{0x20});
+  nan_scale.bytes[16 + 3] = std::byte{0xff};
+  EXPECT_EQ(status_of([&](auto& w) { w.wq_a.data = small.bytes.data(), w.wq_a.scale = nan_scale.bytes.data(); },
+                      "the scale of block [1, 3] is no number"),
+            IMBREX_V4_BAD_WEIGHT);
   EXPECT_EQ(imbrex_v4_pack(front.get(), nullptr, packed.data(), packed.size(), 0, 1, nullptr, 0), IMBREX_V4_NULL);
   const imbrex_v4_weights weights = model.weights();
   EXPECT_EQ(imbrex_v4_pack(front.get(), &weights, packed.data() + 1, packed.size(), 0, 1, nullptr, 0), IMBREX_V4_MISALIGNED);
   EXPECT_EQ(imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size() - 1, 0, 1, nullptr, 0), IMBREX_V4_TOO_SMALL);
   EXPECT_EQ(imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size(), 2, 2, nullptr, 0), IMBREX_V4_BAD_THREAD);
+}
+
+// One block of all columns, whatever number says so.
+TEST(BadWeights, BlocksMayBeLargerThanTheMatrix) {
+  OperatorModel model;
+  const deepseek_v4::Front front(form_of(true));
+  const auto packed_of = [&](int64_t block_columns) {
+    imbrex_v4_weights weights = model.weights();
+    weights.wq_a.block_columns = block_columns;
+    AlignedVector<std::byte> packed(front.packed_bytes());
+    EXPECT_EQ(imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size(), 0, 1, nullptr, 0), IMBREX_V4_OK);
+    return packed;
+  };
+  EXPECT_EQ(packed_of(INT64_MAX), packed_of(kHidden));
 }
 
 }  // namespace
