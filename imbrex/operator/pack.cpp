@@ -143,6 +143,12 @@ void pack_panel(const imbrex_v4_front& front, const Job& job, int64_t panel, cha
     to_int8(matrix, row, row + count, reinterpret_cast<int8_t*>(rows.data()), scales);
   } else {
     to_bf16(matrix, row, row + count, rows.data());
+    for (int64_t i = 0; i < count * columns; ++i)
+      if (!std::isfinite(float_of_bf16(rows[static_cast<size_t>(i)])))
+        throw UserError("weight-not-exact",
+                        std::string(job.source.name) + "[" + std::to_string(row + i / columns) + ", " +
+                            std::to_string(i % columns) + "] is no finite bf16 number",
+                        "");
   }
   // Where the whole operand would begin, of which these rows are the part that is read.
   const uintptr_t whole = reinterpret_cast<uintptr_t>(rows.data()) - static_cast<uintptr_t>(begin * columns) * element;
@@ -199,8 +205,12 @@ imbrex_v4_status check_weights(const imbrex_v4_front& front, const std::vector<J
   const imbrex_v4_form& form = front.form;
   const auto check_norm = [&](const char* name, const imbrex_v4_vector& vector, int64_t size) {
     if (const auto wrong = check_vector(name, vector, size, message); wrong != IMBREX_V4_OK) return wrong;
-    if (!shares(vector.data, size * (vector.type == IMBREX_V4_BF16 ? 2 : 4))) return IMBREX_V4_OK;
-    return say(message, IMBREX_V4_OVERLAP, "packed shares memory with %s", name);
+    if (shares(vector.data, size * (vector.type == IMBREX_V4_BF16 ? 2 : 4)))
+      return say(message, IMBREX_V4_OVERLAP, "packed shares memory with %s", name);
+    for (int64_t i = 0; i < size; ++i)
+      if (!std::isfinite(element_of(vector, i)))
+        return say(message, IMBREX_V4_BAD_WEIGHT, "%s[%lld] is no finite number", name, number(i));
+    return IMBREX_V4_OK;
   };
   if (!form.x_is_normalized && (status = check_norm("attn_norm", weights.attn_norm, form.hidden)) != IMBREX_V4_OK) return status;
   if ((status = check_norm("q_norm", weights.q_norm, form.q_lora)) != IMBREX_V4_OK) return status;

@@ -224,6 +224,10 @@ TEST(BadWeights, AreStatuses) {
   EXPECT_EQ(status_of([&](auto& w) { w.wq_b.scale = scales.bytes.data(); }, "wq_b.scale[1000]"), IMBREX_V4_BAD_WEIGHT);
   EXPECT_EQ(status_of([&](auto& w) { w.wkv.type = IMBREX_V4_INT8, w.wkv.scale = nan_scales; }, "wkv.scale[511]"),
             IMBREX_V4_BAD_WEIGHT);
+  Array nan_weight = model.wkv, nan_norm = model.attn_norm;
+  nan_weight.as<uint16_t>()[kHidden + 7] = nan_norm.as<uint16_t>()[9] = 0x7fc0;
+  EXPECT_EQ(status_of([&](auto& w) { w.wkv.data = nan_weight.bytes.data(); }, "wkv[1, 7] is no finite"), IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(status_of([&](auto& w) { w.attn_norm.data = nan_norm.bytes.data(); }, "attn_norm[9] is no"), IMBREX_V4_BAD_WEIGHT);
   EXPECT_EQ(status_of([&](auto& w) { w.wkv.data = packed.data(); }, "shares memory with wkv"), IMBREX_V4_OVERLAP);
   EXPECT_EQ(status_of([&](auto& w) { w.wq_b.scale = packed.data(); }, "shares memory with wq_b.scale"), IMBREX_V4_OVERLAP);
   EXPECT_EQ(status_of([&](auto& w) { w.q_norm.data = packed.data(); }, "shares memory with q_norm"), IMBREX_V4_OVERLAP);
