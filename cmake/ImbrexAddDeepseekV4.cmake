@@ -1,8 +1,11 @@
-# imbrex_add_deepseek_v4(TARGET MODELS HIDDEN/Q_LORA/EPS ... HEADS N ... [FORMS X/Q ...] [EXTRA N ...] [CACHES KIND/TOKENS ...] [ISAS ...])
+# imbrex_add_deepseek_v4(TARGET MODELS HIDDEN/Q_LORA/EPS[/BLOCK] ... HEADS N ... [MODES M ...] [FORMS X/Q ...] [EXTRA N ...] [CACHES KIND/TOKENS ...]
+#                        [ISAS ...])
 #
 # Makes TARGET, a shared library, and TARGET_static of the operator in imbrex/deepseek_v4.h, with code for every combination of
 #   MODELS  sizes of models as in their config.json: 4096/1024/1e-6 for hidden 4096, q_lora 1024 and eps 1e-6
 #   HEADS   how many heads a front computes: all of a model's, or a share of them for tensor parallelism, such as 64 32 16 8
+#   MODES   w8a8 (default), w8a16. The latter has weights with a scale for each BLOCK rows by BLOCK columns (default: 128), and
+#           bf16/bf16 without further columns, whatever FORMS and EXTRA are
 #   FORMS   types of x and q: bf16/bf16 (default), f32/f32, bf16-normalized/bf16, ...
 #   EXTRA   columns of further projections (default: 0)
 # and for paged caches of KIND bf16 or fp8 in blocks of TOKENS (default: bf16/1, which serves any blocks without gaps, and fp8/64);
@@ -10,10 +13,18 @@
 #
 # imbrex_install_deepseek_v4(TARGET) installs both with their header and a pkg-config file TARGET.pc.
 function(imbrex_add_deepseek_v4 target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODELS;HEADS;FORMS;EXTRA;CACHES;ISAS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODELS;HEADS;MODES;FORMS;EXTRA;CACHES;ISAS")
   if(NOT arg_MODELS OR NOT arg_HEADS OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): needs MODELS and HEADS; does not know: ${arg_UNPARSED_ARGUMENTS}")
   endif()
+  if(NOT arg_MODES)
+    set(arg_MODES w8a8)
+  endif()
+  foreach(mode ${arg_MODES})
+    if(NOT mode MATCHES "^w8a(8|16)$")
+      message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): MODES ${mode}: expected w8a8 or w8a16")
+    endif()
+  endforeach()
   if(NOT arg_FORMS)
     set(arg_FORMS bf16/bf16)
   endif()
@@ -29,12 +40,33 @@ function(imbrex_add_deepseek_v4 target)
   set(fronts)
   set(caches)
   foreach(model ${arg_MODELS})
-    if(NOT model MATCHES "^([0-9]+)/([0-9]+)/([-+.e0-9]+)$")
-      message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): MODELS ${model}: expected HIDDEN/Q_LORA/EPS, such as 4096/1024/1e-6")
+    if(NOT model MATCHES "^([0-9]+)/([0-9]+)/([-+.e0-9]+)(/([0-9]+))?$")
+      message(FATAL_ERROR
+        "imbrex_add_deepseek_v4(${target}): MODELS ${model}: expected HIDDEN/Q_LORA/EPS or HIDDEN/Q_LORA/EPS/BLOCK, such as 4096/1024/1e-6/128")
     endif()
     set(hidden ${CMAKE_MATCH_1})
     set(q_lora ${CMAKE_MATCH_2})
     set(eps ${CMAKE_MATCH_3})
+    set(block 128)
+    if(CMAKE_MATCH_5)
+      set(block ${CMAKE_MATCH_5})
+    endif()
+    if(w8a16 IN_LIST arg_MODES)
+      foreach(heads ${arg_HEADS})
+        list(LENGTH kernels number)
+        set(kernel ${target}_front_${number})
+        string(MAKE_C_IDENTIFIER ${kernel} symbol)
+        imbrex_add_kernels(${kernel} KERNEL deepseek_v4/qkv_proj_rope_w8a16 SYMBOL ${symbol} ISAS ${arg_ISAS}
+          SET hidden=${hidden} heads=${heads} q_lora=${q_lora} eps=${eps} fp8_block=${block} norm_w_bf16=0 rope_f32=1)
+        list(APPEND kernels ${kernel})
+        string(APPEND includes "#include \"${symbol}.h\"\n")
+        string(APPEND fronts "    {IMBREX_V4_W8A16, ${hidden}, ${heads}, ${q_lora}, ${eps}, IMBREX_V4_BF16, 0, IMBREX_V4_BF16, 0, ${block}, ${symbol},\n"
+          "     \"W8A16, hidden ${hidden}, heads ${heads}, q_lora ${q_lora}, eps ${eps}, bf16/bf16, extra 0, blocks of ${block}\"},\n")
+      endforeach()
+    endif()
+    if(NOT w8a8 IN_LIST arg_MODES)
+      continue()
+    endif()
     foreach(form ${arg_FORMS})
       if(NOT form MATCHES "^(bf16|f32)(-normalized)?/(bf16|f32)$")
         message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): FORMS ${form}: expected X/Q, such as bf16/bf16 or f32-normalized/f32")
@@ -63,8 +95,8 @@ function(imbrex_add_deepseek_v4 target)
             extra=${extra} rotations=2 position_bytes=8 norm_w_bf16=0 latent_int8=1 latent_bf16=1 cache=0)
           list(APPEND kernels ${kernel})
           string(APPEND includes "#include \"${symbol}.h\"\n")
-          string(APPEND fronts "    {IMBREX_V4_W8A8, ${hidden}, ${heads}, ${q_lora}, ${eps}, IMBREX_V4_${x}, ${normalized}, IMBREX_V4_${q}, ${extra}, ${symbol},\n"
-            "     \"hidden ${hidden}, heads ${heads}, q_lora ${q_lora}, eps ${eps}, ${form}, extra ${extra}\"},\n")
+          string(APPEND fronts "    {IMBREX_V4_W8A8, ${hidden}, ${heads}, ${q_lora}, ${eps}, IMBREX_V4_${x}, ${normalized}, IMBREX_V4_${q}, ${extra}, 0, ${symbol},\n"
+            "     \"W8A8, hidden ${hidden}, heads ${heads}, q_lora ${q_lora}, eps ${eps}, ${form}, extra ${extra}\"},\n")
         endforeach()
       endforeach()
     endforeach()

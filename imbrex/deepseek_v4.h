@@ -56,10 +56,12 @@ enum {
   IMBREX_V4_INT64 = 6
 };
 
-/* How products are computed. W8A8: wq_b as int8 with a scale a channel, the query latent as int8 with a scale a token, wq_a and
- * wkv in bf16. */
+/* How products are computed.
+ *   W8A8   wq_b as int8 with a scale a channel, the query latent as int8 with a scale a token, wq_a and wkv in bf16
+ *   W8A16  fp8 weights as they are, a byte each, with their e8m0 scales, and bf16 activations. Matrices are E4M3; x and q are BF16, x is
+ *          not normalized, there are no further columns, and the latent is bf16 alone */
 typedef int32_t imbrex_v4_mode;
-enum { IMBREX_V4_W8A8 = 0 };
+enum { IMBREX_V4_W8A8 = 0, IMBREX_V4_W8A16 = 1 };
 
 /* ---- a front: code for a model's sizes and an engine's types ---------------------------------------------------------------- */
 
@@ -72,6 +74,7 @@ typedef struct imbrex_v4_form {
   int x_is_normalized;          /* else the front normalizes it, with attn_norm */
   imbrex_v4_type q;             /* BF16, or F32, not rounded */
   int64_t extra;                /* columns of further projections of the normalized x, such as a compressor's; 0: none */
+  int64_t weight_block;         /* of W8A16: a scale is of so many rows by as many columns of a weight */
   const char* isa;              /* an instruction set, such as "avx2"; null: the best that this processor runs, or $IMBREX_ISA */
 } imbrex_v4_form;
 
@@ -161,7 +164,7 @@ typedef struct imbrex_v4_call {
   void* q;         /* [T, q_heads, 512]; heads of the front first, the others are filled with zeros */
   int64_t q_heads; /* 0: those of the front */
   int64_t q_token_stride, q_head_stride;
-  int8_t* latent;      /* null, or [T, q_lora], with */
+  int8_t* latent;      /* of W8A8: null, or [T, q_lora], with */
   float* latent_scale; /* [T] */
   int64_t latent_stride;
   uint16_t* latent_bf16; /* null, or bf16 [T, q_lora] */
@@ -207,7 +210,8 @@ typedef struct imbrex_v4_layer imbrex_v4_layer;
 IMBREX_V4_API imbrex_v4_status imbrex_v4_layer_open(const char* folder, int64_t layer, imbrex_v4_layer** opened, char* message,
                                                     size_t message_bytes);
 IMBREX_V4_API void imbrex_v4_layer_close(imbrex_v4_layer* layer); /* may be null; weights end with it */
-/* The model's hidden, q_lora, eps and all of its heads; the rest of the form stays as it is. */
+/* The model's hidden, q_lora, eps, all of its heads, and the blocks of its wq_a where that is fp8 with square ones; the rest of the
+ * form stays as it is. */
 IMBREX_V4_API void imbrex_v4_layer_sizes(const imbrex_v4_layer* layer, imbrex_v4_form* form);
 /* `extra` is not the layer's. */
 IMBREX_V4_API const imbrex_v4_weights* imbrex_v4_layer_weights(const imbrex_v4_layer* layer);

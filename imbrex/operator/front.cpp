@@ -31,11 +31,29 @@ int32_t dim_of(const imbrex_kernel* kernel, const char* name) {
 
 namespace {
 
-FrontTensors tensors_of(const imbrex_kernel* kernel) {
+FrontTensors tensors_of(const imbrex_kernel* kernel, imbrex_v4_mode mode) {
   const auto at = [&](const char* name) { return tensor_of(kernel, name); };
-  return {at("x"),   at("norm_w"),    at("wq_a"),     at("gamma_cq"),  at("wq_b"),      at("wq_b_scale"),
-          at("wkv"), at("gamma_ckv"), at("w_extra"),  at("positions"), at("table_cos"), at("table_sin"),
-          at("q"),   at("qr"),        at("qr_scale"), at("latent"),    at("kv"),        at("extra")};
+  const bool is_w8a16 = mode == IMBREX_V4_W8A16;
+  return {at("x"),
+          at("norm_w"),
+          at("wq_a"),
+          at("wq_a_scale"),
+          at("gamma_cq"),
+          at("wq_b"),
+          at("wq_b_scale"),
+          at("wkv"),
+          at("wkv_scale"),
+          at("gamma_ckv"),
+          at("w_extra"),
+          at("positions"),
+          at(is_w8a16 ? "rope_cos" : "table_cos"),
+          at(is_w8a16 ? "rope_sin" : "table_sin"),
+          at("q"),
+          is_w8a16 ? -1 : at("qr"),
+          at("qr_scale"),
+          at(is_w8a16 ? "qr" : "latent"),
+          at("kv"),
+          at("extra")};
 }
 
 PackedLayout packed_layout(const imbrex_v4_front& front) {
@@ -51,7 +69,17 @@ PackedLayout packed_layout(const imbrex_v4_front& front) {
   layout.wkv = take(packed(front.tensors.wkv));
   layout.w_extra = take(packed(front.tensors.w_extra));
   layout.wq_b = take(packed(front.tensors.wq_b));
-  layout.wq_b_scale = take(static_cast<size_t>(front.heads * kHeadColumns) * sizeof(float));
+  const int64_t columns = front.heads * kHeadColumns;
+  if (front.form.mode == IMBREX_V4_W8A16) {
+    const auto scales = [&](int64_t inner, int64_t outer) {
+      return static_cast<size_t>(blocks_of(front, inner) * blocks_of(front, outer));
+    };
+    layout.wq_a_scale = take(scales(front.form.hidden, front.form.q_lora));
+    layout.wkv_scale = take(scales(front.form.hidden, kHeadColumns));
+    layout.wq_b_scale = take(scales(front.form.q_lora, columns));
+  } else {
+    layout.wq_b_scale = take(static_cast<size_t>(columns) * sizeof(float));
+  }
   layout.norm_w = take(front.form.x_is_normalized ? 0 : static_cast<size_t>(front.form.hidden) * sizeof(float));
   layout.gamma_cq = take(static_cast<size_t>(front.form.q_lora) * sizeof(uint16_t));
   layout.gamma_ckv = take(static_cast<size_t>(kHeadColumns) * sizeof(uint16_t));
@@ -64,9 +92,9 @@ void write_label(imbrex_v4_front& front) {
   imbrex_label_packed(front.kernel, front.tensors.wq_a, front.label);
   imbrex_label_packed(front.kernel, front.tensors.wq_b, front.label + IMBREX_PACKED_LABEL_BYTES);
   std::snprintf(front.label + 2 * IMBREX_PACKED_LABEL_BYTES, kLabelBytes - 2 * IMBREX_PACKED_LABEL_BYTES,
-                "heads %lld to %lld\nextra %lld\nnormalized %d\n", static_cast<long long>(front.form.head_begin),
+                "heads %lld to %lld\nextra %lld\nnormalized %d\nblocks %lld\n", static_cast<long long>(front.form.head_begin),
                 static_cast<long long>(front.form.head_end), static_cast<long long>(front.form.extra),
-                front.form.x_is_normalized != 0);
+                front.form.x_is_normalized != 0, static_cast<long long>(front.form.weight_block));
 }
 
 bool is_float(imbrex_v4_type type) { return type == IMBREX_V4_BF16 || type == IMBREX_V4_F32; }
@@ -75,19 +103,22 @@ bool serves(const imbrex_v4_front_instance& instance, const imbrex_v4_form& form
   return instance.mode == form.mode && instance.hidden == form.hidden && instance.heads == form.head_end - form.head_begin &&
          instance.q_lora == form.q_lora && static_cast<float>(instance.eps) == static_cast<float>(form.eps) &&
          instance.x == form.x && (instance.x_is_normalized != 0) == (form.x_is_normalized != 0) && instance.q == form.q &&
-         instance.extra == form.extra;
+         instance.extra == form.extra && (instance.weight_block == 0 || instance.weight_block == form.weight_block);
 }
 
 const char* name_of(imbrex_v4_type type) { return type == IMBREX_V4_BF16 ? "bf16" : "f32"; }
 
 // What was asked, and all that there is.
 imbrex_v4_status say_no_instance(const imbrex_v4_form& form, Message message) {
-  char text[4096];
+  char text[4096], blocks[64] = "";
+  const bool is_w8a16 = form.mode == IMBREX_V4_W8A16;
+  if (is_w8a16) std::snprintf(blocks, sizeof blocks, ", blocks of %lld", static_cast<long long>(form.weight_block));
   int used = std::snprintf(
-      text, sizeof text, "no code for hidden %lld, heads %lld, q_lora %lld, eps %g, x %s%s, q %s, extra %lld; this library has:",
-      static_cast<long long>(form.hidden), static_cast<long long>(form.head_end - form.head_begin),
+      text, sizeof text,
+      "no code for %s, hidden %lld, heads %lld, q_lora %lld, eps %g, x %s%s, q %s, extra %lld%s; this library has:",
+      is_w8a16 ? "W8A16" : "W8A8", static_cast<long long>(form.hidden), static_cast<long long>(form.head_end - form.head_begin),
       static_cast<long long>(form.q_lora), form.eps, name_of(form.x), form.x_is_normalized ? " normalized" : "", name_of(form.q),
-      static_cast<long long>(form.extra));
+      static_cast<long long>(form.extra), blocks);
   for (int i = 0; i < imbrex_v4_front_instance_count && used < static_cast<int>(sizeof text); ++i)
     used += std::snprintf(text + used, sizeof text - static_cast<size_t>(used), "%s %s", i == 0 ? "" : ";",
                           imbrex_v4_front_instances[i].description);
@@ -96,15 +127,35 @@ imbrex_v4_status say_no_instance(const imbrex_v4_form& form, Message message) {
   return say(message, IMBREX_V4_NO_INSTANCE, "%s", text);
 }
 
+// What W8A16 has no code for, whatever a library is built for.
+imbrex_v4_status check_w8a16(const imbrex_v4_form& form, Message message) {
+  const auto bad = [&](const char* what) {
+    return say(message, IMBREX_V4_BAD_VALUE, "in the mode IMBREX_V4_W8A16 %s; IMBREX_V4_W8A8 has other forms", what);
+  };
+  if (form.x != IMBREX_V4_BF16 || form.q != IMBREX_V4_BF16) return bad("x and q are IMBREX_V4_BF16");
+  if (form.x_is_normalized) return bad("x_is_normalized is 0");
+  if (form.extra != 0) return bad("extra is 0");
+  if (form.weight_block < 1)
+    return say(message, IMBREX_V4_BAD_VALUE, "weight_block is %lld; expected the rows and columns of a weight that have a scale",
+               static_cast<long long>(form.weight_block));
+  if (form.head_begin * kHeadColumns % form.weight_block != 0)
+    return say(message, IMBREX_V4_BAD_VALUE,
+               "head %lld begins at row %lld of wq_b, inside a block of %lld rows that have a scale",
+               static_cast<long long>(form.head_begin), static_cast<long long>(form.head_begin * kHeadColumns),
+               static_cast<long long>(form.weight_block));
+  return IMBREX_V4_OK;
+}
+
 imbrex_v4_status check_form(const imbrex_v4_form* form, Message message) {
   if (form == nullptr) return say(message, IMBREX_V4_NULL, "the form is null");
+  if (form->mode != IMBREX_V4_W8A8 && form->mode != IMBREX_V4_W8A16)
+    return say(message, IMBREX_V4_BAD_VALUE, "mode is %d; expected IMBREX_V4_W8A8 or IMBREX_V4_W8A16", form->mode);
   if (form->head_begin < 0 || form->head_end <= form->head_begin || form->head_end > INT64_C(1) << 30)
     return say(message, IMBREX_V4_BAD_VALUE, "heads %lld to %lld are none", static_cast<long long>(form->head_begin),
                static_cast<long long>(form->head_end));
-  if (form->mode != IMBREX_V4_W8A8) return say(message, IMBREX_V4_BAD_VALUE, "mode is %d; expected IMBREX_V4_W8A8", form->mode);
   if (!is_float(form->x) || !is_float(form->q))
     return say(message, IMBREX_V4_BAD_VALUE, "x and q are IMBREX_V4_BF16 or IMBREX_V4_F32, not %d and %d", form->x, form->q);
-  return IMBREX_V4_OK;
+  return form->mode == IMBREX_V4_W8A16 ? check_w8a16(*form, message) : IMBREX_V4_OK;
 }
 
 }  // namespace
@@ -112,7 +163,7 @@ imbrex_v4_status check_form(const imbrex_v4_form* form, Message message) {
 bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLayout& layout) {
   int64_t dims[8] = {};
   dims[front.dim_tokens] = tokens;
-  dims[front.dim_positions] = 1;  // tables are no part of it
+  if (front.dim_positions >= 0) dims[front.dim_positions] = 1;  // tables are no part of it
   layout = {};
   const size_t of_front = front.kernel->workspace_bytes(dims, nth);
   size_t of_insert = 0;
@@ -136,11 +187,12 @@ bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLay
   const auto rows = [&](int64_t columns, size_t element) { return static_cast<size_t>(tokens * columns) * element; };
   layout.front = take(of_front);
   layout.insert = take(of_insert);
-  layout.cosines = take(rows(kPairs, sizeof(float)));
-  layout.sines = take(rows(kPairs, sizeof(float)));
+  layout.cosines = take(rows(rotation_columns(front), sizeof(float)));
+  layout.sines = take(rows(rotation_columns(front), sizeof(float)));
   layout.kv = take(rows(kHeadColumns, sizeof(uint16_t)));
-  layout.qr = take(rows(front.form.q_lora, 1));
-  layout.qr_scale = take(rows(1, sizeof(float)));
+  const bool has_int8 = front.tensors.qr >= 0;
+  layout.qr = take(has_int8 ? rows(front.form.q_lora, 1) : 0);
+  layout.qr_scale = take(has_int8 ? rows(1, sizeof(float)) : 0);
   layout.latent = take(rows(front.form.q_lora, sizeof(uint16_t)));
   for (layout.seen_places = 1; layout.seen_places < 2 * tokens; layout.seen_places *= 2) {
   }
@@ -175,9 +227,10 @@ imbrex_v4_status imbrex_v4_create(const imbrex_v4_form* form, imbrex_v4_front** 
     if (made == nullptr) return say(message, IMBREX_V4_NO_MEMORY, "no memory for a front");
     made->form = *form;
     made->form.isa = kernel->isa;
+    made->form.weight_block = instance.weight_block;
     made->heads = instance.heads;
     made->kernel = kernel;
-    made->tensors = tensors_of(kernel);
+    made->tensors = tensors_of(kernel, form->mode);
     made->dim_tokens = dim_of(kernel, "T");
     made->dim_positions = dim_of(kernel, "P");
     made->packed = packed_layout(*made);

@@ -13,15 +13,16 @@ namespace imbrex::v4 {
 
 constexpr int64_t kHeadColumns = 512, kPairs = 32;
 
-// Numbers of tensors and dimensions in a kernel's table.
+// Numbers of tensors in a kernel's table; -1: it has none such. `qr` is the latent in int8, `latent` in bf16.
 struct FrontTensors {
-  int32_t x, norm_w, wq_a, gamma_cq, wq_b, wq_b_scale, wkv, gamma_ckv, w_extra, positions, table_cos, table_sin;
+  int32_t x, norm_w, wq_a, wq_a_scale, gamma_cq, wq_b, wq_b_scale, wkv, wkv_scale, gamma_ckv, w_extra;
+  int32_t positions, cosines, sines;
   int32_t q, qr, qr_scale, latent, kv, extra;
 };
 
 // Bytes from the begin of packed memory.
 struct PackedLayout {
-  size_t wq_a, wq_b, wkv, w_extra, wq_b_scale, norm_w, gamma_cq, gamma_ckv, bytes;
+  size_t wq_a, wq_b, wkv, w_extra, wq_a_scale, wq_b_scale, wkv_scale, norm_w, gamma_cq, gamma_ckv, bytes;
 };
 
 // Bytes from the begin of a workspace. What `of_thread` begins with is of thread 0 alone, and so on.
@@ -43,7 +44,7 @@ struct imbrex_v4_front {
   int64_t heads;
   const imbrex_kernel* kernel;
   imbrex::v4::FrontTensors tensors;
-  int32_t dim_tokens, dim_positions;
+  int32_t dim_tokens, dim_positions;  // the latter -1 where the kernel takes a row of rotations for each token, not a table
   imbrex::v4::PackedLayout packed;
   char label[imbrex::v4::kLabelBytes];                     // that its packed memory begins with
   const imbrex_kernel* inserts[imbrex::v4::kMostInserts];  // of imbrex_v4_cache_instances
@@ -60,6 +61,13 @@ __attribute__((format(printf, 3, 4))) imbrex_v4_status say(Message message, imbr
 
 int32_t tensor_of(const imbrex_kernel* kernel, const char* name);  // -1: it has none of this name
 int32_t dim_of(const imbrex_kernel* kernel, const char* name);
+
+// Scales of `weights` columns or rows in blocks.
+inline int64_t blocks_of(const imbrex_v4_front& front, int64_t weights) {
+  return (weights + front.form.weight_block - 1) / front.form.weight_block;
+}
+// Columns of the cosines, and of the sines, that a workspace has room for in each token's row: the kernel's, of which it uses kPairs.
+inline int64_t rotation_columns(const imbrex_v4_front& front) { return front.dim_positions < 0 ? 2 * kPairs : kPairs; }
 
 // False where a workspace would have 2^62 bytes or more.
 bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLayout& layout);

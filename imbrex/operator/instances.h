@@ -11,8 +11,8 @@ extern "C" {
 
 typedef const imbrex_kernel* (*imbrex_v4_kernel_of)(const char* isa);
 
-/* deepseek_v4/attention_front with tables of rotations in f32, positions of int64, norm_w in f32, both forms of the latent, and rows
- * of kv. */
+/* W8A8: deepseek_v4/attention_front with tables of rotations in f32, positions of int64, norm_w in f32, both forms of the latent, and
+ * rows of kv. W8A16: deepseek_v4/qkv_proj_rope_w8a16 with rows of rotations and norm_w in f32. */
 typedef struct imbrex_v4_front_instance {
   imbrex_v4_mode mode;
   int64_t hidden, heads, q_lora;
@@ -21,6 +21,7 @@ typedef struct imbrex_v4_front_instance {
   int x_is_normalized;
   imbrex_v4_type q;
   int64_t extra;
+  int64_t weight_block; /* 0: the kernel has no scales of blocks */
   imbrex_v4_kernel_of kernel;
   const char* description;
 } imbrex_v4_front_instance;

@@ -101,6 +101,8 @@ void imbrex_v4_layer_sizes(const imbrex_v4_layer* layer, imbrex_v4_form* form) {
   form->eps = config.eps;
   form->head_begin = 0;
   form->head_end = config.heads;
+  const StoredMatrix& wq_a = layer->front.wq_a;
+  if (wq_a.form == MatrixForm::fp8_blocks && wq_a.block.rows == wq_a.block.columns) form->weight_block = wq_a.block.rows;
 }
 
 const imbrex_v4_weights* imbrex_v4_layer_weights(const imbrex_v4_layer* layer) {

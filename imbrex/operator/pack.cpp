@@ -41,10 +41,14 @@ int64_t scale_bytes_of(const imbrex_v4_matrix& m) {
   return m.type == IMBREX_V4_INT8 ? m.rows * 4 : blocks(m.rows, m.block_rows) * blocks(m.columns, m.block_columns);
 }
 
-imbrex_v4_status check_matrix(const Named& given, Message message) {
+imbrex_v4_status check_matrix(const imbrex_v4_form& form, const Named& given, Message message) {
   const imbrex_v4_matrix& m = given.matrix;
+  const bool is_kept = form.mode == IMBREX_V4_W8A16;
   const bool is_extra = std::strcmp(given.name, "extra") == 0;
   if (m.data == nullptr) return say(message, IMBREX_V4_NULL, "%s.data is null", given.name);
+  if (is_kept && m.type != IMBREX_V4_E4M3)
+    return say(message, IMBREX_V4_BAD_VALUE,
+               "%s.type is %d; the mode IMBREX_V4_W8A16 keeps weights as they are: expected IMBREX_V4_E4M3", given.name, m.type);
   if (m.type != IMBREX_V4_BF16 && (is_extra || (m.type != IMBREX_V4_E4M3 && m.type != IMBREX_V4_INT8)))
     return say(message, IMBREX_V4_BAD_VALUE, "%s.type is %d; expected IMBREX_V4_BF16%s", given.name, m.type,
                is_extra ? "" : ", IMBREX_V4_E4M3 or IMBREX_V4_INT8");
@@ -63,6 +67,9 @@ imbrex_v4_status check_matrix(const Named& given, Message message) {
   if (m.type == IMBREX_V4_E4M3 && (m.block_rows < 1 || m.block_columns < 1))
     return say(message, IMBREX_V4_BAD_VALUE, "%s has blocks of %lld by %lld", given.name, number(m.block_rows),
                number(m.block_columns));
+  if (is_kept && (m.block_rows != form.weight_block || m.block_columns != form.weight_block))
+    return say(message, IMBREX_V4_BAD_VALUE, "%s has blocks of %lld by %lld; the form's weight_block is %lld", given.name,
+               number(m.block_rows), number(m.block_columns), number(form.weight_block));
   return IMBREX_V4_OK;
 }
 
@@ -113,13 +120,16 @@ class UsualFloats {
   std::fenv_t before_;
 };
 
+enum class Stored : uint8_t { bf16, int8, as_it_is };
+
 // The panels of one matrix. `first_row`: of the matrix, that of the first column of the packed operand.
 struct Job {
   Named source;
   int32_t tensor;
   size_t at;  // in packed memory
   int64_t first_row;
-  bool is_int8;
+  Stored to;
+  size_t scales;  // of int8 or of blocks, in packed memory
   int64_t panels() const { return (source.rows - first_row + IMBREX_PACK_COLUMNS - 1) / IMBREX_PACK_COLUMNS; }
 };
 
@@ -137,9 +147,16 @@ void pack_panel(const imbrex_v4_front& front, const Job& job, int64_t panel, cha
   check_row_scales(matrix, row, row + count);
   rows.resize(static_cast<size_t>(IMBREX_PACK_COLUMNS * columns));
   size_t element = sizeof(uint16_t);
-  if (job.is_int8) {
+  if (job.to == Stored::as_it_is) {
+    to_bf16(matrix, row, row + count, rows.data());  // for its errors: the kernel expects weights that bf16 has
+    const int64_t out_in[] = {1, matrix.row_bytes != 0 ? matrix.row_bytes : columns};
+    front.kernel->pack(job.tensor, matrix.row(job.first_row), out_in, packed + job.at, static_cast<int32_t>(panel),
+                       static_cast<int32_t>(job.panels()));
+    return;
+  }
+  if (job.to == Stored::int8) {
     element = 1;
-    auto* const scales = reinterpret_cast<float*>(packed + front.packed.wq_b_scale) + begin;
+    auto* const scales = reinterpret_cast<float*>(packed + job.scales) + begin;
     to_int8(matrix, row, row + count, reinterpret_cast<int8_t*>(rows.data()), scales);
   } else {
     to_bf16(matrix, row, row + count, rows.data());
@@ -155,6 +172,15 @@ void pack_panel(const imbrex_v4_front& front, const Job& job, int64_t panel, cha
   const int64_t out_in[] = {1, columns};
   front.kernel->pack(job.tensor, reinterpret_cast<const void*>(whole), out_in, packed + job.at, static_cast<int32_t>(panel),
                      static_cast<int32_t>(job.panels()));
+}
+
+// Scales of blocks lie as the kernel's weight does, [in, out].
+void pack_scales(const imbrex_v4_front& front, const Job& job, char* packed) {
+  const imbrex_v4_matrix& m = job.source.matrix;
+  const int64_t inner = blocks_of(front, m.columns), outer = blocks_of(front, job.source.rows - job.first_row);
+  const auto* const from = static_cast<const char*>(m.scale) + job.first_row / front.form.weight_block * inner;
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t i = 0; i < inner; ++i) packed[job.scales + static_cast<size_t>(i * outer + o)] = from[o * inner + i];
 }
 
 float element_of(const imbrex_v4_vector& vector, int64_t i) {
@@ -195,7 +221,7 @@ imbrex_v4_status check_weights(const imbrex_v4_front& front, const std::vector<J
     return bytes > 0 && first < begin + front.packed.bytes && begin < first + static_cast<uintptr_t>(bytes);
   };
   for (const Job& job : jobs) {
-    if ((status = check_matrix(job.source, message)) != IMBREX_V4_OK) return status;
+    if ((status = check_matrix(front.form, job.source, message)) != IMBREX_V4_OK) return status;
     const imbrex_v4_matrix& m = job.source.matrix;
     if (shares(m.data, row_bytes_of(m) * m.rows))
       return say(message, IMBREX_V4_OVERLAP, "packed shares memory with %s", job.source.name);
@@ -231,25 +257,29 @@ imbrex_v4_status pack_vectors(const imbrex_v4_front& front, const imbrex_v4_weig
 imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& weights, void* memory, size_t packed_bytes, int ith,
                       int nth, Message message) {
   const imbrex_v4_form& form = front.form;
-  std::vector<Job> jobs = {{{"wq_a", weights.wq_a, form.q_lora, form.hidden}, front.tensors.wq_a, front.packed.wq_a, 0, false},
-                           {{"wkv", weights.wkv, kHeadColumns, form.hidden}, front.tensors.wkv, front.packed.wkv, 0, false},
-                           {{"wq_b", weights.wq_b, form.head_end * kHeadColumns, form.q_lora},
-                            front.tensors.wq_b,
-                            front.packed.wq_b,
-                            form.head_begin * kHeadColumns,
-                            true}};
+  const PackedLayout& at = front.packed;
+  const bool is_kept = form.mode == IMBREX_V4_W8A16;
+  const Stored bf16 = is_kept ? Stored::as_it_is : Stored::bf16, int8 = is_kept ? Stored::as_it_is : Stored::int8;
+  const int64_t first = form.head_begin * kHeadColumns, end = form.head_end * kHeadColumns;
+  std::vector<Job> jobs = {
+      {{"wq_a", weights.wq_a, form.q_lora, form.hidden}, front.tensors.wq_a, at.wq_a, 0, bf16, at.wq_a_scale},
+      {{"wkv", weights.wkv, kHeadColumns, form.hidden}, front.tensors.wkv, at.wkv, 0, bf16, at.wkv_scale},
+      {{"wq_b", weights.wq_b, end, form.q_lora}, front.tensors.wq_b, at.wq_b, first, int8, at.wq_b_scale}};
   if (form.extra > 0)
-    jobs.push_back({{"extra", weights.extra, form.extra, form.hidden}, front.tensors.w_extra, front.packed.w_extra, 0, false});
+    jobs.push_back({{"extra", weights.extra, form.extra, form.hidden}, front.tensors.w_extra, at.w_extra, 0, bf16, 0});
   if (const auto status = check_weights(front, jobs, weights, memory, packed_bytes, ith, nth, message); status != IMBREX_V4_OK)
     return status;
   auto* const packed = static_cast<char*>(memory);
   if (ith == 0)
     if (const auto status = pack_vectors(front, weights, packed, message); status != IMBREX_V4_OK) return status;
+  for (const Job& job : jobs)
+    if (ith == 0 && job.to == Stored::as_it_is) pack_scales(front, job, packed);
   const UsualFloats floats;
   std::vector<uint16_t> rows;
   for (const Job& job : jobs) {
-    const int64_t panels = job.panels(), end = panels * (ith + 1) / nth;
-    for (int64_t panel = panels * ith / nth; panel < end; ++panel) pack_panel(front, job, panel, packed, rows);
+    const int64_t panels = job.panels();
+    for (int64_t panel = panels * ith / nth; panel < panels * (ith + 1) / nth; ++panel)
+      pack_panel(front, job, panel, packed, rows);
   }
   return IMBREX_V4_OK;
 }

@@ -74,9 +74,11 @@ class Run {
                     static_cast<size_t>(kHeadColumns) * element);
   }
 
-  // Tables in f32 with cosines, and sines, side by side are taken as they are. Rows of others are copied once for each token.
+  // A kernel with positions takes tables in f32 with cosines, and sines, side by side as they are. Rows of others are copied once for
+  // each token.
   void find_rotations() {
-    const bool is_taken = call_.rotation_type == IMBREX_V4_F32 && call_.rotation != IMBREX_V4_PAIRS;
+    const bool has_positions = front_.dim_positions >= 0;
+    const bool is_taken = has_positions && call_.rotation_type == IMBREX_V4_F32 && call_.rotation != IMBREX_V4_PAIRS;
     if (is_taken) {
       cosines_ = static_cast<const float*>(call_.cosines);
       sines_ = call_.rotation == IMBREX_V4_HALVES ? cosines_ + kPairs : static_cast<const float*>(call_.sines);
@@ -87,8 +89,9 @@ class Run {
       cosines_ = at<float>(layout_.cosines);
       sines_ = at<float>(layout_.sines);
       rows_ = tokens();
-      row_stride_ = kPairs;
+      row_stride_ = rotation_columns(front_);
     }
+    if (!has_positions) return;
     if (is_taken && call_.positions != nullptr && call_.position_type == IMBREX_V4_INT64) {
       positions_ = static_cast<const int64_t*>(call_.positions);
       return;
@@ -106,13 +109,14 @@ class Run {
 
   void copy_rotations() const {
     const bool is_paired = call_.rotation == IMBREX_V4_PAIRS, is_apart = call_.rotation == IMBREX_V4_SEPARATE;
+    const int64_t to_stride = rotation_columns(front_);
     for (int64_t t = share(call_.ith); t < share(call_.ith + 1); ++t) {
       const int64_t row =
           (call_.positions == nullptr ? t : index_at(call_.positions, call_.position_type, t)) * stride_of_tables();
       for (int64_t i = 0; i < kPairs; ++i) {
         const int64_t cosine = row + (is_paired ? 2 * i : i), sine = is_apart ? row + i : cosine + (is_paired ? 1 : kPairs);
-        at<float>(layout_.cosines)[t * kPairs + i] = float_of(call_.cosines, call_.rotation_type, cosine);
-        at<float>(layout_.sines)[t * kPairs + i] = float_of(is_apart ? call_.sines : call_.cosines, call_.rotation_type, sine);
+        at<float>(layout_.cosines)[t * to_stride + i] = float_of(call_.cosines, call_.rotation_type, cosine);
+        at<float>(layout_.sines)[t * to_stride + i] = float_of(is_apart ? call_.sines : call_.cosines, call_.rotation_type, sine);
       }
     }
     wait();
@@ -147,13 +151,17 @@ class Run {
     bound.input(of.wq_a, packed + front_.packed.wq_a);
     bound.input(of.gamma_cq, packed + front_.packed.gamma_cq);
     bound.input(of.wq_b, packed + front_.packed.wq_b);
-    bound.input(of.wq_b_scale, packed + front_.packed.wq_b_scale);
+    const bool has_blocks = front_.form.weight_block != 0;
+    const auto scale_stride = [&](int64_t columns) { return has_blocks ? blocks_of(front_, columns) : 1; };
+    bound.input(of.wq_a_scale, packed + front_.packed.wq_a_scale, scale_stride(Q));
+    bound.input(of.wq_b_scale, packed + front_.packed.wq_b_scale, scale_stride(front_.heads * kHeadColumns));
+    bound.input(of.wkv_scale, packed + front_.packed.wkv_scale, scale_stride(kHeadColumns));
     bound.input(of.wkv, packed + front_.packed.wkv);
     bound.input(of.gamma_ckv, packed + front_.packed.gamma_ckv);
     bound.input(of.w_extra, packed + front_.packed.w_extra);
     bound.input(of.positions, positions_);
-    bound.input(of.table_cos, cosines_, row_stride_);
-    bound.input(of.table_sin, sines_, row_stride_);
+    bound.input(of.cosines, cosines_, row_stride_);
+    bound.input(of.sines, sines_, row_stride_);
     bound.output(of.q, call_.q, q_token_stride(), q_head_stride());
     const bool has_latent = call_.latent != nullptr;
     bound.output(of.qr, has_latent ? call_.latent : at<int8_t>(layout_.qr), has_latent ? stride(call_.latent_stride, Q) : Q);
@@ -165,7 +173,7 @@ class Run {
     bound.output(of.extra, call_.extra, stride(call_.extra_stride, E));
     int64_t dims[8] = {};
     dims[front_.dim_tokens] = tokens();
-    dims[front_.dim_positions] = rows_;
+    if (front_.dim_positions >= 0) dims[front_.dim_positions] = rows_;
     run_kernel(front_.kernel, dims, bound, layout_.front);
   }
 

@@ -49,7 +49,7 @@ TEST_F(InstalledImbrex, MakesAnOperatorThatNeedsNone) {
   write("main.c",
         "#include <stdio.h>\n#include \"imbrex/deepseek_v4.h\"\nint main(void) { return puts(imbrex_v4_instance(0)) < 0; }\n");
   configure_and_build();
-  const std::string expected = "hidden 512, heads 1, q_lora 256, eps 1e-6, bf16/bf16, extra 0\n";
+  const std::string expected = "W8A8, hidden 512, heads 1, q_lora 256, eps 1e-6, bf16/bf16, extra 0\n";
   EXPECT_EQ(succeed("'" + path("build/consumer") + "'").out, expected);
   succeed("cmake --install '" + path("build") + "' --prefix '" + path("engine") + "'");
   if (run_command("pkg-config --version").status != 0) GTEST_SKIP() << "no pkg-config";

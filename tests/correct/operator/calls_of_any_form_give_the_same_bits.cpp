@@ -76,13 +76,14 @@ struct Plan {
   int64_t heads, T, cache_block, slot_count, cache_blocks;
   imbrex_v4_cache cache;
   std::vector<int64_t> positions, slots;
-  bool has_positions, has_latent, has_latent_bf16, has_kv;
+  bool has_int8, has_positions, has_latent, has_latent_bf16, has_kv;
   Array x;
 };
 
-Plan plan_of(Draw& draw, bool is_f32, int64_t heads) {
+Plan plan_of(Draw& draw, bool is_f32, int64_t heads, bool has_int8 = true) {
   Plan plan = {};
   plan.is_f32 = is_f32;
+  plan.has_int8 = has_int8;
   plan.heads = heads;
   plan.T = draw.of<int64_t>({0, 1, 1, 2, 3, 5, 8, 17});
   plan.cache = draw.of({IMBREX_V4_NO_CACHE, IMBREX_V4_BF16_CACHE, IMBREX_V4_FP8_CACHE, IMBREX_V4_FP8_CACHE});
@@ -160,7 +161,7 @@ Memory memory_of(const Plan& plan, const OperatorModel& model, const PackedFront
   call.q_token_stride = call.q_heads * call.q_head_stride + gap(draw, padded);
   memory.tensors["q"] = Strided(plan.is_f32 ? 4 : 2, {plan.T, call.q_heads, 512}, {call.q_token_stride, call.q_head_stride, 1});
   call.q = memory.tensors.at("q").data();
-  if (plan.has_latent || !padded) {
+  if (plan.has_int8 && (plan.has_latent || !padded)) {
     call.latent = static_cast<int8_t*>(matrix("latent", 1, kLatent, call.latent_stride));
     memory.tensors["latent_scale"] = Strided(4, {1, plan.T}, {plan.T, 1});
     call.latent_scale = memory.tensors.at("latent_scale").data<float>();
@@ -212,14 +213,17 @@ class OperatorCalls : public testing::Test {
   OperatorCalls() {
     for (const bool is_f32 : {false, true})
       for (const auto& [begin, end] : {std::pair<int64_t, int64_t>(0, 4), {0, 2}, {2, 4}})
-        fronts_.push_back({is_f32, end - begin, std::make_unique<PackedFront>(model_, form_of(is_f32, begin, end))});
+        fronts_.push_back({is_f32, end - begin, true, std::make_unique<PackedFront>(model_, form_of(is_f32, begin, end))});
+    for (const auto& [begin, end] : {std::pair<int64_t, int64_t>(0, 4), {0, 2}, {2, 4}})
+      fronts_.push_back({false, end - begin, false, std::make_unique<PackedFront>(model_, w8a16_form(begin, end))});
   }
 
   void try_call(uint64_t seed) {
     SCOPED_TRACE("IMBREX_OPERATOR_SEED=" + std::to_string(seed));
     Draw draw(seed);
-    const auto& [is_f32, heads, packed] = fronts_[static_cast<size_t>(draw.below(static_cast<int64_t>(fronts_.size())))];
-    const Plan plan = plan_of(draw, is_f32, heads);
+    const auto& [is_f32, heads, has_int8, packed] =
+        fronts_[static_cast<size_t>(draw.below(static_cast<int64_t>(fronts_.size())))];
+    const Plan plan = plan_of(draw, is_f32, heads, has_int8);
     const int nth = static_cast<int>(1 + draw.below(4));
     Memory expected = memory_of(plan, model_, *packed, draw, false, 2),
            actual = memory_of(plan, model_, *packed, draw, true, nth);
@@ -249,6 +253,7 @@ class OperatorCalls : public testing::Test {
   struct Made {
     bool is_f32;
     int64_t heads;
+    bool has_int8;
     std::unique_ptr<PackedFront> packed;
   };
   OperatorModel model_;

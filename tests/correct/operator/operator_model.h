@@ -48,6 +48,11 @@ struct OperatorModel {
   Array attn_norm = random_array(DType::bf16, {kHidden}, 6), q_norm = random_array(DType::bf16, {kLatent}, 7),
         kv_norm = random_array(DType::bf16, {512}, 8);
   Array table = random_array(DType::f32, {kRows, 64}, 9);
+  // As W8A16 takes them, in blocks of 128 by 128.
+  Array fp8_wq_a_scale = random_array(DType::e8m0, {2, 4}, 14);
+  Array fp8_wkv = random_array(DType::e4m3, {512, kHidden}, 10), fp8_wkv_scale = random_array(DType::e8m0, {4, 4}, 11);
+  Array fp8_wq_b = random_array(DType::e4m3, {kHeads * 512, kLatent}, 12),
+        fp8_wq_b_scale = random_array(DType::e8m0, {kHeads * 4, 2}, 13);
 
   OperatorModel() {
     for (int64_t i = 0; i < wq_b_scale.size(); ++i) wq_b_scale.as<float>()[i] = std::fabs(wq_b_scale.as<float>()[i]) + 1e-4f;
@@ -64,6 +69,14 @@ struct OperatorModel {
     w.kv_norm = {IMBREX_V4_BF16, kv_norm.bytes.data(), 512};
     return w;
   }
+  imbrex_v4_weights weights(imbrex_v4_mode mode) const {
+    imbrex_v4_weights w = weights();
+    if (mode != IMBREX_V4_W8A16) return w;
+    w.wq_a = {IMBREX_V4_E4M3, wq_a.bytes.data(), kLatent, kHidden, 0, fp8_wq_a_scale.bytes.data(), 128, 128};
+    w.wkv = {IMBREX_V4_E4M3, fp8_wkv.bytes.data(), 512, kHidden, 0, fp8_wkv_scale.bytes.data(), 128, 128};
+    w.wq_b = {IMBREX_V4_E4M3, fp8_wq_b.bytes.data(), kHeads * 512, kLatent, 0, fp8_wq_b_scale.bytes.data(), 128, 128};
+    return w;
+  }
 };
 
 inline imbrex_v4_form form_of(bool is_f32, int64_t head_begin = 0, int64_t head_end = kHeads) {
@@ -78,9 +91,17 @@ inline imbrex_v4_form form_of(bool is_f32, int64_t head_begin = 0, int64_t head_
   return form;
 }
 
+inline imbrex_v4_form w8a16_form(int64_t head_begin = 0, int64_t head_end = kHeads) {
+  imbrex_v4_form form = form_of(false, head_begin, head_end);
+  form.mode = IMBREX_V4_W8A16;
+  form.x_is_normalized = 0;
+  form.weight_block = 128;
+  return form;
+}
+
 struct PackedFront {
   PackedFront(const OperatorModel& model, const imbrex_v4_form& form, int parts = 3) : front(form), packed(front.packed_bytes()) {
-    for (int part = parts; part-- > 0;) front.pack(model.weights(), packed, part, parts);
+    for (int part = parts; part-- > 0;) front.pack(model.weights(form.mode), packed, part, parts);
   }
   deepseek_v4::Front front;
   AlignedVector<std::byte> packed;

@@ -1,10 +1,11 @@
 // What the library makes of stored weights and a call is what the interpreter makes of the kernel and of the same weights converted.
 #include <gtest/gtest.h>
 
-#include "imbrex/checkpoint/convert.h"
+#include "imbrex/checkpoint/make_checkpoint.h"
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/kernels/registry.h"
 #include "operator_model.h"
+#include "support/temporary_folder.h"
 
 namespace imbrex::test {
 namespace {
@@ -117,6 +118,91 @@ TEST(OperatorLibrary, TakesRowsThatLieApart) {
   weights.wq_b.data = wide.bytes.data();
   weights.wq_b.row_bytes = kLatent + 13;
   expect_bits(model, weights, model.wq_b, model.wq_b_scale);
+}
+
+// Scales of blocks as the kernel has them, turned as the weights are.
+std::map<std::string, Array> w8a16_tensors(const OperatorModel& model) {
+  std::map<std::string, Array> tensors = {{"x", random_array(DType::bf16, {T, kHidden}, 22, 3)},
+                                          {"norm_w", as_f32(model.attn_norm)},
+                                          {"wq_a", turned(model.wq_a)},
+                                          {"wq_a_scale", turned(model.fp8_wq_a_scale)},
+                                          {"gamma_cq", model.q_norm},
+                                          {"wq_b", turned(model.fp8_wq_b)},
+                                          {"wq_b_scale", turned(model.fp8_wq_b_scale)},
+                                          {"wkv", turned(model.fp8_wkv)},
+                                          {"wkv_scale", turned(model.fp8_wkv_scale)},
+                                          {"gamma_ckv", model.kv_norm},
+                                          {"rope_cos", Array::zeros(DType::f32, {T, 64})},
+                                          {"rope_sin", Array::zeros(DType::f32, {T, 64})}};
+  for (int64_t i = 0; i < T * 32; ++i) {
+    const int64_t t = i / 32, c = i % 32;
+    tensors.at("rope_cos").as<float>()[t * 64 + c] = model.table.as<float>()[7 * t * 64 + c];
+    tensors.at("rope_sin").as<float>()[t * 64 + c] = model.table.as<float>()[7 * t * 64 + 32 + c];
+  }
+  return tensors;
+}
+
+// All heads, and a part of them whose scales begin inside the matrix's, of rows that lie apart.
+TEST(OperatorLibrary, GivesTheBitsOfTheInterpretedKernelOfW8A16) {
+  const OperatorModel model;
+  std::map<std::string, Array> tensors = w8a16_tensors(model);
+  interpret::run(
+      kernels::build("deepseek_v4/qkv_proj_rope_w8a16", "", "demo", {{"fp8_block", 128}, {"norm_w_bf16", 0}, {"rope_f32", 1}})
+          .program,
+      {{"T", T}}, tensors, {});
+  Array wide = random_array(DType::e4m3, {kHeads * 512, kLatent + 13}, 42);
+  for (int64_t row = 0; row < kHeads * 512; ++row)
+    std::memcpy(wide.as<uint8_t>() + row * (kLatent + 13), model.fp8_wq_b.as<uint8_t>() + row * kLatent, kLatent);
+  imbrex_v4_weights weights = model.weights(IMBREX_V4_W8A16);
+  weights.wq_b.data = wide.bytes.data();
+  weights.wq_b.row_bytes = kLatent + 13;
+  const int64_t positions[T] = {0, 7, 14, 21, 28};
+  for (const int64_t first : {0, 2}) {
+    const int64_t heads = kHeads - first;
+    const deepseek_v4::Front front(w8a16_form(first, kHeads));
+    AlignedVector<std::byte> packed(front.packed_bytes()), workspace(front.workspace_bytes(T, 2));
+    for (int part = 0; part < 7; ++part) front.pack(weights, packed, part, 7);
+    Array q = Array::zeros(DType::bf16, {T, heads, 512}), kv = Array::zeros(DType::bf16, {T, 512}),
+          latent = Array::zeros(DType::bf16, {T, kLatent});
+    imbrex_v4_call call = {};
+    call.tokens = T;
+    call.packed = packed.data(), call.packed_bytes = packed.size();
+    call.workspace = workspace.data(), call.workspace_bytes = workspace.size();
+    call.x = tensors.at("x").bytes.data();
+    call.rotation_type = IMBREX_V4_F32, call.cosines = model.table.bytes.data(), call.rotation_rows = kRows;
+    call.positions = positions, call.position_type = IMBREX_V4_INT64;
+    call.q = q.bytes.data(), call.kv = kv.as<uint16_t>(), call.latent_bf16 = latent.as<uint16_t>();
+    ASSERT_EQ(run_on_threads(front.get(), call, 2), IMBREX_V4_OK) << front.explain(call);
+    for (int64_t t = 0; t < T; ++t)
+      EXPECT_EQ(std::memcmp(q.as<uint16_t>() + t * heads * 512, tensors.at("q").as<uint16_t>() + (t * kHeads + first) * 512,
+                            static_cast<size_t>(heads * 512) * 2),
+                0)
+          << "q of token " << t << ", heads from " << first;
+    EXPECT_EQ(kv.bytes, tensors.at("kv").bytes);
+    EXPECT_EQ(latent.bytes, tensors.at("qr").bytes);
+  }
+}
+
+// A layer says its blocks, and its weights are packed as they are mapped.
+TEST(OperatorLibrary, W8A16TakesALayerOfACheckpoint) {
+  const tests::TemporaryFolder folder;
+  checkpoint::make_checkpoint(folder.path(), {"tiny", 1, 1, 3}, [](int64_t) {});
+  const deepseek_v4::Layer layer(folder.path(), 1);
+  imbrex_v4_form types = {};
+  types.mode = IMBREX_V4_W8A16, types.x = types.q = IMBREX_V4_BF16;
+  const imbrex_v4_form form = layer.form(types);
+  EXPECT_EQ(form.weight_block, 128);
+  const deepseek_v4::Front front(form);
+  AlignedVector<std::byte> packed(front.packed_bytes());
+  EXPECT_NO_THROW(front.pack(layer.weights(), packed));
+}
+
+// A byte for each weight.
+TEST(OperatorLibrary, KeepsFp8AsItIs) {
+  const size_t weights = (kLatent + 512) * kHidden + kHeads * 512 * kLatent;
+  const size_t packed = deepseek_v4::Front(w8a16_form()).packed_bytes();
+  EXPECT_GE(packed, weights);
+  EXPECT_LT(packed, weights + weights / 16);
 }
 
 TEST(OperatorLibrary, SourcesCanGo) {

@@ -116,6 +116,23 @@ TEST(BadCalls, AreStatuses) {
   EXPECT_FALSE(example.nothing_is_written());
 }
 
+TEST(BadCalls, W8A16HasNoInt8Latent) {
+  const OperatorModel model;
+  const PackedFront packed(model, w8a16_form());
+  Example example;
+  example.workspace.resize(packed.front.workspace_bytes(T, 1));
+  example.call.workspace = example.workspace.data(), example.call.workspace_bytes = example.workspace.size();
+  EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_BAD_VALUE);
+  EXPECT_NE(packed.front.explain(example.call).find("the mode IMBREX_V4_W8A16 does not compute"), std::string::npos);
+  example.call.latent = nullptr;  // its scale alone
+  EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_BAD_VALUE);
+  example.call.latent_scale = nullptr;
+  EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_BAD_PACKED) << "packed for W8A8";
+  EXPECT_TRUE(example.nothing_is_written());
+  example.call.packed = packed.packed.data(), example.call.packed_bytes = packed.packed.size();
+  EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_OK);
+}
+
 TEST(BadCalls, EveryThreadReturnsBeforeABarrier) {
   Example example;
   example.slots[2] = 5;
@@ -168,8 +185,7 @@ TEST(BadCalls, OfRandomNumbersAreStatuses) {
 }
 
 TEST(BadForms, AreStatuses) {
-  const auto status_of = [](const std::function<void(imbrex_v4_form&)>& spoil, const char* says) {
-    imbrex_v4_form form = form_of(false);
+  const auto status_of_form = [](imbrex_v4_form form, const std::function<void(imbrex_v4_form&)>& spoil, const char* says) {
     spoil(form);
     imbrex_v4_front* front = nullptr;
     char message[4096] = "";
@@ -178,14 +194,32 @@ TEST(BadForms, AreStatuses) {
     EXPECT_NE(std::string(message).find(says), std::string::npos) << message;
     return status;
   };
-  EXPECT_EQ(status_of([](auto& form) { form.head_end = 3; }, "heads 3"), IMBREX_V4_NO_INSTANCE);
-  EXPECT_EQ(status_of([](auto& form) { form.hidden = 4096; }, "this library has: hidden 512, heads 4"), IMBREX_V4_NO_INSTANCE);
+  const auto status_of = [&](const std::function<void(imbrex_v4_form&)>& spoil, const char* says) {
+    return status_of_form(form_of(false), spoil, says);
+  };
+  EXPECT_EQ(status_of([](auto& form) { form.head_end = 3; }, "no code for W8A8, hidden 512, heads 3"), IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of([](auto& form) { form.hidden = 4096; }, "this library has: W8A16, hidden 512, heads 4"),
+            IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of([](auto& form) { form.eps = 1e-20; }, "imbrex_add_deepseek_v4()"), IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of([](auto& form) { form.head_begin = 4; }, "heads 4 to 4"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.q = IMBREX_V4_INT8; }, "x and q"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.mode = 7; }, "mode is 7"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.isa = "none"; }, "none"), IMBREX_V4_NO_PROCESSOR);
   EXPECT_EQ(imbrex_v4_create(nullptr, nullptr, nullptr, 0), IMBREX_V4_NULL);
+
+  const auto status_of_w8a16 = [&](const std::function<void(imbrex_v4_form&)>& spoil, const char* says) {
+    return status_of_form(w8a16_form(), spoil, says);
+  };
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.head_end = 3; }, "no code for W8A16, hidden 512, heads 3"),
+            IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 32; }, "blocks of 32; this library has"), IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 0; }, "weight_block is 0"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 1024, form.head_begin = 1; }, "head 1 begins at row 512"),
+            IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.x = IMBREX_V4_F32; }, "x and q are IMBREX_V4_BF16"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.q = IMBREX_V4_F32; }, "x and q are IMBREX_V4_BF16"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.x_is_normalized = 1; }, "x_is_normalized is 0"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.extra = 8; }, "extra is 0"), IMBREX_V4_BAD_VALUE);
 }
 
 TEST(BadWeights, AreStatuses) {
@@ -257,6 +291,41 @@ TEST(BadWeights, BlocksMayBeLargerThanTheMatrix) {
     return packed;
   };
   EXPECT_EQ(packed_of(INT64_MAX), packed_of(kHidden));
+}
+
+// W8A16 keeps what is stored, and refuses what it would have to convert.
+TEST(BadWeights, OfW8A16AreStatuses) {
+  const OperatorModel model;
+  const deepseek_v4::Front front(w8a16_form(2, 4));
+  AlignedVector<std::byte> packed(front.packed_bytes());
+  const auto status_of = [&](const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
+    imbrex_v4_weights weights = model.weights(IMBREX_V4_W8A16);
+    spoil(weights);
+    char message[1024] = "";
+    imbrex_v4_status status = IMBREX_V4_OK;  // of whichever part sees it
+    for (int part = 0; part < 3 && status == IMBREX_V4_OK; ++part)
+      status = imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size(), part, 3, message, sizeof message);
+    EXPECT_NE(std::string(message).find(says), std::string::npos) << message;
+    return status;
+  };
+  Array nan = model.fp8_wq_b, scale = model.fp8_wkv_scale, small = model.fp8_wq_a_scale;
+  nan.as<uint8_t>()[1500 * kLatent + 5] = 0x7f;  // in a head of the front
+  scale.as<uint8_t>()[11] = 0xff;
+  small.as<uint8_t>()[0] = 0;
+  const OperatorModel other;
+  EXPECT_EQ(status_of([&](auto& w) { w.wkv = other.weights().wkv; }, "wkv.type is 2; the mode IMBREX_V4_W8A16"),
+            IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([&](auto& w) { w.wq_b = other.weights().wq_b; }, "wq_b.type is 3; the mode IMBREX_V4_W8A16"),
+            IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& w) { w.wq_a.block_rows = 32; }, "wq_a has blocks of 32 by 128; the form's weight_block is 128"),
+            IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& w) { w.wq_a.scale = nullptr; }, "wq_a.scale"), IMBREX_V4_NULL);
+  EXPECT_EQ(status_of([&](auto& w) { w.wq_b.data = nan.bytes.data(); }, "[1500, 5]"), IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(status_of([&](auto& w) { w.wkv.scale = scale.bytes.data(); }, "the scale of block [2, 3] is no number"),
+            IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(status_of([&](auto& w) { w.wq_a.scale = small.bytes.data(); }, "no normal bf16 number"), IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(status_of([&](auto& w) { w.wkv.data = packed.data(); }, "shares memory with wkv"), IMBREX_V4_OVERLAP);
+  EXPECT_EQ(status_of([](auto&) {}, ""), IMBREX_V4_OK);
 }
 
 }  // namespace
