@@ -1,4 +1,7 @@
 // The entries of the kernels of fp8_front.h.
+#include <fmt/format.h>
+
+#include "imbrex/base/error.h"
 #include "imbrex/kernels/deepseek_v4/entry_parts.h"
 #include "imbrex/kernels/deepseek_v4/fp8_front_parts.h"
 #include "imbrex/kernels/entries.h"
@@ -85,6 +88,12 @@ Entry qkv_proj_rope_fp8_reference_entry() {
   for (OptionInfo& option : entry.options)
     if (option.name == "fp8_block") option.most = 128;
   entry.program = [](const std::string&, const Options& options) {
+    for (const char* axis : {"hidden", "q_lora"})
+      if (integer(options, axis) % integer(options, "fp8_block") != 0)
+        throw UserError("option-value",
+                        fmt::format("fp8_block = {} does not divide {} = {}, whose columns are quantized in such blocks",
+                                    integer(options, "fp8_block"), axis, integer(options, axis)),
+                        "fp8_block of 32, 64 or 128");
     return qkv_proj_rope_fp8_reference(config_of(options)).program();
   };
   entry.reference = [](const Tensors& inputs, const Options& options) {

@@ -68,6 +68,8 @@ TEST(BadInput, dimensions_that_cannot_be) {
     expect_error(imbrex_command("run " + front + " --preset demo --q-lora " + value), "option-value", value);
     expect_error(imbrex_command("run " + front + " --preset demo --row-splits " + value), "option-value", value);
   }
+  expect_error(imbrex_command("run deepseek_v4/qkv_proj_rope_fp8_reference --set hidden=384 --set q_lora=128 --set fp8_block=96"),
+               "option-value", "fp8_block = 96 does not divide q_lora = 128");
   expect_error(imbrex_command("run " + front + " --preset demo --batch 9223372036854775807 --seq 3"), "dimension-value",
                "--batch");
   expect_error(imbrex_command("run " + front + " --preset demo --batch 0"), "dimension-value", "--batch");
