@@ -115,7 +115,7 @@ imbrex_v4_status say_no_instance(const imbrex_v4_form& form, Message message) {
   if (is_w8a16) std::snprintf(blocks, sizeof blocks, ", blocks of %lld", static_cast<long long>(form.weight_block));
   int used = std::snprintf(
       text, sizeof text,
-      "no code for %s, hidden %lld, heads %lld, q_lora %lld, eps %g, x %s%s, q %s, extra %lld%s; this library has:",
+      "no code for %s, hidden %lld, heads %lld, q_lora %lld, eps %.9g, x %s%s, q %s, extra %lld%s; this library has:",
       is_w8a16 ? "W8A16" : "W8A8", static_cast<long long>(form.hidden), static_cast<long long>(form.head_end - form.head_begin),
       static_cast<long long>(form.q_lora), form.eps, name_of(form.x), form.x_is_normalized ? " normalized" : "", name_of(form.q),
       static_cast<long long>(form.extra), blocks);
