@@ -220,15 +220,17 @@ class PlanPrinter {
       line(fmt::format("pack {} by pack_{}{}", side(*e.args.back()), product.packing, why));
     }
     const std::string packed = product.ahead ? " in " + product.ahead->of->name : product.panels ? "" : " packed";
-    std::string scales;
-    if (has_scaled_blocks(e.op))
+    std::string scales, function = product.kernel->function();
+    if (has_scaled_blocks(e.op)) {
+      function = fmt::format("{}<{}>", name_of(e.op), function);
       scales = fmt::format(", each {} of k and {} columns {} by {}", e.block.k, e.block.columns,
                            e.op == ir::Op::matmul_scaled ? "scaled" : "expanded", side(*e.args[0]));
+    }
     if (e.op == ir::Op::matmul_scaled) scales += " and " + side(*e.args[1]);
     line(fmt::format("product: {} {} {}{} . {}{}{}, by {}",
                      product.into ? slice(product.into->tensor, product.into->slice) : assign.name,
                      e.op == ir::Op::matmul_acc ? "+=" : "=", side(*e.args[e.args.size() - 2]), left, side(*e.args.back()),
-                     packed, scales, product.kernel->function()));
+                     packed, scales, function));
   }
 
   void print(const Pack& pack) {

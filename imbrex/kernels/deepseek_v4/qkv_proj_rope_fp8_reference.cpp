@@ -4,7 +4,7 @@
 namespace imbrex::kernels::deepseek_v4 {
 namespace {
 
-constexpr Int row_tile = 16, matmul_row_tile = 64, column_tile = 128;
+constexpr Int row_tile = 16, matmul_row_tile = 64, column_tile = 64;
 
 // Rows of bf16 as e4m3 and scales e8m0, one for each block of columns.
 struct BlockQuantized {
@@ -32,11 +32,14 @@ BlockQuantized quantize(const std::string& name, const Dim& T, const Tensor& row
   return out;
 }
 
+// Columns of a weight that stay on chip at a time: a part of a block, or whole ones.
+Int column_tile_of(Int block) { return block % column_tile == 0 ? column_tile : std::max(block, column_tile / block * block); }
+
 // bf16 rows of a product, whose blocks of k are scaled and added in f32.
 void multiply(const std::string& scope, const Dim& T, const BlockQuantized& a, const Projection& w, const Tensor& out,
               Int columns) {
   const Int block = w.block;
-  parallel(tiles(columns, std::max(block, column_tile / block * block)).named("n"), [&](Span n) {
+  parallel(tiles(columns, column_tile_of(block)).named("n"), [&](Span n) {
     at(scope, [&] {
       const Span blocks = span(n.begin / block, ceil_div(n.size, block));
       range(tiles(T, matmul_row_tile), [&](Span t) {

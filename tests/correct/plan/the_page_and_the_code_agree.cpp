@@ -52,7 +52,7 @@ const std::vector<Word> kPage = {
     {"^ *take (\\w+): ", "take"},
     {"^ *prefetch ", "prefetch"},
     {"^ *pack .* by pack_(\\w+?)(?:, .*)?$", "pack"},
-    {"^ *product: .*, by (\\w+)$", "product by"},
+    {"^ *product: .*, by (\\w+)(?:<\\w+>)?$", "product by"},
     {"^ *columns: .*(16|32|64) at a time$", "columns by"},
 };
 
@@ -67,7 +67,7 @@ const std::vector<Word> kCode = {
     {"(\\w+?)_ = (?:shared|scratch)\\.take<", "take"},
     {"^ *(?:if .*)?prefetch_(?:rows|line)", "prefetch"},
     {"^ *pack_(\\w+)\\(", "pack"},
-    {"^ *(matmul_\\w+?)(?:_tiled)?\\(", "product by"},
+    {"^ *(matmul_\\w+?)(?:_tiled)?[(<]", "product by"},
 };
 
 std::vector<std::string> without(std::vector<std::string> words, const std::string& begin) {
