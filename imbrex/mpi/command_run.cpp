@@ -13,7 +13,9 @@
 #include "imbrex/base/error.h"
 #include "imbrex/checkpoint/checkpoint.h"
 #include "imbrex/ir/visit.h"
+#include "imbrex/mpi/hash.h"
 #include "imbrex/mpi/part.h"
+#include "imbrex/mpi/together.h"
 #include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/trace.h"
 #include "imbrex/tools/execute.h"
@@ -42,13 +44,6 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
-}
-
-// FNV-1a.
-uint64_t hash_of(const Array& array) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (std::byte byte : array.bytes) hash = (hash ^ static_cast<uint64_t>(byte)) * 0x100000001b3u;
-  return hash;
 }
 
 std::string milliseconds(double seconds) { return fmt::format("{:.3g} ms", seconds * 1e3); }
@@ -167,15 +162,15 @@ class Loaded {
 
 class Run {
  public:
+  // Reads and packs this rank's part.
   Run(const RunOptions& options, const World& world)
-      : options_(options),
-        world_(world),
-        machine_(options.machine.to_run()),
-        executor_(threads_of_rank(options.threads, world)) {}
+      : options_(options), world_(world), machine_(options.machine.to_run()), executor_(threads_of_rank(options.threads, world)) {
+    choose_part();
+    loaded_.emplace(subject_of(part_.count), part_.first, *model_, options_, machine_, executor_);
+  }
 
   int operator()() {
-    choose_part();
-    Loaded part(subject_of(part_.count), part_.first, *model_, options_, machine_, executor_);
+    Loaded& part = *loaded_;
     say_how_it_is_divided(part);
     time(part);
     const bool are_equal = have_equal_outputs(part);
@@ -251,7 +246,7 @@ class Run {
     bool all = true;
     for (const auto& [name, array] : part.outputs) {
       if (is_divided(name)) continue;
-      const bool equal = world_.is_equal(hash_of(array));
+      const bool equal = world_.is_equal(hash_of(array.bytes.data(), array.bytes.size()));
       say("{} {}: the same bits in all ranks\n", equal ? "PASS" : "FAIL", name);
       all = all && equal;
     }
@@ -329,6 +324,7 @@ class Run {
   tools::SubjectOptions chosen_;
   int64_t units_ = 0;
   Part part_;
+  std::optional<Loaded> loaded_;
 };
 
 }  // namespace
@@ -348,7 +344,11 @@ void add_run(CLI::App& app, const World& world, int& status) {
   command->add_flag("--gather", o->gathers, "Bring the divided outputs together in the first rank");
   command->add_flag("--verify", o->verifies, "The same, and compare with the first rank's own run of the whole, bit for bit");
   command->add_option("--save", o->save, "The same, and write outputs.safetensors into this folder");
-  command->callback([o, &world, &status] { status = Run(*o, world)(); });
+  command->callback([o, &world, &status] {
+    std::optional<Run> run;
+    together(world, [&] { run.emplace(*o, world); });
+    status = (*run)();
+  });
 }
 
 }  // namespace imbrex::mpi

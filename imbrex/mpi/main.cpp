@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "imbrex/mpi/command_run.h"
+#include "imbrex/mpi/together.h"
 #include "imbrex/mpi/world.h"
 #include "imbrex/tools/failure.h"
 
@@ -32,6 +33,8 @@ int main(int argc, char** argv) {
     std::ostringstream text;
     status = app.exit(error, text, text);
     if (world.is_first()) std::fputs(text.str().c_str(), stdout);
+  } catch (const mpi::EndedTogether& ended) {
+    return ended.status;
   } catch (const std::exception& error) {
     std::fflush(stdout);
     return failed(tools::failure_of(error, word), false);

@@ -77,8 +77,8 @@ bool World::is_equal(uint64_t value) const {
 }
 
 std::vector<int64_t> World::all(int64_t value) const {
-  std::vector<int64_t> values(is_first() ? static_cast<size_t>(ranks_) : 0);
-  MPI_Gather(&value, 1, MPI_INT64_T, values.data(), 1, MPI_INT64_T, 0, MPI_COMM_WORLD);
+  std::vector<int64_t> values(static_cast<size_t>(ranks_));
+  MPI_Allgather(&value, 1, MPI_INT64_T, values.data(), 1, MPI_INT64_T, MPI_COMM_WORLD);
   return values;
 }
 

@@ -27,7 +27,7 @@ class World {
   double most(double value) const;                // of all ranks
   int64_t sum(int64_t value) const;               // likewise
   bool is_equal(uint64_t value) const;            // whether all ranks have the same
-  std::vector<int64_t> all(int64_t value) const;  // by rank, for the first rank; nothing for others
+  std::vector<int64_t> all(int64_t value) const;  // by rank
 
   // Rows that the first rank puts side by side: this rank's `rows` of `bytes` each, one after another in `mine`, go to `bytes` from
   // `offset` on of each row of `whole`, whose rows have `row_bytes`. `whole` is the first rank's.

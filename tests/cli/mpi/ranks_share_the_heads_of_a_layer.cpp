@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <filesystem>
 #include <iterator>
 #include <sstream>
 #include <thread>
@@ -42,6 +43,13 @@ class Ranks : public testing::Test {
   }
   CommandResult run(int ranks, const std::string& rest) const {
     return run_command(fmt::format("{} {}", mpirun(fmt::format("-n {}", ranks)), command(rest)));
+  }
+
+  std::string tensors_file() const {
+    for (const auto& entry : std::filesystem::directory_iterator(model()))
+      if (entry.path().extension() == ".safetensors") return entry.path().string();
+    ADD_FAILURE() << "the checkpoint has no file of tensors";
+    return {};
   }
 
   TemporaryFolder folder_;
@@ -92,6 +100,33 @@ TEST_F(Ranks, EndTogetherWhereOneFails) {
                               IMBREX_MPI_COMMAND, kName, folder_.file("nowhere")));
   EXPECT_EQ(result.status, 1) << result.out << result.err;
   EXPECT_TRUE(says(result.err, "rank 1: error [file-unreadable]: ")) << result.err;
+}
+
+size_t count(const std::string& text, const std::string& what) {
+  size_t found = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
+TEST_F(Ranks, SayOnceWhatAllFailOf) {
+  const CommandResult few = run(3, "--tokens 1 --isa none-such");
+  EXPECT_EQ(count(few.err, "none-such"), 1u) << few.err;
+  const std::string tensors = tensors_file();
+  std::filesystem::resize_file(tensors, std::filesystem::file_size(tensors) - 1);
+  const CommandResult result = run(3, "--tokens 1");
+  EXPECT_EQ(result.status, 1) << result.out << result.err;
+  EXPECT_EQ(count(result.err, "error ["), 1u) << result.err;
+  EXPECT_EQ(count(result.err, tensors), 1u) << result.err;
+  EXPECT_FALSE(says(result.err, "rank 0: error")) << result.err;
+}
+
+TEST_F(Ranks, SayOnceWhatSomeFailOf) {
+  const std::string wrong =
+      fmt::format("{} run {} --checkpoint '{}' --tokens 1", IMBREX_MPI_COMMAND, kName, folder_.file("nowhere"));
+  const CommandResult result = run_command(fmt::format("{} {} : -n 2 {}", mpirun("-n 1"), command("--tokens 1"), wrong));
+  EXPECT_EQ(result.status, 1) << result.out << result.err;
+  EXPECT_TRUE(says(result.err, "ranks 1, 2: error [file-unreadable]: ")) << result.err;
+  EXPECT_EQ(count(result.err, "error ["), 1u) << result.err;
 }
 
 // The run goes on for hours unless it is ended.

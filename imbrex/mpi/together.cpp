@@ -1,0 +1,39 @@
+#include "imbrex/mpi/together.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <string_view>
+
+#include "imbrex/mpi/hash.h"
+#include "imbrex/tools/failure.h"
+
+namespace imbrex::mpi {
+
+void together(const World& world, const std::function<void()>& work) {
+  std::string text;
+  int status = 0;
+  try {
+    work();
+  } catch (const std::exception& error) {
+    const tools::Failure failure = tools::failure_of(error);
+    text = failure.text();
+    status = failure.status;
+  }
+  const std::vector<int64_t> texts = world.all(static_cast<int64_t>(hash_of(text.data(), text.size())));
+  const auto of_all = static_cast<int>(world.most(status));
+  if (of_all == 0) return;
+  std::vector<size_t> alike;
+  for (size_t rank = 0; rank < texts.size(); ++rank)
+    if (texts[rank] == texts[static_cast<size_t>(world.rank())]) alike.push_back(rank);
+  if (status != 0 && alike.front() == static_cast<size_t>(world.rank())) {
+    const bool is_of_all = alike.size() == texts.size();
+    const std::string who = is_of_all ? "" : fmt::format("rank{} {}: ", alike.size() == 1 ? "" : "s", fmt::join(alike, ", "));
+    fmt::print(stderr, "{}{}", who, text);
+    std::fflush(stderr);
+  }
+  throw EndedTogether(of_all);
+}
+
+}  // namespace imbrex::mpi

@@ -1,0 +1,22 @@
+// Work of which no rank sends anything, and which may fail in some ranks or in all.
+#pragma once
+
+#include <exception>
+#include <functional>
+
+#include "imbrex/mpi/world.h"
+
+namespace imbrex::mpi {
+
+// Thrown in every rank, when what some failed of has been said.
+struct EndedTogether : std::exception {
+  explicit EndedTogether(int exit_status) : status(exit_status) {}
+  const char* what() const noexcept override { return "the run has failed"; }
+  int status;
+};
+
+// Does it in every rank, and waits for the others. What several ranks failed of alike stands on standard error once, with their
+// numbers where others did not.
+void together(const World& world, const std::function<void()>& work);
+
+}  // namespace imbrex::mpi
