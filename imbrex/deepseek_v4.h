@@ -57,11 +57,12 @@ enum {
 };
 
 /* How products are computed.
- *   W8A8   wq_b as int8 with a scale a channel, the query latent as int8 with a scale a token, wq_a and wkv in bf16
- *   W8A16  fp8 weights as they are, a byte each, with their e8m0 scales, and bf16 activations. Matrices are E4M3; x and q are BF16, x is
- *          not normalized, there are no further columns, and the latent is bf16 alone */
+ *   W8A8           wq_b as int8 with a scale a channel, the query latent as int8 with a scale a token, wq_a and wkv in bf16
+ *   W8A16          fp8 weights as they are, a byte each, with their e8m0 scales, and bf16 activations
+ *   FP8_REFERENCE  the same weights, and the rounding points of the official model: activations in fp8 blocks, too
+ * Matrices of the latter two are E4M3, and their latent is bf16 alone. */
 typedef int32_t imbrex_v4_mode;
-enum { IMBREX_V4_W8A8 = 0, IMBREX_V4_W8A16 = 1 };
+enum { IMBREX_V4_W8A8 = 0, IMBREX_V4_W8A16 = 1, IMBREX_V4_FP8_REFERENCE = 2 };
 
 /* ---- a front: code for a model's sizes and an engine's types ---------------------------------------------------------------- */
 
@@ -74,7 +75,7 @@ typedef struct imbrex_v4_form {
   int x_is_normalized;          /* else the front normalizes it, with attn_norm */
   imbrex_v4_type q;             /* BF16, or F32, not rounded */
   int64_t extra;                /* columns of further projections of the normalized x, such as a compressor's; 0: none */
-  int64_t weight_block;         /* of W8A16: a scale is of so many rows by as many columns of a weight */
+  int64_t weight_block;         /* but of W8A8: a scale is of so many rows by as many columns of a weight */
   const char* isa;              /* an instruction set, such as "avx2"; null: the best that this processor runs, or $IMBREX_ISA */
 } imbrex_v4_form;
 

@@ -120,10 +120,10 @@ imbrex_v4_status check_numbers(const imbrex_v4_front& front, const imbrex_v4_cal
                number(call.q_head_stride));
   if (call.q_heads > INT64_C(1) << 30) return bad("q_heads", call.q_heads, "2^30 or fewer");
   if (front.tensors.qr < 0 && (call.latent != nullptr || call.latent_scale != nullptr))
-    return say(
-        message, IMBREX_V4_BAD_VALUE,
-        "latent and latent_scale are of an int8 latent, which the mode IMBREX_V4_W8A16 does not compute; expected null, and "
-        "latent_bf16");
+    return say(message, IMBREX_V4_BAD_VALUE,
+               "latent and latent_scale are of an int8 latent, which the mode IMBREX_V4_%s does not compute; expected null, and "
+               "latent_bf16",
+               name_of_mode(front.form.mode));
   if ((call.latent == nullptr) != (call.latent_scale == nullptr))
     return say(message, IMBREX_V4_NULL, "of latent and latent_scale one is null");
   if (call.cache < IMBREX_V4_NO_CACHE || call.cache > IMBREX_V4_FP8_CACHE)

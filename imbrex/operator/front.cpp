@@ -29,31 +29,22 @@ int32_t dim_of(const imbrex_kernel* kernel, const char* name) {
   return -1;
 }
 
+const char* name_of_mode(imbrex_v4_mode mode) {
+  switch (mode) {
+    case IMBREX_V4_W8A8: return "W8A8";
+    case IMBREX_V4_W8A16: return "W8A16";
+    case IMBREX_V4_FP8_REFERENCE: return "FP8_REFERENCE";
+  }
+  return nullptr;
+}
+
 namespace {
 
-FrontTensors tensors_of(const imbrex_kernel* kernel, imbrex_v4_mode mode) {
+FrontTensors tensors_of(const imbrex_kernel* kernel) {
   const auto at = [&](const char* name) { return tensor_of(kernel, name); };
-  const bool is_w8a16 = mode == IMBREX_V4_W8A16;
-  return {at("x"),
-          at("norm_w"),
-          at("wq_a"),
-          at("wq_a_scale"),
-          at("gamma_cq"),
-          at("wq_b"),
-          at("wq_b_scale"),
-          at("wkv"),
-          at("wkv_scale"),
-          at("gamma_ckv"),
-          at("w_extra"),
-          at("positions"),
-          at(is_w8a16 ? "rope_cos" : "table_cos"),
-          at(is_w8a16 ? "rope_sin" : "table_sin"),
-          at("q"),
-          is_w8a16 ? -1 : at("qr"),
-          at("qr_scale"),
-          at(is_w8a16 ? "qr" : "latent"),
-          at("kv"),
-          at("extra")};
+  return {at("x"),   at("norm_w"),    at("wq_a"),      at("wq_a_scale"), at("gamma_cq"),  at("wq_b"),      at("wq_b_scale"),
+          at("wkv"), at("wkv_scale"), at("gamma_ckv"), at("w_extra"),    at("positions"), at("table_cos"), at("table_sin"),
+          at("q"),   at("qr"),        at("qr_scale"),  at("latent"),     at("kv"),        at("extra")};
 }
 
 PackedLayout packed_layout(const imbrex_v4_front& front) {
@@ -70,7 +61,7 @@ PackedLayout packed_layout(const imbrex_v4_front& front) {
   layout.w_extra = take(packed(front.tensors.w_extra));
   layout.wq_b = take(packed(front.tensors.wq_b));
   const int64_t columns = front.heads * kHeadColumns;
-  if (front.form.mode == IMBREX_V4_W8A16) {
+  if (keeps_weights(front.form)) {
     const auto scales = [&](int64_t inner, int64_t outer) {
       return static_cast<size_t>(blocks_of(front, inner) * blocks_of(front, outer));
     };
@@ -92,9 +83,10 @@ void write_label(imbrex_v4_front& front) {
   imbrex_label_packed(front.kernel, front.tensors.wq_a, front.label);
   imbrex_label_packed(front.kernel, front.tensors.wq_b, front.label + IMBREX_PACKED_LABEL_BYTES);
   std::snprintf(front.label + 2 * IMBREX_PACKED_LABEL_BYTES, kLabelBytes - 2 * IMBREX_PACKED_LABEL_BYTES,
-                "heads %lld to %lld\nextra %lld\nnormalized %d\nblocks %lld\n", static_cast<long long>(front.form.head_begin),
-                static_cast<long long>(front.form.head_end), static_cast<long long>(front.form.extra),
-                front.form.x_is_normalized != 0, static_cast<long long>(front.form.weight_block));
+                "mode %s\nheads %lld to %lld\nextra %lld\nnormalized %d\nblocks %lld\n", name_of_mode(front.form.mode),
+                static_cast<long long>(front.form.head_begin), static_cast<long long>(front.form.head_end),
+                static_cast<long long>(front.form.extra), front.form.x_is_normalized != 0,
+                static_cast<long long>(front.form.weight_block));
 }
 
 bool is_float(imbrex_v4_type type) { return type == IMBREX_V4_BF16 || type == IMBREX_V4_F32; }
@@ -111,12 +103,11 @@ const char* name_of(imbrex_v4_type type) { return type == IMBREX_V4_BF16 ? "bf16
 // What was asked, and all that there is.
 imbrex_v4_status say_no_instance(const imbrex_v4_form& form, Message message) {
   char text[4096], blocks[64] = "";
-  const bool is_w8a16 = form.mode == IMBREX_V4_W8A16;
-  if (is_w8a16) std::snprintf(blocks, sizeof blocks, ", blocks of %lld", static_cast<long long>(form.weight_block));
+  if (keeps_weights(form)) std::snprintf(blocks, sizeof blocks, ", blocks of %lld", static_cast<long long>(form.weight_block));
   int used = std::snprintf(
       text, sizeof text,
       "no code for %s, hidden %lld, heads %lld, q_lora %lld, eps %.9g, x %s%s, q %s, extra %lld%s; this library has:",
-      is_w8a16 ? "W8A16" : "W8A8", static_cast<long long>(form.hidden), static_cast<long long>(form.head_end - form.head_begin),
+      name_of_mode(form.mode), static_cast<long long>(form.hidden), static_cast<long long>(form.head_end - form.head_begin),
       static_cast<long long>(form.q_lora), form.eps, name_of(form.x), form.x_is_normalized ? " normalized" : "", name_of(form.q),
       static_cast<long long>(form.extra), blocks);
   for (int i = 0; i < imbrex_v4_front_instance_count && used < static_cast<int>(sizeof text); ++i)
@@ -127,14 +118,8 @@ imbrex_v4_status say_no_instance(const imbrex_v4_form& form, Message message) {
   return say(message, IMBREX_V4_NO_INSTANCE, "%s", text);
 }
 
-// What W8A16 has no code for, whatever a library is built for.
-imbrex_v4_status check_w8a16(const imbrex_v4_form& form, Message message) {
-  const auto bad = [&](const char* what) {
-    return say(message, IMBREX_V4_BAD_VALUE, "in the mode IMBREX_V4_W8A16 %s; IMBREX_V4_W8A8 has other forms", what);
-  };
-  if (form.x != IMBREX_V4_BF16 || form.q != IMBREX_V4_BF16) return bad("x and q are IMBREX_V4_BF16");
-  if (form.x_is_normalized) return bad("x_is_normalized is 0");
-  if (form.extra != 0) return bad("extra is 0");
+// Weights that stay as they are, and a part of them that has scales of its own.
+imbrex_v4_status check_blocks(const imbrex_v4_form& form, Message message) {
   if (form.weight_block < 1)
     return say(message, IMBREX_V4_BAD_VALUE, "weight_block is %lld; expected the rows and columns of a weight that have a scale",
                static_cast<long long>(form.weight_block));
@@ -148,14 +133,15 @@ imbrex_v4_status check_w8a16(const imbrex_v4_form& form, Message message) {
 
 imbrex_v4_status check_form(const imbrex_v4_form* form, Message message) {
   if (form == nullptr) return say(message, IMBREX_V4_NULL, "the form is null");
-  if (form->mode != IMBREX_V4_W8A8 && form->mode != IMBREX_V4_W8A16)
-    return say(message, IMBREX_V4_BAD_VALUE, "mode is %d; expected IMBREX_V4_W8A8 or IMBREX_V4_W8A16", form->mode);
+  if (name_of_mode(form->mode) == nullptr)
+    return say(message, IMBREX_V4_BAD_VALUE, "mode is %d; expected IMBREX_V4_W8A8, IMBREX_V4_W8A16 or IMBREX_V4_FP8_REFERENCE",
+               form->mode);
   if (form->head_begin < 0 || form->head_end <= form->head_begin || form->head_end > INT64_C(1) << 30)
     return say(message, IMBREX_V4_BAD_VALUE, "heads %lld to %lld are none", static_cast<long long>(form->head_begin),
                static_cast<long long>(form->head_end));
   if (!is_float(form->x) || !is_float(form->q))
     return say(message, IMBREX_V4_BAD_VALUE, "x and q are IMBREX_V4_BF16 or IMBREX_V4_F32, not %d and %d", form->x, form->q);
-  return form->mode == IMBREX_V4_W8A16 ? check_w8a16(*form, message) : IMBREX_V4_OK;
+  return keeps_weights(*form) ? check_blocks(*form, message) : IMBREX_V4_OK;
 }
 
 }  // namespace
@@ -163,7 +149,7 @@ imbrex_v4_status check_form(const imbrex_v4_form* form, Message message) {
 bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLayout& layout) {
   int64_t dims[8] = {};
   dims[front.dim_tokens] = tokens;
-  if (front.dim_positions >= 0) dims[front.dim_positions] = 1;  // tables are no part of it
+  dims[front.dim_positions] = 1;  // tables are no part of it
   layout = {};
   const size_t of_front = front.kernel->workspace_bytes(dims, nth);
   size_t of_insert = 0;
@@ -187,8 +173,8 @@ bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLay
   const auto rows = [&](int64_t columns, size_t element) { return static_cast<size_t>(tokens * columns) * element; };
   layout.front = take(of_front);
   layout.insert = take(of_insert);
-  layout.cosines = take(rows(rotation_columns(front), sizeof(float)));
-  layout.sines = take(rows(rotation_columns(front), sizeof(float)));
+  layout.cosines = take(rows(kPairs, sizeof(float)));
+  layout.sines = take(rows(kPairs, sizeof(float)));
   layout.kv = take(rows(kHeadColumns, sizeof(uint16_t)));
   const bool has_int8 = front.tensors.qr >= 0;
   layout.qr = take(has_int8 ? rows(front.form.q_lora, 1) : 0);
@@ -230,7 +216,7 @@ imbrex_v4_status imbrex_v4_create(const imbrex_v4_form* form, imbrex_v4_front** 
     made->form.weight_block = instance.weight_block;
     made->heads = instance.heads;
     made->kernel = kernel;
-    made->tensors = tensors_of(kernel, form->mode);
+    made->tensors = tensors_of(kernel);
     made->dim_tokens = dim_of(kernel, "T");
     made->dim_positions = dim_of(kernel, "P");
     made->packed = packed_layout(*made);

@@ -44,7 +44,7 @@ struct imbrex_v4_front {
   int64_t heads;
   const imbrex_kernel* kernel;
   imbrex::v4::FrontTensors tensors;
-  int32_t dim_tokens, dim_positions;  // the latter -1 where the kernel takes a row of rotations for each token, not a table
+  int32_t dim_tokens, dim_positions;
   imbrex::v4::PackedLayout packed;
   char label[imbrex::v4::kLabelBytes];                     // that its packed memory begins with
   const imbrex_kernel* inserts[imbrex::v4::kMostInserts];  // of imbrex_v4_cache_instances
@@ -62,13 +62,14 @@ __attribute__((format(printf, 3, 4))) imbrex_v4_status say(Message message, imbr
 int32_t tensor_of(const imbrex_kernel* kernel, const char* name);  // -1: it has none of this name
 int32_t dim_of(const imbrex_kernel* kernel, const char* name);
 
+const char* name_of_mode(imbrex_v4_mode mode);  // null: there is no such mode
+// fp8 as a checkpoint has it, which is not converted.
+inline bool keeps_weights(const imbrex_v4_form& form) { return form.mode != IMBREX_V4_W8A8; }
+
 // Scales of `weights` columns or rows in blocks.
 inline int64_t blocks_of(const imbrex_v4_front& front, int64_t weights) {
   return (weights + front.form.weight_block - 1) / front.form.weight_block;
 }
-// Columns of the cosines, and of the sines, that a workspace has room for in each token's row: the kernel's, of which it uses kPairs.
-inline int64_t rotation_columns(const imbrex_v4_front& front) { return front.dim_positions < 0 ? 2 * kPairs : kPairs; }
-
 // False where a workspace would have 2^62 bytes or more.
 bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLayout& layout);
 

@@ -11,8 +11,8 @@ extern "C" {
 
 typedef const imbrex_kernel* (*imbrex_v4_kernel_of)(const char* isa);
 
-/* W8A8: deepseek_v4/attention_front with tables of rotations in f32, positions of int64, norm_w in f32, both forms of the latent, and
- * rows of kv. W8A16: deepseek_v4/qkv_proj_rope_w8a16 with rows of rotations and norm_w in f32. */
+/* deepseek_v4/attention_front with tables of rotations in f32, positions of int64, norm_w in f32, all forms of the latent that its
+ * mode has, and rows of kv. */
 typedef struct imbrex_v4_front_instance {
   imbrex_v4_mode mode;
   int64_t hidden, heads, q_lora;

@@ -43,12 +43,13 @@ int64_t scale_bytes_of(const imbrex_v4_matrix& m) {
 
 imbrex_v4_status check_matrix(const imbrex_v4_form& form, const Named& given, Message message) {
   const imbrex_v4_matrix& m = given.matrix;
-  const bool is_kept = form.mode == IMBREX_V4_W8A16;
   const bool is_extra = std::strcmp(given.name, "extra") == 0;
+  const bool is_kept = keeps_weights(form) && !is_extra;
   if (m.data == nullptr) return say(message, IMBREX_V4_NULL, "%s.data is null", given.name);
   if (is_kept && m.type != IMBREX_V4_E4M3)
     return say(message, IMBREX_V4_BAD_VALUE,
-               "%s.type is %d; the mode IMBREX_V4_W8A16 keeps weights as they are: expected IMBREX_V4_E4M3", given.name, m.type);
+               "%s.type is %d; the mode IMBREX_V4_%s keeps weights as they are: expected IMBREX_V4_E4M3", given.name, m.type,
+               name_of_mode(form.mode));
   if (m.type != IMBREX_V4_BF16 && (is_extra || (m.type != IMBREX_V4_E4M3 && m.type != IMBREX_V4_INT8)))
     return say(message, IMBREX_V4_BAD_VALUE, "%s.type is %d; expected IMBREX_V4_BF16%s", given.name, m.type,
                is_extra ? "" : ", IMBREX_V4_E4M3 or IMBREX_V4_INT8");
@@ -258,7 +259,7 @@ imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& wei
                       int nth, Message message) {
   const imbrex_v4_form& form = front.form;
   const PackedLayout& at = front.packed;
-  const bool is_kept = form.mode == IMBREX_V4_W8A16;
+  const bool is_kept = keeps_weights(form);
   const Stored bf16 = is_kept ? Stored::as_it_is : Stored::bf16, int8 = is_kept ? Stored::as_it_is : Stored::int8;
   const int64_t first = form.head_begin * kHeadColumns, end = form.head_end * kHeadColumns;
   std::vector<Job> jobs = {
@@ -266,7 +267,7 @@ imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& wei
       {{"wkv", weights.wkv, kHeadColumns, form.hidden}, front.tensors.wkv, at.wkv, 0, bf16, at.wkv_scale},
       {{"wq_b", weights.wq_b, end, form.q_lora}, front.tensors.wq_b, at.wq_b, first, int8, at.wq_b_scale}};
   if (form.extra > 0)
-    jobs.push_back({{"extra", weights.extra, form.extra, form.hidden}, front.tensors.w_extra, at.w_extra, 0, bf16, 0});
+    jobs.push_back({{"extra", weights.extra, form.extra, form.hidden}, front.tensors.w_extra, at.w_extra, 0, Stored::bf16, 0});
   if (const auto status = check_weights(front, jobs, weights, memory, packed_bytes, ith, nth, message); status != IMBREX_V4_OK)
     return status;
   auto* const packed = static_cast<char*>(memory);

@@ -74,11 +74,9 @@ class Run {
                     static_cast<size_t>(kHeadColumns) * element);
   }
 
-  // A kernel with positions takes tables in f32 with cosines, and sines, side by side as they are. Rows of others are copied once for
-  // each token.
+  // Tables in f32 with cosines, and sines, side by side are taken as they are. Rows of others are copied once for each token.
   void find_rotations() {
-    const bool has_positions = front_.dim_positions >= 0;
-    const bool is_taken = has_positions && call_.rotation_type == IMBREX_V4_F32 && call_.rotation != IMBREX_V4_PAIRS;
+    const bool is_taken = call_.rotation_type == IMBREX_V4_F32 && call_.rotation != IMBREX_V4_PAIRS;
     if (is_taken) {
       cosines_ = static_cast<const float*>(call_.cosines);
       sines_ = call_.rotation == IMBREX_V4_HALVES ? cosines_ + kPairs : static_cast<const float*>(call_.sines);
@@ -89,9 +87,8 @@ class Run {
       cosines_ = at<float>(layout_.cosines);
       sines_ = at<float>(layout_.sines);
       rows_ = tokens();
-      row_stride_ = rotation_columns(front_);
+      row_stride_ = kPairs;
     }
-    if (!has_positions) return;
     if (is_taken && call_.positions != nullptr && call_.position_type == IMBREX_V4_INT64) {
       positions_ = static_cast<const int64_t*>(call_.positions);
       return;
@@ -109,14 +106,13 @@ class Run {
 
   void copy_rotations() const {
     const bool is_paired = call_.rotation == IMBREX_V4_PAIRS, is_apart = call_.rotation == IMBREX_V4_SEPARATE;
-    const int64_t to_stride = rotation_columns(front_);
     for (int64_t t = share(call_.ith); t < share(call_.ith + 1); ++t) {
       const int64_t row =
           (call_.positions == nullptr ? t : index_at(call_.positions, call_.position_type, t)) * stride_of_tables();
       for (int64_t i = 0; i < kPairs; ++i) {
         const int64_t cosine = row + (is_paired ? 2 * i : i), sine = is_apart ? row + i : cosine + (is_paired ? 1 : kPairs);
-        at<float>(layout_.cosines)[t * to_stride + i] = float_of(call_.cosines, call_.rotation_type, cosine);
-        at<float>(layout_.sines)[t * to_stride + i] = float_of(is_apart ? call_.sines : call_.cosines, call_.rotation_type, sine);
+        at<float>(layout_.cosines)[t * kPairs + i] = float_of(call_.cosines, call_.rotation_type, cosine);
+        at<float>(layout_.sines)[t * kPairs + i] = float_of(is_apart ? call_.sines : call_.cosines, call_.rotation_type, sine);
       }
     }
     wait();
@@ -173,7 +169,7 @@ class Run {
     bound.output(of.extra, call_.extra, stride(call_.extra_stride, E));
     int64_t dims[8] = {};
     dims[front_.dim_tokens] = tokens();
-    if (front_.dim_positions >= 0) dims[front_.dim_positions] = rows_;
+    dims[front_.dim_positions] = rows_;
     run_kernel(front_.kernel, dims, bound, layout_.front);
   }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 
+#include "imbrex/kernels/deepseek_v4/fp8_front_parts.h"
 #include "imbrex/kernels/deepseek_v4/latent_cache.h"
 #include "imbrex/kernels/deepseek_v4/rows.h"
 
@@ -11,9 +12,15 @@ namespace {
 
 const Span used_columns = span(0, even_columns);
 
-// The angles of each token, copied from the rows of a table by position: `at_position` gives those of one row.
-Angles gathered(const Dim& T, const Dim& P, const Tensor& positions,
-                const std::function<Angles(const Index& position)>& at_position) {
+// Rows of the rotation of each token, of which the first 32 columns are used.
+struct RotationRows {
+  Tensor cosine, sine;
+  Angles angles() const { return {to_f32(cosine(all, used_columns)), to_f32(sine(all, used_columns))}; }
+};
+
+// Copied from the rows of a table by position: `at_position` gives the angles of one row.
+RotationRows gathered(const Dim& T, const Dim& P, const Tensor& positions,
+                      const std::function<Angles(const Index& position)>& at_position) {
   const Tensor cosine = create_tensor("cosine", f32, {T, even_columns}), sine = create_tensor("sine", f32, {T, even_columns});
   parallel(Range(T).named("token"), [&](Index token) {
     at("rotations", [&] {
@@ -24,15 +31,15 @@ Angles gathered(const Dim& T, const Dim& P, const Tensor& positions,
       sine(token, all) = angles.sine;
     });
   });
-  return {cosine(all, all), sine(all, all)};
+  return {cosine, sine};
 }
 
-// Declares where the rotations of the tokens come from. What is called gives the angles.
-std::function<Angles()> declare_rotations(Builder& k, const Dim& T, const AttentionFront& form) {
+// Declares where the rotations of the tokens come from. What is called gives their rows.
+std::function<RotationRows()> declare_rotations(Builder& k, const Dim& T, const AttentionFront& form) {
   if (!by_position(form.rotations)) {
     const DType stored = form.rotations == Rotations::rows_bf16 ? bf16 : f32;
     const Tensor cosine = k.input("rope_cos", stored, {T, rope_dim}), sine = k.input("rope_sin", stored, {T, rope_dim});
-    return [=]() -> Angles { return {to_f32(cosine(all, used_columns)), to_f32(sine(all, used_columns))}; };
+    return [=] { return RotationRows{cosine, sine}; };
   }
   const Dim P = k.dim("P", {.typical = 4096});
   const Tensor positions = k.input("positions", form.positions, {T});
@@ -65,11 +72,20 @@ Kernel attention_front(const AttentionFront& form) {
     const Tensor x = k.input("x", form.x, {T, D});
     std::optional<Tensor> norm_w, w_extra;
     if (!form.x_is_normalized) norm_w = k.input("norm_w", form.norm_w, {D});
-    const Tensor wq_a = k.weight("wq_a", bf16, {D, Q}), gamma_cq = k.input("gamma_cq", bf16, {Q});
-    const Tensor wq_b = k.weight("wq_b", int8, {Q, H * head_dim}), wq_b_scale = k.input("wq_b_scale", f32, {H * head_dim});
-    const Tensor wkv = k.weight("wkv", bf16, {D, head_dim}), gamma_ckv = k.input("gamma_ckv", bf16, {head_dim});
+    const bool is_w8a8 = form.arithmetic == Arithmetic::w8a8;
+    const auto projection = [&](const char* name, DType of_w8a8, Int rows, Int columns) {
+      return is_w8a8 ? Projection(k.weight(name, of_w8a8, {rows, columns}))
+                     : declare_projection(k, name, rows, columns, form.block);
+    };
+    const Projection wq_a = projection("wq_a", bf16, D, Q);
+    const Tensor gamma_cq = k.input("gamma_cq", bf16, {Q});
+    const Projection wq_b = projection("wq_b", int8, Q, H * head_dim);
+    std::optional<Tensor> wq_b_scale;
+    if (is_w8a8) wq_b_scale = k.input("wq_b_scale", f32, {H * head_dim});
+    const Projection wkv = projection("wkv", bf16, D, head_dim);
+    const Tensor gamma_ckv = k.input("gamma_ckv", bf16, {head_dim});
     if (form.extra > 0) w_extra = k.weight("w_extra", bf16, {D, form.extra});
-    const std::function<Angles()> angles_of_tokens = declare_rotations(k, T, form);
+    const std::function<RotationRows()> rotations_of_tokens = declare_rotations(k, T, form);
 
     const Tensor q = k.output("q", form.q, {T, H, head_dim});
     std::optional<Tensor> qr, qr_scale, latent_rows, kv_rows, extra;
@@ -80,17 +96,30 @@ Kernel attention_front(const AttentionFront& form) {
     std::function<void(const Tensor& kv)> insert_into_cache;
     if (form.cache != Cache::none) insert_into_cache = declare_cache(k, T, form);
 
-    const Angles angles = angles_of_tokens();
+    const RotationRows rotations = rotations_of_tokens();
+    const Angles angles = rotations.angles();
     const Tile normed = form.x_is_normalized ? (form.x == bf16 ? Tile(x(all, all)) : cast(x(all, all), bf16, rint))
                                              : normalized_tokens(x, *norm_w, D, form.eps);
-    const Tile latent = query_latent(normed, wq_a, gamma_cq, Q, form.eps);
-    if (latent_rows) (*latent_rows)(all, all) = latent;
-    const QuantizedRows quantized = quantized_latent(latent);
-    if (qr) (*qr)(all, all) = quantized.integers;
-    if (qr_scale) (*qr_scale)(all, all) = quantized.scale;
-    store_query_heads(q, quantized, wq_b, wq_b_scale, angles, form.eps);
     const Tensor kv = kv_rows ? *kv_rows : create_tensor("kv", bf16, {T, head_dim});
-    store_latent_kv(kv, normed, wkv, gamma_ckv, angles, form.eps);
+    if (form.arithmetic == Arithmetic::fp8_reference) {
+      const Tensor rows = create_tensor("x_normed", bf16, {T, D});
+      rows(all, all) = normed;
+      const Tensor latent = latent_rows ? *latent_rows : create_tensor("latent", bf16, {T, Q});
+      store_fp8_reference({T, x, norm_w, wq_a, gamma_cq, wq_b, wkv, gamma_ckv, rotations.cosine, rotations.sine, q, kv, latent},
+                          rows, form);
+    } else {
+      const Tile latent = query_latent(normed, wq_a, gamma_cq, Q, form.eps);
+      if (latent_rows) (*latent_rows)(all, all) = latent;
+      if (is_w8a8) {
+        const QuantizedRows quantized = quantized_latent(latent);
+        if (qr) (*qr)(all, all) = quantized.integers;
+        if (qr_scale) (*qr_scale)(all, all) = quantized.scale;
+        store_query_heads(q, quantized, wq_b.weight, *wq_b_scale, angles, form.eps);
+      } else {
+        store_normalized_heads(q, project(latent, wq_b, span(0, H * head_dim)), angles, form.eps);
+      }
+      store_latent_kv(kv, normed, wkv, gamma_ckv, angles, form.eps);
+    }
     if (extra) (*extra)(all, all) = matmul(normed, (*w_extra)(all, all));
     if (insert_into_cache) insert_into_cache(kv);
   });

@@ -1,10 +1,11 @@
-// The front of DeepSeek-V4's attention in the forms that inference engines call it in: qkv_proj_rope, whose arithmetic it shares
-// (rows.h), with what an engine has around it. Where a form differs from qkv_proj_rope in the place or type of its arguments
-// alone, its results are the same bits.
+// The front of DeepSeek-V4's attention in the forms that inference engines call it in: qkv_proj_rope, qkv_proj_rope_w8a16 or
+// qkv_proj_rope_fp8_reference, whose arithmetic it shares (rows.h, fp8_front_parts.h), with what an engine has around it. Where a
+// form differs from those in the place or type of its arguments alone, its results are the same bits.
 //
 // Tensors, in the order of the call; those in brackets are there in some forms:
 //   x bf16 or f32 [T, D], [norm_w [D]], wq_a bf16 [D, Q], gamma_cq bf16 [Q], wq_b int8 [Q, H*512], wq_b_scale f32 [H*512],
 //   wkv bf16 [D, 512], gamma_ckv bf16 [512], [w_extra bf16 [D, E]], rotations, [slots int32 or int64 [T]],
+// where without w8a8 wq_a, wq_b and wkv are e4m3, each before its scales e8m0 [rows / block, columns / block], named NAME_scale,
 //   q bf16 or f32 [T, H, 512], [qr int8 [T, Q], qr_scale f32 [T, 1]], [latent bf16 [T, Q]], [kv bf16 [T, 512]], [extra f32 [T, E]],
 //   [cache]
 #pragma once
@@ -24,18 +25,17 @@ enum class Rotations : uint8_t {
 };
 bool by_position(Rotations rotations);
 
-struct AttentionFront : LatentCache {
-  Int hidden = 4096;  // D
-  Int heads = 64;     // H
-  Int q_lora = 1024;  // Q
-  float eps = 1e-6f;
+enum class Arithmetic : uint8_t { w8a8, w8a16, fp8_reference };
+
+struct AttentionFront : FrontSizes, LatentCache {
+  Arithmetic arithmetic = Arithmetic::w8a8;
+  Int block = 128;               // of the others: rows and columns of a weight that have a scale
   DType x = bf16;                // or f32
   bool x_is_normalized = false;  // then there is no norm_w, and an x in f32 is rounded to bf16
-  DType norm_w = f32;            // or bf16
   Rotations rotations = Rotations::rows_bf16;
-  DType positions = int32;  // or int64
-  DType q = bf16;           // or f32: not rounded
-  bool latent_int8 = true, latent_bf16 = false;
+  DType positions = int32;                       // or int64
+  DType q = bf16;                                // or f32: not rounded
+  bool latent_int8 = true, latent_bf16 = false;  // the former of w8a8 alone
   bool kv_rows = true;
   Int extra = 0;  // E, columns of further projections of the normalized x; 0: none
 };

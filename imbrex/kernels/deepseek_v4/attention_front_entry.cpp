@@ -1,6 +1,10 @@
+#include <fmt/format.h>
+
+#include "imbrex/base/error.h"
 #include "imbrex/kernels/deepseek_v4/attention_front.h"
 #include "imbrex/kernels/deepseek_v4/attention_front_parts.h"
 #include "imbrex/kernels/deepseek_v4/entry_parts.h"
+#include "imbrex/kernels/deepseek_v4/fp8_front_parts.h"
 #include "imbrex/kernels/entries.h"
 
 namespace imbrex::kernels {
@@ -11,7 +15,7 @@ using deepseek_v4::AttentionFront;
 Options values(int64_t hidden, int64_t heads, int64_t q_lora, double eps) {
   return {{"hidden", hidden}, {"heads", heads},    {"q_lora", q_lora},    {"eps", eps}, {"x_f32", 0},       {"x_normalized", 0},
           {"norm_w_bf16", 1}, {"rotations", 1},    {"position_bytes", 8}, {"q_f32", 0}, {"latent_int8", 1}, {"latent_bf16", 0},
-          {"cache", 0},       {"cache_block", 64}, {"slot_bytes", 8},     {"extra", 0}};
+          {"cache", 0},       {"cache_block", 64}, {"slot_bytes", 8},     {"extra", 0}, {"mode", 0},        {"fp8_block", 128}};
 }
 
 deepseek_v4::LatentCache cache_of(const Options& options) {
@@ -30,17 +34,19 @@ const OptionInfo cache_block{"cache_block", "tokens of a block of the cache", 1,
 ir::Program program(const std::string&, const Options& options) {
   const auto is_on = [&](const char* name) { return integer(options, name) != 0; };
   AttentionFront form;
-  form.hidden = integer(options, "hidden");
-  form.heads = integer(options, "heads");
-  form.q_lora = integer(options, "q_lora");
-  form.eps = static_cast<float>(number(options, "eps"));
+  static_cast<deepseek_v4::FrontSizes&>(form) = deepseek_v4::front_of(options);
+  form.arithmetic = static_cast<deepseek_v4::Arithmetic>(integer(options, "mode"));
+  form.block = integer(options, "fp8_block");
+  if (form.arithmetic == deepseek_v4::Arithmetic::fp8_reference) deepseek_v4::require_quantizable(options);
   form.x = is_on("x_f32") ? f32 : bf16;
   form.x_is_normalized = is_on("x_normalized");
-  form.norm_w = is_on("norm_w_bf16") ? bf16 : f32;
   form.rotations = static_cast<deepseek_v4::Rotations>(integer(options, "rotations"));
   form.positions = integer(options, "position_bytes") == 8 ? int64 : int32;
   form.q = is_on("q_f32") ? f32 : bf16;
   form.latent_int8 = is_on("latent_int8");
+  if (form.latent_int8 && form.arithmetic != deepseek_v4::Arithmetic::w8a8)
+    throw UserError("option-value", fmt::format("latent_int8 = 1, but mode = {} has no int8", integer(options, "mode")),
+                    "latent_int8=0 latent_bf16=1");
   form.latent_bf16 = is_on("latent_bf16");
   form.kv_rows = integer(options, "cache") < 3;
   static_cast<deepseek_v4::LatentCache&>(form) = cache_of(options);
@@ -51,7 +57,14 @@ ir::Program program(const std::string&, const Options& options) {
 }  // namespace
 
 reference::FrontForm deepseek_v4::reference_form(const Options& options) {
-  return {.eps = number(options, "eps"), .q = integer(options, "q_f32") ? DType::f32 : DType::bf16};
+  return {.eps = number(options, "eps"),
+          .q = integer(options, "q_f32") ? DType::f32 : DType::bf16,
+          .arithmetic = static_cast<reference::Arithmetic>(integer(options, "mode")),
+          .block = integer(options, "fp8_block")};
+}
+
+Tensors deepseek_v4::reference_inputs(const Tensors& inputs, const reference::FrontForm& form) {
+  return form.arithmetic == reference::Arithmetic::w8a16 ? with_expanded_weights(inputs, form.block) : inputs;
 }
 
 Entry attention_front_entry() {
@@ -85,10 +98,13 @@ Entry attention_front_entry() {
        1},
       cache_block,
       slot_bytes,
-      {"extra", "columns of further projections of the normalized x; 0: none", 0, 65536, 1}};
+      {"extra", "columns of further projections of the normalized x; 0: none", 0, 65536, 1},
+      {"mode", "0: as qkv_proj_rope, 1: as qkv_proj_rope_w8a16, 2: as qkv_proj_rope_fp8_reference", 0, 2, 1},
+      {"fp8_block", "of modes 1 and 2: rows and columns of a weight that have a scale", 32, 1024, 32}};
   entry.program = program;
   entry.reference = [](const Tensors& inputs, const Options& options) {
-    return reference::attention_front(inputs, deepseek_v4::reference_form(options));
+    const reference::FrontForm form = deepseek_v4::reference_form(options);
+    return reference::attention_front(deepseek_v4::reference_inputs(inputs, form), form);
   };
   entry.usual_preset = "flash";
   entry.has_batches = true;

@@ -31,7 +31,7 @@ Judgement judge_attention_front(const JudgeRequest& check, const std::function<v
     kept.bytes.insert(kept.bytes.end(), rows.bytes.begin(), rows.bytes.end());
   };
   Tensors inputs;  // what all tokens share, and the rows of those at hand
-  for (const auto& [name, array] : check.inputs)
+  for (const auto& [name, array] : reference_inputs(check.inputs, form))
     if (!is_per_token(name) && name.rfind("cache", 0) != 0) inputs.emplace(name, array);
 
   const int64_t tokens = check.inputs.at("x").shape[0];
@@ -40,8 +40,9 @@ Judgement judge_attention_front(const JudgeRequest& check, const std::function<v
     const int64_t count = std::min(tokens_at_a_time, tokens - first);
     for (auto& [name, array] : slice(check.inputs, first, count)) inputs.insert_or_assign(name, std::move(array));
     const Tensors actual = slice(check.outputs, first, count);
-    const auto qr = actual.find("qr");
-    const Array* const settled = qr != actual.end() ? &qr->second : nullptr;
+    const bool is_w8a8 = form.arithmetic == reference::Arithmetic::w8a8;
+    const auto latent = actual.find(is_w8a8 ? "qr" : "latent");
+    const Array* const settled = latent != actual.end() ? &latent->second : nullptr;
     const Tensors rows = reference::with_rotations(inputs);
     const Tensors made = reference::attention_front(rows, form, settled);
     const Tensors expected = check.expected ? slice(*check.expected, first, count) : made;
@@ -52,11 +53,13 @@ Judgement judge_attention_front(const JudgeRequest& check, const std::function<v
     const auto stage = [&](const char* name, const char* tensor, const reference::Estimate& estimate) {
       compare_stage(report, name, tensor, actual, estimate, check.outputs.at(tensor).shape, first, {tensor});
     };
-    if (settled)
+    if (settled && is_w8a8)
       stage("q_heads", "q",
             reference::query_heads(*settled, actual.at("qr_scale"), rows.at("wq_b"), rows.at("wq_b_scale"), rows.at("rope_cos"),
                                    rows.at("rope_sin"), form.eps));
-    if (actual.count("extra")) stage("extra", "extra", reference::front_values(rows, form.eps, settled).extra);
+    if (settled && form.arithmetic == reference::Arithmetic::w8a16)
+      stage("q_heads", "q", reference::w8a16_values(rows, form.eps, settled).q);
+    if (actual.count("extra")) stage("extra", "extra", reference::further_columns(rows, form.eps));
     const Array& kv = made.at("kv");
     expected_kv.bytes.insert(expected_kv.bytes.end(), kv.bytes.begin(), kv.bytes.end());
     expected_kv.shape[0] += count;

@@ -17,13 +17,8 @@ Options values(int64_t hidden, int64_t heads, int64_t q_lora, double eps) {
 }
 
 ir::Program program(const std::string& variant, const Options& options) {
-  deepseek_v4::QkvProjRope config;
-  config.hidden = integer(options, "hidden");
-  config.heads = integer(options, "heads");
-  config.q_lora = integer(options, "q_lora");
+  deepseek_v4::QkvProjRope config{deepseek_v4::front_of(options)};
   config.row_splits = integer(options, "row_splits");
-  config.eps = static_cast<float>(number(options, "eps"));
-  config.norm_w = integer(options, "norm_w_bf16") ? bf16 : f32;
   config.rope = integer(options, "rope_f32") ? f32 : bf16;
   config.scale_by_blocks = integer(options, "scale_by_blocks") != 0;
   config.fp8_block = integer(options, "fp8_block");
@@ -64,17 +59,21 @@ std::map<std::string, std::string> saved_options(const SavedTensors& tensors) {
 
 }  // namespace
 
+deepseek_v4::FrontSizes deepseek_v4::front_of(const Options& options) {
+  return {integer(options, "hidden"), integer(options, "heads"), integer(options, "q_lora"),
+          static_cast<float>(number(options, "eps")), integer(options, "norm_w_bf16") ? bf16 : f32};
+}
+
 LeastWork deepseek_v4::least_work(const Tensors& inputs) {
-  const auto extent = [&](const char* name, size_t axis) { return static_cast<double>(inputs.at(name).shape[axis]); };
-  const double tokens = extent("x", 0);
   LeastWork work;
-  using target::Product;
-  work.products[static_cast<size_t>(Product::i8)] = tokens * extent("wq_b", 0) * extent("wq_b", 1);
-  work.products[static_cast<size_t>(Product::bf16)] = tokens * extent("x", 1) * (extent("wq_a", 1) + extent("wkv", 1));
-  if (inputs.count("w_extra"))
-    work.products[static_cast<size_t>(Product::bf16)] += tokens * extent("x", 1) * extent("w_extra", 1);
-  for (const char* name : {"wq_a", "wq_b", "wkv", "w_extra"})
-    if (inputs.count(name)) work.weight_bytes += static_cast<int64_t>(inputs.at(name).bytes.size());
+  for (const char* name : {"wq_a", "wq_b", "wkv", "w_extra"}) {
+    const auto weight = inputs.find(name);
+    if (weight == inputs.end()) continue;
+    const auto product = weight->second.dtype == DType::int8 ? target::Product::i8 : target::Product::bf16;
+    work.products[static_cast<size_t>(product)] +=
+        static_cast<double>(inputs.at("x").shape[0]) * static_cast<double>(weight->second.size());
+    work.weight_bytes += static_cast<int64_t>(weight->second.bytes.size());
+  }
   return work;
 }
 

@@ -1,9 +1,12 @@
 // What the entry of qkv_proj_rope has besides its programs and its reference. Private to kernels/.
 #pragma once
 
+#include "imbrex/kernels/deepseek_v4/qkv_proj_rope.h"
 #include "imbrex/kernels/registry.h"
 
 namespace imbrex::kernels::deepseek_v4 {
+
+FrontSizes front_of(const Options& options);
 
 // A layer, its inputs by name: gammas of either sign and sizes a factor of 16 apart, int8 weights over all of -128 to 127 with
 // whole columns at -128, tokens of sizes a factor of 64 apart, one zero row (token 1), outlier channels, rope tables of scattered

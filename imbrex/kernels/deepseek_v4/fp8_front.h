@@ -23,14 +23,9 @@
 
 namespace imbrex::kernels::deepseek_v4 {
 
-struct Fp8Front {
-  Int hidden = 4096;  // D
-  Int heads = 64;     // H
-  Int q_lora = 1024;  // Q
-  float eps = 1e-6f;
-  Int block = 128;     // rows and columns that have a scale
-  DType norm_w = f32;  // or bf16
-  DType rope = bf16;   // or f32: rope_cos and rope_sin
+struct Fp8Front : FrontSizes {
+  Int block = 128;    // rows and columns that have a scale
+  DType rope = bf16;  // or f32: rope_cos and rope_sin
 };
 
 // Whole tensors, without loops or tiles.

@@ -16,27 +16,10 @@ Options values(int64_t hidden, int64_t heads, int64_t q_lora, double eps, int64_
 }
 
 deepseek_v4::Fp8Front config_of(const Options& options) {
-  deepseek_v4::Fp8Front config;
-  config.hidden = integer(options, "hidden");
-  config.heads = integer(options, "heads");
-  config.q_lora = integer(options, "q_lora");
-  config.eps = static_cast<float>(number(options, "eps"));
+  deepseek_v4::Fp8Front config{deepseek_v4::front_of(options)};
   config.block = integer(options, "fp8_block");
-  config.norm_w = integer(options, "norm_w_bf16") ? bf16 : f32;
   config.rope = integer(options, "rope_f32") ? f32 : bf16;
   return config;
-}
-
-// What is bf16 times a weight of a token's row.
-LeastWork least_work(const Tensors& inputs) {
-  LeastWork work;
-  for (const std::string name : {"wq_a", "wq_b", "wkv"}) {
-    const Array& weight = inputs.at(name);
-    work.products[static_cast<size_t>(target::Product::bf16)] +=
-        static_cast<double>(inputs.at("x").shape[0]) * static_cast<double>(weight.size());
-    work.weight_bytes += static_cast<int64_t>(weight.bytes.size());
-  }
-  return work;
 }
 
 Entry fp8_entry() {
@@ -57,11 +40,20 @@ Entry fp8_entry() {
   entry.bench_tokens = {1, 8, 64, 128};
   entry.made_inputs = deepseek_v4::made_inputs;
   entry.from_checkpoint = deepseek_v4::from_checkpoint_as_it_is();
-  entry.least_work = least_work;
+  entry.least_work = deepseek_v4::least_work;
   return entry;
 }
 
 }  // namespace
+
+void deepseek_v4::require_quantizable(const Options& options) {
+  for (const char* axis : {"hidden", "q_lora"})
+    if (integer(options, axis) % integer(options, "fp8_block") != 0)
+      throw UserError("option-value",
+                      fmt::format("fp8_block = {} does not divide {} = {}, whose columns are quantized in such blocks",
+                                  integer(options, "fp8_block"), axis, integer(options, axis)),
+                      "fp8_block of 32, 64 or 128");
+}
 
 Entry qkv_proj_rope_w8a16_entry() {
   Entry entry = fp8_entry();
@@ -70,8 +62,8 @@ Entry qkv_proj_rope_w8a16_entry() {
   entry.variants = {"plain"};
   entry.program = [](const std::string&, const Options& options) { return qkv_proj_rope_w8a16(config_of(options)).program(); };
   entry.reference = [](const Tensors& inputs, const Options& options) {
-    return reference::qkv_proj_rope_w8a16(deepseek_v4::with_expanded_weights(inputs, integer(options, "fp8_block")),
-                                          number(options, "eps"));
+    return rounded(reference::w8a16_values(deepseek_v4::with_expanded_weights(inputs, integer(options, "fp8_block")),
+                                           number(options, "eps")));
   };
   entry.judge = deepseek_v4::judge_w8a16;
   return entry;
@@ -88,16 +80,11 @@ Entry qkv_proj_rope_fp8_reference_entry() {
   for (OptionInfo& option : entry.options)
     if (option.name == "fp8_block") option.most = 128;
   entry.program = [](const std::string&, const Options& options) {
-    for (const char* axis : {"hidden", "q_lora"})
-      if (integer(options, axis) % integer(options, "fp8_block") != 0)
-        throw UserError("option-value",
-                        fmt::format("fp8_block = {} does not divide {} = {}, whose columns are quantized in such blocks",
-                                    integer(options, "fp8_block"), axis, integer(options, axis)),
-                        "fp8_block of 32, 64 or 128");
+    deepseek_v4::require_quantizable(options);
     return qkv_proj_rope_fp8_reference(config_of(options)).program();
   };
   entry.reference = [](const Tensors& inputs, const Options& options) {
-    return reference::qkv_proj_rope_fp8_reference(inputs, number(options, "eps"), integer(options, "fp8_block"));
+    return rounded(reference::fp8_reference_values(inputs, number(options, "eps"), integer(options, "fp8_block")));
   };
   entry.stage_tensors.assign(std::begin(deepseek_v4::fp8_stage_tensors), std::end(deepseek_v4::fp8_stage_tensors));
   entry.judge = deepseek_v4::judge_fp8_reference;

@@ -63,9 +63,9 @@ Tensors with_expanded_weights(const Tensors& inputs, int64_t block) {
 
 Judgement judge_w8a16(const JudgeRequest& check, const std::function<void(int64_t tokens)>& progress) {
   const double eps = number(check.options, "eps");
-  const auto expect = [&](const Tensors& inputs) { return reference::qkv_proj_rope_w8a16(inputs, eps); };
+  const auto expect = [&](const Tensors& inputs) { return reference::rounded(reference::w8a16_values(inputs, eps)); };
   const auto stages = [&](const Tensors& inputs, const Tensors& actual, const CompareStage& compare) {
-    const reference::W8a16Values values = reference::w8a16_values(inputs, eps, actual.at("qr"));
+    const reference::Bf16LatentValues values = reference::w8a16_values(inputs, eps, &actual.at("qr"));
     compare("qr_rms", "qr", values.latent, {"qr", "q"});
     compare("q_heads", "q", values.q, {"q"});
     compare("kv", "kv", values.kv, {"kv"});
@@ -76,7 +76,9 @@ Judgement judge_w8a16(const JudgeRequest& check, const std::function<void(int64_
 Judgement judge_fp8_reference(const JudgeRequest& check, const std::function<void(int64_t tokens)>& progress) {
   const double eps = number(check.options, "eps");
   const int64_t block = integer(check.options, "fp8_block");
-  const auto expect = [&](const Tensors& inputs) { return reference::qkv_proj_rope_fp8_reference(inputs, eps, block); };
+  const auto expect = [&](const Tensors& inputs) {
+    return reference::rounded(reference::fp8_reference_values(inputs, eps, block));
+  };
   const auto stages = [&](const Tensors& inputs, const Tensors& actual, const CompareStage& compare) {
     const auto in = [&](const std::string& name) -> const Array& { return inputs.at(name); };
     const auto made = [&](const std::string& name) { return actual.count(name) > 0; };

@@ -2,12 +2,16 @@
 
 namespace imbrex::kernels::deepseek_v4 {
 
+Projection declare_projection(Builder& k, const std::string& name, Int rows, Int columns, Int block) {
+  Tensor weight = k.weight(name, e4m3, {rows, columns});
+  return Projection(std::move(weight), declare_scales(k, name + "_scale", rows, columns, block), block);
+}
+
 Fp8FrontTensors declare(Builder& k, const Fp8Front& config) {
   const Int D = config.hidden, Q = config.q_lora, N = config.heads * head_dim;
   const Dim T = k.dim("T", {.typical = 128});
-  const auto projection = [&](const std::string& name, Int rows, Int columns) {
-    Tensor weight = k.weight(name, e4m3, {rows, columns});
-    return Projection(std::move(weight), declare_scales(k, name + "_scale", rows, columns, config.block), config.block);
+  const auto projection = [&](const char* name, Int rows, Int columns) {
+    return declare_projection(k, name, rows, columns, config.block);
   };
   // Braces evaluate from left to right: this is the order of the call.
   return Fp8FrontTensors{T,

@@ -7,9 +7,13 @@
 
 namespace imbrex::kernels::deepseek_v4 {
 
+// A weight of e4m3, and its scales in NAME_scale.
+Projection declare_projection(Builder& k, const std::string& name, Int rows, Int columns, Int block);
+
 struct Fp8FrontTensors {
   Dim T;
-  Tensor x, norm_w;
+  Tensor x;
+  std::optional<Tensor> norm_w;
   Projection wq_a;
   Tensor gamma_cq;
   Projection wq_b, wkv;
@@ -17,6 +21,13 @@ struct Fp8FrontTensors {
   Tensor q, kv, qr;
 };
 Fp8FrontTensors declare(Builder& k, const Fp8Front& config);
+
+// The outputs of fp8_reference from normalized tokens, bf16. Of rows of the rotations the first 32 columns are used; q is bf16, or
+// f32 and not rounded.
+void store_fp8_reference(const Fp8FrontTensors& tensors, const Tensor& normed, const FrontSizes& sizes);
+
+// That blocks of fp8_block divide the columns that are quantized.
+void require_quantizable(const Options& options);
 
 // wq_a, wq_b and wkv as bf16.
 Tensors with_expanded_weights(const Tensors& inputs, int64_t block);

@@ -140,7 +140,6 @@ StoredOperand room_for(const StoredMatrix& matrix, DType wanted) {
 
 // UserError "option-value" where the matrix has no such blocks.
 void require_blocks(const StoredMatrix& matrix, const TensorShape& weight, const TensorShape& scales) {
-  const auto blocks = [](int64_t extent, int64_t of_scales) { return (extent + of_scales - 1) / of_scales; };
   const bool is_fp8 = matrix.form == MatrixForm::fp8_blocks;
   if (is_fp8 && scales.shape[0] == matrix.scale->shape[1] && scales.shape[1] == matrix.scale->shape[0]) return;
   const std::string has = is_fp8 ? fmt::format("e4m3 with scales for blocks of {} x {}", matrix.block.rows, matrix.block.columns)

@@ -15,13 +15,17 @@
 
 namespace imbrex::kernels::deepseek_v4 {
 
-struct QkvProjRope {
+// What every form of the front has.
+struct FrontSizes {
   Int hidden = 4096;  // D
   Int heads = 64;     // H
   Int q_lora = 1024;  // Q
   float eps = 1e-6f;
+  DType norm_w = f32;  // or bf16
+};
+
+struct QkvProjRope : FrontSizes {
   Int row_splits = 2;            // of q_head_rms_rope and kv_rms, fused variant
-  DType norm_w = f32;            // or bf16
   DType rope = bf16;             // or f32: rope_cos and rope_sin
   bool scale_by_blocks = false;  // wq_b_scale is [H*4, 128], else [H*512]
   Int fp8_block = 0;  // wq_a and wkv are e4m3, as a checkpoint has them, with a scale e8m0 for each so many rows by so many

@@ -61,22 +61,22 @@ void normalize(const std::string& scope, const Dim& T, const Tensor& in, const T
   });
 }
 
-// The last 64 columns of bf16 rows, rotated.
-Tile rotated(const Tile& tail, const Fp8FrontTensors& f, const Span& t) {
+// The last 64 columns of bf16 rows, rotated, as `out` takes them.
+Tile rotated(const Tensor& out, const Tile& tail, const Fp8FrontTensors& f, const Span& t) {
   const Span used = span(0, even_columns);
   const Tile x = cast(tail, f32), e = even(x), o = odd(x);
   const Tile cosine = to_f32(f.rope_cos(t, used)).named("cosine"), sine = to_f32(f.rope_sin(t, used)).named("sine");
-  return interleave(cast(e * cosine - o * sine, bf16, rint), cast(e * sine + o * cosine, bf16, rint));
+  return interleave(as_stored(out, e * cosine - o * sine), as_stored(out, e * sine + o * cosine));
 }
 
-void query_heads(const Fp8FrontTensors& f, const Fp8Front& config, const Tensor& q_proj) {
-  parallel(Range(config.heads).named("h"), [&](Index h) {
+void query_heads(const Fp8FrontTensors& f, const FrontSizes& sizes, const Tensor& q_proj) {
+  parallel(Range(sizes.heads).named("h"), [&](Index h) {
     range(tiles(f.T, row_tile), [&](Span t) {
       at("q_heads", [&] {
         const Tile u = cast(q_proj(t, span(h * head_dim, head_dim)), f32).named("u");
-        const Tile v = cast(u * inverse_rms(row_sum(u * u), head_dim, config.eps), bf16, rint).named("head");
-        f.q(t, h, span(0, nope_dim)) = columns(v, 0, nope_dim);
-        f.q(t, h, span(nope_dim, rope_dim)) = rotated(columns(v, nope_dim, rope_dim), f, t);
+        const Tile v = cast(u * inverse_rms(row_sum(u * u), head_dim, sizes.eps), bf16, rint).named("head");
+        f.q(t, h, span(0, nope_dim)) = as_stored(f.q, columns(v, 0, nope_dim));
+        f.q(t, h, span(nope_dim, rope_dim)) = rotated(f.q, columns(v, nope_dim, rope_dim), f, t);
       });
     });
   });
@@ -91,33 +91,37 @@ void kv_rows(const Fp8FrontTensors& f, const Tensor& kv_normed) {
       const Tile scale = scale_of(groups).named("scale");
       const Tile back = cast(quantized(groups, scale), f32) * cast(scale, f32);
       f.kv(t, span(0, nope_dim)) = cast(reshape(back, {t, nope_dim}), bf16, rint);
-      f.kv(t, span(nope_dim, rope_dim)) = rotated(kv_normed(t, span(nope_dim, rope_dim)), f, t);
+      f.kv(t, span(nope_dim, rope_dim)) = rotated(f.kv, kv_normed(t, span(nope_dim, rope_dim)), f, t);
     });
   });
 }
 
 }  // namespace
 
+void store_fp8_reference(const Fp8FrontTensors& f, const Tensor& normed, const FrontSizes& sizes) {
+  const Int D = sizes.hidden, Q = sizes.q_lora, N = sizes.heads * head_dim, block = f.wq_a.block;
+  Tensor qr_proj = create_tensor("qr_proj", bf16, {f.T, Q});
+  Tensor q_proj = create_tensor("q_proj", bf16, {f.T, N});
+  Tensor kv_proj = create_tensor("kv_proj", bf16, {f.T, head_dim});
+  Tensor kv_normed = create_tensor("kv_normed", bf16, {f.T, head_dim});
+
+  const BlockQuantized x = quantize("x", f.T, normed, D, block);
+  multiply("qr_proj", f.T, x, f.wq_a, qr_proj, Q);
+  normalize("qr_rms", f.T, qr_proj, f.gamma_cq, f.qr, Q, sizes.eps);
+  const BlockQuantized qr = quantize("qr", f.T, f.qr, Q, block);
+  multiply("q_proj", f.T, qr, f.wq_b, q_proj, N);
+  query_heads(f, sizes, q_proj);
+  multiply("kv_proj", f.T, x, f.wkv, kv_proj, head_dim);
+  normalize("kv_rms", f.T, kv_proj, f.gamma_ckv, kv_normed, head_dim, sizes.eps);
+  kv_rows(f, kv_normed);
+}
+
 Kernel qkv_proj_rope_fp8_reference(const Fp8Front& config) {
   return kernel("qkv_proj_rope_fp8_reference", [&](Builder& k) {
     const Fp8FrontTensors f = declare(k, config);
-    const Int D = config.hidden, Q = config.q_lora, N = config.heads * head_dim;
-    Tensor x_normed = create_tensor("x_normed", bf16, {f.T, D});
-    Tensor qr_proj = create_tensor("qr_proj", bf16, {f.T, Q});
-    Tensor q_proj = create_tensor("q_proj", bf16, {f.T, N});
-    Tensor kv_proj = create_tensor("kv_proj", bf16, {f.T, head_dim});
-    Tensor kv_normed = create_tensor("kv_normed", bf16, {f.T, head_dim});
-
-    normalize("attn_norm", f.T, f.x, f.norm_w, x_normed, D, config.eps);
-    const BlockQuantized x = quantize("x", f.T, x_normed, D, config.block);
-    multiply("qr_proj", f.T, x, f.wq_a, qr_proj, Q);
-    normalize("qr_rms", f.T, qr_proj, f.gamma_cq, f.qr, Q, config.eps);
-    const BlockQuantized qr = quantize("qr", f.T, f.qr, Q, config.block);
-    multiply("q_proj", f.T, qr, f.wq_b, q_proj, N);
-    query_heads(f, config, q_proj);
-    multiply("kv_proj", f.T, x, f.wkv, kv_proj, head_dim);
-    normalize("kv_rms", f.T, kv_proj, f.gamma_ckv, kv_normed, head_dim, config.eps);
-    kv_rows(f, kv_normed);
+    Tensor x_normed = create_tensor("x_normed", bf16, {f.T, config.hidden});
+    normalize("attn_norm", f.T, f.x, *f.norm_w, x_normed, config.hidden, config.eps);
+    store_fp8_reference(f, x_normed, config);
   });
 }
 

@@ -3,9 +3,6 @@
 namespace imbrex::kernels::deepseek_v4 {
 namespace {
 
-// A result as its tensor takes it: rounded once where that is bf16.
-Tile as_stored(const Tensor& out, Tile value) { return out.dtype() == f32 ? value : cast(std::move(value), out.dtype(), rint); }
-
 // Stores rows of 512 columns, the last 64 of them rotated in pairs by the angles of each row.
 void store_rotated(const Tensor& out, const Tile& rows, const Tile& cosine, const Tile& sine) {
   out(all, span(0, nope_dim)) = as_stored(out, columns(rows, 0, nope_dim));
@@ -15,6 +12,11 @@ void store_rotated(const Tensor& out, const Tile& rows, const Tile& cosine, cons
 }
 
 }  // namespace
+
+Tile as_stored(const Tensor& out, Tile value) {
+  if (out.dtype() == f32) return to_f32(std::move(value));
+  return value.dtype() == out.dtype() ? value : cast(std::move(value), out.dtype(), rint);
+}
 
 Tile rms_normalized(const Tile& x, Int n, float eps) { return x * inverse_rms(row_sum(x * x), n, eps); }
 

@@ -13,6 +13,9 @@ Tile normalized_tokens(const Tensor& x, const Tensor& norm_w, Int hidden, float 
 // bf16 [T, Q] of the normalized tokens
 Tile query_latent(const Tile& normed, const Projection& wq_a, const Tensor& gamma_cq, Int q_lora, float eps);
 
+// A result as its tensor takes it: rounded once where that is bf16.
+Tile as_stored(const Tensor& out, Tile value);
+
 struct QuantizedRows {
   Tile integers, scale;  // int8 [T, Q], f32 [T, 1]
 };

@@ -79,15 +79,30 @@ std::map<std::string, Array> with_inserted(const std::map<std::string, Array>& t
 
 std::map<std::string, Array> attention_front(const std::map<std::string, Array>& inputs, const FrontForm& form,
                                              const Array* settled) {
-  FrontValues front = front_values(with_rotations(inputs), form.eps, settled);
+  const std::map<std::string, Array> rows = with_rotations(inputs);
   std::map<std::string, Array> out;
-  out["q"] = rounded(front.q, form.q, {front.q.rows, front.q.columns / head_dim, head_dim});
-  out["kv"] = rounded(front.kv, DType::bf16, {front.kv.rows, head_dim});
+  const auto keep = [&](const Estimate& q, const Estimate& kv) {
+    out["q"] = rounded(q, form.q, {q.rows, q.columns / head_dim, head_dim});
+    out["kv"] = rounded(kv, DType::bf16, {kv.rows, head_dim});
+  };
+  if (form.arithmetic == Arithmetic::w8a8) {
+    FrontValues front = front_values(rows, form.eps, settled);
+    keep(front.q, front.kv);
+    out["qr"] = std::move(front.qr);
+    out["qr_scale"] = std::move(front.qr_scale);
+    out["latent"] = std::move(front.latent);
+  } else {
+    const Bf16LatentValues front = form.arithmetic == Arithmetic::w8a16
+                                       ? w8a16_values(rows, form.eps, settled)
+                                       : fp8_reference_values(rows, form.eps, form.block, settled);
+    keep(front.q, front.kv);
+    out["latent"] = rounded(front.latent, DType::bf16, {front.latent.rows, front.latent.columns});
+  }
   out.merge(with_inserted(inputs, out.at("kv")));
-  if (front.extra.rows > 0) out["extra"] = rounded(front.extra, DType::f32, {front.extra.rows, front.extra.columns});
-  out["qr"] = std::move(front.qr);
-  out["qr_scale"] = std::move(front.qr_scale);
-  out["latent"] = std::move(front.latent);
+  if (inputs.count("w_extra")) {
+    const Estimate extra = further_columns(inputs, form.eps);
+    out["extra"] = rounded(extra, DType::f32, {extra.rows, extra.columns});
+  }
   return out;
 }
 

@@ -75,6 +75,10 @@ Estimate zeros(int64_t rows, int64_t columns) {
   return {rows, columns, std::vector<double>(size), std::vector<double>(size)};
 }
 
+Estimate exact(const Array& rows) {
+  return {rows.shape[0], rows.shape[1], values_of(rows), std::vector<double>(static_cast<size_t>(rows.size()))};
+}
+
 // How many f32 additions one element goes through in a row sum of n: its lane's, then the six folds.
 double additions(int64_t n) {
   const int64_t in_a_lane = (n + 63) / 64;
@@ -214,11 +218,10 @@ Estimate latent_of(const std::vector<double>& n, int64_t rows, const Array& w, c
 
 }  // namespace
 
-Estimate attention_norm(const Array& x, const Array& norm_w, double eps) {
-  Estimate out = zeros(x.shape[0], x.shape[1]);
-  out.value = values_of(x);
-  normalize_rows(out, values_of(norm_w), eps);
-  return out;
+Estimate attention_norm(const Array& x, const Array& norm_w, double eps) { return normalized(x, norm_w, eps); }
+
+Estimate normalized_tokens(const std::map<std::string, Array>& inputs, double eps) {
+  return inputs.count("norm_w") ? normalized(inputs.at("x"), inputs.at("norm_w"), eps) : exact(inputs.at("x"));
 }
 
 Estimate latent(const Array& n, const Array& w, const Array& gamma, double eps) {
@@ -342,10 +345,8 @@ Array expanded(const Array& weight, const Array& scales, int64_t block) {
 
 FrontValues front_values(const std::map<std::string, Array>& inputs, double eps, const Array* settled) {
   const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
-  const int64_t tokens = in("x").shape[0];
-  Estimate normed{tokens, in("x").shape[1], values_of(in("x")), std::vector<double>(static_cast<size_t>(in("x").size()))};
-  if (inputs.count("norm_w")) normalize_rows(normed, values_of(in("norm_w")), eps);
-
+  const Estimate normed = normalized_tokens(inputs, eps);
+  const int64_t tokens = normed.rows;
   FrontValues front;
   const Array n = as_bf16(normed);
   const Estimate r =
@@ -358,7 +359,6 @@ FrontValues front_values(const std::map<std::string, Array>& inputs, double eps,
                         in("rope_cos"), in("rope_sin"), eps);
   front.kv = latent(n, in("wkv"), in("gamma_ckv"), eps);
   rotate_tail(front.kv, in("rope_cos"), in("rope_sin"));
-  if (inputs.count("w_extra")) front.extra = product(values_of(n), tokens, in("w_extra"), rounding_slack(normed));
   return front;
 }
 
@@ -396,19 +396,19 @@ Unquantized qkv_proj_rope_unquantized(const std::map<std::string, Array>& inputs
   return out;
 }
 
-namespace {
-
-// Of x: (x * inv) * norm_w and the latents of what it is rounded to, which near a tie can be either of two.
-W8a16Values latents_of_tokens(const std::map<std::string, Array>& inputs, double eps) {
-  const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
-  const Estimate normed = attention_norm(in("x"), in("norm_w"), eps);
-  const std::vector<double> n = values_of(as_bf16(normed)), slack = rounding_slack(normed);
-  W8a16Values values{latent_of(n, normed.rows, in("wq_a"), in("gamma_cq"), eps, slack),
-                     {},
-                     latent_of(n, normed.rows, in("wkv"), in("gamma_ckv"), eps, slack)};
-  rotate_tail(values.kv, in("rope_cos"), in("rope_sin"));
-  return values;
+Estimate further_columns(const std::map<std::string, Array>& inputs, double eps) {
+  const Estimate normed = normalized_tokens(inputs, eps);
+  return product(values_of(as_bf16(normed)), normed.rows, inputs.at("w_extra"), rounding_slack(normed));
 }
+
+std::map<std::string, Array> rounded(const Bf16LatentValues& values) {
+  const Estimate& q = values.q;
+  return {{"qr", as_bf16(values.latent)},
+          {"q", rounded(q, DType::bf16, {q.rows, q.columns / head_dim, head_dim})},
+          {"kv", as_bf16(values.kv)}};
+}
+
+namespace {
 
 Estimate heads_of_latent(const std::map<std::string, Array>& inputs, double eps, const Array& qr) {
   const Array& wq_b = inputs.at("wq_b");
@@ -423,20 +423,17 @@ Estimate heads_of_latent(const std::map<std::string, Array>& inputs, double eps,
 
 }  // namespace
 
-W8a16Values w8a16_values(const std::map<std::string, Array>& inputs, double eps, const Array& qr) {
-  W8a16Values values = latents_of_tokens(inputs, eps);
-  values.q = heads_of_latent(inputs, eps, qr);
+// The latents are of what the normalized tokens are rounded to, which near a tie can be either of two.
+Bf16LatentValues w8a16_values(const std::map<std::string, Array>& inputs, double eps, const Array* qr) {
+  const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
+  const Estimate normed = normalized_tokens(inputs, eps);
+  const std::vector<double> n = values_of(as_bf16(normed)), slack = rounding_slack(normed);
+  Bf16LatentValues values;
+  values.latent = latent_of(n, normed.rows, in("wq_a"), in("gamma_cq"), eps, slack);
+  values.q = heads_of_latent(inputs, eps, qr ? *qr : as_bf16(values.latent));
+  values.kv = latent_of(n, normed.rows, in("wkv"), in("gamma_ckv"), eps, slack);
+  rotate_tail(values.kv, in("rope_cos"), in("rope_sin"));
   return values;
-}
-
-std::map<std::string, Array> qkv_proj_rope_w8a16(const std::map<std::string, Array>& inputs, double eps) {
-  const W8a16Values values = latents_of_tokens(inputs, eps);
-  std::map<std::string, Array> out;
-  out["qr"] = as_bf16(values.latent);
-  const Estimate q = heads_of_latent(inputs, eps, out["qr"]);
-  out["q"] = rounded(q, DType::bf16, {q.rows, q.columns / head_dim, head_dim});
-  out["kv"] = as_bf16(values.kv);
-  return out;
 }
 
 namespace {
@@ -507,13 +504,13 @@ Estimate scaled_product(const BlockQuantized& a, const Array& w, const Array& w_
 }
 
 Estimate normalized(const Array& rows, const Array& gamma, double eps) {
-  Estimate out{rows.shape[0], rows.shape[1], values_of(rows), std::vector<double>(static_cast<size_t>(rows.size()))};
+  Estimate out = exact(rows);
   normalize_rows(out, values_of(gamma), eps);
   return out;
 }
 
 Estimate reference_heads(const Array& q_proj, const Array& rope_cos, const Array& rope_sin, double eps) {
-  Estimate out{q_proj.shape[0], q_proj.shape[1], values_of(q_proj), std::vector<double>(static_cast<size_t>(q_proj.size()))};
+  Estimate out = exact(q_proj);
   in_parallel(out.rows, [&](int64_t t) {
     for (int64_t first = t * out.columns; first < (t + 1) * out.columns; first += head_dim)
       normalize_row(out.value.data() + first, out.error.data() + first, head_dim, nullptr, eps);
@@ -530,7 +527,7 @@ Estimate reference_heads(const Array& q_proj, const Array& rope_cos, const Array
 
 Estimate reference_kv(const Array& kv_normed, const Array& rope_cos, const Array& rope_sin) {
   constexpr int64_t block = 64;
-  Estimate out{kv_normed.shape[0], head_dim, values_of(kv_normed), std::vector<double>(static_cast<size_t>(kv_normed.size()))};
+  Estimate out = exact(kv_normed);
   for (int64_t t = 0; t < out.rows; ++t)
     for (int64_t begin = t * head_dim; begin < t * head_dim + plain_dim; begin += block) {
       const double scale = block_scale(out.value.data() + begin, block);
@@ -541,18 +538,18 @@ Estimate reference_kv(const Array& kv_normed, const Array& rope_cos, const Array
   return out;
 }
 
-std::map<std::string, Array> qkv_proj_rope_fp8_reference(const std::map<std::string, Array>& inputs, double eps, int64_t block) {
+Bf16LatentValues fp8_reference_values(const std::map<std::string, Array>& inputs, double eps, int64_t block, const Array* qr) {
   const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
-  const BlockQuantized x = quantize_blocks(as_bf16(attention_norm(in("x"), in("norm_w"), eps)), block);
-  std::map<std::string, Array> out;
+  const BlockQuantized x = quantize_blocks(as_bf16(normalized_tokens(inputs, eps)), block);
+  Bf16LatentValues values;
   const Array qr_proj = as_bf16(scaled_product(x, in("wq_a"), in("wq_a_scale"), block));
-  out["qr"] = as_bf16(normalized(qr_proj, in("gamma_cq"), eps));
-  const Array q_proj = as_bf16(scaled_product(quantize_blocks(out["qr"], block), in("wq_b"), in("wq_b_scale"), block));
-  const Estimate q = reference_heads(q_proj, in("rope_cos"), in("rope_sin"), eps);
-  out["q"] = rounded(q, DType::bf16, {q.rows, q.columns / head_dim, head_dim});
+  values.latent = normalized(qr_proj, in("gamma_cq"), eps);
+  const BlockQuantized latent = quantize_blocks(qr ? *qr : as_bf16(values.latent), block);
+  const Array q_proj = as_bf16(scaled_product(latent, in("wq_b"), in("wq_b_scale"), block));
+  values.q = reference_heads(q_proj, in("rope_cos"), in("rope_sin"), eps);
   const Array kv_proj = as_bf16(scaled_product(x, in("wkv"), in("wkv_scale"), block));
-  out["kv"] = as_bf16(reference_kv(as_bf16(normalized(kv_proj, in("gamma_ckv"), eps)), in("rope_cos"), in("rope_sin")));
-  return out;
+  values.kv = reference_kv(as_bf16(normalized(kv_proj, in("gamma_ckv"), eps)), in("rope_cos"), in("rope_sin"));
+  return values;
 }
 
 Array rounded(const Estimate& estimate, DType dtype, std::vector<int64_t> shape) {

@@ -30,6 +30,12 @@ struct Estimate {
 // (x * inv) * norm_w; to be rounded to bf16.                  x bf16 [T, D], norm_w f32 or bf16 [D]
 Estimate attention_norm(const Array& x, const Array& norm_w, double eps);
 
+// The same of inputs; x itself, which is normalized already, where they have no norm_w.
+Estimate normalized_tokens(const std::map<std::string, Array>& inputs, double eps);
+
+// n . w_extra for what these are rounded to; not rounded. Of any that rounds as the kernel's may.
+Estimate further_columns(const std::map<std::string, Array>& inputs, double eps);
+
 // ((n . w) * inv) * gamma; to be rounded to bf16.              n bf16 [T, D], w bf16 [D, N], gamma bf16 [N]
 Estimate latent(const Array& n, const Array& w, const Array& gamma, double eps);
 
@@ -47,15 +53,14 @@ Quantized quantize(const Array& r);
 Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, const Array& wq_b_scale, const Array& rope_cos,
                      const Array& rope_sin, double eps);
 
-// All of it with every rounding point of the definition. An x that is normalized already, so that there is no norm_w, is rounded
-// to bf16, and where there is a w_extra, so is `extra`.
+// All of it with every rounding point of the definition.
 //
 // Near a tie two integers of qr can be right: f32 sums may fall on the one side, sums in double on the other, and one step of qr
 // moves all of a row's q. `settled` is a qr to follow there: where its integer is one of those that the error bounds leave, q is
 // computed from it; anywhere else, and in the result's own qr, the reference's integer stands.
 struct FrontValues {
   Array latent, qr, qr_scale;  // bf16 [T, Q], int8 [T, Q], f32 [T, 1]
-  Estimate q, kv, extra;       // [T, H*512], [T, 512], [T, E], not rounded; extra of any x that rounds as the kernel's may
+  Estimate q, kv;              // [T, H*512], [T, 512], not rounded
 };
 FrontValues front_values(const std::map<std::string, Array>& inputs, double eps, const Array* settled);
 
@@ -69,13 +74,15 @@ struct Unquantized {
 };
 Unquantized qkv_proj_rope_unquantized(const std::map<std::string, Array>& inputs, double eps);
 
-// The front with weights of bf16 and activations of bf16 throughout: qr is bf16 [T, Q], and the rest as above. Each output before its
-// last rounding, of x; q of a latent qr.
-struct W8a16Values {
+// Fronts whose latent is bf16 [T, Q]: each output before its last rounding. q is of a latent `qr`, or of its own, rounded.
+struct Bf16LatentValues {
   Estimate latent, q, kv;
 };
-W8a16Values w8a16_values(const std::map<std::string, Array>& inputs, double eps, const Array& qr);
-std::map<std::string, Array> qkv_proj_rope_w8a16(const std::map<std::string, Array>& inputs, double eps);
+// q bf16 [T, H, 512], kv bf16 [T, 512], qr bf16 [T, Q].
+std::map<std::string, Array> rounded(const Bf16LatentValues& values);
+
+// The front with weights of bf16 and activations of bf16 throughout.
+Bf16LatentValues w8a16_values(const std::map<std::string, Array>& inputs, double eps, const Array* qr = nullptr);
 
 // ---- the rounding points of the official model, weights and activations e4m3 in blocks ------------------------------------------
 
@@ -98,8 +105,9 @@ Estimate reference_heads(const Array& q_proj, const Array& rope_cos, const Array
 // Normalized rows bf16 [T, 512] of kv: what is not rotated goes through e4m3 in blocks of 64 and back, the others are rotated.
 Estimate reference_kv(const Array& kv_normed, const Array& rope_cos, const Array& rope_sin);
 
-// All of it: q bf16 [T, H, 512], kv bf16 [T, 512], qr bf16 [T, Q].
-std::map<std::string, Array> qkv_proj_rope_fp8_reference(const std::map<std::string, Array>& inputs, double eps, int64_t block);
+// All of it.
+Bf16LatentValues fp8_reference_values(const std::map<std::string, Array>& inputs, double eps, int64_t block,
+                                      const Array* qr = nullptr);
 
 // Rounds to the nearest value of the type, halves to even.
 Array rounded(const Estimate& estimate, DType dtype, std::vector<int64_t> shape);

@@ -95,7 +95,7 @@ int main(void) {
   output_of(fmt::format("cc -Wall -Werror -std=c11 -I '{}' '{}' '{}' -lstdc++ -lm -pthread -o '{}'", IMBREX_SOURCE_DIR,
                         folder.file("engine.c"), IMBREX_V4_STATIC, folder.file("engine")));
   EXPECT_EQ(output_of("'" + folder.file("engine") + "'"),
-            "W8A16, hidden 512, heads 4, q_lora 256, eps 1e-6, bf16/bf16, extra 0, blocks of 128\n");
+            "W8A8, hidden 512, heads 4, q_lora 256, eps 1e-6, bf16-normalized/bf16, extra 0\n");
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // deepseek_v4/attention_front in forms that together have every value of every option, at sizes that no tile divides: within the
-// bounds of its reference, in the interpreter and compiled alike, and the bits of qkv_proj_rope where only places and types differ.
+// bounds of its reference, in the interpreter and compiled alike, and the bits of the kernel with its arithmetic where only places
+// and types differ.
 #include <gtest/gtest.h>
 
+#include "imbrex/base/error.h"
 #include "imbrex/base/numbers.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/kernels/reference/attention_front.h"
@@ -15,6 +17,7 @@ namespace {
 
 constexpr const char* kForm = "deepseek_v4/attention_front";
 constexpr const char* kFront = "deepseek_v4/qkv_proj_rope";
+constexpr const char* kOfMode[] = {kFront, "deepseek_v4/qkv_proj_rope_w8a16", "deepseek_v4/qkv_proj_rope_fp8_reference"};
 const kernels::Options kOddSizes = {{"hidden", 530}, {"heads", 3}, {"q_lora", 131}};
 
 kernels::Options with(kernels::Options options, const kernels::Options& more) {
@@ -22,12 +25,18 @@ kernels::Options with(kernels::Options options, const kernels::Options& more) {
   return options;
 }
 
+const kernels::Options kW8a16 = {{"mode", 1}, {"latent_int8", 0}},
+                       kReference = {{"mode", 2}, {"latent_int8", 0}, {"fp8_block", 32}, {"hidden", 384}, {"q_lora", 128}};
 const std::vector<kernels::Options> kForms = {
     {{"rotations", 0}, {"norm_w_bf16", 0}, {"latent_bf16", 1}},
     {{"rotations", 1}, {"x_f32", 1}, {"q_f32", 1}, {"cache", 1}, {"cache_block", 1}},
     {{"rotations", 2}, {"cache", 4}, {"extra", 100}},
     {{"rotations", 3}, {"position_bytes", 4}, {"x_normalized", 1}, {"cache", 1}, {"slot_bytes", 4}, {"cache_block", 5}},
-    {{"rotations", 4}, {"x_f32", 1}, {"x_normalized", 1}, {"latent_int8", 0}, {"cache", 2}, {"cache_block", 3}, {"extra", 1}}};
+    {{"rotations", 4}, {"x_f32", 1}, {"x_normalized", 1}, {"latent_int8", 0}, {"cache", 2}, {"cache_block", 3}, {"extra", 1}},
+    with(kW8a16, {{"rotations", 2}, {"x_f32", 1}, {"q_f32", 1}, {"latent_bf16", 1}, {"cache", 2}, {"extra", 40}}),
+    with(kW8a16, {{"rotations", 1}, {"x_normalized", 1}, {"cache", 3}, {"fp8_block", 32}}),
+    with(kReference, {{"rotations", 2}, {"x_f32", 1}, {"q_f32", 1}, {"latent_bf16", 1}, {"cache", 2}, {"extra", 40}}),
+    with(kReference, {{"rotations", 0}, {"x_normalized", 1}, {"cache", 3}})};
 
 kernels::Built form_of(const kernels::Options& options) { return kernels::build(kForm, "", "demo", with(kOddSizes, options)); }
 
@@ -87,6 +96,24 @@ TEST(EngineForms, AJudgeSeesARowInAWrongPlace) {
   EXPECT_FALSE(kernels::find_kernel(kForm).judge({inputs, all, nullptr, built.options, false}, [](int64_t) {}).pass());
 }
 
+kernels::Options sizes_of(const kernels::Options& options) {
+  kernels::Options sizes;
+  for (const char* name : {"hidden", "heads", "q_lora"}) sizes[name] = options.at(name);
+  return sizes;
+}
+
+// bf16, by the kernel with the tensor of it.
+Array normalized(const Array& x, const Array& norm_w, const kernels::Options& sizes) {
+  std::vector<std::string> exposed;
+  const ir::Program front = tools::with_temporaries_as_outputs(
+      kernels::build(kFront, "fused", "demo", with(sizes, {{"norm_w_bf16", norm_w.dtype == DType::bf16}})).program,
+      {"token_x_bf16"}, exposed);
+  const Dims dims = {{"T", x.shape[0]}};
+  Tensors inputs = inputs_of(front, dims);
+  inputs.at("x") = x, inputs.at("norm_w") = norm_w;
+  return interpreted(front, dims, inputs).at("token_x_bf16");
+}
+
 // The same rows of x, normalized or in f32, and the same rotations.
 TEST(EngineForms, HaveTheBitsOfTheFront) {
   constexpr int64_t T = 6;
@@ -96,23 +123,27 @@ TEST(EngineForms, HaveTheBitsOfTheFront) {
     const Dims dims = dims_of(built.program, T);
     Tensors inputs = inputs_of(built.program, dims);
     Tensors front_inputs = kernels::reference::with_rotations(inputs);
-    const int64_t is_f32 = front_inputs.at("rope_cos").dtype == DType::f32;
+    const int64_t is_f32 = front_inputs.at("rope_cos").dtype == DType::f32, mode = kernels::integer(built.options, "mode");
+    kernels::Options own =
+        with(sizes_of(built.options), {{"rope_f32", is_f32}, {"norm_w_bf16", built.options.at("norm_w_bf16")}});
+    if (mode != 0) own["fp8_block"] = built.options.at("fp8_block");
     std::vector<std::string> exposed;
-    const ir::Program front = tools::with_temporaries_as_outputs(
-        kernels::build(kFront, "fused", "demo",
-                       with(kOddSizes, {{"rope_f32", is_f32}, {"norm_w_bf16", built.options.at("norm_w_bf16")}}))
-            .program,
-        {"token_x_bf16", "qr_bf16"}, exposed);
+    const ir::Program front =
+        tools::with_temporaries_as_outputs(kernels::build(kOfMode[mode], mode == 0 ? "fused" : "", "demo", own).program,
+                                           mode == 0 ? std::vector<std::string>{"qr_bf16"} : std::vector<std::string>{}, exposed);
     if (is_on("x_f32")) front_inputs.at("x") = as_bf16(inputs.at("x"));
-    if (is_on("x_normalized")) front_inputs.merge(kernels::find_kernel(kForm).made_inputs({{"norm_w", DType::bf16, {530}}}, 7));
+    if (is_on("x_normalized"))
+      front_inputs.merge(
+          kernels::find_kernel(kForm).made_inputs({{"norm_w", DType::bf16, {kernels::integer(own, "hidden")}}}, 7));
     const Tensors expected = interpreted(front, {{"T", T}}, front_inputs);
     // Back to x: exact numbers of bf16.
-    const Array& x = is_on("x_normalized") ? expected.at("token_x_bf16") : front_inputs.at("x");
+    const Array x =
+        is_on("x_normalized") ? normalized(front_inputs.at("x"), front_inputs.at("norm_w"), sizes_of(own)) : front_inputs.at("x");
     for (int64_t i = 0; i < x.size(); ++i) set_value_at(inputs.at("x"), i, value_at(x, i));
 
     const Tensors actual = interpreted(built.program, dims, inputs);
     for (const auto& [mine, its] :
-         {std::pair("q", "q"), {"kv", "kv"}, {"qr", "qr"}, {"qr_scale", "qr_scale"}, {"latent", "qr_bf16"}}) {
+         {std::pair("q", "q"), {"kv", "kv"}, {"qr", "qr"}, {"qr_scale", "qr_scale"}, {"latent", mode == 0 ? "qr_bf16" : "qr"}}) {
       const auto found = actual.find(mine);
       if (found == actual.end()) continue;
       const Array rounded = found->second.dtype == expected.at(its).dtype ? found->second : as_bf16(found->second);
@@ -161,6 +192,19 @@ TEST(EngineForms, FuseAsTheFrontDoes) {
   for (const char* around : {"insert", "rotations"}) expected.push_back(around);
   std::sort(expected.begin(), expected.end());
   EXPECT_EQ(scopes(kForm, {{"rotations", 2}, {"cache", 2}}), expected);
+  EXPECT_EQ(scopes(kForm, {{"mode", 1}, {"latent_int8", 0}, {"latent_bf16", 1}}).size(), scopes(kOfMode[1], {}).size());
+}
+
+TEST(EngineForms, SayWhatAModeHasNot) {
+  for (const auto& [options, says] :
+       {std::pair<kernels::Options, std::string>({{"mode", 1}}, "latent_int8 = 1, but mode = 1 has no int8"),
+        {{{"mode", 2}, {"latent_int8", 0}, {"hidden", 530}}, "fp8_block = 128 does not divide hidden = 530"}})
+    try {
+      kernels::build(kForm, "", "demo", options);
+      ADD_FAILURE() << says;
+    } catch (const UserError& error) {
+      EXPECT_EQ(error.diagnostics().front().message.find(says), 0u) << error.diagnostics().front().message;
+    }
 }
 
 }  // namespace

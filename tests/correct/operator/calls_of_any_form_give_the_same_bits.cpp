@@ -72,19 +72,18 @@ void as_type(Strided& tensor, const std::vector<int64_t>& values) {
 
 // What both memories of a call have in common.
 struct Plan {
-  bool is_f32;
+  imbrex_v4_form form;
   int64_t heads, T, cache_block, slot_count, cache_blocks;
   imbrex_v4_cache cache;
   std::vector<int64_t> positions, slots;
-  bool has_int8, has_positions, has_latent, has_latent_bf16, has_kv;
+  bool has_positions, has_latent, has_latent_bf16, has_kv;
   Array x;
 };
 
-Plan plan_of(Draw& draw, bool is_f32, int64_t heads, bool has_int8 = true) {
+Plan plan_of(Draw& draw, const imbrex_v4_form& form) {
   Plan plan = {};
-  plan.is_f32 = is_f32;
-  plan.has_int8 = has_int8;
-  plan.heads = heads;
+  plan.form = form;
+  plan.heads = form.head_end - form.head_begin;
   plan.T = draw.of<int64_t>({0, 1, 1, 2, 3, 5, 8, 17});
   plan.cache = draw.of({IMBREX_V4_NO_CACHE, IMBREX_V4_BF16_CACHE, IMBREX_V4_FP8_CACHE, IMBREX_V4_FP8_CACHE});
   plan.cache_block = plan.cache == IMBREX_V4_BF16_CACHE ? draw.of<int64_t>({1, 16}) : draw.of<int64_t>({3, 64});
@@ -97,7 +96,8 @@ Plan plan_of(Draw& draw, bool is_f32, int64_t heads, bool has_int8 = true) {
   std::iota(places.begin(), places.end(), int64_t{0});
   std::shuffle(places.begin(), places.end(), draw.random());
   for (int64_t t = 0; t < plan.slot_count; ++t) plan.slots.push_back(draw.once_in(4) ? -1 : places[static_cast<size_t>(t)]);
-  plan.x = random_array(is_f32 ? DType::f32 : DType::bf16, {plan.T, kHidden}, static_cast<uint32_t>(draw.below(1 << 30)), 3);
+  plan.x = random_array(form.x == IMBREX_V4_F32 ? DType::f32 : DType::bf16, {plan.T, kHidden},
+                        static_cast<uint32_t>(draw.below(1 << 30)), 3);
   return plan;
 }
 
@@ -148,7 +148,8 @@ Memory memory_of(const Plan& plan, const OperatorModel& model, const PackedFront
     memory.tensors[name] = Strided(element, {plan.T, columns}, {stride, 1});
     return memory.tensors.at(name).data();
   };
-  call.x = matrix("x", plan.is_f32 ? 4 : 2, kHidden, call.x_stride);
+  const size_t element = plan.form.x == IMBREX_V4_F32 ? 4 : 2;  // of q, too
+  call.x = matrix("x", element, kHidden, call.x_stride);
   memory.tensors.at("x").fill(plan.x.bytes.data());
   bind_table(memory, model, draw, padded);
   if (plan.has_positions) {
@@ -159,15 +160,16 @@ Memory memory_of(const Plan& plan, const OperatorModel& model, const PackedFront
   call.q_heads = plan.heads + (padded ? draw.below(3) : 0);
   call.q_head_stride = 512 + gap(draw, padded);
   call.q_token_stride = call.q_heads * call.q_head_stride + gap(draw, padded);
-  memory.tensors["q"] = Strided(plan.is_f32 ? 4 : 2, {plan.T, call.q_heads, 512}, {call.q_token_stride, call.q_head_stride, 1});
+  memory.tensors["q"] = Strided(element, {plan.T, call.q_heads, 512}, {call.q_token_stride, call.q_head_stride, 1});
   call.q = memory.tensors.at("q").data();
-  if (plan.has_int8 && (plan.has_latent || !padded)) {
+  if (plan.form.mode == IMBREX_V4_W8A8 && (plan.has_latent || !padded)) {
     call.latent = static_cast<int8_t*>(matrix("latent", 1, kLatent, call.latent_stride));
     memory.tensors["latent_scale"] = Strided(4, {1, plan.T}, {plan.T, 1});
     call.latent_scale = memory.tensors.at("latent_scale").data<float>();
   }
   if (plan.has_latent_bf16 || !padded)
     call.latent_bf16 = static_cast<uint16_t*>(matrix("latent_bf16", 2, kLatent, call.latent_bf16_stride));
+  if (plan.form.extra > 0) call.extra = static_cast<float*>(matrix("extra", 4, plan.form.extra, call.extra_stride));
   if (plan.has_kv || !padded) call.kv = static_cast<uint16_t*>(matrix("kv", 2, 512, call.kv_stride));
   if (plan.cache == IMBREX_V4_NO_CACHE) return memory;
   call.cache = plan.cache;
@@ -211,19 +213,19 @@ bool are_zero(const std::vector<std::byte>& rows, size_t begin, size_t bytes) {
 class OperatorCalls : public testing::Test {
  protected:
   OperatorCalls() {
-    for (const bool is_f32 : {false, true})
-      for (const auto& [begin, end] : {std::pair<int64_t, int64_t>(0, 4), {0, 2}, {2, 4}})
-        fronts_.push_back({is_f32, end - begin, true, std::make_unique<PackedFront>(model_, form_of(is_f32, begin, end))});
-    for (const auto& [begin, end] : {std::pair<int64_t, int64_t>(0, 4), {0, 2}, {2, 4}})
-      fronts_.push_back({false, end - begin, false, std::make_unique<PackedFront>(model_, w8a16_form(begin, end))});
+    for (const imbrex_v4_mode mode : kModes)
+      for (const Kind kind : kKinds)
+        for (const auto& [begin, end] : {std::pair<int64_t, int64_t>(0, 4), {0, 2}, {2, 4}}) {
+          const imbrex_v4_form form = form_of(kind, mode, begin, end);
+          fronts_.push_back({form, std::make_unique<PackedFront>(model_, form)});
+        }
   }
 
   void try_call(uint64_t seed) {
     SCOPED_TRACE("IMBREX_OPERATOR_SEED=" + std::to_string(seed));
     Draw draw(seed);
-    const auto& [is_f32, heads, has_int8, packed] =
-        fronts_[static_cast<size_t>(draw.below(static_cast<int64_t>(fronts_.size())))];
-    const Plan plan = plan_of(draw, is_f32, heads, has_int8);
+    const auto& [form, packed] = fronts_[static_cast<size_t>(draw.below(static_cast<int64_t>(fronts_.size())))];
+    const Plan plan = plan_of(draw, form);
     const int nth = static_cast<int>(1 + draw.below(4));
     Memory expected = memory_of(plan, model_, *packed, draw, false, 2),
            actual = memory_of(plan, model_, *packed, draw, true, nth);
@@ -231,7 +233,7 @@ class OperatorCalls : public testing::Test {
     ASSERT_EQ(run_on_threads(packed->front.get(), actual.call, nth, count_around), IMBREX_V4_OK)
         << packed->front.explain(actual.call);
     for (const auto& [name, tensor] : actual.tensors) EXPECT_TRUE(tensor.is_intact()) << "bytes around " << name;
-    for (const char* name : {"latent", "latent_scale", "latent_bf16", "kv", "cache"})
+    for (const char* name : {"latent", "latent_scale", "latent_bf16", "kv", "extra", "cache"})
       if (actual.tensors.count(name)) {
         EXPECT_EQ(actual.tensors.at(name).dense(), expected.tensors.at(name).dense()) << name;
       }
@@ -239,7 +241,7 @@ class OperatorCalls : public testing::Test {
       EXPECT_TRUE(other_places_are_untouched(plan, actual.tensors.at("cache").dense()));
     }
     const std::vector<std::byte> q = actual.tensors.at("q").dense(), dense = expected.tensors.at("q").dense();
-    const auto row = static_cast<size_t>(heads * 512) * (is_f32 ? 4 : 2),
+    const auto row = static_cast<size_t>(plan.heads * 512) * (form.q == IMBREX_V4_F32 ? 4 : 2),
                with_others = q.size() / std::max<size_t>(1, static_cast<size_t>(plan.T));
     for (size_t t = 0; t < static_cast<size_t>(plan.T); ++t) {
       EXPECT_TRUE(std::equal(q.begin() + static_cast<std::ptrdiff_t>(t * with_others),
@@ -251,9 +253,7 @@ class OperatorCalls : public testing::Test {
   }
 
   struct Made {
-    bool is_f32;
-    int64_t heads;
-    bool has_int8;
+    imbrex_v4_form form;
     std::unique_ptr<PackedFront> packed;
   };
   OperatorModel model_;
@@ -272,11 +272,12 @@ TEST_F(OperatorCalls, OfAnyFormGiveTheBitsOfThePool) {
 // The heads of a front are those of the model that it was made for.
 TEST_F(OperatorCalls, HeadRangesAreThePartsOfAllHeads) {
   Draw draw(1);
-  const Plan plan = plan_of(draw, false, 4);
+  const Plan plan = plan_of(draw, fronts_[0].form);
   std::vector<std::vector<std::byte>> q;
   for (size_t i = 0; i < 3; ++i) {
     Plan own = plan;
-    own.T = 3, own.positions = {1, 2, 3}, own.has_positions = true, own.cache = IMBREX_V4_NO_CACHE, own.heads = fronts_[i].heads;
+    own.T = 3, own.positions = {1, 2, 3}, own.has_positions = true, own.cache = IMBREX_V4_NO_CACHE,
+    own.heads = fronts_[i].form.head_end - fronts_[i].form.head_begin;
     own.x = random_array(DType::bf16, {3, kHidden}, 77);
     Memory memory = memory_of(own, model_, *fronts_[i].packed, draw, false, 2);
     ASSERT_EQ(pool_.run(fronts_[i].packed->front, memory.call), IMBREX_V4_OK);
@@ -293,7 +294,7 @@ TEST_F(OperatorCalls, HeadRangesAreThePartsOfAllHeads) {
 TEST_F(OperatorCalls, RunAtOnceOnOneFront) {
   const PackedFront& packed = *fronts_[0].packed;
   Draw draw(5);
-  Plan plan = plan_of(draw, false, 4);
+  Plan plan = plan_of(draw, fronts_[0].form);
   plan.T = 8, plan.has_positions = false, plan.cache = IMBREX_V4_NO_CACHE;
   plan.x = random_array(DType::bf16, {8, kHidden}, 78);
   std::vector<Memory> memories;

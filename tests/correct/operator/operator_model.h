@@ -19,7 +19,8 @@
 
 namespace imbrex::test {
 
-constexpr int64_t kHidden = 512, kLatent = 256, kHeads = 4, kRows = 40;  // of tables of rotations
+constexpr int64_t kHidden = 512, kLatent = 256, kHeads = 4, kFurther = 40;
+constexpr int64_t kRows = 40;  // of tables of rotations
 constexpr unsigned char kGuard = 0x5c;
 
 inline Array random_array(DType dtype, std::vector<int64_t> shape, uint32_t seed, double scale = 1) {
@@ -48,7 +49,8 @@ struct OperatorModel {
   Array attn_norm = random_array(DType::bf16, {kHidden}, 6), q_norm = random_array(DType::bf16, {kLatent}, 7),
         kv_norm = random_array(DType::bf16, {512}, 8);
   Array table = random_array(DType::f32, {kRows, 64}, 9);
-  // As W8A16 takes them, in blocks of 128 by 128.
+  Array extra = random_array(DType::bf16, {kFurther, kHidden}, 15, 0.05);
+  // As modes take them that keep weights, in blocks of 128 by 128.
   Array fp8_wq_a_scale = random_array(DType::e8m0, {2, 4}, 14);
   Array fp8_wkv = random_array(DType::e4m3, {512, kHidden}, 10), fp8_wkv_scale = random_array(DType::e8m0, {4, 4}, 11);
   Array fp8_wq_b = random_array(DType::e4m3, {kHeads * 512, kLatent}, 12),
@@ -64,6 +66,7 @@ struct OperatorModel {
     w.wq_a = {IMBREX_V4_E4M3, wq_a.bytes.data(), kLatent, kHidden, 0, wq_a_scale.bytes.data(), 32, 32};
     w.wkv = {IMBREX_V4_BF16, wkv.bytes.data(), 512, kHidden, 0, nullptr, 0, 0};
     w.wq_b = {IMBREX_V4_INT8, wq_b.bytes.data(), kHeads * 512, kLatent, 0, wq_b_scale.bytes.data(), 0, 0};
+    w.extra = {IMBREX_V4_BF16, extra.bytes.data(), kFurther, kHidden, 0, nullptr, 0, 0};
     w.attn_norm = {IMBREX_V4_BF16, attn_norm.bytes.data(), kHidden};
     w.q_norm = {IMBREX_V4_BF16, q_norm.bytes.data(), kLatent};
     w.kv_norm = {IMBREX_V4_BF16, kv_norm.bytes.data(), 512};
@@ -71,7 +74,7 @@ struct OperatorModel {
   }
   imbrex_v4_weights weights(imbrex_v4_mode mode) const {
     imbrex_v4_weights w = weights();
-    if (mode != IMBREX_V4_W8A16) return w;
+    if (mode == IMBREX_V4_W8A8) return w;
     w.wq_a = {IMBREX_V4_E4M3, wq_a.bytes.data(), kLatent, kHidden, 0, fp8_wq_a_scale.bytes.data(), 128, 128};
     w.wkv = {IMBREX_V4_E4M3, fp8_wkv.bytes.data(), 512, kHidden, 0, fp8_wkv_scale.bytes.data(), 128, 128};
     w.wq_b = {IMBREX_V4_E4M3, fp8_wq_b.bytes.data(), kHeads * 512, kLatent, 0, fp8_wq_b_scale.bytes.data(), 128, 128};
@@ -79,23 +82,24 @@ struct OperatorModel {
   }
 };
 
-inline imbrex_v4_form form_of(bool is_f32, int64_t head_begin = 0, int64_t head_end = kHeads) {
+// Those of the example's library: bf16 x that is normalized, f32 x and q, and bf16 x with further columns.
+enum class Kind : uint8_t { normalized, f32, further };
+constexpr Kind kKinds[] = {Kind::normalized, Kind::f32, Kind::further};
+constexpr imbrex_v4_mode kModes[] = {IMBREX_V4_W8A8, IMBREX_V4_W8A16, IMBREX_V4_FP8_REFERENCE};
+
+inline imbrex_v4_form form_of(Kind kind, imbrex_v4_mode mode = IMBREX_V4_W8A8, int64_t head_begin = 0,
+                              int64_t head_end = kHeads) {
   imbrex_v4_form form = {};
+  form.mode = mode;
   form.hidden = kHidden;
   form.q_lora = kLatent;
   form.head_begin = head_begin;
   form.head_end = head_end;
   form.eps = 1e-6;
-  form.x = form.q = is_f32 ? IMBREX_V4_F32 : IMBREX_V4_BF16;
-  form.x_is_normalized = !is_f32;
-  return form;
-}
-
-inline imbrex_v4_form w8a16_form(int64_t head_begin = 0, int64_t head_end = kHeads) {
-  imbrex_v4_form form = form_of(false, head_begin, head_end);
-  form.mode = IMBREX_V4_W8A16;
-  form.x_is_normalized = 0;
-  form.weight_block = 128;
+  form.x = form.q = kind == Kind::f32 ? IMBREX_V4_F32 : IMBREX_V4_BF16;
+  form.x_is_normalized = kind == Kind::normalized;
+  form.extra = kind == Kind::further ? kFurther : 0;
+  if (mode != IMBREX_V4_W8A8) form.weight_block = 128;
   return form;
 }
 

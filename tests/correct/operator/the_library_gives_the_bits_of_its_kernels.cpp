@@ -49,36 +49,54 @@ std::pair<Array, Array> quantized(const Array& rows) {
   return {weights, scales};
 }
 
-void expect_bits(const OperatorModel& model, const imbrex_v4_weights& weights, const Array& wq_b, const Array& wq_b_scale) {
-  const imbrex_v4_form form = form_of(true);
-  const deepseek_v4::Front front(form);
-  AlignedVector<std::byte> packed(front.packed_bytes());
-  for (int part = 0; part < 7; ++part) front.pack(weights, packed, part, 7);
+// The kernel of a form's mode and types, for all heads.
+ir::Program program_of(const imbrex_v4_form& form) {
+  kernels::Options options = {{"x_f32", form.x == IMBREX_V4_F32},
+                              {"q_f32", form.q == IMBREX_V4_F32},
+                              {"x_normalized", form.x_is_normalized},
+                              {"extra", form.extra},
+                              {"rotations", 2},
+                              {"norm_w_bf16", 0},
+                              {"latent_int8", form.mode == IMBREX_V4_W8A8},
+                              {"latent_bf16", 1},
+                              {"mode", form.mode}};
+  return kernels::build("deepseek_v4/attention_front", "", "demo", options).program;
+}
 
-  const ir::Program program = kernels::build("deepseek_v4/attention_front", "", "demo",
-                                             {{"x_f32", 1}, {"q_f32", 1}, {"rotations", 2}, {"norm_w_bf16", 0}})
-                                  .program;
-  std::map<std::string, Array> tensors = {{"x", random_array(DType::f32, {T, kHidden}, 21, 3)},
-                                          {"norm_w", as_f32(model.attn_norm)},
-                                          {"wq_a", turned(expanded(model.wq_a, model.wq_a_scale))},
-                                          {"gamma_cq", model.q_norm},
-                                          {"wq_b", turned(wq_b)},
-                                          {"wq_b_scale", wq_b_scale},
-                                          {"wkv", turned(model.wkv)},
-                                          {"gamma_ckv", model.kv_norm},
-                                          {"table_cos", Array::zeros(DType::f32, {kRows, 32})},
-                                          {"table_sin", Array::zeros(DType::f32, {kRows, 32})},
-                                          {"positions", Array::zeros(DType::int64, {T})}};
+std::map<std::string, Array> activations_of(const OperatorModel& model, const imbrex_v4_form& form) {
+  std::map<std::string, Array> tensors = {
+      {"x", random_array(form.x == IMBREX_V4_F32 ? DType::f32 : DType::bf16, {T, kHidden}, 21, 3)},
+      {"norm_w", as_f32(model.attn_norm)},
+      {"gamma_cq", model.q_norm},
+      {"gamma_ckv", model.kv_norm},
+      {"w_extra", turned(model.extra)},
+      {"table_cos", Array::zeros(DType::f32, {kRows, 32})},
+      {"table_sin", Array::zeros(DType::f32, {kRows, 32})},
+      {"positions", Array::zeros(DType::int64, {T})}};
   for (int64_t i = 0; i < kRows * 32; ++i) {
     tensors.at("table_cos").as<float>()[i] = model.table.as<float>()[i / 32 * 64 + i % 32];
     tensors.at("table_sin").as<float>()[i] = model.table.as<float>()[i / 32 * 64 + 32 + i % 32];
   }
   for (int64_t t = 0; t < T; ++t) set_index_at(tensors.at("positions"), t, 7 * t);
-  interpret::run(program, {{"T", T}, {"P", kRows}}, tensors, {});
+  return tensors;
+}
 
+// The library's front of `form` on `weights`, and the interpreted kernel on the same ones as it takes them.
+void expect_bits(const OperatorModel& model, const imbrex_v4_form& form, const imbrex_v4_weights& weights,
+                 const std::map<std::string, Array>& kernel_weights) {
+  const deepseek_v4::Front front(form);
+  AlignedVector<std::byte> packed(front.packed_bytes());
+  for (int part = 0; part < 7; ++part) front.pack(weights, packed, part, 7);
+
+  std::map<std::string, Array> tensors = activations_of(model, form);
+  tensors.insert(kernel_weights.begin(), kernel_weights.end());
+  interpret::run(program_of(form), {{"T", T}, {"P", kRows}}, tensors, {});
+
+  const int64_t heads = form.head_end - form.head_begin;
   AlignedVector<std::byte> workspace(front.workspace_bytes(T, 2));
-  Array q = Array::zeros(DType::f32, {T, kHeads, 512}), kv = Array::zeros(DType::bf16, {T, 512}),
-        latent = Array::zeros(DType::int8, {T, kLatent}), scale = Array::zeros(DType::f32, {T, 1});
+  Array q = Array::zeros(tensors.at("q").dtype, {T, heads, 512}), kv = Array::zeros(DType::bf16, {T, 512}),
+        latent = Array::zeros(DType::int8, {T, kLatent}), scale = Array::zeros(DType::f32, {T, 1}),
+        latent_bf16 = Array::zeros(DType::bf16, {T, kLatent}), extra = Array::zeros(DType::f32, {T, form.extra});
   imbrex_v4_call call = {};
   call.tokens = T;
   call.packed = packed.data(), call.packed_bytes = packed.size();
@@ -86,17 +104,48 @@ void expect_bits(const OperatorModel& model, const imbrex_v4_weights& weights, c
   call.x = tensors.at("x").bytes.data();
   call.rotation_type = IMBREX_V4_F32, call.cosines = model.table.bytes.data(), call.rotation_rows = kRows;
   call.positions = tensors.at("positions").bytes.data(), call.position_type = IMBREX_V4_INT64;
-  call.q = q.bytes.data(), call.kv = kv.as<uint16_t>(), call.latent = latent.as<int8_t>(), call.latent_scale = scale.as<float>();
+  call.q = q.bytes.data(), call.kv = kv.as<uint16_t>(), call.latent_bf16 = latent_bf16.as<uint16_t>();
+  if (form.extra > 0) call.extra = extra.as<float>();
+  const bool has_int8 = form.mode == IMBREX_V4_W8A8;
+  if (has_int8) call.latent = latent.as<int8_t>(), call.latent_scale = scale.as<float>();
   ASSERT_EQ(run_on_threads(front.get(), call, 2), IMBREX_V4_OK) << front.explain(call);
-  EXPECT_EQ(q.bytes, tensors.at("q").bytes);
+  const size_t row = q.bytes.size() / T, head = row / static_cast<size_t>(heads);
+  for (size_t t = 0; t < T; ++t)
+    EXPECT_EQ(std::memcmp(q.bytes.data() + t * row,
+                          tensors.at("q").bytes.data() + (t * kHeads + static_cast<size_t>(form.head_begin)) * head, row),
+              0)
+        << "q of token " << t << ", heads from " << form.head_begin;
   EXPECT_EQ(kv.bytes, tensors.at("kv").bytes);
-  EXPECT_EQ(latent.bytes, tensors.at("qr").bytes);
-  EXPECT_EQ(scale.bytes, tensors.at("qr_scale").bytes);
+  EXPECT_EQ(latent_bf16.bytes, tensors.at("latent").bytes);
+  if (has_int8) {
+    EXPECT_EQ(latent.bytes, tensors.at("qr").bytes);
+    EXPECT_EQ(scale.bytes, tensors.at("qr_scale").bytes);
+  }
+  if (form.extra > 0) {
+    EXPECT_EQ(extra.bytes, tensors.at("extra").bytes);
+  }
+}
+
+std::map<std::string, Array> w8a8_weights(const OperatorModel& model, const Array& wq_b, const Array& wq_b_scale) {
+  return {{"wq_a", turned(expanded(model.wq_a, model.wq_a_scale))},
+          {"wq_b", turned(wq_b)},
+          {"wq_b_scale", wq_b_scale},
+          {"wkv", turned(model.wkv)}};
+}
+
+// Scales of blocks as the kernel has them, turned as the weights are.
+std::map<std::string, Array> kept_weights(const OperatorModel& model) {
+  return {{"wq_a", turned(model.wq_a)},     {"wq_a_scale", turned(model.fp8_wq_a_scale)},
+          {"wq_b", turned(model.fp8_wq_b)}, {"wq_b_scale", turned(model.fp8_wq_b_scale)},
+          {"wkv", turned(model.fp8_wkv)},   {"wkv_scale", turned(model.fp8_wkv_scale)}};
 }
 
 TEST(OperatorLibrary, GivesTheBitsOfTheInterpretedKernel) {
   const OperatorModel model;
-  expect_bits(model, model.weights(), model.wq_b, model.wq_b_scale);
+  for (const imbrex_v4_mode mode : kModes)
+    for (const Kind kind : kKinds)
+      expect_bits(model, form_of(kind, mode), model.weights(mode),
+                  mode == IMBREX_V4_W8A8 ? w8a8_weights(model, model.wq_b, model.wq_b_scale) : kept_weights(model));
 }
 
 TEST(OperatorLibrary, ConvertsReleasedWeights) {
@@ -105,7 +154,7 @@ TEST(OperatorLibrary, ConvertsReleasedWeights) {
   imbrex_v4_weights weights = model.weights();
   weights.wq_b = {IMBREX_V4_E4M3, codes.bytes.data(), kHeads * 512, kLatent, 0, scales.bytes.data(), 32, 32};
   const auto [wq_b, scale] = quantized(expanded(codes, scales));
-  expect_bits(model, weights, wq_b, scale);
+  expect_bits(model, form_of(Kind::f32), weights, w8a8_weights(model, wq_b, scale));
 }
 
 // Rows of a wider matrix.
@@ -117,97 +166,51 @@ TEST(OperatorLibrary, TakesRowsThatLieApart) {
     std::memcpy(wide.as<int8_t>() + row * (kLatent + 13), model.wq_b.as<int8_t>() + row * kLatent, kLatent);
   weights.wq_b.data = wide.bytes.data();
   weights.wq_b.row_bytes = kLatent + 13;
-  expect_bits(model, weights, model.wq_b, model.wq_b_scale);
-}
-
-// Scales of blocks as the kernel has them, turned as the weights are.
-std::map<std::string, Array> w8a16_tensors(const OperatorModel& model) {
-  std::map<std::string, Array> tensors = {{"x", random_array(DType::bf16, {T, kHidden}, 22, 3)},
-                                          {"norm_w", as_f32(model.attn_norm)},
-                                          {"wq_a", turned(model.wq_a)},
-                                          {"wq_a_scale", turned(model.fp8_wq_a_scale)},
-                                          {"gamma_cq", model.q_norm},
-                                          {"wq_b", turned(model.fp8_wq_b)},
-                                          {"wq_b_scale", turned(model.fp8_wq_b_scale)},
-                                          {"wkv", turned(model.fp8_wkv)},
-                                          {"wkv_scale", turned(model.fp8_wkv_scale)},
-                                          {"gamma_ckv", model.kv_norm},
-                                          {"rope_cos", Array::zeros(DType::f32, {T, 64})},
-                                          {"rope_sin", Array::zeros(DType::f32, {T, 64})}};
-  for (int64_t i = 0; i < T * 32; ++i) {
-    const int64_t t = i / 32, c = i % 32;
-    tensors.at("rope_cos").as<float>()[t * 64 + c] = model.table.as<float>()[7 * t * 64 + c];
-    tensors.at("rope_sin").as<float>()[t * 64 + c] = model.table.as<float>()[7 * t * 64 + 32 + c];
-  }
-  return tensors;
+  expect_bits(model, form_of(Kind::f32), weights, w8a8_weights(model, model.wq_b, model.wq_b_scale));
 }
 
 // All heads, and a part of them whose scales begin inside the matrix's, of rows that lie apart.
-TEST(OperatorLibrary, GivesTheBitsOfTheInterpretedKernelOfW8A16) {
+TEST(OperatorLibrary, KeepsAPartOfTheHeadsOfRowsThatLieApart) {
   const OperatorModel model;
-  std::map<std::string, Array> tensors = w8a16_tensors(model);
-  interpret::run(
-      kernels::build("deepseek_v4/qkv_proj_rope_w8a16", "", "demo", {{"fp8_block", 128}, {"norm_w_bf16", 0}, {"rope_f32", 1}})
-          .program,
-      {{"T", T}}, tensors, {});
   Array wide = random_array(DType::e4m3, {kHeads * 512, kLatent + 13}, 42);
   for (int64_t row = 0; row < kHeads * 512; ++row)
     std::memcpy(wide.as<uint8_t>() + row * (kLatent + 13), model.fp8_wq_b.as<uint8_t>() + row * kLatent, kLatent);
-  imbrex_v4_weights weights = model.weights(IMBREX_V4_W8A16);
-  weights.wq_b.data = wide.bytes.data();
-  weights.wq_b.row_bytes = kLatent + 13;
-  const int64_t positions[T] = {0, 7, 14, 21, 28};
-  for (const int64_t first : {0, 2}) {
-    const int64_t heads = kHeads - first;
-    const deepseek_v4::Front front(w8a16_form(first, kHeads));
-    AlignedVector<std::byte> packed(front.packed_bytes()), workspace(front.workspace_bytes(T, 2));
-    for (int part = 0; part < 7; ++part) front.pack(weights, packed, part, 7);
-    Array q = Array::zeros(DType::bf16, {T, heads, 512}), kv = Array::zeros(DType::bf16, {T, 512}),
-          latent = Array::zeros(DType::bf16, {T, kLatent});
-    imbrex_v4_call call = {};
-    call.tokens = T;
-    call.packed = packed.data(), call.packed_bytes = packed.size();
-    call.workspace = workspace.data(), call.workspace_bytes = workspace.size();
-    call.x = tensors.at("x").bytes.data();
-    call.rotation_type = IMBREX_V4_F32, call.cosines = model.table.bytes.data(), call.rotation_rows = kRows;
-    call.positions = positions, call.position_type = IMBREX_V4_INT64;
-    call.q = q.bytes.data(), call.kv = kv.as<uint16_t>(), call.latent_bf16 = latent.as<uint16_t>();
-    ASSERT_EQ(run_on_threads(front.get(), call, 2), IMBREX_V4_OK) << front.explain(call);
-    for (int64_t t = 0; t < T; ++t)
-      EXPECT_EQ(std::memcmp(q.as<uint16_t>() + t * heads * 512, tensors.at("q").as<uint16_t>() + (t * kHeads + first) * 512,
-                            static_cast<size_t>(heads * 512) * 2),
-                0)
-          << "q of token " << t << ", heads from " << first;
-    EXPECT_EQ(kv.bytes, tensors.at("kv").bytes);
-    EXPECT_EQ(latent.bytes, tensors.at("qr").bytes);
+  for (const imbrex_v4_mode mode : {IMBREX_V4_W8A16, IMBREX_V4_FP8_REFERENCE}) {
+    imbrex_v4_weights weights = model.weights(mode);
+    weights.wq_b.data = wide.bytes.data();
+    weights.wq_b.row_bytes = kLatent + 13;
+    for (const int64_t first : {0, 2})
+      expect_bits(model, form_of(Kind::further, mode, first, kHeads), weights, kept_weights(model));
   }
 }
 
 // A layer says its blocks, and its weights are packed as they are mapped.
-TEST(OperatorLibrary, W8A16TakesALayerOfACheckpoint) {
+TEST(OperatorLibrary, KeepsALayerOfACheckpoint) {
   const tests::TemporaryFolder folder;
   checkpoint::make_checkpoint(folder.path(), {"tiny", 1, 1, 3}, [](int64_t) {});
   const deepseek_v4::Layer layer(folder.path(), 1);
-  imbrex_v4_form types = {};
-  types.mode = IMBREX_V4_W8A16, types.x = types.q = IMBREX_V4_BF16;
-  const imbrex_v4_form form = layer.form(types);
-  EXPECT_EQ(form.weight_block, 128);
-  const deepseek_v4::Front front(form);
-  AlignedVector<std::byte> packed(front.packed_bytes());
-  EXPECT_NO_THROW(front.pack(layer.weights(), packed));
+  for (const imbrex_v4_mode mode : {IMBREX_V4_W8A16, IMBREX_V4_FP8_REFERENCE}) {
+    imbrex_v4_form types = {};
+    types.mode = mode, types.x = types.q = IMBREX_V4_F32;
+    const imbrex_v4_form form = layer.form(types);
+    EXPECT_EQ(form.weight_block, 128);
+    const deepseek_v4::Front front(form);
+    AlignedVector<std::byte> packed(front.packed_bytes());
+    EXPECT_NO_THROW(front.pack(layer.weights(), packed));
+  }
 }
 
 // A byte for each weight.
 TEST(OperatorLibrary, KeepsFp8AsItIs) {
   const size_t weights = (kLatent + 512) * kHidden + kHeads * 512 * kLatent;
-  const size_t packed = deepseek_v4::Front(w8a16_form()).packed_bytes();
+  const size_t packed = deepseek_v4::Front(form_of(Kind::f32, IMBREX_V4_W8A16)).packed_bytes();
   EXPECT_GE(packed, weights);
   EXPECT_LT(packed, weights + weights / 16);
 }
 
 TEST(OperatorLibrary, SourcesCanGo) {
   auto model = std::make_unique<OperatorModel>();
-  const PackedFront one(*model, form_of(false), 1), other(*model, form_of(false), 5);
+  const PackedFront one(*model, form_of(Kind::normalized), 1), other(*model, form_of(Kind::normalized), 5);
   model.reset();
   EXPECT_TRUE(one.packed == other.packed);
 }

@@ -13,7 +13,7 @@ constexpr int64_t T = 3;
 
 // A good call, to be broken.
 struct Example {
-  Example() : packed(model, form_of(false)) {
+  Example() : packed(model, form_of(Kind::normalized)) {
     workspace.resize(packed.front.workspace_bytes(T, 2));
     call.tokens = T;
     call.packed = packed.packed.data(), call.packed_bytes = packed.packed.size();
@@ -116,10 +116,12 @@ TEST(BadCalls, AreStatuses) {
   EXPECT_FALSE(example.nothing_is_written());
 }
 
-TEST(BadCalls, W8A16HasNoInt8Latent) {
+TEST(BadCalls, OfModesThatHaveNoInt8Latent) {
   const OperatorModel model;
-  const PackedFront packed(model, w8a16_form());
+  const PackedFront packed(model, form_of(Kind::normalized, IMBREX_V4_W8A16)),
+      reference(model, form_of(Kind::normalized, IMBREX_V4_FP8_REFERENCE));
   Example example;
+  EXPECT_NE(reference.front.explain(example.call).find("the mode IMBREX_V4_FP8_REFERENCE does not compute"), std::string::npos);
   example.workspace.resize(packed.front.workspace_bytes(T, 1));
   example.call.workspace = example.workspace.data(), example.call.workspace_bytes = example.workspace.size();
   EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_BAD_VALUE);
@@ -128,6 +130,8 @@ TEST(BadCalls, W8A16HasNoInt8Latent) {
   EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_BAD_VALUE);
   example.call.latent_scale = nullptr;
   EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_BAD_PACKED) << "packed for W8A8";
+  example.call.packed = reference.packed.data(), example.call.packed_bytes = reference.packed.size();
+  EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_BAD_PACKED) << "packed for FP8_REFERENCE";
   EXPECT_TRUE(example.nothing_is_written());
   example.call.packed = packed.packed.data(), example.call.packed_bytes = packed.packed.size();
   EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_OK);
@@ -195,10 +199,10 @@ TEST(BadForms, AreStatuses) {
     return status;
   };
   const auto status_of = [&](const std::function<void(imbrex_v4_form&)>& spoil, const char* says) {
-    return status_of_form(form_of(false), spoil, says);
+    return status_of_form(form_of(Kind::normalized), spoil, says);
   };
   EXPECT_EQ(status_of([](auto& form) { form.head_end = 3; }, "no code for W8A8, hidden 512, heads 3"), IMBREX_V4_NO_INSTANCE);
-  EXPECT_EQ(status_of([](auto& form) { form.hidden = 4096; }, "this library has: W8A16, hidden 512, heads 4"),
+  EXPECT_EQ(status_of([](auto& form) { form.hidden = 4096; }, "this library has: W8A8, hidden 512, heads 4"),
             IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of([](auto& form) { form.eps = 1e-20; }, "imbrex_add_deepseek_v4()"), IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of([](auto& form) { form.head_begin = 4; }, "heads 4 to 4"), IMBREX_V4_BAD_VALUE);
@@ -208,7 +212,7 @@ TEST(BadForms, AreStatuses) {
   EXPECT_EQ(imbrex_v4_create(nullptr, nullptr, nullptr, 0), IMBREX_V4_NULL);
 
   const auto status_of_w8a16 = [&](const std::function<void(imbrex_v4_form&)>& spoil, const char* says) {
-    return status_of_form(w8a16_form(), spoil, says);
+    return status_of_form(form_of(Kind::normalized, IMBREX_V4_W8A16), spoil, says);
   };
   EXPECT_EQ(status_of_w8a16([](auto& form) { form.head_end = 3; }, "no code for W8A16, hidden 512, heads 3"),
             IMBREX_V4_NO_INSTANCE);
@@ -216,15 +220,16 @@ TEST(BadForms, AreStatuses) {
   EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 0; }, "weight_block is 0"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 1024, form.head_begin = 1; }, "head 1 begins at row 512"),
             IMBREX_V4_BAD_VALUE);
-  EXPECT_EQ(status_of_w8a16([](auto& form) { form.x = IMBREX_V4_F32; }, "x and q are IMBREX_V4_BF16"), IMBREX_V4_BAD_VALUE);
-  EXPECT_EQ(status_of_w8a16([](auto& form) { form.q = IMBREX_V4_F32; }, "x and q are IMBREX_V4_BF16"), IMBREX_V4_BAD_VALUE);
-  EXPECT_EQ(status_of_w8a16([](auto& form) { form.x_is_normalized = 1; }, "x_is_normalized is 0"), IMBREX_V4_BAD_VALUE);
-  EXPECT_EQ(status_of_w8a16([](auto& form) { form.extra = 8; }, "extra is 0"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.extra = 8; }, "extra 8, blocks of 128; this library has"),
+            IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.mode = IMBREX_V4_FP8_REFERENCE, form.hidden = 640; },
+                            "no code for FP8_REFERENCE, hidden 640, heads 4"),
+            IMBREX_V4_NO_INSTANCE);
 }
 
 TEST(BadWeights, AreStatuses) {
   const OperatorModel model;
-  const deepseek_v4::Front front(form_of(true));
+  const deepseek_v4::Front front(form_of(Kind::f32));
   AlignedVector<std::byte> packed(front.packed_bytes());
   const auto status_of = [&](const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
     imbrex_v4_weights weights = model.weights();
@@ -282,7 +287,7 @@ TEST(BadWeights, AreStatuses) {
 // One block of all columns, whatever number says so.
 TEST(BadWeights, BlocksMayBeLargerThanTheMatrix) {
   OperatorModel model;
-  const deepseek_v4::Front front(form_of(true));
+  const deepseek_v4::Front front(form_of(Kind::f32));
   const auto packed_of = [&](int64_t block_columns) {
     imbrex_v4_weights weights = model.weights();
     weights.wq_a.block_columns = block_columns;
@@ -293,10 +298,10 @@ TEST(BadWeights, BlocksMayBeLargerThanTheMatrix) {
   EXPECT_EQ(packed_of(INT64_MAX), packed_of(kHidden));
 }
 
-// W8A16 keeps what is stored, and refuses what it would have to convert.
-TEST(BadWeights, OfW8A16AreStatuses) {
+// Modes that keep what is stored refuse what they would have to convert.
+TEST(BadWeights, ThatAreKeptAreStatuses) {
   const OperatorModel model;
-  const deepseek_v4::Front front(w8a16_form(2, 4));
+  const deepseek_v4::Front front(form_of(Kind::further, IMBREX_V4_W8A16, 2, 4));
   AlignedVector<std::byte> packed(front.packed_bytes());
   const auto status_of = [&](const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
     imbrex_v4_weights weights = model.weights(IMBREX_V4_W8A16);
