@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/imbrex)
 install(DIRECTORY imbrex DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp" PATTERN "tools" EXCLUDE)
 get_property(installed GLOBAL PROPERTY IMBREX_INSTALLED)  # targets, by the folders that make them
-install(TARGETS ${installed} EXPORT imbrex_targets ARCHIVE RUNTIME)
+install(TARGETS ${installed} EXPORT imbrex_targets ARCHIVE LIBRARY RUNTIME)
 if(IMBREX_DEEPSEEK_V4)
   imbrex_install_deepseek_v4(imbrex_deepseek_v4 EXPORT imbrex_targets)
 endif()

@@ -48,9 +48,16 @@ std::string join(const std::vector<Diagnostic>& diagnostics) {
 
 }  // namespace
 
+bool operator==(const SourceLine& a, const SourceLine& b) {
+  if (a.line != b.line || a.file != b.file || !a.called_from != !b.called_from) return false;
+  return a.called_from == b.called_from || *a.called_from == *b.called_from;
+}
+
 std::string render(const Diagnostic& d) {
   std::string text =
       fmt::format("{}{} [{}]: {}{}", prefix(d.where), d.is_warning ? "warning" : "error", d.id, d.message, quoted_line(d.where));
+  for (const SourceLine* caller = d.where.called_from.get(); caller; caller = caller->called_from.get())
+    text += fmt::format("\n  {}called from here{}", prefix(*caller), quoted_line(*caller));
   for (const Diagnostic::Note& note : d.notes)
     text += fmt::format("\n  {}note: {}{}", prefix(note.where), note.message, quoted_line(note.where));
   if (!d.hint.empty()) text += fmt::format("\n  try: {}", d.hint);

@@ -4,17 +4,20 @@
 // numbers, which rule, and what to try. An *internal* error says which invariant of Imbrex broke; it is never the user's fault.
 #pragma once
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace imbrex {
 
-// A place in the author's C++ source (or in a .tile file). `line` 0 means that the place is not known.
+// A place in the author's source: C++, Python, or a .tile file. `line` 0 means that the place is not known.
 struct SourceLine {
   std::string file;
   int line = 0;
-  friend bool operator==(const SourceLine&, const SourceLine&) = default;
+  // Of a line in a sub-kernel: the line that calls it, where the front end says so.
+  std::shared_ptr<const SourceLine> called_from = {};
+  friend bool operator==(const SourceLine& a, const SourceLine& b);
 };
 
 // One finding. `id` is stable, lower case with dashes ("shape-mismatch"), and is the name of its page in docs/diagnostics/.
@@ -31,7 +34,8 @@ struct Diagnostic {
   bool is_warning = false;
 };
 
-// "file:line: error [id]: message", then the source line itself where the file can be read, notes, and "  try: hint".
+// "file:line: error [id]: message", then the source line itself where the file can be read, where the sub-kernel that it stands in
+// is called from, notes, and "  try: hint".
 std::string render(const Diagnostic& diagnostic);
 
 class UserError : public std::runtime_error {

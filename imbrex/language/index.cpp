@@ -1,20 +1,11 @@
 #include "imbrex/language/index.h"
 
-#include <fmt/format.h>
+#include "imbrex/builder/program_builder.h"
 
 namespace imbrex {
 namespace {
 
 Condition compare(const Index& a, ir::Compare how, const Index& b) { return {{{a.expr(), how, b.expr()}}}; }
-
-Int checked_tile(Int n, const SourceLocation& where) {
-  if (n > 0) return n;
-  throw UserError(Diagnostic{"tile-size",
-                             {where.file_name(), static_cast<int>(where.line())},
-                             fmt::format("tiles of {} indices", n),
-                             "give a positive number of indices per tile",
-                             {}});
-}
 
 }  // namespace
 
@@ -40,11 +31,11 @@ Condition operator&&(Condition a, const Condition& b) {
 
 Span span(Index offset, Index extent) { return {std::move(offset), std::move(extent)}; }
 Span between(Index lo, Index hi) {
-  Index size = max(hi - lo, 0);
+  Index size(builder::size_between(lo.expr(), hi.expr()));
   return {std::move(lo), std::move(size)};
 }
 
-Tiles tiles(const Index& extent, Int n, SourceLocation where) { return {{0, extent}, checked_tile(n, where), {}}; }
-Tiles tiles(const Span& whole, Int n, SourceLocation where) { return {whole, checked_tile(n, where), {}}; }
+Tiles tiles(const Index& extent, Int n) { return {{0, extent}, n, {}}; }
+Tiles tiles(const Span& whole, Int n) { return {whole, n, {}}; }
 
 }  // namespace imbrex

@@ -75,9 +75,9 @@ struct Tiles {
   std::string name;  // of the loop variable in the printed program; empty: chosen
   Tiles named(std::string loop_variable) const { return {whole, tile, std::move(loop_variable)}; }
 };
-// n must be positive ("tile-size").
-Tiles tiles(const Index& extent, Int n, SourceLocation where = SourceLocation::current());
-Tiles tiles(const Span& whole, Int n, SourceLocation where = SourceLocation::current());
+// A loop over them wants a positive n ("tile-size").
+Tiles tiles(const Index& extent, Int n);
+Tiles tiles(const Span& whole, Int n);
 
 // The integers begin .. end - 1. A loop takes a plain number or Index too, meaning 0 .. number - 1.
 struct Range {

@@ -1,40 +1,15 @@
-// What records: the blocks that are open, the tile variables made so far, and the rules of scope. Private to language/.
+// What makes C++ record: the kernel that this thread records, the author's places as C++ gives them, and temporaries, which become
+// part of the expression that uses them. All else is the builder's (builder/program_builder.h). Private to language/.
 #pragma once
 
-#include <map>
-#include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "imbrex/ir/program.h"
-#include "imbrex/language/tile.h"
+#include "imbrex/builder/program_builder.h"
+#include "imbrex/language/language.h"
 
 namespace imbrex::recording {
 
-// A tile variable. Until the kernel is complete it goes by a provisional name (`%7`), so that the names of the printed program
-// depend on what is left in it and on nothing else.
-struct Variable {
-  std::shared_ptr<const char> kernel;  // its identity, kept alive so that no later kernel has the same
-  std::string name, wanted_name;
-  DType dtype = DType::f32;
-  ir::IndexExpr rows, columns;
-  uint64_t frame = 0;    // the block it was made in
-  uint64_t effects = 0;  // what that block had done by then
-  bool used = false;     // named by a statement or expression, or changed
-  bool nested = false;   // became part of the expression that used it
-  SourceLocation where;
-};
-
-struct TensorEntry {
-  std::shared_ptr<const char> kernel;
-  std::string name;
-  DType dtype = DType::f32;
-  std::vector<ir::IndexExpr> shape;
-  uint64_t frame = 0;
-};
-
-SourceLine line_of(const SourceLocation& where);
 [[noreturn]] void fail(const SourceLocation& where, const char* id, std::string message, std::string hint);
 
 class Recorder {
@@ -45,77 +20,49 @@ class Recorder {
   // The kernel that this thread is recording; `what` is asked for outside of one: "no-kernel".
   static Recorder& current(const SourceLocation& where, const char* what);
 
-  ir::Written written(const SourceLocation& where);
+  builder::ProgramBuilder& builder() { return builder_; }
+  // Where the author wrote it: for the builder, and for the makers of ir/program.h.
+  builder::Place place(const SourceLocation& where);
+  ir::Written written(const SourceLocation& where) { return builder_.written(place(where)); }
+  const SourceLocation& last_where() const { return last_where_; }  // the author's
 
-  // Names and declarations.
-  void declare_dim(const std::string& name, Int typical, std::optional<Int> max, const SourceLocation& where);
-  Tensor declare_tensor(const std::string& name, DType dtype, const std::vector<Index>& shape, ir::Role role,
-                        const SourceLocation& where, bool is_weight = false);
+  Tensor declare(const std::string& name, DType dtype, const std::vector<Index>& shape, ir::Role role,
+                 const SourceLocation& where, bool is_weight = false);
   Tensor view(const std::string& name, const Tensor& base, const std::vector<Index>& shape, const SourceLocation& where);
-  std::string claim_name(const std::string& wanted, bool exactly, const SourceLocation& where);
-  ir::Annotations& annotations() { return program_.annotations; }
+  Slice slice(const Tensor& tensor, const std::vector<AxisArgument>& arguments);
 
-  // Values.
   Tile let(ir::ExprPtr value, const SourceLocation& where);
   Value use(const Tile& tile, const SourceLocation& where);  // by name
   Value load(const Slice& slice);
+  void store(const Slice& slice, const Value& value);
   // The operand's expression; a temporary that nothing came after moves out of its `let` into the expression that takes it.
   ir::ExprPtr take(const Value& value);
+  // The same as the builder takes it.
+  builder::Value taken(const Value& value) { return {take(value), value.is_number, value.is_whole}; }
   static Value& value_of(Operand& operand) { return operand.value_; }
-  ir::ExprPtr filled(const Value& number, DType dtype, ir::IndexExpr rows, ir::IndexExpr columns);
 
-  // Statements.
-  void rebind(const std::shared_ptr<Variable>& variable, ir::ExprPtr value, const SourceLocation& where);
-  void store(const Slice& slice, Value value);
-  void append(ir::Statement statement, const SourceLocation& where);
+  // What `body` records between an open_ of the builder's and its close().
   template <class BodyFunction>
-  ir::Block block(bool is_parallel, const BodyFunction& body) {
-    open(is_parallel);
+  void block(const BodyFunction& body) {
     try {
       body();
     } catch (...) {
-      frames_.pop_back();
+      builder_.abandon();
       throw;
     }
-    return close();
+    builder_.close();
   }
-  void check(const TensorEntry& tensor, const SourceLocation& where) const;
-  std::vector<ir::Axis> axes(const TensorEntry& tensor, const std::vector<AxisArgument>& arguments);
-  static std::shared_ptr<const TensorEntry> entry_of(const Tensor& tensor) { return tensor.entry_; }
-  static const std::shared_ptr<Variable>& variable_of(const Tile& tile) { return tile.variable_; }
-  static SourceLocation where_of(const AxisArgument& argument) { return argument.where_; }
-  static SourceLocation where_of(const Slice& slice) { return slice.where_; }
-  const SourceLocation& last_where() const { return last_where_; }  // the author's
 
-  ir::Program finish();
+  static const builder::TensorEntry& entry_of(const Tensor& tensor) { return *tensor.entry_; }
+  static const builder::VariableHandle& variable_of(const Tile& tile) { return tile.variable_; }
+  // The variable of a tile that was not moved away ("tile-moved").
+  static const builder::VariableHandle& alive(const builder::VariableHandle& variable, const SourceLocation& where = {});
+  static SourceLocation where_of(const Slice& slice) { return slice.where_; }
 
  private:
-  struct Frame {
-    uint64_t id;
-    bool is_parallel;
-    uint64_t effects = 0;
-    ir::Block block;
-  };
-  void open(bool is_parallel);
-  ir::Block close();
-  bool is_open(uint64_t frame) const;
-  void check(const Variable& variable, const SourceLocation& where) const;
-  void settle_last_let();
-
-  std::shared_ptr<const char> identity_ = std::make_shared<char>();
-  ir::Program program_;
-  std::vector<Frame> frames_;
-  uint64_t frames_opened_ = 0;
-  std::map<std::string, std::shared_ptr<Variable>> variables_;  // by provisional name
-  std::map<std::string, SourceLine> names_;                     // taken, and where
+  builder::ProgramBuilder builder_;
   SourceLocation last_where_;
   Recorder* outer_;  // what this thread was recording before
 };
-
-// Gives the tile variables of a program their printed names: the wanted one, or one from the operation; unique.
-void name_tiles(ir::Program& program, const std::map<std::string, std::shared_ptr<Variable>>& variables,
-                std::set<std::string> taken);
-// True for a name that the program's text can hold.
-bool is_name(const std::string& name);
 
 }  // namespace imbrex::recording

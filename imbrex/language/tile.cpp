@@ -12,39 +12,17 @@ using recording::Value;
 
 Recorder& recorder(const Value& value, const char* what) { return Recorder::current(value.where, what); }
 
-// A tile's variable, unless it was moved away.
-const std::shared_ptr<recording::Variable>& alive(const std::shared_ptr<recording::Variable>& variable,
-                                                  const SourceLocation& where = {}) {
-  if (!variable) recording::fail(where, "tile-moved", "this tile was moved away", "use the tile that it was moved to");
-  return variable;
-}
-
-// A C++ number takes the type of the operand beside it where it is a value of that type.
-void adapt(Recorder& recorder, Value& number, const ir::ExprPtr& other) {
-  if (!number.is_number || !number.is_whole || other->dtype != DType::f32) return;
-  number.expr = recorder.filled(number, DType::f32, ir::constant(1), ir::constant(1));
-}
-
 Tile unary(ir::Op op, Operand& x) {
   Value& value = Recorder::value_of(x);
   Recorder& recorder = ::imbrex::recorder(value, ir::name_of(op));
   return recorder.let(ir::make_unary(op, recorder.take(value), recorder.written(value.where)), value.where);
 }
 
-ir::ExprPtr binary_expr(ir::Op op, Value& a, Value& b) {
-  Recorder& recorder = ::imbrex::recorder(a, ir::name_of(op));
-  ir::ExprPtr left = recorder.take(a), right = recorder.take(b);
-  adapt(recorder, a, right);
-  adapt(recorder, b, left);
-  if (a.is_number) left = a.expr;
-  if (b.is_number) right = b.expr;
-  return ir::make_binary(op, std::move(left), std::move(right), recorder.written(a.where));
-}
-
 Tile binary(ir::Op op, Operand& a, Operand& b) {
   Value &left = Recorder::value_of(a), &right = Recorder::value_of(b);
-  ir::ExprPtr e = binary_expr(op, left, right);
-  return recorder(left, ir::name_of(op)).let(std::move(e), left.where);
+  Recorder& recorder = ::imbrex::recorder(left, ir::name_of(op));
+  const builder::Value x = recorder.taken(left), y = recorder.taken(right);
+  return recorder.let(recorder.builder().binary(op, x, y, recorder.place(left.where)).expr, left.where);
 }
 
 Tile cast_in_mode(Operand& x, DType to, ir::CastMode mode) {
@@ -64,22 +42,20 @@ Tile concat(ir::Op op, Operand& a, Operand& b) {
 
 // ---- tiles --------------------------------------------------------------------------------------------------------------------
 
-Tile::Tile(const Tile& other, SourceLocation where) {
+Tile::Tile(const Tile& other, SourceLocation where) : where_(where) {
   Recorder& recorder = Recorder::current(where, "a tile");
   variable_ = recorder.let(recorder.use(other, where).expr, where).variable_;
 }
 
-Tile::Tile(Slice&& slice, SourceLocation where) {
+Tile::Tile(Slice&& slice, SourceLocation where) : where_(where) {
   Recorder& recorder = Recorder::current(where, "a load");
   variable_ = recorder.let(recorder.load(slice).expr, where).variable_;
 }
 
-void Tile::rebind(Value value) {
+void Tile::rebind(const Value& value) {
   Recorder& recorder = ::imbrex::recorder(value, "a tile");
-  alive(variable_, value.where);
-  ir::ExprPtr expr =
-      value.is_number ? recorder.filled(value, variable_->dtype, variable_->rows, variable_->columns) : recorder.take(value);
-  recorder.rebind(variable_, std::move(expr), value.where);
+  Recorder::alive(variable_, value.where);
+  recorder.builder().rebind(variable_, recorder.taken(value), recorder.place(value.where));
 }
 
 // `a = a` is a statement of the program like any other.
@@ -91,32 +67,20 @@ Tile& Tile::operator=(const Tile& other) {
   return *this;
 }
 Tile& Tile::operator=(Tile&& other) {
-  rebind({nullptr, alive(other.variable_), other.variable_->where});
+  rebind({nullptr, Recorder::alive(other.variable_), other.where_});
   return *this;
 }
 Tile& Tile::operator=(Slice&& slice) { return *this = Operand(std::move(slice), Recorder::where_of(slice)); }
 Tile& Tile::operator=(Operand value) {
-  rebind(std::move(Recorder::value_of(value)));
+  rebind(Recorder::value_of(value));
   return *this;
 }
 
 Tile& Tile::operator+=(Operand value) {
-  Value& added = Recorder::value_of(value);
+  const Value& added = Recorder::value_of(value);
   Recorder& recorder = ::imbrex::recorder(added, "a sum");
-  ir::ExprPtr term = recorder.take(added);
-  const ir::Written written = recorder.written(added.where);
-  Value self = recorder.use(*this, added.where);
-  ir::ExprPtr sum;
-  const auto continued = ir::continued_form(term->op);
-  if (continued == ir::Op::matmul_acc) {
-    sum = ir::make_matmul_acc(self.expr, term->args[0], term->args[1], term->transpose_a, term->transpose_b, written);
-  } else if (continued) {
-    sum = ir::make_binary(*continued, self.expr, term->args[0], written);
-  } else {
-    Value other{term, nullptr, added.where, added.is_number, added.is_whole};
-    sum = binary_expr(ir::Op::add, self, other);
-  }
-  recorder.rebind(variable_, std::move(sum), added.where);
+  const builder::Value term = recorder.taken(added);
+  recorder.builder().add_to(Recorder::alive(variable_, added.where), term, recorder.place(added.where));
   return *this;
 }
 
@@ -125,33 +89,27 @@ Tile& Tile::operator*=(Operand value) { return *this = *this * std::move(value);
 Tile& Tile::operator/=(Operand value) { return *this = *this / std::move(value); }
 
 Tile Tile::named(std::string name) && {
-  alive(variable_);
-  if (!recording::is_name(name))
-    recording::fail(variable_->where, "bad-name", "'" + name + "' cannot be a name",
+  Recorder::alive(variable_);
+  if (!builder::is_name(name))
+    recording::fail(where_, "bad-name", "'" + name + "' cannot be a name",
                     "use letters, digits and _, not beginning with a digit, and no word of the language");
   variable_->wanted_name = std::move(name);
   return std::move(*this);
 }
 
-DType Tile::dtype() const { return alive(variable_)->dtype; }
-Index Tile::rows() const { return Index(alive(variable_)->rows); }
-Index Tile::columns() const { return Index(alive(variable_)->columns); }
+DType Tile::dtype() const { return Recorder::alive(variable_)->dtype; }
+Index Tile::rows() const { return Index(Recorder::alive(variable_)->rows); }
+Index Tile::columns() const { return Index(Recorder::alive(variable_)->columns); }
 
-ByTile by(const Tile& rows) { return {alive(Recorder::variable_of(rows))}; }
+ByTile by(const Tile& rows) { return {Recorder::alive(Recorder::variable_of(rows))}; }
 
 // ---- slices -------------------------------------------------------------------------------------------------------------------
 
 AxisArgument::AxisArgument(const Span& span, SourceLocation where)
-    : axis_{ir::Axis::Kind::range, span.begin.expr(), span.size.expr(), {}}, where_(where) {}
+    : begin_(span.begin.expr()), size_(span.size.expr()), where_(where) {}
 AxisArgument::AxisArgument(All, SourceLocation where) : whole_(true), where_(where) {}
-AxisArgument::AxisArgument(const Index& index, SourceLocation where)
-    : axis_{ir::Axis::Kind::point, index.expr(), ir::constant(1), {}}, where_(where) {}
-AxisArgument::AxisArgument(const ByTile& by, SourceLocation where)
-    : axis_{ir::Axis::Kind::by, nullptr, ir::mul(by.rows->rows, by.rows->columns), {}}, by_(by.rows), where_(where) {
-  if (by.rows->dtype != DType::int32 || (!ir::is_one(by.rows->rows) && !ir::is_one(by.rows->columns)))
-    recording::fail(where, "by-tile", "rows are taken by a tile that is not one row or column of int32",
-                    "give an int32 tile [m, 1] or [1, m]");
-}
+AxisArgument::AxisArgument(const Index& index, SourceLocation where) : begin_(index.expr()), where_(where) {}
+AxisArgument::AxisArgument(const ByTile& by, SourceLocation where) : by_(by.rows), where_(where) {}
 
 Slice Tensor::operator()(AxisArgument a) const { return slice({std::move(a)}); }
 Slice Tensor::operator()(AxisArgument a, AxisArgument b) const { return slice({std::move(a), std::move(b)}); }
@@ -162,8 +120,7 @@ Slice Tensor::operator()(AxisArgument a, AxisArgument b, AxisArgument c, AxisArg
   return slice({std::move(a), std::move(b), std::move(c), std::move(d)});
 }
 Slice Tensor::slice(const std::vector<AxisArgument>& arguments) const {
-  const SourceLocation where = Recorder::where_of(arguments.front());
-  return Slice(entry_, Recorder::current(where, "a slice").axes(*entry_, arguments), where);
+  return Recorder::current(arguments.front().where_, "a slice").slice(*this, arguments);
 }
 
 const std::string& Tensor::name() const { return entry_->name; }
@@ -176,9 +133,7 @@ Index Tensor::extent(Int axis, SourceLocation where) const {
   return Index(entry_->shape[static_cast<size_t>(axis)]);
 }
 
-void Slice::operator=(Operand value) && {
-  Recorder::current(where_, "a store").store(*this, std::move(Recorder::value_of(value)));
-}
+void Slice::operator=(Operand value) && { Recorder::current(where_, "a store").store(*this, Recorder::value_of(value)); }
 void Slice::operator=(Slice&& other) && {
   Recorder& recorder = Recorder::current(where_, "a store");
   recorder.store(*this, recorder.load(other));
@@ -187,14 +142,17 @@ void Slice::operator=(Slice&& other) && {
 // ---- operands -----------------------------------------------------------------------------------------------------------------
 
 Operand::Operand(const Tile& tile, SourceLocation where) : value_(Recorder::current(where, "a tile").use(tile, where)) {}
-Operand::Operand(Tile&& tile, SourceLocation where) : value_{nullptr, tile.variable_, where} { alive(tile.variable_, where); }
+Operand::Operand(Tile&& tile, SourceLocation where) : value_{nullptr, tile.variable_, where} {
+  Recorder::alive(tile.variable_, where);
+}
 Operand::Operand(Slice&& slice, SourceLocation where) : value_(Recorder::current(where, "a load").load(slice)) {}
 Operand::Operand(const Index& index, SourceLocation where)
     : value_{ir::make_index(index.expr(), Recorder::current(where, "an index").written(where)), nullptr, where} {}
-Operand::Operand(Number number, SourceLocation where)
-    : value_{ir::make_scalar(number.whole ? DType::int32 : DType::f32, number.value,
-                             Recorder::current(where, "a number").written(where)),
-             nullptr, where, true, number.whole} {}
+Operand::Operand(Number number, SourceLocation where) {
+  Recorder& recorder = Recorder::current(where, "a number");
+  const builder::Value value = recorder.builder().number(number.value, number.whole, recorder.place(where));
+  value_ = {value.expr, nullptr, where, value.is_number, value.is_whole};
+}
 
 // ---- operations ---------------------------------------------------------------------------------------------------------------
 
@@ -245,13 +203,8 @@ Tile operator>=(Operand a, Operand b) { return binary(ir::Op::ge, a, b); }
 Tile select(Operand condition, Operand a, Operand b) {
   Value &chooser = Recorder::value_of(condition), &first = Recorder::value_of(a), &second = Recorder::value_of(b);
   Recorder& recorder = ::imbrex::recorder(chooser, "select");
-  ir::ExprPtr by = recorder.take(chooser), left = recorder.take(first), right = recorder.take(second);
-  adapt(recorder, first, right);
-  adapt(recorder, second, left);
-  if (first.is_number) left = first.expr;
-  if (second.is_number) right = second.expr;
-  return recorder.let(ir::make_select(std::move(by), std::move(left), std::move(right), recorder.written(chooser.where)),
-                      chooser.where);
+  const builder::Value by = recorder.taken(chooser), left = recorder.taken(first), right = recorder.taken(second);
+  return recorder.let(recorder.builder().select(by, left, right, recorder.place(chooser.where)).expr, chooser.where);
 }
 
 Tile matmul(Operand a, Operand b, Transposed transposed) {

@@ -37,14 +37,16 @@ namespace imbrex {
 IMBREX_EACH_TYPE(IMBREX_ROW)
 #undef IMBREX_ROW
 
-namespace recording {
-class Recorder;
+namespace builder {
 struct Variable;
 struct TensorEntry;
+}  // namespace builder
+namespace recording {
+class Recorder;
 // An operand: an expression, or a temporary tile that nobody else can name.
 struct Value {
   ir::ExprPtr expr;
-  std::shared_ptr<Variable> temporary;
+  std::shared_ptr<builder::Variable> temporary;
   SourceLocation where;
   bool is_number = false, is_whole = false;  // a C++ number, written without a fraction
 };
@@ -80,14 +82,15 @@ class Tile {
  private:
   friend class recording::Recorder;
   friend class Operand;
-  explicit Tile(std::shared_ptr<recording::Variable> variable) : variable_(std::move(variable)) {}
-  void rebind(recording::Value value);
-  std::shared_ptr<recording::Variable> variable_;
+  Tile(std::shared_ptr<builder::Variable> variable, SourceLocation where) : variable_(std::move(variable)), where_(where) {}
+  void rebind(const recording::Value& value);
+  std::shared_ptr<builder::Variable> variable_;
+  SourceLocation where_;  // of its first value
 };
 
 // Rows listed in an int32 tile: x(by(rows), all).
 struct ByTile {
-  std::shared_ptr<recording::Variable> rows;
+  std::shared_ptr<builder::Variable> rows;
 };
 ByTile by(const Tile& rows);
 
@@ -103,9 +106,10 @@ class AxisArgument {
 
  private:
   friend class recording::Recorder;
-  ir::Axis axis_;
+  friend class Tensor;
+  ir::IndexExpr begin_, size_;  // no size: one index
   bool whole_ = false;
-  std::shared_ptr<recording::Variable> by_;
+  std::shared_ptr<builder::Variable> by_;
   SourceLocation where_;
 };
 
@@ -126,8 +130,8 @@ class Tensor {
  private:
   friend class recording::Recorder;
   Slice slice(const std::vector<AxisArgument>& arguments) const;
-  explicit Tensor(std::shared_ptr<const recording::TensorEntry> entry) : entry_(std::move(entry)) {}
-  std::shared_ptr<const recording::TensorEntry> entry_;
+  explicit Tensor(std::shared_ptr<const builder::TensorEntry> entry) : entry_(std::move(entry)) {}
+  std::shared_ptr<const builder::TensorEntry> entry_;
 };
 
 // Part of a tensor, for the expression in which it is written. Loads and stores work on temporaries alone: after
@@ -141,11 +145,10 @@ class Slice {
 
  private:
   friend class recording::Recorder;
-  friend class Tensor;
   friend class Operand;
-  Slice(std::shared_ptr<const recording::TensorEntry> tensor, std::vector<ir::Axis> axes, SourceLocation where)
+  Slice(std::shared_ptr<const builder::TensorEntry> tensor, std::vector<ir::Axis> axes, SourceLocation where)
       : tensor_(std::move(tensor)), axes_(std::move(axes)), where_(where) {}
-  std::shared_ptr<const recording::TensorEntry> tensor_;
+  std::shared_ptr<const builder::TensorEntry> tensor_;
   std::vector<ir::Axis> axes_;
   SourceLocation where_;
 };

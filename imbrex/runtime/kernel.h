@@ -97,6 +97,7 @@ struct TensorView {
 class Call {
  public:
   explicit Call(CompiledKernel kernel);
+  const imbrex_kernel& table() const { return kernel_.table(); }
 
   // Binds a tensor; the memory must outlive the call. The last axis must have stride 1. A weight that the kernel wants packed may
   // have any strides (so it may be given transposed); it is packed here, into memory of this call.

@@ -20,7 +20,8 @@ fs::path root() { return IMBREX_SOURCE_DIR; }
 std::string text_of_tree(const char* folder) {
   std::string text;
   for (const auto& entry : fs::recursive_directory_iterator(root() / folder))
-    if (const fs::path extension = entry.path().extension(); extension == ".cpp" || extension == ".h" || extension == ".cases")
+    if (const fs::path extension = entry.path().extension();
+        extension == ".cpp" || extension == ".h" || extension == ".cases" || extension == ".py")
       if (entry.path().filename() != "every_diagnostic_has_a_page.cpp") text += read_text(entry.path().string());
   return text;
 }

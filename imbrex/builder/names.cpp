@@ -1,10 +1,10 @@
 // Printed names of tile variables.
 #include <functional>
 
+#include "imbrex/builder/program_builder.h"
 #include "imbrex/ir/lexer.h"
-#include "imbrex/language/recorder.h"
 
-namespace imbrex::recording {
+namespace imbrex::builder {
 namespace {
 
 // Words of the program text that are no operations or types.
@@ -48,7 +48,7 @@ constexpr const char* kWords[] = {"imbrex",
 
 class Namer {
  public:
-  Namer(const std::map<std::string, std::shared_ptr<Variable>>& variables, std::set<std::string> taken)
+  Namer(const std::map<std::string, VariableHandle>& variables, std::set<std::string> taken)
       : variables_(variables), taken_(std::move(taken)) {}
 
   void find_accumulators(const ir::Block& block) {
@@ -142,7 +142,7 @@ class Namer {
     return name;
   }
 
-  const std::map<std::string, std::shared_ptr<Variable>>& variables_;
+  const std::map<std::string, VariableHandle>& variables_;
   std::set<std::string> taken_;
   std::map<std::string, std::string> accumulators_;
   std::map<std::string, std::string> names_;  // provisional -> printed
@@ -150,8 +150,7 @@ class Namer {
 
 }  // namespace
 
-void name_tiles(ir::Program& program, const std::map<std::string, std::shared_ptr<Variable>>& variables,
-                std::set<std::string> taken) {
+void name_tiles(ir::Program& program, const std::map<std::string, VariableHandle>& variables, std::set<std::string> taken) {
   Namer namer(variables, std::move(taken));
   namer.find_accumulators(program.body);
   namer.rename(program.body);
@@ -164,4 +163,4 @@ bool is_name(const std::string& name) {
   return !ir::op_named(name) && !dtype_named(name);
 }
 
-}  // namespace imbrex::recording
+}  // namespace imbrex::builder

@@ -1,0 +1,234 @@
+// Programs: made from text or the registry, looked at, proven, optimized, compared, written ahead of time.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "imbrex/base/nearest.h"
+#include "imbrex/c/objects.h"
+#include "imbrex/c/targets.h"
+#include "imbrex/equal/equal.h"
+#include "imbrex/ir/hash.h"
+#include "imbrex/ir/parse.h"
+#include "imbrex/ir/print.h"
+#include "imbrex/ir/verify.h"
+#include "imbrex/kernels/registry.h"
+#include "imbrex/runtime/aot.h"
+#include "imbrex/runtime/driver.h"
+#include "imbrex/runtime/kernel.h"
+
+imbrex_program::imbrex_program(imbrex::ir::Program made) : program(std::move(made)) {
+  for (const imbrex::ir::Tensor& tensor : program.tensors) {
+    std::vector<std::string>& texts = extents.emplace_back();
+    for (const imbrex::ir::IndexExpr& extent : tensor.shape) texts.push_back(to_text(extent));
+  }
+  for (const std::vector<std::string>& texts : extents) {
+    std::vector<const char*>& pointers = shapes.emplace_back();
+    for (const std::string& text : texts) pointers.push_back(text.c_str());
+  }
+}
+
+namespace imbrex::c {
+
+target::Machine machine_for(const char* name) {
+  if (!name) return target::this_machine();
+  const target::Target* target = target::target_with_code_named(name);
+  if (!target) {
+    std::vector<std::string> names;
+    for (const target::Target* each : target::targets_with_code()) names.push_back(each->name);
+    throw UserError("unknown-isa",
+                    fmt::format("there is no instruction set '{}'; expected one of {}", name, fmt::join(names, ", ")),
+                    fmt::format("{}, or none for the best of this machine", nearest(name, names)));
+  }
+  if (!imbrex_is_of_this_architecture(&target->needs)) return *target;
+  return {*target, target::rates_of_this_machine()};
+}
+
+std::map<std::string, int64_t> values_of(const imbrex_dim_value* dims, size_t count, const ir::Program& program) {
+  std::map<std::string, int64_t> values;
+  for (size_t i = 0; i < count; ++i) {
+    const std::string name = &needed(needed(dims, "dims").name ? dims[i].name : nullptr, "dims.name");
+    bool is_there = false;
+    for (const ir::Dim& dim : program.dims) is_there |= dim.name == name;
+    if (!is_there)
+      throw UserError("unknown-dim", fmt::format("kernel '{}' has no dimension '{}'", program.name, name),
+                      "give dimensions by the names that the kernel declares");
+    values[name] = dims[i].value;
+  }
+  return values;
+}
+
+namespace {
+
+std::string judged_target(const char* name) {
+  if (!name) return "host";
+  if (target::judged_target_named(name)) return name;
+  const std::vector<std::string> known = target::judged_target_names();
+  throw UserError(
+      "unknown-target",
+      fmt::format("there is no target '{}' to judge a kernel against; expected one of {}", name, fmt::join(known, ", ")),
+      fmt::format("{}, or none for the host", nearest(name, known)));
+}
+
+runtime::Translation translated(const ir::Program& program, const char* target, bool optimize) {
+  return runtime::translate(program, {.machine = machine_for(target), .optimize = optimize});
+}
+
+nlohmann::json json_of(const kernels::OptionValue& value) {
+  return std::visit([](auto number) { return nlohmann::json(number); }, value);
+}
+
+nlohmann::json json_of(const kernels::Entry& entry) {
+  nlohmann::json presets = nlohmann::json::array(), options = nlohmann::json::array();
+  for (const kernels::Preset& preset : entry.presets) {
+    nlohmann::json values = nlohmann::json::object();
+    for (const auto& [name, value] : preset.options) values[name] = json_of(value);
+    presets.push_back({{"name", preset.name}, {"description", preset.description}, {"options", values}});
+  }
+  for (const kernels::OptionInfo& option : entry.options)
+    options.push_back({{"name", option.name},
+                       {"description", option.description},
+                       {"type", option.is_integer() ? "int" : "float"},
+                       {"rule", option.rule()}});
+  return {{"name", entry.name},
+          {"description", entry.description},
+          {"variants", entry.variants},
+          {"presets", presets},
+          {"options", options}};
+}
+
+const char* kind_text(ir::OpKind kind) {
+  switch (kind) {
+    case ir::OpKind::leaf: return "leaf";
+    case ir::OpKind::elementwise: return "elementwise";
+    case ir::OpKind::row_reduction: return "row_reduction";
+    case ir::OpKind::column_reduction: return "column_reduction";
+    case ir::OpKind::product: return "product";
+    case ir::OpKind::row_movement: return "row_movement";
+    case ir::OpKind::movement: return "movement";
+  }
+  throw InternalError("every kind of operation has a name");
+}
+
+}  // namespace
+}  // namespace imbrex::c
+
+using namespace imbrex;
+using namespace imbrex::c;
+
+imbrex_outcome imbrex_parse(const char* text, const char* file, imbrex_program** program, imbrex_error** error) {
+  return guarded(error, [&] {
+    needed(program, "program") = nullptr;
+    ir::Program parsed = ir::parse(&needed(text, "text"), file ? file : "<text>");
+    ir::verify_or_throw(parsed);
+    *program = new imbrex_program(std::move(parsed));
+  });
+}
+
+imbrex_outcome imbrex_registered(const char* name, const char* variant, const char* preset, const char* const* option_names,
+                                 const char* const* option_values, size_t option_count, imbrex_program** program,
+                                 imbrex_error** error) {
+  return guarded(error, [&] {
+    needed(program, "program") = nullptr;
+    const std::string kernel = &needed(name, "name");
+    std::map<std::string, std::string> texts;
+    for (size_t i = 0; i < option_count; ++i)
+      texts[&needed((&needed(option_names, "option_names"))[i], "option_names[i]")] =
+          &needed((&needed(option_values, "option_values"))[i], "option_values[i]");
+    const kernels::Options options = kernels::read_options(kernel, text_or_empty(preset), texts);
+    *program = new imbrex_program(kernels::build(kernel, text_or_empty(variant), text_or_empty(preset), options).program);
+  });
+}
+
+char* imbrex_registered_list(void) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const kernels::Entry& entry : kernels::registry()) all.push_back(json_of(entry));
+  return string_of(all.dump());
+}
+
+char* imbrex_operation_list(void) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const ir::Operation& operation : ir::kOperations)
+    all.push_back({{"name", operation.name}, {"kind", kind_text(operation.kind)}, {"operands", operation.arity}});
+  return string_of(all.dump());
+}
+
+void imbrex_program_free(imbrex_program* program) { delete program; }
+const char* imbrex_program_name(const imbrex_program* program) { return program->program.name.c_str(); }
+size_t imbrex_program_dim_count(const imbrex_program* program) { return program->program.dims.size(); }
+const char* imbrex_program_dim(const imbrex_program* program, size_t index) {
+  return program->program.dims.at(index).name.c_str();
+}
+size_t imbrex_program_tensor_count(const imbrex_program* program) { return program->program.tensors.size(); }
+
+imbrex_tensor_description imbrex_program_tensor(const imbrex_program* program, size_t index) {
+  const ir::Tensor& tensor = program->program.tensors.at(index);
+  return {tensor.name.c_str(), ir::declared_as(tensor), dtype_of(tensor.dtype), tensor.shape.size(),
+          program->shapes[index].data()};
+}
+
+char* imbrex_program_text(const imbrex_program* program) { return string_of(ir::print(program->program)); }
+char* imbrex_program_hash(const imbrex_program* program) { return string_of(ir::content_hash(program->program)); }
+
+imbrex_outcome imbrex_prove(const imbrex_program* program, const char* target, const imbrex_dim_value* dims, size_t dim_count,
+                            int as_json, char** report, imbrex_error** error) {
+  return guarded(error, [&] {
+    if (report) *report = nullptr;
+    const ir::Program& subject = needed(program, "program").program;
+    prove::Options options;
+    options.target = judged_target(target);
+    options.dims = values_of(dims, dim_count, subject);
+    const prove::Report found = runtime::judge(subject, options);
+    if (!found.proven) throw UserError(found.diagnostics);
+    if (report) *report = string_of(as_json ? found.json() : found.text());
+  });
+}
+
+imbrex_outcome imbrex_optimize(const imbrex_program* program, const char* target, imbrex_program** optimized,
+                               imbrex_error** error) {
+  return guarded(error, [&] {
+    needed(optimized, "optimized") = nullptr;
+    *optimized = new imbrex_program(translated(needed(program, "program").program, target, true).program());
+  });
+}
+
+imbrex_outcome imbrex_generate(const imbrex_program* program, const char* target, int optimize, char** source,
+                               imbrex_error** error) {
+  return guarded(error, [&] {
+    needed(source, "source") = nullptr;
+    *source = string_of(translated(needed(program, "program").program, target, optimize != 0).source);
+  });
+}
+
+imbrex_outcome imbrex_equal(const imbrex_program* a, const imbrex_program* b, imbrex_verdict* verdict, char** report,
+                            imbrex_error** error) {
+  return guarded(error, [&] {
+    if (report) *report = nullptr;
+    const equal::Result result = equal::compare(needed(a, "a").program, needed(b, "b").program);
+    switch (result.verdict) {
+      case equal::Verdict::equal: needed(verdict, "verdict") = IMBREX_EQUAL; break;
+      case equal::Verdict::equal_up_to_order: needed(verdict, "verdict") = IMBREX_EQUAL_UP_TO_ORDER; break;
+      case equal::Verdict::different: needed(verdict, "verdict") = IMBREX_DIFFERENT; break;
+      case equal::Verdict::not_decided: needed(verdict, "verdict") = IMBREX_NOT_DECIDED; break;
+    }
+    if (report) *report = string_of(result.text());
+  });
+}
+
+imbrex_outcome imbrex_export(const imbrex_program* program, const char* symbol, const char* directory, const char* const* targets,
+                             size_t target_count, char** files, imbrex_error** error) {
+  return guarded(error, [&] {
+    if (files) *files = nullptr;
+    runtime::AotRequest request;
+    const ir::Program& subject = needed(program, "program").program;
+    for (size_t i = 0; i < target_count; ++i)
+      request.targets.push_back(machine_for(&needed((&needed(targets, "targets"))[i], "targets[i]")).target);
+    if (target_count == 0) request.targets = target::targets_of(IMBREX_THIS_ARCHITECTURE);
+    const std::string name = text_or_empty(symbol);
+    request.kernels.push_back({subject, name.empty() ? runtime::usable_symbol(subject.name) : name, subject.name});
+    request.directory = &needed(directory, "directory");
+    std::string list;
+    for (const auto& file : runtime::write_ahead_of_time(request)) list += file.string() + "\n";
+    if (files) *files = string_of(list);
+  });
+}

@@ -1,0 +1,46 @@
+// What the C interface refuses, as the exceptions of imbrex/errors.py.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include <string>
+
+#include "imbrex/imbrex.h"
+
+namespace imbrex::python {
+
+namespace nb = nanobind;
+
+// Raises imbrex.Error, of one diagnostic.
+[[noreturn]] void refuse(const char* id, const std::string& message, const std::string& hint);
+// Raises what an outcome stands for, and frees the error.
+[[noreturn]] void raise(imbrex_outcome outcome, imbrex_error* error);
+
+// Calls a function of the C interface with `&error` behind its arguments.
+template <class Function, class... Arguments>
+void call(Function function, Arguments... arguments) {
+  imbrex_error* error = nullptr;
+  if (const imbrex_outcome outcome = function(arguments..., &error); outcome != IMBREX_DONE) raise(outcome, error);
+}
+
+// The same without the interpreter's lock, for what takes long.
+template <class Function, class... Arguments>
+void call_unlocked(Function function, Arguments... arguments) {
+  imbrex_error* error = nullptr;
+  imbrex_outcome outcome = IMBREX_DONE;
+  {
+    const nb::gil_scoped_release unlocked;
+    outcome = function(arguments..., &error);
+  }
+  if (outcome != IMBREX_DONE) raise(outcome, error);
+}
+
+// A string that the C interface handed out.
+inline std::string taken(char* text) {
+  const std::string copy = text ? text : "";
+  imbrex_string_free(text);
+  return copy;
+}
+
+}  // namespace imbrex::python

@@ -1,0 +1,8 @@
+// imbrex._imbrex: the C interface as Python objects. _imbrex.pyi describes it.
+#include "module.h"
+
+NB_MODULE(_imbrex, m) {
+  imbrex::python::add_builder(m);
+  auto program = imbrex::python::add_program(m);
+  imbrex::python::add_running(m, program);
+}

@@ -1,0 +1,167 @@
+// The interpreter, and compiled kernels with their calls.
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arrays.h"
+#include "errors.h"
+#include "module.h"
+
+namespace imbrex::python {
+namespace {
+
+using Dims = std::map<std::string, int64_t>;
+
+std::vector<imbrex_dim_value> values_of(const Dims& dims) {
+  std::vector<imbrex_dim_value> values;
+  for (const auto& [name, value] : dims) values.push_back({name.c_str(), value});
+  return values;
+}
+
+// The arrays of a call, held, and as the C interface takes them.
+struct Arguments {
+  std::vector<HeldArray> held;
+  std::vector<imbrex_array> arrays;
+
+  void add(nb::handle array, imbrex_dtype dtype, const char* tensor) {
+    held.emplace_back(array);
+    arrays.push_back(held.back().as(dtype, tensor));
+  }
+};
+
+struct Tap {
+  std::string name, dtype;
+  std::vector<char> data;
+  int64_t rows, columns;
+  std::vector<int64_t> indices;
+};
+
+void collect_tap(void* user, const char* name, imbrex_dtype dtype, const void* data, int64_t rows, int64_t columns,
+                 const int64_t* indices, int32_t index_count) {
+  const std::string type = imbrex_dtype_name(dtype);
+  const size_t bytes = type == "int64" ? 8 : type == "f32" || type == "int32" ? 4 : type == "bf16" || type == "f16" ? 2 : 1;
+  const char* begin = static_cast<const char*>(data);
+  static_cast<std::vector<Tap>*>(user)->push_back({name,
+                                                   type,
+                                                   {begin, begin + bytes * static_cast<size_t>(rows * columns)},
+                                                   rows,
+                                                   columns,
+                                                   {indices, indices + index_count}});
+}
+
+nb::list interpret(const Program& self, const nb::dict& arrays, const Dims& dims, bool taps) {
+  Arguments arguments;
+  for (size_t i = 0; i < imbrex_program_tensor_count(self.program.get()); ++i) {
+    const imbrex_tensor_description tensor = imbrex_program_tensor(self.program.get(), i);
+    if (!arrays.contains(tensor.name))
+      refuse("tensor-missing", std::string("'") + tensor.name + "' is not given", "give an array for it");
+    arguments.add(arrays[tensor.name], tensor.dtype, tensor.name);
+  }
+  const std::vector<imbrex_dim_value> values = values_of(dims);
+  std::vector<Tap> tapped;
+  call_unlocked(imbrex_interpret, self.program.get(), arguments.arrays.data(), arguments.arrays.size(), values.data(),
+                values.size(), taps ? collect_tap : nullptr, static_cast<void*>(&tapped));
+  nb::list result;
+  for (const Tap& tap : tapped)
+    result.append(
+        nb::make_tuple(tap.name, nb::bytes(tap.data.data(), tap.data.size()), tap.dtype, tap.rows, tap.columns, tap.indices));
+  return result;
+}
+
+struct Compiled {
+  std::shared_ptr<imbrex_compiled> kernel;
+  std::shared_ptr<const imbrex_program> program;
+
+  const imbrex_kernel& table() const { return *imbrex_compiled_table(kernel.get()); }
+};
+
+// A call with its arrays. Several threads may run one: they take turns.
+class Bound {
+ public:
+  Bound(const Compiled& compiled, const nb::sequence& arrays, const Dims& dims, int threads)
+      : kernel_(compiled.kernel), threads_(threads) {
+    const imbrex_kernel& table = compiled.table();
+    const size_t count = nb::len(arrays);
+    if (count != static_cast<size_t>(table.tensor_count))
+      refuse("tensor-missing",
+             std::string("kernel '") + table.name + "' is called with " + std::to_string(table.tensor_count) + " arrays, and " +
+                 std::to_string(count) + " are given",
+             "one for each of its tensors");
+    for (size_t i = 0; i < count; ++i) arguments_.add(arrays[i], table.tensors[i].dtype, table.tensors[i].name);
+    const std::vector<imbrex_dim_value> values = values_of(dims);
+    imbrex_bound* bound = nullptr;
+    call_unlocked(imbrex_bind, compiled.kernel.get(), arguments_.arrays.data(), arguments_.arrays.size(), values.data(),
+                  values.size(), &bound);
+    bound_.reset(bound);
+  }
+
+  void run() {
+    imbrex_error* error = nullptr;
+    imbrex_outcome outcome = IMBREX_DONE;
+    {
+      const nb::gil_scoped_release unlocked;
+      const std::lock_guard turn(mutex_);
+      outcome = imbrex_run(bound_.get(), threads_, &error);
+    }
+    if (outcome != IMBREX_DONE) raise(outcome, error);
+  }
+
+ private:
+  struct Free {
+    void operator()(imbrex_bound* bound) const { imbrex_bound_free(bound); }
+  };
+  std::shared_ptr<imbrex_compiled> kernel_;
+  Arguments arguments_;
+  std::unique_ptr<imbrex_bound, Free> bound_;
+  std::mutex mutex_;
+  int threads_;
+};
+
+Compiled compile(const Program& self, const std::optional<std::string>& target, bool optimize, bool prove, bool taps) {
+  const imbrex_compile_options options{target ? target->c_str() : nullptr, !optimize, !prove, taps};
+  imbrex_compiled* compiled = nullptr;
+  call_unlocked(imbrex_compile, self.program.get(), &options, &compiled);
+  return {std::shared_ptr<imbrex_compiled>(compiled, imbrex_compiled_free), self.program};
+}
+
+std::unique_ptr<Bound> bind(const Compiled& self, const nb::sequence& arrays, const std::optional<Dims>& dims, int threads) {
+  return std::make_unique<Bound>(self, arrays, dims.value_or(Dims()), threads);
+}
+
+nb::tuple describe(const nb::object& array) {
+  const HeldArray held(array);
+  nb::list shape;
+  for (const int64_t extent : held.shape()) shape.append(extent);
+  return nb::make_tuple(held.type(), nb::tuple(shape), !held.is_read_only());
+}
+
+}  // namespace
+
+void add_running(nb::module_& m, nb::class_<Program>& program) {
+  using namespace nb::literals;
+  program.def("interpret", interpret, "arrays"_a, "dims"_a, "taps"_a = false)
+      .def("compile", compile, "target"_a = nb::none(), "optimize"_a = true, "prove"_a = true, "taps"_a = false);
+  nb::class_<Bound>(m, "Bound").def("__call__", &Bound::run);
+  nb::class_<Compiled>(m, "Compiled")
+      .def_prop_ro("target", [](const Compiled& self) { return std::string(self.table().isa); })
+      .def_prop_ro("from_cache", [](const Compiled& self) { return imbrex_compiled_is_from_cache(self.kernel.get()) != 0; })
+      .def(
+          "run",
+          [](const Compiled& self, const nb::sequence& arrays, const std::optional<Dims>& dims, int threads) {
+            bind(self, arrays, dims, threads)->run();
+          },
+          "arrays"_a, "dims"_a = nb::none(), "threads"_a = 0)
+      .def("bind", bind, "arrays"_a, "dims"_a = nb::none(), "threads"_a = 0);
+  m.def("describe", describe, "array"_a);
+}
+
+}  // namespace imbrex::python
