@@ -1,0 +1,100 @@
+"""Imbrex: tile kernels for CPUs, written in Python, proven for every size, optimized and compiled.
+
+    import imbrex as ib
+
+    T, D = ib.dim("T", typical=128), ib.const("D")
+
+    @ib.kernel
+    def scale(x: ib.Tensor[ib.f32, T, D], y: ib.Out[ib.f32, T, D], factor: float = 2.0):
+        for t in ib.parallel(ib.tiles(T, 16)):
+            y[t, :] = x[t, :] * factor
+
+    y = scale(x)              # NumPy arrays or torch tensors
+    scale.check(D=64)         # proofs
+    print(scale.optimized(D=64))
+
+`imbrex.words` has the functions that bodies are written with, `imbrex.kernels` the kernels of the library, `imbrex.torch.op` makes
+operators of PyTorch.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from .decorator import kernel
+from .errors import Diagnostic, Error, InternalError, Note
+from .sizes import const, dim
+from .types import InOut, Out, Tensor, Weight, bf16, bool, e4m3, e8m0, f16, f32, int8, int32, int64, uint8
+from .values import Index, Span, Tile
+from .words import *
+from .words import __all__ as _words
+
+if TYPE_CHECKING:
+    from .function_kernel import Kernel
+    from .registered import Kernels, ProgramKernel
+
+    kernels: Kernels
+
+
+def parse(text: str, file: str = "<text>") -> "ProgramKernel":
+    """A kernel from the text of a tile program."""
+    from ._imbrex import parse as parsed
+    from .registered import ProgramKernel
+
+    return ProgramKernel(parsed(text, file))
+
+
+def version() -> str:
+    """The version of the compiler."""
+    from ._imbrex import version as compiled
+
+    return compiled()
+
+
+def __getattr__(name: str) -> Any:
+    # What takes time to import comes when it is first asked for.
+    if name == "Kernel":
+        from .function_kernel import Kernel
+
+        globals()["Kernel"] = Kernel
+    elif name == "kernels":
+        from .registered import Kernels
+
+        globals()["kernels"] = Kernels()
+    elif name == "torch":
+        import importlib
+
+        globals()["torch"] = importlib.import_module(".torch", __name__)
+    else:
+        raise AttributeError(f"module 'imbrex' has no attribute '{name}'")
+    return globals()[name]
+
+
+__all__ = [
+    "Diagnostic",
+    "Error",
+    "InOut",
+    "Index",
+    "InternalError",
+    "Kernel",
+    "Note",
+    "Out",
+    "Span",
+    "Tensor",
+    "Tile",
+    "Weight",
+    "bf16",
+    "bool",
+    "const",
+    "dim",
+    "e4m3",
+    "e8m0",
+    "f16",
+    "f32",
+    "int8",
+    "int32",
+    "int64",
+    "kernel",
+    "parse",
+    "uint8",
+    "version",
+    *_words,
+]

@@ -1,0 +1,385 @@
+"""Kernels as objects that are called: from arrays and constants to a program, compiled once for each set of constants."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import arrays as arrays_of
+from .errors import Error, error
+from .signature import Signature
+from .sizes import Dim, evaluate, names_in
+
+if TYPE_CHECKING:
+    from ._imbrex import Bound, Compiled, Program
+    from .signature import Sizes
+
+MANY_SETS = 9  # of constants: more than a kernel should be compiled for
+
+
+@dataclass
+class Variant:
+    """A kernel for one set of constants."""
+
+    constants: dict[str, Any]
+    program: Program
+    compiled: Compiled | None = None
+
+
+class Tap(NamedTuple):
+    """A value that a kernel shows by ``ib.tap``."""
+
+    name: str
+    value: Any  # an array [rows, columns]
+    indices: tuple[int, ...]  # of the loops around it
+
+
+class Difference(NamedTuple):
+    """How an output of the compiled kernel differs from the interpreter's."""
+
+    tensor: str
+    elements: int  # that differ
+    first: tuple[int, ...]
+    compiled: float
+    interpreted: float
+    largest: float  # difference
+
+
+class Comparison(NamedTuple):
+    """What ``kernel.compare`` found; true where all bits are equal."""
+
+    outputs: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+    def __bool__(self) -> bool:
+        return not self.differences
+
+    def __str__(self) -> str:
+        if not self.differences:
+            return f"{', '.join(self.outputs)}: the bits of the interpreter"
+        return "\n".join(
+            f"{d.tensor}: {d.elements} elements differ, first {list(d.first)}: {d.compiled!r} compiled, {d.interpreted!r} "
+            f"interpreted; at most by {d.largest!r}"
+            for d in self.differences
+        )
+
+
+class _Call(NamedTuple):
+    """The arguments of one call, understood."""
+
+    variant: Variant
+    tensors: dict[str, Any]  # all of them, by name, in the program's order
+    sizes: dict[str, int]
+    named_dims: dict[str, int]
+
+    @property
+    def is_empty(self) -> bool:
+        return 0 in self.sizes.values()
+
+
+class Binding:
+    """A kernel with its arrays: call it again and again. Weights are packed and arrays are checked once, by ``kernel.bind``."""
+
+    def __init__(self, bound: Bound | None, tensors: Mapping[str, Any], result: Any) -> None:
+        self._bound, self._tensors, self._result = bound, dict(tensors), result
+
+    def __call__(self) -> Any:
+        """Runs the kernel; returns its outputs."""
+        if self._bound is not None:
+            self._bound()
+        return self._result
+
+
+class CallableKernel:
+    """What is called with arrays: inputs by position or name, outputs and constants by name."""
+
+    def __init__(self, name: str, signature: Signature) -> None:
+        self.name = name
+        self.signature = signature
+        self._variants: dict[tuple[Any, ...], Variant] = {}
+        self._lock = threading.RLock()
+        self._quick: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self._outputs_type: Any = None
+
+    def _translate(self, constants: Mapping[str, Any]) -> Program:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.signature.text()}>"
+
+    # ---- programs
+
+    def program(self, **constants: Any) -> Program:
+        """The tile program for these constants, as it is written."""
+        return self._variant_of(constants)[0].program
+
+    def text(self, **constants: Any) -> str:
+        """The program as text."""
+        return self.program(**constants).text
+
+    def optimized(self, target: str | None = None, **constants: Any) -> str:
+        """The optimized program as text: the kernel that one should have written."""
+        return self.program(**constants).optimize(target).text
+
+    def check(self, target: str | None = None, **sizes: Any) -> str:
+        """Proves, for every size, that rows are neither lost nor shared, and that accesses are inside.
+
+        With a target and its dimensions, ``check("a2a3", D=4096, T=128)``, also that tiles fit there. Returns what is proven, as text.
+        Error with a counterexample for a kernel that is refused.
+        """
+        variant, dims = self._variant_of(sizes)
+        return variant.program.check(target, dims)
+
+    def explain(self, target: str | None = None, **sizes: Any) -> str:
+        """What the optimizer chose, and why; for the dimensions given, otherwise for typical ones."""
+        variant, dims = self._variant_of(sizes)
+        return variant.program.explain(target, dims or None)
+
+    def generated_code(self, target: str | None = None, optimize: bool = True, **constants: Any) -> str:
+        """The C++ that is compiled."""
+        return self.program(**constants).generated_code(target, optimize)
+
+    def export(self, directory: str | os.PathLike[str], targets: Sequence[str] = (), **constants: Any) -> list[str]:
+        """Compiles ahead of time: a library and its header in `directory`. Returns the paths of what was written."""
+        return self.program(**constants).export(os.fspath(directory), targets)
+
+    def _variant_of(self, keywords: dict[str, Any]) -> tuple[Variant, dict[str, int]]:
+        """The kernel for the constants among these, and the dimensions among them."""
+        values = self.signature.build_values(keywords)
+        sizes = self.signature.named_sizes(keywords)
+        return self._variant(values, sizes.values), self._dims_of(sizes)
+
+    def _dims_of(self, sizes: Sizes) -> dict[str, int]:
+        return {name: value for name, value in sizes.values.items() if name in self.signature.dims}
+
+    def _variant(self, values: dict[str, Any], sizes: Mapping[str, int]) -> Variant:
+        constants = dict(values)
+        for name in self.signature.consts:
+            if name not in sizes:
+                raise error(
+                    "const-missing", f"{self.name} is built for a fixed {name}, which is not given", f"give it by name: {name}=128"
+                )
+            if sizes[name] < 1:
+                raise error("option-value", f"{name} of {self.name} is {sizes[name]}", "give a size of at least 1")
+            constants[name] = sizes[name]
+        key = tuple(constants.values())
+        variant = self._variants.get(key)
+        if variant is None:
+            with self._lock:
+                variant = self._variants.get(key)
+                if variant is None:
+                    variant = self._variants[key] = Variant(constants, self._translate(constants))
+                    if len(self._variants) == MANY_SETS:
+                        warnings.warn(
+                            f"{self.name} is built for {MANY_SETS} sets of constants, each of which is compiled by itself; "
+                            f"make what changes often a dimension, {' or '.join(constants)}",
+                            stacklevel=5,
+                        )
+        return variant
+
+    # ---- calls
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        quick = self._quick.get(self._likeness(inputs, named))
+        if quick is not None:
+            try:
+                return quick(*inputs, *named.values())
+            except Error as refused:
+                # Arrays that are not as the last ones were; nothing has run.
+                if not refused.id.startswith(("tensor-", "dim")):
+                    raise
+            except (AttributeError, IndexError):
+                pass  # no array, or one of fewer axes
+        call = self._understood(inputs, dict(named))
+        if not call.is_empty:
+            if os.environ.get("IMBREX_INTERPRET") == "1":
+                self._interpret(call)
+            else:
+                self._run(call, inputs, named)
+        return self._result(call.tensors)
+
+    def interpret(self, *inputs: Any, **named: Any) -> Any:
+        """Runs the kernel as it is defined, statement by statement; returns its outputs."""
+        call = self._understood(inputs, named)
+        if not call.is_empty:
+            self._interpret(call)
+        return self._result(call.tensors)
+
+    def taps(self, *inputs: Any, **named: Any) -> list[Tap]:
+        """The values that ``ib.tap`` shows, in the order in which they come, from a run of the interpreter."""
+        call = self._understood(inputs, named)
+        if call.is_empty:
+            return []
+        import numpy
+
+        shown = call.variant.program.interpret(call.tensors, call.sizes, taps=True)
+        return [
+            Tap(name, numpy.frombuffer(data, arrays_of.numpy_dtype(dtype)).reshape(rows, columns), tuple(indices))
+            for name, data, dtype, rows, columns, indices in shown
+        ]
+
+    def compare(self, *inputs: Any, **named: Any) -> Comparison:
+        """Runs the compiled kernel and the interpreter on the same inputs, and compares the bits of what they write."""
+        written = [t for t in self.signature.tensors if t.role in ("output", "inout")]
+        call = self._understood(inputs, named)
+        other = {t.name: arrays_of.copy_of(call.tensors[t.name]) for t in written}
+        if not call.is_empty:
+            self._run(call, (), {})
+            self._interpret(call._replace(tensors={**call.tensors, **other}))
+        differences = [_difference(t.name, t.dtype, call.tensors[t.name], other[t.name]) for t in written]
+        return Comparison(tuple(t.name for t in written), tuple(d for d in differences if d is not None))
+
+    def bind(self, *inputs: Any, **named: Any) -> Binding:
+        """Checks the arrays and packs the weights, once; call the result again and again. The arrays stay alive with it."""
+        call = self._understood(inputs, named)
+        bound = None
+        if not call.is_empty:
+            bound = self._compiled(call.variant).bind(list(call.tensors.values()), call.named_dims)
+        return Binding(bound, call.tensors, self._result(call.tensors))
+
+    def _understood(self, inputs: Sequence[Any], keywords: dict[str, Any]) -> _Call:
+        from ._imbrex import describe
+
+        signature = self.signature
+        given = signature.arranged(inputs, keywords)
+        values = signature.build_values(keywords)
+        sizes = signature.named_sizes(keywords)
+        named_dims = self._dims_of(sizes)
+        signature.infer({name: tuple(describe(array)[1]) for name, array in given.items()}, sizes)
+        variant = self._variant(values, sizes.values)
+        as_torch = arrays_of.are_torch(given.values())
+        tensors = {}
+        for tensor in signature.tensors:
+            array = given.get(tensor.name)
+            if array is None:
+                array = arrays_of.empty(tensor.dtype, signature.shape_of(tensor, sizes.values), as_torch)
+            tensors[tensor.name] = array
+        return _Call(variant, tensors, self._dims_of(sizes), named_dims)
+
+    def _compiled(self, variant: Variant) -> Compiled:
+        if variant.compiled is None:
+            with self._lock:
+                if variant.compiled is None:
+                    variant.compiled = variant.program.compile()
+        return variant.compiled
+
+    def _run(self, call: _Call, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
+        try:
+            compiled = self._compiled(call.variant)
+        except Error as problem:
+            if problem.id != "no-compiler":
+                raise
+            warnings.warn(f"{self.name} is interpreted, which is slow: {problem.message}; {problem.hint}", stacklevel=3)
+            self._interpret(call)
+            return
+        compiled.run(list(call.tensors.values()), call.named_dims or None)
+        self._remember(compiled, call, inputs, named)
+
+    def _interpret(self, call: _Call) -> None:
+        call.variant.program.interpret(call.tensors, call.sizes)
+
+    def _result(self, tensors: Mapping[str, Any]) -> Any:
+        outputs = [t.name for t in self.signature.outputs]
+        if len(outputs) == 1:
+            return tensors[outputs[0]]
+        if not outputs:
+            return None
+        return self._outputs()(*(tensors[name] for name in outputs))
+
+    def _outputs(self) -> Any:
+        if self._outputs_type is None:
+            self._outputs_type = _named_tuple(f"{self.name}_outputs", [t.name for t in self.signature.outputs])
+        return self._outputs_type
+
+    # ---- the same call again
+
+    def _likeness(self, inputs: Sequence[Any], named: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What calls have in common that the same prepared function can run."""
+        key = (type(inputs[0]) if inputs else None, len(inputs), *named)
+        if not self.signature.constants:
+            return key
+        return (*key, *(repr(named[c.name]) for c in self.signature.constants if c.name in named))
+
+    def _remember(self, compiled: Compiled, call: _Call, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
+        """Prepares the next call like this one: the compiled kernel itself checks that the arrays fit."""
+        names = [t.name for t in self.signature.inputs[: len(inputs)]] + list(named)
+        has_sizes = any(name in self.signature.dims or name in self.signature.consts for name in named)
+        if not inputs or has_sizes or any(array is None for array in named.values()):
+            return
+        quick = _quick_call(self.signature, names, call, compiled, self._outputs)
+        if quick:
+            self._quick[self._likeness(inputs, named)] = quick
+
+
+def _quick_call(
+    signature: Signature, given: list[str], call: _Call, compiled: Compiled, outputs_type: Callable[[], Any]
+) -> Callable[..., Any] | None:
+    """A function of the given arrays that makes the outputs that are left and runs the kernel."""
+    order = [t.name for t in signature.tensors]
+    made = [t for t in signature.outputs if t.name not in given]
+    makers: dict[str, str] = {}
+    for tensor in made:
+        extents = [_extent_text(signature, given, size, call) for size in tensor.shape]
+        if None in extents:
+            return None
+        makers[tensor.name] = f"empty_{tensor.name}(({', '.join(e or '' for e in extents)},))"
+    as_torch = arrays_of.are_torch(call.tensors[name] for name in given if name in call.tensors)
+    parameters = ", ".join(f"a_{name}" for name in given)
+    lines = [f"def call({parameters}):"]
+    lines += [f"    a_{name} = {maker}" for name, maker in makers.items()]
+    lines.append(f"    run(({', '.join(f'a_{name}' for name in order)},))")
+    outputs = [f"a_{t.name}" for t in signature.outputs]
+    if len(outputs) == 1:
+        lines.append(f"    return {outputs[0]}")
+    elif outputs:
+        lines.append(f"    return outputs({', '.join(outputs)})")
+    scope: dict[str, Any] = {"run": compiled.run, "outputs": outputs_type() if len(outputs) > 1 else None}
+    for tensor in made:
+        scope[f"empty_{tensor.name}"] = _maker(tensor.dtype, as_torch)
+    exec("\n".join(lines), scope)  # names are those of parameters, and numbers
+    return scope["call"]  # type: ignore[no-any-return]
+
+
+def _maker(dtype: str, as_torch: bool) -> Callable[[tuple[int, ...]], Any]:
+    if as_torch:
+        return lambda shape: arrays_of.empty(dtype, shape, True)
+    import numpy
+
+    kind = arrays_of.numpy_dtype(dtype)
+    return lambda shape: numpy.empty(shape, kind)
+
+
+def _extent_text(signature: Signature, given: list[str], size: Any, call: _Call) -> str | None:
+    """How the extent of an output follows from the arrays: a number, or an axis of one that is given."""
+    if not isinstance(size, Dim):
+        if any(isinstance(name, Dim) for name in names_in(size)):
+            return None
+        return str(evaluate(size, call.variant.constants))
+    for tensor in signature.tensors:
+        if tensor.name in given:
+            for axis, other in enumerate(tensor.shape):
+                if isinstance(other, Dim) and other.name == size.name:
+                    return f"a_{tensor.name}.shape[{axis}]"
+    return None
+
+
+def _named_tuple(name: str, fields: list[str]) -> Any:
+    return namedtuple(name, fields)
+
+
+def _difference(name: str, dtype: str, compiled: Any, interpreted: Any) -> Difference | None:
+    import numpy
+
+    places = numpy.argwhere(arrays_of.as_bits(compiled) != arrays_of.as_bits(interpreted))
+    if len(places) == 0:
+        return None
+    first = tuple(int(i) for i in places[0])
+    a, b = arrays_of.as_numbers(compiled, dtype), arrays_of.as_numbers(interpreted, dtype)
+    with numpy.errstate(invalid="ignore"):
+        largest = float(numpy.nanmax(numpy.abs(a - b), initial=0.0))
+    return Difference(name, len(places), first, float(a[first]), float(b[first]), largest)

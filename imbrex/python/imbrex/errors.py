@@ -1,0 +1,95 @@
+"""The exceptions of the package: what a user can change, as data."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+
+class Note(NamedTuple):
+    """A further place that a diagnostic speaks of."""
+
+    file: str
+    line: int
+    message: str
+
+
+class Diagnostic(NamedTuple):
+    """One finding. ``id`` is stable and names a page of docs/diagnostics; ``line`` 0: no place is known."""
+
+    id: str
+    message: str
+    hint: str = ""
+    file: str = ""
+    line: int = 0
+    notes: tuple[Note, ...] = ()
+    is_warning: bool = False
+
+    def text(self) -> str:
+        """The message as it is printed: the place, the line itself, notes, and what to try."""
+        kind = "warning" if self.is_warning else "error"
+        lines = [f"{_place(self.file, self.line)}{kind} [{self.id}]: {self.message}{_quoted(self.file, self.line)}"]
+        for note in self.notes:
+            lines.append(f"  {_place(note.file, note.line)}note: {note.message}{_quoted(note.file, note.line)}")
+        if self.hint:
+            lines.append(f"  try: {self.hint}")
+        return "\n".join(lines)
+
+
+class Error(Exception):
+    """What an author of a kernel, or its caller, can change. The attributes are those of the first diagnostic."""
+
+    def __init__(self, diagnostics: Iterable[Sequence[Any]]) -> None:
+        self.diagnostics = tuple(_diagnostic(d) for d in diagnostics)
+        super().__init__(self.diagnostics)
+
+    @property
+    def id(self) -> str:
+        return self.diagnostics[0].id
+
+    @property
+    def message(self) -> str:
+        return self.diagnostics[0].message
+
+    @property
+    def hint(self) -> str:
+        return self.diagnostics[0].hint
+
+    @property
+    def file(self) -> str:
+        return self.diagnostics[0].file
+
+    @property
+    def line(self) -> int:
+        return self.diagnostics[0].line
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        return self.diagnostics[0].notes
+
+    def __str__(self) -> str:
+        return "\n".join(d.text() for d in self.diagnostics)
+
+
+class InternalError(RuntimeError):
+    """A defect of Imbrex, and never the fault of its user: please report it."""
+
+
+def error(id: str, message: str, hint: str = "", file: str = "", line: int = 0, notes: Iterable[Note] = ()) -> Error:
+    """An Error of one diagnostic."""
+    return Error([Diagnostic(id, message, hint, file, line, tuple(notes))])
+
+
+def _diagnostic(fields: Sequence[Any]) -> Diagnostic:
+    made = Diagnostic(*fields)
+    return made._replace(notes=tuple(Note(*note) for note in made.notes))
+
+
+def _place(file: str, line: int) -> str:
+    return f"{file}:{line}: " if line > 0 else ""
+
+
+def _quoted(file: str, line: int) -> str:
+    text = linecache.getline(file, line).strip() if line > 0 else ""
+    return f"\n    | {text}" if text else ""

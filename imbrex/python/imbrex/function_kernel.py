@@ -1,0 +1,137 @@
+"""Kernels that are written as Python functions."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .calling import CallableKernel
+from .elements import TensorType
+from .errors import Error, error
+from .signature import MISSING, ConstantParameter, Signature, TensorParameter
+
+if TYPE_CHECKING:
+    from types import FunctionType
+
+    from ._imbrex import Annotation, Program
+    from .front.capture import Captured
+    from .front.source import Source
+    from .sizes import Const, Dim
+
+
+class Kernel(CallableKernel):
+    """A kernel. Its function is parsed, never executed.
+
+    Call it with arrays: inputs by position or name, outputs and constants by name; outputs that are not given are made and returned.
+    ``check`` proves it, ``optimized`` and ``explain`` show what becomes of it, ``interpret``, ``taps`` and ``compare`` look inside,
+    ``bind`` prepares repeated calls, ``export`` compiles it ahead of time. ``captured`` lists what it took from outside.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str = "",
+        pins: tuple[Annotation, ...] = (),
+        local: Mapping[str, Any] | None = None,
+    ) -> None:
+        from .front.capture import capture
+        from .front.source import source_of
+
+        source = source_of(function, "a kernel")
+        self._pins = pins
+        self._captured = capture(source)
+        super().__init__(name or source.name, _signature(name or source.name, self._captured, local or {}))
+        functools.update_wrapper(self, function)
+
+    @property
+    def captured(self) -> dict[str, Any]:
+        """What the kernel and its sub-kernels took from outside when it was decorated, by name."""
+        listed: dict[str, Any] = {}
+        for captured in self._captured.functions.values():
+            prefix = "" if captured is self._captured else captured.source.name + "."
+            listed |= captured.listed(prefix)
+        return listed
+
+    def _translate(self, constants: Mapping[str, Any]) -> Program:
+        from .front.build import build
+
+        try:
+            return build(self.name, self._captured, self.signature, constants, self._pins)
+        except Error as problem:
+            # The author's lines are in the message; those of the translation would hide them.
+            raise problem.with_traceback(None) from None
+
+    def __reduce__(self) -> Any:
+        return _named_kernel, (self.__module__, self.__qualname__)  # type: ignore[attr-defined]
+
+
+def _named_kernel(module: str, name: str) -> Any:
+    return functools.reduce(getattr, name.split("."), importlib.import_module(module))
+
+
+def _signature(name: str, captured: Captured, local: Mapping[str, Any]) -> Signature:
+    source = captured.source
+    arguments = source.tree.args
+    parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    defaults = _defaults(source)
+    tensors: list[TensorParameter] = []
+    constants: list[ConstantParameter] = []
+    for parameter in parameters:
+        annotation = _annotation(source, parameter, local)
+        default = defaults.get(parameter.arg, MISSING)
+        if isinstance(annotation, TensorType):
+            if default not in (MISSING, None):
+                raise _at(source, parameter, f"'{parameter.arg}' is a tensor with a default value", "leave out the default")
+            tensors.append(TensorParameter(parameter.arg, annotation.role, annotation.dtype, annotation.shape))
+        elif annotation in (int, float, bool):
+            constants.append(ConstantParameter(parameter.arg, annotation, default))
+        else:
+            raise _at(
+                source,
+                parameter,
+                f"'{parameter.arg}' is of no type that a kernel takes",
+                f"write `{parameter.arg}: ib.Tensor[ib.f32, T, D]` for a tensor, or int, float or bool for a constant",
+            )
+    _check_names(source, tensors)
+    if not any(tensor.role in ("output", "inout") for tensor in tensors):
+        raise _at(source, source.tree, f"the kernel '{name}' has no output", "add a parameter `y: ib.Out[ib.f32, T, D]`")
+    free = tuple(size for function in captured.functions.values() for size in function.sizes)
+    return Signature(name, tuple(tensors), tuple(constants), free, {p.arg: p for p in parameters})
+
+
+def _defaults(source: Source) -> dict[str, Any]:
+    function: FunctionType = source.function
+    arguments = source.tree.args
+    positional = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
+    values = function.__defaults__ or ()
+    return {**dict(zip(positional[len(positional) - len(values) :], values)), **(function.__kwdefaults__ or {})}
+
+
+def _annotation(source: Source, parameter: Any, local: Mapping[str, Any]) -> Any:
+    """The annotation, evaluated: names are the function's own, or local to where it is decorated."""
+    function = source.function
+    annotation = function.__annotations__.get(parameter.arg)
+    if not isinstance(annotation, str):
+        return annotation
+    cells = zip(function.__code__.co_freevars, function.__closure__ or ())
+    names = {**local, **{name: cell.cell_contents for name, cell in cells}}
+    try:
+        return eval(annotation, function.__globals__, names)
+    except NameError as problem:
+        raise _at(source, parameter, f"in the type of '{parameter.arg}': {problem}", "define it above the kernel") from None
+
+
+def _check_names(source: Source, tensors: list[TensorParameter]) -> None:
+    """One name is not a dimension and a constant, and no two objects that differ."""
+    kinds: dict[str, type] = {}
+    for tensor in tensors:
+        sizes: list[Dim | Const] = [*tensor.dims, *tensor.consts]
+        for size in sizes:
+            if kinds.setdefault(size.name, type(size)) is not type(size):
+                raise _at(source, source.tree, f"{size.name} is a dimension and a constant", "give them different names")
+
+
+def _at(source: Source, node: Any, message: str, hint: str) -> Exception:
+    return error("python-parameter", message, hint, source.file, node.lineno)
