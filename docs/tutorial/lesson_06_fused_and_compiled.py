@@ -11,9 +11,7 @@ T, K, N = ib.dim("T", typical=128), ib.const("K"), ib.const("N")
 
 
 @ib.kernel
-def linear_relu(
-    a: ib.Tensor[ib.bf16, T, K], w: ib.Weight[ib.bf16, K, N], bias: ib.Tensor[ib.f32, N], y: ib.Out[ib.bf16, T, N]
-):
+def linear_relu(a: ib.Tensor[ib.bf16, T, K], w: ib.Weight[ib.bf16, K, N], bias: ib.Tensor[ib.f32, N], y: ib.Out[ib.bf16, T, N]):
     product = ib.create_tensor(ib.f32, T, N)
     for n in ib.parallel(ib.tiles(N, 64)):
         with ib.at("product"):

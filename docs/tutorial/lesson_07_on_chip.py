@@ -30,6 +30,6 @@ def fits(rows):
 
 
 hint = fits(64)  # "use a smaller tile: `t in tiles(T, 5)`"
-rows = int(re.search(r", (\d+)\)", hint).group(1))
+rows = int(re.findall(r", (\d+)\)", hint)[0])
 assert fits(rows) == "" and fits(rows + 16) != ""
 print(f"tiles of {rows} rows fit")

@@ -10,7 +10,7 @@ Rows to int8 with a scale each. In words of that vocabulary, one scope per step 
 
 What changes: a tile is an expression, so that row_expand_mul is `*`; a subscript loads and stores; tiles(T, 16) has no tail to pad; a
 cast to int8 saturates, so that the detour through int32 can go or stay (it rounds once: the bits are the same). Words of NumPy and
-torch that mean the same are taken, too: ib.maximum is ib.max, np.abs is ib.abs.
+torch that mean the same are taken, too: ib.maximum is ib.max, and abs is ib.abs.
 """
 
 import imbrex as ib
@@ -24,7 +24,7 @@ def quantize_rows(x: ib.Tensor[ib.f32, T, D], q: ib.Out[ib.int8, T, D], scale: i
     for t in ib.parallel(ib.tiles(T, 16)):
         with ib.at("quantize"):
             block = x[t, :]
-            quant = 127 * ib.recip(ib.maximum(ib.row_max(np.abs(block)), 1e-4))
+            quant = 127 * ib.recip(ib.maximum(ib.row_max(abs(block)), 1e-4))
             q[t, :] = ib.cast(ib.cast(block * quant, ib.int32, "rint"), ib.int8, "trunc")
             scale[t, :] = ib.recip(quant)
 

@@ -1,4 +1,4 @@
-"""Each kernel of wrong_kernels.txt is refused with its message, at its Python line; with the hint followed, it is proven."""
+"""Each kernel of wrong_kernels.cases is refused with its message, at its Python line; with the hint followed, it is proven."""
 
 import importlib.util
 import os
@@ -8,7 +8,7 @@ import re
 import imbrex as ib
 import pytest
 
-CASES = pathlib.Path(__file__).with_name("wrong_kernels.txt")
+CASES = pathlib.Path(__file__).with_name("wrong_kernels.cases")
 # What stands above each kernel.
 NAMES = """import imbrex as ib
 import numpy as np

@@ -142,12 +142,12 @@ BUILTINS: dict[str, Habit] = {
     "round": Refused("round", 'write ib.cast(v, ib.int32, "rint")'),
     "pow": Refused("pow", "write `v * v`, or ib.sqrt(v)"),
     "enumerate": Refused("enumerate", "write `for t in ib.range(ib.tiles(T, 16)):`; its number is `t.index`"),
-    "zip": Refused("zip", "write one loop over the indices that both have"),
+    "zip": Refused("zip", "write one loop over the indices that both have: `for i in ib.range(n):`"),
     "float": Refused("float", "write ib.cast(v, ib.f32)"),
     "int": Refused("int", 'write ib.cast(v, ib.int32, "trunc")'),
     "bool": Refused("bool", "compare: `v != 0`"),
     "isinstance": Refused("isinstance", "decide by `v.dtype == ib.f32`"),
-    "list": Refused("list", "write a tuple of constants"),
+    "list": Refused("list", "write a tuple of constants: `(1, 2)`"),
 }
 
 # Methods and attributes of tiles.

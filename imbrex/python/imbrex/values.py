@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .types import DType
 
 
@@ -68,6 +70,7 @@ class Tile:
         def __rmul__(self, other: Operand) -> Tile: ...
         def __rtruediv__(self, other: Operand) -> Tile: ...
         def __neg__(self) -> Tile: ...
+        def __abs__(self) -> Tile: ...
         def __lt__(self, other: Operand) -> Tile: ...
         def __le__(self, other: Operand) -> Tile: ...
         def __gt__(self, other: Operand) -> Tile: ...
@@ -78,6 +81,10 @@ class Tile:
 
 class Tiles:
     """Spans of a number of indices that cover an axis or a span; the last one may be shorter."""
+
+    if TYPE_CHECKING:
+
+        def __iter__(self) -> Iterator[Span]: ...
 
 
 class Rows:

@@ -175,7 +175,7 @@ def abs(x: Operand) -> Tile:
 
 
 def recip(x: Operand) -> Tile:
-    """``1 / x``."""
+    """Reciprocals, ``1 / x``."""
     raise _outside("recip")
 
 
@@ -265,7 +265,7 @@ def matmul_scaled(
 ) -> Tile:
     """The product of each block of `k` by `columns` elements of `b`, scaled and added, block after block.
 
-    `a_scales` is ``[m, k blocks]``, or 1 in place of either; `b_scales` ``[k blocks, column blocks]``.
+    `a_scales` is ``[m, k blocks]``, where either may be 1; `b_scales` ``[k blocks, column blocks]``.
     """
     raise _outside("matmul_scaled")
 

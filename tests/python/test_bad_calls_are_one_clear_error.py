@@ -1,0 +1,141 @@
+"""A call that cannot be right is one ib.Error, and nothing is written."""
+
+import re
+
+import imbrex as ib
+import numpy as np
+import pytest
+from imbrex import f32
+
+T = ib.dim("T", typical=128)
+D = ib.const("D")
+
+
+@ib.kernel
+def add(a: ib.Tensor[f32, T, D], b: ib.Tensor[f32, D], y: ib.Out[f32, T, D], eps: float = 0.0, flag: bool = False):
+    for t in ib.parallel(ib.tiles(T, 16)):
+        y[t, :] = a[t, :] + b[:] + eps
+
+
+@ib.kernel
+def fixed(x: ib.Tensor[f32, T, 64], y: ib.Out[f32, T, 64], z: ib.Out[f32, T, 64]):
+    y[:, :] = x[:, :]
+    z[:, :] = x[:, :]
+
+
+@ib.kernel
+def needs_n(x: ib.Tensor[f32, T], y: ib.Out[f32, T], n: int):
+    y[:] = x[:] + n
+
+
+def zeros(*shape, dtype=np.float32):
+    return np.zeros(shape, dtype)
+
+
+A, B = zeros(3, 8), zeros(8)
+
+
+def read_only():
+    array = np.full((3, 8), 7, np.float32)
+    array.flags.writeable = False
+    return array
+
+
+SHARED = np.full((6, 64), 7, np.float32)
+
+# What is called, the id, and what the message says.
+CASES = {
+    "an input is missing": (lambda: add(A), "tensor-missing", "needs 'b', f32\\[D\\]"),
+    "an output by position": (lambda: add(A, B, A), "python-arguments", "takes 2 arrays by position; got 3"),
+    "twice": (lambda: add(A, B, a=A), "python-arguments", "'a' of add is given twice"),
+    "an unknown name": (lambda: add(A, B, z=A), "python-arguments", "no parameter 'z'"),
+    "a type of elements": (lambda: add(A.astype(np.float64), B), "tensor-dtype", "'a' is f32, .*float64"),
+    "a type of an output": (lambda: add(A, B, y=zeros(3, 8, dtype=np.int32)), "tensor-dtype", "'y' is f32, .*int32"),
+    "too few axes": (lambda: add(A[0], B), "tensor-shape", "has 2 axes; got 1"),
+    "sizes that disagree": (lambda: add(A, zeros(9)), "dim-conflict", "D of add is 8 by axis 1 of 'a', and 9 by axis 0 of 'b'"),
+    "a size and a keyword": (lambda: add(A, B, D=9), "dim-conflict", "D of add is 9 by the argument D=9, and 8 by axis 1 of 'a'"),
+    "rows of an output": (lambda: add(A, B, y=zeros(4, 8)), "dim-conflict", "T of add is 3 by axis 0 of 'a', and 4"),
+    "a size that is fixed": (lambda: fixed(zeros(3, 65)), "tensor-shape", "has 65 elements; the kernel fixes 64"),
+    "a number for an array": (lambda: add(A, 1.0), "not-an-array", "float"),
+    "a list for an array": (lambda: add(A, [1.0] * 8), "not-an-array", "list"),
+    "a string for a number": (lambda: add(A, B, eps="small"), "option-value", "'eps' of add is float; got 'small'"),
+    "a number for a flag": (lambda: add(A, B, flag=1), "option-value", "'flag' of add is bool; got 1"),
+    "a flag for a number": (lambda: add(A, B, eps=True), "option-value", "'eps' of add is float; got True"),
+    "a fraction for a size": (lambda: add(A, B, D=8.5), "option-value", "D of add is 8.5"),
+    "a constant is missing": (lambda: needs_n(zeros(3)), "const-missing", "needs a value for 'n'"),
+    "a constant of a proof": (lambda: add.check(), "const-missing", "built for a fixed D"),
+    "an output that is read-only": (lambda: add(A, B, y=read_only()), "tensor-read-only", "y"),
+    "the other byte order": (lambda: add(A.astype(">f4"), B), "array-layout", "other order"),
+    "elements at odd distances": (
+        lambda: add(np.zeros((3, 8), [("a", "i1"), ("b", "<f4")])["b"], B),
+        "array-layout",
+        "multiples of their size",
+    ),
+    "outputs that overlap": (lambda: fixed(zeros(3, 64), y=SHARED[:3], z=SHARED[1:4]), "tensor-overlap", "y.*z|z.*y"),
+    "an output that is an input": (lambda: fixed(SHARED[:3], y=SHARED[1:4]), "tensor-overlap", "y.*x|x.*y"),
+    "rows that share memory": (
+        lambda: add(A, B, y=np.lib.stride_tricks.as_strided(zeros(8), (3, 8), (4, 4))),
+        "tensor-strides",
+        "y",
+    ),
+    "a target that is none": (lambda: add.check("pentium", D=8), "unknown-target", "pentium"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused(case):
+    call, id, message = CASES[case]
+    with pytest.raises(ib.Error) as refused:
+        call()
+    error = refused.value
+    assert len(error.diagnostics) == 1
+    assert error.id == id and re.search(message, error.message) and error.hint
+    assert (SHARED == 7).all()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused_after_a_good_call(case):
+    """The prepared call of the same form does not hide the mistake."""
+    assert (add(A, B) == 0).all() and (add(A, B, y=zeros(3, 8)) == 0).all()
+    assert (fixed(zeros(3, 64), y=zeros(3, 64), z=zeros(3, 64))[0] == 0).all()
+    test_refused(case)
+
+
+def test_nothing_is_written():
+    y = np.full((3, 8), 7, np.float32)
+    for wrong in (lambda: add(A, zeros(9), y=y), lambda: add(A.astype(np.float64), B, y=y), lambda: add(A, B, y=y, D=9)):
+        with pytest.raises(ib.Error):
+            wrong()
+    assert (y == 7).all()
+
+
+def test_a_body_without_source_is_one_error():
+    scope = {"ib": ib, "T": T}
+    text = "def k(x: ib.Tensor[ib.f32, T], y: ib.Out[ib.f32, T]):\n    y[:] = x[:]\n"
+    exec(text, scope)
+    with pytest.raises(ib.Error, match="python-function.*has no source that can be read"):
+        ib.kernel(scope["k"])
+
+
+@pytest.mark.parametrize("what", [print, len, ib.Tile, "text", lambda x: x, A.sum])
+def test_what_is_no_function_is_one_error(what):
+    with pytest.raises(ib.Error, match="python-function"):
+        ib.kernel(what)
+
+
+def test_annotations_say_what_they_take():
+    for wrong, message in (
+        (lambda: ib.Tensor[T, D], "the first argument of ib.Tensor"),
+        (lambda: ib.Out[f32], "has no shape"),
+        (lambda: ib.Weight[f32, 2.5], "a size of ib.Weight"),
+        (lambda: ib.Tensor[f32, T / 2], "is no size"),
+        (lambda: f32 if T else None, "has a value only while"),
+    ):
+        with pytest.raises(ib.Error, match=message):
+            wrong()
+
+
+def test_words_are_for_bodies():
+    for word in (lambda: ib.exp(1), lambda: ib.parallel(4), lambda: ib.zeros(f32, 1, 1)):
+        with pytest.raises(ib.Error, match="no-kernel"):
+            word()

@@ -1,0 +1,236 @@
+"""Calls: inputs by position or name, outputs and constants by name, outputs made as the inputs are."""
+
+import copy
+import pickle
+import threading
+import warnings
+
+import imbrex as ib
+import numpy as np
+import pytest
+from imbrex import bf16, f32, int8
+
+T = ib.dim("T", typical=128)
+D, H = ib.const("D"), ib.const("H")
+
+
+@ib.kernel
+def scale(x: ib.Tensor[f32, T, D], w: ib.Tensor[f32, D], y: ib.Out[f32, T, D], factor: float = 2.0, shift: int = 0):
+    for t in ib.parallel(ib.tiles(T, 16)):
+        v = x[t, :] * w[:]
+        ib.tap("product", v)
+        y[t, :] = v * factor + shift
+
+
+@ib.kernel
+def halves(x: ib.Tensor[f32, T, 2 * H], low: ib.Out[f32, T, H], high: ib.Out[f32, T, H]):
+    """Cuts rows in two."""
+    for t in ib.parallel(ib.tiles(T, 16)):
+        low[t, :], high[t, :] = x[t, 0:H], x[t, H : 2 * H]
+
+
+@ib.kernel
+def add_to(x: ib.Tensor[f32, T, 8], y: ib.InOut[f32, T, 8]):
+    for t in ib.parallel(ib.tiles(T, 16)):
+        y[t, :] += x[t, :]
+
+
+@ib.kernel
+def to_bf16(x: ib.Tensor[f32, T, 8], y: ib.Out[bf16, T, 8], q: ib.Out[int8, T, 8]):
+    y[:, :] = ib.cast(x[:, :], bf16, "rint")
+    q[:, :] = ib.cast(x[:, :], int8, "rint")
+
+
+X, W = np.arange(24, dtype=np.float32).reshape(3, 8), np.full(8, 0.5, np.float32)
+
+
+def test_inputs_go_by_position_or_name():
+    assert (scale(X, W) == X).all()
+    assert (scale(w=W, x=X) == X).all()
+    assert (scale(X, w=W) == X).all()
+
+
+def test_constants_go_by_name_and_are_inferred_from_shapes():
+    assert (scale(X, W, factor=4, shift=1) == 2 * X + 1).all()
+    assert (scale(X, W, D=8, T=3) == X).all()
+    assert (scale(X[:, :5], W[:5]) == X[:, :5]).all()
+    assert (scale(X, W, factor=np.float64(4)) == 2 * X).all()
+    low, high = halves(X)
+    assert low.shape == high.shape == (3, 4)
+
+
+def test_an_output_is_made_or_given():
+    y = np.full((3, 8), 9, np.float32)
+    for _ in range(3):  # the second call is prepared by the first
+        assert scale(X, W, y=y) is y and (y == X).all()
+        assert scale(X, W) is not scale(X, W)
+
+
+def test_several_outputs_are_a_named_tuple():
+    for _ in range(3):
+        outputs = halves(X)
+        assert outputs._fields == ("low", "high")
+        assert (outputs.low == X[:, :4]).all() and (outputs[1] == X[:, 4:]).all()
+    assert pickle.loads(pickle.dumps(tuple(outputs)))[0].shape == (3, 4)
+
+
+def test_inout_is_changed_and_nothing_returned():
+    for count in (1, 2, 3):
+        y = np.full((3, 8), count, np.float32)
+        assert add_to(X, y) is None and (y == X + count).all()
+
+
+def test_bf16_is_of_ml_dtypes_or_its_bits():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    y, q = to_bf16(X)
+    assert y.dtype == ml_dtypes.bfloat16 and q.dtype == np.int8
+    bits = np.empty((3, 8), np.uint16)
+    to_bf16(X, y=bits)
+    assert (bits == y.view(np.uint16)).all()
+
+
+def test_strided_arrays_are_taken_as_they_are():
+    wide = np.zeros((3, 20), np.float32)
+    wide[:, 4:12] = X
+    out = np.zeros((3, 16), np.float32)
+    scale(wide[:, 4:12], W, y=out[:, 8:])
+    assert (out[:, 8:] == X).all() and (out[:, :8] == 0).all()
+
+
+def test_other_sizes_and_types_of_call_do_not_mix():
+    for rows, columns in ((3, 8), (1, 8), (3, 4), (7, 8), (3, 4)):
+        x = np.random.default_rng(rows).random((rows, columns), np.float32)
+        assert (scale(x, np.ones(columns, np.float32)) == 2 * x).all()
+        assert (scale(x, np.ones(columns, np.float32), factor=3.0) == 3 * x).all()
+
+
+def test_no_rows_give_empty_outputs():
+    y = scale(np.empty((0, 8), np.float32), W)
+    assert y.shape == (0, 8) and y.dtype == np.float32
+    assert scale.interpret(np.empty((0, 8), np.float32), W).shape == (0, 8)
+    assert scale.bind(np.empty((0, 8), np.float32), W)().shape == (0, 8)
+    assert scale.taps(np.empty((0, 8), np.float32), W) == []
+
+
+def test_interpreted_compared_and_tapped():
+    assert (scale.interpret(X, W) == X).all()
+    comparison = scale.compare(X, W)
+    assert comparison and str(comparison) == "y: the bits of the interpreter"
+    [tap] = scale.taps(X, W)
+    assert tap.name == "product" and (tap.value == X * W).all()
+    y = np.ones((3, 8), np.float32)
+    assert add_to.compare(X, y)
+    assert (y == X + 1).all()
+
+
+def test_a_difference_is_told_with_its_place():
+    from imbrex.calling import Comparison, _difference
+
+    a, b = np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32)
+    b[1, 2] = 0.25
+    found = Comparison(("y",), (_difference("y", "f32", a, b),))
+    assert not found
+    assert str(found) == "y: 1 elements differ, first [1, 2]: 0.0 compiled, 0.25 interpreted; at most by 0.25"
+
+
+def test_bound_kernels_run_again_on_what_the_arrays_hold():
+    x = X.copy()
+    step = scale.bind(x, W)
+    first = step()
+    x += 1
+    assert step() is first and (first == X + 1).all()
+
+
+def test_interpreting_is_asked_for_in_the_environment(monkeypatch):
+    monkeypatch.setenv("IMBREX_INTERPRET", "1")
+
+    @ib.kernel
+    def fresh(x: ib.Tensor[f32, T, D], y: ib.Out[f32, T, D]):
+        y[:, :] = x[:, :] + 1
+
+    assert (fresh(X) == X + 1).all()
+    assert all(variant.compiled is None for variant in fresh._variants.values())
+
+
+def test_without_a_compiler_a_kernel_is_interpreted_with_a_warning(monkeypatch, tmp_path):
+    monkeypatch.setenv("IMBREX_CACHE", str(tmp_path))
+
+    @ib.kernel
+    def fresh(x: ib.Tensor[f32, T, D], y: ib.Out[f32, T, D]):
+        y[:, :] = x[:, :] + 3
+
+    def no_compiler(variant):
+        raise ib.Error([("no-compiler", "there is no compiler", "install g++")])
+
+    monkeypatch.setattr(fresh, "_compiled", no_compiler)
+    with pytest.warns(UserWarning, match="is interpreted, which is slow: there is no compiler; install g"):
+        assert (fresh(X) == X + 3).all()
+
+
+def test_each_set_of_constants_is_built_once_and_the_ninth_warns():
+    @ib.kernel
+    def fresh(x: ib.Tensor[f32, T, D], y: ib.Out[f32, T, D], n: int = 0):
+        y[:, :] = x[:, :] + n
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n in range(8):
+            fresh.program(D=8, n=n)
+    assert fresh.program(D=8, n=3) is fresh.program(D=8, n=3)
+    with pytest.warns(UserWarning, match="fresh is built for 9 sets of constants"):
+        fresh.program(D=8, n=8)
+
+
+def test_kernels_are_pickled_by_name():
+    again = pickle.loads(pickle.dumps(halves))
+    assert again is halves and copy.copy(halves) is halves
+
+
+def test_errors_are_pickled_with_their_diagnostics():
+    with pytest.raises(ib.Error) as refused:
+        scale(X, W[:5])
+    again = pickle.loads(pickle.dumps(refused.value))
+    assert str(again) == str(refused.value) and again.diagnostics == refused.value.diagnostics
+
+
+def test_kernels_are_called_by_several_threads_at_once():
+    @ib.kernel
+    def fresh(x: ib.Tensor[f32, T, D], y: ib.Out[f32, T, D]):
+        for t in ib.parallel(ib.tiles(T, 4)):
+            y[t, :] = x[t, :] * 2
+
+    failures = []
+
+    def work(seed):
+        x = np.random.default_rng(seed).random((seed + 1, 8 + seed % 3), np.float32)
+        for _ in range(50):
+            if not (fresh(x) == 2 * x).all():
+                failures.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures and len(fresh._variants) == 3
+
+
+def test_kernels_of_the_library_are_called_like_ones_of_yours():
+    y = ib.kernels.nn.softmax(X, hidden=8)
+    assert np.allclose(y.sum(axis=1), 1)
+    assert ib.kernels.nn.softmax.check(hidden=8).startswith("softmax: proven")
+    assert "deepseek_v4" in dir(ib.kernels) and "qkv_proj_rope" in dir(ib.kernels.deepseek_v4)
+    with pytest.raises(AttributeError, match="no registered kernel is called nn/softmix"):
+        ib.kernels.nn.softmix  # noqa: B018
+
+
+def test_a_program_as_text_is_a_kernel():
+    again = ib.parse(scale.text(D=8))
+    assert (again(X, W) == X).all()
+    assert ib.version().count(".") >= 1
+
+
+def test_a_kernel_is_exported(tmp_path):
+    files = scale.export(tmp_path, D=8)
+    assert files and all((tmp_path / name).exists() for name in files)
+    assert list(tmp_path.rglob("*.h"))
