@@ -28,6 +28,11 @@ def needs_n(x: ib.Tensor[f32, T], y: ib.Out[f32, T], n: int):
     y[:] = x[:] + n
 
 
+@ib.kernel
+def halves(x: ib.Tensor[f32, T, 2 * D], y: ib.Out[f32, T, D]):
+    y[:, :] = x[:, 0:D]
+
+
 def zeros(*shape, dtype=np.float32):
     return np.zeros(shape, dtype)
 
@@ -56,6 +61,7 @@ CASES = {
     "a size and a keyword": (lambda: add(A, B, D=9), "dim-conflict", "D of add is 9 by the argument D=9, and 8 by axis 1 of 'a'"),
     "rows of an output": (lambda: add(A, B, y=zeros(4, 8)), "dim-conflict", "T of add is 3 by axis 0 of 'a', and 4"),
     "a size that is fixed": (lambda: fixed(zeros(3, 65)), "tensor-shape", "has 65 elements; the kernel fixes 64"),
+    "a size that nothing gives": (lambda: halves(zeros(3, 5)), "dim-conflict", "axis 1 of 'x' has 5 elements, and no D of halves"),
     "a number for an array": (lambda: add(A, 1.0), "not-an-array", "float"),
     "a list for an array": (lambda: add(A, [1.0] * 8), "not-an-array", "list"),
     "a string for a number": (lambda: add(A, B, eps="small"), "option-value", "'eps' of add is float; got 'small'"),

@@ -1,5 +1,6 @@
 """The lessons of the tutorial in Python, and the examples, each as a program of its own."""
 
+import importlib.util
 import pathlib
 import subprocess
 import sys
@@ -22,6 +23,8 @@ def test_program(program):
 
 def test_examples_are_typed():
     pytest.importorskip("mypy")
-    command = [sys.executable, "-m", "mypy", "--check-untyped-defs", *map(str, PROGRAMS)]
+    has_torch = importlib.util.find_spec("torch") is not None
+    programs = [str(p) for p in PROGRAMS if has_torch or "torch" not in p.read_text()]
+    command = [sys.executable, "-m", "mypy", "--check-untyped-defs", *programs]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stdout

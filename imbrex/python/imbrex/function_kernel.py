@@ -62,6 +62,15 @@ class Kernel(CallableKernel):
         except Error as problem:
             # The author's lines are in the message; those of the translation would hide them.
             raise problem.with_traceback(None) from None
+        except RecursionError:
+            source = self._captured.source
+            raise error(
+                "expression-size",
+                f"an expression or a chain of calls in '{self.name}' is nested too deeply",
+                "give parts of it names",
+                source.file,
+                source.tree.lineno,
+            ) from None
 
     def __reduce__(self) -> Any:
         return _named_kernel, (self.__module__, self.__qualname__)  # type: ignore[attr-defined]

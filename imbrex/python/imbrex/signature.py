@@ -164,8 +164,24 @@ class Signature:
         while pending:
             left = [place for place in pending if not self._use(*place, shapes, sizes)]
             if len(left) == len(pending):
+                self._check_solvable(left, shapes, sizes)
                 return
             pending = left
+
+    def _check_solvable(
+        self, places: list[tuple[TensorParameter, int]], shapes: Mapping[str, tuple[int, ...]], sizes: Sizes
+    ) -> None:
+        """Error for an axis whose extent no value of its one unknown name gives."""
+        for tensor, axis in places:
+            size = tensor.shape[axis]
+            unknown = {name.name for name in names_in(size)} - set(sizes.values)
+            if len(unknown) == 1:
+                raise error(
+                    "dim-conflict",
+                    f"axis {axis} of '{tensor.name}' has {shapes[tensor.name][axis]} elements, and no {unknown.pop()} of {self.kernel} "
+                    f"makes {_without_brackets(str(size))} that many",
+                    f"give '{tensor.name}' as {tensor.text()}",
+                )
 
     def _fitting(self, tensor: TensorParameter, shapes: Mapping[str, tuple[int, ...]]) -> tuple[AnySize, ...]:
         shape = shapes[tensor.name]

@@ -21,13 +21,14 @@ except ImportError:
 def op(kernel: CallableKernel, name: str = "", namespace: str = "imbrex") -> Any:
     """Makes operators of a kernel: ``torch.ops.imbrex.NAME``, which returns its outputs, and ``NAME_out``, which is given them.
 
-    Returns the first. Inputs are positional; constants, and outputs of the second, go by name. Both have shape implementations, so
+    Returns the first. A kernel that only changes its arguments has no second. Inputs are positional; constants, and outputs of the second, go by name. Both have shape implementations, so
     that ``torch.compile`` takes them. Strided tensors are not copied where the kernel takes their strides.
     """
     name = name or kernel.name
     signature = kernel.signature
     _define(f"{namespace}::{name}", _schema(signature, False), _functional(kernel), lambda *given, **named: _made(signature, given))
-    _define(f"{namespace}::{name}_out", _schema(signature, True), _given(kernel), lambda *given, **named: None)
+    if signature.outputs:
+        _define(f"{namespace}::{name}_out", _schema(signature, True), _given(kernel), lambda *given, **named: None)
     return getattr(getattr(_torch.ops, namespace), name).default
 
 
@@ -52,9 +53,9 @@ def _schema(signature: Signature, gives_outputs: bool) -> str:
 
 
 def _functional(kernel: CallableKernel) -> Callable[..., Any]:
-    if len(kernel.signature.outputs) == 1:
-        return kernel.__call__
-    return lambda *given, **named: tuple(kernel(*given, **named) or ())
+    if len(kernel.signature.outputs) > 1:
+        return lambda *given, **named: tuple(kernel(*given, **named))
+    return kernel.__call__
 
 
 def _given(kernel: CallableKernel) -> Callable[..., None]:
@@ -67,6 +68,8 @@ def _given(kernel: CallableKernel) -> Callable[..., None]:
 def _made(signature: Signature, given: Sequence[Any]) -> Any:
     """Outputs of the shapes that the inputs give, which may be symbolic."""
     sizes = _sizes(signature, {tensor.name: array.shape for tensor, array in zip(signature.inputs, given)})
+    if not signature.outputs:
+        return None
     outputs = tuple(
         given[0].new_empty(signature.shape_of(tensor, sizes), dtype=torch_dtype(tensor.dtype)) for tensor in signature.outputs
     )

@@ -61,7 +61,7 @@ class Call:
         return bool(self[name])
 
     def text(self, name: str) -> str:
-        if not isinstance(self[name], str):
+        if not isinstance(self[name], str) or not self[name].isprintable():
             raise self.fail(name, f"`{name}` is {described(self[name])}", 'give a name in quotes: "norm"')
         return str(self[name])
 

@@ -141,6 +141,8 @@ class Front:
         if isinstance(thing, Index):
             return builder.index_value(thing)
         if is_number(thing):
+            if isinstance(thing, int) and not -(2**63) <= thing < 2**63:
+                raise self.fail(node, "index-overflow", f"{thing} is no number of 64 bits", "write it with a fraction: 1e20")
             return builder.number(thing)
         kind = described(thing)
         hint = {"a span": "take its begin, size or index: `t.begin`", "nothing": "return a value from the sub-kernel"}.get(kind, "")

@@ -36,6 +36,14 @@ def source_of(function: object, what: str) -> Source:
             "define it with `def`, outside of classes",
         )
     file, first = function.__code__.co_filename, function.__code__.co_firstlineno
+    if hasattr(function, "__wrapped__"):
+        raise error(
+            "python-function",
+            f"{what} '{function.__name__}' is wrapped by a decorator",
+            "leave the decorator out: the function is parsed, so that what wraps it would never run",
+            file,
+            first,
+        )
     if function.__name__ == "<lambda>":
         raise error("python-function", f"{what} is made of a function with statements; got a lambda", "use `def`", file, first)
     try:
@@ -57,6 +65,9 @@ def source_of(function: object, what: str) -> Source:
         raise error(
             "python-function", f"{what} '{function.__name__}' is no plain function", "define it with `def`", file, top.lineno
         )
+    for node in ast.walk(top):
+        if isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(None)  # says nothing to us
     source = Source(function, file, top)
     _check_parameters(source, what)
     _check_body(source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,7 +245,17 @@ def _block(front: Front, body: list[ast.stmt]) -> None:
     front.builder.close()
 
 
-def _unroll(front: Front, node: ast.For, values: Iterable[Any]) -> None:
+MOST_ITERATIONS = 10_000  # of a loop that is unrolled
+
+
+def _unroll(front: Front, node: ast.For, values: Sequence[Any]) -> None:
+    if len(values) > MOST_ITERATIONS:
+        raise front.fail(
+            node,
+            "python-form",
+            f"a loop over {len(values)} constants, each of which becomes statements of its own",
+            "write `for i in ib.range(n):`",
+        )
     for value in values:
         if isinstance(node.target, ast.Tuple):
             _assign_each(front, node.target, value, node)

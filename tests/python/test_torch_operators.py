@@ -1,0 +1,92 @@
+"""Kernels as operators of PyTorch: called, given outputs, traced and compiled."""
+
+import imbrex as ib
+import numpy as np
+import pytest
+from imbrex import bf16, f32
+
+torch = pytest.importorskip("torch")
+
+T, D = ib.dim("T", typical=128), ib.const("D")
+
+
+@ib.kernel
+def torch_scale(x: ib.Tensor[bf16, T, D], w: ib.Weight[f32, D], y: ib.Out[bf16, T, D], factor: float = 2.0):
+    for t in ib.parallel(ib.tiles(T, 16)):
+        y[t, :] = ib.cast(ib.cast(x[t, :], f32) * w[:] * factor, bf16, "rint")
+
+
+@ib.kernel
+def torch_halves(x: ib.Tensor[f32, T, 2 * D], low: ib.Out[f32, T, D], high: ib.Out[f32, T, D]):
+    low[:, :], high[:, :] = x[:, 0:D], x[:, D : 2 * D]
+
+
+@ib.kernel
+def torch_add_to(x: ib.Tensor[f32, T, D], y: ib.InOut[f32, T, D]):
+    y[:, :] += x[:, :]
+
+
+scale, halves, add_to = ib.torch.op(torch_scale), ib.torch.op(torch_halves), ib.torch.op(torch_add_to)
+X, W = torch.arange(24.0).reshape(3, 8).bfloat16(), torch.full((8,), 0.5)
+
+
+def test_kernels_take_and_make_torch_tensors():
+    for _ in range(2):
+        y = torch_scale(X, W)
+        assert isinstance(y, torch.Tensor) and y.dtype == torch.bfloat16 and torch.equal(y, X)
+    low, high = torch_halves(X.float())
+    assert torch.equal(torch.cat((low, high), dim=1), X.float())
+    mixed = torch_scale(X, W.numpy())
+    assert isinstance(mixed, torch.Tensor) and torch.equal(mixed, X)
+    assert torch_scale.compare(X, W)
+
+
+def test_a_functional_operator_returns_its_outputs():
+    assert torch.equal(scale(X, W), X)
+    assert torch.equal(scale(X, W, factor=4.0), 2 * X)
+    assert torch.equal(torch.ops.imbrex.torch_scale(X[:, 2:6], W[:4]), X[:, 2:6])
+    low, high = halves(X.float())
+    assert torch.equal(low, X.float()[:, :4]) and torch.equal(high, X.float()[:, 4:])
+
+
+def test_the_other_form_is_given_its_outputs():
+    y = torch.empty_like(X)
+    assert torch.ops.imbrex.torch_scale_out(X, W, y=y, factor=4.0) is None
+    assert torch.equal(y, 2 * X)
+
+
+def test_what_is_read_and_written_is_changed():
+    y = torch.ones(3, 8)
+    assert add_to(X.float(), y) is None
+    assert torch.equal(y, X.float() + 1)
+
+
+def test_torch_accepts_the_operators():
+    torch.library.opcheck(torch.ops.imbrex.torch_scale.default, (X, W))
+    torch.library.opcheck(torch.ops.imbrex.torch_scale_out.default, (X, W), {"y": torch.empty_like(X)})
+    torch.library.opcheck(torch.ops.imbrex.torch_halves.default, (X.float(),))
+    torch.library.opcheck(torch.ops.imbrex.torch_add_to.default, (X.float(), torch.ones(3, 8)))
+
+
+def test_compiled_graphs_hold_the_operators():
+    compiled = torch.compile(lambda x, w: scale(x, w) + 1, fullgraph=True, backend="aot_eager")
+    for rows in (3, 5, 7):
+        x = torch.ones(rows, 8).bfloat16()
+        assert torch.equal(compiled(x, W), x + 1)
+
+
+def test_tensors_with_gradients_are_read():
+    w = torch.nn.Parameter(W.clone())
+    assert torch.equal(torch_scale(X, w), X)
+
+
+def test_bad_tensors_are_one_error():
+    with pytest.raises(ib.Error, match="tensor-dtype"):
+        torch_scale(X.float(), W)
+    with pytest.raises(ib.Error, match="dim-conflict"):
+        torch_scale(X, W[:5])
+
+
+def test_bf16_of_torch_and_numpy_have_the_same_bits():
+    bits = torch_scale(X.view(torch.uint16).numpy(), W.numpy())
+    assert (np.asarray(bits).view(np.uint16) == X.view(torch.uint16).numpy()).all()
