@@ -161,7 +161,7 @@ def k(x: ib.Tensor[ib.f32, 8], y: ib.Out[ib.f32, 8]):
 """
     with pytest.raises(ib.Error) as refused:
         kernel_of(text, tmp_path).program()
-    assert refused.value.line == 6 and refused.value.id == "wrong-kind"
+    assert refused.value.line == 7 and refused.value.id == "wrong-kind"
 
 
 @pytest.mark.parametrize("wrong", ["", "a\0b", "a\nb", 3])
