@@ -1,6 +1,8 @@
 """A call that cannot be right is one ib.Error, and nothing is written."""
 
+import importlib
 import re
+import sys
 
 import imbrex as ib
 import numpy as np
@@ -145,3 +147,11 @@ def test_words_are_for_bodies():
     for word in (lambda: ib.exp(1), lambda: ib.parallel(4), lambda: ib.zeros(f32, 1, 1)):
         with pytest.raises(ib.Error, match="no-kernel"):
             word()
+
+
+def test_operators_without_torch_are_one_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "imbrex.torch", raising=False)
+    with pytest.raises(ib.Error) as refused:
+        importlib.import_module("imbrex.torch")
+    assert refused.value.id == "no-torch"

@@ -42,14 +42,18 @@ def source(lines, mark):
     return NAMES + "".join(line[1:] for line in lines.splitlines(keepends=True) if line[:1] in (" ", mark))
 
 
-def kernel_of(text, folder):
-    """The kernel of a file, imported."""
+def import_of(text, folder):
+    """A file with this text, imported."""
     path = folder / "case.py"
     path.write_text(text)
     spec = importlib.util.spec_from_file_location("case", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.k
+    return module
+
+
+def kernel_of(text, folder):
+    return import_of(text, folder).k
 
 
 def message_of(text, folder):

@@ -135,11 +135,6 @@ class CallableKernel:
         variant, dims = self._variant_of(sizes)
         return variant.program.check(target, dims)
 
-    def explain(self, target: str | None = None, **sizes: Any) -> str:
-        """What the optimizer chose, and why; for the dimensions given, otherwise for typical ones."""
-        variant, dims = self._variant_of(sizes)
-        return variant.program.explain(target, dims or None)
-
     def generated_code(self, target: str | None = None, optimize: bool = True, **constants: Any) -> str:
         """The C++ that is compiled."""
         return self.program(**constants).generated_code(target, optimize)

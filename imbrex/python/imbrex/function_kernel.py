@@ -25,7 +25,7 @@ class Kernel(CallableKernel):
     """A kernel. Its function is parsed, never executed.
 
     Call it with arrays: inputs by position or name, outputs and constants by name; outputs that are not given are made and returned.
-    ``check`` proves it, ``optimized`` and ``explain`` show what becomes of it, ``interpret``, ``taps`` and ``compare`` look inside,
+    ``check`` proves it, ``optimized`` shows what becomes of it, ``interpret``, ``taps`` and ``compare`` look inside,
     ``bind`` prepares repeated calls, ``export`` compiles it ahead of time. ``captured`` lists what it took from outside.
     """
 

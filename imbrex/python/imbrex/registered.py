@@ -101,9 +101,6 @@ class RegisteredKernel:
     def check(self, target: str | None = None, **options: Any) -> str:
         return self.of(**options).check(target)
 
-    def explain(self, target: str | None = None, **options: Any) -> str:
-        return self.of(**options).explain(target)
-
 
 def _document(kernel: RegisteredKernel, entry: Mapping[str, Any]) -> str:
     presets = [f"{preset['name']} ({preset['description']})" for preset in entry["presets"]]
