@@ -70,6 +70,7 @@ CASES = {
     "a number for a flag": (lambda: add(A, B, flag=1), "option-value", "'flag' of add is bool; got 1"),
     "a flag for a number": (lambda: add(A, B, eps=True), "option-value", "'eps' of add is float; got True"),
     "a fraction for a size": (lambda: add(A, B, D=8.5), "option-value", "D of add is 8.5"),
+    "a flag for a size": (lambda: add(A, B, D=True), "option-value", "D of add is True"),
     "a constant is missing": (lambda: needs_n(zeros(3)), "const-missing", "needs a value for 'n'"),
     "a constant of a proof": (lambda: add.check(), "const-missing", "built for a fixed D"),
     "an output that is read-only": (lambda: add(A, B, y=read_only()), "tensor-read-only", "y"),
@@ -107,6 +108,20 @@ def test_refused_after_a_good_call(case):
     assert (add(A, B) == 0).all() and (add(A, B, y=zeros(3, 8)) == 0).all()
     assert (fixed(zeros(3, 64), y=zeros(3, 64), z=zeros(3, 64))[0] == 0).all()
     test_refused(case)
+
+
+def test_a_run_that_breaks_an_assumption_is_not_repeated(monkeypatch):
+    @ib.kernel
+    def rows(table: ib.Tensor[f32, T, 8], ids: ib.Tensor[ib.int32, 4], y: ib.InOut[f32, 4, 8]):
+        listed = ids[:]
+        ib.assume_each(0, listed, T)
+        y[:, :] += table[ib.by(listed), :]
+
+    table, y = zeros(5, 8), zeros(4, 8)
+    rows(table, np.arange(4, dtype=np.int32), y)
+    monkeypatch.setattr(rows, "_understood", None)  # of calls that are not prepared
+    with pytest.raises(ib.Error, match="assumption-failed"):
+        rows(table, np.full(4, 5, np.int32), y)
 
 
 def test_nothing_is_written():

@@ -138,13 +138,15 @@ def test_slices_are_spans_ranges_indices_and_rows():
         ib.assume_each(0, rows, T)
         for i in ib.range(4):
             y[0, 16 * i : 16 * i + 16] = x[0, i * 16 : (i + 1) * 16]
+            y[0, i + 9 - 2 : i + 11 - i % 2 + i % 2] = x[0, i + 7 : i + 11]
             y[0, i:] = x[0, i:]
             y[0, :i] = x[0, :i]
             y[ib.span(0, 1), ib.between(i, 4)] = x[0, ib.between(i, 4)]
         y[0:4, :] = x[ib.by(rows), :]
 
-    assert body_of(k)[3:7] == [
+    assert body_of(k)[3:8] == [
         "y[0, 16 * i +: 16] = x[0, i * 16 +: 16]",
+        "y[0, i + 9 - 2 +: 4] = x[0, i + 7 +: 4]",
         "y[0, i +: max(64 - i, 0)] = x[0, i +: max(64 - i, 0)]",
         "y[0, 0 +: max(i, 0)] = x[0, 0 +: max(i, 0)]",
         "y[0 +: 1, i +: max(4 - i, 0)] = x[0, i +: max(4 - i, 0)]",
@@ -200,6 +202,21 @@ def test_sub_kernels_are_inlined_with_their_defaults_and_keep_the_callers_names(
     assert list(k.captured) == ["halves", "scaled"]
 
 
+def one_tile_twice(v):
+    w = v * 2
+    return w, w
+
+
+def test_a_tile_that_is_returned_twice_is_two():
+    @ib.kernel
+    def k(x: ib.Tensor[f32, T, 8], y: ib.Out[f32, T, 8]):
+        a, b = one_tile_twice(x[:, :])
+        a += 1
+        y[:, :] = a - b
+
+    assert (k.interpret(np.ones((2, 8), np.float32)) == 1).all()
+
+
 def first_column(x, t, y):
     y[t, :] = x[t, :] * 0 - 1
     return ib.zeros(f32, t, 1)
@@ -214,6 +231,33 @@ def test_what_is_loaded_before_a_sub_kernel_stores_is_what_was_there():
     x, y = np.zeros((3, 1), np.float32), np.full((3, 1), 5, np.float32)
     k.interpret(x, y)
     assert (y == 5).all()
+
+
+def test_parts_of_a_tuple_and_of_a_changed_slice_are_loaded_in_their_order():
+    @ib.kernel
+    def k(x: ib.Tensor[f32, T, 1], y: ib.InOut[f32, T, 1], z: ib.Out[f32, T, 1]):
+        for t in ib.parallel(ib.tiles(T, 4)):
+            before, zero = y[t, :], first_column(x, t, y)
+            z[t, :] = before + zero
+            y[t, :] += first_column(x, t, y) + 1
+
+    x, y = np.zeros((3, 1), np.float32), np.full((3, 1), 5, np.float32)
+    z = k.interpret(x, y)
+    assert (z == 5).all() and (y == 0).all()
+
+
+def test_a_constant_that_a_nested_block_changes_has_no_single_value_after_it():
+    @ib.kernel
+    def k(x: ib.Tensor[f32, T, 8], y: ib.Out[f32, T, 8]):
+        n = 2
+        for _ in ib.range(4):
+            n = 3
+            with ib.at("scope"):
+                n = 4
+        y[:, :] = x[:, :] * n
+
+    with pytest.raises(ib.Error, match="python-rebind"):
+        k.program()
 
 
 def test_values_from_outside_are_taken_when_the_kernel_is_decorated():
@@ -239,6 +283,22 @@ def test_dimensions_may_be_local_to_a_function_and_have_the_same_name():
         return k.text()
 
     assert "dim N typical 7 max 4096" in made(7) and "dim N typical 9 max 4096" in made(9)
+
+
+def test_two_dimensions_of_one_name_are_the_same_or_an_error():
+    N, again, other = ib.dim("N", typical=7), ib.dim("N", typical=7), ib.dim("N", typical=8)
+
+    @ib.kernel
+    def same(x: ib.Tensor[f32, N], y: ib.Out[f32, again]):
+        y[:] = x[:]
+
+    @ib.kernel
+    def differ(x: ib.Tensor[f32, N], y: ib.Out[f32, other]):
+        y[:] = x[:]
+
+    same.check()
+    with pytest.raises(ib.Error, match="two dimensions of one kernel are called N"):
+        differ.check()
 
 
 def test_a_dimension_that_no_shape_has_is_given_by_name():

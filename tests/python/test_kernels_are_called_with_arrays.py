@@ -133,6 +133,14 @@ def test_a_difference_is_told_with_its_place():
     assert str(found) == "y: 1 elements differ, first [1, 2]: 0.0 compiled, 0.25 interpreted; at most by 0.25"
 
 
+def test_a_difference_of_bf16_is_told_in_numbers():
+    from imbrex.calling import _difference
+
+    a, b = np.full((1, 2), 0x3F80, np.uint16), np.array([[0x3F80, 0x4000]], np.uint16)
+    found = _difference("y", "bf16", a, b)
+    assert (found.compiled, found.interpreted, found.largest) == (1, 2, 1)
+
+
 def test_bound_kernels_run_again_on_what_the_arrays_hold():
     x = X.copy()
     step = scale.bind(x, W)

@@ -139,7 +139,7 @@ def _ended(front: Front, node: ast.Name, binding: Ended) -> Exception:
 
 
 def _tuple(front: Front, node: ast.Tuple) -> Any:
-    return tuple(evaluate(front, part) for part in node.elts)
+    return tuple(settled(front, evaluate(front, part), part, node.elts[i + 1 :]) for i, part in enumerate(node.elts))
 
 
 def _joined(front: Front, node: ast.JoinedStr) -> str:

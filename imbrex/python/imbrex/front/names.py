@@ -46,11 +46,8 @@ class Names:
         """Ends a block: what it bound is gone, and a name that it took from a block around has no single value any more."""
         closed = self.blocks.pop()
         for name, binding in closed.names.items():
-            if isinstance(binding, Ended):
-                continue
-            owner = self._owner(name)
-            had_value = owner is not None and isinstance(owner.names[name], Bound)
-            (owner or self.blocks[-1]).names[name] = Ended(binding.line, closed.what, had_value)
+            had_value = self.peek(name) is not None
+            self.blocks[-1].names[name] = Ended(binding.line, closed.what, had_value)
 
     def _owner(self, name: str) -> Block | None:
         return next((block for block in reversed(self.blocks) if name in block.names), None)

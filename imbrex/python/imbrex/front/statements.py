@@ -11,7 +11,7 @@ from typing import Any
 from .. import _imbrex
 from .._imbrex import Condition, Index, Value, Variable
 from .capture import is_constant
-from .expressions import combine, evaluate, slice_of, wrong_condition
+from .expressions import combine, evaluate, settled, slice_of, wrong_condition
 from .front import Front, named
 from .kinds import Loop, Result, Scope, Slice, Span, Tiles, described, is_number, is_tile
 from .linear import difference
@@ -179,8 +179,9 @@ def _augmented(front: Front, node: ast.AugAssign) -> None:
     target = node.target
     if isinstance(target, ast.Subscript):
         place = _stored_slice(front, target)
+        before = settled(front, place, target, [node.value])
         value = evaluate(front, node.value)
-        _store(front, place, combine(front, node, node.op, place, value, target, node.value), node, target)
+        _store(front, place, combine(front, node, node.op, before, value, target, node.value), node, target)
         return
     if not isinstance(target, ast.Name):
         raise front.fail(
