@@ -99,36 +99,23 @@ def _no_number(size: Size) -> Exception:
     )
 
 
-if TYPE_CHECKING:
+def dim(name: str, *, typical: int = 0, max: int | None = None) -> Index:
+    """A size that each call gives: ``T = ib.dim("T", typical=128)``.
 
-    def dim(name: str, *, typical: int = 0, max: int | None = None) -> Index:
-        """A size that each call gives: ``T = ib.dim("T", typical=128)``.
+    Plans are made for the `typical` value; calls with more than `max` are refused. Names are scoped to a kernel.
+    """
+    frame = sys._getframe(1)
+    made: Any = Dim(name, typical, max, (frame.f_code.co_filename, frame.f_lineno))
+    return made  # type: ignore[no-any-return]
 
-        Plans are made for the `typical` value; calls with more than `max` are refused. Names are scoped to a kernel.
-        """
 
-    def const(name: str) -> int:
-        """A size that is fixed when the kernel is built: ``D = ib.const("D")``.
+def const(name: str) -> int:
+    """A size that is fixed when the kernel is built: ``D = ib.const("D")``.
 
-        It is inferred from the shapes of a call, or given by name. In a body it is an ordinary number.
-        """
-
-else:
-
-    def dim(name, *, typical=0, max=None):
-        """A size that each call gives: ``T = ib.dim("T", typical=128)``.
-
-        Plans are made for the `typical` value; calls with more than `max` are refused. Names are scoped to a kernel.
-        """
-        frame = sys._getframe(1)
-        return Dim(name, typical, max, (frame.f_code.co_filename, frame.f_lineno))
-
-    def const(name):
-        """A size that is fixed when the kernel is built: ``D = ib.const("D")``.
-
-        It is inferred from the shapes of a call, or given by name. In a body it is an ordinary number.
-        """
-        return Const(name)
+    It is inferred from the shapes of a call, or given by name. In a body it is an ordinary number.
+    """
+    made: Any = Const(name)
+    return made  # type: ignore[no-any-return]
 
 
 def names_in(size: AnySize) -> list[Dim | Const]:

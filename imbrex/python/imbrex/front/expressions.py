@@ -314,16 +314,17 @@ def _bool_operation(front: Front, node: ast.BoolOp) -> Any:
             if is_constant(result) and not result:
                 return result
         return result
+    last: Any = None
     for part in node.values:
-        thing = evaluate(front, part)
-        if not is_constant(thing):
+        last = evaluate(front, part)
+        if not is_constant(last):
             hint = "write `if a:` and `elif b:` with a sub-kernel in both"
-            if is_tile(thing):
+            if is_tile(last):
                 hint = "choose element by element: `ib.select(a, x, ib.select(b, x, y))`"
-            raise front.fail(part, "wrong-kind", f"`or` of {described(thing)}", hint)
-        if thing:
-            return thing
-    return thing
+            raise front.fail(part, "wrong-kind", f"`or` of {described(last)}", hint)
+        if last:
+            return last
+    return last
 
 
 def _not(front: Front, node: ast.UnaryOp) -> Any:
