@@ -2,9 +2,15 @@
 
 say() { printf 'imbrex: %s\n' "$*"; }
 
-# is_there command|header NAME
+# is_there command|header|python NAME: of python, a module or one of its headers
 is_there() {
   case $1 in
+    python)
+      python3 -c 'import importlib, os, sys, sysconfig
+name = sys.argv[1]
+found = os.path.exists(os.path.join(sysconfig.get_path("include"), name)) if name.endswith(".h") else importlib.import_module(name)
+sys.exit(0 if found else 1)' "$2" 2> /dev/null
+      ;;
     command) command -v "$2" > /dev/null ;;
     header) command -v g++ > /dev/null && printf '#include <%s>\n' "$2" | g++ -std=c++20 -x c++ -M - > /dev/null 2>&1 ;;
   esac
@@ -62,6 +68,20 @@ step() {
   local milliseconds=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
   say "$name: $([ $status -eq 0 ] && echo done || echo "failed with status $status") after $((milliseconds / 1000)).$((milliseconds % 1000 / 100)) s"
   [ $status -eq 0 ] || exit "$status"
+}
+
+# python_environment FOLDER: a Python environment with the packages of python-packages.txt; fails where there is no Python 3.11 or
+# later with its headers, or the packages cannot be had.
+python_environment() {
+  local folder=$1
+  cmp -s scripts/python-packages.txt "$folder/ready" && return 0
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && is_there python Python.h && is_there python ensurepip || return 1
+  rm -rf "$folder"
+  (step "make $folder" make_python_environment "$folder")
+}
+
+make_python_environment() {
+  python3 -m venv "$1" && "$1/bin/pip" install --quiet --requirement scripts/python-packages.txt && cp scripts/python-packages.txt "$1/ready"
 }
 
 # build PRESET [TARGET...]: configures and builds a preset of CMakePresets.json, with Ninja where there is one. Two that build in one

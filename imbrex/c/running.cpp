@@ -1,6 +1,7 @@
 // The interpreter, compiled kernels and their calls.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <optional>
@@ -16,7 +17,8 @@ struct imbrex_compiled {
 
 struct imbrex_bound {
   imbrex::runtime::Call call;
-  // The pool is the process's, started by the first call that runs.
+  bool has_dims = false;         // that it was given, by name
+  std::vector<void*> addresses;  // for imbrex_rebind
 };
 
 namespace imbrex::c {
@@ -101,16 +103,38 @@ Array dense_copy(const imbrex_array& array, const ir::Tensor& tensor) {
   return dense;
 }
 
-void bind_all(runtime::Call& call, const imbrex_kernel& table, const imbrex_array* arrays, size_t count,
-              const imbrex_dim_value* dims, size_t dim_count) {
+void bind_all(imbrex_bound& bound, const imbrex_array* arrays, size_t count, const imbrex_dim_value* dims, size_t dim_count) {
+  runtime::Call& call = bound.call;
+  const imbrex_kernel& table = call.table();
   if (count != static_cast<size_t>(table.tensor_count))
     throw UserError("tensor-missing",
                     fmt::format("kernel '{}' is called with {} tensors; got {}", table.name, table.tensor_count, count),
                     "one array for each of them, in the order of the call");
+  call.forget_dims();
+  bound.has_dims = dim_count > 0;
   for (size_t i = 0; i < dim_count; ++i)
     call.set_dim(&needed(needed(dims, "dims").name ? dims[i].name : nullptr, "dims.name"), dims[i].value);
   for (size_t i = 0; i < count; ++i) call.bind(table.tensors[i].name, view_of((&needed(arrays, "arrays"))[i]));
   call.check();
+}
+
+// Whether an array is what is bound, but for its address.
+bool is_alike(const imbrex_array& array, const runtime::TensorView& view) {
+  return array.rank == view.shape.size() && array.dtype == dtype_of(view.dtype) && array.strides && array.shape &&
+         (array.is_read_only == 0 || !view.writable) && std::equal(view.shape.begin(), view.shape.end(), array.shape) &&
+         std::equal(view.strides.begin(), view.strides.end(), array.strides);
+}
+
+// The common case of calls of one kind: nothing has to be allocated, and only addresses are checked.
+bool move(imbrex_bound& bound, const imbrex_array* arrays, size_t count, size_t dim_count) {
+  if (count != static_cast<size_t>(bound.call.table().tensor_count) || !arrays || dim_count > 0 || bound.has_dims) return false;
+  bound.addresses.clear();
+  for (size_t i = 0; i < count; ++i) {
+    const runtime::TensorView* view = bound.call.bound_view(i);
+    if (!view || !is_alike(arrays[i], *view)) return false;
+    bound.addresses.push_back(arrays[i].data);
+  }
+  return bound.call.move_to(bound.addresses);
 }
 
 }  // namespace
@@ -182,7 +206,7 @@ imbrex_outcome imbrex_bind(const imbrex_compiled* compiled, const imbrex_array* 
     needed(bound, "bound") = nullptr;
     const runtime::CompiledKernel& kernel = needed(compiled, "compiled").kernel;
     auto call = std::make_unique<imbrex_bound>(imbrex_bound{runtime::Call(kernel)});
-    bind_all(call->call, kernel.table(), arrays, array_count, dims, dim_count);
+    bind_all(*call, arrays, array_count, dims, dim_count);
     *bound = call.release();
   });
 }
@@ -190,8 +214,8 @@ imbrex_outcome imbrex_bind(const imbrex_compiled* compiled, const imbrex_array* 
 imbrex_outcome imbrex_rebind(imbrex_bound* bound, const imbrex_array* arrays, size_t array_count, const imbrex_dim_value* dims,
                              size_t dim_count, imbrex_error** error) {
   return guarded(error, [&] {
-    runtime::Call& call = needed(bound, "bound").call;
-    bind_all(call, call.table(), arrays, array_count, dims, dim_count);
+    if (move(needed(bound, "bound"), arrays, array_count, dim_count)) return;
+    bind_all(*bound, arrays, array_count, dims, dim_count);
   });
 }
 

@@ -89,6 +89,36 @@ Call& Call::bind(const std::string& tensor, const TensorView& view) {
   return *this;
 }
 
+const TensorView* Call::bound_view(size_t tensor) const {
+  const Bound& bound = bound_.at(tensor);
+  return bound.is_bound && bound.packed == nullptr ? &bound.view : nullptr;
+}
+
+bool Call::move_to(const std::vector<void*>& addresses) {
+  if (!checked_ || addresses.size() != bound_.size()) return false;
+  const imbrex_kernel& table = kernel_.table();
+  for (size_t i = 0; i < bound_.size(); ++i)
+    if (bound_[i].packed != nullptr || addresses[i] == nullptr ||
+        reinterpret_cast<uintptr_t>(addresses[i]) % imbrex_element_bytes(table.tensors[i].dtype) != 0)
+      return false;
+  const auto exchange = [&](const auto& address_of) {
+    for (size_t i = 0; i < bound_.size(); ++i) {
+      bound_[i].view.data = address_of(i);
+      if (table.tensors[i].role == IMBREX_INPUT)
+        tensors_[i].input = bound_[i].view.data;
+      else
+        tensors_[i].output = bound_[i].view.data;
+    }
+  };
+  moved_from_.clear();
+  for (const Bound& bound : bound_) moved_from_.push_back(bound.view.data);
+  exchange([&](size_t i) { return addresses[i]; });
+  int32_t written = 0, other = 0;
+  if (!imbrex_find_overlap(&table, tensors_.data(), dims_.data(), nullptr, 0, &written, &other)) return true;
+  exchange([&](size_t i) { return moved_from_[i]; });
+  return false;
+}
+
 Call& Call::bind_packed(const std::string& tensor, const void* packed, size_t bytes) {
   const size_t index = index_of(tensor);
   check_packed_memory(kernel_.table(), index, packed, bytes);
@@ -109,6 +139,12 @@ Call& Call::set_dim(const std::string& dim, int64_t value) {
     return *this;
   }
   fail("unknown-dim", fmt::format("kernel `{}` has no dimension `{}`", table.name, dim), "a dimension that it declares");
+}
+
+Call& Call::forget_dims() {
+  given_dims_.assign(given_dims_.size(), std::nullopt);
+  checked_ = false;
+  return *this;
 }
 
 size_t Call::packed_bytes(const std::string& tensor) const { return kernel_.table().tensors[index_of(tensor)].packed_bytes; }

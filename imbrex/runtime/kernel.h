@@ -102,10 +102,16 @@ class Call {
   // Binds a tensor; the memory must outlive the call. The last axis must have stride 1. A weight that the kernel wants packed may
   // have any strides (so it may be given transposed); it is packed here, into memory of this call.
   Call& bind(const std::string& tensor, const TensorView& view);
+  // What is bound as number `tensor`, with its strides written out; nothing for packed memory.
+  const TensorView* bound_view(size_t tensor) const;
+  // The same tensors at other addresses, one for each, once all are bound and checked and none is packed. False, and nothing is
+  // changed, where addresses are not good for them: then bind() says what is wrong.
+  bool move_to(const std::vector<void*>& addresses);
   // Binds memory that pack() filled.
   Call& bind_packed(const std::string& tensor, const void* packed, size_t bytes);
   // For a dimension that no bound tensor has.
   Call& set_dim(const std::string& dim, int64_t value);
+  Call& forget_dims();  // those that were set
 
   // The bytes of a weight's packed form; 0 if the kernel takes it as it is.
   size_t packed_bytes(const std::string& tensor) const;
@@ -154,6 +160,7 @@ class Call {
   std::vector<std::optional<int64_t>> given_dims_;
   std::vector<int64_t> dims_;
   std::vector<imbrex_tensor> tensors_;
+  std::vector<void*> moved_from_;  // addresses before move_to()
   Buffer workspace_;
   bool checked_ = false, poison_ = false;
   int32_t failed_assumption_ = 0;

@@ -25,7 +25,12 @@ class HeldArray {
   // The element type's name as programs have it, or, of a type that they do not have, as its library does ("float64").
   const std::string& type() const { return type_; }
   const std::vector<int64_t>& shape() const { return shape_; }
+  const std::vector<int64_t>& strides() const { return strides_; }  // in elements
   bool is_read_only() const { return is_read_only_; }
+  // Whether it came by the buffer protocol, and then its format there and the bytes of an element.
+  bool has_buffer() const { return has_buffer_; }
+  const char* format() const { return buffer_.format ? buffer_.format : "B"; }
+  Py_ssize_t element_bytes() const { return buffer_.itemsize; }
   // As a tensor of `dtype`: bytes stand for fp8, and 16-bit integers for bf16, where the library has no such type. imbrex.Error
   // "tensor-dtype" names `tensor`.
   imbrex_array as(imbrex_dtype dtype, const char* tensor) const;

@@ -1,6 +1,7 @@
 // The interpreter, and compiled kernels with their calls.
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
@@ -13,30 +14,12 @@
 #include <vector>
 
 #include "arrays.h"
+#include "calls.h"
 #include "errors.h"
 #include "module.h"
 
 namespace imbrex::python {
 namespace {
-
-using Dims = std::map<std::string, int64_t>;
-
-std::vector<imbrex_dim_value> values_of(const Dims& dims) {
-  std::vector<imbrex_dim_value> values;
-  for (const auto& [name, value] : dims) values.push_back({name.c_str(), value});
-  return values;
-}
-
-// The arrays of a call, held, and as the C interface takes them.
-struct Arguments {
-  std::vector<HeldArray> held;
-  std::vector<imbrex_array> arrays;
-
-  void add(nb::handle array, imbrex_dtype dtype, const char* tensor) {
-    held.emplace_back(array);
-    arrays.push_back(held.back().as(dtype, tensor));
-  }
-};
 
 struct Tap {
   std::string name, dtype;
@@ -77,30 +60,18 @@ nb::list interpret(const Program& self, const nb::dict& arrays, const Dims& dims
   return result;
 }
 
-struct Compiled {
-  std::shared_ptr<imbrex_compiled> kernel;
-  std::shared_ptr<const imbrex_program> program;
-
-  const imbrex_kernel& table() const { return *imbrex_compiled_table(kernel.get()); }
-};
-
 // A call with its arrays. Several threads may run one: they take turns.
 class Bound {
  public:
   Bound(const Compiled& compiled, const nb::sequence& arrays, const Dims& dims, int threads)
-      : kernel_(compiled.kernel), threads_(threads) {
-    const imbrex_kernel& table = compiled.table();
-    const size_t count = nb::len(arrays);
-    if (count != static_cast<size_t>(table.tensor_count))
-      refuse("tensor-missing",
-             std::string("kernel '") + table.name + "' is called with " + std::to_string(table.tensor_count) + " arrays, and " +
-                 std::to_string(count) + " are given",
-             "one for each of its tensors");
-    for (size_t i = 0; i < count; ++i) arguments_.add(arrays[i], table.tensors[i].dtype, table.tensors[i].name);
+      : kernel_(compiled.kernel()), threads_(threads) {
+    const nb::object fast(nb::steal(PySequence_Fast(arrays.ptr(), "arrays are a sequence")));
+    arguments_ = arguments_of(compiled.table(), PySequence_Fast_ITEMS(fast.ptr()),
+                              static_cast<size_t>(PySequence_Fast_GET_SIZE(fast.ptr())));
     const std::vector<imbrex_dim_value> values = values_of(dims);
     imbrex_bound* bound = nullptr;
-    call_unlocked(imbrex_bind, compiled.kernel.get(), arguments_.arrays.data(), arguments_.arrays.size(), values.data(),
-                  values.size(), &bound);
+    call_unlocked(imbrex_bind, kernel_.get(), arguments_.arrays.data(), arguments_.arrays.size(), values.data(), values.size(),
+                  &bound);
     bound_.reset(bound);
   }
 
@@ -116,25 +87,30 @@ class Bound {
   }
 
  private:
-  struct Free {
-    void operator()(imbrex_bound* bound) const { imbrex_bound_free(bound); }
-  };
   std::shared_ptr<imbrex_compiled> kernel_;
   Arguments arguments_;
-  std::unique_ptr<imbrex_bound, Free> bound_;
+  std::unique_ptr<imbrex_bound, FreeBound> bound_;
   std::mutex mutex_;
   int threads_;
 };
 
-Compiled compile(const Program& self, const std::optional<std::string>& target, bool optimize, bool prove, bool taps) {
+std::shared_ptr<Compiled> compile(const Program& self, const std::optional<std::string>& target, bool optimize, bool prove,
+                                  bool taps) {
   const imbrex_compile_options options{target ? target->c_str() : nullptr, !optimize, !prove, taps};
   imbrex_compiled* compiled = nullptr;
   call_unlocked(imbrex_compile, self.program.get(), &options, &compiled);
-  return {std::shared_ptr<imbrex_compiled>(compiled, imbrex_compiled_free), self.program};
+  return std::make_shared<Compiled>(compiled);
 }
 
 std::unique_ptr<Bound> bind(const Compiled& self, const nb::sequence& arrays, const std::optional<Dims>& dims, int threads) {
   return std::make_unique<Bound>(self, arrays, dims.value_or(Dims()), threads);
+}
+
+void run(Compiled& self, const nb::object& arrays, const std::optional<Dims>& dims, int threads) {
+  const nb::object fast(nb::steal(PySequence_Fast(arrays.ptr(), "arrays are a sequence")));
+  if (!fast) throw nb::python_error();
+  self.run(PySequence_Fast_ITEMS(fast.ptr()), static_cast<size_t>(PySequence_Fast_GET_SIZE(fast.ptr())), dims.value_or(Dims()),
+           threads);
 }
 
 nb::tuple describe(const nb::object& array) {
@@ -153,13 +129,8 @@ void add_running(nb::module_& m, nb::class_<Program>& program) {
   nb::class_<Bound>(m, "Bound").def("__call__", &Bound::run);
   nb::class_<Compiled>(m, "Compiled")
       .def_prop_ro("target", [](const Compiled& self) { return std::string(self.table().isa); })
-      .def_prop_ro("from_cache", [](const Compiled& self) { return imbrex_compiled_is_from_cache(self.kernel.get()) != 0; })
-      .def(
-          "run",
-          [](const Compiled& self, const nb::sequence& arrays, const std::optional<Dims>& dims, int threads) {
-            bind(self, arrays, dims, threads)->run();
-          },
-          "arrays"_a, "dims"_a = nb::none(), "threads"_a = 0)
+      .def_prop_ro("from_cache", [](const Compiled& self) { return imbrex_compiled_is_from_cache(self.kernel().get()) != 0; })
+      .def("run", run, "arrays"_a, "dims"_a = nb::none(), "threads"_a = 0)
       .def("bind", bind, "arrays"_a, "dims"_a = nb::none(), "threads"_a = 0);
   m.def("describe", describe, "array"_a);
 }

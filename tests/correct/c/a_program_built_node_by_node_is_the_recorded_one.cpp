@@ -182,6 +182,79 @@ TEST(CBuilder, DiagnosticsNameTheCallersOfASubKernel) {
   EXPECT_NE(error.text().find("model.py:4: called from here"), std::string::npos) << error.text();
 }
 
+// A call that is bound again: elsewhere, with other shapes, with other dimensions; and what is wrong with the new arrays is said.
+TEST(CInterface, BindsAgain) {
+  CError error;
+  imbrex_program* parsed = nullptr;
+  ASSERT_EQ(imbrex_parse(R"(imbrex 1
+kernel "k" {
+  dim T
+  dim N
+  input x: f32[T, 4]
+  output y: f32[T, 4]
+
+  let v = x[:, :]
+  range i in 0 .. N {
+    v = v + 1.0
+  }
+  y[:, :] = v
+}
+)",
+                         "k.tile", &parsed, error),
+            IMBREX_DONE)
+      << error.text();
+  const CProgram program(parsed);
+  imbrex_compiled* compiled = nullptr;
+  ASSERT_EQ(imbrex_compile(program.get(), nullptr, &compiled, error), IMBREX_DONE) << error.text();
+  alignas(64) float x[3][4] = {}, y[3][4], other[3][4];
+  const int64_t strides[] = {4, 1}, two[] = {2, 4}, three[] = {3, 4};
+  const auto arrays = [&](const void* out, const int64_t* shape) {
+    return std::vector<imbrex_array>{{x, IMBREX_F32, 1, 2, shape, strides},
+                                     {const_cast<void*>(out), IMBREX_F32, 0, 2, shape, strides}};
+  };
+  const imbrex_dim_value five[] = {{"N", 5}}, six[] = {{"N", 6}};
+  imbrex_bound* bound = nullptr;
+  ASSERT_EQ(imbrex_bind(compiled, arrays(y, two).data(), 2, five, 1, &bound, error), IMBREX_DONE) << error.text();
+  ASSERT_EQ(imbrex_run(bound, 1, error), IMBREX_DONE);
+  EXPECT_EQ(y[1][3], 5);
+  // A dimension that was given holds for its binding alone.
+  EXPECT_EQ(imbrex_rebind(bound, arrays(y, two).data(), 2, nullptr, 0, error), IMBREX_REFUSED);
+  EXPECT_EQ(error.id(), "dim-missing");
+  ASSERT_EQ(imbrex_rebind(bound, arrays(other, three).data(), 2, six, 1, error), IMBREX_DONE) << error.text();
+  ASSERT_EQ(imbrex_run(bound, 1, error), IMBREX_DONE);
+  EXPECT_EQ(other[2][3], 6);
+  EXPECT_EQ(y[1][3], 5);
+  imbrex_bound_free(bound);
+  imbrex_compiled_free(compiled);
+
+  ASSERT_EQ(
+      imbrex_parse("imbrex 1\nkernel \"c\" {\n  dim T\n  input x: f32[T, 4]\n  output y: f32[T, 4]\n\n  y[:, :] = x[:, :]\n}\n",
+                   "c.tile", &parsed, error),
+      IMBREX_DONE)
+      << error.text();
+  const CProgram copy(parsed);
+  ASSERT_EQ(imbrex_compile(copy.get(), nullptr, &compiled, error), IMBREX_DONE) << error.text();
+  ASSERT_EQ(imbrex_bind(compiled, arrays(y, two).data(), 2, nullptr, 0, &bound, error), IMBREX_DONE) << error.text();
+  x[1][2] = 7;
+  ASSERT_EQ(imbrex_rebind(bound, arrays(other, two).data(), 2, nullptr, 0, error), IMBREX_DONE) << error.text();
+  ASSERT_EQ(imbrex_run(bound, 1, error), IMBREX_DONE);
+  EXPECT_EQ(other[1][2], 7);
+  EXPECT_EQ(y[1][3], 5);
+  for (const auto& [out, id] : {std::pair<const void*, const char*>(x, "tensor-overlap"),
+                                {reinterpret_cast<const char*>(y) + 1, "tensor-misaligned"},
+                                {nullptr, "tensor-null"}}) {
+    EXPECT_EQ(imbrex_rebind(bound, arrays(out, two).data(), 2, nullptr, 0, error), IMBREX_REFUSED);
+    EXPECT_EQ(error.id(), id);
+    ASSERT_EQ(imbrex_rebind(bound, arrays(y, two).data(), 2, nullptr, 0, error), IMBREX_DONE) << error.text();
+  }
+  std::vector<imbrex_array> frozen = arrays(y, two);
+  frozen[1].is_read_only = 1;
+  EXPECT_EQ(imbrex_rebind(bound, frozen.data(), 2, nullptr, 0, error), IMBREX_REFUSED);
+  EXPECT_EQ(error.id(), "tensor-read-only");
+  imbrex_bound_free(bound);
+  imbrex_compiled_free(compiled);
+}
+
 TEST(CInterface, RegisteredKernelsAreThere) {
   CError error;
   imbrex_program* made = nullptr;

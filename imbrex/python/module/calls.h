@@ -1,0 +1,78 @@
+// Compiled kernels and their calls.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "arrays.h"
+#include "imbrex/imbrex.h"
+
+namespace imbrex::python {
+
+using Dims = std::map<std::string, int64_t>;
+std::vector<imbrex_dim_value> values_of(const Dims& dims);
+
+// The arrays of a call, held, and as the C interface takes them.
+struct Arguments {
+  std::vector<HeldArray> held;
+  std::vector<imbrex_array> arrays;
+
+  void add(nb::handle array, imbrex_dtype dtype, const char* tensor);
+};
+// Of all tensors of a kernel, in its order: imbrex.Error "tensor-missing", "tensor-dtype".
+Arguments arguments_of(const imbrex_kernel& table, PyObject* const* arrays, size_t count);
+
+struct FreeBound {
+  void operator()(imbrex_bound* bound) const { imbrex_bound_free(bound); }
+};
+
+// A call of a compiled kernel with memory of its own, for one thread at a time: run again on arrays of the same kind it checks
+// addresses alone.
+class Runner {
+ public:
+  explicit Runner(std::shared_ptr<imbrex_compiled> kernel) : kernel_(std::move(kernel)) {}
+  void run(PyObject* const* arrays, size_t count, const Dims& dims, int threads);
+
+ private:
+  // How an array came by the buffer protocol.
+  struct Kind {
+    std::string format;
+    Py_ssize_t bytes = 0;
+    std::vector<int64_t> shape, strides;  // strides in elements
+    std::vector<Py_ssize_t> steps;        // strides in bytes
+    bool is_read_only = false;
+  };
+  bool take_alike(PyObject* const* arrays, size_t count);
+  void release();
+  void remember(const Arguments& arguments, PyObject* const* arrays);
+
+  std::shared_ptr<imbrex_compiled> kernel_;
+  std::unique_ptr<imbrex_bound, FreeBound> bound_;
+  std::vector<Kind> kinds_;           // of the arrays of the last call; none where one had no buffer
+  std::vector<Py_buffer> buffers_;    // held while a call runs
+  std::vector<imbrex_array> arrays_;  // over kinds_
+};
+
+// Shared by all Python objects of one compiled kernel.
+class Compiled {
+ public:
+  explicit Compiled(imbrex_compiled* kernel) : kernel_(kernel, imbrex_compiled_free) {}
+
+  const imbrex_kernel& table() const { return *imbrex_compiled_table(kernel_.get()); }
+  const std::shared_ptr<imbrex_compiled>& kernel() const { return kernel_; }
+  // On any thread, several at once: each takes a runner that is idle, or a new one.
+  void run(PyObject* const* arrays, size_t count, const Dims& dims = {}, int threads = 0);
+
+ private:
+  std::shared_ptr<imbrex_compiled> kernel_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Runner>> idle_;
+};
+
+}  // namespace imbrex::python
