@@ -125,6 +125,58 @@ def test_constants_that_are_no_operands(value, id):
     assert refused.value.id == id and refused.value.line > 0
 
 
+ANNOTATED = (lambda: ib.Tensor[T, D], lambda: ib.Out[f32], lambda: ib.zeros(f32, 1, 1))
+
+
+@pytest.mark.parametrize("wrong", ANNOTATED)
+def test_annotations_and_words_outside_of_a_kernel_are_told_at_their_line(wrong):
+    with pytest.raises(ib.Error) as refused:
+        wrong()
+    assert refused.value.file == __file__ and refused.value.line == wrong.__code__.co_firstlineno
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "ib.columns(x[:, :], 2 ** 63, 1)",
+        "ib.max('a', 1)",
+        "ib.min(ib.f32, 1)",
+        "x[:, :] + ~ib.f32",
+        "ib.repeat_rows(x[:, :], 1.0)",
+        "ib.cast(x[:, :], 'f32')",
+        "ib.full(ib.f32, T, 8, T)",
+        "x[:, :] * (1 / 0)",
+        "(1, 2)[T]",
+        "x.shape[5]",
+        "-x",
+        "ib",
+    ],
+)
+def test_odd_operands_are_refused_at_their_line(expression, tmp_path):
+    from test_wrong_kernels_are_explained import kernel_of
+
+    text = f"""import imbrex as ib
+T = ib.dim("T")
+
+@ib.kernel
+def k(x: ib.Tensor[ib.f32, T, 8], y: ib.Out[ib.f32, T, 8]):
+    y[:, :] = {expression}
+"""
+    with pytest.raises(ib.Error) as refused:
+        kernel_of(text, tmp_path).program()
+    assert refused.value.line == 6 and refused.value.hint
+
+
+def test_a_module_has_its_own_name():
+    @ib.kernel
+    def k(x: ib.Tensor[f32, T, 8], y: ib.Out[f32, T, 8]):
+        m = math
+        y[:, :] = x[:, :] * m.sqrt(4)
+
+    with pytest.raises(ib.Error, match="the module math under a name of the body"):
+        k.program()
+
+
 def test_endless_loops_over_constants_are_refused():
     @ib.kernel
     def k(x: ib.Tensor[f32, T, 8], y: ib.Out[f32, T, 8], n: int = 10):

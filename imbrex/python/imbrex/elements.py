@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import error
+from .errors import error_at_caller
 from .sizes import AnySize, Size
 
 
@@ -48,14 +48,16 @@ class Role:
     def __getitem__(self, arguments: Any) -> TensorType:
         dtype, *shape = arguments if isinstance(arguments, tuple) else (arguments,)
         if not isinstance(dtype, ElementType):
-            raise error("wrong-kind", f"the first argument of {self!r}[...] is {dtype!r}", f"write {self!r}[ib.f32, T, D]")
+            raise error_at_caller(
+                "wrong-kind", f"the first argument of {self!r}[...] is {dtype!r}", f"write {self!r}[ib.f32, T, D]"
+            )
         for size in shape:
             if not isinstance(size, Size) and type(size) is not int:
-                raise error(
+                raise error_at_caller(
                     "wrong-kind",
                     f"a size of {self!r}[...] is {size!r}",
                     'a size is ib.dim("T"), ib.const("D"), a number, or arithmetic on these',
                 )
         if not shape:
-            raise error("wrong-kind", f"{self!r}[{dtype!r}] has no shape", f"write {self!r}[{dtype!r}, T, D]")
+            raise error_at_caller("wrong-kind", f"{self!r}[{dtype!r}] has no shape", f"write {self!r}[{dtype!r}, T, D]")
         return TensorType(self, dtype, tuple(shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -79,6 +80,12 @@ class InternalError(RuntimeError):
 def error(id: str, message: str, hint: str = "", file: str = "", line: int = 0, notes: Iterable[Note] = ()) -> Error:
     """An Error of one diagnostic."""
     return Error([Diagnostic(id, message, hint, file, line, tuple(notes))])
+
+
+def error_at_caller(id: str, message: str, hint: str) -> Error:
+    """An Error of one diagnostic, at the line that called the function which raises it."""
+    frame = sys._getframe(2)
+    return error(id, message, hint, frame.f_code.co_filename, frame.f_lineno)
 
 
 def _diagnostic(fields: Sequence[Any]) -> Diagnostic:

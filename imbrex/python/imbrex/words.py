@@ -10,15 +10,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, overload
 
-from .errors import Error, error
+from .errors import error_at_caller
 from .types import DType
 from .values import Extent, Index, Operand, Rows, Span, Tile, Tiles
 
 
-def _outside(name: str) -> Error:
-    return error(
-        "no-kernel", f"ib.{name} outside of a kernel", "use it in the body of a function that is decorated with @ib.kernel"
-    )
+_INSIDE = "use it in the body of a function that is decorated with @ib.kernel"
 
 
 # ---- loops and scopes
@@ -42,7 +39,7 @@ def parallel(first: Any, end: Any = None, *, as_written: bool = False, tile: int
 
     ``ib.parallel(n)`` and ``ib.parallel(a, b)`` are over integers. `as_written`, `tile` and `no_fusion` pin the optimizer's choices.
     """
-    raise _outside("parallel")
+    raise error_at_caller("no-kernel", "ib.parallel outside of a kernel", _INSIDE)
 
 
 @overload
@@ -63,7 +60,7 @@ def range(first: Any, end: Any = None, *, as_written: bool = False, tile: int | 
 
     Tiles of the surroundings that the body gives new values carry them to the next iteration.
     """
-    raise _outside("range")
+    raise error_at_caller("no-kernel", "ib.range outside of a kernel", _INSIDE)
 
 
 @overload
@@ -84,12 +81,12 @@ def pipeline(
     stages: int, first: Any, end: Any = None, *, as_written: bool = False, tile: int | None = None, no_fusion: bool = False
 ) -> Any:
     """As `range`; loads of the next `stages` - 1 iterations may run ahead: ``for k in ib.pipeline(2, ib.tiles(K, 64)):``."""
-    raise _outside("pipeline")
+    raise error_at_caller("no-kernel", "ib.pipeline outside of a kernel", _INSIDE)
 
 
 def at(name: str, *, as_written: bool = False, tile: int | None = None, no_fusion: bool = False) -> AbstractContextManager[None]:
     """A named scope: ``with ib.at("norm"):``. Tiles made in it end with it."""
-    raise _outside("at")
+    raise error_at_caller("no-kernel", "ib.at outside of a kernel", _INSIDE)
 
 
 # ---- indices
@@ -97,27 +94,27 @@ def at(name: str, *, as_written: bool = False, tile: int | None = None, no_fusio
 
 def tiles(extent: Index | Span | int, size: int) -> Tiles:
     """Spans of `size` indices that cover ``0 .. extent - 1``, or a span. A loop over them: ``for t in ib.tiles(T, 16):``."""
-    raise _outside("tiles")
+    raise error_at_caller("no-kernel", "ib.tiles outside of a kernel", _INSIDE)
 
 
 def span(begin: Index | int, size: Index | int) -> Span:
     """The indices ``begin .. begin + size - 1``: ``x[ib.span(b, n), :]``."""
-    raise _outside("span")
+    raise error_at_caller("no-kernel", "ib.span outside of a kernel", _INSIDE)
 
 
 def between(begin: Index | int, end: Index | int) -> Span:
     """The indices ``begin .. end - 1``, none where `end` is not larger: what ``x[begin:end]`` means."""
-    raise _outside("between")
+    raise error_at_caller("no-kernel", "ib.between outside of a kernel", _INSIDE)
 
 
 def by(rows: Tile) -> Rows:
     """The rows that an int32 tile ``[m, 1]`` or ``[1, m]`` lists: ``table[ib.by(rows), :]``."""
-    raise _outside("by")
+    raise error_at_caller("no-kernel", "ib.by outside of a kernel", _INSIDE)
 
 
 def ceil_div(a: Index | int, b: Index | int) -> Index:
     """``a / b``, rounded up."""
-    raise _outside("ceil_div")
+    raise error_at_caller("no-kernel", "ib.ceil_div outside of a kernel", _INSIDE)
 
 
 # ---- making tensors and tiles
@@ -130,27 +127,27 @@ def create_tensor(*arguments: Any) -> Any:
 
     Made in the body of a loop it belongs to the iteration; made before the loop all share it.
     """
-    raise _outside("create_tensor")
+    raise error_at_caller("no-kernel", "ib.create_tensor outside of a kernel", _INSIDE)
 
 
 def view(*arguments: Any) -> Any:
     """The same memory, row-major, under another shape: ``h = ib.view(x, T, H, 64)``, or ``("name", x, T, H, 64)``."""
-    raise _outside("view")
+    raise error_at_caller("no-kernel", "ib.view outside of a kernel", _INSIDE)
 
 
 def full(dtype: DType, rows: Extent, columns: Extent, value: float) -> Tile:
     """A tile of which every element is `value`; f32, int32, int8 or uint8."""
-    raise _outside("full")
+    raise error_at_caller("no-kernel", "ib.full outside of a kernel", _INSIDE)
 
 
 def zeros(dtype: DType, rows: Extent, columns: Extent) -> Tile:
     """A tile of zeros: ``ib.zeros(ib.f32, t, 1)``."""
-    raise _outside("zeros")
+    raise error_at_caller("no-kernel", "ib.zeros outside of a kernel", _INSIDE)
 
 
 def iota(columns: Extent, begin: Index | int = 0) -> Tile:
     """int32 ``[1, columns]``: begin, begin + 1, ..."""
-    raise _outside("iota")
+    raise error_at_caller("no-kernel", "ib.iota outside of a kernel", _INSIDE)
 
 
 # ---- elementwise
@@ -161,57 +158,57 @@ def cast(x: Operand, dtype: DType, mode: str | None = None) -> Tile:
 
     Saturates to integers, NaN to 0.
     """
-    raise _outside("cast")
+    raise error_at_caller("no-kernel", "ib.cast outside of a kernel", _INSIDE)
 
 
 def select(condition: Tile, a: Operand, b: Operand) -> Tile:
     """`a` where the condition holds, else `b`: ``ib.select(v > 0, v, 0)``. ``ib.where`` is the same."""
-    raise _outside("select")
+    raise error_at_caller("no-kernel", "ib.select outside of a kernel", _INSIDE)
 
 
 def abs(x: Operand) -> Tile:
     """Magnitudes."""
-    raise _outside("abs")
+    raise error_at_caller("no-kernel", "ib.abs outside of a kernel", _INSIDE)
 
 
 def recip(x: Operand) -> Tile:
     """Reciprocals, ``1 / x``."""
-    raise _outside("recip")
+    raise error_at_caller("no-kernel", "ib.recip outside of a kernel", _INSIDE)
 
 
 def sqrt(x: Operand) -> Tile:
     """Square roots."""
-    raise _outside("sqrt")
+    raise error_at_caller("no-kernel", "ib.sqrt outside of a kernel", _INSIDE)
 
 
 def rsqrt(x: Operand) -> Tile:
     """``1 / sqrt(x)``, of two roundings."""
-    raise _outside("rsqrt")
+    raise error_at_caller("no-kernel", "ib.rsqrt outside of a kernel", _INSIDE)
 
 
 def exp(x: Operand) -> Tile:
     """e to the power of `x`."""
-    raise _outside("exp")
+    raise error_at_caller("no-kernel", "ib.exp outside of a kernel", _INSIDE)
 
 
 def log(x: Operand) -> Tile:
     """Natural logarithms."""
-    raise _outside("log")
+    raise error_at_caller("no-kernel", "ib.log outside of a kernel", _INSIDE)
 
 
 def floor(x: Operand) -> Tile:
     """The next whole number that is not larger."""
-    raise _outside("floor")
+    raise error_at_caller("no-kernel", "ib.floor outside of a kernel", _INSIDE)
 
 
 def min(a: Operand, b: Operand, *more: Operand) -> Any:
     """The smaller ones, NaN if either is. Of indices, an index."""
-    raise _outside("min")
+    raise error_at_caller("no-kernel", "ib.min outside of a kernel", _INSIDE)
 
 
 def max(a: Operand, b: Operand, *more: Operand) -> Any:
     """The larger ones, NaN if either is. Of indices, an index."""
-    raise _outside("max")
+    raise error_at_caller("no-kernel", "ib.max outside of a kernel", _INSIDE)
 
 
 # ---- reductions
@@ -219,32 +216,32 @@ def max(a: Operand, b: Operand, *more: Operand) -> Any:
 
 def row_sum(x: Operand) -> Tile:
     """The sum of each row, ``[m, n] -> [m, 1]``. ``s += ib.row_sum(v)`` goes on with the sum in `s` as one reduction."""
-    raise _outside("row_sum")
+    raise error_at_caller("no-kernel", "ib.row_sum outside of a kernel", _INSIDE)
 
 
 def row_max(x: Operand) -> Tile:
     """The largest of each row, ``[m, n] -> [m, 1]``."""
-    raise _outside("row_max")
+    raise error_at_caller("no-kernel", "ib.row_max outside of a kernel", _INSIDE)
 
 
 def row_min(x: Operand) -> Tile:
     """The smallest of each row, ``[m, n] -> [m, 1]``."""
-    raise _outside("row_min")
+    raise error_at_caller("no-kernel", "ib.row_min outside of a kernel", _INSIDE)
 
 
 def col_sum(x: Operand) -> Tile:
     """The sum of each column, ``[m, n] -> [1, n]``. ``s += ib.col_sum(v)`` goes on with the sum in `s` as one reduction."""
-    raise _outside("col_sum")
+    raise error_at_caller("no-kernel", "ib.col_sum outside of a kernel", _INSIDE)
 
 
 def col_max(x: Operand) -> Tile:
     """The largest of each column, ``[m, n] -> [1, n]``."""
-    raise _outside("col_max")
+    raise error_at_caller("no-kernel", "ib.col_max outside of a kernel", _INSIDE)
 
 
 def col_min(x: Operand) -> Tile:
     """The smallest of each column, ``[m, n] -> [1, n]``."""
-    raise _outside("col_min")
+    raise error_at_caller("no-kernel", "ib.col_min outside of a kernel", _INSIDE)
 
 
 # ---- products
@@ -252,12 +249,12 @@ def col_min(x: Operand) -> Tile:
 
 def matmul(a: Operand, b: Operand, transpose_a: bool = False, transpose_b: bool = False) -> Tile:
     """``[m, k] [k, n] -> [m, n]``, as ``a @ b``. bf16 or f32 to f32, int8 or uint8 by int8 to int32."""
-    raise _outside("matmul")
+    raise error_at_caller("no-kernel", "ib.matmul outside of a kernel", _INSIDE)
 
 
 def matmul_acc(acc: Operand, a: Operand, b: Operand, transpose_a: bool = False, transpose_b: bool = False) -> Tile:
     """``acc + a b`` with k continued, as ``acc += a @ b``."""
-    raise _outside("matmul_acc")
+    raise error_at_caller("no-kernel", "ib.matmul_acc outside of a kernel", _INSIDE)
 
 
 def matmul_scaled(
@@ -267,12 +264,12 @@ def matmul_scaled(
 
     `a_scales` is ``[m, k blocks]``, where either may be 1; `b_scales` ``[k blocks, column blocks]``.
     """
-    raise _outside("matmul_scaled")
+    raise error_at_caller("no-kernel", "ib.matmul_scaled outside of a kernel", _INSIDE)
 
 
 def matmul_expanded(b_scales: Operand, a: Operand, b: Operand, k: int, columns: int, transpose_b: bool = False) -> Tile:
     """``a b`` where each element of the e4m3 `b` is bf16(element * scale of its block of `k` by `columns`)."""
-    raise _outside("matmul_expanded")
+    raise error_at_caller("no-kernel", "ib.matmul_expanded outside of a kernel", _INSIDE)
 
 
 # ---- moving elements
@@ -280,52 +277,52 @@ def matmul_expanded(b_scales: Operand, a: Operand, b: Operand, k: int, columns: 
 
 def transpose(x: Operand) -> Tile:
     """``[m, n] -> [n, m]``."""
-    raise _outside("transpose")
+    raise error_at_caller("no-kernel", "ib.transpose outside of a kernel", _INSIDE)
 
 
 def reshape(x: Operand, rows: Extent, columns: Extent) -> Tile:
     """The same elements, row-major, in another shape."""
-    raise _outside("reshape")
+    raise error_at_caller("no-kernel", "ib.reshape outside of a kernel", _INSIDE)
 
 
 def concat_rows(*parts: Operand) -> Tile:
     """One below the other; equal columns."""
-    raise _outside("concat_rows")
+    raise error_at_caller("no-kernel", "ib.concat_rows outside of a kernel", _INSIDE)
 
 
 def concat_columns(*parts: Operand) -> Tile:
     """Side by side; equal rows."""
-    raise _outside("concat_columns")
+    raise error_at_caller("no-kernel", "ib.concat_columns outside of a kernel", _INSIDE)
 
 
 def columns(x: Operand, begin: int, size: int) -> Tile:
     """`size` columns from `begin` on."""
-    raise _outside("columns")
+    raise error_at_caller("no-kernel", "ib.columns outside of a kernel", _INSIDE)
 
 
 def repeat_rows(x: Operand, times: int) -> Tile:
     """Each row so many times, one below the other: ``[m, n] -> [m * times, n]``."""
-    raise _outside("repeat_rows")
+    raise error_at_caller("no-kernel", "ib.repeat_rows outside of a kernel", _INSIDE)
 
 
 def even(x: Operand) -> Tile:
     """Columns 0, 2, 4, ..."""
-    raise _outside("even")
+    raise error_at_caller("no-kernel", "ib.even outside of a kernel", _INSIDE)
 
 
 def odd(x: Operand) -> Tile:
     """Columns 1, 3, 5, ..."""
-    raise _outside("odd")
+    raise error_at_caller("no-kernel", "ib.odd outside of a kernel", _INSIDE)
 
 
 def interleave(even: Operand, odd: Operand) -> Tile:
     """The inverse of `even` and `odd`."""
-    raise _outside("interleave")
+    raise error_at_caller("no-kernel", "ib.interleave outside of a kernel", _INSIDE)
 
 
 def gather(x: Operand, columns: Operand) -> Tile:
     """``out[r, c] = x[r, columns[r, c]]``, `columns` an int32 tile."""
-    raise _outside("gather")
+    raise error_at_caller("no-kernel", "ib.gather outside of a kernel", _INSIDE)
 
 
 # ---- data in control, assumptions, looking in
@@ -333,32 +330,32 @@ def gather(x: Operand, columns: Operand) -> Tile:
 
 def read(tensor: Any, *position: Index | int) -> Index:
     """One element of an int32 or int64 tensor as an index: ``r = ib.read(rows, i)``."""
-    raise _outside("read")
+    raise error_at_caller("no-kernel", "ib.read outside of a kernel", _INSIDE)
 
 
 def assume(condition: Any) -> None:
     """What the author knows and the prover cannot, ``ib.assume(r < T)``: taken as true, and checked when the kernel runs."""
-    raise _outside("assume")
+    raise error_at_caller("no-kernel", "ib.assume outside of a kernel", _INSIDE)
 
 
 def assume_each(least: Index | int, tile: Tile, end: Index | int) -> None:
     """Each element of an int32 tile is in ``[least, end)``."""
-    raise _outside("assume_each")
+    raise error_at_caller("no-kernel", "ib.assume_each outside of a kernel", _INSIDE)
 
 
 def assume_distinct(tile: Tile, but: int | None = None) -> None:
     """The elements of an int32 tile differ from each other; any number of them may be `but`."""
-    raise _outside("assume_distinct")
+    raise error_at_caller("no-kernel", "ib.assume_distinct outside of a kernel", _INSIDE)
 
 
 def assume_sorted(tile: Tile) -> None:
     """No element of an int32 tile is less than the one before it."""
-    raise _outside("assume_sorted")
+    raise error_at_caller("no-kernel", "ib.assume_sorted outside of a kernel", _INSIDE)
 
 
 def tap(name: str, tile: Operand) -> None:
     """Shows a tile to whoever runs the kernel and asks for it. No effect otherwise."""
-    raise _outside("tap")
+    raise error_at_caller("no-kernel", "ib.tap outside of a kernel", _INSIDE)
 
 
 where = select

@@ -51,7 +51,7 @@ class Call:
 
     def whole(self, name: str) -> int:
         value = self[name]
-        if not is_number(value) or not isinstance(value, int):
+        if not is_number(value) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
             raise self.fail(name, f"`{name}` is {described(value)}", "give a whole number that is known when the kernel is built")
         return value
 

@@ -223,7 +223,7 @@ def _unary(front: Front, node: ast.UnaryOp) -> Any:
         return _not(front, node)
     thing = evaluate(front, node.operand)
     if isinstance(node.op, ast.Invert):
-        if is_constant(thing):
+        if isinstance(thing, int):
             return ~thing
         raise front.fail(node, "wrong-kind", f"`~` of {described(thing)}", "exchange the values: `ib.select(c, b, a)`")
     is_minus = isinstance(node.op, ast.USub)
@@ -373,7 +373,11 @@ def _attribute(front: Front, node: ast.Attribute) -> Any:
 
 
 def _member(front: Front, node: ast.Attribute, module: ModuleType) -> Any:
-    value = front.captured.members[module.__name__, node.attr]
+    key = module.__name__, node.attr
+    if key not in front.captured.members:
+        hint = f"write `{module.__name__}.{node.attr}` by the module's own name"
+        raise front.fail(node, "wrong-kind", f"the module {module.__name__} under a name of the body", hint)
+    value = front.captured.members[key]
     return front.size(value, node) if isinstance(value, Size) else value
 
 

@@ -102,7 +102,7 @@ def _extreme(call: Call) -> Any:
     name = call.name
     things = [call["a"], call["b"], *call["more"]]
     nodes = [call.nodes["a"], call.nodes["b"], *call.nodes["more"]]
-    if all(map(is_constant, things)):
+    if all(map(is_number, things)):
         return (min if name == "min" else max)(things)
     if any(is_tile(thing) for thing in things):
         values = [call.front.operand(thing, at, f"an operand of ib.{name}") for thing, at in zip(things, nodes)]
