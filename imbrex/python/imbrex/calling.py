@@ -7,11 +7,11 @@ import threading
 import warnings
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import arrays as arrays_of
 from .errors import Error, error
+from .records import Record
 from .signature import Signature
 from .sizes import Dim, evaluate, names_in
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 MANY_SETS = 9  # of constants: more than a kernel should be compiled for
 
 
-@dataclass
-class Variant:
+class Variant(Record):
     """A kernel for one set of constants."""
 
     constants: dict[str, Any]

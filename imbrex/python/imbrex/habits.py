@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from . import types, words
+from .records import Record
 
 LIBRARIES = ("numpy", "torch", "triton", "jax", "math", "cupy")
 
 
-@dataclass(frozen=True)
-class Same:
+class Same(Record):
     """The same function under another name."""
 
     word: Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class ByAxis:
+class ByAxis(Record):
     """A reduction whose axis decides which of ours it is."""
 
     name: str
@@ -27,16 +25,14 @@ class ByAxis:
     of_columns: Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(Record):
     """No form of ours takes the same arguments: what to write."""
 
     name: str
     hint: str
 
 
-@dataclass(frozen=True)
-class Constant:
+class Constant(Record):
     """A value."""
 
     value: Any

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import error
+from .records import Record
 from .sizes import AnySize, Const, Dim, evaluate, names_in, solve
 
 
-@dataclass(frozen=True)
-class TensorParameter:
+class TensorParameter(Record):
     """A parameter that an array is given for."""
 
     name: str
@@ -36,8 +35,7 @@ def _without_brackets(text: str) -> str:
     return text[1:-1] if text.startswith("(") else text
 
 
-@dataclass(frozen=True)
-class ConstantParameter:
+class ConstantParameter(Record):
     """A parameter of type int, float or bool: a constant of the build."""
 
     name: str
@@ -48,21 +46,19 @@ class ConstantParameter:
 MISSING: Any = object()
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(Record):
     """What a call's shapes and keywords say: the values of dimensions and constants."""
 
     values: dict[str, int]
-    givers: dict[str, str] = field(default_factory=dict)  # what gave each
+    givers: dict[str, str]  # what gave each
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(Record):
     kernel: str
     tensors: tuple[TensorParameter, ...]
     constants: tuple[ConstantParameter, ...] = ()
     free: tuple[Dim | Const, ...] = ()  # sizes of the body that no shape has
-    nodes: Mapping[str, ast.arg] = field(default_factory=dict)  # of Python functions: where each parameter stands
+    nodes: Mapping[str, ast.arg] = {}  # of Python functions: where each parameter stands
 
     @property
     def inputs(self) -> tuple[TensorParameter, ...]:
@@ -141,7 +137,7 @@ class Signature:
 
     def named_sizes(self, keywords: dict[str, Any]) -> Sizes:
         """Sizes that are given by name; takes them out of `keywords`, of which nothing is left then."""
-        sizes = Sizes({})
+        sizes = Sizes({}, {})
         for name in [*self.dims, *self.consts]:
             if name in keywords and name not in sizes.values:
                 value = keywords.pop(name)

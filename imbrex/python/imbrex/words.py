@@ -14,7 +14,6 @@ from .errors import error_at_caller
 from .types import DType
 from .values import Extent, Index, Operand, Rows, Span, Tile, Tiles
 
-
 _INSIDE = "use it in the body of a function that is decorated with @ib.kernel"
 
 

@@ -6,7 +6,6 @@ import ast
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
@@ -14,6 +13,7 @@ from .._imbrex import Index, Value
 from ..elements import ElementType
 from ..errors import Error
 from ..habits import BUILTINS, FUNCTIONS, METHODS, ByAxis, Habit, Refused, Same
+from ..records import Record
 from .capture import is_constant, is_word
 from .expressions import HANDLERS, evaluate, settled
 from .front import Activation, Front
@@ -22,8 +22,7 @@ from .kinds import Method, Result, Slice, described, is_number, is_tile
 signature_of = functools.cache(inspect.signature)
 
 
-@dataclass
-class Call:
+class Call(Record):
     """A call of a word: its arguments by the names of parameters, evaluated, and where each is written."""
 
     front: Front

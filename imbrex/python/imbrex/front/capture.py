@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import difflib
-from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -30,15 +29,15 @@ def is_word(value: Any) -> bool:
     return isinstance(value, FunctionType) and value in _WORDS
 
 
-@dataclass
 class Captured:
     """A function and what it reads from outside: values by name, and members of modules."""
 
-    source: Source
-    names: dict[str, Any] = field(default_factory=dict)
-    members: dict[tuple[str, str], Any] = field(default_factory=dict)
-    defaults: dict[str, Any] = field(default_factory=dict)
-    functions: dict[FunctionType, Captured] = field(default_factory=dict)  # shared by all functions of a kernel
+    def __init__(self, source: Source, functions: dict[FunctionType, Captured]) -> None:
+        self.source = source
+        self.functions = functions  # shared by all functions of a kernel
+        self.names: dict[str, Any] = {}
+        self.members: dict[tuple[str, str], Any] = {}
+        self.defaults: dict[str, Any] = {}
 
     @property
     def sizes(self) -> list[Dim | Const]:
@@ -62,7 +61,7 @@ class Captured:
 def capture(source: Source, functions: dict[FunctionType, Captured] | None = None) -> Captured:
     """Takes what `source` and the sub-kernels it calls read from outside. Error for what a body cannot use."""
     functions = {} if functions is None else functions
-    captured = Captured(source, functions=functions)
+    captured = Captured(source, functions)
     functions[source.function] = captured
     _take_defaults(captured)
     for name, node in free_names(source).items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .. import _imbrex
@@ -18,14 +17,14 @@ from .names import Names
 Made = TypeVar("Made")
 
 
-@dataclass
 class Activation:
     """A function that is being translated: the kernel, or a sub-kernel at a call."""
 
-    captured: Captured
-    names: Names = field(default_factory=Names)
-    made: set[int] = field(default_factory=set)  # the tiles that it made, by identity
-    called_at: int = 0  # the line of the call, in the function around
+    def __init__(self, captured: Captured, called_at: int = 0) -> None:
+        self.captured = captured
+        self.called_at = called_at  # the line of the call, in the function around
+        self.names = Names()
+        self.made: set[int] = set()  # the tiles that it made, by identity
 
 
 class Front:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._imbrex import Condition, Index, Tensor, Value, Variable
+from ..records import Record
 from .capture import is_constant
 
 if TYPE_CHECKING:
     from .._imbrex import Annotation, Axis
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(Record):
     begin: Index
     size: Index
     index: Index
 
 
-@dataclass(frozen=True)
-class Tiles:
+class Tiles(Record):
     """Spans of `tile` indices over begin .. begin + size - 1."""
 
     begin: Index
@@ -28,8 +26,7 @@ class Tiles:
     tile: int
 
 
-@dataclass(frozen=True)
-class Loop:
+class Loop(Record):
     """What a `for` runs over: tiles, or the integers first .. end - 1."""
 
     kind: str
@@ -38,34 +35,29 @@ class Loop:
     annotations: tuple[Annotation, ...]
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(Record):
     name: str
     annotations: tuple[Annotation, ...]
 
 
-@dataclass(frozen=True)
-class Slice:
+class Slice(Record):
     """Part of a tensor: loaded where it is used, stored to where it is assigned to."""
 
     tensor: Tensor
     axes: tuple[Axis, ...]
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(Record):
     variable: Variable
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(Record):
     """A tile that a sub-kernel made and returns: no other name has it."""
 
     variable: Variable
 
 
-@dataclass(frozen=True)
-class Method:
+class Method(Record):
     """A method of a tile that another library has."""
 
     name: str

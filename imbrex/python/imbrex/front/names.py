@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from ..records import Record
 
-@dataclass
-class Bound:
+
+class Bound(Record):
     """A name with a value."""
 
     value: Any
     line: int
 
 
-@dataclass
-class Ended:
+class Ended(Record):
     """A name whose value ended with the block that gave it."""
 
     line: int
@@ -23,14 +22,13 @@ class Ended:
     replaced: bool  # the name had a value before that block
 
 
-@dataclass
 class Block:
     """A loop, a scope, a branch, or the body of the function."""
 
-    what: str
-    is_loop: bool = False
-    names: dict[str, Bound | Ended] = field(default_factory=dict)
-    reads: set[str] = field(default_factory=set)  # names of surrounding blocks that were read in it
+    def __init__(self, what: str, is_loop: bool = False) -> None:
+        self.what, self.is_loop = what, is_loop
+        self.names: dict[str, Bound | Ended] = {}
+        self.reads: set[str] = set()  # names of surrounding blocks that were read in it
 
 
 class Names:

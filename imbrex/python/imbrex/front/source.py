@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import ast
 import inspect
-from dataclasses import dataclass
 from types import FunctionType
 
 from ..errors import Error, error
 
 
-@dataclass(frozen=True)
 class Source:
     """A function that a kernel consists of."""
 
-    function: FunctionType
-    file: str
-    tree: ast.FunctionDef
+    def __init__(self, function: FunctionType, file: str, tree: ast.FunctionDef) -> None:
+        self.function, self.file, self.tree = function, file, tree
 
     @property
     def name(self) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from .. import _imbrex
 from .._imbrex import Condition, Index, Value, Variable
+from ..records import Record
 from .capture import is_constant
 from .expressions import combine, evaluate, settled, slice_of, wrong_condition
 from .front import Front, named
@@ -19,8 +19,7 @@ from .names import Ended
 from .source import Source
 
 
-@dataclass(frozen=True)
-class Returned:
+class Returned(Record):
     value: Any
 
 
