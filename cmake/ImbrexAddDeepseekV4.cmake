@@ -34,7 +34,7 @@ function(imbrex_add_deepseek_v4 target)
   macro(add_kernel kind name)
     list(LENGTH kernels number)
     set(kernel ${target}_${kind}_${number})
-    string(MAKE_C_IDENTIFIER ${kernel} symbol)
+    string(MAKE_C_IDENTIFIER kernel_${kernel} symbol)  # imbrex_ begins what is Imbrex's own
     imbrex_add_kernels(${kernel} KERNEL deepseek_v4/${name} SYMBOL ${symbol} ISAS ${arg_ISAS} SET ${ARGN})
     list(APPEND kernels ${kernel})
     string(APPEND includes "#include \"${symbol}.h\"\n")
