@@ -57,4 +57,29 @@ std::string accuracy_text(const tools::Tensors& actual, const tools::Tensors& ex
       percent_outside(actual.at("kv"), expected.at("kv"), std::vector<bool>(is_equal.size(), true)), relative);
 }
 
+std::string engine_accuracy_text(const tools::Tensors& actual, const tools::Tensors& expected) {
+  const auto difference = [&](const char* name) {
+    const Array &a = actual.at(name), &e = expected.at(name);
+    double squares = 0, of_expected = 0;
+    for (int64_t i = 0; i < e.size(); ++i) {
+      const double wanted = value_of(e.as<uint16_t>()[i]), found = value_of(a.as<uint16_t>()[i]);
+      squares += (found - wanted) * (found - wanted);
+      of_expected += wanted * wanted;
+    }
+    return 100 * std::sqrt(squares / of_expected);
+  };
+  const Array &codes = actual.at("cache_e4m3"), &wanted = expected.at("cache_e4m3");
+  int64_t others = 0, outside = 0;
+  for (int64_t i = 0; i < codes.size(); ++i) others += codes.as<uint8_t>()[i] != wanted.as<uint8_t>()[i];
+  const Array &rotated = actual.at("cache_rope"), &wanted_rotated = expected.at("cache_rope");
+  for (int64_t i = 0; i < rotated.size(); ++i) {
+    const uint16_t found = rotated.as<uint16_t>()[i], number = wanted_rotated.as<uint16_t>()[i];
+    outside += found != number && !is_close(found, number);  // what no token went to is as it was, whatever it is
+  }
+  return fmt::format(
+      "q differs by {:.2g} % and the latent by {:.2g} % (root mean square); of the cache, {} codes of e4m3 are others and {} rotated "
+      "columns outside",
+      difference("q"), difference("latent"), others, outside);
+}
+
 }  // namespace imbrex::peers

@@ -7,6 +7,7 @@
 namespace imbrex::peers {
 
 inline constexpr int64_t head_dim = 512, rope_dim = 64;
+inline constexpr int64_t cache_block = 64, cache_blocks = (head_dim - rope_dim) / cache_block;  // of columns that have a scale
 
 // One head of some rows: their int32 sums, and what makes values of them.
 struct HeadTile {
@@ -28,6 +29,13 @@ struct Glue {
   void (*quantize)(const float* latent, const float* gamma, int64_t n, float eps, int8_t* qr, uint8_t* shifted, float* scale);
   void (*finish_kv)(const float* latent, const float* gamma, float eps, const float* cosines, const float* sines, uint16_t* out);
   void (*finish_head)(const HeadTile& tile, float eps);
+  // A bf16 row as int8, and its scale.
+  void (*quantize_row)(const uint16_t* row, int64_t n, int8_t* out, float* scale);
+  // A bf16 head times a scale, in its place.
+  void (*finish_query)(uint16_t* head, float scale, float eps, const float* cosines, const float* sines);
+  // A normalized bf16 row of kv as e4m3 with a scale e8m0 for each block, and its rotated columns as bf16.
+  void (*insert_fp8)(const uint16_t* kv, const float* cosines, const float* sines, uint8_t* values, uint8_t* scales,
+                     uint16_t* rotated);
 };
 
 namespace avx512 {

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <functional>
 
+#include "bench/peers/arrays.h"
 #include "bench/peers/bound_team.h"
 #include "bench/peers/measured_choice.h"
 
@@ -15,32 +15,6 @@ namespace imbrex::peers {
 namespace {
 
 using tools::Tensors;
-
-AlignedVector<float> floats_of(const Array& array) {
-  AlignedVector<float> values(static_cast<size_t>(array.size()));
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (array.dtype == DType::f32) {
-      values[i] = array.as<float>()[i];
-    } else {
-      const uint32_t bits = static_cast<uint32_t>(array.as<uint16_t>()[i]) << 16;
-      std::memcpy(&values[i], &bits, sizeof bits);
-    }
-  }
-  return values;
-}
-
-// Two matrices with as many rows side by side.
-template <class T>
-AlignedVector<std::byte> side_by_side(const T* left, int64_t left_columns, const T* right, int64_t right_columns, int64_t rows) {
-  const auto columns = static_cast<size_t>(left_columns + right_columns);
-  AlignedVector<std::byte> both(static_cast<size_t>(rows) * columns * sizeof(T));
-  auto* to = reinterpret_cast<T*>(both.data());
-  for (int64_t row = 0; row < rows; ++row, to += columns) {
-    std::copy_n(left + row * left_columns, left_columns, to);
-    std::copy_n(right + row * right_columns, right_columns, to + left_columns);
-  }
-  return both;
-}
 
 // wq_a and wkv, as floats where there are no products of bf16.
 AlignedVector<std::byte> latent_weights_of(const Tensors& inputs, bool has_bf16) {

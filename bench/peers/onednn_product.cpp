@@ -10,6 +10,7 @@ Product::Product(const dnnl::engine& engine, const ProductShape& s)
     : source_({s.rows, s.k}, s.source, memory::format_tag::ab), result_({s.rows, s.columns}, s.result, memory::format_tag::ab) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (s.column_scales != nullptr) attributes.set_output_scales(1 << 1, {s.column_scales->begin(), s.column_scales->end()});
   const memory::desc any({s.k, s.columns}, s.weights, memory::format_tag::any);
   const dnnl::matmul::primitive_desc description({source_, any, result_}, attributes, engine);
   weights_ = description.weights_desc();

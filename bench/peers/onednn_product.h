@@ -4,16 +4,18 @@
 #include <cstdint>
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "imbrex/base/memory.h"
 #include "imbrex/runtime/buffer.h"
 
 namespace imbrex::peers {
 
 using Type = dnnl::memory::data_type;
 
-// [rows, k] . [k, columns], all dense.
+// [rows, k] . [k, columns], all dense; where there are scales of the columns, times these.
 struct ProductShape {
   int64_t rows, k, columns;
   Type source, weights, result;
+  const AlignedVector<float>* column_scales = nullptr;
 };
 
 // Runs on one thread, or on as many as OpenMP had when it was made.

@@ -6,6 +6,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "bench/peers/accuracy.h"
+#include "bench/peers/engine_front.h"
 #include "bench/peers/onednn_front.h"
 #include "imbrex/base/error.h"
 
@@ -15,6 +16,36 @@ std::string version() {
   const dnnl_version_t* found = dnnl::version();
   return fmt::format("oneDNN {}.{}.{}", found->major, found->minor, found->patch);
 }
+
+namespace {
+
+template <class Front>
+tools::PeerContestants made_of(const std::shared_ptr<Front>& front, const std::string& accuracy) {
+  tools::PeerContestants made;
+  made.owner = front;
+  made.contestants.push_back({.name = "oneDNN", .run = [front] { return front->run(); }});
+  made.accuracy = accuracy;
+  return made;
+}
+
+// The form that an engine's calls are composed for, and has bf16 products.
+void require_engine_form(const kernels::Options& options, bool has_bf16) {
+  const std::pair<const char*, int64_t> wanted[] = {{"mode", 0},         {"x_f32", 0}, {"x_normalized", 0}, {"rotations", 2},
+                                                    {"q_f32", 0},        {"cache", 4}, {"extra", 0},        {"latent_int8", 0},
+                                                    {"latent_bf16", 1}};
+  std::string settings;
+  bool is_one = true;
+  for (const auto& [name, value] : wanted) {
+    is_one = is_one && kernels::integer(options, name) == value;
+    if (value != 0 || kernels::integer(options, name) != value) settings += fmt::format(" --set {}={}", name, value);
+  }
+  if (!is_one) throw UserError("no-peers", "the peers compose one form of this kernel", settings.substr(1));
+  if (!has_bf16)
+    throw UserError("no-peers", "this composition needs bf16 products of oneDNN, which start with AVX-512",
+                    "an --isa with AVX-512, or no --peers");
+}
+
+}  // namespace
 
 tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Tensors& kernel_outputs, const kernels::Options& options,
                                    const target::Target& target, int threads) {
@@ -34,13 +65,17 @@ tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Te
                                    : dnnl::cpu_isa::avx512_core);
   const Glue& glue = is_avx2 ? avx2::glue : has_bf16 ? avx512::glue : avx512_base::glue;
   const auto eps = static_cast<float>(kernels::number(options, "eps"));
+  if (inputs.count("slots")) {
+    require_engine_form(options, !is_avx2);
+    const auto front = std::make_shared<EngineFront>(inputs, eps, glue, threads);
+    front->run();
+    tools::PeerContestants made = made_of(front, engine_accuracy_text(front->outputs(), kernel_outputs));
+    made.description = EngineFront::description();
+    return made;
+  }
   const auto front = std::make_shared<OnednnFront>(inputs, eps, glue, !is_avx2, threads);
   front->run();
-  tools::PeerContestants made;
-  made.owner = front;
-  made.contestants.push_back({.name = "oneDNN", .run = [front] { return front->run(); }});
-  made.accuracy = fmt::format("oneDNN, {}: {}", front->choice(), accuracy_text(front->outputs(), kernel_outputs));
-  return made;
+  return made_of(front, fmt::format("oneDNN, {}: {}", front->choice(), accuracy_text(front->outputs(), kernel_outputs)));
 }
 
 }  // namespace imbrex::peers

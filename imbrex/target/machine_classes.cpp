@@ -113,4 +113,13 @@ const MachineClass& class_of_this_machine() {
   return known != nullptr ? *known : class_of(best_target());
 }
 
+std::string class_name(const MachineClass& machine_class, const Target& best) {
+  return best.name == machine_class.target ? machine_class.rates.name : machine_class.rates.name + "-" + best.name;
+}
+
+std::string class_name_of_this_machine(const Rates& rates) {
+  const MachineClass& own = class_of_this_machine();
+  return rates.name == own.rates.name ? class_name(own, best_target()) : rates.name;
+}
+
 }  // namespace imbrex::target

@@ -40,6 +40,10 @@ const std::vector<MachineClass>& machine_classes();
 const MachineClass* class_of_processor(const std::string& vendor, const std::function<bool(const imbrex_cpu_feature&)>& has);
 // That this machine is one of; the nearest by the best target that it runs where its vendor has none.
 const MachineClass& class_of_this_machine();
+// "sapphire_rapids", or "sapphire_rapids-avx512" of one whose best target is not that of its class: what runs there is other code.
+std::string class_name(const MachineClass& machine_class, const Target& best);
+// That measurements of this machine stand under; the name of other rates than its class's, where it is measured with such.
+std::string class_name_of_this_machine(const Rates& rates);
 // That stands for machines whose best target it is; else of those whose best target it is, or whose comes next, the first: the
 // same on every machine.
 const MachineClass& class_of(const Target& target);

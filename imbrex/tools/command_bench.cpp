@@ -97,6 +97,7 @@ class Bench {
     if (peer_) out["peer_accuracy"] = peer_->accuracy;
     return out;
   }
+  std::string peer_description() const { return peer_ ? peer_->description : ""; }
 
  private:
   void add_kernel(const char* name, const runtime::CompiledKernel& kernel, std::optional<KernelRunner>& runner) {
@@ -242,11 +243,16 @@ int bench(const BenchOptions& options) {
         {.target = machine.target, .rates = machine.rates, .optimize = false, .prove = false, .cache = {}, .flags = {}});
   runtime::Executor executor(threads);
 
-  nlohmann::json out = {{"kernel", subject.name},      {"variant", subject.variant},
-                        {"preset", subject.preset},    {"options", json_of(subject.options)},
-                        {"threads", threads},          {"isa", machine.target->name},
-                        {"class", machine.rates.name}, {"rounds", options.rounds},
-                        {"proven", !options.unproven}, {"machine", machine_description()}};
+  nlohmann::json out = {{"kernel", subject.name},
+                        {"variant", subject.variant},
+                        {"preset", subject.preset},
+                        {"options", json_of(subject.options)},
+                        {"threads", threads},
+                        {"isa", machine.target->name},
+                        {"class", target::class_name_of_this_machine(machine.rates)},
+                        {"rounds", options.rounds},
+                        {"proven", !options.unproven},
+                        {"machine", machine_description()}};
   out["date"] = today();
   out["semantics"] = IMBREX_SEMANTICS;
   out["evicted_mib"] = evicted_bytes() >> 20;
@@ -264,6 +270,7 @@ int bench(const BenchOptions& options) {
     if (!options.json && &dims == &sizes.front()) print_head();
     one.measure(progress);
     progress.clear();
+    if (const std::string peer = one.peer_description(); !peer.empty()) out["peer"] = peer;
     if (options.json)
       out["sizes"].push_back(one.json());
     else

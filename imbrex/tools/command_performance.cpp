@@ -69,6 +69,9 @@ std::string units_of(const json& size) {
 
 std::string sweep_text(const json& result) {
   std::string text = fmt::format("\n### {}\n", result.at("preset").get<std::string>());
+  if (result.contains("peer"))
+    text = fmt::format("\n### {}: {}\n\noneDNN is here {}.\n", result.at("preset").get<std::string>(),
+                       result.at("kernel").get<std::string>(), result.at("peer").get<std::string>());
   if (const std::string units = units_of(result.at("sizes").at(0)); !units.empty())
     text += fmt::format("\nThe peak is that of {}.\n", units);
   for (const std::string state : {"hot", "cold"}) {
@@ -122,7 +125,11 @@ struct Section {
 
 std::string title_of(const Section& section) {
   for (const target::MachineClass& each : target::machine_classes())
-    if (section.machine == each.rates.name) return fmt::format("{} ({})", each.description, section.machine);
+    for (const target::Target* best : target::targets_with_code())
+      if (section.machine == target::class_name(each, *best))
+        return best->name == each.target
+                   ? fmt::format("{} ({})", each.description, section.machine)
+                   : fmt::format("{}, with the figures of {} ({})", best->description, each.rates.name, section.machine);
   return section.machine;
 }
 
@@ -197,6 +204,8 @@ std::vector<Section> sections_of(const std::vector<std::string>& paths) {
     (result.at("sizes").size() > 1 ? found->sweeps : found->single).push_back(result);
     found->changed = runtime::read_file(std::filesystem::path(path).replace_filename("changed.md")).value_or("");
   }
+  for (Section& each : sections)
+    std::stable_partition(each.sweeps.begin(), each.sweeps.end(), [](const json& sweep) { return !sweep.contains("peer"); });
   std::erase_if(sections, [](const Section& each) { return each.sweeps.empty() && each.single.empty(); });
   return sections;
 }
@@ -204,10 +213,13 @@ std::vector<Section> sections_of(const std::vector<std::string>& paths) {
 int performance(const PerformanceOptions& options) {
   std::vector<Section> sections = sections_of(options.results);
   for (Section& section : sections) {
-    if (options.pictures.empty() || section.sweeps.empty()) continue;
+    std::vector<json> drawn;  // all but those with a peer of their own
+    for (const json& sweep : section.sweeps)
+      if (!sweep.contains("peer")) drawn.push_back(sweep);
+    if (options.pictures.empty() || drawn.empty()) continue;
     const std::string name = std::filesystem::path(section.machine).filename();
     section.picture = fmt::format("performance-{}.svg", name);
-    write((std::filesystem::path(options.pictures) / section.picture).string(), performance_picture(section.sweeps));
+    write((std::filesystem::path(options.pictures) / section.picture).string(), performance_picture(drawn));
   }
   if (options.document.empty())
     fmt::print("{}", document_of(sections));

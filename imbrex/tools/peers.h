@@ -13,7 +13,8 @@ namespace imbrex::tools {
 
 struct PeerContestants {
   std::vector<Contestant> contestants;
-  std::string accuracy;  // how far the outputs of each are from the kernel's, measured now
+  std::string accuracy;     // how far the outputs of each are from the kernel's, measured now
+  std::string description;  // what they are, where a reader cannot know
   std::shared_ptr<void> owner;
 };
 

@@ -113,6 +113,7 @@ Entry attention_front_entry() {
   entry.stage_tensors = {"kv"};
   entry.judge = deepseek_v4::judge_attention_front;
   entry.least_work = deepseek_v4::least_work;
+  entry.has_peers = true;
   return entry;
 }
 

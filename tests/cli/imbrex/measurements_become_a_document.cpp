@@ -89,6 +89,26 @@ TEST(Performance, shows_a_peer_that_was_measured) {
   EXPECT_NE(picture.find(">oneDNN<"), std::string::npos);
 }
 
+// A peer that a reader could not know is described, under the kernel's name; the picture is of the others.
+TEST(Performance, says_what_a_peer_of_another_kernel_is) {
+  const TemporaryFolder folder;
+  const CommandResult measured = imbrex_command(demo + "--tokens 1,16 --no-cold");
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  auto result = nlohmann::json::parse(measured.out);
+  std::ofstream(folder.file("demo.json")) << result;
+  result["peer"] = "several calls";
+  std::ofstream(folder.file("engine.json")) << result;
+  const CommandResult made = imbrex_command(
+      fmt::format("performance '{}' '{}' --pictures '{}'", folder.file("engine.json"), folder.file("demo.json"), folder.path()));
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_NE(made.out.find("### demo: deepseek_v4/qkv_proj_rope\n\noneDNN is here several calls.\n"), std::string::npos)
+      << made.out;
+  EXPECT_LT(made.out.find("### demo\n"), made.out.find("### demo: ")) << "last";
+  const std::string picture = read_text(folder.file("performance-" + result["class"].get<std::string>() + ".svg"));
+  ASSERT_NE(picture.find("demo, "), std::string::npos);
+  EXPECT_EQ(picture.find("demo, "), picture.rfind("demo, ")) << "one panel";
+}
+
 // Each class of machines has a section of its own, with its date and what changed since; a share above 100 % is not shown.
 TEST(Performance, keeps_the_sections_of_other_machines) {
   const auto result = [](const char* machine, const char* date, double kernel_ms, double limit_ms) {

@@ -45,6 +45,17 @@ TEST(Machines, AreKnownByTheirFeaturesThenByTheirVendor) {
   EXPECT_EQ(class_of_processor("CentaurHauls", everything), nullptr);
 }
 
+// What was measured of one says nothing of another that runs other code.
+TEST(Machines, WithoutTheTargetOfTheirClassHaveANameOfTheirOwn) {
+  const MachineClass& intel = class_of(*target_named("amx"));
+  EXPECT_EQ(class_name(intel, *target_named("amx")), "sapphire_rapids");
+  EXPECT_EQ(class_name(intel, *target_named("avx512")), "sapphire_rapids-avx512");
+  EXPECT_EQ(class_name_of_this_machine(class_of_this_machine().rates), class_name(class_of_this_machine(), best_target()));
+  Rates file = intel.rates;
+  file.name = "my_machine";
+  EXPECT_EQ(class_name_of_this_machine(file), "my_machine");
+}
+
 TEST(Machines, AreEstimatedByWhatTheyHaveWhereAFigureIsMissing) {
   Rates rates = rates_named("zen4");
   rates.products = {{"scalar.bf16", 1e9}, {"avx2.bf16", 2e9}, {"avx2.i8", 3e9}};
