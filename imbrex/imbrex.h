@@ -101,8 +101,10 @@ typedef struct imbrex_tensor_description {
 /* Of a tensor that the kernel is called with, in the order of the call. It lives as long as the program. */
 IMBREX_API imbrex_tensor_description imbrex_program_tensor(const imbrex_program* program, size_t index);
 
-/* The text, which parses back to the same program. */
+/* The text, which parses back to the same program. With lines: with a table of the author's behind it, as comments, so that what is
+ * parsed from it has them. */
 IMBREX_API char* imbrex_program_text(const imbrex_program* program);
+IMBREX_API char* imbrex_program_text_with_lines(const imbrex_program* program);
 /* Of that text; programs of different lines have the same. */
 IMBREX_API char* imbrex_program_hash(const imbrex_program* program);
 

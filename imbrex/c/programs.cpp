@@ -168,6 +168,7 @@ imbrex_tensor_description imbrex_program_tensor(const imbrex_program* program, s
 }
 
 char* imbrex_program_text(const imbrex_program* program) { return string_of(ir::print(program->program)); }
+char* imbrex_program_text_with_lines(const imbrex_program* program) { return string_of(ir::print_with_lines(program->program)); }
 char* imbrex_program_hash(const imbrex_program* program) { return string_of(ir::content_hash(program->program)); }
 
 imbrex_outcome imbrex_prove(const imbrex_program* program, const char* target, const imbrex_dim_value* dims, size_t dim_count,

@@ -73,11 +73,17 @@ double Parser::float_value(const Token& token) const {
 
 int Parser::origin_of_line(int line) {
   const auto [place, added] = origins_.try_emplace(line, static_cast<int>(program_.origins.size()));
-  if (added) program_.origins.push_back({file_, line});
+  if (added) {
+    const auto author = lines_.find(line);
+    program_.origins.push_back(author == lines_.end() ? SourceLine{file_, line} : author->second);
+  }
   return place->second;
 }
 
-Written Parser::here() { return {{file_, peek().line}, origin_of_line(peek().line)}; }
+Written Parser::here() {
+  const int origin = origin_of_line(peek().line);
+  return {program_.where(origin), origin};
+}
 
 // ---- names ------------------------------------------------------------------------------------------------------------------
 

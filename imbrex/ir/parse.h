@@ -1,7 +1,7 @@
 // Text to program; the inverse of print.h. The grammar is in program.h.
 //
 // Guarantees: names are resolved and types inferred as the text is read, so that every expression of the result has its dtype and
-// shape; origins are the lines of the file. Throws UserError at the first thing that is wrong: "tile-syntax" with line, column,
+// shape; origins are the lines of the file, or the author's where the text ends with a table of them (line_table.h). Throws UserError at the first thing that is wrong: "tile-syntax" with line, column,
 // what was expected and what came; "unknown-name", "duplicate-name", or what the makers of program.h say. No text crashes it or
 // takes more than time proportional to its length and the limits below. What it accepts may still be wrong as a whole: see
 // verify.h.

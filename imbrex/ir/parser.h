@@ -6,6 +6,7 @@
 #include <map>
 
 #include "imbrex/ir/lexer.h"
+#include "imbrex/ir/line_table.h"
 #include "imbrex/ir/parse.h"
 
 namespace imbrex::ir {
@@ -23,7 +24,8 @@ const char* text_of(Meaning::Kind kind);
 
 class Parser {
  public:
-  Parser(const std::string& text, std::string file) : file_(std::move(file)), tokens_(tokens_of(text, file_)) {}
+  Parser(const std::string& text, std::string file)
+      : file_(std::move(file)), tokens_(tokens_of(text, file_)), lines_(line_table_of(text, file_)) {}
   Program run();
 
  private:
@@ -118,6 +120,7 @@ class Parser {
 
   std::string file_;
   std::vector<Token> tokens_;
+  LineTable lines_;  // of the author, by lines of this text
   size_t at_ = 0;
   int nesting_ = 0, expression_nodes_ = 0, index_nodes_ = 0;
   Program program_;

@@ -7,6 +7,7 @@
 
 #include "imbrex/base/utf8.h"
 #include "imbrex/ir/lexer.h"
+#include "imbrex/ir/line_table.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::ir {
@@ -69,11 +70,18 @@ class Printer {
   // What its tensors' shapes are, for statements of it that are printed alone.
   void know(const Program& p);
   std::string take() { return std::move(text_); }
+  // Of each line of the text so far that a statement or declaration begins: its origin.
+  const std::map<int, int>& origins() const { return origins_; }
 
  private:
   enum Precedence { kSum = 1, kProduct = 2, kUnary = 3, kPrimary = 4 };
 
-  void line(const std::string& text) { text_ += std::string(2 * static_cast<size_t>(depth_), ' ') + text + "\n"; }
+  void line(const std::string& text) {
+    text_ += std::string(2 * static_cast<size_t>(depth_), ' ') + text + "\n";
+    ++lines_;
+    if (origin_ >= 0) origins_[lines_] = origin_;
+    origin_ = -1;
+  }
   void block(const Block& body);
   void tensor_declared(const std::string& name, const std::vector<IndexExpr>& shape) { shapes_[name] = shape; }
   std::string type(const Tensor& t) const { return fmt::format("{}: {}[{}]", t.name, name_of(t.dtype), join(t.shape)); }
@@ -105,7 +113,9 @@ class Printer {
   void node(const AssumeElements& x, const std::string& tail) { line(print(x) + tail); }
 
   std::string text_;
-  int depth_ = 0;
+  int depth_ = 0, lines_ = 0;
+  int origin_ = -1;  // of what the next line begins
+  std::map<int, int> origins_;
   std::map<std::string, std::vector<IndexExpr>> shapes_;
 };
 
@@ -113,20 +123,27 @@ void Printer::program(const Program& p) {
   line("imbrex 1");
   line(fmt::format("kernel {}{} {{", quoted(p.name), text_of(p.annotations)));
   ++depth_;
-  for (const Dim& dim : p.dims)
+  for (const Dim& dim : p.dims) {
+    origin_ = dim.origin;
     line(fmt::format("dim {}{}{}", dim.name, dim.typical ? fmt::format(" typical {}", dim.typical) : "",
                      dim.max ? fmt::format(" max {}", *dim.max) : ""));
+  }
   for (const Tensor& tensor : p.tensors) {
+    origin_ = tensor.origin;
     line(fmt::format("{} {}{}", declared_as(tensor), type(tensor), text_of(tensor.annotations)));
     tensor_declared(tensor.name, tensor.shape);
   }
-  if (!p.body.empty()) text_ += "\n";
+  if (!p.body.empty()) {
+    text_ += "\n";
+    ++lines_;
+  }
   for (const Statement& s : p.body) statement(s);
   --depth_;
   line("}");
 }
 
 void Printer::statement(const Statement& s) {
+  origin_ = s.origin;
   std::visit([&](const auto& x) { node(x, text_of(s.annotations)); }, s.node);
 }
 
@@ -273,6 +290,15 @@ std::string print(const Program& program) {
   Printer printer;
   printer.program(program);
   return printer.take();
+}
+
+std::string print_with_lines(const Program& program) {
+  Printer printer;
+  printer.program(program);
+  LineTable table;
+  for (const auto& [line, origin] : printer.origins())
+    if (const SourceLine where = program.where(origin); where.line > 0) table[line] = where;
+  return printer.take() + text_of(table);
 }
 
 std::string print(const Statement& statement) {

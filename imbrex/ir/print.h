@@ -9,6 +9,8 @@
 namespace imbrex::ir {
 
 std::string print(const Program& program);
+// The same with the author's lines behind it (line_table.h): parse() gives them to what it reads.
+std::string print_with_lines(const Program& program);
 // A statement with what is inside it. Without its program, a whole axis prints as `0 +: extent` instead of `:`.
 std::string print(const Statement& statement);
 std::string print(const ExprPtr& e);

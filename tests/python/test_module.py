@@ -1,5 +1,6 @@
 """The compiled module alone: arrays of several libraries, and what it refuses."""
 
+import pickle
 import threading
 
 import numpy as np
@@ -142,6 +143,24 @@ def test_text_parses_back():
     again = _imbrex.parse(program.text, "scale.tile")
     assert again.text == program.text and again.hash == program.hash
     assert refused(lambda: _imbrex.parse("imbrex 1\nkernel", "k.tile")).file == "k.tile"
+
+
+def test_programs_are_pickled_with_their_lines():
+    b = _imbrex.Builder("half", "half.py", 1)
+    T = b.dim("T")
+    y = b.tensor("output", "y", "f32", [T])
+    b.at_line("half.py", 4)
+    b.enter_call()
+    b.at_line("blocks.py", 9)
+    b.store(y, [("point", T)], b.number(0.0))
+    b.leave_call()
+    program = b.finish()
+    again = pickle.loads(pickle.dumps(program))
+    assert again.text == program.text and again.hash == program.hash
+    error = refused(again.check)
+    assert (error.file, error.line) == ("blocks.py", 9)
+    assert (error.notes[0].file, error.notes[0].line) == ("half.py", 4)
+    assert error.diagnostics == refused(program.check).diagnostics
 
 
 def test_a_kernel_that_loses_rows_is_refused_with_the_author_s_line():

@@ -28,6 +28,7 @@ from .words import *
 from .words import __all__ as _words
 
 if TYPE_CHECKING:
+    from . import _imbrex
     from .function_kernel import Kernel
     from .registered import Kernels, ProgramKernel
 
@@ -40,6 +41,13 @@ def parse(text: str, file: str = "<text>") -> "ProgramKernel":
     from .registered import ProgramKernel
 
     return ProgramKernel(parsed(text, file))
+
+
+def _parsed(text: str) -> "_imbrex.Program":
+    """A program that was pickled."""
+    from ._imbrex import parse as parsed
+
+    return parsed(text)
 
 
 def version() -> str:

@@ -145,6 +145,9 @@ class Program:
     tensors: list[TensorInfo]
     @property
     def text(self) -> str: ...
+    # With the author's lines behind it, as comments: parse() gives them to what it reads.
+    @property
+    def text_with_lines(self) -> str: ...
     # Of the text: programs of different lines have the same.
     @property
     def hash(self) -> str: ...

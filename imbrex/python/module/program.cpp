@@ -121,6 +121,13 @@ nb::class_<Program> add_program(nb::module_& m) {
                    })
       .def_prop_ro("tensors", tensors_of)
       .def_prop_ro("text", [](const Program& self) { return taken(imbrex_program_text(self.program.get())); })
+      .def_prop_ro("text_with_lines",
+                   [](const Program& self) { return taken(imbrex_program_text_with_lines(self.program.get())); })
+      .def("__reduce__",
+           [](const Program& self) {
+             return nb::make_tuple(nb::module_::import_("imbrex").attr("_parsed"),
+                                   nb::make_tuple(taken(imbrex_program_text_with_lines(self.program.get()))));
+           })
       .def_prop_ro("hash", [](const Program& self) { return taken(imbrex_program_hash(self.program.get())); })
       .def("optimize", optimized, "target"_a = nb::none())
       .def(
