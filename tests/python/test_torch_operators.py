@@ -22,6 +22,11 @@ def torch_halves(x: ib.Tensor[f32, T, 2 * D], low: ib.Out[f32, T, D], high: ib.O
 
 
 @ib.kernel
+def torch_sum(x: ib.Tensor[f32, T, D], w: ib.Tensor[f32, T, D], y: ib.Out[f32, T, D]):
+    y[:, :] = x[:, :] + w[:, :]
+
+
+@ib.kernel
 def torch_add_to(x: ib.Tensor[f32, T, D], y: ib.InOut[f32, T, D]):
     y[:, :] += x[:, :]
 
@@ -39,6 +44,15 @@ def test_kernels_take_and_make_torch_tensors():
     mixed = torch_scale(X, W.numpy())
     assert isinstance(mixed, torch.Tensor) and torch.equal(mixed, X)
     assert torch_scale.compare(X, W)
+
+
+def test_prepared_calls_make_outputs_as_the_inputs_are():
+    x, w = torch.ones(3, 8), torch.ones(3, 8)
+    for given in ((x, w), (x.numpy(), w.numpy()), (x.numpy(), w), (x, w.numpy())):
+        for _ in range(2):
+            made = torch_sum(*given)
+            assert isinstance(made, np.ndarray if all(isinstance(a, np.ndarray) for a in given) else torch.Tensor)
+            assert (made == 2).all()
 
 
 def test_a_functional_operator_returns_its_outputs():

@@ -104,6 +104,7 @@ class CallableKernel:
         self._lock = threading.RLock()
         self._quick: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._outputs_type: Any = None
+        self._constant_names = tuple(constant.name for constant in signature.constants)
 
     def _translate(self, constants: Mapping[str, Any]) -> Program:
         raise NotImplementedError
@@ -223,7 +224,7 @@ class CallableKernel:
         call = self._understood(inputs, named)
         other = {t.name: arrays_of.copy_of(call.tensors[t.name]) for t in written}
         if not call.is_empty:
-            self._run(call, (), {})
+            self._compiled(call.variant).run(list(call.tensors.values()), call.named_dims or None)
             self._interpret(call._replace(tensors={**call.tensors, **other}))
         differences = [_difference(t.name, t.dtype, call.tensors[t.name], other[t.name]) for t in written]
         return Comparison(tuple(t.name for t in written), tuple(d for d in differences if d is not None))
@@ -294,10 +295,11 @@ class CallableKernel:
 
     def _likeness(self, inputs: Sequence[Any], named: Mapping[str, Any]) -> tuple[Any, ...]:
         """What calls have in common that the same prepared function can run."""
-        key = (type(inputs[0]) if inputs else None, len(inputs), *named)
-        if not self.signature.constants:
-            return key
-        return (*key, *(repr(named[c.name]) for c in self.signature.constants if c.name in named))
+        key: tuple[Any, ...] = (*map(type, inputs), *named, *map(type, named.values()))
+        for name in self._constant_names:
+            if name in named:
+                key = (*key, repr(named[name]))
+        return key
 
     def _remember(self, compiled: Compiled, call: _Call, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
         """Prepares the next call like this one: the compiled kernel itself checks that the arrays fit."""
