@@ -158,6 +158,11 @@ def test_annotations_say_what_they_take():
             wrong()
 
 
+def test_a_pin_is_a_number():
+    with pytest.raises(ib.Error, match="`tile` of ib.kernel is 'wide'"):
+        ib.kernel(tile="wide")
+
+
 def test_words_are_for_bodies():
     for word in (lambda: ib.exp(1), lambda: ib.parallel(4), lambda: ib.zeros(f32, 1, 1)):
         with pytest.raises(ib.Error, match="no-kernel"):

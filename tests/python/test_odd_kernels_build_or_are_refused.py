@@ -229,3 +229,39 @@ def test_bad_names_of_scopes(wrong):
         assert error.line > 0
     else:
         assert wrong == ""
+
+
+SHAPES = '''import imbrex as ib
+T = ib.dim("T")
+def outer():
+\tdef helper(v,
+\t           w=2):
+\t\t"""A text
+that goes on in the first column."""
+# a comment in the first column
+\t\treturn v * w
+\t@ib.kernel(
+\t\tname="renamed",
+\t)
+\t# a comment between
+\tdef k(
+\t\tx: ib.Tensor[ib.f32, T, 8],  # a remark
+\t\ty: "ib.Out[ib.f32, T, 8]",
+\t) -> None:
+\t\tif True: y[:, :] = helper(
+\t\t\tx[:, :]); pass
+\t\ty[:, :] += \\
+\t\t\twrong
+\treturn k
+wrong = 1.0
+k = outer()
+'''
+
+
+def test_sources_of_all_shapes_keep_their_lines(tmp_path):
+    from test_wrong_kernels_are_explained import kernel_of
+
+    assert "y[:, :] = x_tile * 2.0" in kernel_of(SHAPES, tmp_path).text()
+    with pytest.raises(ib.Error) as refused:
+        kernel_of(SHAPES.replace("wrong = 1.0\n", ""), tmp_path)
+    assert refused.value.id == "unknown-name" and refused.value.line == 21
