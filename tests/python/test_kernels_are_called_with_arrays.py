@@ -195,6 +195,21 @@ def test_kernels_are_pickled_by_name():
     assert again is halves and copy.copy(halves) is halves
 
 
+def test_kernels_of_the_library_and_programs_are_pickled():
+    softmax = pickle.loads(pickle.dumps(ib.kernels.nn.softmax))
+    program = pickle.loads(pickle.dumps(ib.parse(scale.text(D=8))))
+    assert softmax.name == "nn/softmax" and (program(X, W) == X).all()
+
+
+def test_a_kernel_that_no_name_finds_is_not_pickled():
+    @ib.kernel
+    def local(x: ib.Tensor[f32, T, D], y: ib.Out[f32, T, D]):
+        y[:, :] = x[:, :]
+
+    with pytest.raises(pickle.PicklingError, match="define it at the top of a module"):
+        pickle.dumps(local)
+
+
 def test_errors_are_pickled_with_their_diagnostics():
     with pytest.raises(ib.Error) as refused:
         scale(X, W[:5])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import pickle
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,16 @@ class Kernel(CallableKernel):
             ) from None
 
     def __reduce__(self) -> Any:
-        return _named_kernel, (self.__module__, self.__qualname__)  # type: ignore[attr-defined]
+        place: tuple[str, str] = self.__module__, self.__qualname__  # type: ignore[attr-defined]
+        try:
+            found = _named_kernel(*place)
+        except (ImportError, AttributeError):
+            found = None
+        if found is not self:
+            raise pickle.PicklingError(
+                f"kernel '{self.name}' is not {'.'.join(place)}, where it would be looked for; define it at the top of a module"
+            )
+        return _named_kernel, place
 
 
 def _named_kernel(module: str, name: str) -> Any:

@@ -26,6 +26,9 @@ class ProgramKernel(CallableKernel):
     def _translate(self, constants: Mapping[str, Any]) -> Program:
         return self._program
 
+    def __reduce__(self) -> Any:
+        return ProgramKernel, (self._program,)
+
 
 def _parameter(kernel: str, info: TensorInfo) -> TensorParameter:
     return TensorParameter(info.name, info.role, info.dtype, tuple(_size(kernel, text) for text in info.shape))
@@ -62,6 +65,9 @@ class RegisteredKernel:
 
     def __repr__(self) -> str:
         return f"<registered kernel {self.name}>"
+
+    def __reduce__(self) -> Any:
+        return _registered_kernel, (self.name,)
 
     def of(self, *, variant: str = "", preset: str = "", **options: Any) -> ProgramKernel:
         """The kernel for these options."""
@@ -112,6 +118,13 @@ def _document(kernel: RegisteredKernel, entry: Mapping[str, Any]) -> str:
     ]
     lines += [f"{option['name']}: {option['rule']}, {option['description']}" for option in entry["options"]]
     return "\n".join(lines)
+
+
+def _registered_kernel(name: str) -> Any:
+    found: Any = Kernels()
+    for part in name.split("/"):
+        found = getattr(found, part)
+    return found
 
 
 class Kernels:
