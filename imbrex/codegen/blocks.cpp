@@ -41,7 +41,7 @@ void write_column_reduction(Lowering& lowering, const Statement& statement, Writ
 
   const std::string row = symbols.names.own("row");
   RowValues values(lowering, statement, ir::is_one(operand->rows), ir::is_one(operand->rows) ? "0" : row);
-  Writer begin(out.depth() + 1), loop(out.depth() + 1);
+  Writer begin = out.beside(1), loop = out.beside(1);
   values.row_begin = values.before_loop = &begin;
   if (ir::is_one(operand->columns)) {
     loop.line(fmt::format("{0}[0] = {1}({0}[0], {2});", result, function, values.text(operand, Place{})));
@@ -233,7 +233,7 @@ void bind_view(Lowering& lowering, const ir::View& view) {
     if (base.argument < 0) continue;
     for (size_t axis = b; axis + 1 < base_end; ++axis)
       lowering.layout_checks.push_back(
-          {base.strides[axis], ir::Compare::eq, ir::mul(base.shape[axis + 1], base.strides[axis + 1])});
+          {{base.strides[axis], ir::Compare::eq, ir::mul(base.shape[axis + 1], base.strides[axis + 1])}, lowering.origins});
   }
 }
 
@@ -333,6 +333,7 @@ void open_assume(Lowering& lowering, const plan::Assume& assume, Writer& out, As
 
 void write_nodes(Lowering& lowering, const std::vector<plan::Node>& nodes, Writer& out, Assumed& assumed) {
   for (const plan::Node& node : nodes) {
+    const WrittenFor here(lowering.origins, lowering.origins_of.of(node));
     if (const auto* loop = std::get_if<plan::Loop>(&node.what)) {
       open_loop(lowering, *loop->loop, out);
       write_body(lowering, loop->body, out);

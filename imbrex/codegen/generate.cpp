@@ -17,10 +17,10 @@ class KernelWriter {
   KernelWriter(const plan::Plan& plan, const target::Machine& machine)
       : program_(*plan.program), lowering_(plan, machine), symbol_(symbol_of(program_)) {}
 
-  std::string write() {
-    Writer run;
+  std::vector<Line> write() {
+    Writer run(lowering_.origins);
     write_run(run);
-    Writer out;
+    Writer out(lowering_.origins);
     out.line("namespace {");
     out.line("namespace kernel_" + symbol_ + " {");
     out.line("using namespace imbrex::isa;");
@@ -36,7 +36,7 @@ class KernelWriter {
     out.line("}  // namespace");
     out.line("");
     out.line(fmt::format("extern \"C\" const imbrex_kernel* imbrex_kernel_{0}(void) {{ return &kernel_{0}::kernel; }}", symbol_));
-    return out.text();
+    return out.lines();
   }
 
  private:
@@ -61,12 +61,13 @@ class KernelWriter {
     out.close();
   }
 
-  void write_pack(Writer& out) const {
+  void write_pack(Writer& out) {
     if (lowering_.plan.packed.empty()) return;
     out.line("");
     out.open("void pack(int32_t index, const void* source, const int64_t* strides, void* packed, int32_t ith, int32_t nth)");
     for (const auto& [name, packing] : lowering_.plan.packed) {
       const TensorSymbol& symbol = lowering_.symbols.tensors.at(name);
+      const WrittenFor here(lowering_.origins, lowering_.origins_of.of_tensor(name));
       out.open(fmt::format("if (index == {})", symbol.argument));
       out.line(fmt::format("constexpr int64_t kInner = {}, kColumns = {};  // of {}", packing.inner, packing.columns, name));
       out.line("const Part panels = part_of(tiles_of(kColumns, kPanelColumns), ith, nth);");
@@ -81,7 +82,7 @@ class KernelWriter {
 
   // What the body names is known when it has been written.
   void write_run(Writer& out) {
-    Writer body(1), memory(1), arguments(1);
+    Writer body(lowering_.origins, 1), memory(lowering_.origins, 1), arguments(lowering_.origins, 1);
     write_kernel_body(lowering_, body);
     write_memory(memory);
     write_arguments(arguments);
@@ -97,19 +98,24 @@ class KernelWriter {
   // What views rely on, the memory of all and of this worker, its queues, and which stores go past the caches.
   void write_memory(Writer& out) {
     Symbols& symbols = lowering_.symbols;
-    for (const ir::Comparison& check : lowering_.layout_checks)
-      out.line(fmt::format("if (!({})) return fail_assumption(call, {});", lowering_.comparison(check),
+    for (const Lowering::LayoutCheck& check : lowering_.layout_checks) {
+      const WrittenFor here(lowering_.origins, check.origins);
+      out.line(fmt::format("if (!({})) return fail_assumption(call, {});", lowering_.comparison(check.holds),
                            lowering_.implicit_check() + 1));
+    }
     if (symbols.variables.is_used("shared")) out.line("Scratch shared{static_cast<char*>(call->workspace)};");
     if (symbols.variables.is_used("scratch") || !lowering_.queues.empty())
       out.line("Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));");
     if (!lowering_.queues.empty())
       out.line(fmt::format("Queue* const queues = scratch.take<Queue>({});", lowering_.queues.size()));
-    for (size_t i = 0; i < lowering_.queues.size(); ++i)
-      out.line(fmt::format("queues[{}].fill(part_of({}, call->ith, call->nth));", i, call_of(lowering_.queues[i])));
+    for (size_t i = 0; i < lowering_.queues.size(); ++i) {
+      const WrittenFor here(lowering_.origins, lowering_.queues[i].origins);
+      out.line(fmt::format("queues[{}].fill(part_of({}, call->ith, call->nth));", i, call_of(lowering_.queues[i].tasks)));
+    }
     std::string most;
     for (const auto& [tensor, streams] : lowering_.streams) {
       if (!symbols.variables.is_used(streams)) continue;
+      const WrittenFor here(lowering_.origins, lowering_.origins_of.of_tensor(tensor));
       if (most.empty())
         most = lowering_.constant("kMostBytesInCache", lowering_.machine.rates.l2_bytes,
                                   "larger outputs are stored past the caches");
@@ -129,12 +135,15 @@ class KernelWriter {
                          strides.empty() ? "0" : fmt::format("{}", fmt::join(strides, " | ")), most));
   }
 
-  void write_arguments(Writer& out) const {
+  void write_arguments(Writer& out) {
     const Symbols& symbols = lowering_.symbols;
-    for (size_t i = 0; i < program_.dims.size(); ++i)
+    for (size_t i = 0; i < program_.dims.size(); ++i) {
+      const WrittenFor here(lowering_.origins, OriginsOfNodes::of(program_.dims[i]));
       if (const std::string& name = symbols.dims.at(program_.dims[i].name); symbols.variables.is_used(name))
         out.line(fmt::format("const int64_t {} = call->dims[{}];", name, i));
+    }
     for (const ir::Tensor& tensor : program_.tensors) {
+      const WrittenFor here(lowering_.origins, lowering_.origins_of.of_tensor(tensor.name));
       const TensorSymbol& symbol = symbols.tensors.at(tensor.name);
       if (!symbols.variables.is_used(symbol.variable)) continue;
       const std::string from =
@@ -188,15 +197,26 @@ std::string symbol_of(const ir::Program& program) {
   return identifier == program.name ? identifier : identifier.substr(0, 60) + "_" + ir::sha256_hex(program.name).substr(0, 8);
 }
 
-std::string generate_many(std::span<const plan::Plan> plans, const target::Machine& machine) {
-  Writer head;
+std::vector<Line> generated_lines(std::span<const plan::Plan> plans, const target::Machine& machine) {
+  const Origins none;
+  Writer head(none);
   head.line("// Written by Imbrex.");
   head.line(fmt::format("#include \"{}\"", machine.target->header));
   head.line("#include \"imbrex/codegen/kernel_support.h\"");
   head.line("#include \"imbrex/runtime/abi.h\"");
-  std::string source = head.text();
-  for (const plan::Plan& plan : plans) source += "\n" + KernelWriter(plan, machine).write();
-  return source;
+  std::vector<Line> lines = head.lines();
+  for (const plan::Plan& plan : plans) {
+    lines.emplace_back();
+    const std::vector<Line> kernel = KernelWriter(plan, machine).write();
+    lines.insert(lines.end(), kernel.begin(), kernel.end());
+  }
+  return lines;
+}
+
+std::string generate_many(std::span<const plan::Plan> plans, const target::Machine& machine) {
+  std::string text;
+  for (const Line& line : generated_lines(plans, machine)) text += line.text + "\n";
+  return text;
 }
 
 std::string generate(const plan::Plan& plan, const target::Machine& machine) {

@@ -8,7 +8,9 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
+#include "imbrex/codegen/writer.h"
 #include "imbrex/ir/program.h"
 #include "imbrex/plan/plan.h"
 
@@ -21,5 +23,8 @@ std::string symbol_of(const ir::Program& program);
 std::string generate(const plan::Plan& plan, const target::Machine& machine);
 // Several kernels, of distinct symbols, in one file.
 std::string generate_many(std::span<const plan::Plan> plans, const target::Machine& machine);
+// The same text, line by line, each with the statements of the plans' programs that it is written for. Lines that every kernel has,
+// tables of arguments and what is computed from all of a program are of none.
+std::vector<Line> generated_lines(std::span<const plan::Plan> plans, const target::Machine& machine);
 
 }  // namespace imbrex::codegen

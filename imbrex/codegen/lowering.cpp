@@ -15,7 +15,12 @@ std::string call_of(const Function& function) {
 }
 
 Lowering::Lowering(const plan::Plan& plan, const target::Machine& machine)
-    : plan(plan), machine(machine), symbols(*plan.program, plan.symbols) {
+    : plan(plan),
+      machine(machine),
+      symbols(*plan.program, plan.symbols),
+      origins_of(*plan.program),
+      functions(origins),
+      constants(origins) {
   symbols.variables.declare("const imbrex_call*", "call");
   symbols.variables.declare("Queue*", "queues");
   symbols.variables.declare("Scratch", "shared");
@@ -75,7 +80,7 @@ void Lowering::write_function(const std::string& head, const Function& function,
   std::string parameters;
   for (const Variable& each : function.parameters) parameters += (parameters.empty() ? "" : ", ") + each.type + " " + each.name;
   functions.line("");
-  functions.append(std::exchange(constants, Writer()));
+  functions.append(std::exchange(constants, Writer(origins)));
   functions.open(fmt::format("{} {}({})", head, function.name, parameters));
   functions.append(body);
   functions.close();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "imbrex/codegen/origins.h"
 #include "imbrex/codegen/symbols.h"
 #include "imbrex/codegen/writer.h"
 #include "imbrex/plan/plan.h"
@@ -25,13 +26,23 @@ struct Lowering {
   const plan::Plan& plan;
   const target::Machine& machine;
   Symbols symbols;
-  Writer functions;                                            // that `run` calls, and the constants that they name
-  Writer constants;                                            // of the function that is being written
-  std::vector<ir::Comparison> layout_checks;                   // what views rely on, over strides
+  const OriginsOfNodes origins_of;
+  Origins origins;   // of what is written now
+  Writer functions;  // that `run` calls, and the constants that they name
+  Writer constants;  // of the function that is being written
+  struct LayoutCheck {
+    ir::Comparison holds;
+    Origins origins;
+  };
+  std::vector<LayoutCheck> layout_checks;                      // what views rely on, over strides
   std::vector<const ir::Loop*> loops;                          // open ones, for taps
   std::map<std::string, std::string> streams;                  // C++ bool, by tensor: its stores go past the caches
   std::map<const plan::PackAhead*, std::string> packed_ahead;  // C++ pointers
-  std::vector<Function> queues;                                // how many tasks the phases have whose tasks may be stolen
+  struct PhaseQueue {
+    Function tasks;  // how many
+    Origins origins;
+  };
+  std::vector<PhaseQueue> queues;  // of the phases whose tasks may be stolen
 
   // A number with a name, declared before the function that is being written. Returns the name.
   std::string constant(const std::string& name, int64_t value, const std::string& comment = "");
@@ -67,7 +78,7 @@ struct Lowering {
 
 template <class Write>
 Function Lowering::function(const std::string& head, const std::string& name, Write write) {
-  Writer body(1);
+  Writer body(origins, 1);
   symbols.variables.begin_function();
   write(body);
   Function written{name, symbols.variables.end_function()};

@@ -14,6 +14,7 @@ class PhaseWriter {
 
   void nodes(const std::vector<plan::Node>& nodes) {
     for (const plan::Node& node : nodes) {
+      const WrittenFor here(lowering_.origins, lowering_.origins_of.of(node));
       barrier(node.barrier);
       if (const auto* alone = std::get_if<plan::Alone>(&node.what))
         this->alone(*alone);
@@ -130,7 +131,8 @@ class PhaseWriter {
                                  fmt::format("tiles of {} before the next {}", phase.nest[0]->variable, phase.nest[1]->variable));
     if (phase.queue) {
       const auto count = [&](Writer& out) { out.line("return " + tasks_of(phase) + ";"); };
-      lowering_.queues.push_back(lowering_.function("int64_t", fmt::format("tasks_of_phase_{}", phase.number), count));
+      lowering_.queues.push_back(
+          {lowering_.function("int64_t", fmt::format("tasks_of_phase_{}", phase.number), count), lowering_.origins});
       tasks = fmt::format("Tasks tasks(&queues[{}], worker_bytes(call->dims).value, call);", *phase.queue);
     }
     const Function function =

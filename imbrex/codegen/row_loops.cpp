@@ -62,8 +62,7 @@ class NestWriter {
   using Stage = std::vector<plan::Pass>;
 
   void write_stage(const Stage& stage, const std::string& rows, Writer& out) {
-    const int depth = out.depth() + 1;
-    Writer row_begin(depth), body(depth);
+    Writer row_begin = out.beside(1), body = out.beside(1);
     values_.row_begin = &row_begin;
     values_.begin_rows();
     for (const plan::Pass& pass : stage) {
@@ -139,6 +138,7 @@ class NestWriter {
   void write_singles(const plan::Pass& pass, Writer& out) {
     values_.before_loop = &out;
     for (const RowStep& step : pass.steps) {
+      const WrittenFor here(lowering_.origins, OriginsOfNodes::of(*step.statement));
       if (step.kind == Kind::row_reduction) {
         assign_reduced(step, reductions_.over_one_column(step, out), out);
       } else if (step.kind == Kind::interleave) {
@@ -211,20 +211,24 @@ class NestWriter {
   // ---- 16 columns at a time ---------------------------------------------------------------------------------------------------
 
   void write_columns(const plan::Pass& pass, Writer& out) {
-    Writer before(out.depth());
+    Writer before = out.beside();
     values_.before_loop = &before;
-    for (const RowStep& step : pass.steps)
+    for (const RowStep& step : pass.steps) {
+      const WrittenFor here(lowering_.origins, OriginsOfNodes::of(*step.statement));
       if (step.kind == Kind::row_reduction) reductions_.begin(step, before);
+    }
     const ir::IndexExpr& columns = pass.steps.front().columns;
-    Writer loop(out.depth());
+    Writer loop = out.beside();
     if (pass.form == plan::Pass::Form::groups_of_64)
       write_loop_by_64(pass, columns, loop);
     else
       write_loop(pass, columns, loop);
     out.append(before);
     out.append(loop);
-    for (const RowStep& step : pass.steps)
+    for (const RowStep& step : pass.steps) {
+      const WrittenFor here(lowering_.origins, OriginsOfNodes::of(*step.statement));
       if (step.kind == Kind::row_reduction) assign_reduced(step, reductions_.end(step), out);
+    }
   }
 
   void write_loop(const plan::Pass& pass, const ir::IndexExpr& columns, Writer& out) {
@@ -260,8 +264,10 @@ class NestWriter {
     for (const RowStep& step : pass.steps)
       if (pass.in_pairs.contains(step.statement)) pairs_[&step] = symbols_.names.fresh(result_of(step) + "_pair");
     out.open(columns == kPair ? "" : fmt::format("for (int64_t pair = 0; pair < {}; pair += 2 * kLanes)", columns));
-    for (const RowStep& step : pass.steps)
+    for (const RowStep& step : pass.steps) {
+      const WrittenFor here(lowering_.origins, OriginsOfNodes::of(*step.statement));
       if (const auto pair = pairs_.find(&step); pair != pairs_.end()) out.line("vf_pair " + pair->second + ";");
+    }
     out.line("#pragma GCC unroll 2");
     out.open("for (int half = 0; half < 2; ++half)");
     out.line(columns == kPair ? "const int64_t c = kLanes * half;" : "const int64_t c = pair + kLanes * half;");
@@ -269,6 +275,7 @@ class NestWriter {
     out.close();
     const Place place{true, columns == kPair ? "0" : "pair", ""};
     for (const RowStep& step : pass.steps) {
+      const WrittenFor here(lowering_.origins, OriginsOfNodes::of(*step.statement));
       if (const auto pair = pairs_.find(&step); pair != pairs_.end())
         store_vector(step, "bf16_rint", row_of_result(step), pair->second, place, out);
     }
@@ -319,6 +326,7 @@ class NestWriter {
     values_.registers.clear();
     prefetch_around(pass, place, out);
     for (const RowStep& step : pass.steps) {
+      const WrittenFor here(lowering_.origins, OriginsOfNodes::of(*step.statement));
       if (step.kind == Kind::row_reduction)
         reductions_.add(step, place, lane_block, out);
       else if (step.kind == Kind::interleave)
@@ -386,7 +394,7 @@ class NestWriter {
     for (const ExprPtr& part : step.value->args) {
       const std::string at = ir::constant_value(offset) == 0 ? pointer : pointer + " + " + symbols_.text(offset);
       offset = ir::add(offset, part->columns);
-      Writer before(out.depth()), loop(out.depth());
+      Writer before = out.beside(), loop = out.beside();
       values_.before_loop = &before;
       values_.forget_hoisted();
       if (ir::is_one(part->columns)) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "imbrex/base/utf8.h"
 #include "imbrex/ir/lexer.h"
@@ -69,18 +70,15 @@ class Printer {
   std::string slice(const std::string& tensor, const std::vector<Axis>& axes) const;
   // What its tensors' shapes are, for statements of it that are printed alone.
   void know(const Program& p);
-  std::string take() { return std::move(text_); }
-  // Of each line of the text so far that a statement or declaration begins: its origin.
-  const std::map<int, int>& origins() const { return origins_; }
+  std::vector<PrintedLine> take() { return std::move(lines_); }
+  std::string text() const;
 
  private:
   enum Precedence { kSum = 1, kProduct = 2, kUnary = 3, kPrimary = 4 };
 
   void line(const std::string& text) {
-    text_ += std::string(2 * static_cast<size_t>(depth_), ' ') + text + "\n";
-    ++lines_;
-    if (origin_ >= 0) origins_[lines_] = origin_;
-    origin_ = -1;
+    lines_.push_back(
+        {std::string(2 * static_cast<size_t>(depth_), ' ') + text, statement_, origin_, std::exchange(begins_, false)});
   }
   void block(const Block& body);
   void tensor_declared(const std::string& name, const std::vector<IndexExpr>& shape) { shapes_[name] = shape; }
@@ -112,10 +110,11 @@ class Printer {
   void node(const Assume& x, const std::string& tail) { line("assume " + print(x.condition) + tail); }
   void node(const AssumeElements& x, const std::string& tail) { line(print(x) + tail); }
 
-  std::string text_;
-  int depth_ = 0, lines_ = 0;
-  int origin_ = -1;  // of what the next line begins
-  std::map<int, int> origins_;
+  std::vector<PrintedLine> lines_;
+  const Statement* statement_ = nullptr;  // that is being printed
+  int origin_ = -1;
+  bool begins_ = false;
+  int depth_ = 0;
   std::map<std::string, std::vector<IndexExpr>> shapes_;
 };
 
@@ -125,26 +124,30 @@ void Printer::program(const Program& p) {
   ++depth_;
   for (const Dim& dim : p.dims) {
     origin_ = dim.origin;
+    begins_ = true;
     line(fmt::format("dim {}{}{}", dim.name, dim.typical ? fmt::format(" typical {}", dim.typical) : "",
                      dim.max ? fmt::format(" max {}", *dim.max) : ""));
   }
   for (const Tensor& tensor : p.tensors) {
     origin_ = tensor.origin;
+    begins_ = true;
     line(fmt::format("{} {}{}", declared_as(tensor), type(tensor), text_of(tensor.annotations)));
     tensor_declared(tensor.name, tensor.shape);
   }
-  if (!p.body.empty()) {
-    text_ += "\n";
-    ++lines_;
-  }
+  origin_ = -1;
+  if (!p.body.empty()) lines_.emplace_back();
   for (const Statement& s : p.body) statement(s);
   --depth_;
   line("}");
 }
 
 void Printer::statement(const Statement& s) {
-  origin_ = s.origin;
+  const Statement* const around = std::exchange(statement_, &s);
+  const int origin_around = std::exchange(origin_, s.origin);
+  begins_ = true;
   std::visit([&](const auto& x) { node(x, text_of(s.annotations)); }, s.node);
+  statement_ = around;
+  origin_ = origin_around;
 }
 
 void Printer::block(const Block& body) {
@@ -259,6 +262,12 @@ std::string Printer::call(const Expr& e) const {
   return fmt::format("{}({})", name_of(e.op), text);
 }
 
+std::string Printer::text() const {
+  std::string all;
+  for (const PrintedLine& line : lines_) all += line.text + "\n";
+  return all;
+}
+
 }  // namespace
 
 std::string quoted(const std::string& text) {
@@ -286,32 +295,38 @@ std::string what_elements_do(const AssumeElements& assumed) {
   return assumed.except ? fmt::format("differ where they are not {}", *assumed.except) : "differ";
 }
 
-std::string print(const Program& program) {
+std::vector<PrintedLine> printed_lines(const Program& program) {
   Printer printer;
   printer.program(program);
   return printer.take();
 }
 
-std::string print_with_lines(const Program& program) {
+std::string print(const Program& program) {
   Printer printer;
   printer.program(program);
+  return printer.text();
+}
+
+std::string print_with_lines(const Program& program) {
+  const std::vector<PrintedLine> lines = printed_lines(program);
   LineTable table;
-  for (const auto& [line, origin] : printer.origins())
-    if (const SourceLine where = program.where(origin); where.line > 0) table[line] = where;
-  return printer.take() + text_of(table);
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (const SourceLine where = program.where(lines[i].origin); lines[i].begins && where.line > 0)
+      table[static_cast<int>(i) + 1] = where;
+  return print(program) + text_of(table);
 }
 
 std::string print(const Statement& statement) {
   Printer printer;
   printer.statement(statement);
-  return printer.take();
+  return printer.text();
 }
 
 std::string print(const Statement& statement, const Program& program) {
   Printer printer;
   printer.know(program);
   printer.statement(statement);
-  return printer.take();
+  return printer.text();
 }
 
 std::string print(const std::string& tensor, const std::vector<Axis>& slice, const Program& program) {

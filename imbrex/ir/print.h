@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "imbrex/ir/program.h"
 
@@ -11,6 +12,14 @@ namespace imbrex::ir {
 std::string print(const Program& program);
 // The same with the author's lines behind it (line_table.h): parse() gives them to what it reads.
 std::string print_with_lines(const Program& program);
+// The text line by line.
+struct PrintedLine {
+  std::string text;
+  const Statement* statement = nullptr;  // that it begins or ends; null for what stands before the statements
+  int origin = -1;                       // of the statement or declaration
+  bool begins = false;                   // it is the first line of that
+};
+std::vector<PrintedLine> printed_lines(const Program& program);
 // A statement with what is inside it. Without its program, a whole axis prints as `0 +: extent` instead of `:`.
 std::string print(const Statement& statement);
 std::string print(const ExprPtr& e);

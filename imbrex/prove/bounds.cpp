@@ -48,17 +48,8 @@ bool is_bounded_tile(const Subject& subject, const Access& access, const ir::Axi
   return is_by_data(axis) && !(values_of_tile(subject.program, subject.accesses, access, axis.tile) == kAnyInt32);
 }
 
-// The value of an expression at a point of [binders].
 int64_t value_at(const Subject& subject, const Access& access, const ir::IndexExpr& e, const Witness& at) {
-  const ir::IndexExpr resolved = resolve(e, subject.accesses.loops);
-  const auto value = ir::checked_evaluate(resolved, [&](const ir::Index& leaf) -> int64_t {
-    for (size_t i = 0; i < access.binders.size(); ++i)
-      if (access.binders[i].name == leaf.name) return at.coordinates[i];
-    for (size_t i = 0; i < subject.program.dims.size(); ++i)
-      if (subject.program.dims[i].name == leaf.name) return at.dims[i];
-    throw InternalError("an index names a dimension, a loop or an index read");
-  });
-  return value.value_or(0);  // beyond 64 bits: refused as that
+  return subject.value_at(access.binders, e, at).value_or(0);  // beyond 64 bits: refused as that
 }
 
 std::string place_text(size_t axis, size_t axes, int64_t position) {
@@ -160,28 +151,28 @@ void check_gather(const Subject& subject, const TileGather& gather, Findings& fi
 }
 
 // What is wrong with the access, if anything.
-std::optional<Diagnostic> leaves_tensor(const Subject& subject, const Access& access) {
+void check_access(const Subject& subject, const Access& access, Findings& findings) {
   for (size_t k = 0; k < access.slice.size(); ++k) try {
       const isl::set bad = subject.relations.outside(access, k);
       if (bad.is_empty()) continue;
       const std::string data = data_behind(access, access.slice[k]);
       if (!data.empty() && !is_assumed_about(access, data) && !is_bounded_tile(subject, access, access.slice[k]))
-        return unassumed(subject, access, access.slice[k], access.shape[k], data);
+        return findings.diagnostics.push_back(unassumed(subject, access, access.slice[k], access.shape[k], data));
       const Diagnostic diagnostic = outside_of(subject, access, k, bad);
       const Witness at = smallest(subject.program, bad);
       const bool by = access.slice[k].kind == ir::Axis::Kind::by;
       const std::vector<int64_t> elements{at.coordinates.end() - by, at.coordinates.end()};
-      return shown(subject, {diagnostic,
-                             {&access},
-                             {diagnostic.id, at.dims, {{&access, at.coordinates}}, elements},
-                             fmt::format("whether {} stays inside {}", text_of_access(access.name, access.slice, access.shape),
-                                         access.name)});
+      return findings.add(shown(subject, {diagnostic,
+                                          {&access},
+                                          {diagnostic.id, at.dims, {{&access, at.coordinates}}, elements},
+                                          fmt::format("whether {} stays inside {}",
+                                                      text_of_access(access.name, access.slice, access.shape), access.name)}),
+                          diagnostic, {0, access.memory, {&access}, bad, k});
     } catch (const NotAffine& problem) {
       if (ranges_show_inside(subject, access, k)) continue;
       if (!subject.sets[access.order]) continue;  // reported as that
-      return undecidable(subject, access, problem.culprit);
+      return findings.diagnostics.push_back(undecidable(subject, access, problem.culprit));
     }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -190,7 +181,7 @@ Findings check_bounds(const Subject& subject) {
   Findings findings;
   for (const Access& access : subject.accesses.all) {
     ++findings.examined;
-    if (auto diagnostic = leaves_tensor(subject, access)) findings.diagnostics.push_back(std::move(*diagnostic));
+    check_access(subject, access, findings);
   }
   for (const TileGather& gather : subject.accesses.gathers) {
     ++findings.examined;

@@ -63,16 +63,19 @@ const char* is_are(const std::string& part) {
   return "is";
 }
 
-Diagnostic unwritten(const Subject& subject, const Memory& memory, const isl::set& missing, const isl::set& whole,
-                     const std::vector<const Access*>& stores) {
+void add_unwritten(const Subject& subject, const Memory& memory, const isl::set& missing, const isl::set& whole,
+                   const std::vector<const Access*>& stores, Findings& findings) {
   const ir::Tensor& tensor = *memory.tensor;
-  if (stores.empty())
-    return {"output-not-written",
-            subject.where(memory.origin),
-            fmt::format("{} is never written", tensor.name),
-            fmt::format("store to it, `{}[...] = ...`: giving a variable a value stores nothing", tensor.name),
-            {},
-            false};
+  if (stores.empty()) {
+    const Diagnostic diagnostic{
+        "output-not-written",
+        subject.where(memory.origin),
+        fmt::format("{} is never written", tensor.name),
+        fmt::format("store to it, `{}[...] = ...`: giving a variable a value stores nothing", tensor.name),
+        {},
+        false};
+    return findings.add(diagnostic, diagnostic, {0, &memory, {}, missing});
+  }
   const std::string part = part_text(subject.program, missing, whole, tensor), when = when_text(subject.program, missing);
   const bool of_data =
       std::any_of(stores.begin(), stores.end(), [&](const Access* store) { return has_part_of_data(subject.program, *store); });
@@ -85,10 +88,11 @@ Diagnostic unwritten(const Subject& subject, const Memory& memory, const isl::se
       {},
       false};
   diagnostic.notes.push_back({subject.where(memory.origin), fmt::format("{} is declared here", tensor.name)});
-  return shown(subject, {diagnostic,
-                         {stores.rbegin(), stores.rend()},
-                         {diagnostic.id, smallest(subject.program, missing).dims, {}, {}},
-                         fmt::format("whether all of {} is written", tensor.name)});
+  findings.add(shown(subject, {diagnostic,
+                               {stores.rbegin(), stores.rend()},
+                               {diagnostic.id, smallest(subject.program, missing).dims, {}, {}},
+                               fmt::format("whether all of {} is written", tensor.name)}),
+               diagnostic, {0, &memory, {}, missing});
 }
 
 bool comes_with_values(const Memory& memory) {
@@ -127,7 +131,7 @@ Findings check_outputs_written(const Subject& subject) {
       isl::set missing = whole;
       const std::vector<const Access*> stores = stores_of(subject, memory);
       missing = without_certain(subject, missing, stores, 0, [](const isl::set& set) { return set; });
-      if (!missing.is_empty()) findings.diagnostics.push_back(unwritten(subject, memory, missing, whole, stores));
+      if (!missing.is_empty()) add_unwritten(subject, memory, missing, whole, stores, findings);
     } catch (const NotAffine& problem) {
       findings.diagnostics.push_back(undecidable(subject, memory, problem.culprit));
     }
@@ -147,11 +151,12 @@ Findings check_initialised(const Subject& subject) {
     std::vector<const Access*> involved{&read};
     involved.insert(involved.end(), stores.begin(), stores.end());
     const Witness at = smallest(subject.program, missing);
-    findings.diagnostics.push_back(shown(
-        subject, {diagnostic,
-                  std::move(involved),
-                  {diagnostic.id, at.dims, {{&read, at.coordinates}}, {}},
-                  fmt::format("whether {} reads only what was written", text_of_access(read.name, read.slice, read.shape))}));
+    findings.add(shown(subject, {diagnostic,
+                                 std::move(involved),
+                                 {diagnostic.id, at.dims, {{&read, at.coordinates}}, {}},
+                                 fmt::format("whether {} reads only what was written",
+                                             text_of_access(read.name, read.slice, read.shape))}),
+                 diagnostic, {0, read.memory, {&read}, missing});
   }
   return findings;
 }

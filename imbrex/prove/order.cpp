@@ -51,9 +51,8 @@ isl::set without_replaced(const Subject& subject, isl::set part, const Access& l
   return part.coalesce();
 }
 
-}  // namespace
-
-std::vector<Dependence> dependences(const Subject& subject, const std::map<std::string, int64_t>& dims) {
+std::vector<Dependence> dependences(const Subject& subject, const std::vector<std::string>& labels,
+                                    const std::map<std::string, int64_t>& dims) {
   struct Found {
     Dependence dependence;
     size_t from, to;  // numbers of scopes
@@ -62,7 +61,6 @@ std::vector<Dependence> dependences(const Subject& subject, const std::map<std::
     bool is_certain;  // not decided by data
   };
   std::vector<Found> found;
-  const std::vector<std::string> labels = labels_of(subject);
   const std::deque<Access>& all = subject.accesses.all;
   for (const Access& later : all)
     for (const Access& earlier : all) {
@@ -82,7 +80,7 @@ std::vector<Dependence> dependences(const Subject& subject, const std::map<std::
                f.access->memory == later.memory;
       });
       if (same == found.end()) {
-        found.push_back({{labels[earlier.scope_number], labels[later.scope_number], kind, later.memory->tensor->name, ""},
+        found.push_back({{labels[earlier.scope_number], labels[later.scope_number], kind, later.memory->tensor->name, {}},
                          earlier.scope_number,
                          later.scope_number,
                          &later,
@@ -98,24 +96,37 @@ std::vector<Dependence> dependences(const Subject& subject, const std::map<std::
   for (Found& f : found) {
     Quantity bytes = simplified(bytes_exchanged(subject, *f.access, f.part));
     if (!f.is_certain) bytes.mark_at_most();
-    f.dependence.bytes = bytes.text();
-    if (const auto value = bytes.at(dims); value && !f.dependence.bytes.ends_with(std::to_string(*value)))
-      f.dependence.bytes += fmt::format(" = {}", *value);
+    f.dependence.bytes = {bytes.text(), bytes.at(dims)};
     result.push_back(std::move(f.dependence));
   }
   return result;
 }
 
-std::string graph_of_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims) {
-  std::string text = fmt::format("digraph {} {{\n  node [shape=box];\n", quoted(subject.program.name));
+// "64*T", "64*T = 8192"
+std::string text_of(const Amount& bytes) {
+  if (!bytes.value || bytes.expression.ends_with(std::to_string(*bytes.value))) return bytes.expression;
+  return fmt::format("{} = {}", bytes.expression, *bytes.value);
+}
+
+}  // namespace
+
+DependenceGraph graph_of_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims) {
   const std::vector<std::string> labels = labels_of(subject);
   std::vector<size_t> scopes;  // those that access something
   for (const Access& access : subject.accesses.all)
     if (std::find(scopes.begin(), scopes.end(), access.scope_number) == scopes.end()) scopes.push_back(access.scope_number);
-  for (const size_t scope : scopes) text += fmt::format("  {};\n", quoted(labels[scope]));
-  for (const Dependence& d : dependences(subject, dims))
+  DependenceGraph graph;
+  for (const size_t scope : scopes) graph.scopes.push_back(labels[scope]);
+  graph.edges = dependences(subject, labels, dims);
+  return graph;
+}
+
+std::string text_of(const DependenceGraph& graph, const std::string& program) {
+  std::string text = fmt::format("digraph {} {{\n  node [shape=box];\n", quoted(program));
+  for (const std::string& scope : graph.scopes) text += fmt::format("  {};\n", quoted(scope));
+  for (const Dependence& d : graph.edges)
     text += fmt::format("  {} -> {} [label={}];\n", quoted(d.from), quoted(d.to),
-                        quoted(fmt::format("{} {}: {} bytes", text_of(d.kind), d.tensor, d.bytes)));
+                        quoted(fmt::format("{} {}: {} bytes", text_of(d.kind), d.tensor, text_of(d.bytes))));
   return text + "}\n";
 }
 

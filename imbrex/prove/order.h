@@ -6,16 +6,9 @@
 
 namespace imbrex::prove {
 
-struct Dependence {
-  enum class Kind { read_after_write, write_after_read, write_after_write };
-  std::string from, to;  // scopes: their names, told apart where they are alike
-  Kind kind;
-  std::string tensor;
-  std::string bytes;  // of the elements that both touch, over all iterations: an expression over dimensions
-};
-
-// `dims`: values for which bytes are shown in numbers too.
-std::vector<Dependence> dependences(const Subject& subject, const std::map<std::string, int64_t>& dims);
-std::string graph_of_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims);
+// `dims`: values for which bytes are given in numbers too.
+DependenceGraph graph_of_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims);
+// As DOT.
+std::string text_of(const DependenceGraph& graph, const std::string& program);
 
 }  // namespace imbrex::prove

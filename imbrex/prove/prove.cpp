@@ -12,6 +12,7 @@
 #include "imbrex/ir/print.h"
 #include "imbrex/prove/bounds.h"
 #include "imbrex/prove/capacity.h"
+#include "imbrex/prove/counterexample.h"
 #include "imbrex/prove/coverage.h"
 #include "imbrex/prove/decidable.h"
 #include "imbrex/prove/extents.h"
@@ -87,7 +88,8 @@ Diagnostic out_of_budget(isl_ctx* ctx, const isl::exception& problem, const std:
 
 // Runs one check within what is left of the budget and writes its line of the report.
 template <class Function>
-void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std::string& unit, const Function& function) {
+void run_check(Report& report, std::vector<Fault>& faults, isl_ctx* ctx, const std::string& name, const std::string& unit,
+               const Function& function) {
   isl_ctx_reset_error(ctx);
   const auto start = std::chrono::steady_clock::now();
   Findings findings;
@@ -110,16 +112,34 @@ void run_check(Report& report, isl_ctx* ctx, const std::string& name, const std:
   }
   Check check{name, findings.examined, unit, 0, 0};
   check.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  for (Diagnostic& diagnostic : findings.diagnostics) {
+  for (size_t i = 0; i < findings.diagnostics.size(); ++i) {
+    Diagnostic& diagnostic = findings.diagnostics[i];
     // One line may touch an element several times, with one fault.
     const bool is_told = std::any_of(report.diagnostics.begin(), report.diagnostics.end(), [&](const Diagnostic& told) {
       return told.id == diagnostic.id && told.where == diagnostic.where && told.message == diagnostic.message;
     });
     if (is_told) continue;
     check.errors += diagnostic.is_warning ? 0 : 1;
+    for (Fault& fault : findings.faults) {
+      if (fault.diagnostic != i) continue;
+      faults.push_back(fault);
+      faults.back().diagnostic = report.diagnostics.size();
+    }
     report.diagnostics.push_back(std::move(diagnostic));
   }
   report.checks.push_back(std::move(check));
+}
+
+// A fault whose numbers would take too long has none.
+std::vector<Counterexample> numbers_of(isl_ctx* ctx, const Subject& subject, const std::vector<Fault>& faults) {
+  std::vector<Counterexample> all;
+  for (const Fault& fault : faults) try {
+      isl_ctx_reset_error(ctx);
+      isl_ctx_reset_operations(ctx);
+      for (Counterexample& each : counterexamples_of(subject, fault)) all.push_back(std::move(each));
+    } catch (const isl::exception&) {
+    }
+  return all;
 }
 
 void make_warning(Report& report, Diagnostic& diagnostic) {
@@ -151,26 +171,28 @@ Report prove(const ir::Program& program, const Options& options) {
   const Relations relations(ctx.get(), program, accesses);
   const Confirmer confirmer(program);
   Subject subject{program, accesses, relations, confirmer, {}, {}};
-  run_check(report, ctx.get(), "integers", "expressions", [&] { return check_integers(subject); });
+  std::vector<Fault> faults;
+  run_check(report, faults, ctx.get(), "integers", "expressions", [&] { return check_integers(subject); });
   // What leaves 64 bits means nothing to the other checks.
   if (!report.diagnostics.empty()) return report;
-  run_check(report, ctx.get(), "extents", "extents", [&] { return check_extents(subject); });
-  run_check(report, ctx.get(), "accesses", "accesses", [&] { return find_undecidable(subject); });
+  run_check(report, faults, ctx.get(), "extents", "extents", [&] { return check_extents(subject); });
+  run_check(report, faults, ctx.get(), "accesses", "accesses", [&] { return find_undecidable(subject); });
   if (subject.sets.size() == accesses.all.size()) {
-    run_check(report, ctx.get(), "bounds", "accesses", [&] { return check_bounds(subject); });
-    run_check(report, ctx.get(), "coverage", "outputs", [&] { return check_outputs_written(subject); });
-    run_check(report, ctx.get(), "initialisation", "reads", [&] { return check_initialised(subject); });
-    run_check(report, ctx.get(), "independence", "pairs", [&] { return check_races(subject); });
+    run_check(report, faults, ctx.get(), "bounds", "accesses", [&] { return check_bounds(subject); });
+    run_check(report, faults, ctx.get(), "coverage", "outputs", [&] { return check_outputs_written(subject); });
+    run_check(report, faults, ctx.get(), "initialisation", "reads", [&] { return check_initialised(subject); });
+    run_check(report, faults, ctx.get(), "independence", "pairs", [&] { return check_races(subject); });
     isl_ctx_reset_operations(ctx.get());
     isl_ctx_set_max_operations(ctx.get(), for_warnings(isl_ctx_get_max_operations(ctx.get())));
     const size_t before = report.diagnostics.size();
-    run_check(report, ctx.get(), "overwriting", "stores", [&] { return check_overwritten(subject); });
+    run_check(report, faults, ctx.get(), "overwriting", "stores", [&] { return check_overwritten(subject); });
     for (size_t i = before; i < report.diagnostics.size(); ++i) make_warning(report, report.diagnostics[i]);
   }
   const Simplifier simplified(program);
-  run_check(report, ctx.get(), "capacity", "scopes",
+  run_check(report, faults, ctx.get(), "capacity", "scopes",
             [&] { return check_capacity(program, accesses, options, simplified, report.scopes); });
   measure_traffic(program, options, simplified, report.scopes);
+  if (options.counterexamples) report.counterexamples = numbers_of(ctx.get(), subject, faults);
   report.proven =
       std::all_of(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& d) { return d.is_warning; });
   return report;
@@ -184,7 +206,7 @@ void prove_or_throw(const ir::Program& program, const Options& options) {
 
 const char* revision() { return IMBREX_PROVER_REVISION; }
 
-std::string dependence_graph(const ir::Program& program, const Options& options) {
+DependenceGraph dependences_of_scopes(const ir::Program& program, const Options& options) {
   const Accesses accesses = accesses_of(program);
   const Context ctx = make_context(for_graphs(operations_for(accesses, program, options.operations)));
   const Relations relations(ctx.get(), program, accesses);
@@ -198,6 +220,10 @@ std::string dependence_graph(const ir::Program& program, const Options& options)
   } catch (const isl::exception& problem) {
     throw UserError({out_of_budget(ctx.get(), problem, "order", program.name)});
   }
+}
+
+std::string dependence_graph(const ir::Program& program, const Options& options) {
+  return text_of(dependences_of_scopes(program, options), program.name);
 }
 
 }  // namespace imbrex::prove

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "imbrex/ir/program.h"
@@ -14,10 +15,11 @@
 namespace imbrex::prove {
 
 struct Options {
-  std::string target = "host";          // one of target::judged_target_names()
-  std::map<std::string, int64_t> dims;  // values for capacity and traffic; dimensions left out stay open
+  std::string target = "host";               // one of target::judged_target_names()
+  std::map<std::string, int64_t> dims = {};  // values for capacity and traffic; dimensions left out stay open
   // Of all checks together: isl's count of elementary steps, a second or so. A check that needs more is an error.
   uint64_t operations = 2000000;
+  bool counterexamples = false;  // in numbers, too
 };
 
 struct Check {
@@ -56,12 +58,41 @@ struct ScopeRow {
   std::vector<MemoryUse> memories;
 };
 
+// Elements of a tensor: from the first to the last, both included, on each axis.
+struct ElementBox {
+  std::vector<int64_t> first, last;
+};
+
+// What a diagnostic says, in numbers: the elements of a tensor that it is about, at dimensions where it holds.
+struct Counterexample {
+  size_t diagnostic = 0;  // in Report::diagnostics
+  std::map<std::string, int64_t> dims;
+  std::string tensor;
+  std::vector<int64_t> shape;
+  // Never written, read before they are written, outside of the tensor, or touched by two iterations: all such elements of the
+  // execution that is shown or, where it is of none, of the tensor.
+  std::vector<ElementBox> elements;
+  bool is_exact = true;  // else some elements of the boxes are not among them
+  // Executions of a statement and what they touch. Of two that meet, both; of a fault, the one that has it; then stores to the
+  // tensor, the first kMostTouches.
+  struct Touch {
+    SourceLine where;
+    std::string slice;  // "q[t, :]"
+    bool writes = false;
+    std::vector<std::pair<std::string, int64_t>> iteration;  // "h", or "t.index" of a span
+    std::vector<ElementBox> elements;
+  };
+  static constexpr size_t kMostTouches = 24;
+  std::vector<Touch> touches;
+};
+
 struct Report {
   std::string program, hash, target;
   bool proven = false;  // no diagnostic but warnings
   std::vector<Check> checks;
   std::vector<Diagnostic> diagnostics;
-  std::vector<std::string> assumptions;  // with their lines; checked at run time
+  std::vector<Counterexample> counterexamples;  // where they were asked for; of what iterations and dimensions alone decide
+  std::vector<std::string> assumptions;         // with their lines; checked at run time
   std::vector<ScopeRow> scopes;
 
   std::string verdict() const;  // what was found, and whether it is proven
@@ -79,8 +110,22 @@ void prove_or_throw(const ir::Program& program, const Options& options = {});
 // Differs for provers that may come to different verdicts: a hash of this library's sources.
 const char* revision();
 
-// The dependence graph of scopes as DOT: an edge from a scope to each later one that reads what it wrote (or writes what it read
-// or wrote), labelled with the kind, the tensor and the bytes.
+// The dependence graph of scopes: an edge from a scope to each later one that reads what it wrote (or writes what it read or
+// wrote).
+struct Dependence {
+  enum class Kind { read_after_write, write_after_read, write_after_write };
+  std::string from, to;  // scopes: their names, told apart where they are alike
+  Kind kind;
+  std::string tensor;
+  Amount bytes;  // of the elements that both touch, over all iterations
+};
+struct DependenceGraph {
+  std::vector<std::string> scopes;  // those that access something
+  std::vector<Dependence> edges;
+};
+// UserError where it is not decided.
+DependenceGraph dependences_of_scopes(const ir::Program& program, const Options& options = {});
+// The same as DOT, edges labelled with the kind, the tensor and the bytes.
 std::string dependence_graph(const ir::Program& program, const Options& options = {});
 
 }  // namespace imbrex::prove

@@ -133,11 +133,13 @@ Findings check_races(const Subject& subject) {
         ++findings.examined;
         const isl::set bad = collisions(subject, a, b, loop.depth);
         if (bad.is_empty()) continue;
-        findings.diagnostics.push_back(shown(subject, {conflict(subject, a, b, loop, bad),
-                                                       {a.writes ? &a : &b, a.writes ? &b : &a},
-                                                       suspicion(subject, a, b, bad),
-                                                       fmt::format("whether iterations of `parallel {}` touch one element of {}",
-                                                                   loop.loop->variable, a.memory->tensor->name)}));
+        const Diagnostic told = conflict(subject, a, b, loop, bad);
+        findings.add(shown(subject, {told,
+                                     {a.writes ? &a : &b, a.writes ? &b : &a},
+                                     suspicion(subject, a, b, bad),
+                                     fmt::format("whether iterations of `parallel {}` touch one element of {}",
+                                                 loop.loop->variable, a.memory->tensor->name)}),
+                     told, {0, a.memory, {&a, &b}, bad});
         reported.insert(a.memory);
       }
   }

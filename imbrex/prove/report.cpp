@@ -1,5 +1,6 @@
 // The report as text and as JSON.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -54,6 +55,31 @@ std::string json_of(const Diagnostic& d) {
                      json_text(d.message), json_text(d.hint), d.is_warning, json_list(d.notes, [](const Diagnostic::Note& note) {
                        return fmt::format("{{{},\"message\":{}}}", json_of(note.where), json_text(note.message));
                      }));
+}
+
+std::string json_numbers(const std::vector<int64_t>& numbers) { return fmt::format("[{}]", fmt::join(numbers, ",")); }
+
+std::string json_boxes(const std::vector<ElementBox>& boxes) {
+  return json_list(boxes, [](const ElementBox& box) {
+    return fmt::format("{{\"first\":{},\"last\":{}}}", json_numbers(box.first), json_numbers(box.last));
+  });
+}
+
+template <class Pairs>
+std::string json_object(const Pairs& pairs) {
+  std::string text;
+  for (const auto& [name, value] : pairs) text += fmt::format("{}{}:{}", text.empty() ? "" : ",", json_text(name), value);
+  return "{" + text + "}";
+}
+
+std::string json_of(const Counterexample& c) {
+  return fmt::format(
+      "{{\"diagnostic\":{},\"dims\":{},\"tensor\":{},\"shape\":{},\"elements\":{},\"is_exact\":{},\"touches\":{}}}", c.diagnostic,
+      json_object(c.dims), json_text(c.tensor), json_numbers(c.shape), json_boxes(c.elements), c.is_exact,
+      json_list(c.touches, [](const Counterexample::Touch& touch) {
+        return fmt::format("{{{},\"slice\":{},\"writes\":{},\"iteration\":{},\"elements\":{}}}", json_of(touch.where),
+                           json_text(touch.slice), touch.writes, json_object(touch.iteration), json_boxes(touch.elements));
+      }));
 }
 
 std::string json_of(const MemoryUse& m) {
@@ -164,16 +190,16 @@ std::string diagnostics_as_json(const std::vector<Diagnostic>& diagnostics) {
 
 std::string Report::json() const {
   return fmt::format(
-      "{{\"program\":{},\"hash\":{},\"target\":{},\"proven\":{},\"checks\":{},\"diagnostics\":{},\"assumptions\":{},\"scopes\":{}"
-      "}}\n",
+      "{{\"program\":{},\"hash\":{},\"target\":{},\"proven\":{},\"checks\":{},\"diagnostics\":{},"
+      "\"counterexamples\":{},\"assumptions\":{},\"scopes\":{}}}\n",
       json_text(program), json_text(hash), json_text(target), proven,
       json_list(checks,
                 [](const Check& c) {
                   return fmt::format("{{\"name\":{},\"examined\":{},\"unit\":{},\"errors\":{},\"milliseconds\":{:.3f}}}",
                                      json_text(c.name), c.examined, json_text(c.unit), c.errors, c.milliseconds);
                 }),
-      diagnostics_as_json(diagnostics), json_list(assumptions, json_text),
-      json_list(scopes, [](const ScopeRow& row) { return json_of(row); }));
+      diagnostics_as_json(diagnostics), json_list(counterexamples, [](const Counterexample& c) { return json_of(c); }),
+      json_list(assumptions, json_text), json_list(scopes, [](const ScopeRow& row) { return json_of(row); }));
 }
 
 }  // namespace imbrex::prove

@@ -2,9 +2,12 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "imbrex/codegen/generate.h"
+#include "imbrex/ir/parse.h"
+#include "imbrex/ir/print.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/optimize/check_annotations.h"
 #include "imbrex/optimize/pipeline.h"
@@ -102,6 +105,22 @@ Translation translate(const ir::Program& program, const TranslateOptions& option
   // Printed.
   std::string source = codegen::generate(*plan, options.machine);
   return {proof, optimized_proof, std::move(optimized), std::move(*plan), std::move(source)};
+}
+
+// A program that is read from its text has that text's lines for origins, and the same plan.
+std::vector<GeneratedLine> generated_lines(const Translation& translation, const target::Machine& machine) {
+  const ir::Program read = ir::parse(ir::print(translation.program()), "");
+  const plan::Plan plan = plan::make_plan(read, machine, false);
+  std::vector<GeneratedLine> lines;
+  std::string text;
+  for (const codegen::Line& line : codegen::generated_lines(std::span(&plan, 1), machine)) {
+    GeneratedLine& to = lines.emplace_back(GeneratedLine{line.text, {}});
+    for (const int origin : line.origins)
+      if (const int number = plan.program->where(origin).line; number > 0) to.program_lines.push_back(number);
+    text += line.text + "\n";
+  }
+  require(text == translation.source, "a program that is printed and read has the same code");
+  return lines;
 }
 
 }  // namespace imbrex::runtime

@@ -63,4 +63,12 @@ struct Translation {
 // UserError where the program is not accepted.
 Translation translate(const ir::Program& program, const TranslateOptions& options);
 
+// A line of the C++, with the lines of the text of what it was planned from (ir/print.h), counted from 1, that it is written for.
+struct GeneratedLine {
+  std::string text;
+  std::vector<int> program_lines;
+};
+// The C++ of a translation without taps.
+std::vector<GeneratedLine> generated_lines(const Translation& translation, const target::Machine& machine);
+
 }  // namespace imbrex::runtime

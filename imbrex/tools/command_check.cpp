@@ -29,6 +29,7 @@ struct CheckOptions {
   prove::Options prove_options(const ir::Program& program) const {
     prove::Options options;
     options.target = known_judged_target(target);
+    options.counterexamples = json;
     std::map<std::string, int64_t> given = settings_of(dims, "--dim");
     if (tokens) given["T"] = *tokens;
     if (!given.empty()) options.dims = dims_of(program, given);

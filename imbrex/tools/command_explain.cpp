@@ -14,15 +14,13 @@
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/estimate_scopes.h"
 #include "imbrex/optimize/optimize.h"
+#include "imbrex/report/temporaries.h"
 #include "imbrex/runtime/driver.h"
-#include "imbrex/runtime/kernel.h"
-#include "imbrex/runtime/trace.h"
 #include "imbrex/tools/commands.h"
-#include "imbrex/tools/contest.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/machine_options.h"
+#include "imbrex/tools/measure_scopes.h"
 #include "imbrex/tools/subject.h"
-#include "imbrex/tools/subject_inputs.h"
 
 namespace imbrex::tools {
 namespace {
@@ -111,7 +109,7 @@ void print_dropped(const std::vector<ir::Tensor>& dropped, const std::map<std::s
   if (dropped.empty()) return;
   std::optional<int64_t> total = 0;
   for (const ir::Tensor& tensor : dropped) {
-    const std::optional<int64_t> bytes = bytes_at(tensor, dims);
+    const std::optional<int64_t> bytes = report::bytes_at(tensor, dims);
     total = bytes && total ? checked_add(*total, *bytes) : total;
     fmt::print("  {:<20} {:<5} {}\n", tensor.name, name_of(tensor.dtype), size_text(bytes));
   }
@@ -176,40 +174,6 @@ void print_estimates(const plan::Plan& plan, const std::map<std::string, int64_t
   }
   fmt::print("  {:<16} {:>6} {:>10} {:>12} {:>9.4f}{}  with {}\n", "total", "", "", "", 1e3 * total,
              measured ? fmt::format(" {:>9.4f}", 1e3 * total_measured) : "", counted(static_cast<int64_t>(phases), "barrier"));
-}
-
-// By scope, the time of the worker that it kept busy longest; the least of several runs.
-std::map<std::string, double> measured_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims, int threads,
-                                              const target::Machine& machine) {
-  constexpr int kRuns = 7;
-  const runtime::CompiledKernel kernel = runtime::compile(
-      subject.program,
-      {.target = machine.target, .rates = machine.rates, .optimize = true, .prove = false, .cache = {}, .flags = {}});
-  for (const Diagnostic& warning : kernel.module().warnings) fmt::print(stderr, "{}\n", render(warning));
-  const Tensors inputs = made_inputs(subject, dims, 1);
-  const std::vector<TensorShape> outputs = shapes_of(subject.program, dims, {ir::Role::output, ir::Role::inout});
-  runtime::Executor executor(threads);
-  runtime::TraceCollector collector(threads, size_t{1} << 18);
-  KernelRunner runner(kernel, dims, inputs, outputs, executor, threads);
-  runner.run();
-  runner.call().trace(runtime::TraceCollector::record, &collector);
-  std::map<std::string, double> best;
-  for (int run = 0; run < kRuns; ++run) {
-    collector.clear();
-    runner.run();
-    std::map<std::string, double> longest;
-    for (int worker = 0; worker < threads; ++worker) {
-      std::map<std::string, double> own;
-      for (const runtime::TraceCollector::Event& event : collector.events_of(worker))
-        own[event.name] += 1e-9 * static_cast<double>(event.end_ns - event.begin_ns);
-      for (const auto& [name, seconds] : own) longest[name] = std::max(longest[name], seconds);
-    }
-    for (const auto& [name, seconds] : longest) {
-      const auto [found, is_new] = best.emplace(name, seconds);
-      if (!is_new) found->second = std::min(found->second, seconds);
-    }
-  }
-  return best;
 }
 
 void print_defects(const optimize::Defects& defects) {

@@ -301,26 +301,11 @@ class Run {
     Fusion& fusion = report_.fusion.emplace();
     fusion.scopes_before = scopes_in(subject_.program);
     fusion.scopes_after = scopes_in(optimized);
-    fusion.kept = temporaries_of(optimized);
-    for (Fusion::Temporary& tensor : temporaries_of(subject_.program))
-      if (std::none_of(fusion.kept.begin(), fusion.kept.end(), [&](const auto& kept) { return kept.tensor == tensor.tensor; }))
-        fusion.dropped.push_back(std::move(tensor));
+    fusion.tensors = report::temporaries_of(subject_.program, optimized, dims_);
     fusion.proof = translation.optimized_proof;
     const auto begin = std::chrono::steady_clock::now();
     fusion.equality = equal::compare(subject_.program, optimized, {.are_proven = true, .searches = false});
     fusion.equality_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  }
-
-  // Once each, however often they are created; those whose size a loop decides are left out.
-  std::vector<Fusion::Temporary> temporaries_of(const ir::Program& program) const {
-    std::vector<Fusion::Temporary> found;
-    ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
-      const auto* create = std::get_if<ir::CreateTensor>(&statement.node);
-      if (create == nullptr) return true;
-      if (const auto bytes = bytes_at(create->tensor, dims_)) found.push_back({create->tensor.name, *bytes});
-      return true;
-    });
-    return found;
   }
 
   static int scopes_in(const ir::Program& program) {

@@ -18,6 +18,7 @@ void add_check(CLI::App& app, int& status);
 void add_graph(CLI::App& app, int& status);
 void add_equal(CLI::App& app, int& status);
 void add_explain(CLI::App& app, int& status);
+void add_report(CLI::App& app, int& status);
 void add_calibrate(CLI::App& app, int& status);
 void add_make_checkpoint(CLI::App& app, int& status);
 void add_inspect(CLI::App& app, int& status);

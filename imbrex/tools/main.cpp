@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
   tools::add_graph(app, status);
   tools::add_equal(app, status);
   tools::add_explain(app, status);
+  tools::add_report(app, status);
   tools::add_emit(app, status);
   tools::add_bench(app, status);
   tools::add_performance(app, status);

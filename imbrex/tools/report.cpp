@@ -84,7 +84,7 @@ std::string size_text(int64_t bytes) {
 }
 
 // "44 MiB of token_x_fp32 2 MiB, ..."
-std::string text_of(const std::vector<Fusion::Temporary>& tensors) {
+std::string text_of(const std::vector<report::Temporary>& tensors) {
   std::vector<std::string> parts;
   int64_t sum = 0;
   for (const auto& [tensor, bytes] : tensors) parts.push_back(fmt::format("{} {}", tensor, size_text(bytes))), sum += bytes;
@@ -101,7 +101,7 @@ std::string equality_text(const Fusion& fusion) {
 
 std::string fusion_text(const Fusion& fusion) {
   return fmt::format("{} scopes into {}\n          tensors gone {}\n          tensors kept {}", fusion.scopes_before,
-                     fusion.scopes_after, text_of(fusion.dropped), text_of(fusion.kept));
+                     fusion.scopes_after, text_of(fusion.tensors.gone), text_of(fusion.tensors.kept));
 }
 
 double gb_per_s(int64_t bytes, double seconds) { return static_cast<double>(bytes) / seconds / 1e9; }
@@ -228,15 +228,15 @@ std::string json_of(const RunReport& report) {
   out["proven"] = report.proof.has_value();
   if (report.proof) out["proof_ms"] = 1e3 * report.proof->seconds, out["proof_cached"] = report.proof->from_cache;
   if (report.fusion) {
-    const auto bytes_by_name = [](const std::vector<Fusion::Temporary>& tensors) {
+    const auto bytes_by_name = [](const std::vector<report::Temporary>& tensors) {
       json entries = json::object();
       for (const auto& [tensor, bytes] : tensors) entries[tensor] = bytes;
       return entries;
     };
     out["fused"] = {{"scopes_before", report.fusion->scopes_before},
                     {"scopes_after", report.fusion->scopes_after},
-                    {"tensors_gone", bytes_by_name(report.fusion->dropped)},
-                    {"tensors_kept", bytes_by_name(report.fusion->kept)},
+                    {"tensors_gone", bytes_by_name(report.fusion->tensors.gone)},
+                    {"tensors_kept", bytes_by_name(report.fusion->tensors.kept)},
                     {"equality", name_of(report.fusion->equality.verdict)},
                     {"equality_ms", 1e3 * report.fusion->equality_seconds},
                     {"proof_ms", 1e3 * report.fusion->proof.seconds},

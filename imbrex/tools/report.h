@@ -10,6 +10,7 @@
 #include "imbrex/equal/equal.h"
 #include "imbrex/kernels/judge.h"
 #include "imbrex/optimize/defects.h"
+#include "imbrex/report/temporaries.h"
 #include "imbrex/runtime/driver.h"
 #include "imbrex/tools/contest.h"
 
@@ -20,13 +21,9 @@ using kernels::OutputResult;
 // What the optimizer made of a kernel.
 struct Fusion {
   int scopes_before = 0, scopes_after = 0;
-  struct Temporary {
-    std::string tensor;
-    int64_t bytes = 0;  // at this run's dimensions
-  };
-  std::vector<Temporary> dropped, kept;  // of the author that no longer exist; those of the optimized kernel
-  runtime::Proof proof;                  // of the optimized program
-  equal::Result equality;                // of the author's program and the optimized one
+  report::Temporaries tensors;  // at this run's dimensions
+  runtime::Proof proof;         // of the optimized program
+  equal::Result equality;       // of the author's program and the optimized one
   double equality_seconds = 0;
 };
 

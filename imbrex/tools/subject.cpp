@@ -46,17 +46,6 @@ const kernels::Entry& entry_of(const std::string& name) {
 
 bool is_tile_file(const std::string& name) { return std::filesystem::path(name).extension() == ".tile"; }
 
-std::optional<int64_t> bytes_at(const ir::Tensor& tensor, const std::map<std::string, int64_t>& dims) {
-  std::optional<int64_t> bytes = bytes_of(tensor.dtype);
-  for (const ir::IndexExpr& extent : tensor.shape) {
-    for (const std::string& name : ir::names_in(extent))
-      if (!dims.contains(name)) return std::nullopt;
-    const auto value = ir::checked_evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
-    bytes = bytes && value ? checked_mul(*bytes, std::max<int64_t>(*value, 0)) : std::nullopt;
-  }
-  return bytes;
-}
-
 void SubjectOptions::add_to(CLI::App& command) {
   command.add_option("name", name, "A registered kernel (imbrex list), or a .tile file")->required();
   command.add_option("--variant", variant, "One of the kernel's variants (default: the first)");

@@ -59,10 +59,6 @@ Subject subject_of(const SubjectOptions& options);
 std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::map<std::string, int64_t>& given,
                                        int64_t least = 1);
 
-// The bytes of a tensor; of one iteration's, where it is created in a loop. Nothing where its extents follow from more than the
-// dimensions, or are more than 64 bits count.
-std::optional<int64_t> bytes_at(const ir::Tensor& tensor, const std::map<std::string, int64_t>& dims);
-
 // The tensors of the call that have one of these roles, with their shapes. UserError "out-of-memory" if they cannot all be in
 // memory.
 std::vector<TensorShape> shapes_of(const ir::Program& program, const std::map<std::string, int64_t>& dims,

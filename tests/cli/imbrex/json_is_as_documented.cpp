@@ -12,7 +12,7 @@ namespace {
 using nlohmann::json;
 
 // Objects whose keys are names of the user's or of the machine.
-const std::set<std::string> kByName = {"dims", "options", "tensors_gone", "tensors_kept", "machine", "contestants"};
+const std::set<std::string> kByName = {"dims", "options", "tensors_gone", "tensors_kept", "machine", "contestants", "iteration"};
 
 void expect_documented(const json& value, const std::string& path, const std::string& document) {
   if (value.is_array())
