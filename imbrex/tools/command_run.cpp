@@ -12,6 +12,7 @@
 #include "imbrex/checkpoint/checkpoint.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/prove.h"
+#include "imbrex/runtime/compiler.h"
 #include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/file.h"
 #include "imbrex/runtime/trace.h"
@@ -62,10 +63,11 @@ class Run {
       throw UserError("unknown-isa",
                       fmt::format("--isa {} with the interpreter, which has no instruction sets", options_.machine.isa),
                       options_.checked ? "--checked alone, or --isa alone" : "--backend interpreter alone, or --isa alone");
+    interprets_ = options_.interprets() || !has_compiler();
     choose_subject();
     prove();
     make_inputs();
-    if (options_.interprets())
+    if (interprets_)
       interpret();
     else
       run_on_this_machine();
@@ -80,6 +82,21 @@ class Run {
   }
 
  private:
+  // Without one the interpreter runs what asks for nothing that code alone has. UserError "no-compiler" otherwise.
+  bool has_compiler() {
+    try {
+      runtime::find_compiler("", runtime::Cache());
+      return true;
+    } catch (const UserError& error) {
+      if (!options_.machine.isa.empty() || !options_.trace.empty() || options_.as_written) throw;
+      Diagnostic warning = error.diagnostics().front();
+      warning.is_warning = true;
+      warning.message += "; the interpreter runs the kernel instead, slowly";
+      fmt::print(stderr, "{}\n", render(warning));
+      return false;
+    }
+  }
+
   void choose_subject() {
     const SubjectOptions& chosen = options_.subject;
     std::map<std::string, int64_t> given = settings_of(options_.dims, "--dim");
@@ -115,7 +132,7 @@ class Run {
     report_.changed = subject_.changed;
     report_.dims = dims_;
     report_.seed = options_.seed;
-    report_.backend = options_.interprets() ? "interpreter" : options_.backend;
+    report_.backend = interprets_ ? "interpreter" : options_.backend;
     report_.checked = options_.checked;
     outputs_ = shapes_of(subject_.program, dims_, {ir::Role::output, ir::Role::inout});
   }
@@ -161,8 +178,8 @@ class Run {
     require_room({{"inputs", bytes_in(wanted)},
                   {"expected outputs", options_.replay.empty() ? 0 : bytes_in(outputs_)},
                   {"weights before they are transposed", model_ ? bytes_in(wanted) : 0},
-                  {options_.interprets() ? "the interpreter's copies of inputs" : "outputs, 2 times,",
-                   options_.interprets() ? bytes_in(wanted) : 2 * bytes_in(outputs_)}});
+                  {interprets_ ? "the interpreter's copies of inputs" : "outputs, 2 times,",
+                   interprets_ ? bytes_in(wanted) : 2 * bytes_in(outputs_)}});
     progress_.say(options_.replay.empty() ? "making inputs" : "reading inputs");
     if (model_) {
       read_layer(wanted);
@@ -378,7 +395,7 @@ class Run {
     if (expected_ || subject_.reference) return judge_by_values();
     report_.compared_with = "the interpreter";
     report_.outputs = interpreted_;
-    if (options_.interprets())  // its own definition: there is nothing else to compare with
+    if (interprets_)  // its own definition: there is nothing else to compare with
       for (const auto& [name, array] : actual_) report_.outputs.push_back(kernels::compare_bits(name, array, array));
   }
 
@@ -428,6 +445,7 @@ class Run {
   }
 
   const RunOptions& options_;
+  bool interprets_ = false;  // as was asked for, or for want of a compiler
   Progress progress_;
   RunReport report_;
   Subject subject_;

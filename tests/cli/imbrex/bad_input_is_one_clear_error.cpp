@@ -2,6 +2,8 @@
 // standard output, nothing half-written, no crash.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "imbrex/checkpoint/safetensors.h"
 #include "imbrex/target/target.h"
 #include "imbrex_command.h"
@@ -294,13 +296,33 @@ TEST(BadInput, a_damaged_cache_entry_is_made_again) {
   EXPECT_EQ(imbrex_command("cache verify", environment).status, 0);
 }
 
+// The interpreter runs what asks for nothing that code alone has, and says what to install.
 TEST(BadInput, no_compiler) {
   const TemporaryFolder folder;
-  const CommandResult result =
-      imbrex_command("run nn/rms_norm", fmt::format("IMBREX_CACHE='{}' IMBREX_CXX=/no/such/compiler", folder.path()));
-  EXPECT_EQ(result.status, 1);
-  EXPECT_NE(result.err.find("/no/such/compiler"), std::string::npos) << result.err;
-  EXPECT_NE(result.err.find("try: "), std::string::npos) << result.err;
+  const std::string cache = fmt::format("IMBREX_CACHE='{}' ", folder.path());
+  for (const char* none : {"IMBREX_CXX=/no/such/compiler", "PATH=/no/such/folder IMBREX_CXX= CXX="}) {
+    SCOPED_TRACE(none);
+    const CommandResult run = imbrex_command("run nn/rms_norm --preset demo --tokens 5 --json", cache + none);
+    EXPECT_EQ(run.status, 0) << run.err;
+    const auto json = nlohmann::json::parse(run.out, nullptr, false);
+    ASSERT_FALSE(json.is_discarded()) << run.out;
+    EXPECT_EQ(json["backend"], "interpreter");
+    EXPECT_EQ(json["pass"], true);
+    EXPECT_NE(run.err.find("warning [no-compiler]: "), std::string::npos) << run.err;
+    EXPECT_NE(run.err.find("; the interpreter runs the kernel instead"), std::string::npos) << run.err;
+    EXPECT_NE(run.err.find("try: install one"), std::string::npos) << run.err;
+    for (const char* asked : {"run nn/rms_norm --as-written", "run nn/rms_norm --isa scalar", "run nn/rms_norm --trace t.json",
+                              "bench nn/rms_norm --tokens 5"}) {
+      const CommandResult refused = imbrex_command(asked, cache + none);
+      EXPECT_EQ(refused.status, 1) << asked;
+      EXPECT_NE(refused.err.find("error [no-compiler]: "), std::string::npos) << asked << "\n" << refused.err;
+    }
+  }
+  // The interpreter that was asked for needs none.
+  const CommandResult asked =
+      imbrex_command("run nn/rms_norm --preset demo --tokens 5 --backend interpreter", cache + "IMBREX_CXX=/no");
+  EXPECT_EQ(asked.status, 0);
+  EXPECT_EQ(asked.err.find("no-compiler"), std::string::npos) << asked.err;
 }
 
 TEST(BadInput, standard_output_that_is_full) {
