@@ -181,6 +181,8 @@ class Compiled:
 
 class Bound:
     def __call__(self) -> None: ...
+    # So many runs with no Python between them, for measurements.
+    def repeat(self, times: int) -> None: ...
 
 # The type, the shape and whether it may be written, of a NumPy array, a torch tensor or what else has DLPack or the buffer or
 # array interface. ``torch.bfloat16`` and arrays of ``ml_dtypes`` are known.

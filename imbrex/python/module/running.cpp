@@ -75,13 +75,15 @@ class Bound {
     bound_.reset(bound);
   }
 
-  void run() {
+  void run() { repeat(1); }
+  // For measurements: without Python between the runs.
+  void repeat(int64_t times) {
     imbrex_error* error = nullptr;
     imbrex_outcome outcome = IMBREX_DONE;
     {
       const nb::gil_scoped_release unlocked;
       const std::lock_guard turn(mutex_);
-      outcome = imbrex_run(bound_.get(), threads_, &error);
+      for (int64_t i = 0; i < times && outcome == IMBREX_DONE; ++i) outcome = imbrex_run(bound_.get(), threads_, &error);
     }
     if (outcome != IMBREX_DONE) raise(outcome, error);
   }
@@ -126,7 +128,7 @@ void add_running(nb::module_& m, nb::class_<Program>& program) {
   using namespace nb::literals;
   program.def("interpret", interpret, "arrays"_a, "dims"_a, "taps"_a = false)
       .def("compile", compile, "target"_a = nb::none(), "optimize"_a = true, "prove"_a = true, "taps"_a = false);
-  nb::class_<Bound>(m, "Bound").def("__call__", &Bound::run);
+  nb::class_<Bound>(m, "Bound").def("__call__", &Bound::run).def("repeat", &Bound::repeat, "times"_a);
   nb::class_<Compiled>(m, "Compiled")
       .def_prop_ro("target", [](const Compiled& self) { return std::string(self.table().isa); })
       .def_prop_ro("from_cache", [](const Compiled& self) { return imbrex_compiled_is_from_cache(self.kernel().get()) != 0; })
