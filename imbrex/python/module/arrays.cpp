@@ -2,7 +2,12 @@
 
 #include <nanobind/ndarray.h>
 
+#include <algorithm>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "errors.h"
@@ -10,63 +15,151 @@
 namespace imbrex::python {
 namespace {
 
+[[noreturn]] void refuse_steps() {
+  refuse("array-layout", "the elements of an array lie at distances that are no multiples of their size", "array.copy()");
+}
+
+void require_axes(size_t rank) {
+  if (rank > Layout::kMostAxes)
+    refuse("tensor-shape", "an array of " + std::to_string(rank) + " axes", "an array of at most 16 axes");
+}
+
+const char* interned(const std::string& name) {
+  static std::mutex mutex;
+  static std::set<std::string> names;
+  const std::lock_guard lock(mutex);
+  return names.insert(name).first->c_str();
+}
+
+// Names of types that are asked for in every call.
+const char* const kBool = interned("bool");
+const char* const kF16 = interned("f16");
+const char* const kF32 = interned("f32");
+const char* const kBf16 = interned("bf16");
+const char* const kInt[] = {interned("int8"), interned("int16"), interned("int32"), interned("int64")};
+const char* const kUint[] = {interned("uint8"), interned("uint16"), interned("uint32"), interned("uint64")};
+
+const char* integer(const char* const* names, size_t bytes) {
+  switch (bytes) {
+    case 1: return names[0];
+    case 2: return names[1];
+    case 4: return names[2];
+    default: return names[3];
+  }
+}
+
 // A format of the struct module, of one element: "f", "<h".
-std::string type_of_format(std::string_view format, size_t bytes) {
+const char* type_of_format(std::string_view format, size_t bytes) {
   if (!format.empty() && (format[0] == '@' || format[0] == '=' || format[0] == '<')) format.remove_prefix(1);
   if (!format.empty() && (format[0] == '>' || format[0] == '!'))
     refuse("array-layout", "the elements of an array have their bytes in the other order",
            "array.astype(array.dtype.newbyteorder('='))");
-  const std::string bits = std::to_string(8 * bytes);
-  if (format.size() != 1) return std::string(format);
+  if (format.size() != 1) return interned(std::string(format));
   switch (format[0]) {
-    case '?': return "bool";
-    case 'e': return "f16";
-    case 'f': return "f32";
-    case 'd': return "float64";
+    case '?': return kBool;
+    case 'e': return kF16;
+    case 'f': return kF32;
+    case 'd': return interned("float64");
     case 'b':
     case 'h':
     case 'i':
     case 'l':
     case 'q':
-    case 'n': return "int" + bits;
+    case 'n': return integer(kInt, bytes);
     case 'B':
     case 'H':
     case 'I':
     case 'L':
     case 'Q':
-    case 'N': return "uint" + bits;
-    default: return std::string(format);
+    case 'N': return integer(kUint, bytes);
+    default: return interned(std::string(format));
   }
 }
 
-// Types of ml_dtypes, by the names that NumPy has for them.
-std::string type_of_dtype_name(const std::string& name) {
-  if (name == "bfloat16") return "bf16";
-  if (name == "float8_e4m3fn") return "e4m3";
-  if (name == "float8_e8m0fnu") return "e8m0";
-  return name;
+// Types by the names that ml_dtypes and torch have for them.
+const char* type_of_name(std::string name) {
+  static const std::map<std::string, const char*> known = {
+      {"bfloat16", "bf16"},       {"float32", "f32"}, {"float16", "f16"}, {"float8_e4m3fn", "e4m3"},
+      {"float8_e8m0fnu", "e8m0"}, {"float", "f32"},   {"half", "f16"},
+  };
+  if (name.rfind("torch.", 0) == 0) name.erase(0, 6);
+  const auto found = known.find(name);
+  return interned(found == known.end() ? name : found->second);
 }
 
-std::string type_of_dlpack(const nb::dlpack::dtype& dtype) {
-  const std::string bits = std::to_string(dtype.bits);
-  switch (static_cast<nb::dlpack::dtype_code>(dtype.code)) {
-    case nb::dlpack::dtype_code::Int: return "int" + bits;
-    case nb::dlpack::dtype_code::UInt: return "uint" + bits;
-    case nb::dlpack::dtype_code::Float: return dtype.bits == 32 ? "f32" : dtype.bits == 16 ? "f16" : "float" + bits;
-    case nb::dlpack::dtype_code::Bfloat: return "bf16";
-    case nb::dlpack::dtype_code::Bool: return "bool";
-    default: break;
+// The same of a type object of NumPy's or torch's, which lives as long as the process: looked up once.
+const char* type_of_object(const nb::object& type, const char* attribute) {
+  static std::map<PyObject*, const char*> known;
+  if (const auto found = known.find(type.ptr()); found != known.end()) return found->second;
+  const nb::object name = attribute ? nb::object(type.attr(attribute)) : nb::object(nb::str(type));
+  const char* found = type_of_name(nb::cast<std::string>(nb::str(name)));
+  type.inc_ref();
+  return known.emplace(type.ptr(), found).first->second;
+}
+
+const char* type_of_dlpack(const nb::dlpack::dtype& dtype) {
+  using Code = nb::dlpack::dtype_code;
+  const size_t bytes = dtype.bits / 8;
+  switch (static_cast<Code>(dtype.code)) {
+    case Code::Int: return integer(kInt, bytes);
+    case Code::UInt: return integer(kUint, bytes);
+    case Code::Float: return bytes == 4 ? kF32 : bytes == 2 ? kF16 : interned("float" + std::to_string(dtype.bits));
+    case Code::Bfloat: return kBf16;
+    case Code::Bool: return kBool;
+    default: return interned("type " + std::to_string(dtype.code) + " of " + std::to_string(dtype.bits) + " bits");
   }
-  // Codes that DLPack has from version 1.1 on.
-  if (dtype.code == 10) return "e4m3";
-  if (dtype.code == 14) return "e8m0";
-  return "type " + std::to_string(dtype.code) + " of " + bits + " bits";
+}
+
+// NumPy's struct behind __array_struct__, as its documentation has it.
+struct ArrayInterface {
+  int two, nd;
+  char typekind;
+  int itemsize, flags;
+  Py_intptr_t *shape, *strides;
+  void* data;
+};
+constexpr int kWriteable = 0x400;
+
+nb::object attribute_of(nb::handle object, const char* name) {
+  PyObject* found = PyObject_GetAttrString(object.ptr(), name);
+  if (!found) PyErr_Clear();
+  return nb::steal(found);
+}
+
+nb::object called(nb::handle object, PyObject* method) {
+  PyObject* result = PyObject_CallMethodNoArgs(object.ptr(), method);
+  if (!result) throw nb::python_error();
+  return nb::steal(result);
+}
+
+size_t take_integers(const nb::object& tuple, std::array<int64_t, Layout::kMostAxes>& integers) {
+  const auto count = static_cast<size_t>(PyTuple_GET_SIZE(tuple.ptr()));
+  require_axes(count);
+  for (size_t i = 0; i < count; ++i) integers[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i)));
+  return count;
+}
+
+// The type of torch's tensors, once torch is imported; nobody has one before.
+PyObject* type_of_torch() {
+  static PyObject* type = nullptr;
+  if (type) return type;
+  PyObject* modules = PyImport_GetModuleDict();
+  PyObject* torch = modules ? PyDict_GetItemString(modules, "torch") : nullptr;
+  if (torch) type = PyObject_GetAttrString(torch, "Tensor");
+  if (!type) PyErr_Clear();
+  return type;
 }
 
 }  // namespace
 
+bool Layout::operator==(const Layout& other) const {
+  return type == other.type && rank == other.rank && is_read_only == other.is_read_only &&
+         std::equal(shape.begin(), shape.begin() + rank, other.shape.begin()) &&
+         std::equal(strides.begin(), strides.begin() + rank, other.strides.begin());
+}
+
 HeldArray::HeldArray(nb::handle array) {
-  if (take_buffer(array) || take_interface(array) || take_dlpack(array)) return;
+  if (take_torch(array) || take_buffer(array) || take_interface(array) || take_dlpack(array)) return;
   refuse("not-an-array", std::string("a ") + Py_TYPE(array.ptr())->tp_name + " is no array",
          "give a NumPy array, a torch tensor, or what has the buffer protocol or DLPack");
 }
@@ -76,15 +169,33 @@ HeldArray::~HeldArray() {
 }
 
 HeldArray::HeldArray(HeldArray&& other) noexcept
-    : type_(std::move(other.type_)),
-      shape_(std::move(other.shape_)),
-      strides_(std::move(other.strides_)),
+    : layout_(other.layout_),
       data_(other.data_),
-      is_read_only_(other.is_read_only_),
       has_buffer_(other.has_buffer_),
       buffer_(other.buffer_),
       owner_(std::move(other.owner_)) {
   other.has_buffer_ = false;
+}
+
+// torch's tensors have DLPack too, which takes ten times as long.
+bool HeldArray::take_torch(nb::handle array) {
+  PyObject* const tensor = type_of_torch();
+  if (!tensor ||
+      (Py_TYPE(array.ptr()) != reinterpret_cast<PyTypeObject*>(tensor) && PyObject_IsInstance(array.ptr(), tensor) != 1))
+    return false;
+  static PyObject* const data_ptr = PyUnicode_InternFromString("data_ptr");
+  static PyObject* const stride = PyUnicode_InternFromString("stride");
+  if (attribute_of(array, "is_cpu").ptr() != Py_True)
+    refuse("array-device", "a tensor is not in the memory of the processor", "tensor.cpu()");
+  const nb::object layout = attribute_of(array, "layout");
+  static PyObject* const strided = nb::object(nb::module_::import_("torch").attr("strided")).release().ptr();
+  if (layout.ptr() != strided) refuse("array-layout", "a tensor is sparse", "tensor.to_dense()");
+  layout_.type = type_of_object(attribute_of(array, "dtype"), nullptr);
+  layout_.rank = take_integers(attribute_of(array, "shape"), layout_.shape);
+  take_integers(called(array, stride), layout_.strides);
+  data_ = PyLong_AsVoidPtr(called(array, data_ptr).ptr());
+  owner_ = nb::borrow(array);
+  return true;
 }
 
 bool HeldArray::take_buffer(nb::handle array) {
@@ -95,70 +206,69 @@ bool HeldArray::take_buffer(nb::handle array) {
   }
   has_buffer_ = true;
   const auto bytes = static_cast<size_t>(buffer_.itemsize);
-  type_ = type_of_format(buffer_.format ? buffer_.format : "B", bytes);
-  shape_.assign(buffer_.shape, buffer_.shape + buffer_.ndim);
-  for (int axis = 0; axis < buffer_.ndim; ++axis) {
-    const Py_ssize_t stride = buffer_.strides[axis];
-    if (bytes == 0 || stride % buffer_.itemsize != 0)
-      refuse("array-layout", "the elements of an array lie at distances that are no multiples of their size", "array.copy()");
-    strides_.push_back(stride / buffer_.itemsize);
+  layout_.type = type_of_format(buffer_.format ? buffer_.format : "B", bytes);
+  layout_.rank = static_cast<size_t>(buffer_.ndim);
+  require_axes(layout_.rank);
+  for (size_t axis = 0; axis < layout_.rank; ++axis) {
+    layout_.shape[axis] = buffer_.shape[axis];
+    if (bytes == 0 || buffer_.strides[axis] % buffer_.itemsize != 0) refuse_steps();
+    layout_.strides[axis] = buffer_.strides[axis] / buffer_.itemsize;
   }
   data_ = buffer_.buf;
-  is_read_only_ = buffer_.readonly != 0;
+  layout_.is_read_only = buffer_.readonly != 0;
   return true;
 }
 
 bool HeldArray::take_interface(nb::handle array) {
-  if (!nb::hasattr(array, "__array_interface__") || !nb::hasattr(array, "dtype")) return false;
-  const nb::dict interface = nb::cast<nb::dict>(array.attr("__array_interface__"));
-  type_ = type_of_dtype_name(nb::cast<std::string>(nb::str(array.attr("dtype").attr("name"))));
-  const nb::tuple data = nb::cast<nb::tuple>(interface["data"]);
-  data_ = reinterpret_cast<void*>(nb::cast<uintptr_t>(data[0]));
-  is_read_only_ = nb::cast<bool>(data[1]);
-  for (nb::handle extent : nb::cast<nb::tuple>(interface["shape"])) shape_.push_back(nb::cast<int64_t>(extent));
-  const auto bytes = nb::cast<int64_t>(array.attr("dtype").attr("itemsize"));
-  if (interface.contains("strides") && !interface["strides"].is_none()) {
-    for (nb::handle stride : nb::cast<nb::tuple>(interface["strides"])) {
-      if (nb::cast<int64_t>(stride) % bytes != 0)
-        refuse("array-layout", "the elements of an array lie at distances that are no multiples of their size", "array.copy()");
-      strides_.push_back(nb::cast<int64_t>(stride) / bytes);
-    }
-  } else {
-    strides_.assign(shape_.size(), 1);
-    for (size_t axis = shape_.size(); axis-- > 1;) strides_[axis - 1] = strides_[axis] * shape_[axis];
+  owner_ = attribute_of(array, "__array_struct__");
+  const nb::object dtype = owner_.is_valid() ? attribute_of(array, "dtype") : nb::object();
+  if (!dtype.is_valid()) return false;
+  const auto* interface = static_cast<const ArrayInterface*>(PyCapsule_GetPointer(owner_.ptr(), nullptr));
+  if (!interface || interface->two != 2) {
+    PyErr_Clear();
+    return false;
   }
-  owner_ = nb::borrow(array);
+  layout_.type = type_of_object(dtype, "name");
+  layout_.rank = static_cast<size_t>(interface->nd);
+  require_axes(layout_.rank);
+  for (size_t axis = 0; axis < layout_.rank; ++axis) {
+    layout_.shape[axis] = interface->shape[axis];
+    if (interface->itemsize == 0 || interface->strides[axis] % interface->itemsize != 0) refuse_steps();
+    layout_.strides[axis] = interface->strides[axis] / interface->itemsize;
+  }
+  data_ = interface->data;
+  layout_.is_read_only = (interface->flags & kWriteable) == 0;
   return true;
 }
 
 bool HeldArray::take_dlpack(nb::handle array) {
   if (!nb::hasattr(array, "__dlpack__")) return false;
-  nb::object source = nb::borrow(array);
-  // A tensor that gradients are computed of does not give its memory away; its values are those of detach().
-  if (nb::hasattr(array, "requires_grad") && nb::cast<bool>(array.attr("requires_grad"))) source = array.attr("detach")();
-  if (nb::hasattr(source, "__dlpack_device__") && nb::cast<int>(nb::cast<nb::tuple>(source.attr("__dlpack_device__")())[0]) != 1)
+  if (nb::hasattr(array, "__dlpack_device__") && nb::cast<int>(nb::cast<nb::tuple>(array.attr("__dlpack_device__")())[0]) != 1)
     refuse("array-device", "an array is not in the memory of the processor", "array.cpu()");
   nb::ndarray<> taken;
-  if (!nb::try_cast(source, taken)) return false;
-  type_ = type_of_dlpack(taken.dtype());
-  for (size_t axis = 0; axis < taken.ndim(); ++axis) {
-    shape_.push_back(static_cast<int64_t>(taken.shape(axis)));
-    strides_.push_back(taken.stride(axis));
+  if (!nb::try_cast(array, taken)) return false;
+  layout_.type = type_of_dlpack(taken.dtype());
+  layout_.rank = taken.ndim();
+  require_axes(layout_.rank);
+  for (size_t axis = 0; axis < layout_.rank; ++axis) {
+    layout_.shape[axis] = static_cast<int64_t>(taken.shape(axis));
+    layout_.strides[axis] = taken.stride(axis);
   }
   data_ = taken.data();
   owner_ = nb::cast(taken);
   return true;
 }
 
-imbrex_array HeldArray::as(imbrex_dtype dtype, const char* tensor) const {
-  const std::string wanted = imbrex_dtype_name(dtype);
+imbrex_array HeldArray::as(imbrex_dtype dtype, const char* tensor, const Layout& layout) const {
+  const std::string_view wanted = imbrex_dtype_name(dtype), type = layout.type;
   const bool stands_for =
-      (type_ == "uint16" && dtype == IMBREX_BF16) || (type_ == "uint8" && (dtype == IMBREX_E4M3 || dtype == IMBREX_E8M0));
-  if (type_ != wanted && !stands_for)
-    refuse("tensor-dtype", std::string("'") + tensor + "' is " + wanted + ", and the array given for it is " + type_,
+      (type == "uint16" && dtype == IMBREX_BF16) || (type == "uint8" && (dtype == IMBREX_E4M3 || dtype == IMBREX_E8M0));
+  if (type != wanted && !stands_for)
+    refuse("tensor-dtype",
+           std::string("'") + tensor + "' is " + std::string(wanted) + ", and the array given for it is " + layout.type,
            dtype == IMBREX_BF16 ? "an array of bf16 (ml_dtypes.bfloat16, torch.bfloat16, or its bits as uint16)"
-                                : "an array of " + wanted);
-  return {data_, dtype, is_read_only_, shape_.size(), shape_.data(), strides_.data()};
+                                : "an array of " + std::string(wanted));
+  return {data_, dtype, layout.is_read_only, layout.rank, layout.shape.data(), layout.strides.data()};
 }
 
 }  // namespace imbrex::python

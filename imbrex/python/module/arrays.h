@@ -1,17 +1,30 @@
-// Memory of Python's arrays: the buffer protocol, the array interface (ml_dtypes), DLPack (torch).
+// Memory of Python's arrays: the buffer protocol (NumPy), the array interface (types of ml_dtypes), torch's tensors, and DLPack.
 #pragma once
 
 #include <nanobind/nanobind.h>
 
+#include <array>
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "imbrex/imbrex.h"
 
 namespace imbrex::python {
 
 namespace nb = nanobind;
+
+// What an array is, but for where it is. Nothing here is allocated: a call of four arrays makes four of them.
+struct Layout {
+  static constexpr size_t kMostAxes = 16;
+
+  // The element type's name as programs have it, or, of a type that they do not have, as its library does ("float64"). One pointer
+  // for one name.
+  const char* type = "";
+  size_t rank = 0;
+  std::array<int64_t, kMostAxes> shape, strides;  // strides in elements
+  bool is_read_only = false;
+
+  bool operator==(const Layout& other) const;
+};
 
 // An array, held as long as this lives.
 class HeldArray {
@@ -22,28 +35,20 @@ class HeldArray {
   HeldArray(HeldArray&& other) noexcept;
   HeldArray& operator=(HeldArray&&) = delete;
 
-  // The element type's name as programs have it, or, of a type that they do not have, as its library does ("float64").
-  const std::string& type() const { return type_; }
-  const std::vector<int64_t>& shape() const { return shape_; }
-  const std::vector<int64_t>& strides() const { return strides_; }  // in elements
-  bool is_read_only() const { return is_read_only_; }
-  // Whether it came by the buffer protocol, and then its format there and the bytes of an element.
-  bool has_buffer() const { return has_buffer_; }
-  const char* format() const { return buffer_.format ? buffer_.format : "B"; }
-  Py_ssize_t element_bytes() const { return buffer_.itemsize; }
-  // As a tensor of `dtype`: bytes stand for fp8, and 16-bit integers for bf16, where the library has no such type. imbrex.Error
-  // "tensor-dtype" names `tensor`.
-  imbrex_array as(imbrex_dtype dtype, const char* tensor) const;
+  const Layout& layout() const { return layout_; }
+  void* data() const { return data_; }
+  // As a tensor of `dtype`, over `layout`, which is this array's: bytes stand for fp8, and 16-bit integers for bf16, where the library
+  // has no such type. imbrex.Error "tensor-dtype" names `tensor`.
+  imbrex_array as(imbrex_dtype dtype, const char* tensor, const Layout& layout) const;
 
  private:
+  bool take_torch(nb::handle array);
   bool take_buffer(nb::handle array);
   bool take_interface(nb::handle array);
   bool take_dlpack(nb::handle array);
 
-  std::string type_;
-  std::vector<int64_t> shape_, strides_;  // strides in elements
+  Layout layout_;
   void* data_ = nullptr;
-  bool is_read_only_ = false;
   bool has_buffer_ = false;
   Py_buffer buffer_{};
   nb::object owner_;

@@ -19,11 +19,17 @@ using Dims = std::map<std::string, int64_t>;
 std::vector<imbrex_dim_value> values_of(const Dims& dims);
 
 // The arrays of a call, held, and as the C interface takes them.
-struct Arguments {
-  std::vector<HeldArray> held;
-  std::vector<imbrex_array> arrays;
-
+class Arguments {
+ public:
+  // Arrays of so many tensors are to come.
+  explicit Arguments(size_t count = 0) { held_.reserve(count); }
   void add(nb::handle array, imbrex_dtype dtype, const char* tensor);
+  const imbrex_array* data() const { return arrays_.data(); }
+  size_t size() const { return arrays_.size(); }
+
+ private:
+  std::vector<HeldArray> held_;  // never more than reserved: the others point into it
+  std::vector<imbrex_array> arrays_;
 };
 // Of all tensors of a kernel, in its order: imbrex.Error "tensor-missing", "tensor-dtype".
 Arguments arguments_of(const imbrex_kernel& table, PyObject* const* arrays, size_t count);
@@ -40,23 +46,13 @@ class Runner {
   void run(PyObject* const* arrays, size_t count, const Dims& dims, int threads);
 
  private:
-  // How an array came by the buffer protocol.
-  struct Kind {
-    std::string format;
-    Py_ssize_t bytes = 0;
-    std::vector<int64_t> shape, strides;  // strides in elements
-    std::vector<Py_ssize_t> steps;        // strides in bytes
-    bool is_read_only = false;
-  };
-  bool take_alike(PyObject* const* arrays, size_t count);
-  void release();
-  void remember(const Arguments& arguments, PyObject* const* arrays);
+  void take(PyObject* const* arrays, size_t count);
 
   std::shared_ptr<imbrex_compiled> kernel_;
   std::unique_ptr<imbrex_bound, FreeBound> bound_;
-  std::vector<Kind> kinds_;           // of the arrays of the last call; none where one had no buffer
-  std::vector<Py_buffer> buffers_;    // held while a call runs
-  std::vector<imbrex_array> arrays_;  // over kinds_
+  std::vector<HeldArray> held_;       // while a call runs
+  std::vector<Layout> layouts_;       // of the last call
+  std::vector<imbrex_array> arrays_;  // over layouts_
 };
 
 // Shared by all Python objects of one compiled kernel.

@@ -42,7 +42,7 @@ void collect_tap(void* user, const char* name, imbrex_dtype dtype, const void* d
 }
 
 nb::list interpret(const Program& self, const nb::dict& arrays, const Dims& dims, bool taps) {
-  Arguments arguments;
+  Arguments arguments(imbrex_program_tensor_count(self.program.get()));
   for (size_t i = 0; i < imbrex_program_tensor_count(self.program.get()); ++i) {
     const imbrex_tensor_description tensor = imbrex_program_tensor(self.program.get(), i);
     if (!arrays.contains(tensor.name))
@@ -51,8 +51,8 @@ nb::list interpret(const Program& self, const nb::dict& arrays, const Dims& dims
   }
   const std::vector<imbrex_dim_value> values = values_of(dims);
   std::vector<Tap> tapped;
-  call_unlocked(imbrex_interpret, self.program.get(), arguments.arrays.data(), arguments.arrays.size(), values.data(),
-                values.size(), taps ? collect_tap : nullptr, static_cast<void*>(&tapped));
+  call_unlocked(imbrex_interpret, self.program.get(), arguments.data(), arguments.size(), values.data(), values.size(),
+                taps ? collect_tap : nullptr, static_cast<void*>(&tapped));
   nb::list result;
   for (const Tap& tap : tapped)
     result.append(
@@ -70,8 +70,7 @@ class Bound {
                               static_cast<size_t>(PySequence_Fast_GET_SIZE(fast.ptr())));
     const std::vector<imbrex_dim_value> values = values_of(dims);
     imbrex_bound* bound = nullptr;
-    call_unlocked(imbrex_bind, kernel_.get(), arguments_.arrays.data(), arguments_.arrays.size(), values.data(), values.size(),
-                  &bound);
+    call_unlocked(imbrex_bind, kernel_.get(), arguments_.data(), arguments_.size(), values.data(), values.size(), &bound);
     bound_.reset(bound);
   }
 
@@ -117,9 +116,10 @@ void run(Compiled& self, const nb::object& arrays, const std::optional<Dims>& di
 
 nb::tuple describe(const nb::object& array) {
   const HeldArray held(array);
+  const Layout& layout = held.layout();
   nb::list shape;
-  for (const int64_t extent : held.shape()) shape.append(extent);
-  return nb::make_tuple(held.type(), nb::tuple(shape), !held.is_read_only());
+  for (size_t axis = 0; axis < layout.rank; ++axis) shape.append(layout.shape[axis]);
+  return nb::make_tuple(layout.type, nb::tuple(shape), !layout.is_read_only);
 }
 
 }  // namespace
