@@ -1,7 +1,5 @@
 #include "arrays.h"
 
-#include <nanobind/ndarray.h>
-
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -106,6 +104,11 @@ const char* type_of_dlpack(const nb::dlpack::dtype& dtype) {
     case Code::Float: return bytes == 4 ? kF32 : bytes == 2 ? kF16 : interned("float" + std::to_string(dtype.bits));
     case Code::Bfloat: return kBf16;
     case Code::Bool: return kBool;
+    default: break;
+  }
+  switch (dtype.code) {
+    case 10: return interned("e4m3");
+    case 14: return interned("e8m0");
     default: return interned("type " + std::to_string(dtype.code) + " of " + std::to_string(dtype.bits) + " bits");
   }
 }
@@ -150,6 +153,25 @@ PyObject* type_of_torch() {
   return type;
 }
 
+// DLPack's interface between libraries in C, version 1 (dlpack.h): of its functions the one that is used here. What it fills in
+// belongs to the tensor.
+struct ExchangeApi {
+  struct {
+    uint32_t major, minor;
+    void* previous;
+  } header;
+  void* others[3];
+  int (*tensor_of)(void* object, nb::dlpack::dltensor* tensor);
+};
+
+const ExchangeApi* exchange_api_of(PyObject* type) {
+  const nb::object capsule = attribute_of(type, "__dlpack_c_exchange_api__");
+  if (!capsule.is_valid()) return nullptr;
+  const auto* api = static_cast<const ExchangeApi*>(PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
+  if (!api) PyErr_Clear();
+  return api && api->header.major == 1 && api->tensor_of ? api : nullptr;
+}
+
 }  // namespace
 
 bool Layout::operator==(const Layout& other) const {
@@ -177,12 +199,34 @@ HeldArray::HeldArray(HeldArray&& other) noexcept
   other.has_buffer_ = false;
 }
 
-// torch's tensors have DLPack too, which takes ten times as long.
+void HeldArray::take_tensor(const nb::dlpack::dltensor& tensor) {
+  if (tensor.device.device_type != nb::device::cpu::value)
+    refuse("array-device", "an array is not in the memory of the processor", "array.cpu()");
+  layout_.type = type_of_dlpack(tensor.dtype);
+  layout_.rank = static_cast<size_t>(tensor.ndim);
+  require_axes(layout_.rank);
+  int64_t dense = 1;
+  for (size_t axis = layout_.rank; axis-- > 0;) {
+    layout_.shape[axis] = tensor.shape[axis];
+    layout_.strides[axis] = tensor.strides ? tensor.strides[axis] : dense;
+    dense *= tensor.shape[axis];
+  }
+  data_ = static_cast<char*>(tensor.data) + tensor.byte_offset;
+}
+
+// torch's tensors: by DLPack in C, or by their attributes. Capsules of DLPack take ten times as long.
 bool HeldArray::take_torch(nb::handle array) {
   PyObject* const tensor = type_of_torch();
   if (!tensor ||
       (Py_TYPE(array.ptr()) != reinterpret_cast<PyTypeObject*>(tensor) && PyObject_IsInstance(array.ptr(), tensor) != 1))
     return false;
+  static const ExchangeApi* const api = exchange_api_of(tensor);
+  if (nb::dlpack::dltensor taken{}; api && api->tensor_of(array.ptr(), &taken) == 0) {
+    take_tensor(taken);
+    owner_ = nb::borrow(array);
+    return true;
+  }
+  PyErr_Clear();
   static PyObject* const data_ptr = PyUnicode_InternFromString("data_ptr");
   static PyObject* const stride = PyUnicode_InternFromString("stride");
   if (attribute_of(array, "is_cpu").ptr() != Py_True)

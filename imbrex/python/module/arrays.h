@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 
 #include <array>
 #include <cstdint>
@@ -42,6 +43,7 @@ class HeldArray {
   imbrex_array as(imbrex_dtype dtype, const char* tensor, const Layout& layout) const;
 
  private:
+  void take_tensor(const nb::dlpack::dltensor& tensor);
   bool take_torch(nb::handle array);
   bool take_buffer(nb::handle array);
   bool take_interface(nb::handle array);
