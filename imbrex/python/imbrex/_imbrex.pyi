@@ -179,6 +179,23 @@ class Compiled:
     # Weights packed and everything checked, once: call the result again and again.
     def bind(self, arrays: Sequence[Any], dims: Mapping[str, int] | None = None, threads: int = 0) -> Bound: ...
 
+# What kernels are called through: a call like one that was prepared runs at once, all others are ``self._call(*inputs, **named)``.
+class Caller:
+    def __init__(self) -> None: ...
+    def __call__(self, *inputs: Any, **named: Any) -> Any: ...
+    # keywords: (name, type, None or the value of a constant); places: of each tensor, the number of its argument among inputs and
+    # keywords; results: arguments that are outputs, of one or of a named tuple; make_and_run: takes all arguments instead.
+    def _prepare(
+        self,
+        input_types: Sequence[type],
+        keywords: Sequence[tuple[str, type, Any]],
+        places: Sequence[int],
+        compiled: Compiled,
+        results: Sequence[int],
+        result_type: Any,
+        make_and_run: Any,
+    ) -> None: ...
+
 class Bound:
     def __call__(self) -> None: ...
     # So many runs with no Python between them, for measurements.

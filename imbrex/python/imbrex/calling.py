@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import warnings
 from collections import namedtuple
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import arrays as arrays_of
+from ._imbrex import Caller
 from .errors import Error, error
 from .records import Record
 from .signature import Signature
@@ -94,17 +96,16 @@ class Binding:
         return self._result
 
 
-class CallableKernel:
+class CallableKernel(Caller):
     """What is called with arrays: inputs by position or name, outputs and constants by name."""
 
     def __init__(self, name: str, signature: Signature) -> None:
+        super().__init__()
         self.name = name
         self.signature = signature
         self._variants: dict[tuple[Any, ...], Variant] = {}
         self._lock = threading.RLock()
-        self._quick: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._outputs_type: Any = None
-        self._constant_names = tuple(constant.name for constant in signature.constants)
 
     def _translate(self, constants: Mapping[str, Any]) -> Program:
         raise NotImplementedError
@@ -179,17 +180,8 @@ class CallableKernel:
 
     # ---- calls
 
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
-        quick = self._quick.get(self._likeness(inputs, named))
-        if quick is not None:
-            try:
-                return quick(*inputs, *named.values())
-            except Error as refused:
-                # Arrays that are not as the last ones were; nothing has run.
-                if not refused.id.startswith(("tensor-", "dim")):
-                    raise
-            except (AttributeError, IndexError):
-                pass  # no array, or one of fewer axes
+    def _call(self, *inputs: Any, **named: Any) -> Any:
+        """A call that none before was like."""
         call = self._understood(inputs, dict(named))
         if not call.is_empty:
             if os.environ.get("IMBREX_INTERPRET") == "1":
@@ -293,23 +285,28 @@ class CallableKernel:
 
     # ---- the same call again
 
-    def _likeness(self, inputs: Sequence[Any], named: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What calls have in common that the same prepared function can run."""
-        key: tuple[Any, ...] = (*map(type, inputs), *named, *map(type, named.values()))
-        for name in self._constant_names:
-            if name in named:
-                key = (*key, repr(named[name]))
-        return key
-
     def _remember(self, compiled: Compiled, call: _Call, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
         """Prepares the next call like this one: the compiled kernel itself checks that the arrays fit."""
-        names = [t.name for t in self.signature.inputs[: len(inputs)]] + list(named)
-        has_sizes = any(name in self.signature.dims or name in self.signature.consts for name in named)
+        signature = self.signature
+        names = [t.name for t in signature.inputs[: len(inputs)]] + list(named)
+        has_sizes = any(name in signature.dims or name in signature.consts for name in named)
         if not inputs or has_sizes or any(array is None for array in named.values()):
             return
-        quick = _quick_call(self.signature, names, call, compiled, self._outputs)
-        if quick:
-            self._quick[self._likeness(inputs, named)] = quick
+        constants = {constant.name for constant in signature.constants}
+        outputs = [t.name for t in signature.outputs]
+        has_all = all(tensor.name in names for tensor in signature.tensors)
+        make_and_run = None if has_all else _quick_call(signature, names, call, compiled, self._outputs)
+        if not has_all and make_and_run is None:
+            return
+        self._prepare(
+            [type(array) for array in inputs],
+            [(sys.intern(name), type(value), value if name in constants else None) for name, value in named.items()],
+            [names.index(tensor.name) for tensor in signature.tensors] if has_all else [],
+            compiled,
+            [names.index(name) for name in outputs] if has_all else [],
+            self._outputs() if len(outputs) > 1 else None,
+            make_and_run,
+        )
 
 
 def _quick_call(

@@ -7,4 +7,5 @@ NB_MODULE(_imbrex, m) {
   imbrex::python::add_builder(m);
   auto program = imbrex::python::add_program(m);
   imbrex::python::add_running(m, program);
+  imbrex::python::add_caller(m);
 }

@@ -22,5 +22,6 @@ inline Program program_of(imbrex_program* program) {
 void add_builder(nb::module_& m);
 nb::class_<Program> add_program(nb::module_& m);
 void add_running(nb::module_& m, nb::class_<Program>& program);
+void add_caller(nb::module_& m);
 
 }  // namespace imbrex::python

@@ -1,0 +1,159 @@
+// What kernels are called through: a call like one before goes to the compiled kernel at once, every other one to Python.
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "calls.h"
+#include "errors.h"
+#include "module.h"
+
+namespace imbrex::python {
+namespace {
+
+// How a call was made: what is given by position and by name, of which types, and what becomes of it.
+struct Prepared {
+  std::vector<nb::object> input_types;
+  struct Keyword {
+    nb::object name, type;
+    nb::object constant;  // its value, where it is a constant of the build; none of an array
+  };
+  std::vector<Keyword> keywords;  // in the order in which they were written
+  std::vector<int64_t> places;    // of each tensor of the kernel: the number of the argument that is its array
+  std::shared_ptr<Compiled> compiled;
+  std::vector<int64_t> results;  // arguments that are outputs
+  nb::object result_type;        // of several outputs; None of one
+  nb::object make_and_run;       // where outputs are to be made: takes all arguments, and returns the result; else None
+};
+
+bool fits(const Prepared& prepared, PyObject* inputs, PyObject* named) {
+  if (static_cast<size_t>(PyTuple_GET_SIZE(inputs)) != prepared.input_types.size() ||
+      static_cast<size_t>(named ? PyDict_GET_SIZE(named) : 0) != prepared.keywords.size())
+    return false;
+  for (size_t i = 0; i < prepared.input_types.size(); ++i)
+    if (reinterpret_cast<PyObject*>(Py_TYPE(PyTuple_GET_ITEM(inputs, static_cast<Py_ssize_t>(i)))) !=
+        prepared.input_types[i].ptr())
+      return false;
+  Py_ssize_t at = 0;
+  PyObject *name, *value;
+  for (size_t i = 0; named && PyDict_Next(named, &at, &name, &value); ++i) {
+    const Prepared::Keyword& keyword = prepared.keywords[i];
+    if (name != keyword.name.ptr() || reinterpret_cast<PyObject*>(Py_TYPE(value)) != keyword.type.ptr()) return false;
+    if (keyword.constant.is_none()) continue;
+    // By their representations: 0.0 and -0.0 are equal, and not the same constant.
+    if (value != keyword.constant.ptr() && !nb::repr(nb::handle(value)).equal(nb::repr(keyword.constant))) return false;
+  }
+  return true;
+}
+
+nb::object run(const Prepared& prepared, PyObject* inputs, PyObject* named) {
+  std::vector<PyObject*> given;
+  given.reserve(prepared.input_types.size() + prepared.keywords.size());
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(inputs); ++i) given.push_back(PyTuple_GET_ITEM(inputs, i));
+  Py_ssize_t at = 0;
+  for (PyObject *name, *value; named && PyDict_Next(named, &at, &name, &value);) given.push_back(value);
+  if (!prepared.make_and_run.is_none()) {
+    PyObject* result = PyObject_Vectorcall(prepared.make_and_run.ptr(), given.data(), given.size(), nullptr);
+    if (!result) throw nb::python_error();
+    return nb::steal(result);
+  }
+  std::vector<PyObject*> arrays;
+  arrays.reserve(prepared.places.size());
+  for (const int64_t place : prepared.places) arrays.push_back(given[static_cast<size_t>(place)]);
+  prepared.compiled->run(arrays.data(), arrays.size());
+  if (prepared.results.empty()) return nb::none();
+  if (prepared.result_type.is_none()) return nb::borrow(given[static_cast<size_t>(prepared.results.front())]);
+  std::vector<PyObject*> outputs;
+  for (const int64_t place : prepared.results) outputs.push_back(given[static_cast<size_t>(place)]);
+  PyObject* result = PyObject_Vectorcall(prepared.result_type.ptr(), outputs.data(), outputs.size(), nullptr);
+  if (!result) throw nb::python_error();
+  return nb::steal(result);
+}
+
+// Whether arrays were not as the last ones, so that nothing has run, and Python says what is wrong in the caller's words.
+bool is_of_the_arrays(const nb::python_error& error) {
+  if (error.matches(PyExc_AttributeError) || error.matches(PyExc_IndexError)) return true;
+  static PyObject* const family = nb::object(nb::module_::import_("imbrex.errors").attr("Error")).release().ptr();
+  if (!error.matches(family)) return false;
+  const std::string id = nb::cast<std::string>(error.value().attr("id"));
+  return id.rfind("tensor-", 0) == 0 || id.rfind("dim", 0) == 0;
+}
+
+class Caller {
+ public:
+  // The first four hold most of what programs do; more would be looked through in vain.
+  static constexpr size_t kMost = 8;
+
+  void prepare(Prepared prepared) {
+    if (prepared_.size() == kMost) prepared_.erase(prepared_.begin());
+    prepared_.push_back(std::make_shared<const Prepared>(std::move(prepared)));
+  }
+  std::shared_ptr<const Prepared> like(PyObject* inputs, PyObject* named) const {
+    for (auto each = prepared_.rbegin(); each != prepared_.rend(); ++each)
+      if (fits(**each, inputs, named)) return *each;
+    return nullptr;
+  }
+
+ private:
+  std::vector<std::shared_ptr<const Prepared>> prepared_;
+};
+
+PyObject* call_kernel(PyObject* self, PyObject* inputs, PyObject* named) noexcept {
+  try {
+    // Held here: another thread may prepare a call meanwhile.
+    if (const std::shared_ptr<const Prepared> prepared = nb::inst_ptr<Caller>(self)->like(inputs, named)) {
+      try {
+        return run(*prepared, inputs, named).release().ptr();
+      } catch (nb::python_error& error) {
+        if (!is_of_the_arrays(error)) {
+          error.restore();
+          return nullptr;
+        }
+      }
+    }
+    static PyObject* const slowly = PyUnicode_InternFromString("_call");
+    const nb::object method = nb::steal(PyObject_GetAttr(self, slowly));
+    return method.is_valid() ? PyObject_Call(method.ptr(), inputs, named) : nullptr;
+  } catch (nb::python_error& error) {
+    error.restore();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return nullptr;
+}
+
+std::vector<nb::object> items(const nb::sequence& sequence) {
+  std::vector<nb::object> result;
+  for (nb::handle each : sequence) result.push_back(nb::borrow(each));
+  return result;
+}
+
+}  // namespace
+
+void add_caller(nb::module_& m) {
+  using namespace nb::literals;
+  static PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(call_kernel)}, {0, nullptr}};
+  nb::class_<Caller>(m, "Caller", nb::type_slots(slots))
+      .def(nb::init<>())
+      .def(
+          "_prepare",
+          [](Caller& self, const nb::sequence& input_types, const nb::sequence& keywords, const std::vector<int64_t>& places,
+             const std::shared_ptr<Compiled>& compiled, const std::vector<int64_t>& results, const nb::object& result_type,
+             const nb::object& make_and_run) {
+            Prepared prepared{items(input_types), {}, places, compiled, results, result_type, make_and_run};
+            for (nb::handle each : keywords) {
+              const nb::tuple keyword = nb::cast<nb::tuple>(each);
+              prepared.keywords.push_back({keyword[0], keyword[1], keyword[2]});
+            }
+            self.prepare(std::move(prepared));
+          },
+          "input_types"_a, "keywords"_a, "places"_a, "compiled"_a, "results"_a, "result_type"_a.none(), "make_and_run"_a.none());
+}
+
+}  // namespace imbrex::python
