@@ -283,33 +283,25 @@ class Run {
     if (elements() <= most_elements_to_interpret || !subject_.reference) compare_with_interpreter();
   }
 
-  // Beside what the machine can do at best, and the loops as they are written.
+  // Beside what the machine can do at best. `imbrex bench` has other contestants: they must be compiled, which takes seconds.
   void time(const runtime::CompiledKernel& kernel, const target::Machine& machine, const HostOptions& host,
             runtime::Executor& executor) {
     const optimize::Optimized& optimized = kernel.translation().optimized;
-    const bool is_optimized = optimized.is_scheduled;
-    if (is_optimized) describe_fusion(kernel.translation());
-    if (!is_optimized && !options_.as_written) report_.unfused_because = optimized.reason;
+    if (optimized.is_scheduled)
+      describe_fusion(kernel.translation());
+    else if (!options_.as_written)
+      report_.unfused_because = optimized.reason;
     report_.defects = optimized.defects;
-    std::optional<KernelRunner> as_written;
-    if (is_optimized)
-      as_written.emplace(compiled(subject_.program, machine, false), dims_, inputs_, outputs_, executor, host.threads);
     KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads);
     std::optional<WorkProbes> probes;
 
     Contest contest(executor, host.threads);
     contest.add({.name = "kernel", .run = [&] { return runner.run(); }});
-    if (as_written) contest.add({.name = "as written", .run = [&] { return as_written->run(); }, .warms_up = false});
     if (const auto& least_work = subject_.entry.least_work)
       probes.emplace(least_work(inputs_), *machine.target, executor, host.threads).add_to(contest);
     contest.measure(options_.repeat, false,
                     [&](int64_t round) { progress_.say(fmt::format("timing, round {} of {}", round + 1, options_.repeat)); });
-    const auto seconds_of = [&](const char* name) {
-      const Contestant* found = contest.find(name);
-      return found ? found->hot_seconds : std::vector<double>();
-    };
-    report_.seconds = seconds_of("kernel");
-    report_.as_written_seconds = seconds_of("as written");
+    if (const Contestant* timed = contest.find("kernel")) report_.seconds = timed->hot_seconds;
     report_.limit = limit_of(contest, false);
   }
 

@@ -132,8 +132,6 @@ void print_times(const RunReport& report) {
   if (const std::string share = share_of_limit(time, limit.seconds); share != "-") fmt::print(", {} of the roofline", share);
   if (limit.seconds > 0) fmt::print("\nroofline  {:.3f} ms: {}", 1e3 * limit.seconds, limit.what);
   fmt::print("\n");
-  if (!report.as_written_seconds.empty())
-    fmt::print("          {:.3f} ms as written, in the same rounds\n", 1e3 * median(report.as_written_seconds));
 }
 
 json json_of(const Tally& tally, const std::vector<int64_t>& shape) {
@@ -246,7 +244,6 @@ std::string json_of(const RunReport& report) {
   if (!report.unfused_because.empty()) out["unfused_because"] = report.unfused_because;
   out["optimizer_defects"] = json::array();
   for (const optimize::Defect& defect : report.defects) out["optimizer_defects"].push_back(optimize::text_of(defect));
-  if (!report.as_written_seconds.empty()) out["as_written_ms"] = 1e3 * median(report.as_written_seconds);
   if (report.limit.seconds > 0) out["limit_ms"] = 1e3 * report.limit.seconds, out["limit_by"] = report.limit.what;
   if (report.compile_cold_seconds) out["compile_cold_s"] = *report.compile_cold_seconds;
   if (report.compile_cached_seconds) out["compile_cached_ms"] = 1e3 * *report.compile_cached_seconds;

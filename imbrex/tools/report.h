@@ -55,10 +55,9 @@ struct RunReport {
   std::string unfused_because;                  // otherwise, where the optimizer was asked
   optimize::Defects defects;                    // of the optimizer
   std::optional<double> compile_cold_seconds, compile_cached_seconds;
-  std::vector<double> seconds;             // of each timed run
-  std::vector<double> as_written_seconds;  // in the same rounds; empty: not measured
-  Limit limit;                             // likewise
-  double bytes = 0, operations = 0;        // of one run; operations 0: not counted
+  std::vector<double> seconds;       // of each timed run
+  Limit limit;                       // likewise
+  double bytes = 0, operations = 0;  // of one run; operations 0: not counted
   bool pass() const;
 };
 
