@@ -3,6 +3,7 @@
  *   imbrex_parse, or a builder     a program: the text of a tile program, or its nodes one by one
  *   imbrex_prove                   what holds of it for every size
  *   imbrex_optimize, _equal        the program that one should have written; whether two are the same kernel
+ *   imbrex_explain, _report        what became of it and why, as text or as a page
  *   imbrex_interpret               what it means, on arrays
  *   imbrex_compile, _bind, _run    code for this machine
  *
@@ -124,6 +125,14 @@ IMBREX_API imbrex_outcome imbrex_optimize(const imbrex_program* program, const c
 /* The C++ that is compiled for such a target. */
 IMBREX_API imbrex_outcome imbrex_generate(const imbrex_program* program, const char* target, int optimize, char** source,
                                           imbrex_error** error);
+
+/* What the optimizer made of it, and why: scopes, choices with what was rejected, tensors that are gone, estimates. As text, or as a
+ * page of HTML that needs nothing else, on which a program that is refused is shown with pictures of its counterexamples. `dims`:
+ * for bytes and estimates; of the others the typical values. */
+IMBREX_API imbrex_outcome imbrex_explain(const imbrex_program* program, const char* target, const imbrex_dim_value* dims,
+                                         size_t dim_count, char** text, imbrex_error** error);
+IMBREX_API imbrex_outcome imbrex_report(const imbrex_program* program, const char* target, const imbrex_dim_value* dims,
+                                        size_t dim_count, char** html, imbrex_error** error);
 
 typedef enum imbrex_verdict {
   IMBREX_EQUAL = 0,

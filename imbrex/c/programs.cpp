@@ -13,6 +13,8 @@
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/kernels/registry.h"
+#include "imbrex/report/explanation.h"
+#include "imbrex/report/page.h"
 #include "imbrex/runtime/aot.h"
 #include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/kernel.h"
@@ -59,6 +61,19 @@ std::map<std::string, int64_t> values_of(const imbrex_dim_value* dims, size_t co
 }
 
 namespace {
+
+// A value for each dimension: the given one, else the typical one.
+std::map<std::string, int64_t> all_values(const imbrex_dim_value* dims, size_t count, const ir::Program& program) {
+  std::map<std::string, int64_t> values = values_of(dims, count, program);
+  for (const ir::Dim& dim : program.dims) {
+    const int64_t value = values.emplace(dim.name, dim.usual()).first->second;
+    if (value < 1 || value > dim.most())
+      throw UserError("dimension-value",
+                      fmt::format("dimension {} = {} of '{}': expected 1 to {}", dim.name, value, program.name, dim.most()),
+                      fmt::format("{} = {}", dim.name, dim.usual()));
+  }
+  return values;
+}
 
 std::string judged_target(const char* name) {
   if (!name) return "host";
@@ -198,6 +213,30 @@ imbrex_outcome imbrex_generate(const imbrex_program* program, const char* target
   return guarded(error, [&] {
     needed(source, "source") = nullptr;
     *source = string_of(translated(needed(program, "program").program, target, optimize != 0).source);
+  });
+}
+
+imbrex_outcome imbrex_explain(const imbrex_program* program, const char* target, const imbrex_dim_value* dims, size_t dim_count,
+                              char** text, imbrex_error** error) {
+  return guarded(error, [&] {
+    needed(text, "text") = nullptr;
+    const ir::Program& subject = needed(program, "program").program;
+    const target::Machine machine = machine_for(target);
+    const runtime::Translation translation = runtime::translate(subject, {.machine = machine});
+    *text = string_of(report::explanation_of(subject, translation, machine, all_values(dims, dim_count, subject)));
+  });
+}
+
+imbrex_outcome imbrex_report(const imbrex_program* program, const char* target, const imbrex_dim_value* dims, size_t dim_count,
+                             char** html, imbrex_error** error) {
+  return guarded(error, [&] {
+    needed(html, "html") = nullptr;
+    const ir::Program& subject = needed(program, "program").program;
+    *html = string_of(report::page_of(subject, {.name = subject.name,
+                                                .description = "",
+                                                .machine = machine_for(target),
+                                                .dims = all_values(dims, dim_count, subject),
+                                                .measured = {}}));
   });
 }
 

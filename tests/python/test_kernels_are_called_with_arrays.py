@@ -258,3 +258,34 @@ def test_a_kernel_is_exported(tmp_path):
     files = scale.export(tmp_path, D=8)
     assert files and all((tmp_path / name).exists() for name in files)
     assert list(tmp_path.rglob("*.h"))
+
+
+def test_what_became_of_a_kernel_is_explained_and_shown(tmp_path):
+    N, W = ib.dim("N", typical=64), ib.const("W")
+
+    @ib.kernel
+    def explained(x: ib.Tensor[ib.f32, N, W], y: ib.Out[ib.f32, N, W]):
+        sums = ib.create_tensor(ib.f32, N, 1)
+        with ib.at("sum"):
+            for t in ib.parallel(ib.tiles(N, 16)):
+                sums[t, :] = ib.row_sum(x[t, :])
+        with ib.at("scale"):
+            for t in ib.parallel(ib.tiles(N, 16)):
+                y[t, :] = x[t, :] * sums[t, :]
+
+    text = explained.explain(W=256, N=32)
+    assert "2 scopes became 1" in text and "sums" in text and "N = 32" in text
+    page = explained.report(tmp_path / "page.html", W=256)
+    assert page.startswith("<!DOCTYPE html>") and (tmp_path / "page.html").read_text() == page
+    assert "W=256" in explained._repr_html_() and "explained" in explained._repr_html_()
+
+
+def test_a_refused_kernel_has_a_page():
+    N = ib.dim("N")
+
+    @ib.kernel
+    def half_of_it(x: ib.Tensor[ib.f32, N, 8], y: ib.Out[ib.f32, N, 8]):
+        for t in ib.parallel(N // 2):
+            y[t, :] = x[t, :]
+
+    assert "output-not-written" in half_of_it.report()

@@ -136,6 +136,38 @@ class CallableKernel(Caller):
         variant, dims = self._variant_of(sizes)
         return variant.program.check(target, dims)
 
+    def explain(self, target: str | None = None, **sizes: Any) -> str:
+        """What the optimizer made of the kernel, and why: scopes, choices with what was rejected, tensors that are gone, estimates.
+
+        Dimensions, ``explain(D=4096, T=128)``, are for bytes and estimates; those that are not given have their typical values.
+        """
+        variant, dims = self._variant_of(sizes)
+        return variant.program.explain(target, dims)
+
+    def report(self, path: str | os.PathLike[str] | None = None, target: str | None = None, **sizes: Any) -> str:
+        """The kernel as a page of HTML that needs nothing else: its programs side by side, choices, tensors, estimates.
+
+        A kernel that is refused is shown with pictures of its counterexamples. Written to `path` where one is given.
+        """
+        variant, dims = self._variant_of(sizes)
+        page = variant.program.report(target, dims)
+        if path is not None:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(page)
+        return page
+
+    def _repr_html_(self) -> str:
+        """A card for notebooks: how the kernel is called, and what it was built for so far."""
+        import html
+
+        built = [", ".join(f"{name}={value}" for name, value in v.constants.items()) for v in self._variants.values()]
+        rows = "".join(f"<li><code>{html.escape(text)}</code></li>" for text in built if text)
+        return (
+            f"<div><b>{html.escape(self.name)}</b><br><code>{html.escape(self.signature.text())}</code>"
+            + (f"<br>built for<ul>{rows}</ul>" if rows else "")
+            + "</div>"
+        )
+
     def generated_code(self, target: str | None = None, optimize: bool = True, **constants: Any) -> str:
         """The C++ that is compiled."""
         return self.program(**constants).generated_code(target, optimize)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,12 @@ class RegisteredKernel:
 
     def check(self, target: str | None = None, **options: Any) -> str:
         return self.of(**options).check(target)
+
+    def explain(self, target: str | None = None, **options: Any) -> str:
+        return self.of(**options).explain(target)
+
+    def report(self, path: str | os.PathLike[str] | None = None, target: str | None = None, **options: Any) -> str:
+        return self.of(**options).report(path, target)
 
 
 def _document(kernel: RegisteredKernel, entry: Mapping[str, Any]) -> str:

@@ -40,6 +40,22 @@ std::string report_of(const Program& self, const std::optional<std::string>& tar
   return taken(report);
 }
 
+template <class Function>
+std::string said(Function function, const Program& self, const std::optional<std::string>& target,
+                 const std::map<std::string, int64_t>& dims) {
+  std::vector<imbrex_dim_value> values;
+  for (const auto& [name, value] : dims) values.push_back({name.c_str(), value});
+  char* text = nullptr;
+  call_unlocked(function, self.program.get(), null_or(target), values.data(), values.size(), &text);
+  return taken(text);
+}
+std::string explain(const Program& self, const std::optional<std::string>& target, const std::map<std::string, int64_t>& dims) {
+  return said(imbrex_explain, self, target, dims);
+}
+std::string report(const Program& self, const std::optional<std::string>& target, const std::map<std::string, int64_t>& dims) {
+  return said(imbrex_report, self, target, dims);
+}
+
 Program optimized(const Program& self, const std::optional<std::string>& target) {
   imbrex_program* made = nullptr;
   call_unlocked(imbrex_optimize, self.program.get(), null_or(target), &made);
@@ -142,6 +158,8 @@ nb::class_<Program> add_program(nb::module_& m) {
             return report_of(self, target, dims, true);
           },
           "target"_a = nb::none(), "dims"_a = nb::dict())
+      .def("explain", explain, "target"_a = nb::none(), "dims"_a = nb::dict())
+      .def("report", report, "target"_a = nb::none(), "dims"_a = nb::dict())
       .def("generated_code", generated_code, "target"_a = nb::none(), "optimize"_a = true)
       .def("equal", equal, "other"_a)
       .def("export", exported, "directory"_a, "targets"_a = nb::list(), "symbol"_a = nb::none());
