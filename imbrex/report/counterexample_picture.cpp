@@ -155,22 +155,19 @@ class Picture {
     return svg + "\n";
   }
 
-  // In the widest cell of a row that says something.
+  // In the cells that say something else than those before them, and are wide enough.
   std::string text_in(const Segment& row) const {
-    const Segment* widest = nullptr;
-    std::string text;
+    std::string svg, before;
     for (const Segment& column : columns_) {
-      if (widest && column.size <= widest->size) continue;
-      std::string here;
+      std::string text;
       for (const size_t i : touching(row, column))
-        here += (here.empty() ? "" : " and ") + (c_.touches[i].iteration.empty() ? "" : iteration_text(c_.touches[i]));
-      if (here.empty() && is_in(c_.elements, row, column)) here = word_;
-      if (here.empty()) continue;
-      widest = &column;
-      text = here;
+        if (!c_.touches[i].iteration.empty()) text += (text.empty() ? "" : " and ") + iteration_text(c_.touches[i]);
+      if (text.empty() && is_in(c_.elements, row, column)) text = word_;
+      if (text != before && 7.2 * static_cast<double>(text.size()) <= column.size)
+        svg += label(kLeft + column.begin + column.size / 2, kTop + row.begin + row.size / 2 + 4, "middle", text, "inside");
+      before = text;
     }
-    if (!widest || 7.2 * static_cast<double>(text.size()) > widest->size) return "";
-    return label(kLeft + widest->begin + widest->size / 2, kTop + row.begin + row.size / 2 + 4, "middle", text, "inside");
+    return svg;
   }
 
   static std::string label(double x, double y, const char* anchor, const std::string& text, const char* name = "axis") {

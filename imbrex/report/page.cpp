@@ -119,8 +119,9 @@ class Page {
       for (const prove::Counterexample& c : report_.counterexamples)
         if (c.diagnostic == i) figures += picture_of(c, d.id);
       text += fmt::format(
-          "<div class=\"diagnostic\" id=\"diagnostic-{}\">\n<p class=\"message\">{}</p>\n<p class=\"soft\">{} {}</p>\n", i + 1,
-          escaped(d.message), escaped(d.id), place(d.where));
+          "<div class=\"diagnostic{}\" id=\"diagnostic-{}\">\n<p class=\"message\">{}</p>\n<p class=\"soft\">{}{} {}</p>\n",
+          d.is_warning ? " warning" : "", i + 1, escaped(d.message), d.is_warning ? "warning, " : "", escaped(d.id),
+          place(d.where));
       if (!figures.empty()) text += "<div class=\"figures\">\n" + figures + "</div>\n";
       for (const Diagnostic::Note& note : d.notes)
         text += fmt::format("<p class=\"soft\">{} {}</p>\n", escaped(note.message), place(note.where));

@@ -65,7 +65,7 @@ tr.total td { font-weight: 600; border-bottom: 0; }
 ul.choices { list-style: none; padding: 0; margin: 0; columns: 2 26rem; column-gap: 2.5rem; font-size: .88rem; }
 ul.choices li { padding: .15rem 0; break-inside: avoid; }
 .diagnostic { max-width: 1100px; background: var(--card); border: 1px solid var(--rule); border-left: 4px solid var(--hot); border-radius: 0 8px 8px 0; padding: .8rem 1.1rem; margin: 0 0 1.1rem; }
-.diagnostic p { max-width: none; } .diagnostic .message { font-weight: 600; }
+.diagnostic.warning { border-left-color: var(--t1); } .diagnostic p { max-width: none; } .diagnostic .message { font-weight: 600; }
 .figures { display: flex; flex-wrap: wrap; gap: 1.2rem 3rem; }
 figure { margin: .8rem 0 .4rem; max-width: 100%; overflow-x: auto; }
 figcaption { font-size: .88rem; margin-top: .3rem; }
