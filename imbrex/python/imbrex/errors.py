@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from .hints import in_python
+
 
 class Note(NamedTuple):
     """A further place that a diagnostic speaks of."""
@@ -90,7 +92,8 @@ def error_at_caller(id: str, message: str, hint: str) -> Error:
 
 def _diagnostic(fields: Sequence[Any]) -> Diagnostic:
     made = Diagnostic(*fields)
-    return made._replace(notes=tuple(Note(*note) for note in made.notes))
+    hint = in_python(made.hint) if made.file.endswith(".py") else made.hint
+    return made._replace(hint=hint, notes=tuple(Note(*note) for note in made.notes))
 
 
 def _place(file: str, line: int) -> str:
