@@ -236,7 +236,8 @@ IMBREX_API imbrex_outcome imbrex_build_view(imbrex_builder* builder, const char*
                                             const imbrex_index_node* const* shape, size_t rank, const imbrex_tensor_node** tensor,
                                             imbrex_error** error);
 
-/* Integers. operation: "+", "-", "*", "/" (rounds down), "%", "min", "max", "ceil_div". */
+/* Integers. operation: "+", "-", "*", "/" (rounds down), "%", "min", "max", "ceil_div", and "size_between", which is how many indices
+ * are in a .. b - 1: none where b <= a. */
 IMBREX_API imbrex_outcome imbrex_build_constant(imbrex_builder* builder, int64_t value, const imbrex_index_node** index,
                                                 imbrex_error** error);
 IMBREX_API imbrex_outcome imbrex_build_index(imbrex_builder* builder, const char* operation, const imbrex_index_node* a,
@@ -250,6 +251,8 @@ IMBREX_API imbrex_outcome imbrex_build_both(imbrex_builder* builder, const imbre
                                             imbrex_error** error);
 /* 1 and the value where it is a constant, else 0. */
 IMBREX_API int imbrex_index_constant(const imbrex_index_node* index, int64_t* value);
+/* 1 where two are the same expression: tiles whose sizes are have one shape. */
+IMBREX_API int imbrex_index_same(const imbrex_index_node* a, const imbrex_index_node* b);
 IMBREX_API char* imbrex_index_text(const imbrex_index_node* index);
 
 /* Values. A number takes the type of what it stands beside where it is a value of that type; a whole one is an int32 or an f32. */

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "imbrex/builder/program_builder.h"
+#include "imbrex/ir/linear.h"
 
 namespace imbrex::builder {
 namespace {
@@ -25,7 +26,9 @@ bool is_loop_span(const ir::IndexExpr& begin, const ir::IndexExpr& size) {
 }  // namespace
 
 ir::IndexExpr size_between(const ir::IndexExpr& begin, const ir::IndexExpr& end) {
-  return ir::max(ir::sub(end, begin), ir::constant(0));
+  const ir::IndexExpr difference = ir::sub(end, begin);
+  const auto constant = ir::constant_value(ir::combined(difference));
+  return ir::max(constant ? ir::constant(*constant) : difference, ir::constant(0));
 }
 
 void ProgramBuilder::open(std::optional<ir::Statement> owner, bool is_parallel, const Place& where) {

@@ -84,7 +84,7 @@ struct LoopSpan {
 
 // True for a name that the program's text can hold.
 bool is_name(const std::string& name);
-// begin .. end - 1 as begin and size; empty where end <= begin.
+// How many indices are in begin .. end - 1: none where end <= begin. 64 of `h * 64` and `h * 64 + 64`.
 ir::IndexExpr size_between(const ir::IndexExpr& begin, const ir::IndexExpr& end);
 
 class ProgramBuilder {

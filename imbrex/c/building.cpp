@@ -233,16 +233,21 @@ imbrex_outcome imbrex_build_index(imbrex_builder* builder, const char* operation
     };
     using E = const ir::IndexExpr&;
     static constexpr Row rows[] = {
-        {"+", [](E x, E y) { return ir::add(x, y); }},   {"-", [](E x, E y) { return ir::sub(x, y); }},
-        {"*", [](E x, E y) { return ir::mul(x, y); }},   {"/", [](E x, E y) { return ir::floor_div(x, y); }},
-        {"%", [](E x, E y) { return ir::mod(x, y); }},   {"min", [](E x, E y) { return ir::min(x, y); }},
-        {"max", [](E x, E y) { return ir::max(x, y); }}, {"ceil_div", [](E x, E y) { return ir::ceil_div(x, y); }},
+        {"+", [](E x, E y) { return ir::add(x, y); }},
+        {"-", [](E x, E y) { return ir::sub(x, y); }},
+        {"*", [](E x, E y) { return ir::mul(x, y); }},
+        {"/", [](E x, E y) { return ir::floor_div(x, y); }},
+        {"%", [](E x, E y) { return ir::mod(x, y); }},
+        {"min", [](E x, E y) { return ir::min(x, y); }},
+        {"max", [](E x, E y) { return ir::max(x, y); }},
+        {"ceil_div", [](E x, E y) { return ir::ceil_div(x, y); }},
+        {"size_between", [](E x, E y) { return builder::size_between(x, y); }},
     };
     for (const Row& row : rows)
       if (std::string_view(&needed(operation, "operation")) == row.name)
         return owner.keep(row.make(needed(a, "a").expr, needed(b, "b").expr));
     throw UserError("unknown-operation", "there is no operation '" + std::string(operation) + "' of indices",
-                    "+, -, *, /, %, min, max or ceil_div");
+                    "+, -, *, /, %, min, max, ceil_div or size_between");
   });
 }
 
@@ -272,6 +277,8 @@ int imbrex_index_constant(const imbrex_index_node* index, int64_t* value) {
   if (constant && value) *value = *constant;
   return constant.has_value();
 }
+
+int imbrex_index_same(const imbrex_index_node* a, const imbrex_index_node* b) { return ir::same(a->expr, b->expr); }
 
 char* imbrex_index_text(const imbrex_index_node* index) { return string_of(to_text(index->expr)); }
 

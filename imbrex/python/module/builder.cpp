@@ -285,6 +285,13 @@ void add_builder(nb::module_& m) {
       .def(
           "__init__", [](Index* self, int64_t value) { new (self) Index{value}; }, "value"_a)
       .def_prop_ro("constant", [](const Index& i) { return i.node ? std::optional<int64_t>() : std::optional(i.constant); })
+      .def(
+          "same",
+          [](const Index& a, const Index& b) {
+            if (!a.node || !b.node) return !a.node && !b.node && a.constant == b.constant;
+            return imbrex_index_same(a.node, b.node) != 0;
+          },
+          "other"_a)
       .def("__str__", [](const Index& i) { return i.node ? taken(imbrex_index_text(i.node)) : std::to_string(i.constant); });
   nb::class_<Condition>(m, "Condition");
   nb::class_<Value>(m, "Value")

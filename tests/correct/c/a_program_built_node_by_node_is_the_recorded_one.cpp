@@ -98,6 +98,25 @@ TEST(CBuilder, WritesWhatCppRecords) {
   EXPECT_STREQ(imbrex_program_dim(program.get(), 0), "T");
 }
 
+// Spans between two indices have a constant size wherever their difference is one.
+TEST(CBuilder, KnowsHowManyAreBetween) {
+  CBuilder b("k");
+  const imbrex_index_node* T = b.index([&](auto... out) { return imbrex_build_dim(b, "T", 0, 0, out...); });
+  const auto made = [&](const char* operation, const imbrex_index_node* x, const imbrex_index_node* y) {
+    return b.index([&](auto... out) { return imbrex_build_index(b, operation, x, y, out...); });
+  };
+  const imbrex_index_node* begin = made("*", T, b.constant(64));
+  const imbrex_index_node* end = made("+", begin, b.constant(48));
+  int64_t size = 0;
+  EXPECT_TRUE(imbrex_index_constant(made("size_between", begin, end), &size));
+  EXPECT_EQ(size, 48);
+  EXPECT_TRUE(imbrex_index_constant(made("size_between", end, begin), &size));
+  EXPECT_EQ(size, 0);
+  EXPECT_FALSE(imbrex_index_constant(made("size_between", b.constant(3), T), &size));
+  EXPECT_TRUE(imbrex_index_same(made("-", end, begin), b.constant(48)));
+  EXPECT_FALSE(imbrex_index_same(end, begin));
+}
+
 TEST(CInterface, TextComesBack) {
   const CProgram program = built();
   imbrex_program* parsed = nullptr;

@@ -16,7 +16,6 @@ from ..sizes import Size
 from .capture import is_constant
 from .front import Front, known
 from .kinds import Method, Result, Rows, Slice, Span, Tiles, described, is_number, is_tile
-from .linear import difference
 from .names import Ended
 
 if TYPE_CHECKING:
@@ -462,10 +461,7 @@ def _range_axis(front: Front, node: ast.Slice, extent: Index | None) -> Axis:
 def between(front: Front, begin: Any, end: Any, node: ast.AST) -> Index:
     """How many indices are in begin .. end - 1: none where `end` is not larger."""
     first, last = front.to_index(begin, node, "the begin"), front.to_index(end, node, "the end")
-    constant = difference(last, first)
-    if constant is not None:
-        return Index(max(constant, 0))
-    return front.at(node).index("max", front.at(node).index("-", last, first), Index(0))
+    return front.at(node).index("size_between", first, last)
 
 
 # By the type of node. Calls are handled by calls.py, which evaluates expressions in turn.

@@ -14,7 +14,6 @@ from .capture import is_constant
 from .expressions import combine, evaluate, settled, slice_of, wrong_condition
 from .front import Front, named
 from .kinds import Loop, Result, Scope, Slice, Span, Tiles, described, is_number, is_tile
-from .linear import difference
 from .names import Ended
 from .source import Source
 
@@ -154,7 +153,7 @@ def _handed_over(front: Front, result: Result) -> Variable:
 
 
 def _is_alike(a: Variable, b: Value) -> bool:
-    return a.dtype == b.dtype and difference(a.rows, b.rows) == 0 and difference(a.columns, b.columns) == 0
+    return a.dtype == b.dtype and a.rows.same(b.rows) and a.columns.same(b.columns)
 
 
 def _check_rebinding(front: Front, name: str, thing: Any, node: ast.stmt) -> None:
