@@ -6,6 +6,7 @@
  *   imbrex_explain, _report        what became of it and why, as text or as a page
  *   imbrex_interpret               what it means, on arrays
  *   imbrex_compile, _bind, _run    code for this machine
+ *   imbrex_export_library, _load   a library ahead of time; the kernel in it, without a compiler
  *
  * Every function that can fail returns an outcome. Unless it is IMBREX_DONE, nothing is made, and `*error`, where `error` is not null,
  * is what was found, as data; it is the caller's to free. docs/c-interface.md is a walk through with an example.
@@ -144,10 +145,15 @@ typedef enum imbrex_verdict {
 IMBREX_API imbrex_outcome imbrex_equal(const imbrex_program* a, const imbrex_program* b, imbrex_verdict* verdict, char** report,
                                        imbrex_error** error);
 
-/* C++ for the targets named (none: all of this machine's architecture), a dispatcher, and a C header, into a folder. `files`: the
- * sources, a line each. */
+/* C++ for the targets named (none: all of this machine's architecture), a dispatcher, and a C header <symbol>.h, into a folder.
+ * `symbol`: the C function's name; null: from the kernel's. `files` (may be null): the sources, a line each. */
 IMBREX_API imbrex_outcome imbrex_export(const imbrex_program* program, const char* symbol, const char* directory,
                                         const char* const* targets, size_t target_count, char** files, imbrex_error** error);
+/* The same, built as a shared library lib<symbol>.so in that folder, for imbrex_load and for programs that link it. `files`: the
+ * library, the header and the sources, a line each. */
+IMBREX_API imbrex_outcome imbrex_export_library(const imbrex_program* program, const char* symbol, const char* directory,
+                                                const char* const* targets, size_t target_count, char** files,
+                                                imbrex_error** error);
 
 /* ---- running -------------------------------------------------------------------------------------------------------------- */
 
@@ -177,6 +183,9 @@ typedef struct imbrex_compile_options {
 /* Code for this machine, from the cache where it is there. `options` may be null. */
 IMBREX_API imbrex_outcome imbrex_compile(const imbrex_program* program, const imbrex_compile_options* options,
                                          imbrex_compiled** compiled, imbrex_error** error);
+/* The kernel of a library that imbrex_export_library built: for $IMBREX_ISA, or the best of its targets that this machine runs. No
+ * compiler is needed. A damaged file, a library of another kind, or one of another version of Imbrex's kernels is refused. */
+IMBREX_API imbrex_outcome imbrex_load(const char* path, imbrex_compiled** compiled, imbrex_error** error);
 IMBREX_API void imbrex_compiled_free(imbrex_compiled* compiled);
 /* What runtime/abi.h describes: for callers that keep their own workspace and threads. It lives as long as the compiled kernel. */
 IMBREX_API const imbrex_kernel* imbrex_compiled_table(const imbrex_compiled* compiled);

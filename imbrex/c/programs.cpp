@@ -16,6 +16,7 @@
 #include "imbrex/report/explanation.h"
 #include "imbrex/report/page.h"
 #include "imbrex/runtime/aot.h"
+#include "imbrex/runtime/aot_library.h"
 #include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/kernel.h"
 
@@ -123,6 +124,27 @@ const char* kind_text(ir::OpKind kind) {
     case ir::OpKind::movement: return "movement";
   }
   throw InternalError("every kind of operation has a name");
+}
+
+// The kernel alone, under a header of its name.
+runtime::AotRequest request_of(const imbrex_program* program, const char* symbol, const char* directory,
+                               const char* const* targets, size_t target_count) {
+  runtime::AotRequest request;
+  const ir::Program& subject = needed(program, "program").program;
+  for (size_t i = 0; i < target_count; ++i)
+    request.targets.push_back(machine_for(&needed((&needed(targets, "targets"))[i], "targets[i]")).target);
+  if (target_count == 0) request.targets = target::targets_of(IMBREX_THIS_ARCHITECTURE);
+  const std::string given = text_or_empty(symbol), name = given.empty() ? runtime::usable_symbol(subject.name) : given;
+  request.kernels.push_back({subject, name, subject.name});
+  request.header = name + ".h";
+  request.directory = &needed(directory, "directory");
+  return request;
+}
+
+std::string lines_of(const std::vector<std::filesystem::path>& paths) {
+  std::string list;
+  for (const std::filesystem::path& path : paths) list += path.string() + "\n";
+  return list;
 }
 
 }  // namespace
@@ -259,16 +281,17 @@ imbrex_outcome imbrex_export(const imbrex_program* program, const char* symbol, 
                              size_t target_count, char** files, imbrex_error** error) {
   return guarded(error, [&] {
     if (files) *files = nullptr;
-    runtime::AotRequest request;
-    const ir::Program& subject = needed(program, "program").program;
-    for (size_t i = 0; i < target_count; ++i)
-      request.targets.push_back(machine_for(&needed((&needed(targets, "targets"))[i], "targets[i]")).target);
-    if (target_count == 0) request.targets = target::targets_of(IMBREX_THIS_ARCHITECTURE);
-    const std::string name = text_or_empty(symbol);
-    request.kernels.push_back({subject, name.empty() ? runtime::usable_symbol(subject.name) : name, subject.name});
-    request.directory = &needed(directory, "directory");
-    std::string list;
-    for (const auto& file : runtime::write_ahead_of_time(request)) list += file.string() + "\n";
+    const runtime::AotRequest request = request_of(program, symbol, directory, targets, target_count);
+    const std::string list = lines_of(runtime::write_ahead_of_time(request));
     if (files) *files = string_of(list);
+  });
+}
+
+imbrex_outcome imbrex_export_library(const imbrex_program* program, const char* symbol, const char* directory,
+                                     const char* const* targets, size_t target_count, char** files, imbrex_error** error) {
+  return guarded(error, [&] {
+    if (files) *files = nullptr;
+    const runtime::BuiltLibrary built = runtime::build_library(request_of(program, symbol, directory, targets, target_count));
+    if (files) *files = string_of(lines_of({built.library, built.header}) + lines_of(built.sources));
   });
 }

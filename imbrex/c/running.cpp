@@ -9,6 +9,7 @@
 #include "imbrex/c/objects.h"
 #include "imbrex/c/targets.h"
 #include "imbrex/interpret/interpreter.h"
+#include "imbrex/runtime/aot_library.h"
 #include "imbrex/runtime/kernel.h"
 
 struct imbrex_compiled {
@@ -193,6 +194,13 @@ imbrex_outcome imbrex_compile(const imbrex_program* program, const imbrex_compil
     how.prove = !given.unproven;
     how.taps = given.taps != 0;
     *compiled = new imbrex_compiled{runtime::compile(needed(program, "program").program, how)};
+  });
+}
+
+imbrex_outcome imbrex_load(const char* path, imbrex_compiled** compiled, imbrex_error** error) {
+  return guarded(error, [&] {
+    needed(compiled, "compiled") = nullptr;
+    *compiled = new imbrex_compiled{runtime::load_library(&needed(path, "path"))};
   });
 }
 

@@ -29,7 +29,7 @@ std::string upper(std::string text) {
   return text;
 }
 
-constexpr const char* kTryFolder = "--output with a folder that you may write to";
+constexpr const char* kTryFolder = "a folder that you may write to";
 constexpr const char* kOurs = "imbrex_";  // what the names in our headers begin with
 
 void write_if_changed(const fs::path& path, const std::string& text) {

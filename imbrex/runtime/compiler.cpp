@@ -4,12 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <sstream>
 
 #include "imbrex/base/error.h"
 #include "imbrex/ir/hash.h"
-#include "imbrex/runtime/process.h"
+#include "imbrex/runtime/file.h"
 
 namespace imbrex::runtime {
 namespace {
@@ -99,6 +101,21 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+// What compilers, assemblers and linkers say where a signal ended them or the system had nothing left.
+bool lacked_memory_or_space(const ProcessResult& result) {
+  constexpr const char* kSayings[] = {
+      "signal terminated program", "terminated with signal", "execute command:",        "failed due to signal", "out of memory",
+      "memory exhausted",          "Cannot allocate memory", "No space left on device", "std::bad_alloc"};
+  return result.signal != 0 || std::any_of(std::begin(kSayings), std::end(kSayings),
+                                           [&](const char* saying) { return result.output.find(saying) != std::string::npos; });
+}
+
+std::string first_lines(const std::string& text, int count) {
+  size_t end = 0;
+  for (int line = 0; line < count && end != std::string::npos; ++line) end = text.find('\n', end == 0 ? 0 : end + 1);
+  return text.substr(0, end);
+}
+
 }  // namespace
 
 Compiler find_compiler(const std::string& wanted, const Cache& cache) {
@@ -124,6 +141,44 @@ Compiler find_compiler(const std::string& wanted, const Cache& cache) {
   compiler.version = ask_version(compiler.command);
   cache.keep("compilers", key, stamp + "\n" + ir::sha256_hex(compiler.version) + "\n" + compiler.version);
   return compiler;
+}
+
+ProcessResult compile_in(const fs::path& directory, const Compiler& compiler, const std::vector<std::string>& flags,
+                         const std::string& source, const std::string& output) {
+  std::vector<std::string> command = compiler.command;
+  command.insert(command.end(), flags.begin(), flags.end());
+  command.insert(command.end(), {"-I.", source, "-o", output});
+  return run_process(command, directory);
+}
+
+bool succeeded(const ProcessResult& result, const fs::path& output) {
+  std::error_code error;
+  return result.started && result.signal == 0 && result.exit_status <= 0 && fs::file_size(output, error) > 0 && !error;
+}
+
+void report_failure(const ProcessResult& result, const Compiler& compiler, const std::vector<std::string>& flags,
+                    const fs::path& directory, const fs::path& kept) {
+  if (lacked_memory_or_space(result))
+    throw UserError(
+        "compiler-killed",
+        fmt::format(
+            "the C++ compiler `{}` was killed or crashed, or found no memory or no space on a disk, while it compiled {}{}",
+            compiler.command[0], kept.string(), result.output.empty() ? "" : "; it says:\n" + first_lines(result.output, 5)),
+        "again with more free memory, and with free space in the folders for temporary files and of the cache");
+  write_file(directory / "empty.cpp", "\n");
+  const ProcessResult probe = compile_in(directory, compiler, flags, "empty.cpp", "empty.so");
+  const bool works = succeeded(probe, directory / "empty.so");
+  std::error_code ignored;
+  fs::remove(directory / "empty.cpp", ignored);
+  fs::remove(directory / "empty.so", ignored);
+  if (!works)
+    throw UserError(
+        "compiler-unusable",
+        fmt::format("the C++ compiler `{}` does not compile even an empty file with the flags that kernels need; it says{}",
+                    compiler.command[0], probe.output.empty() ? " nothing" : ":\n" + first_lines(probe.output, 20)),
+        "another compiler, such as g++ 12 or clang 14 and later: IMBREX_CXX=/path/to/g++");
+  throw InternalError(fmt::format("the C++ compiler `{}` refuses generated code, which is kept in {}; it says:\n{}\n",
+                                  compiler.command[0], kept.string(), first_lines(result.output, 20)));
 }
 
 }  // namespace imbrex::runtime

@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <utility>
@@ -82,60 +82,6 @@ std::string key_of(const std::string& source, const Compiler& compiler, const st
   return ir::sha256_hex(text);
 }
 
-ProcessResult compile_in(const fs::path& directory, const Compiler& compiler, const std::vector<std::string>& flags,
-                         const char* source, const char* output) {
-  std::vector<std::string> command = compiler.command;
-  command.insert(command.end(), flags.begin(), flags.end());
-  command.insert(command.end(), {"-I.", source, "-o", output});
-  return run_process(command, directory);
-}
-
-// exit_status is -1 where the status was lost; the output tells then.
-bool succeeded(const ProcessResult& result, const fs::path& output) {
-  std::error_code error;
-  return result.started && result.signal == 0 && result.exit_status <= 0 && fs::file_size(output, error) > 0 && !error;
-}
-
-// What compilers, assemblers and linkers say where a signal ended them or the system had nothing left.
-bool lacked_memory_or_space(const ProcessResult& result) {
-  constexpr const char* kSayings[] = {
-      "signal terminated program", "terminated with signal", "execute command:",        "failed due to signal", "out of memory",
-      "memory exhausted",          "Cannot allocate memory", "No space left on device", "std::bad_alloc"};
-  return result.signal != 0 || std::any_of(std::begin(kSayings), std::end(kSayings),
-                                           [&](const char* saying) { return result.output.find(saying) != std::string::npos; });
-}
-
-std::string first_lines(const std::string& text, int count) {
-  size_t end = 0;
-  for (int line = 0; line < count && end != std::string::npos; ++line) end = text.find('\n', end == 0 ? 0 : end + 1);
-  return text.substr(0, end);
-}
-
-[[noreturn]] void report_failure(const ProcessResult& result, const Compiler& compiler, const std::vector<std::string>& flags,
-                                 const fs::path& directory, const fs::path& kept) {
-  if (lacked_memory_or_space(result))
-    throw UserError(
-        "compiler-killed",
-        fmt::format(
-            "the C++ compiler `{}` was killed or crashed, or found no memory or no space on a disk, while it compiled {}{}",
-            compiler.command[0], kept.string(), result.output.empty() ? "" : "; it says:\n" + first_lines(result.output, 5)),
-        "again with more free memory, and with free space in the folders for temporary files and of the cache");
-  write_file(directory / "empty.cpp", "\n");
-  const ProcessResult probe = compile_in(directory, compiler, flags, "empty.cpp", "empty.so");
-  const bool works = succeeded(probe, directory / "empty.so");
-  std::error_code ignored;
-  fs::remove(directory / "empty.cpp", ignored);
-  fs::remove(directory / "empty.so", ignored);
-  if (!works)
-    throw UserError(
-        "compiler-unusable",
-        fmt::format("the C++ compiler `{}` does not compile even an empty file with the flags that kernels need; it says{}",
-                    compiler.command[0], probe.output.empty() ? " nothing" : ":\n" + first_lines(probe.output, 20)),
-        "another compiler, such as g++ 12 or clang 14 and later: IMBREX_CXX=/path/to/g++");
-  throw InternalError(fmt::format("the C++ compiler `{}` refuses generated code, which is kept in {}; it says:\n{}\n",
-                                  compiler.command[0], kept.string(), first_lines(result.output, 20)));
-}
-
 // For what the cache has no place for.
 fs::path make_temporary_directory(const std::string& why_not_in_cache) {
   try {
@@ -154,6 +100,15 @@ void throw_if_full(const fs::path& directory) {
   const fs::space_info space = fs::space(directory, error);
   if (!error && space.available < least_bytes)
     throw fs::filesystem_error("full", directory, std::make_error_code(std::errc::no_space_on_device));
+}
+
+// The same file by another path each time: a path that dlopen has seen means to it the file that it loaded then, also where another
+// stands there by now. Each bit of a number is a step from the folder to itself.
+std::string spelled_anew(const fs::path& file) {
+  static std::atomic<uint32_t> number = 0;
+  std::string folder = file.parent_path();
+  for (uint32_t bits = ++number; bits > 0; bits /= 2) folder += bits % 2 == 1 ? "/." : "/";
+  return folder + "/" + file.filename().string();
 }
 
 }  // namespace
@@ -190,6 +145,16 @@ void Module::load(const fs::path& directory) {
   source = directory / "kernel.cpp";
   library = directory / "kernel.so";
   handle_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
+Module Module::open(const fs::path& library) {
+  Module module;
+  module.library = library;
+  module.handle_ = dlopen(spelled_anew(fs::absolute(library)).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (module.handle_ == nullptr)
+    throw UserError("cannot-load", fmt::format("'{}' cannot be loaded: {}", library.string(), dlerror()),
+                    "it on a file system that allows programs, and on a system as new as the one that built it");
+  return module;
 }
 
 Module load_or_compile(const std::string& source, const JitOptions& options) {

@@ -22,6 +22,8 @@ class Module {
  public:
   // The address of an exported function; InternalError if there is none.
   void* symbol(const std::string& name) const;
+  // Of a file that stands there. UserError "cannot-load".
+  static Module open(const std::filesystem::path& library);
 
   bool from_cache = false;
   double seconds = 0;                     // of the whole: finding, compiling, loading

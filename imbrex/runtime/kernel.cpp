@@ -71,8 +71,14 @@ const target::Target& choose_target(const target::Target* wanted) {
 }
 
 CompiledKernel CompiledKernel::from_source(const std::string& source, const std::string& symbol, const JitOptions& options) {
-  auto code = std::make_shared<Code>(load_or_compile(source, options));
-  code->table = table_of(code->module, symbol);
+  Module module = load_or_compile(source, options);
+  const imbrex_kernel& table = *table_of(module, symbol);
+  return from_module(std::move(module), table);
+}
+
+CompiledKernel CompiledKernel::from_module(Module module, const imbrex_kernel& table) {
+  auto code = std::make_shared<Code>(std::move(module));
+  code->table = &table;
   CompiledKernel kernel;
   kernel.code_ = std::move(code);
   return kernel;

@@ -46,11 +46,13 @@ class CompiledKernel {
   const Module& module() const { return code_->module; }
   // What imbrex_call::failed_assumption means: number k + 1 is text k.
   const std::vector<std::string>& assumptions() const { return code_->assumptions; }
-  // What code was generated from, and why that is as written where it is.
+  // What code was generated from, and why that is as written where it is; for kernels of compile() alone.
   const Translation& translation() const { return *code_->translation; }
 
   // From source against abi.h that exports `symbol`; for tests and tools.
   static CompiledKernel from_source(const std::string& source, const std::string& symbol, const JitOptions& options);
+  // From a module that has this table.
+  static CompiledKernel from_module(Module module, const imbrex_kernel& table);
 
  private:
   friend CompiledKernel compile(const ir::Program&, const CompileOptions&);
@@ -59,7 +61,7 @@ class CompiledKernel {
     Module module;
     const imbrex_kernel* table = nullptr;
     std::vector<std::string> assumptions;
-    std::optional<Translation> translation;  // none of code from_source
+    std::optional<Translation> translation;  // none of code that was not compiled from a program here
   };
   std::shared_ptr<const Code> code_;
 };

@@ -83,6 +83,9 @@ std::vector<const Target*> targets_with_code();
 std::vector<const Target*> targets_of(imbrex_architecture architecture);
 bool is_of_this_architecture(const Target& target);     // or for any: the compiler of this machine compiles its code
 const char* name_of(imbrex_architecture architecture);  // "x86-64"
+// What compilers call it, as the first part of what they say for -dumpmachine; and its number in the header of an ELF file.
+const char* compiler_name_of(imbrex_architecture architecture);
+uint16_t elf_machine_of(imbrex_architecture architecture);
 constexpr imbrex_architecture kArchitectures[] = {IMBREX_X86_64, IMBREX_AARCH64};
 std::optional<imbrex_architecture> architecture_named(const std::string& name);  // none if there is none
 // Whether this processor and operating system run its code. Asked once a process: the first time, Linux is asked to save the

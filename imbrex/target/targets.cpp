@@ -1,4 +1,6 @@
 // The table, and nothing that it does not need: CMake compiles this file by itself when it configures, for names and flags.
+#include <elf.h>
+
 #include <algorithm>
 #include <initializer_list>
 #include <map>
@@ -280,6 +282,24 @@ const char* name_of(imbrex_architecture architecture) {
     case IMBREX_AARCH64: return "aarch64";
   }
   return "?";
+}
+
+const char* compiler_name_of(imbrex_architecture architecture) {
+  switch (architecture) {
+    case IMBREX_ANY_ARCHITECTURE: return "";
+    case IMBREX_X86_64: return "x86_64";
+    case IMBREX_AARCH64: return "aarch64";
+  }
+  return "";
+}
+
+uint16_t elf_machine_of(imbrex_architecture architecture) {
+  switch (architecture) {
+    case IMBREX_ANY_ARCHITECTURE: return EM_NONE;
+    case IMBREX_X86_64: return EM_X86_64;
+    case IMBREX_AARCH64: return EM_AARCH64;
+  }
+  return EM_NONE;
 }
 
 std::optional<imbrex_architecture> architecture_named(const std::string& name) {

@@ -254,12 +254,6 @@ def test_a_program_as_text_is_a_kernel():
     assert ib.version().count(".") >= 1
 
 
-def test_a_kernel_is_exported(tmp_path):
-    files = scale.export(tmp_path, D=8)
-    assert files and all((tmp_path / name).exists() for name in files)
-    assert list(tmp_path.rglob("*.h"))
-
-
 def test_what_became_of_a_kernel_is_explained_and_shown(tmp_path):
     N, W = ib.dim("N", typical=64), ib.const("W")
 

@@ -28,8 +28,11 @@ from .words import *
 from .words import __all__ as _words
 
 if TYPE_CHECKING:
+    import os
+
     from . import _imbrex
     from .function_kernel import Kernel
+    from .loaded import LoadedKernel
     from .registered import Kernels, ProgramKernel
 
     kernels: Kernels
@@ -41,6 +44,13 @@ def parse(text: str, file: str = "<text>") -> "ProgramKernel":
     from .registered import ProgramKernel
 
     return ProgramKernel(parsed(text, file))
+
+
+def load(path: "str | os.PathLike[str]") -> "LoadedKernel":
+    """The kernel of a library that ``kernel.export`` built. Needs no compiler; a damaged file is refused."""
+    from .loaded import load as loaded
+
+    return loaded(path)
 
 
 def _parsed(text: str) -> "_imbrex.Program":
@@ -101,6 +111,7 @@ __all__ = [
     "int32",
     "int64",
     "kernel",
+    "load",
     "parse",
     "uint8",
     "version",

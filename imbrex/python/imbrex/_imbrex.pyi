@@ -169,12 +169,15 @@ class Program:
     def compile(
         self, target: str | None = None, optimize: bool = True, prove: bool = True, taps: bool = False
     ) -> Compiled: ...
-    # C++ sources with a C header in a folder; the paths of the sources.
+    # A library, its C header and its C++ sources in a folder; their paths, in this order.
     def export(self, directory: str, targets: Sequence[str] = ..., symbol: str | None = None) -> list[str]: ...
 
 class Compiled:
     """A kernel compiled for this machine."""
 
+    name: str
+    dims: list[str]
+    tensors: list[TensorInfo]  # of the role "input" where a program has weights
     @property
     def target(self) -> str: ...
     @property
@@ -209,6 +212,8 @@ class Bound:
 # The type, the shape and whether it may be written, of a NumPy array, a torch tensor or what else has DLPack or the buffer or
 # array interface. ``torch.bfloat16`` and arrays of ``ml_dtypes`` are known.
 def describe(array: Any) -> tuple[str, tuple[int, ...], bool]: ...
+# The kernel of a library that Program.export built.
+def load(path: str) -> Compiled: ...
 def parse(text: str, file: str = "<text>") -> Program: ...
 # The registered kernels: name, description, variants, presets, options (name, type, description).
 def registered() -> list[dict[str, Any]]: ...

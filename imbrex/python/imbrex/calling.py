@@ -40,6 +40,14 @@ class Tap(NamedTuple):
     indices: tuple[int, ...]  # of the loops around it
 
 
+class Exported(NamedTuple):
+    """The files that ``kernel.export`` wrote."""
+
+    library: str  # for ``ib.load``, and for programs that link it
+    header: str  # in C
+    sources: tuple[str, ...]  # that the library was built from
+
+
 class Difference(NamedTuple):
     """How an output of the compiled kernel differs from the interpreter's."""
 
@@ -70,7 +78,7 @@ class Comparison(NamedTuple):
         )
 
 
-class _Call(NamedTuple):
+class Call(NamedTuple):
     """The arguments of one call, understood."""
 
     variant: Variant
@@ -172,9 +180,14 @@ class CallableKernel(Caller):
         """The C++ that is compiled."""
         return self.program(**constants).generated_code(target, optimize)
 
-    def export(self, directory: str | os.PathLike[str], targets: Sequence[str] = (), **constants: Any) -> list[str]:
-        """Compiles ahead of time: a library and its header in `directory`. Returns the paths of what was written."""
-        return self.program(**constants).export(os.fspath(directory), targets)
+    def export(self, directory: str | os.PathLike[str], targets: Sequence[str] = (), **constants: Any) -> Exported:
+        """Compiles ahead of time: a library for ``ib.load`` with its C header and sources, in `directory`.
+
+        The library has code for each of `targets`, for all of this machine's architecture where none is named; the best that a
+        machine runs is chosen there. Returns the paths.
+        """
+        library, header, *sources = self.program(**constants).export(os.fspath(directory), targets)
+        return Exported(library, header, tuple(sources))
 
     def _variant_of(self, keywords: dict[str, Any]) -> tuple[Variant, dict[str, int]]:
         """The kernel for the constants among these, and the dimensions among them."""
@@ -236,7 +249,7 @@ class CallableKernel(Caller):
             return []
         import numpy
 
-        shown = call.variant.program.interpret(call.tensors, call.sizes, taps=True)
+        shown = self._interpret(call, taps=True)
         return [
             Tap(name, numpy.frombuffer(data, arrays_of.numpy_dtype(dtype)).reshape(rows, columns), tuple(indices))
             for name, data, dtype, rows, columns, indices in shown
@@ -248,8 +261,8 @@ class CallableKernel(Caller):
         call = self._understood(inputs, named)
         other = {t.name: arrays_of.copy_of(call.tensors[t.name]) for t in written}
         if not call.is_empty:
-            self._compiled(call.variant).run(list(call.tensors.values()), call.named_dims or None)
             self._interpret(call._replace(tensors={**call.tensors, **other}))
+            self._compiled(call.variant).run(list(call.tensors.values()), call.named_dims or None)
         differences = [_difference(t.name, t.dtype, call.tensors[t.name], other[t.name]) for t in written]
         return Comparison(tuple(t.name for t in written), tuple(d for d in differences if d is not None))
 
@@ -261,7 +274,7 @@ class CallableKernel(Caller):
             bound = self._compiled(call.variant).bind(list(call.tensors.values()), call.named_dims)
         return Binding(bound, call.tensors, self._result(call.tensors))
 
-    def _understood(self, inputs: Sequence[Any], keywords: dict[str, Any]) -> _Call:
+    def _understood(self, inputs: Sequence[Any], keywords: dict[str, Any]) -> Call:
         from ._imbrex import describe
 
         signature = self.signature
@@ -278,7 +291,7 @@ class CallableKernel(Caller):
             if array is None:
                 array = arrays_of.empty(tensor.dtype, signature.shape_of(tensor, sizes.values), as_torch)
             tensors[tensor.name] = array
-        return _Call(variant, tensors, self._dims_of(sizes), named_dims)
+        return Call(variant, tensors, self._dims_of(sizes), named_dims)
 
     def _compiled(self, variant: Variant) -> Compiled:
         if variant.compiled is None:
@@ -287,7 +300,7 @@ class CallableKernel(Caller):
                     variant.compiled = variant.program.compile()
         return variant.compiled
 
-    def _run(self, call: _Call, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
+    def _run(self, call: Call, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
         try:
             compiled = self._compiled(call.variant)
         except Error as problem:
@@ -299,8 +312,8 @@ class CallableKernel(Caller):
         compiled.run(list(call.tensors.values()), call.named_dims or None)
         self._remember(compiled, call, inputs, named)
 
-    def _interpret(self, call: _Call) -> None:
-        call.variant.program.interpret(call.tensors, call.sizes)
+    def _interpret(self, call: Call, taps: bool = False) -> list[Any]:
+        return call.variant.program.interpret(call.tensors, call.sizes, taps)
 
     def _result(self, tensors: Mapping[str, Any]) -> Any:
         outputs = [t.name for t in self.signature.outputs]
@@ -317,7 +330,7 @@ class CallableKernel(Caller):
 
     # ---- the same call again
 
-    def _remember(self, compiled: Compiled, call: _Call, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
+    def _remember(self, compiled: Compiled, call: Call, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
         """Prepares the next call like this one: the compiled kernel itself checks that the arrays fit."""
         signature = self.signature
         names = [t.name for t in signature.inputs[: len(inputs)]] + list(named)
@@ -342,7 +355,7 @@ class CallableKernel(Caller):
 
 
 def _quick_call(
-    signature: Signature, given: list[str], call: _Call, compiled: Compiled, outputs_type: Callable[[], Any]
+    signature: Signature, given: list[str], call: Call, compiled: Compiled, outputs_type: Callable[[], Any]
 ) -> Callable[..., Any] | None:
     """A function of the given arrays that makes the outputs that are left and runs the kernel."""
     order = [t.name for t in signature.tensors]
@@ -379,7 +392,7 @@ def _maker(dtype: str, as_torch: bool) -> Callable[[tuple[int, ...]], Any]:
     return lambda shape: numpy.empty(shape, kind)
 
 
-def _extent_text(signature: Signature, given: list[str], size: Any, call: _Call) -> str | None:
+def _extent_text(signature: Signature, given: list[str], size: Any, call: Call) -> str | None:
     """How the extent of an output follows from the arrays: a number, or an axis of one that is given."""
     if not isinstance(size, Dim):
         if any(isinstance(name, Dim) for name in names_in(size)):

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .calling import CallableKernel
+from .calling import CallableKernel, Exported
 from .errors import error
 from .signature import Signature, TensorParameter
 from .sizes import AnySize, Dim, Expression
 
 if TYPE_CHECKING:
-    from ._imbrex import Program, TensorInfo
+    from ._imbrex import Compiled, Program, TensorInfo
 
 
 class ProgramKernel(CallableKernel):
     """A tile program that is called with arrays."""
 
     def __init__(self, program: Program) -> None:
-        tensors = tuple(_parameter(program.name, info) for info in program.tensors)
-        super().__init__(program.name, Signature(program.name, tensors))
+        super().__init__(program.name, signature_of(program))
         self._program = program
 
     def _translate(self, constants: Mapping[str, Any]) -> Program:
@@ -29,6 +28,16 @@ class ProgramKernel(CallableKernel):
 
     def __reduce__(self) -> Any:
         return ProgramKernel, (self._program,)
+
+
+def signature_of(kernel: Program | Compiled) -> Signature:
+    """What the tensors and dimensions of a program or a compiled kernel say."""
+    tensors = tuple(_parameter(kernel.name, info) for info in kernel.tensors)
+    return Signature(kernel.name, tensors, free=tuple(_dim(name) for name in kernel.dims))
+
+
+def _dim(name: str) -> Dim:
+    return Dim(name, 0, None, ("", 0))
 
 
 def _parameter(kernel: str, info: TensorInfo) -> TensorParameter:
@@ -45,7 +54,7 @@ def _size(kernel: str, text: str) -> AnySize:
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
             return node.value
         if isinstance(node, ast.Name):
-            return Dim(node.id, 0, None, ("", 0))
+            return _dim(node.id)
         if isinstance(node, ast.BinOp) and type(node.op) in _SYMBOLS:
             return Expression(_SYMBOLS[type(node.op)], size(node.left), size(node.right))
         raise error("not-comparable", f"{kernel} has a tensor with the extent {text}", "call it through the command `imbrex run`")
@@ -113,6 +122,9 @@ class RegisteredKernel:
 
     def report(self, path: str | os.PathLike[str] | None = None, target: str | None = None, **options: Any) -> str:
         return self.of(**options).report(path, target)
+
+    def export(self, directory: str | os.PathLike[str], targets: Sequence[str] = (), **options: Any) -> Exported:
+        return self.of(**options).export(directory, targets)
 
 
 def _document(kernel: RegisteredKernel, entry: Mapping[str, Any]) -> str:

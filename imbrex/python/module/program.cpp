@@ -15,11 +15,6 @@
 namespace imbrex::python {
 namespace {
 
-struct TensorInfo {
-  std::string name, dtype, role;
-  std::vector<std::string> shape;
-};
-
 std::vector<TensorInfo> tensors_of(const Program& self) {
   std::vector<TensorInfo> tensors;
   for (size_t i = 0; i < imbrex_program_tensor_count(self.program.get()); ++i) {
@@ -81,7 +76,8 @@ std::vector<std::string> exported(const Program& self, const std::string& direct
   std::vector<const char*> names;
   for (const std::string& target : targets) names.push_back(target.c_str());
   char* files = nullptr;
-  call_unlocked(imbrex_export, self.program.get(), null_or(symbol), directory.c_str(), names.data(), names.size(), &files);
+  call_unlocked(imbrex_export_library, self.program.get(), null_or(symbol), directory.c_str(), names.data(), names.size(),
+                &files);
   std::vector<std::string> list;
   std::string file;
   for (const char c : taken(files)) {

@@ -107,6 +107,28 @@ std::unique_ptr<Bound> bind(const Compiled& self, const nb::sequence& arrays, co
   return std::make_unique<Bound>(self, arrays, dims.value_or(Dims()), threads);
 }
 
+std::shared_ptr<Compiled> load(const std::string& path) {
+  imbrex_compiled* compiled = nullptr;
+  call_unlocked(imbrex_load, path.c_str(), &compiled);
+  return std::make_shared<Compiled>(compiled);
+}
+
+std::vector<std::string> dims_of(const Compiled& self) {
+  const imbrex_kernel& table = self.table();
+  return {table.dim_names, table.dim_names + table.dim_count};
+}
+
+std::vector<TensorInfo> tensors_of(const Compiled& self) {
+  const char* roles[] = {"input", "output", "inout"};
+  std::vector<TensorInfo> tensors;
+  for (int32_t i = 0; i < self.table().tensor_count; ++i) {
+    const imbrex_tensor_info& info = self.table().tensors[i];
+    TensorInfo& tensor = tensors.emplace_back(TensorInfo{info.name, imbrex_dtype_name(info.dtype), roles[info.role], {}});
+    for (int32_t axis = 0; axis < info.rank; ++axis) tensor.shape.emplace_back(info.shape[axis].text);
+  }
+  return tensors;
+}
+
 void run(Compiled& self, const nb::object& arrays, const std::optional<Dims>& dims, int threads) {
   const nb::object fast(nb::steal(PySequence_Fast(arrays.ptr(), "arrays are a sequence")));
   if (!fast) throw nb::python_error();
@@ -130,10 +152,14 @@ void add_running(nb::module_& m, nb::class_<Program>& program) {
       .def("compile", compile, "target"_a = nb::none(), "optimize"_a = true, "prove"_a = true, "taps"_a = false);
   nb::class_<Bound>(m, "Bound").def("__call__", &Bound::run).def("repeat", &Bound::repeat, "times"_a);
   nb::class_<Compiled>(m, "Compiled")
+      .def_prop_ro("name", [](const Compiled& self) { return std::string(self.table().name); })
+      .def_prop_ro("dims", dims_of)
+      .def_prop_ro("tensors", tensors_of)
       .def_prop_ro("target", [](const Compiled& self) { return std::string(self.table().isa); })
       .def_prop_ro("from_cache", [](const Compiled& self) { return imbrex_compiled_is_from_cache(self.kernel().get()) != 0; })
       .def("run", run, "arrays"_a, "dims"_a = nb::none(), "threads"_a = 0)
       .def("bind", bind, "arrays"_a, "dims"_a = nb::none(), "threads"_a = 0);
+  m.def("load", load, "path"_a);
   m.def("describe", describe, "array"_a);
 }
 

@@ -112,7 +112,9 @@ def _taken(captured: Captured, value: Any, name: str, node: ast.AST) -> Any:
         value = value.item()
     if is_word(value) or is_constant(value) or isinstance(value, (Size, ModuleType, *_HABITS)):
         return value
-    if isinstance(value, FunctionType) and value.__module__.split(".")[0] not in habits.LIBRARIES:
+    if isinstance(value, FunctionType) and value.__module__.split(".")[0] == "imbrex" and name in habits.FUNCTIONS:
+        return habits.FUNCTIONS[name]  # `load` has another meaning here than in a body of Triton
+    if isinstance(value, FunctionType) and value.__module__.split(".")[0] not in ("imbrex", *habits.LIBRARIES):
         if value not in captured.functions:
             capture(source_of(value, "a sub-kernel"), captured.functions)
         return value
@@ -182,6 +184,8 @@ def _refused(source: Source, value: Any, name: str, node: ast.AST) -> Error:
         message, hint = f"'{name}' is a kernel, and a kernel calls no other", "move what both do into a plain function"
     elif isinstance(value, (list, dict, set)):
         message, hint = f"'{name}' is a {kind}, which can change", "use a tuple of constants"
+    elif str(getattr(value, "__module__", "")).split(".")[0] == "imbrex":
+        message, hint = f"'{name}' is used outside of kernels", "help(imbrex.words) lists what bodies are written with"
     else:
         message, hint = (
             f"'{name}' is an object of type {kind}",
