@@ -69,20 +69,28 @@ EXECUTED = types.SimpleNamespace(
 
 
 class Writer:
-    """Writes the statements of a body: tiles a to e, the constant n, indices of loops, sub-kernels, stores to y."""
+    """Writes the statements of a body: tiles a to e, the constant n, indices of loops, sub-kernels, tuples p and q, stores to y."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.lines = []
         self.indices = []
         self.known = ["a", "b"]
+        self.tuples = []  # of a tile and a tuple of four
 
     def one_of(self, *choices):
         return self.random.choice(choices)
 
     def operand(self):
         slices = ["x[:, :]", "y[:, :]"] + [f"x[{i}, :]" for i in self.indices] + [f"y[{i}, :]" for i in self.indices]
-        return self.one_of(self.one_of(*self.known), self.one_of(*self.known), self.one_of(*slices), self.one_of("2", "0.5", "n"))
+        parts = [f"{p}[0]" for p in self.tuples] + [f"{p}[1][{i}]" for p in self.tuples for i in range(4)]
+        choices = [self.one_of(*self.known), self.one_of(*self.known), self.one_of(*slices), self.one_of("2", "0.5", "n")]
+        return self.one_of(*choices, *(self.random.sample(parts, 2) if parts else ()))
+
+    def tuple(self):
+        a, b = self.expression(1), self.operand()
+        parts = f"({self.one_of(*self.known)}, {a}, {self.operand()}, {self.one_of('x[:, :]', 'y[:, :]')})"
+        return self.one_of(f"({b}, {parts})", f"({a}, {parts})", f"pair({a}, ({b}, {self.one_of(*self.known)}), y)", *self.tuples)
 
     def expression(self, depth=2):
         if depth == 0 or self.random.random() < 0.3:
@@ -101,8 +109,16 @@ class Writer:
 
     def statement(self, depth, level):
         pad = "    " * depth
-        kind = self.random.randrange(12)
-        if kind < 4:
+        kind = self.random.randrange(15)
+        if kind == 12:
+            name = self.one_of("p", "q")
+            self.lines.append(f"{pad}{name} = {self.tuple()}")
+            self.tuples = sorted({*self.tuples, name})
+        elif kind == 13:
+            name = self.one_of("p", "q")
+            self.lines.append(f"{pad}{self.one_of('a', 'c')}, {name} = {self.expression(1)}, {self.tuple()}")
+            self.tuples = sorted({*self.tuples, name})
+        elif kind < 4:
             name, value = self.one_of("a", "b", "c", "d", "e"), self.expression()
             self.lines.append(f"{pad}{name} = {value}")
             self.known.append(name)
@@ -121,7 +137,7 @@ class Writer:
             self.lines.append(f"{pad}pass")
 
     def block(self, depth, level, kind):
-        pad, known = "    " * depth, list(self.known)
+        pad, known, tuples = "    " * depth, list(self.known), list(self.tuples)
         index = f"i{level}"
         if kind == 8:
             self.lines.append(f"{pad}for {index} in ib.range({self.random.randrange(1, 4)}):")
@@ -129,6 +145,10 @@ class Writer:
         elif kind == 9:
             self.lines.append(f"{pad}for {index} in range({self.random.randrange(0, 3)}):")
             self.indices.append(index)
+        elif kind == 14:
+            name = self.one_of("a", "c", "d")
+            self.lines.append(f"{pad}for {name} in ({self.one_of('x', 'y')}[:, :], {self.one_of(*self.known)}, {self.expression(1)}):")
+            self.lines.append(f"{pad}    {self.one_of(*self.known)} += {self.operand()}")
         elif kind == 10 and self.indices:
             self.lines.append(
                 f"{pad}if {self.one_of(*self.indices)} {self.one_of('<', '==', '>')} 1 and 0 <= {self.one_of(*self.indices)} < 3:"
@@ -142,6 +162,7 @@ class Writer:
             self.indices.remove(index)
         if self.random.random() < 0.7:
             self.known = known
+            self.tuples = tuples
 
 
 def program_of(seed):
@@ -160,6 +181,11 @@ def halved(v):
 def stored(v, out):
     out[0, :] = out[0, :] * 0.5 - 1
     return v
+
+def pair(v, p, out):
+    w = v - p[0]
+    out[0, :] = out[0, :] * 0.5 + 1
+    return w, (w, w * 2, out[0, :], p[1])
 
 def body(x, y, n):
     a = x[:, :]

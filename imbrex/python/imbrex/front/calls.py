@@ -17,7 +17,7 @@ from ..records import Record
 from .capture import is_constant, is_word
 from .expressions import HANDLERS, evaluate, settled
 from .front import Activation, Front
-from .kinds import Method, Result, Slice, described, is_number, is_tile
+from .kinds import Method, Result, Rows, Slice, described, is_number, is_tile
 
 signature_of = functools.cache(inspect.signature)
 
@@ -251,6 +251,8 @@ def _sub_kernel(
             thing = thing.variable
         elif isinstance(thing, (Value, Slice)) or (is_tile(thing) and name in assigned):
             thing = front.let(name if is_tile(thing) and name in assigned else "", front.operand(thing, at), at)
+        else:
+            thing = thing if isinstance(thing, Rows) or is_tile(thing) else front.held(thing, at)
         activation.names.bind(name, thing, captured.source.tree.lineno)
     front.at(node).enter_call()
     front.activations.append(activation)

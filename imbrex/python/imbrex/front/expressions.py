@@ -65,6 +65,8 @@ def evaluate(front: Front, node: ast.expr) -> Any:
 
 def settled(front: Front, thing: Any, node: ast.AST, later: Sequence[ast.expr]) -> Any:
     """An operand before others. A tile that is loaded before a sub-kernel stores is named, so that it is loaded before."""
+    if isinstance(thing, tuple):
+        return tuple(settled(front, part, node, later) for part in thing)
     if isinstance(thing, (Value, Slice)) and any(_may_store(front, other) for other in later):
         return front.let("", front.operand(thing, node), node)
     return thing

@@ -11,7 +11,7 @@ from .._imbrex import Builder, Index, Value, Variable
 from ..errors import Error, Note, error
 from ..sizes import Const, Dim, Expression, Size
 from .capture import Captured
-from .kinds import Result, Slice, Span, described, is_number, is_tile
+from .kinds import Method, Result, Rows, Slice, Span, described, is_number, is_tile
 from .names import Names
 
 Made = TypeVar("Made")
@@ -25,6 +25,7 @@ class Activation:
         self.called_at = called_at  # the line of the call, in the function around
         self.names = Names()
         self.made: set[int] = set()  # the tiles that it made, by identity
+        self.listing: dict[int, int] = {}  # the tiles whose rows a name stands for, by identity: the line that names them
 
 
 class Front:
@@ -37,6 +38,7 @@ class Front:
         self.activations = [Activation(captured)]
         self.wanted_name = ""  # of the variable that the expression is assigned to
         self.kept: list[Variable] = []  # keeps identities of tiles from being used again
+        self.unnamed: set[int] = set()  # tiles of tuples, by identity: no statement gives them another value
 
     @property
     def now(self) -> Activation:
@@ -165,6 +167,42 @@ class Front:
         self.now.made.add(id(variable))
         self.kept.append(variable)
         return variable
+
+    def check_change(self, variable: Variable, name: str, node: ast.AST) -> None:
+        """Error for another value of a tile whose rows a name stands for."""
+        line = self.now.listing.get(id(variable))
+        if line is not None:
+            raise self.fail(
+                node,
+                "python-rebind",
+                f"'{name}' gets another value, and `ib.by({name})` has a name",
+                f"write `ib.by({name})` in the slices, or give the new value another name",
+                (self.note(line, "the rows get their name here"),),
+            )
+
+    def handed_over(self, result: Result) -> Variable:
+        """A tile of a sub-kernel, which now belongs to the function that called it."""
+        self.now.made.add(id(result.variable))
+        return result.variable
+
+    def held(self, thing: Any, node: ast.AST, keeps_results: bool = False) -> Any:
+        """What a name, a parameter or a loop holds: tiles in it, of tuples above all, have their values now, whatever changes later.
+
+        `keeps_results`: each part is assigned at once, so that a tile of a sub-kernel may be handed over.
+        """
+        if isinstance(thing, tuple):
+            return tuple(self.held(part, node, keeps_results) for part in thing)
+        if isinstance(thing, Method):
+            return Method(thing.name, self.held(thing.of, node))
+        if isinstance(thing, Rows):
+            # Another tile would not have the assumptions that are stated about this one.
+            self.now.listing.setdefault(id(thing.variable), getattr(node, "lineno", 0))
+            return thing
+        if not is_tile(thing) or (isinstance(thing, Result) and keeps_results) or id(thing) in self.unnamed:
+            return thing
+        tile = self.handed_over(thing) if isinstance(thing, Result) else self.let("", self.operand(thing, node), node)
+        self.unnamed.add(id(tile))
+        return tile
 
 
 def known(index: Index) -> Index | int:

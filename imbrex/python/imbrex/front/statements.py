@@ -74,10 +74,7 @@ def _assign_each(front: Front, target: ast.Tuple, thing: Any, node: ast.stmt) ->
     if not isinstance(thing, tuple) or len(thing) != len(target.elts):
         raise front.fail(node, "wrong-kind", f"{described(thing)} for {len(target.elts)} names", "give one value for each name")
     if any(_changes_something(front, part) for part in target.elts):
-        thing = tuple(
-            front.let("", front.operand(part, node), node) if is_tile(part) and not isinstance(part, Result) else part
-            for part in thing
-        )
+        thing = front.held(thing, node, keeps_results=True)
     for part, value in zip(target.elts, thing):
         _assign_to(front, part, value, node)
 
@@ -127,9 +124,11 @@ def _assign_name(front: Front, name: str, thing: Any, node: ast.stmt) -> None:
         return
     _check_rebinding(front, name, thing, node)
     if isinstance(thing, Result):
-        thing = _handed_over(front, thing)
+        thing = front.handed_over(thing)
     elif is_tile(thing):
         thing = front.let(name, front.operand(thing, node), node)
+    else:
+        thing = front.held(thing, node)
     front.names.bind(name, thing, node.lineno)
 
 
@@ -138,18 +137,13 @@ def _assign_tile(front: Front, name: str, variable: Variable, thing: Any, node: 
     value = front.operand(thing, node)
     if is_same_block and not is_number(thing):
         if isinstance(thing, Result):
-            front.names.bind(name, _handed_over(front, thing), node.lineno)
+            front.names.bind(name, front.handed_over(thing), node.lineno)
             return
         if not _is_alike(variable, value):
             front.names.bind(name, front.let(name, value, node), node.lineno)
             return
+    front.check_change(variable, name, node)
     front.at(node).rebind(variable, value)
-
-
-def _handed_over(front: Front, result: Result) -> Variable:
-    """A tile of a sub-kernel, which now belongs to the function that called it."""
-    front.now.made.add(id(result.variable))
-    return result.variable
 
 
 def _is_alike(a: Variable, b: Value) -> bool:
@@ -190,6 +184,8 @@ def _augmented(front: Front, node: ast.AugAssign) -> None:
         evaluate(front, ast.copy_location(ast.Name(target.id, ast.Load()), target))  # raises
         assert binding is not None and not isinstance(binding, Ended)
     value = evaluate(front, node.value)
+    if isinstance(binding.value, Variable):
+        front.check_change(binding.value, target.id, node)
     if isinstance(binding.value, Variable) and isinstance(node.op, ast.Add):
         added = front.operand(value, node.value)
         front.at(node).add_to(binding.value, added)
@@ -255,7 +251,7 @@ def _unroll(front: Front, node: ast.For, values: Sequence[Any]) -> None:
             f"a loop over {len(values)} constants, each of which becomes statements of its own",
             "write `for i in ib.range(n):`",
         )
-    for value in values:
+    for value in front.held(values, node, keeps_results=True):
         if isinstance(node.target, ast.Tuple):
             _assign_each(front, node.target, value, node)
         else:
@@ -319,18 +315,18 @@ def _return(front: Front, node: ast.Return) -> Returned:
         where = front.names.blocks[-1].what
         raise front.fail(node, "python-form", f"`return` in {where}", "return at the end of the function")
     thing = None if node.value is None else evaluate(front, node.value)
-    things = thing if isinstance(thing, tuple) else (thing,)
-    given: set[int] = set()
-    results = tuple(_result(front, part, node, given) for part in things)
-    return Returned(results if isinstance(thing, tuple) else results[0])
+    return Returned(_result(front, thing, node, set()))
 
 
 def _result(front: Front, thing: Any, node: ast.Return, given: set[int]) -> Any:
     """What leaves a sub-kernel: a tile that it made itself is handed over, a slice is loaded."""
+    if isinstance(thing, tuple):
+        return tuple(_result(front, part, node, given) for part in thing)
     if isinstance(thing, Slice):
         return front.operand(thing, node)
     if isinstance(thing, Variable) and id(thing) in front.now.made and id(thing) not in given:
         given.add(id(thing))
+        front.unnamed.discard(id(thing))  # it gets a name now
         return Result(thing)
     return thing
 
