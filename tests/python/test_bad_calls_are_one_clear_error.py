@@ -35,6 +35,16 @@ def halves(x: ib.Tensor[f32, T, 2 * D], y: ib.Out[f32, T, D]):
     y[:, :] = x[:, 0:D]
 
 
+@ib.kernel
+def inner(x: ib.Tensor[f32, T], y: ib.Out[f32, T - 4]):
+    y[:] = x[ib.span(0, T - 4)]
+
+
+@ib.kernel
+def outer(x: ib.Tensor[f32, T + 4], y: ib.Out[f32, T]):
+    y[:] = x[0:T]
+
+
 def zeros(*shape, dtype=np.float32):
     return np.zeros(shape, dtype)
 
@@ -87,6 +97,11 @@ CASES = {
         "tensor-strides",
         "y",
     ),
+    "a dimension below zero": (lambda: needs_n(zeros(3), n=1, T=-1), "dim-range", "T of needs_n is -1, which is not between 0 and"),
+    "a dimension of a proof below zero": (lambda: add.check(D=8, T=-5), "dim-range", "T of add is -5"),
+    "a dimension of a proof of 65 bits": (lambda: add.check(D=8, T=2**64), "dim-range", "T of add is 18446744073709551616"),
+    "an output of negative size": (lambda: inner(zeros(2)), "dim-range", "'y' of inner has T - 4 = -2 elements .* T = 2"),
+    "a size that becomes negative": (lambda: outer(zeros(2)), "dim-range", "axis 0 of 'x' of outer has 2 elements, .* T -2"),
     "a target that is none": (lambda: add.check("pentium", D=8), "unknown-target", "pentium"),
 }
 

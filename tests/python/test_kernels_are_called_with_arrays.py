@@ -113,6 +113,37 @@ def test_no_rows_give_empty_outputs():
     assert scale.taps(np.empty((0, 8), np.float32), W) == []
 
 
+@ib.kernel
+def total(x: ib.Tensor[f32, T, D], y: ib.Out[f32, 1, D]):
+    s = ib.zeros(f32, 1, D)
+    for t in ib.tiles(T, 16):
+        s += ib.col_sum(x[t, :])
+    y[:, :] = s
+
+
+@pytest.mark.parametrize("how", ["__call__", "interpret", "bind", "taps", "compare"])
+def test_no_rows_where_outputs_have_elements_are_refused(how):
+    empty, y = np.empty((0, 8), np.float32), np.full((1, 8), 7, np.float32)
+    assert (total(X) == X.sum(0)).all()
+    for outputs in ({}, {"y": y}):
+        with pytest.raises(ib.Error, match="dim-range.*T.* is 0, but .*`y`"):
+            getattr(total, how)(empty, **outputs)
+    assert (y == 7).all()
+
+
+@pytest.mark.parametrize("how", ["__call__", "interpret", "bind", "taps", "compare"])
+def test_arrays_without_elements_are_checked(how):
+    call = getattr(scale, how)
+    with pytest.raises(ib.Error, match="tensor-dtype"):
+        call(np.empty((0, 8), np.float64), W)
+    with pytest.raises(ib.Error, match="array-layout"):
+        call(np.empty((0, 8), np.float32), W.astype(">f4"))
+    read_only = np.empty((0, 8), np.float32)
+    read_only.flags.writeable = False
+    with pytest.raises(ib.Error, match="tensor-read-only"):
+        call(np.empty((0, 8), np.float32), W, y=read_only)
+
+
 def test_interpreted_compared_and_tapped():
     assert (scale.interpret(X, W) == X).all()
     comparison = scale.compare(X, W)

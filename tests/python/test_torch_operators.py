@@ -63,6 +63,22 @@ def test_a_functional_operator_returns_its_outputs():
     assert torch.equal(low, X.float()[:, :4]) and torch.equal(high, X.float()[:, 4:])
 
 
+@ib.kernel
+def torch_total(x: ib.Tensor[f32, T, D], y: ib.Out[f32, 1, D]):
+    s = ib.zeros(f32, 1, D)
+    for t in ib.tiles(T, 16):
+        s += ib.col_sum(x[t, :])
+    y[:, :] = s
+
+
+def test_no_rows_are_refused_where_outputs_have_elements():
+    total = ib.torch.op(torch_total)
+    assert torch.equal(total(torch.ones(3, 8)), torch.full((1, 8), 3.0))
+    with pytest.raises(ib.Error, match="dim-range"):
+        total(torch.ones(0, 8))
+    assert scale(X[:0], W).shape == (0, 8)
+
+
 def test_the_other_form_is_given_its_outputs():
     y = torch.empty_like(X)
     assert torch.ops.imbrex.torch_scale_out(X, W, y=y, factor=4.0) is None

@@ -88,6 +88,7 @@ class Call(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
+        """There is nothing to write, or the call is refused: the interpreter knows which, without a compiler."""
         return 0 in self.sizes.values()
 
 
@@ -228,25 +229,21 @@ class CallableKernel(Caller):
     def _call(self, *inputs: Any, **named: Any) -> Any:
         """A call that none before was like."""
         call = self._understood(inputs, dict(named))
-        if not call.is_empty:
-            if os.environ.get("IMBREX_INTERPRET") == "1":
-                self._interpret(call)
-            else:
-                self._run(call, inputs, named)
+        if call.is_empty or os.environ.get("IMBREX_INTERPRET") == "1":
+            self._interpret(call)
+        else:
+            self._run(call, inputs, named)
         return self._result(call.tensors)
 
     def interpret(self, *inputs: Any, **named: Any) -> Any:
         """Runs the kernel as it is defined, statement by statement; returns its outputs."""
         call = self._understood(inputs, named)
-        if not call.is_empty:
-            self._interpret(call)
+        self._interpret(call)
         return self._result(call.tensors)
 
     def taps(self, *inputs: Any, **named: Any) -> list[Tap]:
         """The values that ``ib.tap`` shows, in the order in which they come, from a run of the interpreter."""
         call = self._understood(inputs, named)
-        if call.is_empty:
-            return []
         import numpy
 
         shown = self._interpret(call, taps=True)
@@ -260,7 +257,9 @@ class CallableKernel(Caller):
         written = [t for t in self.signature.tensors if t.role in ("output", "inout")]
         call = self._understood(inputs, named)
         other = {t.name: arrays_of.copy_of(call.tensors[t.name]) for t in written}
-        if not call.is_empty:
+        if call.is_empty:
+            self._interpret(call)
+        else:
             self._interpret(call._replace(tensors={**call.tensors, **other}))
             self._compiled(call.variant).run(list(call.tensors.values()), call.named_dims or None)
         differences = [_difference(t.name, t.dtype, call.tensors[t.name], other[t.name]) for t in written]
@@ -270,7 +269,9 @@ class CallableKernel(Caller):
         """Checks the arrays and packs the weights, once; call the result again and again. The arrays stay alive with it."""
         call = self._understood(inputs, named)
         bound = None
-        if not call.is_empty:
+        if call.is_empty:
+            self._interpret(call)
+        else:
             bound = self._compiled(call.variant).bind(list(call.tensors.values()), call.named_dims)
         return Binding(bound, call.tensors, self._result(call.tensors))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -88,6 +89,13 @@ def error_at_caller(id: str, message: str, hint: str) -> Error:
     """An Error of one diagnostic, at the line that called the function which raises it."""
     frame = sys._getframe(2)
     return error(id, message, hint, frame.f_code.co_filename, frame.f_lineno)
+
+
+def shown(value: Any) -> str:
+    """A value in a message: of a number of many digits, how many it has."""
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return f"a number of about {math.floor(math.log10(abs(value))) + 1} digits"
+    return repr(value)
 
 
 def _diagnostic(fields: Sequence[Any]) -> Diagnostic:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .errors import error
+from .errors import error, shown
 from .records import Record
 from .sizes import AnySize, Const, Dim, evaluate, names_in, solve
 
@@ -143,12 +143,18 @@ class Signature(Record):
                 value = keywords.pop(name)
                 if isinstance(value, bool) or not hasattr(value, "__index__"):
                     raise error("option-value", f"{name} of {self.kernel} is {value!r}", "give a whole number")
-                sizes.values[name] = value.__index__()
+                sizes.values[name] = self._in_range(name, value.__index__())
                 sizes.givers[name] = f"the argument {name}={value}"
         if keywords:
             unknown = next(iter(keywords))
             raise error("python-arguments", f"{self.kernel} has no parameter '{unknown}'", f"call it as {self.text()}")
         return sizes
+
+    def _in_range(self, name: str, value: int) -> int:
+        if value < 0 or value >= 2**63:
+            most = "2^63 - 1"
+            raise error("dim-range", f"{name} of {self.kernel} is {shown(value)}, which is not between 0 and {most}", f"{name}=128")
+        return value
 
     # ---- shapes
 
@@ -198,6 +204,12 @@ class Signature(Record):
             if solved is None:
                 return False
             name, number = solved
+            if number < 0:
+                raise error(
+                    "dim-range",
+                    f"{giver} of {self.kernel} has {extent} elements, which makes {name} {number}",
+                    f"give '{tensor.name}' as {tensor.text()}, with {name} of at least 0",
+                )
             sizes.values[name] = number
             sizes.givers[name] = giver
         elif value != extent:
@@ -221,4 +233,12 @@ class Signature(Record):
             size = tensor.shape[shape.index(None)]
             missing = next((n.name for n in names_in(size) if n.name not in sizes), str(size))
             raise error("dim-missing", f"no array gives {missing} of {self.kernel}", f"give it by name: {missing}=128")
+        for extent, size in zip(shape, tensor.shape):
+            if isinstance(extent, int) and extent < 0:  # torch may have symbols here
+                given = ", ".join(f"{n.name} = {sizes[n.name]}" for n in names_in(size))
+                raise error(
+                    "dim-range",
+                    f"'{tensor.name}' of {self.kernel} has {_without_brackets(str(size))} = {extent} elements along an axis, for {given}",
+                    "give sizes for which no extent is negative",
+                )
         return tuple(extent for extent in shape if extent is not None)
