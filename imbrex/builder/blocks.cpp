@@ -6,6 +6,7 @@
 
 #include "imbrex/builder/program_builder.h"
 #include "imbrex/ir/linear.h"
+#include "imbrex/ir/parse.h"
 
 namespace imbrex::builder {
 namespace {
@@ -26,9 +27,8 @@ bool is_loop_span(const ir::IndexExpr& begin, const ir::IndexExpr& size) {
 }  // namespace
 
 ir::IndexExpr size_between(const ir::IndexExpr& begin, const ir::IndexExpr& end) {
-  const ir::IndexExpr difference = ir::sub(end, begin);
-  const auto constant = ir::constant_value(ir::combined(difference));
-  return ir::max(constant ? ir::constant(*constant) : difference, ir::constant(0));
+  const ir::IndexExpr difference = ir::sub(end, begin), combined = ir::combined(difference);
+  return ir::max(ir::index_nodes(combined) < ir::index_nodes(difference) ? combined : difference, ir::constant(0));
 }
 
 void ProgramBuilder::open(std::optional<ir::Statement> owner, bool is_parallel, const Place& where) {

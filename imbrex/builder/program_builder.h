@@ -84,7 +84,8 @@ struct LoopSpan {
 
 // True for a name that the program's text can hold.
 bool is_name(const std::string& name);
-// How many indices are in begin .. end - 1: none where end <= begin. 64 of `h * 64` and `h * 64 + 64`.
+// How many indices are in begin .. end - 1: none where end <= begin. Like terms are added where that is shorter: 64 of
+// `h * 64` and `h * 64 + 64`.
 ir::IndexExpr size_between(const ir::IndexExpr& begin, const ir::IndexExpr& end);
 
 class ProgramBuilder {
