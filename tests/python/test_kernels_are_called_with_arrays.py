@@ -314,3 +314,24 @@ def test_a_refused_kernel_has_a_page():
             y[t, :] = x[t, :]
 
     assert "output-not-written" in half_of_it.report()
+
+
+def test_a_constant_that_calls_the_kernel_is_taken_as_it_is():
+    N = ib.dim("N")
+
+    @ib.kernel
+    def scaled(x: ib.Tensor[ib.f32, N, 8], y: ib.Out[ib.f32, N, 8], by: float = 2.0):
+        y[:, :] = x[:, :] * by
+
+    x = np.ones((3, 8), np.float32)
+
+    class Calling(float):
+        def __repr__(self):
+            for number in range(9):
+                scaled(x, by=float(number))
+            return "2.0"
+
+    for _ in range(3):
+        assert (scaled(x, by=Calling(2.0)) == 2).all()
+    for _ in range(2):
+        assert not np.signbit(scaled(x, by=0.0)).any()

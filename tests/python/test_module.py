@@ -1,6 +1,8 @@
 """The compiled module alone: arrays of several libraries, and what it refuses."""
 
+import os
 import pickle
+import signal
 import threading
 
 import numpy as np
@@ -126,6 +128,42 @@ class OnAGraphicsProcessor:
 
 def test_memory_of_another_device_is_refused():
     assert refused(lambda: _imbrex.describe(OnAGraphicsProcessor())).id == "array-device"
+
+
+def test_what_is_no_axis_and_no_kernel_is_a_type_error():
+    b = _imbrex.Builder("k", __file__, 1)
+    x = b.tensor("input", "x", "f32", [_imbrex.Index(8)])
+    for axes in ([()], [("span", _imbrex.Index(0))], [("point",)], [("all",)], [("whole", 1)]):
+        with pytest.raises(TypeError):
+            b.load(x, axes)
+    with pytest.raises(TypeError):
+        b.open_scope("s", [()])
+    with pytest.raises(TypeError):
+        _imbrex.Caller.__new__(_imbrex.Caller)(3)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_runs_what_its_parent_was_running():
+    bound = scale().compile().bind([np.ones((3, 8), np.float32), np.zeros((3, 8), np.float32)], None, 1)
+    ends = threading.Event()
+
+    def run() -> None:
+        while not ends.is_set():
+            bound.repeat(1000)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    statuses = []
+    for _ in range(10):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            bound()
+            os._exit(0)
+        statuses.append(os.waitpid(child, 0)[1])
+    ends.set()
+    thread.join()
+    assert statuses == [0] * 10
 
 
 def test_registered_kernels_and_the_table_of_operations():

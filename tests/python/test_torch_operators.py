@@ -105,9 +105,30 @@ def test_compiled_graphs_hold_the_operators():
         assert torch.equal(compiled(x, W), x + 1)
 
 
-def test_tensors_with_gradients_are_read():
+def test_tensors_with_gradients_are_read_where_none_are_computed():
     w = torch.nn.Parameter(W.clone())
-    assert torch.equal(torch_scale(X, w), X)
+    with torch.no_grad():
+        assert torch.equal(torch_scale(X, w), X) and torch.equal(scale(X, w), X)
+    for call in (torch_scale, scale, torch_scale.bind, torch_scale.interpret):
+        with pytest.raises(ib.Error, match="tensor-gradient"):
+            call(X, w)
+
+
+def test_what_a_kernel_wrote_is_not_what_torch_saved():
+    w = torch.ones(3, 8, requires_grad=True)
+    h = w * 3
+    loss = (h * h).sum()
+    with torch.no_grad():
+        add_to(X.float(), h)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_views_that_are_not_in_memory_are_refused():
+    with pytest.raises(ib.Error, match="array-layout"):
+        torch_scale(torch._neg_view(X), W)
+    with pytest.raises(ib.Error, match="array-layout"):
+        torch_scale(X.to_sparse(), W)
 
 
 def test_bad_tensors_are_one_error():

@@ -334,11 +334,13 @@ class CallableKernel(Caller):
     def _remember(self, compiled: Compiled, call: Call, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
         """Prepares the next call like this one: the compiled kernel itself checks that the arrays fit."""
         signature = self.signature
+        constants = {constant.name for constant in signature.constants}
         names = [t.name for t in signature.inputs[: len(inputs)]] + list(named)
         has_sizes = any(name in signature.dims or name in signature.consts for name in named)
         if not inputs or has_sizes or any(array is None for array in named.values()):
             return
-        constants = {constant.name for constant in signature.constants}
+        if any(type(named[name]) not in (int, float, bool) for name in constants if name in named):
+            return  # of a class of the caller's own, whose comparison is code
         outputs = [t.name for t in signature.outputs]
         has_all = all(tensor.name in names for tensor in signature.tensors)
         make_and_run = None if has_all else _quick_call(signature, names, call, compiled, self._outputs)

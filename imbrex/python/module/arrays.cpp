@@ -129,11 +129,17 @@ nb::object attribute_of(nb::handle object, const char* name) {
   return nb::steal(found);
 }
 
-nb::object called(nb::handle object, PyObject* method) {
-  PyObject* result = PyObject_CallMethodNoArgs(object.ptr(), method);
+// `name` is a literal.
+nb::object call_method(nb::handle object, const char* name) {
+  static std::map<const char*, PyObject*> names;
+  PyObject*& interned_name = names[name];
+  if (!interned_name) interned_name = PyUnicode_InternFromString(name);
+  PyObject* result = PyObject_CallMethodNoArgs(object.ptr(), interned_name);
   if (!result) throw nb::python_error();
   return nb::steal(result);
 }
+
+bool is_true(const nb::object& object) { return object.ptr() == Py_True; }
 
 size_t take_integers(const nb::object& tuple, std::array<int64_t, Layout::kMostAxes>& integers) {
   const auto count = static_cast<size_t>(PyTuple_GET_SIZE(tuple.ptr()));
@@ -142,15 +148,26 @@ size_t take_integers(const nb::object& tuple, std::array<int64_t, Layout::kMostA
   return count;
 }
 
-// The type of torch's tensors, once torch is imported; nobody has one before.
-PyObject* type_of_torch() {
-  static PyObject* type = nullptr;
-  if (type) return type;
+// What is asked of torch in every call, once it is imported: nobody has a tensor of its before. Looked up once, and never let go.
+struct Torch {
+  PyObject *tensor = nullptr, *is_grad_enabled = nullptr, *increment_version = nullptr;
+};
+
+const Torch* torch() {
+  static Torch found;
+  if (found.tensor) return &found;
   PyObject* modules = PyImport_GetModuleDict();
-  PyObject* torch = modules ? PyDict_GetItemString(modules, "torch") : nullptr;
-  if (torch) type = PyObject_GetAttrString(torch, "Tensor");
-  if (!type) PyErr_Clear();
-  return type;
+  PyObject* module = modules ? PyDict_GetItemString(modules, "torch") : nullptr;
+  if (!module) return nullptr;
+  Torch made;
+  made.is_grad_enabled = attribute_of(module, "is_grad_enabled").release().ptr();
+  if (const nb::object autograd = attribute_of(module, "autograd"); autograd.is_valid())
+    if (const nb::object graph = attribute_of(autograd, "graph"); graph.is_valid())
+      made.increment_version = attribute_of(graph, "increment_version").release().ptr();
+  made.tensor = attribute_of(module, "Tensor").release().ptr();
+  if (!made.tensor || !made.is_grad_enabled) return nullptr;  // torch is being imported
+  found = made;
+  return &found;
 }
 
 // DLPack's interface between libraries in C, version 1 (dlpack.h): of its functions the one that is used here. What it fills in
@@ -194,6 +211,7 @@ HeldArray::HeldArray(HeldArray&& other) noexcept
     : layout_(other.layout_),
       data_(other.data_),
       has_buffer_(other.has_buffer_),
+      is_torch_(other.is_torch_),
       buffer_(other.buffer_),
       owner_(std::move(other.owner_)) {
   other.has_buffer_ = false;
@@ -216,28 +234,34 @@ void HeldArray::take_tensor(const nb::dlpack::dltensor& tensor) {
 
 // torch's tensors: by DLPack in C, or by their attributes. Capsules of DLPack take ten times as long.
 bool HeldArray::take_torch(nb::handle array) {
-  PyObject* const tensor = type_of_torch();
+  PyObject* const tensor = torch() ? torch()->tensor : nullptr;
   if (!tensor ||
       (Py_TYPE(array.ptr()) != reinterpret_cast<PyTypeObject*>(tensor) && PyObject_IsInstance(array.ptr(), tensor) != 1))
     return false;
-  static const ExchangeApi* const api = exchange_api_of(tensor);
+  is_torch_ = true;
+  if (is_true(call_method(array, "is_neg")))
+    refuse("array-layout", "a tensor is a view that negates another", "tensor.resolve_neg()");
+  static const ExchangeApi* api = nullptr;
+  static bool was_looked_for = false;
+  if (!was_looked_for) {
+    api = exchange_api_of(tensor);
+    was_looked_for = true;
+  }
   if (nb::dlpack::dltensor taken{}; api && api->tensor_of(array.ptr(), &taken) == 0) {
     take_tensor(taken);
     owner_ = nb::borrow(array);
     return true;
   }
   PyErr_Clear();
-  static PyObject* const data_ptr = PyUnicode_InternFromString("data_ptr");
-  static PyObject* const stride = PyUnicode_InternFromString("stride");
   if (attribute_of(array, "is_cpu").ptr() != Py_True)
     refuse("array-device", "a tensor is not in the memory of the processor", "tensor.cpu()");
   const nb::object layout = attribute_of(array, "layout");
-  static PyObject* const strided = nb::object(nb::module_::import_("torch").attr("strided")).release().ptr();
-  if (layout.ptr() != strided) refuse("array-layout", "a tensor is sparse", "tensor.to_dense()");
+  if (!layout.is(nb::module_::import_("torch").attr("strided")))
+    refuse("array-layout", "a tensor is sparse", "tensor.to_dense()");
   layout_.type = type_of_object(attribute_of(array, "dtype"), nullptr);
   layout_.rank = take_integers(attribute_of(array, "shape"), layout_.shape);
-  take_integers(called(array, stride), layout_.strides);
-  data_ = PyLong_AsVoidPtr(called(array, data_ptr).ptr());
+  take_integers(call_method(array, "stride"), layout_.strides);
+  data_ = PyLong_AsVoidPtr(call_method(array, "data_ptr").ptr());
   owner_ = nb::borrow(array);
   return true;
 }
@@ -301,6 +325,18 @@ bool HeldArray::take_dlpack(nb::handle array) {
   data_ = taken.data();
   owner_ = nb::cast(taken);
   return true;
+}
+
+void HeldArray::require_no_gradient(const char* tensor) const {
+  if (!is_torch_ || !is_true(attribute_of(owner_, "requires_grad"))) return;
+  if (const nb::object is_enabled = nb::steal(PyObject_CallNoArgs(torch()->is_grad_enabled)); !is_true(is_enabled)) return;
+  refuse("tensor-gradient", std::string("'") + tensor + "' requires a gradient, and a kernel has no derivative",
+         std::string("with torch.no_grad(): ..., or ") + tensor + ".detach()");
+}
+
+void HeldArray::was_written() const {
+  if (!is_torch_ || !torch()->increment_version || is_true(call_method(owner_, "is_inference"))) return;
+  if (!nb::steal(PyObject_CallOneArg(torch()->increment_version, owner_.ptr())).is_valid()) throw nb::python_error();
 }
 
 imbrex_array HeldArray::as(imbrex_dtype dtype, const char* tensor, const Layout& layout) const {

@@ -41,6 +41,10 @@ class HeldArray {
   // As a tensor of `dtype`, over `layout`, which is this array's: bytes stand for fp8, and 16-bit integers for bf16, where the library
   // has no such type. imbrex.Error "tensor-dtype" names `tensor`.
   imbrex_array as(imbrex_dtype dtype, const char* tensor, const Layout& layout) const;
+  // Kernels have no derivatives: imbrex.Error "tensor-gradient" for a tensor of torch that gradients are computed of.
+  void require_no_gradient(const char* tensor) const;
+  // After a kernel has written to it: torch's derivatives of what was there before are refused then.
+  void was_written() const;
 
  private:
   void take_tensor(const nb::dlpack::dltensor& tensor);
@@ -51,7 +55,7 @@ class HeldArray {
 
   Layout layout_;
   void* data_ = nullptr;
-  bool has_buffer_ = false;
+  bool has_buffer_ = false, is_torch_ = false;
   Py_buffer buffer_{};
   nb::object owner_;
 };

@@ -72,6 +72,7 @@ struct Pins {
   explicit Pins(const nb::sequence& annotations) {
     for (nb::handle each : annotations) {
       const nb::tuple annotation = nb::cast<nb::tuple>(each);
+      if (annotation.size() == 0) throw nb::type_error("a pin is a name, with a number or without");
       names.push_back(nb::cast<std::string>(annotation[0]));
       const bool has_number = annotation.size() > 1;
       pins.push_back({nullptr, has_number, has_number ? nb::cast<int64_t>(annotation[1]) : 0});
@@ -255,15 +256,23 @@ class Builder {
     std::vector<imbrex_axis> result;
     for (nb::handle each : axes) {
       const nb::tuple axis = nb::cast<nb::tuple>(each);
+      const auto require = [&](size_t items) {
+        if (axis.size() != items)
+          throw nb::type_error("an axis is (\"span\", begin, size), (\"whole\",), (\"point\", index) or (\"by\", tile)");
+      };
+      if (axis.size() == 0) require(1);
       const std::string kind = nb::cast<std::string>(axis[0]);
+      require(kind == "span" ? 3 : kind == "whole" ? 1 : 2);
       if (kind == "span")
         result.push_back({IMBREX_AXIS_SPAN, node_of(nb::cast<Index&>(axis[1])), node_of(nb::cast<Index&>(axis[2])), nullptr});
       else if (kind == "point")
         result.push_back({IMBREX_AXIS_POINT, node_of(nb::cast<Index&>(axis[1])), nullptr, nullptr});
       else if (kind == "by")
         result.push_back({IMBREX_AXIS_BY, nullptr, nullptr, nb::cast<Variable&>(axis[1]).node});
-      else
+      else if (kind == "whole")
         result.push_back({IMBREX_AXIS_WHOLE, nullptr, nullptr, nullptr});
+      else
+        require(0);
     }
     return result;
   }

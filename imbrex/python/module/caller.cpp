@@ -30,6 +30,16 @@ struct Prepared {
   nb::object make_and_run;       // where outputs are to be made: takes all arguments, and returns the result; else None
 };
 
+// Of two exact ints, floats or bools. No code of Python's runs, so that nothing changes meanwhile.
+bool is_same_number(PyObject* a, PyObject* b) {
+  if (a == b) return true;
+  if (PyFloat_CheckExact(a) && PyFloat_CheckExact(b)) {
+    const double x = PyFloat_AS_DOUBLE(a), y = PyFloat_AS_DOUBLE(b);
+    return std::memcmp(&x, &y, sizeof x) == 0;  // 0.0 and -0.0 are equal, and not the same constant
+  }
+  return PyLong_CheckExact(a) && PyLong_CheckExact(b) && PyObject_RichCompareBool(a, b, Py_EQ) == 1;
+}
+
 bool fits(const Prepared& prepared, PyObject* inputs, PyObject* named) {
   if (static_cast<size_t>(PyTuple_GET_SIZE(inputs)) != prepared.input_types.size() ||
       static_cast<size_t>(named ? PyDict_GET_SIZE(named) : 0) != prepared.keywords.size())
@@ -43,9 +53,7 @@ bool fits(const Prepared& prepared, PyObject* inputs, PyObject* named) {
   for (size_t i = 0; named && PyDict_Next(named, &at, &name, &value); ++i) {
     const Prepared::Keyword& keyword = prepared.keywords[i];
     if (name != keyword.name.ptr() || reinterpret_cast<PyObject*>(Py_TYPE(value)) != keyword.type.ptr()) return false;
-    if (keyword.constant.is_none()) continue;
-    // By their representations: 0.0 and -0.0 are equal, and not the same constant.
-    if (value != keyword.constant.ptr() && !nb::repr(nb::handle(value)).equal(nb::repr(keyword.constant))) return false;
+    if (!keyword.constant.is_none() && !is_same_number(value, keyword.constant.ptr())) return false;
   }
   return true;
 }
@@ -77,19 +85,22 @@ nb::object run(const Prepared& prepared, PyObject* inputs, PyObject* named) {
 // Whether arrays were not as the last ones, so that nothing has run, and Python says what is wrong in the caller's words.
 bool is_of_the_arrays(const nb::python_error& error) {
   if (error.matches(PyExc_AttributeError) || error.matches(PyExc_IndexError)) return true;
-  static PyObject* const family = nb::object(nb::module_::import_("imbrex.errors").attr("Error")).release().ptr();
-  if (!error.matches(family)) return false;
+  if (!error.matches(nb::module_::import_("imbrex.errors").attr("Error"))) return false;
   const std::string id = nb::cast<std::string>(error.value().attr("id"));
   return id.rfind("tensor-", 0) == 0 || id.rfind("dim", 0) == 0;
 }
 
 class Caller {
  public:
-  // The first four hold most of what programs do; more would be looked through in vain.
+  // Of the newest; more would be looked through in vain.
   static constexpr size_t kMost = 8;
 
   void prepare(Prepared prepared) {
-    if (prepared_.size() == kMost) prepared_.erase(prepared_.begin());
+    std::shared_ptr<const Prepared> oldest;  // ends behind the change: what it holds may run code of Python's
+    if (prepared_.size() == kMost) {
+      oldest = std::move(prepared_.front());
+      prepared_.erase(prepared_.begin());
+    }
     prepared_.push_back(std::make_shared<const Prepared>(std::move(prepared)));
   }
   std::shared_ptr<const Prepared> like(PyObject* inputs, PyObject* named) const {
@@ -104,6 +115,10 @@ class Caller {
 
 PyObject* call_kernel(PyObject* self, PyObject* inputs, PyObject* named) noexcept {
   try {
+    if (!nb::inst_ready(self)) {
+      PyErr_SetString(PyExc_TypeError, "a kernel without its __init__");
+      return nullptr;
+    }
     // Held here: another thread may prepare a call meanwhile.
     if (const std::shared_ptr<const Prepared> prepared = nb::inst_ptr<Caller>(self)->like(inputs, named)) {
       try {

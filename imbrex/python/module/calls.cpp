@@ -10,9 +10,15 @@ std::vector<imbrex_dim_value> values_of(const Dims& dims) {
   return values;
 }
 
-void Arguments::add(nb::handle array, imbrex_dtype dtype, const char* tensor) {
+void Arguments::add(nb::handle array, imbrex_dtype dtype, const char* tensor, bool is_written) {
   const HeldArray& held = held_.emplace_back(array);
+  held.require_no_gradient(tensor);
+  if (is_written) written_.push_back(held_.size() - 1);
   arrays_.push_back(held.as(dtype, tensor, held.layout()));
+}
+
+void Arguments::were_written() const {
+  for (const size_t i : written_) held_[i].was_written();
 }
 
 namespace {
@@ -30,7 +36,8 @@ void require_count(const imbrex_kernel& table, size_t count) {
 Arguments arguments_of(const imbrex_kernel& table, PyObject* const* arrays, size_t count) {
   require_count(table, count);
   Arguments arguments(count);
-  for (size_t i = 0; i < count; ++i) arguments.add(arrays[i], table.tensors[i].dtype, table.tensors[i].name);
+  for (size_t i = 0; i < count; ++i)
+    arguments.add(arrays[i], table.tensors[i].dtype, table.tensors[i].name, table.tensors[i].role != IMBREX_INPUT);
   return arguments;
 }
 
@@ -48,6 +55,7 @@ void Runner::take(PyObject* const* arrays, size_t count) {
   }
   for (size_t i = 0; i < count; ++i) {
     const HeldArray& held = held_.emplace_back(arrays[i]);
+    held.require_no_gradient(table.tensors[i].name);
     if (is_first || !(held.layout() == layouts_[i])) {
       layouts_[i] = held.layout();
       arrays_[i] = held.as(table.tensors[i].dtype, table.tensors[i].name, layouts_[i]);
@@ -72,6 +80,8 @@ void Runner::run(PyObject* const* arrays, size_t count, const Dims& dims, int th
     }
     if (outcome == IMBREX_DONE) outcome = imbrex_run(bound_.get(), threads, &error);
   }
+  for (size_t i = 0; i < count; ++i)
+    if (imbrex_compiled_table(kernel_.get())->tensors[i].role != IMBREX_INPUT) held_[i].was_written();
   held_.clear();
   if (outcome != IMBREX_DONE) raise(outcome, error);
 }

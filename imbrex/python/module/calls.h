@@ -23,13 +23,15 @@ class Arguments {
  public:
   // Arrays of so many tensors are to come.
   explicit Arguments(size_t count = 0) { held_.reserve(count); }
-  void add(nb::handle array, imbrex_dtype dtype, const char* tensor);
+  void add(nb::handle array, imbrex_dtype dtype, const char* tensor, bool is_written);
+  void were_written() const;  // those that are: after a run
   const imbrex_array* data() const { return arrays_.data(); }
   size_t size() const { return arrays_.size(); }
 
  private:
   std::vector<HeldArray> held_;  // never more than reserved: the others point into it
   std::vector<imbrex_array> arrays_;
+  std::vector<size_t> written_;
 };
 // Of all tensors of a kernel, in its order: imbrex.Error "tensor-missing", "tensor-dtype".
 Arguments arguments_of(const imbrex_kernel& table, PyObject* const* arrays, size_t count);

@@ -5,12 +5,14 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
+#include <pthread.h>
 
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arrays.h"
@@ -47,7 +49,8 @@ nb::list interpret(const Program& self, const nb::dict& arrays, const Dims& dims
     const imbrex_tensor_description tensor = imbrex_program_tensor(self.program.get(), i);
     if (!arrays.contains(tensor.name))
       refuse("tensor-missing", std::string("'") + tensor.name + "' is not given", "give an array for it");
-    arguments.add(arrays[tensor.name], tensor.dtype, tensor.name);
+    const std::string_view kind = tensor.kind;
+    arguments.add(arrays[tensor.name], tensor.dtype, tensor.name, kind == "output" || kind == "inout");
   }
   const std::vector<imbrex_dim_value> values = values_of(dims);
   std::vector<Tap> tapped;
@@ -59,6 +62,9 @@ nb::list interpret(const Program& self, const nb::dict& arrays, const Dims& dims
         nb::make_tuple(tap.name, nb::bytes(tap.data.data(), tap.data.size()), tap.dtype, tap.rows, tap.columns, tap.indices));
   return result;
 }
+
+// Counts the forks that this process was born by: a mutex of before may have been held by a thread that is not here.
+int forks = 0;
 
 // A call with its arrays. Several threads may run one: they take turns.
 class Bound {
@@ -77,6 +83,10 @@ class Bound {
   void run() { repeat(1); }
   // For measurements: without Python between the runs.
   void repeat(int64_t times) {
+    if (forks_ != forks) {  // this thread has the interpreter's lock, and no other was forked with it
+      new (&mutex_) std::mutex();
+      forks_ = forks;
+    }
     imbrex_error* error = nullptr;
     imbrex_outcome outcome = IMBREX_DONE;
     {
@@ -85,6 +95,7 @@ class Bound {
       for (int64_t i = 0; i < times && outcome == IMBREX_DONE; ++i) outcome = imbrex_run(bound_.get(), threads_, &error);
     }
     if (outcome != IMBREX_DONE) raise(outcome, error);
+    arguments_.were_written();
   }
 
  private:
@@ -92,6 +103,7 @@ class Bound {
   Arguments arguments_;
   std::unique_ptr<imbrex_bound, FreeBound> bound_;
   std::mutex mutex_;
+  int forks_ = forks;
   int threads_;
 };
 
@@ -148,6 +160,7 @@ nb::tuple describe(const nb::object& array) {
 
 void add_running(nb::module_& m, nb::class_<Program>& program) {
   using namespace nb::literals;
+  pthread_atfork(nullptr, nullptr, [] { ++forks; });
   program.def("interpret", interpret, "arrays"_a, "dims"_a, "taps"_a = false)
       .def("compile", compile, "target"_a = nb::none(), "optimize"_a = true, "prove"_a = true, "taps"_a = false);
   nb::class_<Bound>(m, "Bound").def("__call__", &Bound::run).def("repeat", &Bound::repeat, "times"_a);
