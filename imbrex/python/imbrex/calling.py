@@ -87,9 +87,9 @@ class Call(NamedTuple):
     named_dims: dict[str, int]
 
     @property
-    def is_empty(self) -> bool:
-        """There is nothing to write, or the call is refused: the interpreter knows which, without a compiler."""
-        return 0 in self.sizes.values()
+    def needs_no_compiler(self) -> bool:
+        """Without rows there is nothing to write, or the call is refused: the interpreter knows which."""
+        return 0 in self.sizes.values() and self.variant.compiled is None
 
 
 class Binding:
@@ -227,9 +227,9 @@ class CallableKernel(Caller):
     # ---- calls
 
     def _call(self, *inputs: Any, **named: Any) -> Any:
-        """A call that none before was like."""
+        """The general way, for a call that is like none that was prepared."""
         call = self._understood(inputs, dict(named))
-        if call.is_empty or os.environ.get("IMBREX_INTERPRET") == "1":
+        if call.needs_no_compiler or os.environ.get("IMBREX_INTERPRET") == "1":
             self._interpret(call)
         else:
             self._run(call, inputs, named)
@@ -257,7 +257,7 @@ class CallableKernel(Caller):
         written = [t for t in self.signature.tensors if t.role in ("output", "inout")]
         call = self._understood(inputs, named)
         other = {t.name: arrays_of.copy_of(call.tensors[t.name]) for t in written}
-        if call.is_empty:
+        if call.needs_no_compiler:
             self._interpret(call)
         else:
             self._interpret(call._replace(tensors={**call.tensors, **other}))
@@ -269,7 +269,7 @@ class CallableKernel(Caller):
         """Checks the arrays and packs the weights, once; call the result again and again. The arrays stay alive with it."""
         call = self._understood(inputs, named)
         bound = None
-        if call.is_empty:
+        if call.needs_no_compiler:
             self._interpret(call)
         else:
             bound = self._compiled(call.variant).bind(list(call.tensors.values()), call.named_dims)
