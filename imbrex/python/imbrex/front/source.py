@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import __future__
+
 import ast
+import dis
+import functools
 import inspect
-from types import FunctionType
+import linecache
+import operator
+from types import CodeType, FunctionType
+from typing import Any
 
 from ..errors import Error, error
+
+_FUTURE = functools.reduce(operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names))
 
 
 class Source:
@@ -45,7 +54,9 @@ def source_of(function: object, what: str) -> Source:
         raise error("python-function", f"{what} is made of a function with statements; got a lambda", "use `def`", file, first)
     try:
         lines, first = inspect.getsourcelines(function)
-    except (OSError, TypeError):
+    except (OSError, TypeError, SyntaxError):
+        if linecache.getlines(file):
+            raise _changed(function, what) from None
         raise error(
             "python-function",
             f"{what} '{function.__name__}' has no source that can be read",
@@ -55,20 +66,75 @@ def source_of(function: object, what: str) -> Source:
         ) from None
     # An indented function becomes the body of an `if`, so that its lines stay as they are.
     indented = lines[0][:1].isspace()
-    module = ast.parse(("if True:\n" if indented else "") + "".join(lines))
+    try:
+        module = ast.parse(("if True:\n" if indented else "") + "".join(lines))
+    except SyntaxError:
+        raise _changed(function, what) from None
     ast.increment_lineno(module, first - 1 - indented)
     top = module.body[0].body[0] if isinstance(module.body[0], ast.If) else module.body[0]
+    if isinstance(top, (ast.FunctionDef, ast.ClassDef)) and top.name != function.__code__.co_name:
+        raise _changed(function, what)
     if not isinstance(top, ast.FunctionDef):
         raise error(
             "python-function", f"{what} '{function.__name__}' is no plain function", "define it with `def`", file, top.lineno
         )
-    for node in ast.walk(top):
-        if isinstance(node, ast.AnnAssign):
-            node.annotation = ast.Constant(None)  # says nothing to us
     source = Source(function, file, top)
     _check_parameters(source, what)
     _check_body(source)
+    if not _is_source_of(top, function.__code__):
+        raise _changed(function, what)
+    for node in ast.walk(top):
+        if isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(None)  # says nothing to us
     return source
+
+
+def _is_source_of(tree: ast.FunctionDef, code: CodeType) -> bool:
+    """Whether the code was compiled from this text: lines aside, it is what the text compiles to."""
+    # In a function that has the same names around it, and in the class whose private names it may use.
+    around: list[ast.stmt] = [ast.Assign([ast.Name(name, ast.Store())], ast.Constant(None)) for name in code.co_freevars]
+    if tree.name not in code.co_freevars:
+        around.append(ast.Global([tree.name]))
+    plain = ast.FunctionDef(tree.name, tree.args, tree.body, [], None)
+    nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+    outer: ast.stmt = ast.FunctionDef("outer", nothing, [*around, plain], [], None)
+    parts = code.co_qualname.split(".")
+    classes = [part for part, after in zip(parts, parts[1:]) if "<locals>" not in (part, after)]
+    if classes:
+        outer = ast.ClassDef(classes[-1], [], [], [outer], [])
+    made = compile(ast.fix_missing_locations(ast.Module([outer], [])), code.co_filename, "exec", code.co_flags & _FUTURE, True)
+    for name in (*classes[-1:], "outer", tree.name):
+        made = next(c for c in made.co_consts if isinstance(c, CodeType) and c.co_name == name)
+    return _meaning(made) == _meaning(code)
+
+
+def _meaning(code: CodeType) -> Any:
+    """What code does, without its lines, and without what depends on the module around: a method of a name that is imported there
+    is called by other instructions."""
+    jumps = {*dis.hasjrel, *dis.hasjabs}
+    kept: list[dis.Instruction] = []
+    places: dict[int, int] = {}  # of what each jump leads to, among those that are kept
+    for instruction in dis.get_instructions(code):
+        places[instruction.offset] = len(kept)
+        if instruction.opname not in ("PUSH_NULL", "CACHE", "EXTENDED_ARG"):
+            kept.append(instruction)
+    operations = [
+        ("LOAD_ATTR" if i.opname == "LOAD_METHOD" else i.opname, places[i.argval] if i.opcode in jumps else repr(i.argval))
+        for i in kept
+    ]
+    count = code.co_argcount + code.co_kwonlyargcount
+    return operations, code.co_varnames[:count], code.co_argcount, code.co_posonlyargcount, code.co_freevars
+
+
+def _changed(function: FunctionType, what: str) -> Error:
+    code = function.__code__
+    return error(
+        "python-function",
+        f"{what} '{function.__name__}' is not what '{code.co_filename}' has at its place: the file has changed since it was imported",
+        "start the program again, or import the module again with importlib.reload",
+        code.co_filename,
+        code.co_firstlineno,
+    )
 
 
 def at(source: Source, node: ast.AST, id: str, message: str, hint: str) -> Error:
