@@ -301,6 +301,40 @@ def test_two_dimensions_of_one_name_are_the_same_or_an_error():
         differ.check()
 
 
+def free_dimension(v):
+    return v * ib.cast(T, f32, "rint")
+
+
+def test_a_name_is_one_size_or_one_parameter():
+    N, rows, plain_T = ib.dim("N"), ib.const("n"), ib.const("T")
+
+    def as_number(x: ib.Tensor[f32, T, D], y: ib.Out[f32, T, D], D: int = 3):
+        y[:, :] = x[:, :]
+
+    def as_tensor(N: ib.Tensor[f32, N], y: ib.Out[f32, N]):
+        y[:] = N[:]
+
+    def in_the_body(x: ib.Tensor[f32, 8], y: ib.Out[f32, 8], n: int = 3):
+        y[:] = x[:] * rows
+
+    def two_kinds(x: ib.Tensor[f32, T], y: ib.Out[f32, T]):
+        y[:] = x[:] * plain_T
+
+    def two_kinds_below(x: ib.Tensor[f32, plain_T], y: ib.Out[f32, plain_T]):
+        y[:] = free_dimension(x[:])
+
+    for function, message in (
+        (as_number, "'D' is a parameter, and the name of a constant"),
+        (as_tensor, "'N' is a parameter, and the name of a dimension"),
+        (in_the_body, "'n' is a parameter, and the name of a constant"),
+        (two_kinds, "T is a dimension and a constant"),
+        (two_kinds_below, "T is a dimension and a constant"),
+    ):
+        with pytest.raises(ib.Error, match=f"python-parameter.*{message}") as refused:
+            ib.kernel(function)
+        assert refused.value.line > 0
+
+
 def test_a_dimension_that_no_shape_has_is_given_by_name():
     N = ib.dim("N")
 

@@ -1,5 +1,6 @@
 """Words of NumPy, torch, Triton and Python: the same program as ours, or an error that names our form."""
 
+import math
 import types
 
 import imbrex as ib
@@ -75,3 +76,65 @@ def test_a_word_that_nobody_knows_is_refused():
 
     with pytest.raises(ib.Error, match=r"python-habit.*torch.logsumexp has no form in a kernel"):
         ib.kernel(k)
+
+
+@pytest.mark.parametrize(
+    "call", ["print(1)", 'exec("1")', 'eval("1")', "input()", '__import__("os")', "globals()", 'setattr(1, "a", 2)', "id(1)", "vars()"]
+)
+def test_what_does_more_than_compute_is_refused_and_not_done(call, tmp_path, capsys):
+    from test_wrong_kernels_are_explained import kernel_of
+
+    text = f"""import imbrex as ib
+T = ib.dim("T")
+
+@ib.kernel
+def k(x: ib.Tensor[ib.f32, T, 64], y: ib.Out[ib.f32, T, 64]):
+    y[:, :] = x[:, :]
+    v = {call}
+"""
+    with pytest.raises(ib.Error) as refused:
+        kernel_of(text, tmp_path).program()
+    assert refused.value.id in ("python-habit", "python-capture") and refused.value.line == 7
+    assert capsys.readouterr().out == "" and refused.value.hint
+
+
+def test_what_only_computes_is_done():
+    @ib.kernel
+    def k(x: ib.Tensor[ib.f32, T, 64], y: ib.Out[ib.f32, T, 64]):
+        n = round(abs(min(-2.5, 1.0))) + len(str(int("12"))) + sum((1, 2)) + pow(2, 3) + divmod(7, 2)[1] + max(tuple(range(3)))
+        y[:, :] = x[:, :] * float(n) + math.floor(math.log2(8)) * bool(1)
+
+    assert "x[:, :] * 18.0 + 3.0" in k.text()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "np.max(x[:, :], axis=1, initial=100)",
+        "np.sum(x[:, :], axis=1, dtype=np.float32)",
+        "np.sum(x[:, :], axis=1, where=x[:, :] > 0)",
+        "np.min(x[:, :], axis=1, out=y)",
+        "np.max(x[:, :], 1, None)",
+        "np.max(x[:, :], 1, axis=1)",
+        "x[:, :].sum(1, torch.float32)",
+        "np.sum(x[:, :], axis=0, dim=1)",
+        "(x[:, :] + 0).max(1, initial=0)",
+    ],
+)
+def test_other_arguments_of_reductions_are_refused(call, tmp_path):
+    from test_wrong_kernels_are_explained import kernel_of
+
+    text = f"""import types
+import imbrex as ib
+import numpy as np
+torch = types.ModuleType("torch")
+T = ib.dim("T")
+
+@ib.kernel
+def k(x: ib.Tensor[ib.f32, T, 64], y: ib.Out[ib.f32, T, 1]):
+    y[:, :] = ib.row_sum({call}) if True else torch.sqrt(np.sum(x[:, :], axis=1, keepdims=True))
+"""
+    with pytest.raises(ib.Error) as refused:
+        kernel_of(text, tmp_path).program()
+    assert refused.value.id == "python-habit" and refused.value.line == 9 and refused.value.hint
+    kernel_of(text.replace("if True", "if False"), tmp_path).program()

@@ -104,6 +104,19 @@ def test_other_sizes_and_types_of_call_do_not_mix():
         assert (scale(x, np.ones(columns, np.float32), factor=3.0) == 3 * x).all()
 
 
+def test_constants_are_those_of_their_bits():
+    @ib.kernel
+    def k(x: ib.Tensor[f32, T], y: ib.Out[f32, T], a: float = 0.0):
+        y[:] = ib.full(f32, 1, T, a) * x[:]
+
+    x = np.ones(2, np.float32)
+    for _ in range(3):
+        for a in (0.0, -0.0):
+            assert (np.signbit(k(x, a=a)) == np.signbit(a)).all()
+        assert np.isnan(k(x, a=float("nan"))).all() and np.isnan(k(x, a=float("inf") - float("inf"))).all()
+    assert len(k._variants) == 3
+
+
 def test_no_rows_give_empty_outputs():
     scale(X, W)
     y = scale(np.empty((0, 8), np.float32), W)

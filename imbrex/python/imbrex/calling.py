@@ -209,7 +209,7 @@ class CallableKernel(Caller):
             if sizes[name] < 1:
                 raise error("option-value", f"{name} of {self.name} is {sizes[name]}", "give a size of at least 1")
             constants[name] = sizes[name]
-        key = tuple(constants.values())
+        key = tuple(value.hex() if isinstance(value, float) else value for value in constants.values())  # -0.0 is not 0.0
         variant = self._variants.get(key)
         if variant is None:
             with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import pickle
@@ -12,6 +13,7 @@ from .calling import CallableKernel
 from .elements import TensorType
 from .errors import Error, error
 from .signature import MISSING, ConstantParameter, Signature, TensorParameter
+from .sizes import Dim
 
 if TYPE_CHECKING:
     from types import FunctionType
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from ._imbrex import Annotation, Program
     from .front.capture import Captured
     from .front.source import Source
-    from .sizes import Const, Dim
+    from .sizes import Const
 
 
 class Kernel(CallableKernel):
@@ -113,10 +115,10 @@ def _signature(name: str, captured: Captured, local: Mapping[str, Any]) -> Signa
                 f"'{parameter.arg}' is of no type that a kernel takes",
                 f"write `{parameter.arg}: ib.Tensor[ib.f32, T, D]` for a tensor, or int, float or bool for a constant",
             )
-    _check_names(source, tensors)
     if not any(tensor.role in ("output", "inout") for tensor in tensors):
         raise _at(source, source.tree, f"the kernel '{name}' has no output", "add a parameter `y: ib.Out[ib.f32, T, D]`")
     free = tuple(size for function in captured.functions.values() for size in function.sizes)
+    _check_names(source, parameters, tensors, free)
     return Signature(name, tuple(tensors), tuple(constants), free, {p.arg: p for p in parameters})
 
 
@@ -142,14 +144,19 @@ def _annotation(source: Source, parameter: Any, local: Mapping[str, Any]) -> Any
         raise _at(source, parameter, f"in the type of '{parameter.arg}': {problem}", "define it above the kernel") from None
 
 
-def _check_names(source: Source, tensors: list[TensorParameter]) -> None:
-    """One name is not a dimension and a constant, and no two objects that differ."""
+def _check_names(
+    source: Source, parameters: list[ast.arg], tensors: list[TensorParameter], free: tuple[Dim | Const, ...]
+) -> None:
+    """One name is not a dimension and a constant, and not a size and a parameter: calls give each by its name."""
+    own = {parameter.arg: parameter for parameter in parameters}
     kinds: dict[str, type] = {}
-    for tensor in tensors:
-        sizes: list[Dim | Const] = [*tensor.dims, *tensor.consts]
-        for size in sizes:
-            if kinds.setdefault(size.name, type(size)) is not type(size):
-                raise _at(source, source.tree, f"{size.name} is a dimension and a constant", "give them different names")
+    for size in (*(size for tensor in tensors for size in (*tensor.dims, *tensor.consts)), *free):
+        if kinds.setdefault(size.name, type(size)) is not type(size):
+            raise _at(source, source.tree, f"{size.name} is a dimension and a constant", "give them different names")
+        if size.name in own:
+            what = "dimension" if isinstance(size, Dim) else "constant"
+            message = f"'{size.name}' is a parameter, and the name of a {what} of the kernel"
+            raise _at(source, own[size.name], message, "give the parameter another name")
 
 
 def _at(source: Source, node: Any, message: str, hint: str) -> Exception:

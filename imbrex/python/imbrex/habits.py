@@ -146,6 +146,12 @@ BUILTINS: dict[str, Habit] = {
     "list": Refused("list", "write a tuple of constants: `(1, 2)`"),
 }
 
+# Those that only compute, and are called with constants when a kernel is built.
+PURE = frozenset(
+    "abs all any bin bool chr divmod enumerate float format hex int isinstance len list max min oct ord pow range repr reversed "
+    "round sorted str sum tuple zip".split()
+)
+
 # Methods and attributes of tiles.
 METHODS: dict[str, Habit] = {
     "sum": _SUM,

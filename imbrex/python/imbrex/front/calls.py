@@ -12,7 +12,7 @@ from typing import Any
 from .._imbrex import Index, Value
 from ..elements import ElementType
 from ..errors import Error
-from ..habits import BUILTINS, FUNCTIONS, METHODS, ByAxis, Habit, Refused, Same
+from ..habits import BUILTINS, FUNCTIONS, METHODS, PURE, ByAxis, Habit, Refused, Same
 from ..records import Record
 from .capture import is_constant, is_word
 from .expressions import HANDLERS, evaluate, settled
@@ -182,8 +182,14 @@ def _habit(front: Front, node: ast.Call, habit: Habit, positional: list[Evaluate
 
 
 def _by_axis(front: Front, node: ast.Call, habit: ByAxis, positional: list[Evaluated], keywords: dict[str, Evaluated]) -> Any:
+    for name, (_, at) in keywords.items():
+        if name not in ("axis", "dim", "keepdims", "keepdim"):
+            hint = "leave it out: there are `axis` and `keepdims`; ib.select chooses elements, ib.max(a, b) starts from a value"
+            raise front.fail(at, "python-habit", f"`{name}` of '{habit.name}'", hint)
     given = [thing for name in ("axis", "dim") if name in keywords for thing in [keywords[name][0]]]
-    given += [thing for thing, _ in positional[1:2]]
+    given += [thing for thing, _ in positional[1:]]
+    if len(given) > 1:
+        raise front.fail(node, "python-habit", f"'{habit.name}' of {len(given) + 1} values", "give the tile and its axis alone")
     axis = given[0] if given and is_number(given[0]) else None
     if axis not in (0, 1, -1, -2) or not positional:
         raise front.fail(
@@ -195,13 +201,25 @@ def _by_axis(front: Front, node: ast.Call, habit: ByAxis, positional: list[Evalu
     return _word(front, node, habit.of_rows if axis in (1, -1) else habit.of_columns, positional[:1], {})
 
 
+MOST_OF_A_RANGE = 10_000  # numbers, of a range that a function is given
+
+
+def _is_known(thing: Any) -> bool:
+    return is_constant(thing) or (isinstance(thing, range) and len(thing) <= MOST_OF_A_RANGE)
+
+
 def _python_function(
     front: Front, node: ast.Call, function: Callable[..., Any], positional: list[Evaluated], keywords: dict[str, Evaluated]
 ) -> Any:
     """math.sqrt, int, min and the like: computed of constants, and a habit of everything else."""
     things = [thing for thing, _ in positional]
     name = function.__name__
-    if all(map(is_constant, (*things, *(thing for thing, _ in keywords.values())))):
+    is_of_math = function.__module__ == "math"
+    if not is_of_math and name not in PURE:
+        known = BUILTINS.get(name)
+        hint = known.hint if isinstance(known, Refused) else "bodies compute, and do nothing else: call it outside of the kernel"
+        raise front.fail(node, "python-habit", f"'{name}' has no form in a kernel", hint)
+    if all(map(_is_known, (*things, *(thing for thing, _ in keywords.values())))):
         try:
             value = function(*things, **{key: thing for key, (thing, _) in keywords.items()})
         except (TypeError, ValueError, OverflowError, ZeroDivisionError) as problem:
@@ -213,12 +231,12 @@ def _python_function(
         raise front.fail(
             node,
             "python-habit",
-            f"`range` of {next(described(t) for t in things if not is_constant(t))}",
+            f"`range` of {next(described(t) for t in things if not _is_known(t))}",
             "write `for i in ib.range(n):`; Python's range is of constants, and is unrolled",
         )
     if name == "len" and things and isinstance(things[0], tuple):
         return len(things[0])
-    habit = (BUILTINS if function.__module__ == "builtins" else FUNCTIONS).get(name)
+    habit = (FUNCTIONS if is_of_math else BUILTINS).get(name)
     if habit is None:
         raise front.fail(
             node,

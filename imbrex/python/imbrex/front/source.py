@@ -102,7 +102,11 @@ def _is_source_of(tree: ast.FunctionDef, code: CodeType) -> bool:
     classes = [part for part, after in zip(parts, parts[1:]) if "<locals>" not in (part, after)]
     if classes:
         outer = ast.ClassDef(classes[-1], [], [], [outer], [])
-    made = compile(ast.fix_missing_locations(ast.Module([outer], [])), code.co_filename, "exec", code.co_flags & _FUTURE, True)
+    try:
+        module = ast.fix_missing_locations(ast.Module([outer], []))
+        made = compile(module, code.co_filename, "exec", code.co_flags & _FUTURE, True)
+    except RecursionError:
+        return True  # nested so deeply that the translation refuses it
     for name in (*classes[-1:], "outer", tree.name):
         made = next(c for c in made.co_consts if isinstance(c, CodeType) and c.co_name == name)
     return _meaning(made) == _meaning(code)
