@@ -150,7 +150,10 @@ def _check_names(
     """One name is not a dimension and a constant, and not a size and a parameter: calls give each by its name."""
     own = {parameter.arg: parameter for parameter in parameters}
     kinds: dict[str, type] = {}
-    for size in (*(size for tensor in tensors for size in (*tensor.dims, *tensor.consts)), *free):
+    sizes: list[Dim | Const] = [*free]
+    for tensor in tensors:
+        sizes += [*tensor.dims, *tensor.consts]
+    for size in sizes:
         if kinds.setdefault(size.name, type(size)) is not type(size):
             raise _at(source, source.tree, f"{size.name} is a dimension and a constant", "give them different names")
         if size.name in own:

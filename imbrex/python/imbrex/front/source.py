@@ -104,7 +104,7 @@ def _is_source_of(tree: ast.FunctionDef, code: CodeType) -> bool:
         outer = ast.ClassDef(classes[-1], [], [], [outer], [])
     try:
         module = ast.fix_missing_locations(ast.Module([outer], []))
-        made = compile(module, code.co_filename, "exec", code.co_flags & _FUTURE, True)
+        made: CodeType = compile(module, code.co_filename, "exec", code.co_flags & _FUTURE, True)
     except RecursionError:
         return True  # nested so deeply that the translation refuses it
     for name in (*classes[-1:], "outer", tree.name):
@@ -112,7 +112,7 @@ def _is_source_of(tree: ast.FunctionDef, code: CodeType) -> bool:
     return _meaning(made) == _meaning(code)
 
 
-def _meaning(code: CodeType) -> Any:
+def _meaning(code: CodeType) -> tuple[Any, ...]:
     """What code does, without its lines, and without what depends on the module around: a method of a name that is imported there
     is called by other instructions."""
     jumps = {*dis.hasjrel, *dis.hasjabs}
