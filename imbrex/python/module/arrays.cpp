@@ -198,9 +198,19 @@ bool Layout::operator==(const Layout& other) const {
 }
 
 HeldArray::HeldArray(nb::handle array) {
-  if (take_torch(array) || take_buffer(array) || take_interface(array) || take_dlpack(array)) return;
+  if (take_torch(array) || take_buffer(array) || take_interface(array) || take_dlpack(array)) {
+    settle_strides_of_nothing();
+    return;
+  }
   refuse("not-an-array", std::string("a ") + Py_TYPE(array.ptr())->tp_name + " is no array",
          "give a NumPy array, a torch tensor, or what has the buffer protocol or DLPack");
+}
+
+// Libraries give an array without elements any strides.
+void HeldArray::settle_strides_of_nothing() {
+  if (std::find(layout_.shape.begin(), layout_.shape.begin() + layout_.rank, 0) == layout_.shape.begin() + layout_.rank) return;
+  int64_t dense = 1;
+  for (size_t axis = layout_.rank; axis-- > 0; dense *= std::max<int64_t>(layout_.shape[axis], 1)) layout_.strides[axis] = dense;
 }
 
 HeldArray::~HeldArray() {

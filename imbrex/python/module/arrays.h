@@ -48,6 +48,7 @@ class HeldArray {
 
  private:
   void take_tensor(const nb::dlpack::dltensor& tensor);
+  void settle_strides_of_nothing();
   bool take_torch(nb::handle array);
   bool take_buffer(nb::handle array);
   bool take_interface(nb::handle array);
