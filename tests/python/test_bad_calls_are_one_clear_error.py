@@ -102,6 +102,8 @@ CASES = {
     "a dimension of a proof of 65 bits": (lambda: add.check(D=8, T=2**64), "dim-range", "T of add is 18446744073709551616"),
     "an output of negative size": (lambda: inner(zeros(2)), "dim-range", "'y' of inner has T - 4 = -2 elements .* T = 2"),
     "a size that becomes negative": (lambda: outer(zeros(2)), "dim-range", "axis 0 of 'x' of outer has 2 elements, .* T -2"),
+    "a number that no float has": (lambda: add(A, B, eps=10**400), "option-value", "'eps' of add is a number of about 401 digits"),
+    "a masked array": (lambda: add(np.ma.masked_array(A), B), "not-an-array", "'a' of add is a masked array"),
     "a target that is none": (lambda: add.check("pentium", D=8), "unknown-target", "pentium"),
 }
 
@@ -171,6 +173,69 @@ def test_annotations_say_what_they_take():
     ):
         with pytest.raises(ib.Error, match=message):
             wrong()
+
+
+def test_sizes_say_what_they_take():
+    for wrong, message in (
+        (lambda: ib.dim(5), "bad-name.*ib.dim is 5"),
+        (lambda: ib.const("a b"), "bad-name.*ib.const is 'a b'"),
+        (lambda: ib.dim("T", typical=1.5), "option-value.*`typical` of ib.dim is 1.5"),
+        (lambda: ib.dim("T", max=0), "option-value.*`max` of ib.dim is 0"),
+        (lambda: ib.dim("T", max=True), "option-value.*`max` of ib.dim is True"),
+    ):
+        with pytest.raises(ib.Error, match=message) as refused:
+            wrong()
+        assert refused.value.file == __file__ and refused.value.line > 0
+
+
+def test_parameters_that_no_call_could_give():
+    def several(x: ib.Tensor[f32, T], _y: ib.Out[f32, T], z: ib.Out[f32, T]):
+        _y[:], z[:] = x[:], x[:]
+
+    def constant(x: ib.Tensor[f32, T], y: ib.Out[f32, T], target: int = 1):
+        y[:] = x[:] * target
+
+    path = ib.const("path")
+
+    def size(x: ib.Tensor[f32, path], y: ib.Out[f32, path]):
+        y[:] = x[:]
+
+    def default(x: ib.Tensor[f32, T], y: ib.Out[f32, T], n: int = 1.5):
+        y[:] = x[:] * n
+
+    def nothing(x: ib.Tensor[f32, T], y: ib.Out[f32, T], n: int = None):
+        y[:] = x[:] * n
+
+    def no_value(x: "ib.Tensor[f32, T][1 / 0]", y: ib.Out[f32, T]):
+        y[:] = x[:]
+
+    def no_expression(x: "ib.Tensor[", y: ib.Out[f32, T]):
+        y[:] = x[:]
+
+    def wrong_type(x: "ib.Tensor[T, T]", y: ib.Out[f32, T]):
+        y[:] = x[:]
+
+    for function, message in (
+        (several, "'_y' is one of several outputs"),
+        (constant, "'target' is a constant, and an argument of the methods"),
+        (size, "'path' is the name of a size, and an argument of the methods"),
+        (default, "the default of 'n' of default is int; got 1.5"),
+        (nothing, "the default of 'n' of nothing is int; got None"),
+        (no_value, "the type of 'x', .* has no value: division by zero"),
+        (no_expression, "the type of 'x', .* has no value: "),
+        (wrong_type, "in the type of 'x': the first argument of ib.Tensor"),
+    ):
+        with pytest.raises(ib.Error, match=f"python-parameter.*{message}") as refused:
+            ib.kernel(function)
+        assert refused.value.file == __file__ and refused.value.line == function.__code__.co_firstlineno
+
+
+def test_numbers_of_many_digits_are_not_printed():
+    def huge(x: ib.Tensor[f32, T], y: ib.Out[f32, T]):
+        y[:] = x[:] * 2**3000
+
+    with pytest.raises(ib.Error, match="index-overflow.*a number of about 904 digits"):
+        ib.kernel(huge).text()
 
 
 def test_a_pin_is_a_number():

@@ -369,6 +369,31 @@ def test_indices_are_read_compared_and_computed():
     assert (y == expected).all()
 
 
+def optional(v, w=None):
+    if w is not None:
+        v = v * w[:]
+    return v if w is None else v + 1
+
+
+def test_a_tensor_is_not_none():
+    @ib.kernel
+    def k(x: ib.Tensor[f32, T, 8], w: ib.Tensor[f32, 8], y: ib.Out[f32, T, 8], z: ib.Out[f32, T, 8]):
+        y[:, :], z[:, :] = optional(x[:, :], w), optional(x[:, :])
+
+    x = np.ones((2, 8), np.float32)
+    y, z = k.interpret(x, 2 * x[0])
+    assert (y == 3).all() and (z == 1).all()
+
+
+def test_whole_numbers_beside_f32_are_numbers_of_f32():
+    @ib.kernel
+    def k(x: ib.Tensor[f32, T, 8], y: ib.Out[f32, T, 8]):
+        y[:, :] = ib.select(x[:, :] < 2**33, x[:, :] * 2**40 + 2**31 - 2**32, 0)
+
+    x = np.ones((2, 8), np.float32)
+    assert (k.interpret(x) == np.float32(2**40) + np.float32(2**31) - np.float32(2**32)).all()
+
+
 def test_a_copy_of_a_tile_is_another_tile():
     @ib.kernel
     def k(x: ib.Tensor[f32, T, 8], y: ib.Out[f32, T, 8]):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from imbrex.errors import Error
 from imbrex.hints import in_python
 
 
@@ -26,6 +27,10 @@ from imbrex.hints import in_python
         ("`read i = slots[k]` and `if i != -1`", "`i = ib.read(slots, k)` and `if i != -1:`"),
         ("`parallel t in tiles(T, 64)`", "`for t in ib.parallel(ib.tiles(T, 64))`"),
         ("use a smaller tile: `t in tiles(T, 8)`", "use a smaller tile: `t in ib.tiles(T, 8)`"),
+        (
+            "store to a slice of it, y(...) = value; assigning to a tile stores nothing",
+            "store to a slice of it, `y[...] = value`; assigning to a tile stores nothing",
+        ),
         ("name the parts with `let`", "give its parts names"),
         ("write it with zeros: `y[...] = full(...)`", "write it with zeros: `y[...] = ib.full(...)`"),
         ("give extents of at least 1", "give extents of at least 1"),
@@ -35,3 +40,8 @@ from imbrex.hints import in_python
 def test_hints_are_said_in_python(said, in_words_of_python):
     assert in_python(said) == in_words_of_python
     assert in_python(in_words_of_python) == in_words_of_python
+
+
+def test_hints_of_cells_of_notebooks_are_in_python():
+    for file, hint in (("<ipython-input-1>", "ib.cast(x, ib.f32)"), ("/tmp/ipykernel_1/2.py", "ib.cast(x, ib.f32)"), ("a.tile", "cast(x, f32)")):
+        assert Error([("id", "message", "cast(x, f32)", file, 1)]).hint == hint

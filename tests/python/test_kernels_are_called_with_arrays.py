@@ -104,6 +104,24 @@ def test_other_sizes_and_types_of_call_do_not_mix():
         assert (scale(x, np.ones(columns, np.float32), factor=3.0) == 3 * x).all()
 
 
+def test_names_of_python_and_of_methods_are_names_of_tensors():
+    @ib.kernel(name="two outputs")
+    def k(target: ib.Tensor[f32, T], self: ib.Tensor[f32, T], y: ib.Out[f32, T], z: ib.Out[f32, T]):
+        y[:], z[:] = self[:], target[:] * 2
+
+    x = np.ones(2, np.float32)
+    for _ in range(2):
+        y, z = k(target=x, self=3 * x)
+        assert (y == 3).all() and (z == 2).all()
+    assert k.compare(target=x, self=x) and k.interpret(x, self=x).y[0] == 1
+    assert k.bind(x, self=x)().z[0] == 2 and k.taps(x, self=x) == []
+
+
+def test_types_of_elements_are_pickled():
+    for type in (f32, bf16, ib.bool):
+        assert pickle.loads(pickle.dumps(type)) is type
+
+
 def test_constants_are_those_of_their_bits():
     @ib.kernel
     def k(x: ib.Tensor[f32, T], y: ib.Out[f32, T], a: float = 0.0):

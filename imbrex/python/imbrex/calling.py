@@ -124,19 +124,19 @@ class CallableKernel(Caller):
 
     # ---- programs
 
-    def program(self, **constants: Any) -> Program:
+    def program(self, /, **constants: Any) -> Program:
         """The tile program for these constants, as it is written."""
         return self._variant_of(constants)[0].program
 
-    def text(self, **constants: Any) -> str:
+    def text(self, /, **constants: Any) -> str:
         """The program as text."""
         return self.program(**constants).text
 
-    def optimized(self, target: str | None = None, **constants: Any) -> str:
+    def optimized(self, /, target: str | None = None, **constants: Any) -> str:
         """The optimized program as text: the kernel that one should have written."""
         return self.program(**constants).optimize(target).text
 
-    def check(self, target: str | None = None, **sizes: Any) -> str:
+    def check(self, /, target: str | None = None, **sizes: Any) -> str:
         """Proves, for every size, that rows are neither lost nor shared, and that accesses are inside.
 
         With a target and its dimensions, ``check("a2a3", D=4096, T=128)``, also that tiles fit there. Returns what is proven, as text.
@@ -145,7 +145,7 @@ class CallableKernel(Caller):
         variant, dims = self._variant_of(sizes)
         return variant.program.check(target, dims)
 
-    def explain(self, target: str | None = None, **sizes: Any) -> str:
+    def explain(self, /, target: str | None = None, **sizes: Any) -> str:
         """What the optimizer made of the kernel, and why: scopes, choices with what was rejected, tensors that are gone, estimates.
 
         Dimensions, ``explain(D=4096, T=128)``, are for bytes and estimates; those that are not given have their typical values.
@@ -153,7 +153,7 @@ class CallableKernel(Caller):
         variant, dims = self._variant_of(sizes)
         return variant.program.explain(target, dims)
 
-    def report(self, path: str | os.PathLike[str] | None = None, target: str | None = None, **sizes: Any) -> str:
+    def report(self, /, path: str | os.PathLike[str] | None = None, target: str | None = None, **sizes: Any) -> str:
         """The kernel as a page of HTML that needs nothing else: its programs side by side, choices, tensors, estimates.
 
         A kernel that is refused is shown with pictures of its counterexamples. Written to `path` where one is given.
@@ -177,7 +177,7 @@ class CallableKernel(Caller):
             + "</div>"
         )
 
-    def generated_code(self, target: str | None = None, optimize: bool = True, **constants: Any) -> str:
+    def generated_code(self, /, target: str | None = None, optimize: bool = True, **constants: Any) -> str:
         """The C++ that is compiled."""
         return self.program(**constants).generated_code(target, optimize)
 
@@ -226,7 +226,7 @@ class CallableKernel(Caller):
 
     # ---- calls
 
-    def _call(self, *inputs: Any, **named: Any) -> Any:
+    def _call(self, /, *inputs: Any, **named: Any) -> Any:
         """The general way, for a call that is like none that was prepared."""
         call = self._understood(inputs, dict(named))
         if call.needs_no_compiler or os.environ.get("IMBREX_INTERPRET") == "1":
@@ -235,13 +235,13 @@ class CallableKernel(Caller):
             self._run(call, inputs, named)
         return self._result(call.tensors)
 
-    def interpret(self, *inputs: Any, **named: Any) -> Any:
+    def interpret(self, /, *inputs: Any, **named: Any) -> Any:
         """Runs the kernel as it is defined, statement by statement; returns its outputs."""
         call = self._understood(inputs, named)
         self._interpret(call)
         return self._result(call.tensors)
 
-    def taps(self, *inputs: Any, **named: Any) -> list[Tap]:
+    def taps(self, /, *inputs: Any, **named: Any) -> list[Tap]:
         """The values that ``ib.tap`` shows, in the order in which they come, from a run of the interpreter."""
         call = self._understood(inputs, named)
         import numpy
@@ -252,7 +252,7 @@ class CallableKernel(Caller):
             for name, data, dtype, rows, columns, indices in shown
         ]
 
-    def compare(self, *inputs: Any, **named: Any) -> Comparison:
+    def compare(self, /, *inputs: Any, **named: Any) -> Comparison:
         """Runs the compiled kernel and the interpreter on the same inputs, and compares the bits of what they write."""
         written = [t for t in self.signature.tensors if t.role in ("output", "inout")]
         call = self._understood(inputs, named)
@@ -265,7 +265,7 @@ class CallableKernel(Caller):
         differences = [_difference(t.name, t.dtype, call.tensors[t.name], other[t.name]) for t in written]
         return Comparison(tuple(t.name for t in written), tuple(d for d in differences if d is not None))
 
-    def bind(self, *inputs: Any, **named: Any) -> Binding:
+    def bind(self, /, *inputs: Any, **named: Any) -> Binding:
         """Checks the arrays and packs the weights, once; call the result again and again. The arrays stay alive with it."""
         call = self._understood(inputs, named)
         bound = None
@@ -286,6 +286,9 @@ class CallableKernel(Caller):
         signature.infer({name: tuple(describe(array)[1]) for name, array in given.items()}, sizes)
         variant = self._variant(values, sizes.values)
         as_torch = arrays_of.are_torch(given.values())
+        for name, array in given.items():
+            if type(array).__module__.startswith("numpy.ma"):
+                raise error("not-an-array", f"'{name}' of {self.name} is a masked array", "give its elements: array.filled(0)")
         tensors = {}
         for tensor in signature.tensors:
             array = given.get(tensor.name)
@@ -410,7 +413,7 @@ def _extent_text(signature: Signature, given: list[str], size: Any, call: Call) 
 
 
 def _named_tuple(name: str, fields: list[str]) -> Any:
-    return namedtuple(name, fields)
+    return namedtuple(name if name.isidentifier() else "outputs", fields)
 
 
 def _difference(name: str, dtype: str, compiled: Any, interpreted: Any) -> Difference | None:

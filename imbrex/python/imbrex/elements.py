@@ -18,7 +18,11 @@ class ElementType:
         return f"ib.{self.name}"
 
     def __reduce__(self) -> Any:
-        return ELEMENT_TYPES.__getitem__, (self.name,)
+        return _of_name, (self.name,)
+
+
+def _of_name(name: str) -> ElementType:
+    return ELEMENT_TYPES[name]
 
 
 NAMES = ("f32", "bf16", "f16", "e4m3", "e8m0", "int8", "uint8", "int32", "int64", "bool")

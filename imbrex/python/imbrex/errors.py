@@ -100,8 +100,13 @@ def shown(value: Any) -> str:
 
 def _diagnostic(fields: Sequence[Any]) -> Diagnostic:
     made = Diagnostic(*fields)
-    hint = in_python(made.hint) if made.file.endswith(".py") else made.hint
+    hint = made.hint if _is_text(made.file) else in_python(made.hint)
     return made._replace(hint=hint, notes=tuple(Note(*note) for note in made.notes))
+
+
+def _is_text(file: str) -> bool:
+    """Whether a program was written as text: all other files are Python's, cells of notebooks too."""
+    return file in ("", "<text>") or file.endswith(".tile")
 
 
 def _place(file: str, line: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .calling import CallableKernel
 from .elements import TensorType
 from .errors import Error, error
-from .signature import MISSING, ConstantParameter, Signature, TensorParameter
+from .signature import MISSING, ConstantParameter, Signature, TensorParameter, typed
 from .sizes import Dim
 
 if TYPE_CHECKING:
@@ -107,7 +107,13 @@ def _signature(name: str, captured: Captured, local: Mapping[str, Any]) -> Signa
                 raise _at(source, parameter, f"'{parameter.arg}' is a tensor with a default value", "leave out the default")
             tensors.append(TensorParameter(parameter.arg, annotation.role, annotation.dtype, annotation.shape))
         elif annotation in (int, float, bool):
-            constants.append(ConstantParameter(parameter.arg, annotation, default))
+            constant = ConstantParameter(parameter.arg, annotation, default)
+            if default is not MISSING:
+                try:
+                    typed(name, constant, default)
+                except Error as problem:
+                    raise _at(source, parameter, f"the default of {problem.message}", problem.hint) from None
+            constants.append(constant)
         else:
             raise _at(
                 source,
@@ -142,6 +148,15 @@ def _annotation(source: Source, parameter: Any, local: Mapping[str, Any]) -> Any
         return eval(annotation, function.__globals__, names)
     except NameError as problem:
         raise _at(source, parameter, f"in the type of '{parameter.arg}': {problem}", "define it above the kernel") from None
+    except Error as problem:
+        raise _at(source, parameter, f"in the type of '{parameter.arg}': {problem.message}", problem.hint) from None
+    except Exception as problem:  # whatever an expression of the author's raises
+        message = f"the type of '{parameter.arg}', {annotation!r}, has no value: {problem}"
+        raise _at(source, parameter, message, f"write `{parameter.arg}: ib.Tensor[ib.f32, T, D]`") from None
+
+
+# Arguments of methods of kernels, behind which constants and sizes are given by name.
+_OF_METHODS = ("target", "path", "directory", "targets", "optimize")
 
 
 def _check_names(
@@ -153,7 +168,19 @@ def _check_names(
     sizes: list[Dim | Const] = [*free]
     for tensor in tensors:
         sizes += [*tensor.dims, *tensor.consts]
+    for parameter in parameters:
+        if parameter.arg in _OF_METHODS and parameter.arg not in [tensor.name for tensor in tensors]:
+            message = f"'{parameter.arg}' is a constant, and an argument of the methods of kernels"
+            raise _at(source, parameter, message, f"give it another name, `{parameter.arg}_`")
+    several = [tensor.name for tensor in tensors if tensor.role == "output"]
+    for name in several if len(several) > 1 else ():
+        if name.startswith("_"):
+            message = f"'{name}' is one of several outputs, which come back as a named tuple"
+            raise _at(source, own[name], message, f"begin its name with a letter: `{name.strip('_') or 'y'}`")
     for size in sizes:
+        if size.name in _OF_METHODS:
+            message = f"'{size.name}' is the name of a size, and an argument of the methods of kernels"
+            raise _at(source, source.tree, message, f"give it another name, `{size.name}_`")
         if kinds.setdefault(size.name, type(size)) is not type(size):
             raise _at(source, source.tree, f"{size.name} is a dimension and a constant", "give them different names")
         if size.name in own:

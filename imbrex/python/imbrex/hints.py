@@ -20,6 +20,7 @@ _RULES = (
     (re.compile(r"`(\w+) in tiles\(([^`]+)\)`"), r"`\1 in ib.tiles(\2)`"),
     (re.compile(r"`tiles\("), "`ib.tiles("),
     (re.compile(r"\blet (\w+) = "), r"\1 = "),
+    (re.compile(r"a slice of it, (\w+)\(\.\.\.\) = value"), r"a slice of it, `\1[...] = value`"),
     (re.compile(r"name the parts with `let`"), "give its parts names"),
     (re.compile(r"`if ([^`:]+)`"), r"`if \1:`"),
     (re.compile(r"\bne\((\w+), (0(?:\.0)?)\)"), r"\1 != \2"),

@@ -46,6 +46,25 @@ class ConstantParameter(Record):
 MISSING: Any = object()
 
 
+def typed(kernel: str, constant: ConstantParameter, value: Any) -> Any:
+    """A value for a constant parameter, of its type."""
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        value = value.item()
+    is_fitting = isinstance(value, constant.type) or (constant.type is float and isinstance(value, int))
+    if not is_fitting or (isinstance(value, bool) and constant.type is not bool):
+        raise error(
+            "option-value",
+            f"'{constant.name}' of {kernel} is {constant.type.__name__}; got {shown(value)}",
+            f"give {'True or False' if constant.type is bool else 'a number'}",
+        )
+    try:
+        return constant.type(value)
+    except OverflowError:
+        raise error(
+            "option-value", f"'{constant.name}' of {kernel} is {shown(value)}, which no float has", "give a smaller number"
+        ) from None
+
+
 class Sizes(Record):
     """What a call's shapes and keywords say: the values of dimensions and constants."""
 
@@ -120,20 +139,8 @@ class Signature(Record):
                 raise error(
                     "const-missing", f"{self.kernel} needs a value for '{constant.name}'", f"give it by name: {constant.name}=..."
                 )
-            values[constant.name] = self._typed(constant, value)
+            values[constant.name] = typed(self.kernel, constant, value)
         return values
-
-    def _typed(self, constant: ConstantParameter, value: Any) -> Any:
-        if type(value).__module__ == "numpy" and hasattr(value, "item"):
-            value = value.item()
-        is_fitting = isinstance(value, constant.type) or (constant.type is float and isinstance(value, int))
-        if not is_fitting or (isinstance(value, bool) and constant.type is not bool):
-            raise error(
-                "option-value",
-                f"'{constant.name}' of {self.kernel} is {constant.type.__name__}; got {value!r}",
-                f"give {'True or False' if constant.type is bool else 'a number'}",
-            )
-        return constant.type(value)
 
     def named_sizes(self, keywords: dict[str, Any]) -> Sizes:
         """Sizes that are given by name; takes them out of `keywords`, of which nothing is left then."""

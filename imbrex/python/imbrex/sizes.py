@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .errors import error
+from .errors import error, error_at_caller, shown
 
 if TYPE_CHECKING:
     from .values import Index
@@ -99,11 +99,22 @@ def _no_number(size: Size) -> Exception:
     )
 
 
+def _check_name(word: str, name: Any) -> None:
+    if not isinstance(name, str) or not name.isidentifier():
+        frame = sys._getframe(2)
+        place = frame.f_code.co_filename, frame.f_lineno
+        raise error("bad-name", f"the name of ib.{word} is {shown(name)}", f'give one in quotes: ib.{word}("T")', *place)
+
+
 def dim(name: str, *, typical: int = 0, max: int | None = None) -> Index:
     """A size that each call gives: ``T = ib.dim("T", typical=128)``.
 
     Plans are made for the `typical` value; calls with more than `max` are refused. Names are scoped to a kernel.
     """
+    _check_name("dim", name)
+    for what, value, least in (("typical", typical, 0), ("max", 1 if max is None else max, 1)):
+        if type(value) is not int or not least <= value < 2**63:
+            raise error_at_caller("option-value", f"`{what}` of ib.dim is {shown(value)}", f"give a whole number of at least {least}")
     frame = sys._getframe(1)
     made: Any = Dim(name, typical, max, (frame.f_code.co_filename, frame.f_lineno))
     return made  # type: ignore[no-any-return]
@@ -114,6 +125,7 @@ def const(name: str) -> int:
 
     It is inferred from the shapes of a call, or given by name. In a body it is an ordinary number.
     """
+    _check_name("const", name)
     made: Any = Const(name)
     return made  # type: ignore[no-any-return]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _imbrex
 from .._imbrex import Condition, Index, Value, Variable
 from ..elements import ELEMENT_TYPES
+from ..errors import shown
 from ..habits import METHODS, Refused
 from ..sizes import Size
 from .capture import is_constant
@@ -168,14 +169,14 @@ def combine(front: Front, node: ast.AST, op: ast.operator, left: Any, right: Any
         try:
             return compute(left, right)
         except (TypeError, ValueError, ZeroDivisionError, OverflowError) as problem:
-            raise front.fail(node, "python-form", f"`{left!r} {symbol} {right!r}`: {problem}", "correct the constants") from None
+            raise front.fail(node, "python-form", f"`{shown(left)} {symbol} {shown(right)}`: {problem}", "correct the constants") from None
     if is_tile(left) or is_tile(right):
         if symbol == "@":
             return _product(front, left, right, node, at_left, at_right)
         if not operation:
             hint = _ON_TILES.get(symbol, "there are + - * / @ on tiles")
             raise front.fail(node, "wrong-kind", f"`{symbol}` of tiles", hint)
-        a, b = front.operand(left, at_left), front.operand(right, at_right)
+        a, b = front.operand(_beside(left, right), at_left), front.operand(_beside(right, left), at_right)
         return front.at(node).binary(operation, a, b)
     if isinstance(left, Index) or isinstance(right, Index):
         return _of_indices(front, node, symbol, left, right)
@@ -185,6 +186,14 @@ def combine(front: Front, node: ast.AST, op: ast.operator, left: Any, right: Any
         f"`{symbol}` of {described(left)} and {described(right)}",
         _loaded_hint(left) or _loaded_hint(right) or "compute with tiles, slices, indices and constants",
     )
+
+
+def _beside(thing: Any, other: Any) -> Any:
+    """An operand: beside a tile of f32, a whole number of more than 32 bits is one of f32."""
+    if not is_number(thing) or not isinstance(thing, int) or -(2**31) <= thing < 2**31 or not -(2**63) <= thing < 2**63:
+        return thing
+    dtype = _attributes_of(other).get("dtype") if is_tile(other) else None
+    return float(thing) if dtype is ELEMENT_TYPES["f32"] else thing
 
 
 def _loaded_hint(thing: Any) -> str:
@@ -257,12 +266,14 @@ def _compare(front: Front, node: ast.Compare) -> Any:
 def _compared(front: Front, node: ast.AST, op: ast.cmpop, left: Any, right: Any) -> Any:
     if is_constant(left) and is_constant(right):
         return _compared_constants(front, node, op, left, right)
+    if isinstance(op, (ast.Is, ast.IsNot)) and (left is None or right is None):
+        return isinstance(op, ast.IsNot)  # of constants above; everything else is something
     if type(op) not in _COMPARISONS:
         written = {ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in"}[type(op)]
         raise front.fail(node, "wrong-kind", f"`{written}` of {described(left)} and {described(right)}", "compare with == or <")
     symbol, _, operation, _ = _COMPARISONS[type(op)]
     if is_tile(left) or is_tile(right):
-        a, b = front.operand(left, node), front.operand(right, node)
+        a, b = front.operand(_beside(left, right), node), front.operand(_beside(right, left), node)
         return front.at(node).binary(operation, a, b)
     a_index, b_index = front.to_index(left, node), front.to_index(right, node)
     return front.at(node).compare(symbol, a_index, b_index)

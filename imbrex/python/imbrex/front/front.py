@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from .. import _imbrex
 from .._imbrex import Builder, Index, Value, Variable
-from ..errors import Error, Note, error
+from ..errors import Error, Note, error, shown
 from ..sizes import Const, Dim, Expression, Size
 from .capture import Captured
 from .kinds import Method, Result, Rows, Slice, Span, described, is_number, is_tile
@@ -115,7 +115,7 @@ class Front:
             return thing
         if is_number(thing) and isinstance(thing, int):
             if not -(2**63) <= thing < 2**63:
-                raise self.fail(node, "index-overflow", f"{thing} is no number of 64 bits", "use a smaller number")
+                raise self.fail(node, "index-overflow", f"{shown(thing)} is no number of 64 bits", "use a smaller number")
             return Index(thing)
         hint = "take its begin, size or index: `t.begin`" if isinstance(thing, Span) else "give a whole number or an index"
         if is_tile(thing):
@@ -143,7 +143,7 @@ class Front:
             return builder.index_value(thing)
         if is_number(thing):
             if isinstance(thing, int) and not -(2**63) <= thing < 2**63:
-                raise self.fail(node, "index-overflow", f"{thing} is no number of 64 bits", "write it with a fraction: 1e20")
+                raise self.fail(node, "index-overflow", f"{shown(thing)} is no number of 64 bits", "write it with a fraction: 1e20")
             return builder.number(thing)
         kind = described(thing)
         hint = {"a span": "take its begin, size or index: `t.begin`", "nothing": "return a value from the sub-kernel"}.get(kind, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._imbrex import Condition, Index, Tensor, Value, Variable
+from ..errors import shown
 from ..records import Record
 from .capture import is_constant
 
@@ -79,7 +80,7 @@ def described(thing: Any) -> str:
     if isinstance(thing, tuple) and not is_constant(thing):
         return f"a tuple of {len(thing)} values"
     if is_constant(thing):
-        return "nothing" if thing is None else f"the constant {thing!r}"
+        return "nothing" if thing is None else f"the constant {shown(thing)}"
     if isinstance(thing, Index):
         return f"the index `{thing}`"
     for kinds, name in _DESCRIBED:
