@@ -1,13 +1,17 @@
 """Calls: inputs by position or name, outputs and constants by name, outputs made as the inputs are."""
 
+import builtins
 import copy
+import gc
 import pickle
 import threading
 import warnings
+import weakref
 
 import imbrex as ib
 import numpy as np
 import pytest
+from imbrex import arrays as arrays_of
 from imbrex import bf16, f32, int8
 
 T = ib.dim("T", typical=128)
@@ -366,3 +370,60 @@ def test_a_constant_that_calls_the_kernel_is_taken_as_it_is():
         assert (scaled(x, by=Calling(2.0)) == 2).all()
     for _ in range(2):
         assert not np.signbit(scaled(x, by=0.0)).any()
+
+
+def test_a_star_import_leaves_the_functions_of_python():
+    scope = {}
+    exec("from imbrex import *", scope)
+    assert "parallel" in scope and "f32" in scope
+    assert not [name for name in vars(builtins) if name in scope and name != "__builtins__" and not name.startswith("__")]
+
+
+def test_functions_that_are_no_longer_used_are_let_go():
+    def made():
+        array = np.ones(3, np.float32)
+        n = 2
+
+        def scaled(v):
+            v = v * n
+            return v
+
+        @ib.kernel
+        def k(x: ib.Tensor[f32, T], y: ib.Out[f32, T]):
+            y[:] = scaled(x[:])
+
+        k.text()
+        scaled.array = array
+        return weakref.ref(scaled)
+
+    gone = made()
+    gc.collect()
+    assert gone() is None
+
+
+def test_the_warning_for_many_sets_of_constants_is_at_the_callers_line():
+    for how in ("text", "check", "interpret", "__call__"):
+
+        @ib.kernel
+        def many(x: ib.Tensor[f32, T], y: ib.Out[f32, T], n: int = 0):
+            y[:] = x[:] + n
+
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for n in range(9):
+                getattr(many, how)(*([X[0]] if how in ("interpret", "__call__") else ()), n=n)
+        [warning] = [w for w in caught if "sets of constants" in str(w.message)]
+        assert warning.filename == __file__
+
+
+def test_kernels_of_the_library_have_the_methods_of_kernels(tmp_path):
+    norm = ib.kernels.nn.rms_norm
+    assert norm.captured == {} and "#include" in norm.generated_code(hidden=64)
+    assert norm.check(hidden=64, T=128) and norm.explain(hidden=64, T=128)
+    assert "</html>" in norm.report(hidden=64, T=128)
+    assert norm.explain(hidden=64, T=8) != norm.explain(hidden=64, T=4096)
+    program = norm.of(hidden=64)
+    arrays = [np.ones([64 if e == "64" else 3 for e in t.text()[:-1].partition("[")[2].split(", ")], arrays_of.numpy_dtype(t.dtype)) for t in program.signature.inputs]
+    assert norm.taps(*arrays, hidden=64) == []
+    with pytest.raises(ib.Error, match="python-arguments.*has no parameter 'zzz'"):
+        norm.check(hidden=64, zzz=3)

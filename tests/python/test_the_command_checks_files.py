@@ -55,6 +55,9 @@ def test_programs_are_shown(file, capsys):
     "arguments, status, message",
     [
         (["check", "{file}", "nothing"], 2, "unknown-kernel"),
+        (["check", "{file}", "--set", "zzz=3"], 2, "no kernel that is meant has 'zzz'"),
+        (["check", "{file}", "lossy", "--set", "D=3"], 2, "no kernel that is meant has 'D'"),
+        (["report", "{file}", "-o", "page.html"], 2, "one page, and 2 kernels"),
         (["check", "/nowhere/kernels.py"], 2, "file-unreadable"),
         (["check", "{file}", "good"], 1, "const-missing"),
         (["check", "{file}", "good", "--set", "D=64", "--target", "pentium"], 1, "unknown-target"),
@@ -77,3 +80,13 @@ def test_bad_settings_are_told(file, setting, capsys):
     with pytest.raises(SystemExit):
         main(["check", file, "--set", setting])
     assert "--set" in capsys.readouterr().err
+
+
+def test_kernels_are_explained_and_reported(file, tmp_path, capsys, monkeypatch):
+    assert main(["explain", file, "good", "--set", "D=64", "--set", "T=256"]) == 0
+    assert "good" in capsys.readouterr().out
+    assert main(["report", file, "good", "--set", "D=64", "-o", str(tmp_path / "page.html")]) == 0
+    assert "</html>" in (tmp_path / "page.html").read_text() and "page.html" in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", file, "good", "--set", "D=64"]) == 0
+    assert "</html>" in (tmp_path / "good.html").read_text()

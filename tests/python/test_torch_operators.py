@@ -141,3 +141,67 @@ def test_bad_tensors_are_one_error():
 def test_bf16_of_torch_and_numpy_have_the_same_bits():
     bits = torch_scale(X.view(torch.uint16).numpy(), W.numpy())
     assert (np.asarray(bits).view(np.uint16) == X.view(torch.uint16).numpy()).all()
+
+
+def test_an_operator_is_defined_once_and_its_kernel_replaced():
+    def made(factor):
+        @ib.kernel(name="torch_replaced")
+        def k(x: ib.Tensor[f32, T], y: ib.Out[f32, T]):
+            y[:] = x[:] * factor
+
+        return ib.torch.op(k)
+
+    x = torch.ones(3)
+    first = made(2)
+    assert (first(x) == 2).all()
+    assert (made(3)(x) == 3).all() and (first(x) == 3).all() and ib.torch.op(torch_scale) is scale
+    with pytest.raises(ib.Error, match="duplicate-name.*imbrex::torch_scale is defined, with other parameters") as refused:
+        ib.torch.op(torch_halves, name="torch_scale")
+    assert refused.value.file == __file__
+
+
+def test_kernels_that_make_no_operator_are_refused():
+    N, free = ib.dim("N"), ib.const("free")
+
+    @ib.kernel
+    def infinite(x: ib.Tensor[f32, T], y: ib.Out[f32, T], limit: float = float("inf")):
+        y[:] = ib.min(x[:], limit)
+
+    @ib.kernel
+    def no_input(y: ib.Out[f32, 8]):
+        y[:] = ib.zeros(f32, 1, 8)
+
+    @ib.kernel
+    def a_free_constant(x: ib.Tensor[f32, T], y: ib.Out[f32, T]):
+        y[:] = x[:] * free
+
+    @ib.kernel
+    def a_free_dimension(x: ib.Tensor[f32, T], y: ib.Out[f32, N]):
+        y[:] = ib.zeros(f32, 1, N)
+
+    for kernel, message in (
+        (infinite, "the default of 'limit' of infinite is inf"),
+        (no_input, "no_input has no tensor among its inputs"),
+        (a_free_constant, "no input of a_free_constant gives free"),
+        (a_free_dimension, "no input of a_free_dimension gives N"),
+        (print, "makes operators of kernels; got <built-in function print>"),
+    ):
+        with pytest.raises(ib.Error, match=message) as refused:
+            ib.torch.op(kernel)
+        assert refused.value.file == __file__ and refused.value.hint
+    with pytest.raises(ib.Error, match="bad-name"):
+        ib.torch.op(torch_scale, name="a b")
+
+
+def test_many_tensors_and_kernels_of_the_library(tmp_path):
+    from test_wrong_kernels_are_explained import kernel_of
+
+    names = [f"t{i}" for i in range(30)]
+    text = "import imbrex as ib\nT = ib.dim('T')\n@ib.kernel(name='torch_many')\ndef k("
+    text += ", ".join(f"{name}: ib.InOut[ib.f32, T]" for name in names) + "):\n"
+    text += "".join(f"    {name}[:] += {i}\n" for i, name in enumerate(names))
+    many = [torch.zeros(2) for _ in names]
+    ib.torch.op(kernel_of(text, tmp_path))(*many)
+    assert [int(t[0]) for t in many] == list(range(30))
+    norm = ib.torch.op(ib.kernels.nn.rms_norm, name="torch_rms_norm")
+    assert norm is torch.ops.imbrex.torch_rms_norm.default

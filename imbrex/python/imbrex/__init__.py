@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from .decorator import kernel
 from .errors import Diagnostic, Error, InternalError, Note
 from .sizes import const, dim
-from .types import InOut, Out, Tensor, Weight, bf16, bool, e4m3, e8m0, f16, f32, int8, int32, int64, uint8
+from .types import InOut, Out, Tensor, Weight, bf16, e4m3, e8m0, f16, f32, int8, int32, int64, uint8
+from .types import bool as bool
 from .values import Index, Span, Tile
 from .words import *
 from .words import __all__ as _words
@@ -86,6 +87,7 @@ def __getattr__(name: str) -> Any:
     return globals()[name]
 
 
+# All but the names of Python's own functions: `from imbrex import *` leaves those as they are.
 __all__ = [
     "Diagnostic",
     "Error",
@@ -100,7 +102,6 @@ __all__ = [
     "Tile",
     "Weight",
     "bf16",
-    "bool",
     "const",
     "dim",
     "e4m3",
@@ -115,5 +116,5 @@ __all__ = [
     "parse",
     "uint8",
     "version",
-    *_words,
+    *(word for word in _words if word not in ("range", "min", "max", "abs")),
 ]

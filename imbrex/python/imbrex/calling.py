@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import arrays as arrays_of
 from ._imbrex import Caller
-from .errors import Error, error
+from .errors import Error, error, level_of_caller
 from .records import Record
 from .signature import Signature
 from .sizes import Dim, evaluate, names_in
@@ -220,7 +220,7 @@ class CallableKernel(Caller):
                         warnings.warn(
                             f"{self.name} is built for {MANY_SETS} sets of constants, each of which is compiled by itself; "
                             f"make what changes often a dimension, {' or '.join(constants)}",
-                            stacklevel=5,
+                            stacklevel=level_of_caller(),
                         )
         return variant
 
@@ -310,7 +310,7 @@ class CallableKernel(Caller):
         except Error as problem:
             if problem.id != "no-compiler":
                 raise
-            warnings.warn(f"{self.name} is interpreted, which is slow: {problem.message}; {problem.hint}", stacklevel=3)
+            warnings.warn(f"{self.name} is interpreted, which is slow: {problem.message}; {problem.hint}", stacklevel=level_of_caller())
             self._interpret(call)
             return
         compiled.run(list(call.tensors.values()), call.named_dims or None)

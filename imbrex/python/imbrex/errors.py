@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import math
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -89,6 +90,15 @@ def error_at_caller(id: str, message: str, hint: str) -> Error:
     """An Error of one diagnostic, at the line that called the function which raises it."""
     frame = sys._getframe(2)
     return error(id, message, hint, frame.f_code.co_filename, frame.f_lineno)
+
+
+def level_of_caller() -> int:
+    """The `stacklevel` of a warning at the line that called the package."""
+    package = os.path.dirname(__file__) + os.sep
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def shown(value: Any) -> str:

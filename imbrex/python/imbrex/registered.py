@@ -13,6 +13,7 @@ from .signature import Signature, TensorParameter
 from .sizes import AnySize, Dim, Expression
 
 if TYPE_CHECKING:
+    from .calling import Tap
     from ._imbrex import Compiled, Program, TensorInfo
 
 
@@ -108,20 +109,35 @@ class RegisteredKernel:
         kernel, rest = self._split(named)
         return kernel.compare(*inputs, **rest)
 
+    def taps(self, *inputs: Any, **named: Any) -> list[Tap]:
+        kernel, rest = self._split(named)
+        return kernel.taps(*inputs, **rest)
+
+    @property
+    def captured(self) -> dict[str, Any]:
+        """Kernels of the library take nothing from outside."""
+        return {}
+
     def text(self, **options: Any) -> str:
         return self.of(**options).text()
 
     def optimized(self, target: str | None = None, **options: Any) -> str:
         return self.of(**options).optimized(target)
 
-    def check(self, target: str | None = None, **options: Any) -> str:
-        return self.of(**options).check(target)
+    def generated_code(self, target: str | None = None, optimize: bool = True, **options: Any) -> str:
+        return self.of(**options).generated_code(target, optimize)
 
-    def explain(self, target: str | None = None, **options: Any) -> str:
-        return self.of(**options).explain(target)
+    def check(self, target: str | None = None, **named: Any) -> str:
+        kernel, sizes = self._split(named)
+        return kernel.check(target, **sizes)
 
-    def report(self, path: str | os.PathLike[str] | None = None, target: str | None = None, **options: Any) -> str:
-        return self.of(**options).report(path, target)
+    def explain(self, target: str | None = None, **named: Any) -> str:
+        kernel, sizes = self._split(named)
+        return kernel.explain(target, **sizes)
+
+    def report(self, path: str | os.PathLike[str] | None = None, target: str | None = None, **named: Any) -> str:
+        kernel, sizes = self._split(named)
+        return kernel.report(path, target, **sizes)
 
     def export(self, directory: str | os.PathLike[str], targets: Sequence[str] = (), **options: Any) -> Exported:
         return self.of(**options).export(directory, targets)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .arrays import torch_dtype
 from .calling import CallableKernel
-from .errors import error
+from .errors import error, error_at_caller, shown
+from .registered import RegisteredKernel
 from .signature import MISSING, Signature
 from .sizes import Const, Dim, evaluate, solve
 
@@ -18,18 +21,70 @@ except ImportError:
     raise error("no-torch", "torch is not installed", "pip install torch; kernels take NumPy arrays without it") from None
 
 
-def op(kernel: CallableKernel, name: str = "", namespace: str = "imbrex") -> Any:
+class Operator:
+    """An operator that is defined: torch keeps its name and schemas for ever, and its kernel may be replaced by one of the same."""
+
+    def __init__(self, kernel: CallableKernel, schemas: tuple[str, str]) -> None:
+        self.kernel, self.schemas = kernel, schemas
+
+
+_defined: dict[str, Operator] = {}
+
+
+def op(kernel: CallableKernel | RegisteredKernel, name: str = "", namespace: str = "imbrex") -> Any:
     """Makes operators of a kernel: ``torch.ops.imbrex.NAME``, which returns its outputs, and ``NAME_out``, which is given them.
 
-    Returns the first. A kernel that only changes its arguments has no second. Inputs are positional; constants, and outputs of the second, go by name. Both have shape implementations, so
-    that ``torch.compile`` takes them. Strided tensors are not copied where the kernel takes their strides.
+    Returns the first. A kernel that only changes its arguments has no second. Inputs are positional; constants, and outputs of the
+    second, go by name. Both have shape implementations, so that ``torch.compile`` takes them. Strided tensors are not copied where
+    the kernel takes their strides. Another kernel with the same parameters replaces the one that the operator had before.
     """
+    if isinstance(kernel, RegisteredKernel):
+        kernel = kernel.of()
+    if not isinstance(kernel, CallableKernel):
+        raise error_at_caller("wrong-kind", f"ib.torch.op makes operators of kernels; got {shown(kernel)}", "decorate it with @ib.kernel")
     name = name or kernel.name
-    signature = kernel.signature
-    _define(f"{namespace}::{name}", _schema(signature, False), _functional(kernel), lambda *given, **named: _made(signature, given))
-    if signature.outputs:
-        _define(f"{namespace}::{name}_out", _schema(signature, True), _given(kernel), lambda *given, **named: None)
+    wrong = _why_no_operator(kernel.signature, name, namespace)
+    if wrong:
+        raise error_at_caller(*wrong)
+    full, schemas = f"{namespace}::{name}", (_schema(kernel.signature, False), _schema(kernel.signature, True))
+    operator = _defined.get(full)
+    if operator is None:
+        operator = Operator(kernel, schemas)
+        try:
+            _define_both(full, operator)
+        except RuntimeError as problem:
+            raise error_at_caller("duplicate-name", f"torch refuses the operator {full}: {problem}", 'give it a name: name="other"') from None
+        _defined[full] = operator
+    elif operator.schemas == schemas:
+        operator.kernel = kernel
+    else:
+        message = f"the operator {full} is defined, with other parameters: {operator.schemas[0]}"
+        raise error_at_caller("duplicate-name", message, 'give it another name: ib.torch.op(kernel, name="other")')
     return getattr(getattr(_torch.ops, namespace), name).default
+
+
+def _why_no_operator(signature: Signature, name: str, namespace: str) -> tuple[str, str, str] | None:
+    """Id, message and hint where torch cannot call the kernel."""
+    for word in (name, namespace):
+        if not word.isidentifier():
+            return "bad-name", f"{word!r} is no name of an operator", 'give it one of letters and digits: name="scale"'
+    if not signature.inputs:
+        return "wrong-kind", f"{name} has no tensor among its inputs, and torch chooses an operator by them", "call the kernel itself"
+    for constant in signature.constants:
+        if isinstance(constant.default, float) and not math.isfinite(constant.default):
+            message = f"the default of '{constant.name}' of {name} is {constant.default}, which a schema of torch cannot say"
+            return "option-value", message, "leave the default out, and give the value by name"
+    given = {size.name for t in signature.inputs for sizes in (t.dims, t.consts) for size in sizes}
+    for size in (*signature.dims, *signature.consts):
+        if size not in given:
+            return "dim-missing", f"no input of {name} gives {size}, and an operator takes no sizes", f"make it a parameter: `{size}: int`"
+    return None
+
+
+def _define_both(full: str, operator: Operator) -> None:
+    _define(full, operator.schemas[0], _functional(operator), lambda *given, **named: _made(operator.kernel.signature, given))
+    if operator.kernel.signature.outputs:
+        _define(f"{full}_out", operator.schemas[1], _given(operator), lambda *given, **named: None)
 
 
 def _define(name: str, schema: str, implementation: Callable[..., Any], shapes: Callable[..., Any]) -> None:
@@ -41,7 +96,7 @@ def _define(name: str, schema: str, implementation: Callable[..., Any], shapes: 
 
 def _schema(signature: Signature, gives_outputs: bool) -> str:
     """The operator's declaration, in torch's language of schemas."""
-    aliases = iter("abcdefghijklmnopqrstuvwxyz")
+    aliases = (f"a{number}" for number in itertools.count())
     positional = [f"Tensor({next(aliases)}!) {t.name}" if t.role == "inout" else f"Tensor {t.name}" for t in signature.inputs]
     named = [f"Tensor({next(aliases)}!) {t.name}" for t in signature.outputs] if gives_outputs else []
     for constant in signature.constants:
@@ -52,15 +107,15 @@ def _schema(signature: Signature, gives_outputs: bool) -> str:
     return f"({arguments}) -> {results if results and ',' not in results else f'({results})'}"
 
 
-def _functional(kernel: CallableKernel) -> Callable[..., Any]:
-    if len(kernel.signature.outputs) > 1:
-        return lambda *given, **named: tuple(kernel(*given, **named))
-    return kernel.__call__
+def _functional(operator: Operator) -> Callable[..., Any]:
+    if len(operator.kernel.signature.outputs) > 1:
+        return lambda *given, **named: tuple(operator.kernel(*given, **named))
+    return lambda *given, **named: operator.kernel(*given, **named)
 
 
-def _given(kernel: CallableKernel) -> Callable[..., None]:
+def _given(operator: Operator) -> Callable[..., None]:
     def run(*given: Any, **named: Any) -> None:
-        kernel(*given, **named)
+        operator.kernel(*given, **named)
 
     return run
 

@@ -19,7 +19,7 @@ from .expressions import HANDLERS, evaluate, settled
 from .front import Activation, Front
 from .kinds import Method, Result, Rows, Slice, described, is_number, is_tile
 
-signature_of = functools.cache(inspect.signature)
+signature_of = functools.cache(inspect.signature)  # of words, of which there are always the same
 
 
 class Call(Record):
@@ -128,13 +128,12 @@ def _arguments(front: Front, node: ast.Call) -> tuple[list[Evaluated], dict[str,
 def _bound(
     front: Front,
     node: ast.AST,
-    function: Callable[..., Any],
+    signature: inspect.Signature,
     positional: list[Evaluated],
     keywords: dict[str, Evaluated],
     name: str,
 ) -> dict[str, Any]:
     """The arguments by parameter, each with where it is written; defaults have no place."""
-    signature = signature_of(function)
     try:
         return dict(signature.bind(*positional, **keywords).arguments)
     except TypeError as problem:
@@ -151,7 +150,7 @@ def _word(
     keywords: dict[str, Evaluated],
     wanted_name: str = "",
 ) -> Any:
-    bound = _bound(front, node, word, positional, keywords, f"ib.{word.__name__}")
+    bound = _bound(front, node, signature_of(word), positional, keywords, f"ib.{word.__name__}")
     arguments: dict[str, Any] = {}
     nodes: dict[str, Any] = {}
     for name, parameter in signature_of(word).parameters.items():
@@ -258,12 +257,12 @@ def _sub_kernel(
         raise front.fail(
             node, "python-form", f"'{function.__name__}' calls itself", "write a loop: a kernel is unfolded when it is built"
         )
-    bound = _bound(front, node, function, positional, keywords, function.__name__)
-    from .statements import assigned_names, run_function
+    bound = _bound(front, node, captured.source.signature, positional, keywords, function.__name__)
+    from .statements import run_function
 
-    assigned = assigned_names(captured.source)
+    assigned = captured.source.assigned
     activation = Activation(captured, called_at=node.lineno)
-    for name in signature_of(function).parameters:
+    for name in captured.source.signature.parameters:
         thing, at = bound.get(name, (captured.defaults.get(name), node))
         if isinstance(thing, Result):
             thing = thing.variable

@@ -32,6 +32,16 @@ class Source:
     def body(self) -> list[ast.stmt]:
         return self.tree.body
 
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
+    @functools.cached_property
+    def assigned(self) -> frozenset[str]:
+        """The names that the function gives values."""
+        nodes = (node for statement in self.body for node in ast.walk(statement))
+        return frozenset(node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load))
+
 
 def source_of(function: object, what: str) -> Source:
     """Parses `function`, which is `what` ("a kernel", "a sub-kernel"). Error where it has no source or is no plain function."""

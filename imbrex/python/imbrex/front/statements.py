@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,18 +14,10 @@ from .expressions import combine, evaluate, settled, slice_of, wrong_condition
 from .front import Front, named
 from .kinds import Loop, Result, Scope, Slice, Span, Tiles, described, is_number, is_tile
 from .names import Ended
-from .source import Source
 
 
 class Returned(Record):
     value: Any
-
-
-@functools.cache
-def assigned_names(source: Source) -> frozenset[str]:
-    """The names that a function gives values."""
-    nodes = (node for statement in source.body for node in ast.walk(statement))
-    return frozenset(node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load))
 
 
 def run_function(front: Front) -> Any:
