@@ -205,3 +205,15 @@ def test_many_tensors_and_kernels_of_the_library(tmp_path):
     assert [int(t[0]) for t in many] == list(range(30))
     norm = ib.torch.op(ib.kernels.nn.rms_norm, name="torch_rms_norm")
     assert norm is torch.ops.imbrex.torch_rms_norm.default
+
+
+def test_a_call_like_one_before_is_prepared_for_an_operator_too(monkeypatch):
+    y = torch.empty_like(X)
+    torch.ops.imbrex.torch_scale_out(X, W, y=y, factor=3.0)
+
+    def general(*given, **named):
+        raise AssertionError("the general way was taken")
+
+    monkeypatch.setattr(type(torch_scale), "_call", general)
+    torch.ops.imbrex.torch_scale_out(X, W, y=y, factor=3.0)
+    assert torch.equal(y, 1.5 * X)

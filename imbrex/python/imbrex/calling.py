@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import os
 import sys
 import threading
@@ -391,11 +393,10 @@ def _quick_call(
 
 def _maker(dtype: str, as_torch: bool) -> Callable[[tuple[int, ...]], Any]:
     if as_torch:
-        return lambda shape: arrays_of.empty(dtype, shape, True)
+        return functools.partial(importlib.import_module("torch").empty, dtype=arrays_of.torch_dtype(dtype))
     import numpy
 
-    kind = arrays_of.numpy_dtype(dtype)
-    return lambda shape: numpy.empty(shape, kind)
+    return functools.partial(numpy.empty, dtype=arrays_of.numpy_dtype(dtype))
 
 
 def _extent_text(signature: Signature, given: list[str], size: Any, call: Call) -> str | None:

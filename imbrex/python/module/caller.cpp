@@ -52,7 +52,10 @@ bool fits(const Prepared& prepared, PyObject* inputs, PyObject* named) {
   PyObject *name, *value;
   for (size_t i = 0; named && PyDict_Next(named, &at, &name, &value); ++i) {
     const Prepared::Keyword& keyword = prepared.keywords[i];
-    if (name != keyword.name.ptr() || reinterpret_cast<PyObject*>(Py_TYPE(value)) != keyword.type.ptr()) return false;
+    // Names in a source are one object each; torch makes its own.
+    if ((name != keyword.name.ptr() && PyUnicode_Compare(name, keyword.name.ptr()) != 0) ||
+        reinterpret_cast<PyObject*>(Py_TYPE(value)) != keyword.type.ptr())
+      return false;
     if (!keyword.constant.is_none() && !is_same_number(value, keyword.constant.ptr())) return false;
   }
   return true;
