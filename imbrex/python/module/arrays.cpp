@@ -129,15 +129,12 @@ nb::object attribute_of(nb::handle object, const char* name) {
   return nb::steal(found);
 }
 
-// `name` is a literal.
-nb::object call_method(nb::handle object, const char* name) {
-  static std::map<const char*, PyObject*> names;
-  PyObject*& interned_name = names[name];
-  if (!interned_name) interned_name = PyUnicode_InternFromString(name);
-  PyObject* result = PyObject_CallMethodNoArgs(object.ptr(), interned_name);
+nb::object call_method(nb::handle object, PyObject* name) {
+  PyObject* result = PyObject_CallMethodNoArgs(object.ptr(), name);
   if (!result) throw nb::python_error();
   return nb::steal(result);
 }
+nb::object call_method(nb::handle object, const char* name) { return call_method(object, nb::str(name).ptr()); }
 
 bool is_true(const nb::object& object) { return object.ptr() == Py_True; }
 
@@ -151,6 +148,8 @@ size_t take_integers(const nb::object& tuple, std::array<int64_t, Layout::kMostA
 // What is asked of torch in every call, once it is imported: nobody has a tensor of its before. Looked up once, and never let go.
 struct Torch {
   PyObject *tensor = nullptr, *is_grad_enabled = nullptr, *increment_version = nullptr;
+  // Names, as objects.
+  PyObject *requires_grad = nullptr, *is_neg = nullptr, *is_inference = nullptr;
 };
 
 const Torch* torch() {
@@ -166,6 +165,9 @@ const Torch* torch() {
       made.increment_version = attribute_of(graph, "increment_version").release().ptr();
   made.tensor = attribute_of(module, "Tensor").release().ptr();
   if (!made.tensor || !made.is_grad_enabled) return nullptr;  // torch is being imported
+  made.requires_grad = PyUnicode_InternFromString("requires_grad");
+  made.is_neg = PyUnicode_InternFromString("is_neg");
+  made.is_inference = PyUnicode_InternFromString("is_inference");
   found = made;
   return &found;
 }
@@ -249,7 +251,7 @@ bool HeldArray::take_torch(nb::handle array) {
       (Py_TYPE(array.ptr()) != reinterpret_cast<PyTypeObject*>(tensor) && PyObject_IsInstance(array.ptr(), tensor) != 1))
     return false;
   is_torch_ = true;
-  if (is_true(call_method(array, "is_neg")))
+  if (is_true(call_method(array, torch()->is_neg)))
     refuse("array-layout", "a tensor is a view that negates another", "tensor.resolve_neg()");
   static const ExchangeApi* api = nullptr;
   static bool was_looked_for = false;
@@ -338,14 +340,14 @@ bool HeldArray::take_dlpack(nb::handle array) {
 }
 
 void HeldArray::require_no_gradient(const char* tensor) const {
-  if (!is_torch_ || !is_true(attribute_of(owner_, "requires_grad"))) return;
+  if (!is_torch_ || !is_true(nb::steal(PyObject_GetAttr(owner_.ptr(), torch()->requires_grad)))) return;
   if (const nb::object is_enabled = nb::steal(PyObject_CallNoArgs(torch()->is_grad_enabled)); !is_true(is_enabled)) return;
   refuse("tensor-gradient", std::string("'") + tensor + "' requires a gradient, and a kernel has no derivative",
          std::string("with torch.no_grad(): ..., or ") + tensor + ".detach()");
 }
 
 void HeldArray::was_written() const {
-  if (!is_torch_ || !torch()->increment_version || is_true(call_method(owner_, "is_inference"))) return;
+  if (!is_torch_ || !torch()->increment_version || is_true(call_method(owner_, torch()->is_inference))) return;
   if (!nb::steal(PyObject_CallOneArg(torch()->increment_version, owner_.ptr())).is_valid()) throw nb::python_error();
 }
 
