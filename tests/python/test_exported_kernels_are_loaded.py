@@ -224,3 +224,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(ib.Error, match="file") as refused:
         scale.export(tmp_path / "file", ["scalar"])
     assert refused.value.id == "file-unwritable"
+
+
+def test_one_target_needs_no_sequence(tmp_path):
+    assert ib.load(scale.export(tmp_path, "scalar").library).target == "scalar"

@@ -183,13 +183,14 @@ class CallableKernel(Caller):
         """The C++ that is compiled."""
         return self.program(**constants).generated_code(target, optimize)
 
-    def export(self, directory: str | os.PathLike[str], targets: Sequence[str] = (), **constants: Any) -> Exported:
+    def export(self, directory: str | os.PathLike[str], targets: str | Sequence[str] = (), **constants: Any) -> Exported:
         """Compiles ahead of time: a library for ``ib.load`` with its C header and sources, in `directory`.
 
         The library has code for each of `targets`, for all of this machine's architecture where none is named; the best that a
         machine runs is chosen there. Returns the paths.
         """
-        library, header, *sources = self.program(**constants).export(os.fspath(directory), targets)
+        names = (targets,) if isinstance(targets, str) else targets
+        library, header, *sources = self.program(**constants).export(os.fspath(directory), names)
         return Exported(library, header, tuple(sources))
 
     def _variant_of(self, keywords: dict[str, Any]) -> tuple[Variant, dict[str, int]]:
