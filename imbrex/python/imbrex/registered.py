@@ -139,7 +139,7 @@ class RegisteredKernel:
         kernel, sizes = self._split(named)
         return kernel.report(path, target, **sizes)
 
-    def export(self, directory: str | os.PathLike[str], targets: Sequence[str] = (), **options: Any) -> Exported:
+    def export(self, directory: str | os.PathLike[str], targets: str | Sequence[str] = (), **options: Any) -> Exported:
         return self.of(**options).export(directory, targets)
 
 
