@@ -18,8 +18,8 @@ struct imbrex_compiled {
 
 struct imbrex_bound {
   imbrex::runtime::Call call;
-  bool has_dims = false;         // that it was given, by name
-  std::vector<void*> addresses;  // for imbrex_rebind
+  bool has_dims = false;              // that it was given, by name
+  std::vector<void*> addresses = {};  // for imbrex_rebind
 };
 
 namespace imbrex::c {

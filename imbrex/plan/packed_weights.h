@@ -15,8 +15,8 @@ struct PackedWeight {
   bool transposed = false;  // the tensor is [columns, inner]
   DType dtype = DType::f32;
   DType multiplied_as = DType::f32;
-  std::optional<int64_t> block_of_k;  // whose sum is scaled
-  std::string packing;                // pack_<packing> packs it for the target's kernels
+  std::optional<int64_t> block_of_k = {};  // whose sum is scaled
+  std::string packing = {};                // pack_<packing> packs it for the target's kernels
 };
 
 struct PackedWeights {

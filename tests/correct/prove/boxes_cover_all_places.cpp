@@ -12,7 +12,7 @@ const std::vector<std::string> kNames{".i0", ".i1"};
 const IndexExpr T = ir::named("T"), i0 = ir::named(".i0");
 
 IndexExpr number(int64_t value) { return ir::constant(value); }
-std::vector<ir::Dim> dims() { return {ir::Dim{.name = "T"}}; }
+std::vector<ir::Dim> dims() { return {ir::Dim{"T", 0, {}, -1}}; }
 
 bool covers(const std::vector<IndexExpr>& shape, const std::vector<Box>& boxes, const ir::Condition& conditions = {}) {
   return cover(dims(), conditions, shape, boxes, kNames);
