@@ -24,7 +24,7 @@ static imbrex_builder* build(int64_t rows) {
   const imbrex_tile_node* row;
   imbrex_span_nodes t;
   imbrex_error* error = NULL;
-  require(imbrex_builder_create("norm", ":", &b, &error), error);
+  require(imbrex_builder_create("norm", IMBREX_TEXT, &b, &error), error);
   imbrex_builder_at(b, "norm.toy", 1); /* the author's line, for diagnostics */
   require(imbrex_build_dim(b, "T", 128, 0, &T, &error), error);
   require(imbrex_build_constant(b, kWidth, &width, &error), error);

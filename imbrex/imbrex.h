@@ -213,8 +213,10 @@ typedef struct imbrex_tensor_node imbrex_tensor_node;
 typedef struct imbrex_value_node imbrex_value_node; /* an expression whose value is a tile, a matrix */
 typedef struct imbrex_tile_node imbrex_tile_node;   /* a tile with a name, which may be given other values */
 
-/* `whole_axis`: what the author's language writes for a whole axis, for hints; ":" for example. */
-IMBREX_API imbrex_outcome imbrex_builder_create(const char* kernel, const char* whole_axis, imbrex_builder** builder,
+/* What the author writes in: hints say it in that language. */
+typedef enum imbrex_language { IMBREX_TEXT = 0, IMBREX_CPP = 1, IMBREX_PYTHON = 2 } imbrex_language;
+
+IMBREX_API imbrex_outcome imbrex_builder_create(const char* kernel, imbrex_language language, imbrex_builder** builder,
                                                 imbrex_error** error);
 IMBREX_API void imbrex_builder_free(imbrex_builder* builder);
 /* Where the author wrote what follows. */

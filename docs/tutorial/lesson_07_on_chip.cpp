@@ -34,7 +34,7 @@ int main() {
   std::puts(too_tall.text().c_str());  // which tiles, how many bytes, and how many rows would fit
   if (too_tall.proven || too_tall.diagnostics.at(0).id != "over-capacity") return 1;
 
-  const std::string& hint = too_tall.diagnostics.at(0).hint;  // "use a smaller tile: `t in tiles(T, 3)`"
+  const std::string& hint = too_tall.diagnostics.at(0).hint;  // "use a smaller tile for t: `tiles(T, 3)`"
   const Int rows = std::stoll(hint.substr(hint.find(", ") + 2));
   if (!on_a2a3(rows).proven || on_a2a3(rows + 16).proven) return 1;
   std::printf("tiles of %d rows fit\n", static_cast<int>(rows));

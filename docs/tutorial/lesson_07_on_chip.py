@@ -29,7 +29,7 @@ def fits(rows):
     return ""
 
 
-hint = fits(64)  # "use a smaller tile: `t in tiles(T, 5)`"
+hint = fits(64)  # "use a smaller tile for t: `ib.tiles(T, 5)`"
 rows = int(re.findall(r", (\d+)\)", hint)[0])
 assert fits(rows) == "" and fits(rows + 16) != ""
 print(f"tiles of {rows} rows fit")

@@ -49,7 +49,7 @@ std::string join(const std::vector<Diagnostic>& diagnostics) {
 }  // namespace
 
 bool operator==(const SourceLine& a, const SourceLine& b) {
-  if (a.line != b.line || a.file != b.file || !a.called_from != !b.called_from) return false;
+  if (a.line != b.line || a.file != b.file || a.language != b.language || !a.called_from != !b.called_from) return false;
   return a.called_from == b.called_from || *a.called_from == *b.called_from;
 }
 

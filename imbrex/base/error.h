@@ -4,6 +4,7 @@
 // numbers, which rule, and what to try. An *internal* error says which invariant of Imbrex broke; it is never the user's fault.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -11,12 +12,16 @@
 
 namespace imbrex {
 
-// A place in the author's source: C++, Python, or a .tile file. `line` 0 means that the place is not known.
+// What an author writes in: the text of the tile program, C++, or Python. Hints are written in it (ir/spelling.h).
+enum class Language : uint8_t { text, cpp, python };
+
+// A place in the author's source. `line` 0 means that the place is not known.
 struct SourceLine {
   std::string file;
   int line = 0;
   // Of a line in a sub-kernel: the line that calls it, where the front end says so.
   std::shared_ptr<const SourceLine> called_from = {};
+  Language language = Language::text;
   friend bool operator==(const SourceLine& a, const SourceLine& b);
 };
 

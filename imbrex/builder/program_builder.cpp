@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "imbrex/ir/conversion.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/ir/verify.h"
 
 namespace imbrex::builder {
@@ -35,7 +35,7 @@ ir::IndexExpr elements_of(const std::vector<ir::IndexExpr>& shape) {
 
 }  // namespace
 
-ProgramBuilder::ProgramBuilder(std::string name, Words words) : words_(words) {
+ProgramBuilder::ProgramBuilder(std::string name) {
   program_.name = std::move(name);
   open({}, false, {});
 }
@@ -83,7 +83,8 @@ TensorHandle ProgramBuilder::declare_tensor(const std::string& name, DType dtype
   ir::Tensor tensor{name, dtype, shape, role, {}, written(where).origin, is_weight};
   if (role != ir::Role::temporary && frames_.size() > 1)
     fail(where, "declared-inside", fmt::format("{} '{}' is declared inside a loop or scope", declared_as(tensor), name),
-         "declare it at the top of the kernel, or make a temporary with create_tensor");
+         fmt::format("declare it at the top of the kernel, or make a temporary with {}",
+                     ir::Spelling(where.line).word("create_tensor")));
   for (const ir::IndexExpr& extent : shape)
     if (const auto n = ir::constant_value(extent); n && *n < 1)
       fail(where, "empty-tensor", fmt::format("tensor '{}' has an extent of {}", name, *n), "give extents of at least 1");
@@ -131,7 +132,7 @@ std::vector<ir::Axis> ProgramBuilder::axes(const TensorEntry& tensor, const std:
   if (arguments.size() != tensor.shape.size())
     fail(where, "slice-rank",
          fmt::format("a slice of '{}' with {} axes; the tensor has {}", tensor.name, arguments.size(), tensor.shape.size()),
-         fmt::format("give one span, index or `{}` for each axis", words_.whole_axis));
+         fmt::format("give one span, index or `{}` for each axis", ir::Spelling(where.line).whole_axis()));
   std::vector<ir::Axis> result;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const AxisOfSlice& argument = arguments[i];
@@ -292,7 +293,8 @@ void ProgramBuilder::store(const TensorHandle& tensor, std::vector<ir::Axis> axe
                      describe(expr->dtype, expr->rows, expr->columns)),
          std::move(hint));
   };
-  if (expr->dtype != tensor->dtype) refuse("store-dtype", ir::conversion_text("value", expr->dtype, tensor->dtype));
+  if (expr->dtype != tensor->dtype)
+    refuse("store-dtype", ir::Spelling(where.line).conversion("value", expr->dtype, tensor->dtype));
   if (!ir::same(expr->rows, shape.rows) || !ir::same(expr->columns, shape.columns))
     refuse("store-shape", "store through a slice of the value's shape; nothing broadcasts in a store");
   append({ir::Store{tensor->name, std::move(axes), expr}, {}, -1}, where);

@@ -34,11 +34,6 @@ struct Place {
   std::string function = {};
 };
 
-// What an author's language calls things, for hints.
-struct Words {
-  const char* whole_axis = "all";
-};
-
 // A tile variable. Until the program is complete it goes by a provisional name (`%7`), so that the names of the printed program
 // depend on what is left in it and on nothing else.
 struct Variable {
@@ -90,7 +85,7 @@ ir::IndexExpr size_between(const ir::IndexExpr& begin, const ir::IndexExpr& end)
 
 class ProgramBuilder {
  public:
-  explicit ProgramBuilder(std::string name, Words words = {});
+  explicit ProgramBuilder(std::string name);
   ProgramBuilder(const ProgramBuilder&) = delete;
 
   // For the makers of ir/program.h.
@@ -174,7 +169,6 @@ class ProgramBuilder {
   ir::ExprPtr filled(const Value& number, DType dtype, ir::IndexExpr rows, ir::IndexExpr columns, const Place& where);
   void settle_last_let();
 
-  Words words_;
   std::shared_ptr<const char> identity_ = std::make_shared<char>();
   ir::Program program_;
   std::vector<Frame> frames_;

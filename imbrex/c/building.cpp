@@ -33,10 +33,8 @@ struct imbrex_tile_node {
 };
 
 struct imbrex_builder {
-  imbrex_builder(const char* kernel, const char* whole_axis)
-      : whole_axis_word(whole_axis), builder(kernel, {whole_axis_word.c_str()}) {}
+  imbrex_builder(const char* kernel, imbrex::Language language) : builder(kernel) { place.line.language = language; }
 
-  std::string whole_axis_word;
   ProgramBuilder builder;
   Place place;
   std::vector<bool> may_else;  // of each open block: whether an else may follow
@@ -125,6 +123,15 @@ ir::CastMode mode_named(const char* name) {
   throw UserError("cast-mode", "there is no mode '" + std::string(name) + "' of a cast", "rint, round, floor, ceil or trunc");
 }
 
+Language language_of(imbrex_language language) {
+  switch (language) {
+    case IMBREX_CPP: return Language::cpp;
+    case IMBREX_PYTHON: return Language::python;
+    case IMBREX_TEXT: break;
+  }
+  return Language::text;
+}
+
 ProgramBuilder::LoopHead head_of(const imbrex_loop& loop) {
   const std::string_view kind = &needed(loop.kind, "loop.kind");
   ProgramBuilder::LoopHead head{ir::Loop::Kind::range, loop.stages, text_or_empty(loop.name)};
@@ -143,10 +150,11 @@ ProgramBuilder::LoopHead head_of(const imbrex_loop& loop) {
 using namespace imbrex;
 using namespace imbrex::c;
 
-imbrex_outcome imbrex_builder_create(const char* kernel, const char* whole_axis, imbrex_builder** builder, imbrex_error** error) {
+imbrex_outcome imbrex_builder_create(const char* kernel, imbrex_language language, imbrex_builder** builder,
+                                     imbrex_error** error) {
   return guarded(error, [&] {
     needed(builder, "builder") = nullptr;
-    *builder = new imbrex_builder(&needed(kernel, "kernel"), whole_axis ? whole_axis : "all");
+    *builder = new imbrex_builder(&needed(kernel, "kernel"), language_of(language));
   });
 }
 

@@ -15,6 +15,7 @@
 #include "imbrex/interpret/storage.h"
 #include "imbrex/interpret/sum_watch.h"
 #include "imbrex/ir/print.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/ir/verify_accumulators.h"
 
 namespace imbrex::interpret {
@@ -349,7 +350,7 @@ void Interpreter::execute(const ir::Assume& assume) {
       fault("assumption-failed",
             fmt::format("assume({}) does not hold: {} {} {} is false", ir::print(assume.condition), left,
                         ir::text_of(comparison.compare), right),
-            "give inputs for which it holds, or handle the other case with an `if`");
+            "give inputs for which it holds, or a kernel that handles the other case");
   };
   for (const ir::Comparison& comparison : assume.condition) {
     std::set<std::string> names = ir::names_in(comparison.left);
@@ -432,7 +433,8 @@ void Interpreter::require_no_negative(const std::vector<ir::IndexExpr>& extents,
   for (const ir::IndexExpr& extent : extents)
     if (const int64_t value = index(extent); value < 0)
       fault("negative-extent", fmt::format("`{}`, an extent of {}, is {}", ir::to_text(extent), of, value),
-            "run the statement where it is at least 0, or clamp it with max(..., 0)");
+            fmt::format("run the statement where it is at least 0, or clamp it: `{}`",
+                        ir::Spelling(program_).call("max", "..., 0")));
 }
 
 // rows * columns, if that is a number of elements that anyone could mean.
@@ -635,7 +637,8 @@ Elements Interpreter::resolve(const std::string& name, const std::vector<ir::Axi
     const auto refuse = [&](int64_t position) {
       fault("out-of-bounds",
             fmt::format("index {} of axis {} is outside `{}` [{}]", position, d, name, fmt::join(tensor.shape, ", ")),
-            "bound the loop by the tensor's extent, or slice with spans of tiles(...)");
+            fmt::format("bound the loop by the tensor's extent, or slice with spans of `{}`",
+                        ir::Spelling(program_).call("tiles", "...")));
     };
     if (!lists[d] && (begins[d] < 0 || begins[d] >= extent)) refuse(begins[d]);
     if (!lists[d] && counts[d] > extent - begins[d]) refuse(extent);
@@ -710,7 +713,7 @@ void Interpreter::require_complete(const Storage& storage) const {
   throw Fault(Diagnostic{"output-not-written",
                          program_.where(tensor.origin),
                          fmt::format("nothing wrote {} of output `{}`", element_text(tensor.name, element), tensor.name),
-                         "cover the whole output; tiles(...) loses no tail",
+                         fmt::format("cover the whole output; `{}` loses no tail", ir::Spelling(program_).call("tiles", "...")),
                          {},
                          false});
 }

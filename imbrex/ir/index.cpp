@@ -98,8 +98,8 @@ int precedence(Kind kind) {
   }
 }
 
-std::string text_in(const IndexExpr& e, int least) {
-  const std::string text = to_text(e);
+std::string text_in(const IndexExpr& e, int least, const IndexWords& words) {
+  const std::string text = to_text(e, words);
   const bool negative = e->kind == Kind::constant && e->value < 0;
   return precedence(e->kind) < least || (negative && least > 1) ? "(" + text + ")" : text;
 }
@@ -195,20 +195,20 @@ std::set<std::string> names_in(const IndexExpr& e) {
   return names;
 }
 
-std::string to_text(const IndexExpr& e) {
+std::string to_text(const IndexExpr& e, const IndexWords& words) {
   switch (e->kind) {
     case Kind::constant: return std::to_string(e->value);
     case Kind::name: return e->name;
     case Kind::span_begin: return e->name + ".begin";
     case Kind::span_size: return e->name + ".size";
     case Kind::span_index: return e->name + ".index";
-    case Kind::add: return text_in(e->a, 1) + " + " + text_in(e->b, 2);
-    case Kind::sub: return text_in(e->a, 1) + " - " + text_in(e->b, 2);
-    case Kind::mul: return text_in(e->a, 2) + " * " + text_in(e->b, 3);
-    case Kind::floor_div: return text_in(e->a, 2) + " // " + text_in(e->b, 3);
-    case Kind::mod: return text_in(e->a, 2) + " % " + text_in(e->b, 3);
-    case Kind::min: return "min(" + to_text(e->a) + ", " + to_text(e->b) + ")";
-    case Kind::max: return "max(" + to_text(e->a) + ", " + to_text(e->b) + ")";
+    case Kind::add: return text_in(e->a, 1, words) + " + " + text_in(e->b, 2, words);
+    case Kind::sub: return text_in(e->a, 1, words) + " - " + text_in(e->b, 2, words);
+    case Kind::mul: return text_in(e->a, 2, words) + " * " + text_in(e->b, 3, words);
+    case Kind::floor_div: return text_in(e->a, 2, words) + " " + words.floor_div + " " + text_in(e->b, 3, words);
+    case Kind::mod: return text_in(e->a, 2, words) + " % " + text_in(e->b, 3, words);
+    case Kind::min: return words.min + "(" + to_text(e->a, words) + ", " + to_text(e->b, words) + ")";
+    case Kind::max: return words.max + "(" + to_text(e->a, words) + ", " + to_text(e->b, words) + ")";
   }
   throw InternalError("unknown index kind");
 }

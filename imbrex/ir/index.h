@@ -59,7 +59,11 @@ int64_t evaluate(const IndexExpr& e, const std::function<int64_t(const Index& le
 IndexExpr substitute(const IndexExpr& e, const std::function<std::optional<IndexExpr>(const Index& leaf)>& leaf);
 // The names used, loop spans included (without .begin and the like).
 std::set<std::string> names_in(const IndexExpr& e);
-// The text of the grammar above, with the fewest parentheses.
-std::string to_text(const IndexExpr& e);
+// What is not written alike in every language; that of the grammar above.
+struct IndexWords {
+  std::string floor_div = "//", min = "min", max = "max";
+};
+// The text of the grammar, or of another language's words, with the fewest parentheses.
+std::string to_text(const IndexExpr& e, const IndexWords& words = {});
 
 }  // namespace imbrex::ir

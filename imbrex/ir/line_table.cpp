@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <sstream>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "imbrex/ir/lexer.h"
@@ -14,6 +16,9 @@ namespace imbrex::ir {
 namespace {
 
 constexpr const char* kTitle = "# lines of the author";
+// Behind the title: what the author writes in.
+constexpr std::pair<Language, const char*> kLanguages[] = {
+    {Language::text, "\n"}, {Language::cpp, ", in C++\n"}, {Language::python, ", in Python\n"}};
 constexpr size_t kMostCallers = 100;
 
 [[noreturn]] void fail(const std::string& file, int line) {
@@ -25,7 +30,7 @@ constexpr size_t kMostCallers = 100;
 }
 
 // `# 5 "kernels.py":12 "model.py":20`, of line `at` of the text.
-std::pair<int, SourceLine> entry_of(const std::string& line, const std::string& file, int at) {
+std::pair<int, SourceLine> entry_of(const std::string& line, Language language, const std::string& file, int at) {
   std::vector<Token> tokens;
   if (line.rfind("# ", 0) == 0) tokens = tokens_of(line.substr(2), file);
   size_t next = 0;
@@ -41,7 +46,7 @@ std::pair<int, SourceLine> entry_of(const std::string& line, const std::string& 
   while (next < tokens.size() && tokens[next].kind != Token::Kind::end) {
     const Token& name = tokens[next++];
     if (name.kind != Token::Kind::string || tokens[next++].text != ":" || places.size() > kMostCallers) fail(file, at);
-    places.push_back({name.text, integer()});
+    places.push_back({name.text, integer(), {}, language});
   }
   if (places.empty()) fail(file, at);
   for (size_t i = places.size() - 1; i-- > 0;) places[i].called_from = std::make_shared<const SourceLine>(places[i + 1]);
@@ -52,7 +57,12 @@ std::pair<int, SourceLine> entry_of(const std::string& line, const std::string& 
 
 std::string text_of(const LineTable& table) {
   if (table.empty()) return "";
-  std::string text = std::string(kTitle) + "\n";
+  // A line that the author's table does not have is one of the text.
+  const auto author =
+      std::find_if(table.begin(), table.end(), [](const auto& entry) { return entry.second.language != Language::text; });
+  std::string text = kTitle;
+  for (const auto& [language, behind] : kLanguages)
+    if (language == (author == table.end() ? Language::text : author->second.language)) text += behind;
   for (const auto& [line, author] : table) {
     text += fmt::format("# {}", line);
     for (const SourceLine* place = &author; place; place = place->called_from.get())
@@ -64,11 +74,16 @@ std::string text_of(const LineTable& table) {
 
 LineTable line_table_of(const std::string& text, const std::string& file_name) {
   LineTable table;
-  const size_t title = text.rfind(std::string("\n") + kTitle + "\n");
+  const size_t title = text.rfind(std::string("\n") + kTitle);
   if (title == std::string::npos) return table;
-  int line = static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(title) + 2, '\n')) + 2;
-  std::istringstream lines(text.substr(title + 2 + std::string(kTitle).size()));
-  for (std::string entry; std::getline(lines, entry); ++line) table.insert(entry_of(entry, file_name, line));
+  for (const auto& [language, behind] : kLanguages) {
+    const size_t after = title + 1 + std::string_view(kTitle).size();
+    if (text.compare(after, std::string_view(behind).size(), behind) != 0) continue;
+    const size_t entries = after + std::string_view(behind).size();
+    auto line = static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(entries), '\n')) + 1;
+    std::istringstream lines(text.substr(entries));
+    for (std::string entry; std::getline(lines, entry); ++line) table.insert(entry_of(entry, language, file_name, line));
+  }
   return table;
 }
 

@@ -94,7 +94,7 @@ ExprPtr Parser::expression() {
 // Shapes grow with what is concatenated and reshaped; a limit keeps their comparison short.
 ExprPtr Parser::counted(ExprPtr e) {
   if (++expression_nodes_ > kMaxExpressionNodes)
-    fail(fmt::format("an expression of more than {} operations", kMaxExpressionNodes), "name the parts with `let`",
+    fail(fmt::format("an expression of more than {} operations", kMaxExpressionNodes), "give its parts names: `let part = ...`",
          "expression-size");
   if (index_nodes(e->rows) > kMaxIndexNodes || index_nodes(e->columns) > kMaxIndexNodes)
     fail("the shape of this tile is too long an expression", "store it to a tensor and load it again", "expression-size");

@@ -9,8 +9,8 @@
 #include <span>
 
 #include "imbrex/base/checked.h"
-#include "imbrex/ir/conversion.h"
 #include "imbrex/ir/print.h"
+#include "imbrex/ir/spelling.h"
 
 namespace imbrex::ir {
 namespace {
@@ -57,7 +57,7 @@ void require_dtype(Op op, const ExprPtr& x, std::span<const DType> allowed, cons
   for (DType dtype : allowed) names += (names.empty() ? "" : " or ") + std::string(name_of(dtype));
   fail(written, "dtype-mismatch", fmt::format("{} takes {}, and got {}", name_of(op), names, describe(x)),
        fmt::format("{} the operand first: {}", *allowed.begin() == DType::boolean ? "compare" : "cast",
-                   conversion_text("x", x->dtype, *allowed.begin())));
+                   Spelling(written.where).conversion("x", x->dtype, *allowed.begin())));
 }
 
 void require_dtype(Op op, const ExprPtr& x, DType allowed, const Written& written) {
@@ -99,7 +99,7 @@ TileShape broadcast(Op op, const ExprPtr& a, const ExprPtr& b, const Written& wr
 ExprPtr make_elementwise_pair(Op op, const ExprPtr& a, const ExprPtr& b, const Written& written) {
   if (a->dtype != b->dtype)
     fail(written, "dtype-mismatch", fmt::format("{} of {} and {}: the types differ", name_of(op), describe(a), describe(b)),
-         fmt::format("cast one of them, for example {}", conversion_text("x", b->dtype, a->dtype)));
+         fmt::format("cast one of them, for example {}", Spelling(written.where).conversion("x", b->dtype, a->dtype)));
   const TileShape shape = broadcast(op, a, b, written);
   const DType result = operation(op).gives == Gives::boolean ? DType::boolean : a->dtype;
   return node(op, result, shape.rows, shape.columns, {a, b}, written);
@@ -315,14 +315,15 @@ ExprPtr make_iota(IndexExpr columns, IndexExpr begin, const Written& written) {
 ExprPtr make_cast(ExprPtr x, DType to, CastMode mode, const Written& written) {
   if (to == DType::boolean && x->dtype != DType::boolean)
     fail(written, "cast-mode", fmt::format("a cast from {} to bool", name_of(x->dtype)),
-         "compare instead: " + conversion_text("x", x->dtype, to));
+         "compare instead: " + Spelling(written.where).conversion("x", x->dtype, to));
   if (x->dtype == DType::boolean && !is_exact_cast(DType::boolean, to))
     fail(written, "cast-mode", fmt::format("a cast from bool to {}, which has no zero", name_of(to)),
-         fmt::format("cast(cast(x, f32), {}, ceil), which makes the least number of it", name_of(to)));
+         Spelling(written.where).cast(Spelling(written.where).cast("x", DType::f32), to, CastMode::ceil) +
+             ", which makes the least number of it");
   if (mode == CastMode::exact && !is_exact_cast(x->dtype, to))
     fail(written, "cast-mode",
          fmt::format("the cast from {} to {} rounds, and its mode is missing", name_of(x->dtype), name_of(to)),
-         fmt::format("cast(x, {}, rint), or round, floor, ceil, trunc", name_of(to)));
+         Spelling(written.where).cast("x", to, CastMode::rint) + ", or round, floor, ceil, trunc");
   if (is_exact_cast(x->dtype, to)) mode = CastMode::exact;
   auto e = node(Op::cast, to, x->rows, x->columns, {x}, written);
   e->mode = mode;
@@ -379,7 +380,7 @@ ExprPtr make_select(ExprPtr condition, ExprPtr a, ExprPtr b, const Written& writ
   if (a->dtype != b->dtype)
     fail(written, "dtype-mismatch", fmt::format("select between {} and {}: the types differ", describe(a), describe(b)),
          fmt::format("{} one of them, for example {}", a->dtype == DType::boolean ? "compare" : "cast",
-                     conversion_text("x", b->dtype, a->dtype)));
+                     Spelling(written.where).conversion("x", b->dtype, a->dtype)));
   // The result has the shape that the choices broadcast to, the condition included.
   const TileShape choices = broadcast(Op::select, a, b, written);
   const ExprPtr chosen = node(Op::select, a->dtype, choices.rows, choices.columns, {}, written);

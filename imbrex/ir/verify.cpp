@@ -6,10 +6,10 @@
 #include <map>
 #include <set>
 
-#include "imbrex/ir/conversion.h"
 #include "imbrex/ir/lexer.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/print.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/ir/verify_accumulators.h"
 #include "imbrex/ir/visit.h"
 
@@ -100,6 +100,7 @@ class Verifier {
   }
 
   const Program& program_;
+  const Spelling say_{program_};
   std::vector<Diagnostic> findings_;
   std::map<std::string, Named> names_;
   std::set<std::string> stored_;
@@ -255,7 +256,7 @@ const Named* Verifier::slice(const std::string& name, const std::vector<Axis>& a
   report("slice-rank",
          fmt::format("the slice of '{}' has {} axes, and the tensor has {}: {}", name, axes.size(), found->shape.size(),
                      shape_text(found->shape)),
-         "give one span, range, all or index for each axis");
+         fmt::format("give one span, index or `{}` for each axis", say_.whole_axis()));
   return nullptr;
 }
 
@@ -288,7 +289,7 @@ void Verifier::expression(const ExprPtr& e) {
   measure(e, 1);
   if (count > kMaxExpressionNodes || deepest + nesting_ > kMaxNesting) {
     report("expression-size", fmt::format("an expression of more than {} operations, or nested too deep", kMaxExpressionNodes),
-           "name the parts with `let`");
+           fmt::format("give its parts names: `{}`", say_.let("part", "...")));
     return;
   }
   for_each_expr(e, [&](const Expr& x) { node(x); });
@@ -347,7 +348,7 @@ void Verifier::visit(const Store& x, int) {
            fmt::format("'{}' holds {}, and {} is stored", x.tensor, name_of(target->dtype),
                        described(x.value->dtype, x.value->rows, x.value->columns)),
            fmt::format("{} the value: {}", target->dtype == DType::boolean ? "compare" : "cast",
-                       conversion_text("x", x.value->dtype, target->dtype)));
+                       say_.conversion("x", x.value->dtype, target->dtype)));
   if (!same_shape(x.value, shape.rows, shape.columns))
     report("store-shape",
            fmt::format("the slice of '{}' is {}, and the value is {}", x.tensor, shape_text({shape.rows, shape.columns}),
@@ -434,7 +435,7 @@ std::vector<Diagnostic> Verifier::run() {
     origin_ = t.origin;
     if (t.role == Role::output && !stored_.contains(t.name))
       report("output-not-stored", fmt::format("output '{}' is never stored to", t.name),
-             fmt::format("store to a slice of it, {}(...) = value; assigning to a tile stores nothing", t.name));
+             fmt::format("store to a slice of it, `{}`; assigning to a tile stores nothing", say_.store(t.name, "value")));
   }
   if (findings_.empty()) check_sums(program_, findings_);
   if (findings_.empty()) check_products(program_, findings_);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "imbrex/ir/print.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::ir {
@@ -115,7 +116,8 @@ void ProductCheck::check(const Statement& statement, const Expr& e) {
                        fmt::format("this matmul_acc continues {} after a chunk of {}, which may end inside a block of 32; "
                                    "bf16 products are summed in blocks of 32 along k",
                                    print(e.args[0]), before.length),
-                       "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+                       fmt::format("make every chunk of k but the last a multiple of 32: `{}`, or a constant such as 128",
+                                   Spelling(program_).call("tiles", "K, 64")),
                        {},
                        false});
 }
@@ -208,7 +210,7 @@ void check_sums(const Program& program, std::vector<Diagnostic>& findings) {
           fmt::format(
               "'{}' accumulates a row sum, and is assigned {} here; it may only be zeros, a row_sum, or continued by row_sum_acc",
               assign->name, print(assign->value)),
-          fmt::format("use another tile for this value: let other = {}", print(assign->value)));
+          fmt::format("give this value a tile of its own: `{}`", Spelling(program).let("other", "...")));
     return true;
   });
 }

@@ -24,7 +24,9 @@ SourceLocation of_the_author(const SourceLocation& where) {
 
 builder::Place place_of(const SourceLocation& where) {
   const SourceLocation author = of_the_author(where);
-  return {{author.file_name(), static_cast<int>(author.line())}, static_cast<int>(where.column()), where.function_name()};
+  return {{author.file_name(), static_cast<int>(author.line()), {}, Language::cpp},
+          static_cast<int>(where.column()),
+          where.function_name()};
 }
 
 std::vector<ir::IndexExpr> exprs_of(const std::vector<Index>& indices) {

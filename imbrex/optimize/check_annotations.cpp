@@ -6,6 +6,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/base/nearest.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/exclusions.h"
 #include "imbrex/optimize/pipeline.h"
@@ -20,28 +21,37 @@ namespace {
 struct Known {
   const char* name;
   size_t least = 0, most = 0;
-  const char* form = "";     // as messages write it, where it takes some
-  const char* example = "";  // likewise
 };
 using Words = std::vector<Known>;
 
 const Words kOnKernels = {{"as_written"}, {"no_fusion"}};
-const Words kOnLoops = {{"as_written"}, {"no_fusion"}, {"tile", 1, 1, "@tile(n), n >= 1", "@tile(32)"}};
-const Words kOnScopes = {{"as_written"}, {"no_fusion"}, {"tile", 1, 2, "@tile(n) or @tile(n, m), both >= 1", "@tile(32)"}};
+const Words kOnLoops = {{"as_written"}, {"no_fusion"}, {"tile", 1, 1}};
+const Words kOnScopes = {{"as_written"}, {"no_fusion"}, {"tile", 1, 2}};
 const Words kOnStores = {{"stream"}};
 const Words kOnCreatedTensors = {{"as_written"}, {"no_fusion"}, {"tiles"}};
 const Words kOnOthers = {{"as_written"}, {"no_fusion"}};
 
-std::string text_of(const ir::Annotation& annotation) {
+std::string text_of(const ir::Annotation& annotation, const ir::Spelling& say) {
   std::string values;
   for (const ir::Annotation::Value& value : annotation.values) {
     const auto* number = std::get_if<int64_t>(&value);
     values += (values.empty() ? "" : ", ") + (number ? std::to_string(*number) : '"' + std::get<std::string>(value) + '"');
   }
-  return "@" + annotation.name + (values.empty() ? "" : "(" + values + ")");
+  return say.pin(annotation.name, values);
 }
 
-void check(const ir::Annotations& annotations, const Words& words, const char* place, const SourceLine& where) {
+// What the author may write, and an example of it.
+std::string form_of(const Known& known, const ir::Spelling& say) {
+  if (known.most == 0) return say.pin(known.name);
+  const std::string one = say.pin(known.name, "n");
+  return known.most == 1 ? one + ", n >= 1" : fmt::format("{} or {}, both >= 1", one, say.pin(known.name, "n, m"));
+}
+std::string example_of(const Known& known, const ir::Spelling& say) {
+  return known.most == 0 ? say.pin(known.name) : say.pin(known.name, "32");
+}
+
+void check(const ir::Annotations& annotations, const Words& words, const char* place, const SourceLine& where,
+           const ir::Spelling& say) {
   for (const ir::Annotation& annotation : annotations) {
     if (annotation.name == kExclusion) continue;
     std::vector<std::string> names;
@@ -50,50 +60,51 @@ void check(const ir::Annotations& annotations, const Words& words, const char* p
     if (known == words.end())
       throw UserError(Diagnostic{"unknown-annotation",
                                  where,
-                                 fmt::format("{} is not an annotation of {}", text_of(annotation), place),
-                                 "@" + nearest(annotation.name, names),
+                                 fmt::format("{} is not an annotation of {}", text_of(annotation, say), place),
+                                 say.pin(nearest(annotation.name, names)),
                                  {}});
     const bool positive = std::all_of(annotation.values.begin(), annotation.values.end(), [](const ir::Annotation::Value& value) {
       const auto* number = std::get_if<int64_t>(&value);
       return number && *number > 0;
     });
     if (positive && annotation.values.size() >= known->least && annotation.values.size() <= known->most) continue;
-    const std::string bare = fmt::format("@{}", known->name);
-    throw UserError(Diagnostic{
-        "unknown-annotation",
-        where,
-        fmt::format("{} on {}: wrong arguments; expects {}", text_of(annotation), place, known->most == 0 ? bare : known->form),
-        known->most == 0 ? bare : known->example,
-        {}});
+    throw UserError(
+        Diagnostic{"unknown-annotation",
+                   where,
+                   fmt::format("{} on {}: wrong arguments; expects {}", text_of(annotation, say), place, form_of(*known, say)),
+                   example_of(*known, say),
+                   {}});
   }
 }
 
 }  // namespace
 
 void check_annotations(const ir::Program& program) {
-  check(program.annotations, kOnKernels, "a kernel", {});
+  const ir::Spelling say(program);
+  check(program.annotations, kOnKernels, "a kernel", {}, say);
   ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
     const SourceLine where = program.where(statement.origin);
     if (std::holds_alternative<ir::Loop>(statement.node))
-      check(statement.annotations, kOnLoops, "a loop", where);
+      check(statement.annotations, kOnLoops, "a loop", where, say);
     else if (std::holds_alternative<ir::At>(statement.node))
-      check(statement.annotations, kOnScopes, "a scope", where);
+      check(statement.annotations, kOnScopes, "a scope", where, say);
     else if (std::holds_alternative<ir::Store>(statement.node))
-      check(statement.annotations, kOnStores, "a store", where);
+      check(statement.annotations, kOnStores, "a store", where, say);
     else if (std::holds_alternative<ir::CreateTensor>(statement.node))
-      check(statement.annotations, kOnCreatedTensors, "a created tensor", where);
+      check(statement.annotations, kOnCreatedTensors, "a created tensor", where, say);
     else
-      check(statement.annotations, kOnOthers, "this statement", where);
+      check(statement.annotations, kOnOthers, "this statement", where, say);
     return true;
   });
 }
 
 void check_effects(const ir::Program& program) {
+  const ir::Spelling say(program);
   const auto refuse = [&](const ir::Statement& s, const char* annotation, const std::string& what, const char* rule) {
     throw UserError(Diagnostic{"annotation-without-effect",
                                program.where(s.origin),
-                               fmt::format("@{} on {} has no effect: {}", annotation, what, rule),
-                               fmt::format("the same without @{}", annotation),
+                               fmt::format("{} on {} has no effect: {}", say.pin(annotation), what, rule),
+                               fmt::format("the same without {}", say.pin(annotation)),
                                {}});
   };
   const plan::TakesTiles takes_tiles = [](DType left, DType) {

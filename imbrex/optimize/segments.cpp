@@ -8,6 +8,7 @@
 #include <set>
 
 #include "imbrex/ir/print.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/optimize/estimate_scopes.h"
@@ -145,11 +146,12 @@ class Segments {
     for (const std::string& stored : uses_[statement].stores)
       for (const ir::IndexExpr& extent : shape_of(stored))
         if (const ir::IndexExpr part = part_not_linear(extent)) {
-          const std::string text = ir::to_text(part);
+          const ir::Spelling say(program_);
+          const std::string text = say.index(part);
           keep(statement,
                fmt::format("{} has an extent with `{}`, and the optimizer cannot make loops over it: give the kernel one "
-                           "dimension for it, `dim ROWS`, and write ROWS where `{}` stands",
-                           stored, text, text));
+                           "dimension for it, `{}`, and write ROWS where `{}` stands",
+                           stored, text, say.dim("ROWS"), text));
           return true;
         }
     return false;

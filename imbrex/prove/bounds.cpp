@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "imbrex/ir/spelling.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/decidable.h"
 #include "imbrex/prove/shown.h"
@@ -58,17 +59,17 @@ std::string place_text(size_t axis, size_t axes, int64_t position) {
   return fmt::format("index {} of axis {}", position, axis);
 }
 
-std::string hint_for(const ir::Axis& axis, const ir::IndexExpr& extent, bool below) {
-  const std::string begin = ir::to_text(axis.begin), end = ir::to_text(extent);
+std::string hint_for(const ir::Spelling& say, const ir::Axis& axis, const ir::IndexExpr& extent, bool below) {
+  if (below) return fmt::format("put it under `{}`", say.when({{axis.begin, ir::Compare::ge, ir::constant(0)}}));
   if (axis.kind == ir::Axis::Kind::point)
-    return below ? fmt::format("put it under `if {} >= 0`", begin) : fmt::format("put it under `if {} < {}`", begin, end);
-  if (below) return fmt::format("put it under `if {} >= 0`", begin);
+    return fmt::format("put it under `{}`", say.when({{axis.begin, ir::Compare::lt, extent}}));
   const ir::IndexExpr rest = ir::constant_value(axis.begin) == 0 ? extent : ir::sub(extent, axis.begin);
-  return fmt::format("end it at the extent: `{} +: {}`", begin, ir::to_text(ir::min(axis.size, rest)));
+  return fmt::format("end it at the extent: `{}`", say.axis(axis.begin, ir::min(axis.size, rest)));
 }
 
 Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, const isl::set& bad) {
   const Witness at = smallest(subject.program, bad);
+  const ir::Spelling say(subject.program);
   const ir::Axis& axis = access.slice[k];
   const bool by = axis.kind == ir::Axis::Kind::by;
   const int64_t extent = value_at(subject, access, access.shape[k], at);
@@ -86,8 +87,8 @@ Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, co
                   ir::to_text(access.shape[k]), constant_extent ? "" : fmt::format(" = {}", extent),
                   when.empty() && iteration.empty() ? "" : fmt::format(": {}{}{}", when, comma, iteration)),
       axis.begin && by ? fmt::format("let the elements of {} lie in 0 .. {}", axis.tile, ir::to_text(access.shape[k]))
-      : by ? fmt::format("assume that it lies inside: `assume 0 <= {0} and {0} < {1}`", axis.tile, ir::to_text(access.shape[k]))
-           : hint_for(axis, access.shape[k], first < 0),
+      : by             ? fmt::format("assume that it lies inside: `{}`", say.assume_each(axis.tile, access.shape[k]))
+                       : hint_for(say, axis, access.shape[k], first < 0),
       {},
       false};
   diagnostic.notes.push_back(
@@ -97,16 +98,17 @@ Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, co
 
 Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axis& axis, const ir::IndexExpr& extent,
                      const std::string& name) {
+  const ir::Spelling say(subject.program);
   std::string hint;
   if (axis.kind == ir::Axis::Kind::by)
-    hint = fmt::format("say where its elements lie, before this line: `assume 0 <= {0} and {0} < {1}`", axis.tile,
-                       ir::to_text(extent));
+    hint = fmt::format("say where its elements lie, before this line: `{}`", say.assume_each(axis.tile, extent));
   else if (axis.kind == ir::Axis::Kind::range && ir::constant_value(axis.size) != 1)
-    hint = fmt::format("say where the slice lies, before this line: `assume 0 <= {} and {} <= {}`", ir::to_text(axis.begin),
-                       ir::to_text(ir::add(axis.begin, axis.size)), ir::to_text(extent));
+    hint = fmt::format(
+        "say where the slice lies, before this line: `{}`",
+        say.assume({{ir::constant(0), ir::Compare::le, axis.begin}, {ir::add(axis.begin, axis.size), ir::Compare::le, extent}}));
   else
-    hint = fmt::format("say where it lies, before this line: `assume 0 <= {0} and {0} < {1}`", ir::to_text(axis.begin),
-                       ir::to_text(extent));
+    hint = fmt::format("say where it lies, before this line: `{}`",
+                       say.assume({{ir::constant(0), ir::Compare::le, axis.begin}, {axis.begin, ir::Compare::lt, extent}}));
   const bool is_computed = axis.kind == ir::Axis::Kind::by && !holds_data(subject.accesses, axis.tile);
   return {"undecidable",
           subject.where(access.origin),
@@ -120,6 +122,11 @@ Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axi
 }
 
 // ---- gathers inside tiles -----------------------------------------------------------------------------------------------------
+
+std::string clamped_gather(const ir::Spelling& say, const std::string& index, int64_t last) {
+  const std::string from_0 = say.call("max", index + ", 0");
+  return say.call("gather", "..., " + say.call("min", fmt::format("{}, {}", from_0, last)));
+}
 
 void check_gather(const Subject& subject, const TileGather& gather, Findings& findings) {
   const ir::ExprPtr &index = gather.gather->args[1], &source = gather.gather->args[0];
@@ -144,7 +151,7 @@ void check_gather(const Subject& subject, const TileGather& gather, Findings& fi
        fmt::format(
            "whether gather stays inside its tile of {} columns cannot be decided: its indices can be {} as far as is known",
            width, is_known ? fmt::format("{}..{}", values.least, values.greatest) : "anything"),
-       columns >= 1 ? fmt::format("clamp them: `gather(..., min(max({}, 0), {}))`", name, columns - 1)
+       columns >= 1 ? fmt::format("clamp them: `{}`", clamped_gather(ir::Spelling(subject.program), name, columns - 1))
                     : "gather from a tile that has at least one column",
        {},
        false});

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "imbrex/ir/spelling.h"
 #include "imbrex/prove/buffers.h"
 #include "imbrex/prove/maximum.h"
 #include "imbrex/prove/over_dims.h"
@@ -230,6 +231,7 @@ struct Judge {
   // What would fit: a smaller tile of the first loop whose tile matters, a bound of what is read, or all rows in tiles.
   std::string hint(const BufferScope& scope, const std::vector<Moment>& moments, const OnChipMemory& memory,
                    const Need& need) const {
+    const ir::Spelling say(program);
     for (const ir::Loop* loop : scope.loops) {
       if (loop->tile == 0) continue;
       int64_t good = 0, bad = loop->tile;
@@ -239,13 +241,15 @@ struct Judge {
       }
       const int64_t tile = in_sixteens(good);
       if (tile == 0 || (tile != good && !fits(moments, memory, dims, {{loop->variable, tile}}))) continue;
-      return fmt::format("use a smaller tile: `{} in tiles({}, {})`", loop->variable,
-                         loop->of_span.empty() ? ir::to_text(loop->extent) : loop->of_span, tile);
+      const std::string of = loop->of_span.empty() ? say.index(loop->extent) : loop->of_span;
+      return fmt::format("use a smaller tile for {}: `{}`", loop->variable, say.call("tiles", fmt::format("{}, {}", of, tile)));
     }
     for (const auto& [name, value] : need.of_others) {
       if (loops.count(name) || name.find('.') != std::string::npos) continue;
       const int64_t most = largest_before(moments, memory, dims, name, value);
-      if (most >= 1 && most < value) return fmt::format("bound what is read: `assume {} <= {}` after its `read`", name, most);
+      if (most >= 1 && most < value)
+        return fmt::format("bound what is read: `{}` after its `{}`",
+                           say.assume({{ir::named(name), ir::Compare::le, ir::constant(most)}}), say.word("read"));
     }
     for (const ir::Dim& dim : program.dims) {
       const int64_t most = largest_dim(moments, memory, dim.name);
@@ -258,7 +262,8 @@ struct Judge {
       int64_t rows = 1;
       for (const TileBuffer* buffer : there.live) rows = std::max(rows, value_at(buffer->rows, there));
       rows = in_sixteens(rows);
-      return fmt::format("take at most {} rows of {} at once: `parallel t in tiles({}, {})`", rows, dim.name, dim.name, rows);
+      return fmt::format("take at most {} rows of {} at once: `{}`", rows, dim.name,
+                         say.tiled_loop(ir::Loop::Kind::parallel, "t", dim.name, rows));
     }
     return "split the scope, or make its tiles narrower";
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "imbrex/ir/spelling.h"
 #include "imbrex/prove/decidable.h"
 #include "imbrex/prove/shown.h"
 
@@ -66,12 +67,13 @@ const char* is_are(const std::string& part) {
 void add_unwritten(const Subject& subject, const Memory& memory, const isl::set& missing, const isl::set& whole,
                    const std::vector<const Access*>& stores, Findings& findings) {
   const ir::Tensor& tensor = *memory.tensor;
+  const ir::Spelling say(subject.program);
   if (stores.empty()) {
     const Diagnostic diagnostic{
         "output-not-written",
         subject.where(memory.origin),
         fmt::format("{} is never written", tensor.name),
-        fmt::format("store to it, `{}[...] = ...`: giving a variable a value stores nothing", tensor.name),
+        fmt::format("store to it, `{}`: giving a variable a value stores nothing", say.store(tensor.name, "...")),
         {},
         false};
     return findings.add(diagnostic, diagnostic, {0, &memory, {}, missing});
@@ -83,8 +85,9 @@ void add_unwritten(const Subject& subject, const Memory& memory, const isl::set&
       "output-not-written",
       subject.where(stores.back()->origin),
       fmt::format("{} {} never written{}", part, is_are(part), sentence(condition_text(subject.program, missing), when)),
-      of_data ? fmt::format("write all of it first, whatever the data is: `{}[...] = full(...)`", tensor.name)
-              : "let `tiles(EXTENT, n)` make the spans: they cover the extent exactly, the last one possibly shorter",
+      of_data ? fmt::format("write all of it first, whatever the data is: `{}`", say.store(tensor.name, say.call("full", "...")))
+              : fmt::format("let `{}` make the spans: they cover the extent exactly, the last one possibly shorter",
+                            say.call("tiles", "EXTENT, n")),
       {},
       false};
   diagnostic.notes.push_back({subject.where(memory.origin), fmt::format("{} is declared here", tensor.name)});
@@ -103,13 +106,15 @@ Diagnostic uninitialised(const Subject& subject, const Access& read, const isl::
   const Witness at = smallest(subject.program, missing);
   const std::string iteration = iteration_text(read.binders, at.coordinates), when = when_text(subject.program, missing);
   const std::string& name = read.memory->tensor->name;
+  const ir::Spelling say(subject.program);
   Diagnostic diagnostic{
       "uninitialised-read",
       subject.where(read.origin),
       fmt::format("{} reads {}, which nothing has written by then{}{}{}", text_of_access(read.name, read.slice, read.shape),
                   element_text(name, at.coordinates, read.binders.size()), when.empty() && iteration.empty() ? "" : ": ", when,
                   iteration.empty() ? "" : (when.empty() ? "" : "; ") + iteration),
-      ever_written ? fmt::format("store to {0} before this line in every case, for instance zeros: `{0}[...] = full(...)`", name)
+      ever_written ? fmt::format("store to {} before this line in every case, for instance zeros: `{}`", name,
+                                 say.store(name, say.call("full", "...")))
                    : fmt::format("store to {} before this line", name),
       {},
       false};

@@ -5,13 +5,14 @@
 #include <algorithm>
 
 #include "imbrex/ir/ranges.h"
+#include "imbrex/ir/spelling.h"
 
 namespace imbrex::prove {
 namespace {
 
 // The author's form of an expression over iteration numbers: a tiled loop's number is `t.index`.
 std::string author_text(const Subject& subject, const ir::IndexExpr& e) {
-  return ir::to_text(ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<ir::IndexExpr> {
+  return ir::Spelling(subject.program).index(ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<ir::IndexExpr> {
     const auto loop = subject.accesses.loops.find(leaf.name);
     if (leaf.kind != ir::Index::Kind::name || loop == subject.accesses.loops.end() || loop->second->tile == 0)
       return std::nullopt;
@@ -50,13 +51,14 @@ Diagnostic of_view(const Subject& subject, const Access& access) {
       false};
 }
 
-std::string one_dimension_for(const std::string& text) {
-  return fmt::format("give the kernel one dimension for it, `dim ROWS`, and write ROWS where `{}` stands", text);
+std::string one_dimension_for(const ir::Spelling& say, const std::string& text) {
+  return fmt::format("give the kernel one dimension for it, `{}`, and write ROWS where `{}` stands", say.dim("ROWS"), text);
 }
 
 }  // namespace
 
 Diagnostic undecidable(const Subject& subject, const Access& access, const ir::IndexExpr& culprit) {
+  const ir::Spelling say(subject.program);
   const std::string text = author_text(subject, culprit);
   const std::set<std::string> names = ir::names_in(culprit);
   if (std::any_of(names.begin(), names.end(), [](const std::string& name) { return name.starts_with('.'); }))
@@ -71,10 +73,10 @@ Diagnostic undecidable(const Subject& subject, const Access& access, const ir::I
       fmt::format("which elements {} touches cannot be decided: {}", text_of_access(access.name, access.slice, access.shape),
                   obstacle(text, culprit)),
       of_dimensions && culprit->kind == ir::Index::Kind::mul
-          ? one_dimension_for(text)
-          : "use spans of a constant size, tiles(EXTENT, 16); or give the loop a constant number of iterations (at most 256); or "
-            "read the "
-            "offset into an index, `read i = ...`, and say `assume` where it lies",
+          ? one_dimension_for(say, text)
+          : fmt::format("use spans of a constant size, `{}`; or give the loop a constant number of iterations (at most 256); or "
+                        "`{}` the offset into an index, and `{}` where it lies",
+                        say.call("tiles", "EXTENT, 16"), say.word("read"), say.word("assume")),
       {},
       false};
 }
@@ -86,7 +88,7 @@ Diagnostic undecidable(const Subject& subject, const Memory& memory, const ir::I
           subject.where(memory.origin),
           fmt::format("which elements {} {} has cannot be decided: {}", tensor.name, shape_text(tensor.shape),
                       obstacle(text, culprit)),
-          one_dimension_for(text),
+          one_dimension_for(ir::Spelling(subject.program), text),
           {},
           false};
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "imbrex/ir/ranges.h"
+#include "imbrex/ir/spelling.h"
 
 namespace imbrex::prove {
 namespace {
@@ -24,6 +25,11 @@ std::optional<std::string> when_negative(const Subject& subject, const Extent& e
   }
 }
 
+std::string hint_for(const ir::Spelling& say, const ir::IndexExpr& extent) {
+  return fmt::format("put it under `{}`, or write `{}` everywhere", say.when({{extent, ir::Compare::ge, ir::constant(0)}}),
+                     say.index(ir::max(extent, ir::constant(0))));
+}
+
 }  // namespace
 
 Findings check_extents(const Subject& subject) {
@@ -40,7 +46,7 @@ Findings check_extents(const Subject& subject) {
                                     when
                                         ? fmt::format("`{}`, an extent of {}, can be negative: {}", text, extent.of, *when)
                                         : fmt::format("`{}`, an extent of {}, cannot be shown to be at least 0", text, extent.of),
-                                    fmt::format("put it under `if {} >= 0`, or write `max({}, 0)` everywhere", text, text),
+                                    hint_for(ir::Spelling(subject.program), extent.extent),
                                     {},
                                     false});
   }

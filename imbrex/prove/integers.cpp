@@ -7,6 +7,7 @@
 #include <set>
 
 #include "imbrex/ir/ranges.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::prove {
@@ -34,6 +35,7 @@ std::set<std::string> dims_behind(const Subject& subject, const ir::IndexExpr& e
 
 // The declarations with which the expression stays within 64 bits: one maximum for all dimensions in it.
 std::string hint_for(const Subject& subject, const ir::Place& place, const ir::IndexExpr& e) {
+  const ir::Spelling say(subject.program);
   const std::set<std::string> names = dims_behind(subject, e);
   ir::Program limited = subject.program;
   const auto fits = [&](int64_t most) {
@@ -42,7 +44,8 @@ std::string hint_for(const Subject& subject, const ir::Place& place, const ir::I
     return !ir::Ranges(limited, place).overflow_in(e);
   };
   if (names.empty() || !fits(1))
-    return "say with `assume`, before this line, where the indices in it lie; or compute with smaller numbers";
+    return fmt::format("say with `{}`, before this line, where the indices in it lie; or compute with smaller numbers",
+                       say.word("assume"));
   int64_t good = 1, bad = ir::kMaxDim + 1;
   for (const ir::Dim& dim : subject.program.dims) bad = std::max(bad, dim.most());
   while (bad - good > 1) {
@@ -50,7 +53,7 @@ std::string hint_for(const Subject& subject, const ir::Place& place, const ir::I
     (fits(middle) ? good : bad) = middle;
   }
   std::vector<std::string> declarations;
-  for (const std::string& name : names) declarations.push_back(fmt::format("`dim {} max {}`", name, good));
+  for (const std::string& name : names) declarations.push_back(fmt::format("`{}`", say.dim(name, good)));
   return fmt::format("declare a smaller maximum: {}", fmt::join(declarations, ", "));
 }
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "imbrex/ir/print.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/prove/index_tensors.h"
 #include "imbrex/prove/shown.h"
 
@@ -44,37 +44,42 @@ bool could_be_private(const Subject& subject, const Memory& memory, const Parall
 std::string hint_for(const Subject& subject, const Access& a, const Access& b, const ParallelLoop& loop) {
   const std::string& name = a.memory->tensor->name;
   const std::string& variable = loop.loop->variable;
+  using Property = ir::AssumeElements::Property;
+  const ir::Spelling say(subject.program);
   const auto by_tile = [](const Access& access) { return std::find_if(access.slice.begin(), access.slice.end(), is_by_data); };
   for (const Access* access : {&a, &b}) {
     const auto axis = by_tile(*access);
     if (axis == access->slice.end()) continue;
     if (const auto but = exception_of_tile(subject.accesses, *access, axis->tile))
       return fmt::format(
-          "`{0}` lets any number of rows be {1}, and a tile of rows stores them all: read them one by one and skip these, "
-          "`parallel k in 0 .. ...`, `read i = ...[k]` and `if i != {1}`",
-          ir::print(*but), *but->except);
+          "`{}` lets any number of rows be {}, and a tile of rows stores them all: read them one by one and skip these, "
+          "`{}`, `{}` and `{}`",
+          say.assume(*but), *but->except, say.loop(ir::Loop::Kind::parallel, "k", "n"), say.read("i", "...", "k"),
+          say.when({{ir::named("i"), ir::Compare::ne, ir::constant(*but->except)}}));
     return fmt::format(
-        "if the indices never repeat, load all of them before the loop, `let all = ...[:]`, and say `assume_distinct all`; "
-        "or make the loop over {} a `range`",
-        variable);
+        "if the indices never repeat, load all of them before the loop, `{}`, and say `{}`; or make the loop over {} a `{}`",
+        say.let("indices", say.whole("...")), say.assume({"indices", Property::distinct}), variable, say.word("range"));
   }
   for (const Access* access : {&a, &b})
     for (const Binder& binder : access->binders)
       if (binder.read && depends_on_data(*access)) {
         if (const auto but = exception_in(assumed_of(subject.accesses, *access, binder.read->tensor)))
-          return fmt::format("`{0}` lets any number of elements be {1}: skip these, `if {2} != {1}` around what touches {3}",
-                             ir::print(*but), *but->except, binder.name, name);
+          return fmt::format("`{}` lets any number of elements be {}: skip these, `{}` around what touches {}", say.assume(*but),
+                             *but->except, say.when({{ir::named(binder.name), ir::Compare::ne, ir::constant(*but->except)}}),
+                             name);
         return fmt::format(
-            "if it is so, load all of {0} before the loop, `let all = {0}[:]`, and say that its elements differ, "
-            "`assume_distinct all`, "
-            "or never descend, `assume_sorted all`; or make the loop over {1} a `range`",
-            binder.read->tensor, variable);
+            "if it is so, load all of {} before the loop, `{}`, and say that its elements differ, `{}`, or never descend, `{}`; "
+            "or make the loop over {} a `{}`",
+            binder.read->tensor, say.let("indices", say.whole(binder.read->tensor)), say.assume({"indices", Property::distinct}),
+            say.assume({"indices", Property::sorted}), variable, say.word("range"));
       }
   if (could_be_private(subject, *a.memory, loop))
     return fmt::format("create {} inside the loop over {}: it is then private to the iteration", name, variable);
   if (a.memory->tensor->role == ir::Role::temporary)
-    return fmt::format("give {} an axis that {} indexes, or make the loop over {} a `range`", name, variable, variable);
-  return fmt::format("let each iteration of {} write its own part of {}, or make the loop a `range`", variable, name);
+    return fmt::format("give {} an axis that {} indexes, or make the loop over {} a `{}`", name, variable, variable,
+                       say.word("range"));
+  return fmt::format("let each iteration of {} write its own part of {}, or make the loop a `{}`", variable, name,
+                     say.word("range"));
 }
 
 Diagnostic conflict(const Subject& subject, const Access& a, const Access& b, const ParallelLoop& loop, const isl::set& bad) {

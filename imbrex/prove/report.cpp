@@ -179,7 +179,7 @@ std::string Report::text() const {
     for (const MemoryUse& memory : row.memories) text += memory_line(memory);
     const target::Target* judged = target::judged_target_named(target);
     if (judged && judged->capacity_is_binding() && is_too_large_outside(row))
-      text += "    not checked for capacity: put it into a scope, `at \"name\" { ... }`\n";
+      text += "    not checked for capacity: put it into a scope, `at`\n";
   }
   return text;
 }

@@ -4,6 +4,7 @@
 
 #include "imbrex/base/checked.h"
 #include "imbrex/base/error.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::prove {
@@ -16,11 +17,12 @@ void check_tile_limits(const ir::Program& program) {
       if (!rows || !columns || *rows < 1 || *columns < 1) return;
       const auto elements = checked_mul(*rows, *columns);
       if (elements && *elements <= kMostElements) return;
-      throw UserError(Diagnostic{"tile-too-large",
-                                 program.where(e.origin >= 0 ? e.origin : statement.origin),
-                                 fmt::format("a tile of {} x {} elements: a tile has at most 2^31", *rows, *columns),
-                                 "a loop over tiles(...) of its rows or columns",
-                                 {}});
+      throw UserError(
+          Diagnostic{"tile-too-large",
+                     program.where(e.origin >= 0 ? e.origin : statement.origin),
+                     fmt::format("a tile of {} x {} elements: a tile has at most 2^31", *rows, *columns),
+                     fmt::format("a loop over `{}` of its rows or columns", ir::Spelling(program).call("tiles", "...")),
+                     {}});
     });
     return true;
   });

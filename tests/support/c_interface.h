@@ -40,7 +40,7 @@ class CError {
 class CBuilder {
  public:
   explicit CBuilder(const char* name) {
-    state([&](auto error) { return imbrex_builder_create(name, ":", &builder_, error); });
+    state([&](auto error) { return imbrex_builder_create(name, IMBREX_PYTHON, &builder_, error); });
   }
   CBuilder(const CBuilder&) = delete;
   ~CBuilder() { imbrex_builder_free(builder_); }

@@ -9,8 +9,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .hints import in_python
-
 
 class Note(NamedTuple):
     """A further place that a diagnostic speaks of."""
@@ -110,13 +108,7 @@ def shown(value: Any) -> str:
 
 def _diagnostic(fields: Sequence[Any]) -> Diagnostic:
     made = Diagnostic(*fields)
-    hint = made.hint if _is_text(made.file) else in_python(made.hint)
-    return made._replace(hint=hint, notes=tuple(Note(*note) for note in made.notes))
-
-
-def _is_text(file: str) -> bool:
-    """Whether a program was written as text: all other files are Python's, cells of notebooks too."""
-    return file in ("", "<text>") or file.endswith(".tile")
+    return made._replace(notes=tuple(Note(*note) for note in made.notes))
 
 
 def _place(file: str, line: int) -> str:

@@ -87,7 +87,7 @@ class Builder {
  public:
   Builder(const std::string& name, const std::string& file, int line) {
     imbrex_builder* made = nullptr;
-    call(imbrex_builder_create, name.c_str(), ":", &made);
+    call(imbrex_builder_create, name.c_str(), IMBREX_PYTHON, &made);
     builder_ = Owner(made, imbrex_builder_free);
     at_line(file, line);
   }

@@ -32,13 +32,15 @@ std::vector<SourceLine> lines_of(const ir::Program& program) {
   return lines;
 }
 
+std::shared_ptr<const SourceLine> line(const char* file, int number, std::shared_ptr<const SourceLine> called_from = {}) {
+  return std::make_shared<const SourceLine>(SourceLine{file, number, std::move(called_from), Language::python});
+}
+
 TEST(LineTable, ComesBackWithTheText) {
   ir::Program program = ir::parse(kText, "k.tile");
   for (size_t i = 0; i < program.origins.size(); ++i) {
-    program.origins[i] = {"a \"strange\"\\ name.py", static_cast<int>(100 - i)};
-    if (i % 2 == 1)
-      program.origins[i].called_from =
-          std::make_shared<const SourceLine>(SourceLine{"b.py", 7, std::make_shared<const SourceLine>(SourceLine{"c.py", 9})});
+    program.origins[i] = {"a \"strange\"\\ name.py", static_cast<int>(100 - i), {}, Language::python};
+    if (i % 2 == 1) program.origins[i].called_from = line("b.py", 7, line("c.py", 9));
   }
   const std::string text = ir::print_with_lines(program);
   EXPECT_EQ(text.rfind(kText, 0), 0u) << "the table stands behind the text";
@@ -59,13 +61,14 @@ TEST(LineTable, OfAProgramWithoutLinesIsEmpty) {
 TEST(LineTable, IsWhereErrorsAre) {
   std::string text = kText;
   text.replace(text.find("v * 2.0"), 7, "v * iota(4)");
-  text += "# lines of the author\n# 9 \"kernels.py\":33\n";
+  text += "# lines of the author, in Python\n# 9 \"kernels.py\":33\n";
   try {
     ir::parse(text, "k.tile");
     FAIL() << "f32 times int32";
   } catch (const UserError& error) {
     EXPECT_EQ(error.diagnostics().front().id, "dtype-mismatch");
-    EXPECT_EQ(error.diagnostics().front().where, (SourceLine{"kernels.py", 33}));
+    EXPECT_EQ(error.diagnostics().front().where, *line("kernels.py", 33));
+    EXPECT_EQ(error.diagnostics().front().hint, "cast one of them, for example ib.cast(x, ib.f32, \"rint\")");
   }
 }
 

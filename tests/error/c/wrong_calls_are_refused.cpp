@@ -20,7 +20,7 @@ TEST(CInterface, NullArgumentsAreNamed) {
   EXPECT_EQ(imbrex_bind(nullptr, nullptr, 0, nullptr, 0, nullptr, error), IMBREX_REFUSED);
   EXPECT_EQ(imbrex_run(nullptr, 0, error), IMBREX_REFUSED);
   EXPECT_EQ(imbrex_build_close(nullptr, error), IMBREX_REFUSED);
-  EXPECT_EQ(imbrex_builder_create(nullptr, nullptr, nullptr, error), IMBREX_REFUSED);
+  EXPECT_EQ(imbrex_builder_create(nullptr, IMBREX_TEXT, nullptr, error), IMBREX_REFUSED);
   // Without a place for the error, the outcome alone tells.
   EXPECT_EQ(imbrex_run(nullptr, 0, nullptr), IMBREX_REFUSED);
   imbrex_error_free(nullptr);

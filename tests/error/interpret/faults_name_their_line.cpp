@@ -151,7 +151,7 @@ INSTANTIATE_TEST_SUITE_P(
     Faults, BrokenPromise,
     testing::Values(Broken{"FixedTiles", "out-of-bounds",
                            "range i in 0 .. (T + 3) // 4 {\ny[4 * i +: 4, :] = x[4 * i +: 4, :]\n}", 6,
-                           "slice with spans of tiles(...)",
+                           "slice with spans of `tiles(...)`",
                            "range i in 0 .. (T + 3) // 4 {\ny[4 * i +: 4, :] = x[4 * i +: 4, :]\n}",
                            "range i in tiles(T, 4) {\ny[i, :] = x[i, :]\n}"},
                     Broken{"OneBeyond", "out-of-bounds", "range i in 0 .. T + 1 {\ny[i, :] = x[i, :]\n}", 3,

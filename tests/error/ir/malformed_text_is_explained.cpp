@@ -407,7 +407,7 @@ const Wrong kShapes[] = {
     {"NeverStored",
      Y "let x = 1.0",
      "3 [output-not-stored] output 'y' is never stored to",
-     "store to a slice of it, y(...) = value; assigning to a tile stores nothing",
+     "store to a slice of it, `y[...] = value`; assigning to a tile stores nothing",
      {"x = 1.0", "x = 1.0 y[0, 0] = x"}},
     {"RebindShape",
      Y "y[0, :] = y[0, :] let a = 1.0 a = 2",
@@ -494,7 +494,7 @@ const Wrong kShapes[] = {
      Y "let s = row_sum(y[:, :]) s = row_sum_acc(s, y[:, :]) s = s * 2.0 y[:, 0 +: 1] = s",
      "3 [accumulator] 's' accumulates a row sum, and is assigned s * 2.0 here; it may only be zeros, a row_sum, or continued by "
      "row_sum_acc",
-     "use another tile for this value: let other = s * 2.0",
+     "give this value a tile of its own: `let other = ...`",
      {"s = s * 2.0 y[:, 0 +: 1] = s", "let d = s * 2.0 y[:, 0 +: 1] = d"}},
     {"AccumulatorElsewhere",
      Y "let s = row_sum(y[:, :]) y[:, 0 +: 1] = row_sum_acc(s, y[:, :])",
@@ -508,20 +508,20 @@ const Wrong kChunks[] = {
      "3 [partial-block] this matmul_acc continues c after a chunk of k.size elements of k (tiles of 48), which may end inside a "
      "block of 32; "
      "bf16 products are summed in blocks of 32 along k",
-     "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+     "make every chunk of k but the last a multiple of 32: `tiles(K, 64)`, or a constant such as 128",
      {"192, 48", "192, 64"}},
     {"ConstantOf48",
      AB "range i in 0 .. 4 { c = matmul_acc(c, a[:, 48 * i +: 48], b[48 * i +: 48, :]) } y[:, :] = c",
      "3 [partial-block] this matmul_acc continues c after a chunk of 48 elements of k, which may end inside a block of 32; "
      "bf16 products are summed in blocks of 32 along k",
-     "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+     "make every chunk of k but the last a multiple of 32: `tiles(K, 64)`, or a constant such as 128",
      {"0 .. 4 { c = matmul_acc(c, a[:, 48 * i +: 48], b[48 * i +: 48, :])",
       "0 .. 3 { c = matmul_acc(c, a[:, 64 * i +: 64], b[64 * i +: 64, :])"}},
     {"AnotherLengthThanTheOneBefore",
      AB "c = matmul(a[:, 0 +: 16], b[0 +: 16, :]) let d = c d = matmul_acc(d, a[:, 16 +: 80], b[16 +: 80, :]) y[:, :] = d",
      "3 [partial-block] this matmul_acc continues d after a chunk of 16 elements of k, which may end inside a block of 32; "
      "bf16 products are summed in blocks of 32 along k",
-     "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+     "make every chunk of k but the last a multiple of 32: `tiles(K, 64)`, or a constant such as 128",
      {"a[:, 0 +: 16], b[0 +: 16, :]", "a[:, 0 +: 32], b[0 +: 32, :]"}},
     {"BehindUnknownTail",
      "dim K input u: bf16[4, K] input v: bf16[K, 4] " Y
@@ -529,14 +529,14 @@ const Wrong kChunks[] = {
      "v[:, :]) y[:, :] = c",
      "3 [partial-block] this matmul_acc continues c after a chunk of K elements of k, which may end inside a block of 32; "
      "bf16 products are summed in blocks of 32 along k",
-     "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+     "make every chunk of k but the last a multiple of 32: `tiles(K, 64)`, or a constant such as 128",
      {"range k in tiles(K, 32) { c = matmul_acc(c, u[:, k], v[k, :]) }",
       "range k in 0 .. K // 32 { c = matmul_acc(c, u[:, 32 * k +: 32], v[32 * k +: 32, :]) }"}},
     {"InnerTail",
      AB "range i in 0 .. 2 { range k in tiles(80, 32) { c = matmul_acc(c, a[:, k], b[k, :]) } } y[:, :] = c",
      "3 [partial-block] this matmul_acc continues c after a chunk of 80 elements of k, which may end inside a block of 32; "
      "bf16 products are summed in blocks of 32 along k",
-     "make every chunk of k but the last a multiple of 32: tiles(K, 64), or a constant such as 128",
+     "make every chunk of k but the last a multiple of 32: `tiles(K, 64)`, or a constant such as 128",
      {"tiles(80, 32)", "tiles(96, 32)"}},
 };
 

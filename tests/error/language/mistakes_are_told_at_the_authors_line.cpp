@@ -410,7 +410,7 @@ TEST(Mistakes, AnOutputNeverStored) {
     y(all, all) = x(all, all);
     body(mended, k, T, x, y);
   };
-  expect_mistake(stored, "output-not-stored", line, "'z' is never stored to", "store to a slice of it, z(...) = value");
+  expect_mistake(stored, "output-not-stored", line, "'z' is never stored to", "store to a slice of it, `z(...) = value`");
 }
 
 // ---- no kernel ----------------------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ TEST(Capacity, HintedTilesAreTheLargest) {
         for (const auto& [place, hint] : overflows) {
           before.insert(place);
           std::smatch found;
-          if (!std::regex_search(hint, found, std::regex("use a smaller tile: `(\\S+) in tiles\\(.*, ([0-9]+)\\)`"))) continue;
+          if (!std::regex_search(hint, found, std::regex("use a smaller tile for (\\S+): `tiles\\(.*, ([0-9]+)\\)`"))) continue;
           const int64_t tile = std::stoll(found[2]);
           EXPECT_FALSE(overflows_of(kernel, with_tile(mutant, found[1], 0, tile)).count(place)) << place << ": " << hint;
           EXPECT_TRUE(overflows_of(kernel, with_tile(mutant, found[1], 0, tile + (tile < 16 ? 1 : 16))).count(place))
