@@ -140,6 +140,10 @@ def test_what_is_no_axis_and_no_kernel_is_a_type_error():
         b.open_scope("s", [()])
     with pytest.raises(TypeError):
         _imbrex.Caller.__new__(_imbrex.Caller)(3)
+    with pytest.raises(TypeError):
+        _imbrex.Operator(3, True)
+    with pytest.raises(TypeError):
+        _imbrex.Operator.__new__(_imbrex.Operator)(3)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -131,6 +131,41 @@ def test_views_that_are_not_in_memory_are_refused():
         torch_scale(X.to_sparse(), W)
 
 
+def test_operators_take_views_that_negate():
+    x, y = torch._neg_view(X), torch.empty_like(X)
+    for _ in range(2):
+        assert torch.equal(scale(x, W), -X)
+        torch.ops.imbrex.torch_scale_out(x, W, y=y, factor=4.0)
+        assert torch.equal(y, -2 * X)
+
+
+def test_each_write_is_counted():
+    y = torch.ones(3, 8)
+    out = torch.empty_like(X)
+    for count in range(3):
+        assert (y._version, out._version) == (count, count)
+        add_to(X.float(), y)
+        torch.ops.imbrex.torch_scale_out(X, W, y=out)
+    with torch.inference_mode():
+        x, y = torch.ones(3, 8), torch.ones(3, 8)
+        for _ in range(2):
+            add_to(x, y)
+            torch_add_to(x, y)
+    assert (y == 5).all()
+
+
+def test_compiled_graphs_refuse_gradients():
+    x, w = X.float(), torch.ones(3, 8, requires_grad=True)
+    total = ib.torch.op(torch_sum)
+    with torch.no_grad():
+        assert torch.equal(torch.compile(lambda x, w: total(x, w) * 2, fullgraph=True, backend="aot_eager")(x, w), 2 * (x + 1))
+    with pytest.raises(Exception, match="tensor-gradient.*w.* requires a gradient, and a kernel has no derivative"):
+        torch.compile(lambda x, w: total(x, w) * 2, fullgraph=True, backend="aot_eager")(x, w)
+    y = torch.ones(3, 8, requires_grad=True) * 2
+    with pytest.raises(Exception, match="tensor-gradient.*y.* requires a gradient"):
+        torch.compile(lambda x, y: add_to(x, y), fullgraph=True, backend="aot_eager")(x, y)
+
+
 def test_bad_tensors_are_one_error():
     with pytest.raises(ib.Error, match="tensor-dtype"):
         torch_scale(X.float(), W)

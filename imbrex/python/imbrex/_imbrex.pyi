@@ -3,7 +3,7 @@
 What a caller gets wrong is raised as ``imbrex.Error``, with the diagnostics as data.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 Shape: TypeAlias = Sequence["Index"]
@@ -191,8 +191,9 @@ class Compiled:
 class Caller:
     def __init__(self) -> None: ...
     def __call__(self, *inputs: Any, **named: Any) -> Any: ...
-    # keywords: (name, type, None or the value of a constant); places: of each tensor, the number of its argument among inputs and
-    # keywords; results: arguments that are outputs, of one or of a named tuple; make_and_run: takes all arguments instead.
+    # keywords: (name, type, None or the value of a constant); make_outputs: takes all arguments, and returns the outputs that are not
+    # among them; places: of each tensor, the number of its array among inputs, keywords and what was made; results: the arrays that
+    # are outputs, of one or of a named tuple.
     def _prepare(
         self,
         input_types: Sequence[type],
@@ -201,8 +202,19 @@ class Caller:
         compiled: Compiled,
         results: Sequence[int],
         result_type: Any,
-        make_and_run: Any,
+        make_outputs: Callable[..., tuple[Any, ...]] | None,
     ) -> None: ...
+
+# What torch calls: the kernel, which may be exchanged, without the questions that torch has answered.
+class Operator:
+    kernel: Any
+    def __init__(self, kernel: Caller, returns_outputs: bool) -> None: ...
+    def __call__(self, *inputs: Any, **named: Any) -> Any: ...
+    @property
+    def returns_outputs(self) -> bool: ...
+
+# Error where torch computes gradients, and this tensor of its requires one.
+def require_no_gradient(tensor: Any, name: str) -> None: ...
 
 class Bound:
     def __call__(self) -> None: ...

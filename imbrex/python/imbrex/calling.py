@@ -21,7 +21,7 @@ from .sizes import Dim, evaluate, names_in
 
 if TYPE_CHECKING:
     from ._imbrex import Bound, Compiled, Program
-    from .signature import Sizes
+    from .signature import Sizes, TensorParameter
 
 MANY_SETS = 9  # of constants: more than a kernel should be compiled for
 
@@ -348,48 +348,36 @@ class CallableKernel(Caller):
         if any(type(named[name]) not in (int, float, bool) for name in constants if name in named):
             return  # of a class of the caller's own, whose comparison is code
         outputs = [t.name for t in signature.outputs]
-        has_all = all(tensor.name in names for tensor in signature.tensors)
-        make_and_run = None if has_all else _quick_call(signature, names, call, compiled, self._outputs)
-        if not has_all and make_and_run is None:
+        made = [t for t in signature.outputs if t.name not in names]
+        make_outputs = _maker_of_outputs(signature, names, made, call) if made else None
+        if made and make_outputs is None:
             return
+        arrays = [*names, *(t.name for t in made)]
         self._prepare(
             [type(array) for array in inputs],
             [(sys.intern(name), type(value), value if name in constants else None) for name, value in named.items()],
-            [names.index(tensor.name) for tensor in signature.tensors] if has_all else [],
+            [arrays.index(tensor.name) for tensor in signature.tensors],
             compiled,
-            [names.index(name) for name in outputs] if has_all else [],
+            [arrays.index(name) for name in outputs],
             self._outputs() if len(outputs) > 1 else None,
-            make_and_run,
+            make_outputs,
         )
 
 
-def _quick_call(
-    signature: Signature, given: list[str], call: Call, compiled: Compiled, outputs_type: Callable[[], Any]
-) -> Callable[..., Any] | None:
-    """A function of the given arrays that makes the outputs that are left and runs the kernel."""
-    order = [t.name for t in signature.tensors]
-    made = [t for t in signature.outputs if t.name not in given]
-    makers: dict[str, str] = {}
+def _maker_of_outputs(
+    signature: Signature, given: list[str], made: list[TensorParameter], call: Call
+) -> Callable[..., tuple[Any, ...]] | None:
+    """A function of all arguments that makes these outputs; none where their shapes do not follow simply."""
+    as_torch = arrays_of.are_torch(call.tensors[name] for name in given if name in call.tensors)
+    makers, scope = [], {}
     for tensor in made:
         extents = [_extent_text(signature, given, size, call) for size in tensor.shape]
         if None in extents:
             return None
-        makers[tensor.name] = f"empty_{tensor.name}(({', '.join(e or '' for e in extents)},))"
-    as_torch = arrays_of.are_torch(call.tensors[name] for name in given if name in call.tensors)
-    parameters = ", ".join(f"a_{name}" for name in given)
-    lines = [f"def call({parameters}):"]
-    lines += [f"    a_{name} = {maker}" for name, maker in makers.items()]
-    lines.append(f"    run(({', '.join(f'a_{name}' for name in order)},))")
-    outputs = [f"a_{t.name}" for t in signature.outputs]
-    if len(outputs) == 1:
-        lines.append(f"    return {outputs[0]}")
-    elif outputs:
-        lines.append(f"    return outputs({', '.join(outputs)})")
-    scope: dict[str, Any] = {"run": compiled.run, "outputs": outputs_type() if len(outputs) > 1 else None}
-    for tensor in made:
+        makers.append(f"empty_{tensor.name}(({', '.join(e or '' for e in extents)},))")
         scope[f"empty_{tensor.name}"] = _maker(tensor.dtype, as_torch)
-    exec("\n".join(lines), scope)  # names are those of parameters, and numbers
-    return scope["call"]  # type: ignore[no-any-return]
+    parameters = ", ".join(f"a_{name}" for name in given)
+    return eval(f"lambda {parameters}: ({', '.join(makers)},)", scope)  # type: ignore[no-any-return]  # names are parameters'
 
 
 def _maker(dtype: str, as_torch: bool) -> Callable[[tuple[int, ...]], Any]:

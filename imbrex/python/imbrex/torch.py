@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ._imbrex import Operator, require_no_gradient
 from .arrays import torch_dtype
 from .calling import CallableKernel
 from .errors import error, error_at_caller, shown
@@ -21,14 +22,21 @@ except ImportError:
     raise error("no-torch", "torch is not installed", "pip install torch; kernels take NumPy arrays without it") from None
 
 
-class Operator:
+class Defined:
     """An operator that is defined: torch keeps its name and schemas for ever, and its kernel may be replaced by one of the same."""
 
-    def __init__(self, kernel: CallableKernel, schemas: tuple[str, str]) -> None:
-        self.kernel, self.schemas = kernel, schemas
+    def __init__(self, name: str, kernel: CallableKernel) -> None:
+        self.schemas = _schemas(kernel.signature)
+        self.forms = [Operator(kernel, returns_outputs=not form) for form in range(len(self.schemas))]
+        for suffix, schema, form in zip(("", "_out"), self.schemas, self.forms):
+            _define(name + suffix, schema, form)
+
+    def replace(self, kernel: CallableKernel) -> None:
+        for form in self.forms:
+            form.kernel = kernel
 
 
-_defined: dict[str, Operator] = {}
+_defined: dict[str, Defined] = {}
 
 
 def op(kernel: CallableKernel | RegisteredKernel, name: str = "", namespace: str = "imbrex") -> Any:
@@ -46,19 +54,17 @@ def op(kernel: CallableKernel | RegisteredKernel, name: str = "", namespace: str
     wrong = _why_no_operator(kernel.signature, name, namespace)
     if wrong:
         raise error_at_caller(*wrong)
-    full, schemas = f"{namespace}::{name}", (_schema(kernel.signature, False), _schema(kernel.signature, True))
-    operator = _defined.get(full)
-    if operator is None:
-        operator = Operator(kernel, schemas)
+    full = f"{namespace}::{name}"
+    defined = _defined.get(full)
+    if defined is None:
         try:
-            _define_both(full, operator)
+            _defined[full] = Defined(full, kernel)
         except RuntimeError as problem:
             raise error_at_caller("duplicate-name", f"torch refuses the operator {full}: {problem}", 'give it a name: name="other"') from None
-        _defined[full] = operator
-    elif operator.schemas == schemas:
-        operator.kernel = kernel
+    elif defined.schemas == _schemas(kernel.signature):
+        defined.replace(kernel)
     else:
-        message = f"the operator {full} is defined, with other parameters: {operator.schemas[0]}"
+        message = f"the operator {full} is defined, with other parameters: {defined.schemas[0]}"
         raise error_at_caller("duplicate-name", message, 'give it another name: ib.torch.op(kernel, name="other")')
     return getattr(getattr(_torch.ops, namespace), name).default
 
@@ -81,17 +87,16 @@ def _why_no_operator(signature: Signature, name: str, namespace: str) -> tuple[s
     return None
 
 
-def _define_both(full: str, operator: Operator) -> None:
-    _define(full, operator.schemas[0], _functional(operator), lambda *given, **named: _made(operator.kernel.signature, given))
-    if operator.kernel.signature.outputs:
-        _define(f"{full}_out", operator.schemas[1], _given(operator), lambda *given, **named: None)
-
-
-def _define(name: str, schema: str, implementation: Callable[..., Any], shapes: Callable[..., Any]) -> None:
+def _define(name: str, schema: str, operator: Operator) -> None:
     library = _torch.library
     library.define(name, schema)
-    library.impl(name, "CPU")(implementation)
-    library.register_fake(name)(shapes)
+    library.impl(name, "CPU")(operator)
+    library.register_fake(name)(_shapes(operator))
+
+
+def _schemas(signature: Signature) -> list[str]:
+    """Of the form that returns its outputs, and of the one that is given them, where there are any."""
+    return [_schema(signature, gives_outputs) for gives_outputs in ((False, True) if signature.outputs else (False,))]
 
 
 def _schema(signature: Signature, gives_outputs: bool) -> str:
@@ -107,17 +112,16 @@ def _schema(signature: Signature, gives_outputs: bool) -> str:
     return f"({arguments}) -> {results if results and ',' not in results else f'({results})'}"
 
 
-def _functional(operator: Operator) -> Callable[..., Any]:
-    if len(operator.kernel.signature.outputs) > 1:
-        return lambda *given, **named: tuple(operator.kernel(*given, **named))
-    return lambda *given, **named: operator.kernel(*given, **named)
+def _shapes(operator: Operator) -> Callable[..., Any]:
+    """What torch calls instead of an operator where it follows a program: refuses gradients, which a compiled one would not have."""
 
+    def made(*given: Any, **named: Any) -> Any:
+        signature = operator.kernel.signature
+        for tensor, array in (*zip(signature.inputs, given), *((t, named[t.name]) for t in signature.outputs if t.name in named)):
+            require_no_gradient(array, tensor.name)
+        return _made(signature, given) if operator.returns_outputs else None
 
-def _given(operator: Operator) -> Callable[..., None]:
-    def run(*given: Any, **named: Any) -> None:
-        operator.kernel(*given, **named)
-
-    return run
+    return made
 
 
 def _made(signature: Signature, given: Sequence[Any]) -> Any:

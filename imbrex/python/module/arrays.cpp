@@ -148,8 +148,7 @@ size_t take_integers(const nb::object& tuple, std::array<int64_t, Layout::kMostA
 // What is asked of torch in every call, once it is imported: nobody has a tensor of its before. Looked up once, and never let go.
 struct Torch {
   PyObject *tensor = nullptr, *is_grad_enabled = nullptr, *increment_version = nullptr;
-  // Names, as objects.
-  PyObject *requires_grad = nullptr, *is_neg = nullptr, *is_inference = nullptr;
+  PyObject *requires_grad = nullptr, *is_neg = nullptr;  // names, as objects
 };
 
 const Torch* torch() {
@@ -167,7 +166,6 @@ const Torch* torch() {
   if (!made.tensor || !made.is_grad_enabled) return nullptr;  // torch is being imported
   made.requires_grad = PyUnicode_InternFromString("requires_grad");
   made.is_neg = PyUnicode_InternFromString("is_neg");
-  made.is_inference = PyUnicode_InternFromString("is_inference");
   found = made;
   return &found;
 }
@@ -199,8 +197,8 @@ bool Layout::operator==(const Layout& other) const {
          std::equal(strides.begin(), strides.begin() + rank, other.strides.begin());
 }
 
-HeldArray::HeldArray(nb::handle array) {
-  if (take_torch(array) || take_buffer(array) || take_interface(array) || take_dlpack(array)) {
+HeldArray::HeldArray(nb::handle array, CalledBy caller) {
+  if (take_torch(array, caller) || take_buffer(array) || take_interface(array) || take_dlpack(array)) {
     settle_strides_of_nothing();
     return;
   }
@@ -245,13 +243,13 @@ void HeldArray::take_tensor(const nb::dlpack::dltensor& tensor) {
 }
 
 // torch's tensors: by DLPack in C, or by their attributes. Capsules of DLPack take ten times as long.
-bool HeldArray::take_torch(nb::handle array) {
+bool HeldArray::take_torch(nb::handle array, CalledBy caller) {
   PyObject* const tensor = torch() ? torch()->tensor : nullptr;
   if (!tensor ||
       (Py_TYPE(array.ptr()) != reinterpret_cast<PyTypeObject*>(tensor) && PyObject_IsInstance(array.ptr(), tensor) != 1))
     return false;
   is_torch_ = true;
-  if (is_true(call_method(array, torch()->is_neg)))
+  if (caller != CalledBy::torch && is_true(call_method(array, torch()->is_neg)))
     refuse("array-layout", "a tensor is a view that negates another", "tensor.resolve_neg()");
   static const ExchangeApi* api = nullptr;
   static bool was_looked_for = false;
@@ -339,15 +337,19 @@ bool HeldArray::take_dlpack(nb::handle array) {
   return true;
 }
 
-void HeldArray::require_no_gradient(const char* tensor) const {
-  if (!is_torch_ || !is_true(nb::steal(PyObject_GetAttr(owner_.ptr(), torch()->requires_grad)))) return;
-  if (const nb::object is_enabled = nb::steal(PyObject_CallNoArgs(torch()->is_grad_enabled)); !is_true(is_enabled)) return;
+void GradientCheck::require_none(const HeldArray& array, const char* tensor) {
+  if (array.is_torch_) require_none(array.owner_, tensor);
+}
+
+void GradientCheck::require_none(nb::handle torch_tensor, const char* tensor) {
+  if (!are_computed_) are_computed_ = torch() && is_true(nb::steal(PyObject_CallNoArgs(torch()->is_grad_enabled)));
+  if (!*are_computed_ || !is_true(nb::steal(PyObject_GetAttr(torch_tensor.ptr(), torch()->requires_grad)))) return;
   refuse("tensor-gradient", std::string("'") + tensor + "' requires a gradient, and a kernel has no derivative",
          std::string("with torch.no_grad(): ..., or ") + tensor + ".detach()");
 }
 
 void HeldArray::was_written() const {
-  if (!is_torch_ || !torch()->increment_version || is_true(call_method(owner_, torch()->is_inference))) return;
+  if (!is_torch_ || !torch()->increment_version) return;
   if (!nb::steal(PyObject_CallOneArg(torch()->increment_version, owner_.ptr())).is_valid()) throw nb::python_error();
 }
 

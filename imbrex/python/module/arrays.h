@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "imbrex/imbrex.h"
 
@@ -27,11 +28,14 @@ struct Layout {
   bool operator==(const Layout& other) const;
 };
 
+// Who calls a kernel. Where an operator of torch's is called, torch has written negated views to memory before.
+enum class CalledBy { anyone, torch };
+
 // An array, held as long as this lives.
 class HeldArray {
  public:
   // imbrex.Error "not-an-array", "array-layout", "array-device".
-  explicit HeldArray(nb::handle array);
+  explicit HeldArray(nb::handle array, CalledBy caller = CalledBy::anyone);
   ~HeldArray();
   HeldArray(HeldArray&& other) noexcept;
   HeldArray& operator=(HeldArray&&) = delete;
@@ -41,15 +45,13 @@ class HeldArray {
   // As a tensor of `dtype`, over `layout`, which is this array's: bytes stand for fp8, and 16-bit integers for bf16, where the library
   // has no such type. imbrex.Error "tensor-dtype" names `tensor`.
   imbrex_array as(imbrex_dtype dtype, const char* tensor, const Layout& layout) const;
-  // Kernels have no derivatives: imbrex.Error "tensor-gradient" for a tensor of torch that gradients are computed of.
-  void require_no_gradient(const char* tensor) const;
   // After a kernel has written to it: torch's derivatives of what was there before are refused then.
   void was_written() const;
 
  private:
   void take_tensor(const nb::dlpack::dltensor& tensor);
   void settle_strides_of_nothing();
-  bool take_torch(nb::handle array);
+  bool take_torch(nb::handle array, CalledBy caller);
   bool take_buffer(nb::handle array);
   bool take_interface(nb::handle array);
   bool take_dlpack(nb::handle array);
@@ -59,6 +61,20 @@ class HeldArray {
   bool has_buffer_ = false, is_torch_ = false;
   Py_buffer buffer_{};
   nb::object owner_;
+
+  friend class GradientCheck;
+};
+
+// Kernels have no derivatives: of one call, refuses tensors of torch that gradients are computed of. Whether torch computes any is
+// asked once.
+class GradientCheck {
+ public:
+  // imbrex.Error "tensor-gradient" names `tensor`.
+  void require_none(const HeldArray& array, const char* tensor);
+  void require_none(nb::handle torch_tensor, const char* tensor);
+
+ private:
+  std::optional<bool> are_computed_;
 };
 
 }  // namespace imbrex::python

@@ -1,4 +1,5 @@
-// What kernels are called through: a call like one before goes to the compiled kernel at once, every other one to Python.
+// What kernels are called through, and what torch calls of their operators: a call like one before goes to the compiled kernel at
+// once, every other one to Python.
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -23,11 +24,12 @@ struct Prepared {
     nb::object constant;  // its value, where it is a constant of the build; none of an array
   };
   std::vector<Keyword> keywords;  // in the order in which they were written
-  std::vector<int64_t> places;    // of each tensor of the kernel: the number of the argument that is its array
+  nb::object make_outputs;        // takes all arguments, and returns a tuple of the outputs that are not among them; or None
+  // The arrays are the arguments, and behind them the outputs that are made.
+  std::vector<int64_t> places;  // of each tensor of the kernel: the number of its array
   std::shared_ptr<Compiled> compiled;
-  std::vector<int64_t> results;  // arguments that are outputs
+  std::vector<int64_t> results;  // arrays that are outputs
   nb::object result_type;        // of several outputs; None of one
-  nb::object make_and_run;       // where outputs are to be made: takes all arguments, and returns the result; else None
 };
 
 // Of two exact ints, floats or bools. No code of Python's runs, so that nothing changes meanwhile.
@@ -61,21 +63,22 @@ bool fits(const Prepared& prepared, PyObject* inputs, PyObject* named) {
   return true;
 }
 
-nb::object run(const Prepared& prepared, PyObject* inputs, PyObject* named) {
+nb::object run(const Prepared& prepared, PyObject* inputs, PyObject* named, CalledBy caller) {
   std::vector<PyObject*> given;
   given.reserve(prepared.input_types.size() + prepared.keywords.size());
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(inputs); ++i) given.push_back(PyTuple_GET_ITEM(inputs, i));
   Py_ssize_t at = 0;
   for (PyObject *name, *value; named && PyDict_Next(named, &at, &name, &value);) given.push_back(value);
-  if (!prepared.make_and_run.is_none()) {
-    PyObject* result = PyObject_Vectorcall(prepared.make_and_run.ptr(), given.data(), given.size(), nullptr);
-    if (!result) throw nb::python_error();
-    return nb::steal(result);
+  nb::object made;
+  if (!prepared.make_outputs.is_none()) {
+    made = nb::steal(PyObject_Vectorcall(prepared.make_outputs.ptr(), given.data(), given.size(), nullptr));
+    if (!made.is_valid()) throw nb::python_error();
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(made.ptr()); ++i) given.push_back(PyTuple_GET_ITEM(made.ptr(), i));
   }
   std::vector<PyObject*> arrays;
   arrays.reserve(prepared.places.size());
   for (const int64_t place : prepared.places) arrays.push_back(given[static_cast<size_t>(place)]);
-  prepared.compiled->run(arrays.data(), arrays.size());
+  prepared.compiled->run(arrays.data(), arrays.size(), {}, 0, caller);
   if (prepared.results.empty()) return nb::none();
   if (prepared.result_type.is_none()) return nb::borrow(given[static_cast<size_t>(prepared.results.front())]);
   std::vector<PyObject*> outputs;
@@ -116,26 +119,40 @@ class Caller {
   std::vector<std::shared_ptr<const Prepared>> prepared_;
 };
 
-PyObject* call_kernel(PyObject* self, PyObject* inputs, PyObject* named) noexcept {
+void require_made(PyObject* object, const char* message) {
+  if (nb::inst_ready(object)) return;
+  PyErr_SetString(PyExc_TypeError, message);
+  throw nb::python_error();
+}
+
+nb::object call(PyObject* kernel, PyObject* inputs, PyObject* named, CalledBy caller) {
+  require_made(kernel, "a kernel without its __init__");
+  // Held here: another thread may prepare a call meanwhile.
+  if (const std::shared_ptr<const Prepared> prepared = nb::inst_ptr<Caller>(kernel)->like(inputs, named)) {
+    try {
+      return run(*prepared, inputs, named, caller);
+    } catch (nb::python_error& error) {
+      if (!is_of_the_arrays(error)) throw;
+    }
+  }
+  static PyObject* const slowly = PyUnicode_InternFromString("_call");
+  const nb::object method = nb::steal(PyObject_GetAttr(kernel, slowly));
+  nb::object result = method.is_valid() ? nb::steal(PyObject_Call(method.ptr(), inputs, named)) : nb::object();
+  if (!result.is_valid()) throw nb::python_error();
+  return result;
+}
+
+// What an operator of torch's is: a kernel, which may be exchanged, and whether its outputs are returned.
+struct Operator {
+  nb::object kernel;
+  bool returns_outputs;
+};
+
+// Python's exceptions of what a function throws; null then.
+template <class Function>
+PyObject* guarded(Function function) noexcept {
   try {
-    if (!nb::inst_ready(self)) {
-      PyErr_SetString(PyExc_TypeError, "a kernel without its __init__");
-      return nullptr;
-    }
-    // Held here: another thread may prepare a call meanwhile.
-    if (const std::shared_ptr<const Prepared> prepared = nb::inst_ptr<Caller>(self)->like(inputs, named)) {
-      try {
-        return run(*prepared, inputs, named).release().ptr();
-      } catch (nb::python_error& error) {
-        if (!is_of_the_arrays(error)) {
-          error.restore();
-          return nullptr;
-        }
-      }
-    }
-    static PyObject* const slowly = PyUnicode_InternFromString("_call");
-    const nb::object method = nb::steal(PyObject_GetAttr(self, slowly));
-    return method.is_valid() ? PyObject_Call(method.ptr(), inputs, named) : nullptr;
+    return function().release().ptr();
   } catch (nb::python_error& error) {
     error.restore();
   } catch (const std::bad_alloc&) {
@@ -144,6 +161,20 @@ PyObject* call_kernel(PyObject* self, PyObject* inputs, PyObject* named) noexcep
     PyErr_SetString(PyExc_RuntimeError, error.what());
   }
   return nullptr;
+}
+
+PyObject* call_kernel(PyObject* self, PyObject* inputs, PyObject* named) noexcept {
+  return guarded([&] { return call(self, inputs, named, CalledBy::anyone); });
+}
+
+PyObject* call_operator(PyObject* self, PyObject* inputs, PyObject* named) noexcept {
+  return guarded([&] {
+    require_made(self, "an operator without its __init__");
+    const Operator& called = *nb::inst_ptr<Operator>(self);
+    const nb::object kernel = called.kernel;  // which the call itself may exchange
+    nb::object result = call(kernel.ptr(), inputs, named, CalledBy::torch);
+    return called.returns_outputs ? result : nb::none();
+  });
 }
 
 std::vector<nb::object> items(const nb::sequence& sequence) {
@@ -163,15 +194,30 @@ void add_caller(nb::module_& m) {
           "_prepare",
           [](Caller& self, const nb::sequence& input_types, const nb::sequence& keywords, const std::vector<int64_t>& places,
              const std::shared_ptr<Compiled>& compiled, const std::vector<int64_t>& results, const nb::object& result_type,
-             const nb::object& make_and_run) {
-            Prepared prepared{items(input_types), {}, places, compiled, results, result_type, make_and_run};
+             const nb::object& make_outputs) {
+            Prepared prepared{items(input_types), {}, make_outputs, places, compiled, results, result_type};
             for (nb::handle each : keywords) {
               const nb::tuple keyword = nb::cast<nb::tuple>(each);
               prepared.keywords.push_back({keyword[0], keyword[1], keyword[2]});
             }
             self.prepare(std::move(prepared));
           },
-          "input_types"_a, "keywords"_a, "places"_a, "compiled"_a, "results"_a, "result_type"_a.none(), "make_and_run"_a.none());
+          "input_types"_a, "keywords"_a, "places"_a, "compiled"_a, "results"_a, "result_type"_a.none(), "make_outputs"_a.none());
+  static PyType_Slot operator_slots[] = {{Py_tp_call, reinterpret_cast<void*>(call_operator)}, {0, nullptr}};
+  nb::class_<Operator>(m, "Operator", nb::type_slots(operator_slots))
+      .def(
+          "__init__",
+          [](Operator* self, nb::handle_t<Caller> kernel, bool returns_outputs) {
+            new (self) Operator{nb::borrow(kernel), returns_outputs};
+          },
+          "kernel"_a, "returns_outputs"_a)
+      .def_prop_rw(
+          "kernel", [](const Operator& self) { return self.kernel; },
+          [](Operator& self, nb::handle_t<Caller> kernel) { self.kernel = nb::borrow(kernel); })
+      .def_ro("returns_outputs", &Operator::returns_outputs);
+  m.def(
+      "require_no_gradient", [](const nb::object& tensor, const char* name) { GradientCheck().require_none(tensor, name); },
+      "tensor"_a, "name"_a);
 }
 
 }  // namespace imbrex::python

@@ -12,7 +12,7 @@ std::vector<imbrex_dim_value> values_of(const Dims& dims) {
 
 void Arguments::add(nb::handle array, imbrex_dtype dtype, const char* tensor, bool is_written) {
   const HeldArray& held = held_.emplace_back(array);
-  held.require_no_gradient(tensor);
+  gradients_.require_none(held, tensor);
   if (is_written) written_.push_back(held_.size() - 1);
   arrays_.push_back(held.as(dtype, tensor, held.layout()));
 }
@@ -44,7 +44,7 @@ Arguments arguments_of(const imbrex_kernel& table, PyObject* const* arrays, size
 // ---- runners
 
 // Holds the arrays of a call, and describes them in arrays_. Those that are like the last call's were looked at then.
-void Runner::take(PyObject* const* arrays, size_t count) {
+void Runner::take(PyObject* const* arrays, size_t count, CalledBy caller) {
   const imbrex_kernel& table = *imbrex_compiled_table(kernel_.get());
   require_count(table, count);
   const bool is_first = arrays_.size() != count;
@@ -53,9 +53,10 @@ void Runner::take(PyObject* const* arrays, size_t count) {
     layouts_.resize(count);
     arrays_.resize(count);
   }
+  GradientCheck gradients;
   for (size_t i = 0; i < count; ++i) {
-    const HeldArray& held = held_.emplace_back(arrays[i]);
-    held.require_no_gradient(table.tensors[i].name);
+    const HeldArray& held = held_.emplace_back(arrays[i], caller);
+    gradients.require_none(held, table.tensors[i].name);
     if (is_first || !(held.layout() == layouts_[i])) {
       layouts_[i] = held.layout();
       arrays_[i] = held.as(table.tensors[i].dtype, table.tensors[i].name, layouts_[i]);
@@ -64,8 +65,8 @@ void Runner::take(PyObject* const* arrays, size_t count) {
   }
 }
 
-void Runner::run(PyObject* const* arrays, size_t count, const Dims& dims, int threads) {
-  take(arrays, count);
+void Runner::run(PyObject* const* arrays, size_t count, const Dims& dims, int threads, CalledBy caller) {
+  take(arrays, count, caller);
   const std::vector<imbrex_dim_value> values = values_of(dims);
   imbrex_error* error = nullptr;
   imbrex_outcome outcome = IMBREX_DONE;
@@ -86,7 +87,7 @@ void Runner::run(PyObject* const* arrays, size_t count, const Dims& dims, int th
   if (outcome != IMBREX_DONE) raise(outcome, error);
 }
 
-void Compiled::run(PyObject* const* arrays, size_t count, const Dims& dims, int threads) {
+void Compiled::run(PyObject* const* arrays, size_t count, const Dims& dims, int threads, CalledBy caller) {
   std::unique_ptr<Runner> runner;
   {
     const std::lock_guard lock(mutex_);
@@ -96,7 +97,7 @@ void Compiled::run(PyObject* const* arrays, size_t count, const Dims& dims, int 
     }
   }
   if (!runner) runner = std::make_unique<Runner>(kernel_);
-  runner->run(arrays, count, dims, threads);  // one that throws is not used again
+  runner->run(arrays, count, dims, threads, caller);  // one that throws is not used again
   const std::lock_guard lock(mutex_);
   idle_.push_back(std::move(runner));
 }

@@ -32,6 +32,7 @@ class Arguments {
   std::vector<HeldArray> held_;  // never more than reserved: the others point into it
   std::vector<imbrex_array> arrays_;
   std::vector<size_t> written_;
+  GradientCheck gradients_;
 };
 // Of all tensors of a kernel, in its order: imbrex.Error "tensor-missing", "tensor-dtype".
 Arguments arguments_of(const imbrex_kernel& table, PyObject* const* arrays, size_t count);
@@ -45,10 +46,10 @@ struct FreeBound {
 class Runner {
  public:
   explicit Runner(std::shared_ptr<imbrex_compiled> kernel) : kernel_(std::move(kernel)) {}
-  void run(PyObject* const* arrays, size_t count, const Dims& dims, int threads);
+  void run(PyObject* const* arrays, size_t count, const Dims& dims, int threads, CalledBy caller);
 
  private:
-  void take(PyObject* const* arrays, size_t count);
+  void take(PyObject* const* arrays, size_t count, CalledBy caller);
 
   std::shared_ptr<imbrex_compiled> kernel_;
   std::unique_ptr<imbrex_bound, FreeBound> bound_;
@@ -65,7 +66,7 @@ class Compiled {
   const imbrex_kernel& table() const { return *imbrex_compiled_table(kernel_.get()); }
   const std::shared_ptr<imbrex_compiled>& kernel() const { return kernel_; }
   // On any thread, several at once: each takes a runner that is idle, or a new one.
-  void run(PyObject* const* arrays, size_t count, const Dims& dims = {}, int threads = 0);
+  void run(PyObject* const* arrays, size_t count, const Dims& dims = {}, int threads = 0, CalledBy caller = CalledBy::anyone);
 
  private:
   std::shared_ptr<imbrex_compiled> kernel_;
