@@ -1,1 +1,1 @@
-imbrex_computes(${CMAKE_CURRENT_SOURCE_DIR}/base/numbers.cpp)
+imbrex_computes(${CMAKE_CURRENT_SOURCE_DIR}/base/numbers.cpp ${CMAKE_CURRENT_SOURCE_DIR}/base/digest.cpp)

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "imbrex/base/checked.h"
+#include "imbrex/base/digest.h"
 #include "imbrex/base/error.h"
 #include "imbrex/base/numbers.h"
 #include "imbrex/checkpoint/tensor_names.h"
@@ -204,6 +205,27 @@ void bring_into_memory(const FrontLayer& layer, const Workers& workers) {
       read_mapped(tensor->data + begin, tensor->bytes * (ith + 1) / nth - begin);
     }
   });
+}
+
+std::string identity_of(const Checkpoint& checkpoint, const FrontLayer& layer) {
+  constexpr int64_t whole = 1 << 18, part = 4096;
+  std::string text;
+  for (const MappedTensor* tensor : tensors_of(layer)) {
+    const FileStamp stamp = checkpoint.stamp_of(*tensor);
+    uint64_t digests[] = {0, 0};
+    if (tensor->bytes <= whole) {
+      digests[0] = digest_of(tensor->data, static_cast<size_t>(tensor->bytes));
+    } else {
+      digests[0] = digest_of(tensor->data, part);
+      digests[1] = digest_of(tensor->data + tensor->bytes - part, part);
+    }
+    text += fmt::format("{} {}, {:016x} {:016x}, in a file of {} bytes, written {}, changed {}\n", tensor->name,
+                        text_of(tensor->dtype, tensor->shape), digests[0], digests[1], stamp.bytes, stamp.modified_ns,
+                        stamp.changed_ns);
+  }
+  for (const StoredMatrix* matrix : {&layer.wq_a, &layer.wq_b, &layer.wkv})
+    text += fmt::format("blocks of {} x {}\n", matrix->block.rows, matrix->block.columns);
+  return text;
 }
 
 int64_t bytes_of(const FrontLayer& layer) {

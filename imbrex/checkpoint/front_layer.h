@@ -45,6 +45,12 @@ FrontLayer front_layer(Checkpoint& checkpoint, int64_t layer);
 // Reads the tensors' bytes from the disk, where they are not in memory yet.
 void bring_into_memory(const FrontLayer& layer, const Workers& workers);
 
+// What the layer's tensors are, as text, without reading all of them: layers with equal texts have equal tensors. It has each tensor's
+// name, type, shape and blocks, its file's size and times of change, and a digest: of up to 256 KiB, as norms and scales have,
+// all of it, of others the first and last 4 KiB. So a file that was copied or touched is another one, though nothing in it changed; and one that was changed is
+// the same only for who sets the clock of its file system back, and leaves these parts alone.
+std::string identity_of(const Checkpoint& checkpoint, const FrontLayer& layer);
+
 // Of all its tensors.
 int64_t bytes_of(const FrontLayer& layer);
 

@@ -12,6 +12,19 @@
 #include "imbrex/base/error.h"
 
 namespace imbrex::checkpoint {
+namespace {
+
+FileStamp stamp_of(const struct stat& status) {
+  const auto nanoseconds = [](const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; };
+  return {status.st_size, nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
+}
+
+}  // namespace
+
+FileStamp stamp_of(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 ? stamp_of(status) : FileStamp{};
+}
 
 MappedFile::MappedFile(const std::string& path) {
   const auto fail = [&](const char* action) {
@@ -28,15 +41,15 @@ MappedFile::MappedFile(const std::string& path) {
   if (file.number < 0) fail("opening it");
   struct stat status {};
   if (fstat(file.number, &status) != 0) fail("its size");
-  bytes_ = status.st_size;
-  if (bytes_ == 0) return;
-  void* memory = mmap(nullptr, static_cast<size_t>(bytes_), PROT_READ, MAP_PRIVATE, file.number, 0);
+  stamp_ = stamp_of(status);
+  if (bytes() == 0) return;
+  void* memory = mmap(nullptr, static_cast<size_t>(bytes()), PROT_READ, MAP_PRIVATE, file.number, 0);
   if (memory == MAP_FAILED) fail("mapping it into memory");
   data_ = memory;
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) munmap(data_, static_cast<size_t>(bytes_));
+  if (data_ != nullptr) munmap(data_, static_cast<size_t>(bytes()));
 }
 
 void read_mapped(const std::byte* data, int64_t bytes) {

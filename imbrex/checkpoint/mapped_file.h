@@ -7,20 +7,29 @@
 
 namespace imbrex::checkpoint {
 
+// By what it is seen that a file is not the one that it was.
+struct FileStamp {
+  int64_t bytes = 0, modified_ns = 0, changed_ns = 0;  // times since 1970; of its bytes, and of it or what the system says of it
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+// Of a file that stands there; zeros where there is none.
+FileStamp stamp_of(const std::string& path);
+
 class MappedFile {
  public:
   // UserError "file-unreadable".
   explicit MappedFile(const std::string& path);
   ~MappedFile();
-  MappedFile(MappedFile&& other) noexcept : data_(other.data_), bytes_(other.bytes_) { other.data_ = nullptr; }
+  MappedFile(MappedFile&& other) noexcept : data_(other.data_), stamp_(other.stamp_) { other.data_ = nullptr; }
   MappedFile& operator=(MappedFile&&) = delete;
 
   const std::byte* data() const { return static_cast<const std::byte*>(data_); }
-  int64_t bytes() const { return bytes_; }
+  int64_t bytes() const { return stamp_.bytes; }
+  const FileStamp& stamp() const { return stamp_; }  // when it was mapped
 
  private:
   void* data_ = nullptr;
-  int64_t bytes_ = 0;
+  FileStamp stamp_;
 };
 
 // Reads these bytes of a mapped file, where they are not in memory yet, in as few steps as the system has.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,8 @@ class SavedTensors {
 struct LayerInputs {
   Tensors inputs;          // by the kernel's names, as it takes them
   Tensors weights_by_row;  // those of them that are stored [out, in], converted but not transposed: what an engine binds or packs
+  std::string identity;    // equal where all other inputs are equal
+  std::set<std::string> made;                    // inputs that are not the layer's
   std::string description;                       // what this layer has of its own, for a report
   int64_t bytes = 0;                             // of its tensors in the files
   double load_seconds = 0, convert_seconds = 0;  // until these bytes are in memory; and until they are what the kernel takes

@@ -10,10 +10,10 @@
 #include <set>
 #include <thread>
 
+#include "imbrex/base/digest.h"
 #include "imbrex/base/error.h"
 #include "imbrex/checkpoint/checkpoint.h"
 #include "imbrex/ir/visit.h"
-#include "imbrex/mpi/hash.h"
 #include "imbrex/mpi/part.h"
 #include "imbrex/mpi/together.h"
 #include "imbrex/runtime/driver.h"
@@ -246,7 +246,7 @@ class Run {
     bool all = true;
     for (const auto& [name, array] : part.outputs) {
       if (is_divided(name)) continue;
-      const bool equal = world_.is_equal(hash_of(array.bytes.data(), array.bytes.size()));
+      const bool equal = world_.is_equal(digest_of(array.bytes.data(), array.bytes.size()));
       say("{} {}: the same bits in all ranks\n", equal ? "PASS" : "FAIL", name);
       all = all && equal;
     }

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <string_view>
 
-#include "imbrex/mpi/hash.h"
+#include "imbrex/base/digest.h"
 #include "imbrex/tools/failure.h"
 
 namespace imbrex::mpi {
@@ -21,7 +21,7 @@ void together(const World& world, const std::function<void()>& work) {
     text = failure.text();
     status = failure.status;
   }
-  const std::vector<int64_t> texts = world.all(static_cast<int64_t>(hash_of(text.data(), text.size())));
+  const std::vector<int64_t> texts = world.all(static_cast<int64_t>(digest_of(text.data(), text.size())));
   const auto of_all = static_cast<int>(world.most(status));
   if (of_all == 0) return;
   std::vector<size_t> alike;

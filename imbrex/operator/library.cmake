@@ -1,6 +1,6 @@
 # What the operator needs of other folders is compiled into it, with fmt as headers: what is linked with it needs the C and C++
 # runtimes and threads alone. Names are hidden but for those of imbrex/deepseek_v4.h.
-set(shared_sources base/array.cpp base/dtype.cpp base/error.cpp base/memory.cpp base/nearest.cpp base/numbers.cpp base/utf8.cpp runtime/executor.cpp)
+set(shared_sources base/array.cpp base/digest.cpp base/dtype.cpp base/error.cpp base/memory.cpp base/nearest.cpp base/numbers.cpp base/utf8.cpp runtime/executor.cpp)
 foreach(name atomic_file checkpoint convert front_layer json_text mapped_file model_config rope safetensors tensor_names)
   list(APPEND shared_sources checkpoint/${name}.cpp)
 endforeach()

@@ -23,13 +23,18 @@ constexpr const char* kManifest = "manifest";
 constexpr const char* kHeaders = "imbrex";  // the folder of those that the source includes
 constexpr const char* kFailed = "failed-";
 constexpr const char* kPrivate = "imbrex-new-";
-constexpr const char* kFoldersOfFiles[] = {"compilers", "proofs", "headers"};
-constexpr const char* kExtension = ".gch";  // beside files of the last of them
+constexpr const char* kFoldersOfFiles[] = {"compilers", "proofs", "headers", "packed"};
+constexpr const char* kExtensions[] = {"", ".gch", ".packed"};  // of files there, behind the key
 // No compilation takes this long: an older private directory belongs to a process that was killed.
 constexpr auto kAbandonedAfter = std::chrono::hours(1);
 
 bool is_key(const std::string& name) {
   return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+bool is_kept_file(const fs::path& file) {
+  return is_key(file.stem()) &&
+         std::find(std::begin(kExtensions), std::end(kExtensions), file.extension().string()) != std::end(kExtensions);
 }
 
 bool starts_with(const std::string& text, const std::string& prefix) { return text.rfind(prefix, 0) == 0; }
@@ -168,7 +173,7 @@ std::optional<fs::path> Cache::kept_file(const char* folder, const std::string& 
   return file;
 }
 
-bool Cache::keep_file(const char* folder, const std::string& name, const fs::path& file, size_t most) const {
+bool Cache::keep_file(const char* folder, const std::string& name, const fs::path& file, uint64_t most_bytes) const {
   if (!why_unused_.empty()) return false;
   std::error_code error;
   try {
@@ -183,8 +188,14 @@ bool Cache::keep_file(const char* folder, const std::string& name, const fs::pat
   for (const fs::path& child : children_of(root_ / folder))
     if (child.extension() == fs::path(name).extension() && child.filename() != name)
       others.emplace_back(fs::last_write_time(child, error), child);
-  std::sort(others.begin(), others.end());
-  for (size_t i = 0; i + most <= others.size(); ++i) fs::remove(others[i].second, error);
+  std::sort(others.rbegin(), others.rend());  // used last first
+  uintmax_t total = fs::file_size(root_ / folder / name, error);
+  for (const auto& [used, other] : others) {
+    const uintmax_t bytes = fs::file_size(other, error);
+    if (error) continue;  // another process was first
+    total += bytes;
+    if (total > most_bytes) fs::remove(other, error);
+  }
   return true;
 }
 
@@ -283,8 +294,7 @@ uint64_t Cache::clear() const {
     std::error_code error;
     if (!fs::is_directory(fs::symlink_status(root_ / folder, error))) continue;  // a link leads to what is not ours
     for (const fs::path& child : children_of(root_ / folder)) {
-      const bool is_kept = is_key(child.filename()) || (child.extension() == kExtension && is_key(child.stem()));
-      if (!is_kept || !fs::is_regular_file(fs::symlink_status(child, error))) continue;
+      if (!is_kept_file(child) || !fs::is_regular_file(fs::symlink_status(child, error))) continue;
       const uintmax_t size = fs::file_size(child, error);
       if (fs::remove(child, error)) bytes += size;
     }

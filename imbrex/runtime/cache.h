@@ -7,6 +7,7 @@
 //   <root>/compilers/<64 hex digits>                        what a compiler said for --version
 //   <root>/proofs/<64 hex digits>                           programs that are accepted, see verdicts.h
 //   <root>/headers/<64 hex digits> and beside it .gch       headers compiled ahead, see precompiled.h
+//   <root>/packed/<64 hex digits>.packed                    weights of a layer as a kernel takes them, see tools/packed_file.h
 //   <root>/imbrex-new-*/                                    being made, or left by a process that was killed
 //
 // What is found is loaded and believed: so it is used only where nobody but this user and root could have put it (trust.h).
@@ -57,9 +58,9 @@ class Cache {
   void keep(const char* folder, const std::string& key, const std::string& bytes) const;
   // The path of `<root>/<folder>/<name>`, if only this user and root can have put it there; marks it as used.
   std::optional<std::filesystem::path> kept_file(const char* folder, const std::string& name) const;
-  // Moves a file there, and removes those of the same extension that were used longest ago, all but `most`. False where nothing
-  // can be written.
-  bool keep_file(const char* folder, const std::string& name, const std::filesystem::path& file, size_t most) const;
+  // Moves a file there, and removes those of the same extension that were used longest ago, until all have `most_bytes` or it is
+  // alone. False where nothing can be written.
+  bool keep_file(const char* folder, const std::string& name, const std::filesystem::path& file, uint64_t most_bytes) const;
   // The entry's directory if it is there and intact; marks it as used.
   std::optional<std::filesystem::path> find(const std::string& key) const;
   // A new private directory inside the root. Throws std::filesystem::filesystem_error where nothing can be written there.

@@ -2,7 +2,7 @@
 // most of that to the intrinsics of the compiler.
 //
 // The second kernel that a compiler compiles with the same flags and headers pays for it, with about two kernels' time; whoever
-// compiles one alone does not. About 30 MB each, of which the cache keeps the kMostPrecompiled last used. The compiled kernel is the
+// compiles one alone does not. About 30 MB each, of which the cache keeps kMostPrecompiledBytes of the last used. The compiled kernel is the
 // same, byte for byte.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace imbrex::runtime {
 
-inline constexpr size_t kMostPrecompiled = 8;
+inline constexpr uint64_t kMostPrecompiledBytes = 256 << 20;
 
 // Arguments that let the compiler take the headers of a source from the cache; none where they are not there: the compiler is not
 // g++ alone, the source is the first of its kind, or something failed. `key`: what decides how the headers compile.

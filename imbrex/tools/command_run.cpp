@@ -23,6 +23,7 @@
 #include "imbrex/tools/layer_subject.h"
 #include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/memory_room.h"
+#include "imbrex/tools/packed_file.h"
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/replay.h"
 #include "imbrex/tools/report.h"
@@ -37,7 +38,7 @@ struct RunOptions {
   SubjectOptions subject;
   std::optional<int64_t> batch, sequence, tokens;
   std::vector<std::string> dims;
-  std::string backend = "host", save, replay, trace, checkpoint;
+  std::string backend = "host", save, replay, trace, checkpoint, packed;
   std::optional<int64_t> layer;
   MachineOptions machine;
   int64_t threads = 0, repeat = 20;
@@ -206,27 +207,56 @@ class Run {
     kernels::LayerInputs read = subject_.entry.from_checkpoint->inputs(*model_, layer(), 0, wanted, options_.seed, workers);
     inputs_ = std::move(read.inputs);
     weights_by_row_ = std::move(read.weights_by_row);
+    identity_ = std::move(read.identity);
     report_.checkpoint = {options_.checkpoint, read.description,     layer(), read.bytes, 0,
-                          read.load_seconds,   read.convert_seconds, {}};
+                          read.load_seconds,   read.convert_seconds, {},      {}};
+    for (const TensorShape& shape : wanted)
+      if (!read.made.contains(shape.name)) of_layer_.push_back(shape);
+  }
+
+  // What the kernel takes of the layer: from the file that an earlier run left, or packed, and kept for the next.
+  void pack_or_map(const runtime::CompiledKernel& kernel, const HostOptions& host, runtime::Executor& executor) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
+    const checkpoint::Workers workers = [&](const std::function<void(int, int)>& work) {
+      executor.run(host.threads, [&](int ith, int nth, runtime::Barrier&) { work(ith, nth); });
+    };
+    const runtime::Call call(kernel);
+    const auto is_packed = [&](const auto& weight) { return call.packed_bytes(weight.first) > 0; };
+    if (options_.packed == "off" || std::none_of(weights_by_row_.begin(), weights_by_row_.end(), is_packed))
+      return pack(call, host, executor);
+    packed_file_.emplace(runtime::Cache({.directory = options_.packed}), kernel, of_layer_, identity_);
+    PackedFileReport& report = report_.checkpoint->file.emplace();
+    report.path = packed_file_->path();
+    if (std::optional<PackedTensors> mapped = packed_file_->map(workers, report.problem)) {
+      packed_ = std::move(*mapped);
+      report.is_mapped = true;
+      report.seconds = seconds();
+      return;
+    }
+    pack(call, host, executor);
+    const auto packed_at = seconds();
+    for (const TensorShape& shape : of_layer_) packed_.emplace(shape.name, inputs_.at(shape.name).bytes);  // those not packed
+    report.why_not_kept = model_->is_as_opened() ? packed_file_->keep(packed_, workers) : "the checkpoint was changed meanwhile";
+    report.seconds = seconds() - packed_at;
   }
 
   // As an engine does it once: from weights by row, into memory that is there.
-  void time_packing(const runtime::CompiledKernel& kernel, const HostOptions& host, runtime::Executor& executor) {
-    const runtime::Call call(kernel);
+  void pack(const runtime::Call& call, const HostOptions& host, runtime::Executor& executor) {
     double seconds = 0;
     for (const auto& [name, weight] : weights_by_row_) {
       const size_t bytes = call.packed_bytes(name);
       if (bytes == 0) continue;
       require_room({{"a packed weight", static_cast<int64_t>(bytes)}});
-      const runtime::Buffer packed(bytes);
-      std::fill_n(static_cast<std::byte*>(packed.data()), bytes, std::byte{0});
+      const runtime::Buffer& memory = packed_here_.emplace_back(bytes);
+      std::fill_n(static_cast<std::byte*>(memory.data()), bytes, std::byte{0});
       const auto begin = std::chrono::steady_clock::now();
-      call.pack(name, runtime::TensorView::of(weight).transposed(), packed.data(), bytes, executor, host.threads);
+      call.pack(name, runtime::TensorView::of(weight).transposed(), memory.data(), bytes, executor, host.threads);
       seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      packed_.emplace(name, std::span(static_cast<const std::byte*>(memory.data()), bytes));
       report_.checkpoint->packed_bytes += static_cast<int64_t>(bytes);
     }
     if (seconds > 0) report_.checkpoint->pack_seconds = seconds;
-    weights_by_row_.clear();
   }
 
   // What the kernel stores between its stages, so that each can be judged on the inputs it really had.
@@ -261,7 +291,9 @@ class Run {
     }
 
     runtime::Executor executor(host.threads);
-    if (model_) time_packing(kernel, host, executor);
+    if (model_) pack_or_map(kernel, host, executor);
+    weights_by_row_.clear();
+    host.packed = &packed_;
     progress_.say("running");
     HostRun run = run_on_host(kernel, dims_, inputs_, outputs_, host, executor);
     actual_ = std::move(run.outputs);
@@ -270,6 +302,7 @@ class Run {
     const ir::Program exposed = exposed_program();
     if (exposed.tensors.size() != subject_.program.tensors.size()) {
       host.warm_up = host.repeat = 0;
+      host.packed = nullptr;  // it is another kernel
       const auto shapes = shapes_of(exposed, dims_, {ir::Role::output, ir::Role::inout});
       HostRun inside = run_on_host(compiled(exposed, machine, optimize), dims_, inputs_, shapes, host, executor);
       bool same = true;
@@ -292,7 +325,7 @@ class Run {
     else if (!options_.as_written)
       report_.unfused_because = optimized.reason;
     report_.defects = optimized.defects;
-    KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads);
+    KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads, &packed_);
     std::optional<WorkProbes> probes;
 
     Contest contest(executor, host.threads);
@@ -331,7 +364,7 @@ class Run {
     require_room({{"slices of the timeline",
                    host.threads * static_cast<int64_t>(most_slices_of_a_worker * sizeof(runtime::TraceCollector::Event))}});
     runtime::TraceCollector collector(host.threads, most_slices_of_a_worker);
-    KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads);
+    KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads, &packed_);
     runner.run();
     runner.call().trace(runtime::TraceCollector::record, &collector);
     runner.run();
@@ -445,6 +478,11 @@ class Run {
   std::vector<TensorShape> outputs_;
   std::optional<checkpoint::Checkpoint> model_;
   Tensors inputs_, actual_, observed_, weights_by_row_;
+  std::vector<TensorShape> of_layer_;  // of the inputs
+  std::string identity_;               // of these
+  std::optional<PackedFile> packed_file_;
+  std::vector<runtime::Buffer> packed_here_;
+  PackedTensors packed_;
   std::optional<Tensors> expected_;
   std::vector<OutputResult> interpreted_;
 };
@@ -470,6 +508,9 @@ void add_run(CLI::App& app, int& status) {
   command->add_option("--replay", o->replay, "Folder to read inputs, and expected where it is there, from");
   command->add_option("--checkpoint", o->checkpoint, "Folder of a checkpoint to take the weights from");
   command->add_option("--layer", o->layer, "Its layer (default 0)");
+  command->add_option(
+      "--packed", o->packed,
+      "Folder to keep packed weights in, which the next run maps; off: nowhere (default: that of compiled kernels)");
   command->add_option("--trace", o->trace, "File for a timeline of one run, for Perfetto or chrome://tracing");
   command->add_flag("--as-written", o->as_written, "Without the optimizer");
   command->add_flag("--unproven", o->unproven, "Without the proof; says so in the output");

@@ -54,7 +54,7 @@ const Contestant* Contest::find(const std::string& name) const {
 
 KernelRunner::KernelRunner(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims,
                            const Tensors& inputs, const std::vector<TensorShape>& outputs, runtime::Executor& executor,
-                           int threads)
+                           int threads, const PackedTensors* packed)
     : inputs_(inputs), call_(kernel), executor_(executor), threads_(threads) {
   require_room(needs_of_call(kernel, dims, outputs, 1, threads));
   for (const TensorShape& spec : outputs) {
@@ -62,8 +62,7 @@ KernelRunner::KernelRunner(const runtime::CompiledKernel& kernel, const std::map
     if (inputs.count(spec.name)) read_and_written_.push_back(spec.name);
     call_.bind(spec.name, runtime::TensorView::of(array));
   }
-  for (const auto& [name, array] : inputs)
-    if (!outputs_.count(name)) call_.bind(name, runtime::TensorView::of(array));
+  bind_inputs(call_, inputs, outputs, packed);
   for (const auto& [name, value] : dims) call_.set_dim(name, value);
   // All of it is taken now: what is needed next is counted beside it.
   call_.poison_workspace(true).prepare(threads_);

@@ -14,7 +14,7 @@
 #include "imbrex/runtime/buffer.h"
 #include "imbrex/runtime/executor.h"
 #include "imbrex/runtime/kernel.h"
-#include "imbrex/tools/layer_folder.h"
+#include "imbrex/tools/execute.h"
 #include "imbrex/tools/probes.h"
 
 namespace imbrex::tools {
@@ -50,7 +50,8 @@ class Contest {
 class KernelRunner {
  public:
   KernelRunner(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
-               const std::vector<TensorShape>& outputs, runtime::Executor& executor, int threads);
+               const std::vector<TensorShape>& outputs, runtime::Executor& executor, int threads,
+               const PackedTensors* packed = nullptr);
   double run();  // seconds
   runtime::Call& call() { return call_; }
   const Tensors& outputs() const { return outputs_; }

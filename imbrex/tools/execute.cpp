@@ -46,14 +46,27 @@ std::vector<MemoryNeed> needs_of_call(const runtime::CompiledKernel& kernel, con
            workspace == IMBREX_TOO_LARGE ? IMBREX_TOO_MANY_BYTES : static_cast<int64_t>(workspace)}};
 }
 
+void bind_inputs(runtime::Call& call, const Tensors& inputs, const std::vector<TensorShape>& outputs,
+                 const PackedTensors* packed) {
+  for (const auto& [name, array] : inputs) {
+    const auto is_this = [&name = name](const TensorShape& output) { return output.name == name; };
+    if (std::any_of(outputs.begin(), outputs.end(), is_this)) continue;
+    const auto found = packed == nullptr ? PackedTensors::const_iterator{} : packed->find(name);
+    if (packed == nullptr || found == packed->end())
+      call.bind(name, runtime::TensorView::of(array));
+    else if (call.packed_bytes(name) > 0)
+      call.bind_packed(name, found->second.data(), found->second.size());
+    else
+      call.bind(name, runtime::TensorView::of(static_cast<const void*>(found->second.data()), array.dtype, array.shape));
+  }
+}
+
 HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
                     const std::vector<TensorShape>& outputs, const HostOptions& options, runtime::Executor& executor) {
   require_room(needs_of_call(kernel, dims, outputs, 2, options.threads));
   Tensors results;
   runtime::Call call(kernel);
-  for (const auto& input : inputs)
-    if (std::none_of(outputs.begin(), outputs.end(), [&](const TensorShape& out) { return out.name == input.first; }))
-      call.bind(input.first, runtime::TensorView::of(input.second));
+  bind_inputs(call, inputs, outputs, options.packed);
   for (const TensorShape& output : outputs) {
     Array& array = results.emplace(output.name, Array::zeros(output.dtype, output.shape)).first->second;
     std::fill(array.bytes.begin(), array.bytes.end(), unwritten);

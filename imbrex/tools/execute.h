@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,13 @@
 
 namespace imbrex::tools {
 
+// Inputs that need not be packed again, by name: those that a kernel wants packed are so, others as it takes them.
+using PackedTensors = std::map<std::string, std::span<const std::byte>>;
+
 struct HostOptions {
   int threads = 1;
   int warm_up = 1, repeat = 1;  // runs before those that are timed, and those
+  const PackedTensors* packed = nullptr;
 };
 
 struct HostRun {
@@ -29,6 +34,10 @@ struct HostRun {
 // so that what was not written shows. `outputs` gives their shapes. UserError "out-of-memory" before any of it is taken.
 HostRun run_on_host(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims, const Tensors& inputs,
                     const std::vector<TensorShape>& outputs, const HostOptions& options, runtime::Executor& executor);
+
+// Binds all inputs but those that are outputs, too, in the form of `packed` where they are there. They must outlive the call.
+void bind_inputs(runtime::Call& call, const Tensors& inputs, const std::vector<TensorShape>& outputs,
+                 const PackedTensors* packed);
 
 // What a call takes beside its inputs: `copies` of the outputs, packed weights, workspace.
 std::vector<MemoryNeed> needs_of_call(const runtime::CompiledKernel& kernel, const std::map<std::string, int64_t>& dims,

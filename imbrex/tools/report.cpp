@@ -106,6 +106,17 @@ std::string fusion_text(const Fusion& fusion) {
 
 double gb_per_s(int64_t bytes, double seconds) { return static_cast<double>(bytes) / seconds / 1e9; }
 
+void print_packed_file(const PackedFileReport& file) {
+  const std::string path = with_visible_characters(file.path);
+  if (!file.problem.empty()) fmt::print("packed    not mapped: '{}': {}\n", path, with_visible_characters(file.problem));
+  if (file.is_mapped)
+    fmt::print("packed    mapped from {} in {:.1f} ms\n", path, 1e3 * file.seconds);
+  else if (file.why_not_kept.empty())
+    fmt::print("packed    kept in {} in {:.1f} ms, for the next run\n", path, 1e3 * file.seconds);
+  else
+    fmt::print("packed    not kept: {}\n", with_visible_characters(file.why_not_kept));
+}
+
 void print_checkpoint(const CheckpointReport& from) {
   fmt::print("weights   of {}, layer {} ({}), {}\n", with_visible_characters(from.folder), from.layer, from.description,
              size_text(from.bytes));
@@ -114,7 +125,8 @@ void print_checkpoint(const CheckpointReport& from) {
   if (from.pack_seconds)
     fmt::print("; pack {:.1f} ms, {:.1f} GB/s of {}", 1e3 * *from.pack_seconds, gb_per_s(from.packed_bytes, *from.pack_seconds),
                size_text(from.packed_bytes));
-  fmt::print("\n");
+  fmt::print("{}\n", from.file && from.file->is_mapped ? ", for the reference alone" : "");
+  if (from.file) print_packed_file(*from.file);
 }
 
 void print_times(const RunReport& report) {
@@ -200,6 +212,12 @@ std::string json_of(const RunReport& report) {
                          {"load_ms", 1e3 * from->load_seconds},
                          {"convert_ms", 1e3 * from->convert_seconds}};
     if (from->pack_seconds) out["checkpoint"]["pack_ms"] = 1e3 * *from->pack_seconds;
+    if (from->file)
+      out["checkpoint"]["packed_file"] = {{"path", from->file->path},
+                                          {"mapped", from->file->is_mapped},
+                                          {"ms", 1e3 * from->file->seconds},
+                                          {"problem", from->file->problem},
+                                          {"why_not_kept", from->file->why_not_kept}};
   }
   out["outputs"] = json::array();
   for (const OutputResult& output : report.outputs) {

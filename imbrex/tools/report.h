@@ -27,12 +27,23 @@ struct Fusion {
   double equality_seconds = 0;
 };
 
+// Of a file of packed weights (packed_file.h).
+struct PackedFileReport {
+  std::string path;
+  bool is_mapped = false;    // else it was made
+  double seconds = 0;        // for one or the other
+  std::string problem;       // why a file that was there is not used
+  std::string why_not_kept;  // why there is none for the next run
+};
+
 // Where the weights of a run came from.
 struct CheckpointReport {
   std::string folder, description;  // of the layer
   int64_t layer = 0, bytes = 0, packed_bytes = 0;
   double load_seconds = 0, convert_seconds = 0;
-  std::optional<double> pack_seconds;  // of weights that are converted and stay by row; none in the interpreter
+  std::optional<double>
+      pack_seconds;  // of weights that are converted and stay by row; none in the interpreter, nor where they were mapped
+  std::optional<PackedFileReport> file;
 };
 
 struct RunReport {

@@ -172,6 +172,7 @@ LayerInputs inputs_of(Checkpoint& model, int64_t layer, int64_t first_head, cons
   result.description = text_of(config.rope_of(layer));
   auto begin = std::chrono::steady_clock::now();
   FrontLayer stored = front_layer(model, layer);
+  result.identity = fmt::format("{}heads from {} on\n", identity_of(model, stored), first_head);
   stored.wq_b = rows_of(stored.wq_b, first_head * head_dim, shape_of("wq_b").shape[1]);
   bring_into_memory(stored, workers);
   result.load_seconds = seconds_since(begin);
@@ -200,6 +201,7 @@ LayerInputs inputs_of(Checkpoint& model, int64_t layer, int64_t first_head, cons
   result.convert_seconds = seconds_since(begin);
 
   result.inputs = std::move(norms);
+  result.made = {"x", "rope_cos", "rope_sin"};
   result.inputs.merge(made_inputs({shape_of("x")}, seed));
   std::tie(result.inputs["rope_cos"], result.inputs["rope_sin"]) = rotation_tables(config, layer, shape_of("rope_cos"), seed);
   if (quantizes) {

@@ -88,7 +88,7 @@ TEST(Headers, UsedLongestAgoGoFirst) {
   for (size_t i = 0; i < 5; ++i) {
     const fs::path made = cache.make_private_directory() / "all.gch";
     write_text(made.string(), "headers");
-    ASSERT_TRUE(cache.keep_file("headers", name(i), made, 3));
+    ASSERT_TRUE(cache.keep_file("headers", name(i), made, 3 * std::string("headers").size()));
     if (i == 2) {
       EXPECT_TRUE(cache.kept_file("headers", name(0)));
     }

@@ -1,0 +1,142 @@
+// imbrex run --checkpoint keeps what it packed in a file, maps it in the next run, and trusts no file that is not what it should be.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "cli/imbrex/imbrex_command.h"
+#include "imbrex/checkpoint/make_checkpoint.h"
+#include "imbrex/checkpoint/safetensors.h"
+
+namespace imbrex::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+class PackedWeights : public testing::Test {
+ protected:
+  PackedWeights() {
+    checkpoint::make_checkpoint(made_, {"tiny", 1, 1, 5}, [](int64_t) {});
+  }
+
+  // What the run says of its file. Its outputs are those of the run that packed first.
+  json run() { return run(packed_); }
+  json run(const std::string& packed) {
+    const CommandResult result = imbrex_command(fmt::format(
+        "run deepseek_v4/qkv_proj_rope --repeat 1 --json --tokens 7 --layer 1 --checkpoint '{}' --packed '{}' --save '{}'", made_,
+        packed, folder_.file("saved")));
+    EXPECT_EQ(result.status, 0) << result.out << result.err;
+    const json parsed = json::parse(result.out, nullptr, false);
+    EXPECT_TRUE(parsed.value("pass", false)) << result.out;
+    const std::string outputs = read_text(folder_.file("saved") + "/outputs.safetensors");
+    if (outputs_.empty()) outputs_ = outputs;
+    EXPECT_EQ(outputs, outputs_);
+    const json& from = parsed.at("checkpoint");
+    const bool is_mapped = from.contains("packed_file") && from.at("packed_file").at("mapped").get<bool>();
+    EXPECT_NE(from.contains("pack_ms"), is_mapped) << from.dump();
+    return from.value("packed_file", json());
+  }
+
+  // The file is not used, because of this; it is made anew.
+  void expect_made_anew(const std::string& problem) {
+    const json refused = run();
+    EXPECT_FALSE(refused.at("mapped")) << refused.dump();
+    EXPECT_TRUE(has(refused.at("problem"), problem)) << refused.at("problem") << "\n" << problem;
+    EXPECT_EQ(refused.at("why_not_kept"), "");
+  }
+  void expect_mapped() {
+    const json mapped = run();
+    EXPECT_TRUE(mapped.at("mapped")) << mapped.dump();
+    EXPECT_EQ(mapped.at("problem"), "");
+  }
+
+  static void change_byte(const std::string& path, int64_t at) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(at);
+    const int byte = file.get();
+    file.seekp(at);
+    file.put(static_cast<char>(byte ^ 4));
+  }
+
+  const TemporaryFolder folder_;
+  const std::string made_ = folder_.file("tiny"), packed_ = folder_.file("packed-here");
+  std::string outputs_;
+};
+
+TEST_F(PackedWeights, AreMappedByTheNextRun) {
+  const json first = run();
+  EXPECT_FALSE(first.at("mapped"));
+  EXPECT_EQ(first.at("problem"), "");
+  const std::string path = first.at("path");
+  EXPECT_TRUE(has(path, packed_ + "/packed/")) << path;
+  EXPECT_GT(first.at("ms"), 0);
+  const json second = run();
+  EXPECT_TRUE(second.at("mapped"));
+  EXPECT_EQ(second.at("path"), path);
+  EXPECT_GT(second.at("ms"), 0);
+  // Another seed and size are other calls of the same weights.
+  EXPECT_EQ(imbrex_command("run deepseek_v4/qkv_proj_rope --repeat 1 --tokens 3 --seed 9 --layer 1 --checkpoint '" + made_ +
+                           "' --packed '" + packed_ + "' | grep -q 'packed *mapped from " + path + " in .* ms'")
+                .status,
+            0);
+  EXPECT_EQ(run("off"), json());
+}
+
+TEST_F(PackedWeights, ThatAreNotWhatTheyShouldBeAreMadeAnew) {
+  const std::string path = run().at("path");
+  const auto bytes = static_cast<int64_t>(fs::file_size(path));
+  const std::string whole = read_text(path);
+  fs::resize_file(path, static_cast<uintmax_t>(bytes - 4096));
+  expect_made_anew(fmt::format("it has {} bytes, not {}", bytes - 4096, bytes));
+  fs::resize_file(path, 0);
+  expect_made_anew(fmt::format("it has 0 bytes, not {}", bytes));
+  EXPECT_EQ(read_text(path), whole);
+  // In the last tensor, in one in the middle, and in the digests.
+  for (const int64_t at : {bytes - 4096, bytes / 2, static_cast<int64_t>(whole.find('\0')) + 9}) {
+    change_byte(path, at);
+    expect_made_anew("its bytes are not those that were written");
+  }
+  const size_t semantics = whole.find("semantics ");
+  change_byte(path, static_cast<int64_t>(semantics + std::string("semantics ").size()));
+  expect_made_anew("it is for 'semantics ");
+  std::string other = whole;
+  other.replace(other.find("target "), 8, "target z");
+  write_text(path, other);
+  expect_made_anew("it is for 'target z");
+  expect_mapped();
+  EXPECT_EQ(read_text(path), whole);
+}
+
+TEST_F(PackedWeights, OfAnotherLayerOrTargetAreOthers) {
+  const std::string path = run().at("path");
+  // In the middle of a matrix, and the file keeps its size.
+  const std::string shard = made_ + "/model-00001-of-00001.safetensors";
+  const checkpoint::SafetensorsFile header(shard);
+  const checkpoint::StoredTensor& wq_b = header.tensors().at("layers.1.attn.wq_b.weight");
+  change_byte(shard, (wq_b.begin + wq_b.end) / 2);
+  outputs_.clear();
+  const json changed = run();
+  EXPECT_FALSE(changed.at("mapped"));
+  EXPECT_NE(changed.at("path"), path);
+  expect_mapped();
+  // Its file under the other's name.
+  fs::copy_file(path, changed.at("path").get<std::string>(), fs::copy_options::overwrite_existing);
+  expect_made_anew("it is for 'layers.1.attn");
+}
+
+TEST_F(PackedWeights, AreNotKeptWhereOthersMayWrite) {
+  fs::create_directory(packed_);
+  fs::permissions(packed_, fs::perms::all);
+  for (int i = 0; i < 2; ++i) {
+    const json report = run();
+    EXPECT_FALSE(report.at("mapped"));
+    EXPECT_TRUE(has(report.at("why_not_kept"), "everybody may write")) << report.dump();
+  }
+}
+
+}  // namespace
+}  // namespace imbrex::tests
