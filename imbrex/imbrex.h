@@ -129,11 +129,15 @@ IMBREX_API imbrex_outcome imbrex_generate(const imbrex_program* program, const c
 
 /* What the optimizer made of it, and why: scopes, choices with what was rejected, tensors that are gone, estimates. As text, or as a
  * page of HTML that needs nothing else, on which a program that is refused is shown with pictures of its counterexamples. `dims`:
- * for bytes and estimates; of the others the typical values. */
+ * for bytes and estimates; of the others the typical values. `measure`: the page of a kernel that is proven also has what each scope took
+ * in runs on this machine, on seeded inputs. */
 IMBREX_API imbrex_outcome imbrex_explain(const imbrex_program* program, const char* target, const imbrex_dim_value* dims,
                                          size_t dim_count, char** text, imbrex_error** error);
 IMBREX_API imbrex_outcome imbrex_report(const imbrex_program* program, const char* target, const imbrex_dim_value* dims,
-                                        size_t dim_count, char** html, imbrex_error** error);
+                                        size_t dim_count, int measure, char** html, imbrex_error** error);
+/* A few lines of such a page: what is proven or why it is refused, what became of it, and the estimate. */
+IMBREX_API imbrex_outcome imbrex_card(const imbrex_program* program, const char* target, const imbrex_dim_value* dims,
+                                      size_t dim_count, char** html, imbrex_error** error);
 
 typedef enum imbrex_verdict {
   IMBREX_EQUAL = 0,

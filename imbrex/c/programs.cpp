@@ -8,12 +8,14 @@
 #include "imbrex/c/objects.h"
 #include "imbrex/c/targets.h"
 #include "imbrex/equal/equal.h"
+#include "imbrex/inputs/made_inputs.h"
 #include "imbrex/ir/hash.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/kernels/registry.h"
 #include "imbrex/report/explanation.h"
+#include "imbrex/report/measure_scopes.h"
 #include "imbrex/report/page.h"
 #include "imbrex/runtime/aot.h"
 #include "imbrex/runtime/aot_library.h"
@@ -88,6 +90,26 @@ std::string judged_target(const char* name) {
 
 runtime::Translation translated(const ir::Program& program, const char* target, bool optimize) {
   return runtime::translate(program, {.machine = machine_for(target), .optimize = optimize});
+}
+
+report::PageOptions page_options(const ir::Program& program, const char* target, const imbrex_dim_value* dims, size_t dim_count) {
+  return {.name = program.name,
+          .description = "",
+          .machine = machine_for(target),
+          .dims = all_values(dims, dim_count, program),
+          .measure = {}};
+}
+
+// On seeded inputs, by the threads of the process's pool.
+std::map<std::string, double> measured_scopes(const ir::Program& program, const report::PageOptions& page) {
+  const runtime::CompiledKernel kernel =
+      runtime::compile(program, {.target = page.machine.target, .rates = page.machine.rates, .prove = false});
+  const auto inputs = inputs::shapes_of(program, page.dims, {ir::Role::input, ir::Role::inout});
+  std::map<std::string, Array> arrays = inputs::made_inputs(program, inputs, page.dims, 1);
+  for (const inputs::TensorShape& output : inputs::shapes_of(program, page.dims, {ir::Role::output}))
+    arrays.emplace(output.name, Array::zeros(output.dtype, output.shape));
+  runtime::Executor& executor = runtime::Executor::shared();
+  return report::measured_scopes(kernel, page.dims, arrays, executor, executor.threads());
 }
 
 nlohmann::json json_of(const kernels::OptionValue& value) {
@@ -250,15 +272,22 @@ imbrex_outcome imbrex_explain(const imbrex_program* program, const char* target,
 }
 
 imbrex_outcome imbrex_report(const imbrex_program* program, const char* target, const imbrex_dim_value* dims, size_t dim_count,
-                             char** html, imbrex_error** error) {
+                             int measure, char** html, imbrex_error** error) {
   return guarded(error, [&] {
     needed(html, "html") = nullptr;
     const ir::Program& subject = needed(program, "program").program;
-    *html = string_of(report::page_of(subject, {.name = subject.name,
-                                                .description = "",
-                                                .machine = machine_for(target),
-                                                .dims = all_values(dims, dim_count, subject),
-                                                .measured = {}}));
+    report::PageOptions page = page_options(subject, target, dims, dim_count);
+    if (measure) page.measure = [&] { return measured_scopes(subject, page); };
+    *html = string_of(report::page_of(subject, page));
+  });
+}
+
+imbrex_outcome imbrex_card(const imbrex_program* program, const char* target, const imbrex_dim_value* dims, size_t dim_count,
+                           char** html, imbrex_error** error) {
+  return guarded(error, [&] {
+    needed(html, "html") = nullptr;
+    const ir::Program& subject = needed(program, "program").program;
+    *html = string_of(report::card_of(subject, page_options(subject, target, dims, dim_count)));
   });
 }
 

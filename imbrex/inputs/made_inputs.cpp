@@ -1,6 +1,7 @@
 #include "imbrex/inputs/made_inputs.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "imbrex/base/checked.h"
 #include "imbrex/base/error.h"
 #include "imbrex/base/numbers.h"
 #include "imbrex/inputs/random.h"
@@ -424,6 +426,36 @@ Tensors made_inputs(const ir::Program& program, const std::vector<TensorShape>& 
   error.message = fmt::format("no inputs were found for which '{}' may be run: {}", program.name, first->message);
   error.hint = allowed.empty() ? "dimensions for which it holds" : no_inputs_hint;
   throw UserError({error});
+}
+
+std::vector<TensorShape> shapes_of(const ir::Program& program, const std::map<std::string, int64_t>& dims,
+                                   const std::vector<ir::Role>& roles, int64_t most_bytes) {
+  std::vector<TensorShape> shapes;
+  int64_t bytes = 0;
+  for (const ir::Tensor& tensor : program.tensors) {
+    TensorShape shape{tensor.name, tensor.dtype, {}};
+    std::optional<int64_t> tensor_bytes = bytes_of(tensor.dtype);
+    for (const ir::IndexExpr& extent : tensor.shape) {
+      const auto value = ir::checked_evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
+      if (!value)
+        throw UserError("out-of-memory",
+                        fmt::format("tensor '{}' of '{}' has {} elements along an axis, more than 64 bits count", tensor.name,
+                                    program.name, ir::to_text(extent)),
+                        "smaller dimensions");
+      shape.shape.push_back(std::max<int64_t>(*value, 0));
+      if (tensor_bytes) tensor_bytes = checked_mul(*tensor_bytes, shape.shape.back());
+    }
+    const auto sum = tensor_bytes ? checked_add(bytes, *tensor_bytes) : std::nullopt;
+    if (!sum || *sum >= most_bytes)
+      throw UserError(
+          "out-of-memory",
+          fmt::format("the tensors of '{}' do not fit into the {} MiB of memory that this process may use: '{}' is [{}]",
+                      program.name, most_bytes >> 20, tensor.name, fmt::join(shape.shape, ", ")),
+          "smaller dimensions");
+    bytes = *sum;
+    if (std::find(roles.begin(), roles.end(), tensor.role) != roles.end()) shapes.push_back(std::move(shape));
+  }
+  return shapes;
 }
 
 }  // namespace imbrex::inputs

@@ -11,6 +11,11 @@
 
 namespace imbrex::inputs {
 
+// The tensors of the call that have one of these roles, with their shapes. UserError "out-of-memory" where those of all roles take
+// `most_bytes` or more.
+std::vector<TensorShape> shapes_of(const ir::Program& program, const std::map<std::string, int64_t>& dims,
+                                   const std::vector<ir::Role>& roles, int64_t most_bytes = INT64_MAX);
+
 // True if something must be tried for made_inputs(): a run of the assumptions alone, on copies of the inputs.
 bool assumes_anything(const ir::Program& program);
 

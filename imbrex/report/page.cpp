@@ -1,7 +1,6 @@
 #include "imbrex/report/page.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -9,15 +8,13 @@
 #include <vector>
 
 #include "imbrex/ir/hash.h"
-#include "imbrex/optimize/estimate_scopes.h"
 #include "imbrex/report/counterexample_picture.h"
+#include "imbrex/report/findings.h"
 #include "imbrex/report/graph.h"
 #include "imbrex/report/html.h"
 #include "imbrex/report/panels.h"
 #include "imbrex/report/style.h"
 #include "imbrex/report/tables.h"
-#include "imbrex/report/temporaries.h"
-#include "imbrex/runtime/driver.h"
 
 namespace imbrex::report {
 namespace {
@@ -31,17 +28,11 @@ std::string section(const char* id, const std::string& title, const std::string&
 class Page {
  public:
   Page(const ir::Program& program, const PageOptions& options)
-      : program_(program),
-        options_(options),
-        author_(program),
-        report_(runtime::judge(program, {.dims = options.dims, .counterexamples = true})),
-        panels_{author_, {}, {}, {}, {}} {
-    if (report_.proven) {
-      translation_.emplace(runtime::translate(program, {.machine = options.machine, .prove = false}));
+      : program_(program), options_(options), author_(program), findings_(program, options), panels_{author_, {}, {}, {}, {}} {
+    if (translation_) {
+      if (options.measure) measured_ = options.measure();
       panels_.program = lines_of(translation_->program(), author_);
       panels_.generated = runtime::generated_lines(*translation_, options.machine);
-      costs_ = optimize::estimate_scopes(translation_->plan, options.dims, options.machine);
-      tensors_ = temporaries_of(program, translation_->program(), options.dims);
       note_choices();
     }
     for (const Diagnostic& d : report_.diagnostics)
@@ -85,28 +76,9 @@ class Page {
   // ---- the sections, from top to bottom ---------------------------------------------------------------------------------------------
 
   std::string head() const {
-    const auto fact = [](const std::string& value, const std::string& what, const char* name = "") {
-      return fmt::format("<div><b class=\"{}\">{}</b><span>{}</span></div>\n", name, value, what);
-    };
-    const auto errors =
-        std::count_if(report_.diagnostics.begin(), report_.diagnostics.end(), [](const Diagnostic& d) { return !d.is_warning; });
-    std::string facts =
-        report_.proven ? fact("proven", "for every size", "proven") : fact("refused", counted(errors, "error"), "refused");
-    if (translation_) {
-      facts += made().is_scheduled
-                   ? fact(fmt::format("{} → {}", made().scopes_before, made().scopes_after), "scopes written, and made")
-                   : fact("as written", "keeps its author's loops");
-      const auto sum = [](const std::vector<Temporary>& tensors) {
-        int64_t bytes = 0;
-        for (const Temporary& tensor : tensors) bytes += tensor.bytes;
-        return bytes;
-      };
-      if (!tensors_.gone.empty()) facts += fact(bytes_cell(sum(tensors_.gone)), "of tensors gone");
-      if (!tensors_.kept.empty()) facts += fact(bytes_cell(sum(tensors_.kept)), "of tensors kept");
-      facts += fact(milliseconds_text(optimize::total_seconds(costs_, options_.machine)) + " ms",
-                    "estimated on " + escaped(options_.machine.rates.name));
-    }
-    facts += fact(dims_text(), "bytes and times are for");
+    std::string facts;
+    for (const Fact& fact : facts_of(findings_, options_))
+      facts += fmt::format("<div><b class=\"{}\">{}</b><span>{}</span></div>\n", fact.name, fact.value, fact.what);
     return fmt::format("<header>\n<h1>{}</h1>\n<p class=\"soft\">{}</p>\n<div class=\"facts\">\n{}</div>\n</header>\n",
                        escaped(options_.name), escaped(options_.description), facts);
   }
@@ -165,9 +137,9 @@ class Page {
     std::map<std::string, std::string> captions;
     for (const optimize::ScopeCost& cost : costs_)
       captions[cost.name] = fmt::format("{} ms, {}", milliseconds_text(cost.estimate.seconds), cost.estimate.limit);
-    std::string text =
-        fmt::format("<p>What each scope hands to which, at {}, with its estimated time and what limits it.</p>\n", dims_text()) +
-        graph_of(translation_->program(), captions);
+    std::string text = fmt::format("<p>What each scope hands to which, at {}, with its estimated time and what limits it.</p>\n",
+                                   dims_text(options_)) +
+                       graph_of(translation_->program(), captions);
     if (made().is_scheduled)
       text += fmt::format("<details><summary>{} that the author wrote</summary>\n{}</details>\n",
                           counted(made().scopes_before, "scope"), graph_of(program_, {}));
@@ -189,19 +161,20 @@ class Page {
         "tensors", "Tensors of its own",
         fmt::format(
             "<p>At {}.</p>\n<div class=\"figures\">\n<div><h3>Gone</h3>\n{}</div>\n<div><h3>Kept</h3>\n{}</div>\n</div>\n",
-            dims_text(), table_of("gone", tensors_.gone), table_of("kept", tensors_.kept)));
+            dims_text(options_), table_of("gone", tensors_.gone), table_of("kept", tensors_.kept)));
   }
 
   std::string times() const {
     if (costs_.empty()) return "";
-    const char* measured = options_.measured.empty()
+    const char* measured = measured_.empty()
                                ? "; <code>--measure</code> runs the kernel and puts the measured time beside it"
                                : "; measured is the least of several runs, of the worker that a scope kept busy longest";
     return section(
         "time", "Time",
         fmt::format("<p>On {}, {}, at {}. The limit is what the model of the machine says that a scope takes at least{}.</p>\n",
-                    escaped(options_.machine.rates.name), counted(options_.machine.rates.cores, "core"), dims_text(), measured) +
-            table_of(costs_, options_.measured, options_.machine));
+                    escaped(options_.machine.rates.name), counted(options_.machine.rates.cores, "core"), dims_text(options_),
+                    measured) +
+            table_of(costs_, measured_, options_.machine));
   }
 
   std::string proofs() const {
@@ -211,15 +184,9 @@ class Page {
       text += fmt::format("<li><code>{}</code></li>\n", escaped(assumption));
     if (!report_.assumptions.empty()) text += "</ul>\n";
     if (!report_.scopes.empty())
-      text += fmt::format("<h3>What the scopes as written move and compute, at {}</h3>\n", dims_text()) +
+      text += fmt::format("<h3>What the scopes as written move and compute, at {}</h3>\n", dims_text(options_)) +
               table_of(report_.scopes, [&](const SourceLine& where) { return place(where); });
     return section("proof", "Proof", text);
-  }
-
-  std::string dims_text() const {
-    std::vector<std::string> texts;
-    for (const auto& [name, value] : options_.dims) texts.push_back(fmt::format("{} = {}", name, value));
-    return texts.empty() ? "its one size" : escaped(fmt::format("{}", fmt::join(texts, ", ")));
   }
 
   std::string html(bool with_code) const {
@@ -246,10 +213,12 @@ class Page {
   const ir::Program& program_;
   const PageOptions& options_;
   const Author author_;
-  const prove::Report report_;
-  std::optional<runtime::Translation> translation_;
-  std::vector<optimize::ScopeCost> costs_;
-  Temporaries tensors_;
+  const Findings findings_;
+  const prove::Report& report_ = findings_.proof;
+  const std::optional<runtime::Translation>& translation_ = findings_.translation;
+  const std::vector<optimize::ScopeCost>& costs_ = findings_.costs;
+  const Temporaries& tensors_ = findings_.tensors;
+  std::map<std::string, double> measured_;
   Panels panels_;
   std::string list_;  // of choices
   int choices_ = 0, diagnostics_ = 0;

@@ -4,6 +4,7 @@
 // (`explain`, `emit`, `show`), the estimates of its scopes, and the tensors that are gone and kept (`run --json`).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -16,11 +17,15 @@ struct PageOptions {
   std::string name;         // of the kernel, as it was asked for
   std::string description;  // "variant fused, preset demo"
   target::Machine machine;
-  std::map<std::string, int64_t> dims;     // a value for each: for bytes, estimates and times
-  std::map<std::string, double> measured;  // seconds by scope, of a run at these dimensions; empty: not measured
+  std::map<std::string, int64_t> dims;  // a value for each: for bytes, estimates and times
+  // Seconds by scope, of runs at these dimensions; asked of a kernel that is proven. Unset: not measured.
+  std::function<std::map<std::string, double>()> measure;
 };
 
 // Of any program that verifies: one that is refused is shown with its counterexamples. UserError where it means nothing.
 std::string page_of(const ir::Program& program, const PageOptions& options);
+// The same in a few lines, for notebooks: a piece of HTML without styles of its own but sizes. What is proven or why it is refused, what
+// the optimizer made of it, and the estimate.
+std::string card_of(const ir::Program& program, const PageOptions& options);
 
 }  // namespace imbrex::report

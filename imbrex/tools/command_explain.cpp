@@ -9,7 +9,7 @@
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/machine_options.h"
-#include "imbrex/tools/measure_scopes.h"
+#include "imbrex/tools/measure_subject.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {

@@ -9,7 +9,7 @@
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/machine_options.h"
-#include "imbrex/tools/measure_scopes.h"
+#include "imbrex/tools/measure_subject.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {
@@ -36,8 +36,9 @@ int write_report(const ReportOptions& options) {
                                                             subject.preset.empty() ? "" : ", preset " + subject.preset),
                            .machine = options.measure ? options.machine.to_run() : options.machine.to_read(),
                            .dims = dims_of(subject.program, given),
-                           .measured = {}};
-  if (options.measure) page.measured = measured_scopes(subject, page.dims, threads_of(options.threads), page.machine);
+                           .measure = {}};
+  if (options.measure)
+    page.measure = [&] { return measured_scopes(subject, page.dims, threads_of(options.threads), page.machine); };
   const std::string html = report::page_of(subject.program, page);
   try {
     runtime::write_file(options.output, html);

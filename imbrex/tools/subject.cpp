@@ -11,6 +11,7 @@
 
 #include "imbrex/base/checked.h"
 #include "imbrex/base/error.h"
+#include "imbrex/inputs/made_inputs.h"
 #include "imbrex/ir/parse.h"
 #include "imbrex/ir/verify.h"
 #include "imbrex/tools/memory_limit.h"
@@ -141,32 +142,7 @@ std::map<std::string, int64_t> dims_of(const ir::Program& program, const std::ma
 
 std::vector<TensorShape> shapes_of(const ir::Program& program, const std::map<std::string, int64_t>& dims,
                                    const std::vector<ir::Role>& roles) {
-  std::vector<TensorShape> shapes;
-  int64_t bytes = 0;
-  for (const ir::Tensor& tensor : program.tensors) {
-    TensorShape shape{tensor.name, tensor.dtype, {}};
-    std::optional<int64_t> tensor_bytes = bytes_of(tensor.dtype);
-    for (const ir::IndexExpr& extent : tensor.shape) {
-      const auto value = ir::checked_evaluate(extent, [&](const ir::Index& leaf) { return dims.at(leaf.name); });
-      if (!value)
-        throw UserError("out-of-memory",
-                        fmt::format("tensor '{}' of '{}' has {} elements along an axis, more than 64 bits count", tensor.name,
-                                    program.name, ir::to_text(extent)),
-                        "smaller dimensions");
-      shape.shape.push_back(std::max<int64_t>(*value, 0));
-      if (tensor_bytes) tensor_bytes = checked_mul(*tensor_bytes, shape.shape.back());
-    }
-    const auto sum = tensor_bytes ? checked_add(bytes, *tensor_bytes) : std::nullopt;
-    if (!sum || *sum >= memory_limit())
-      throw UserError(
-          "out-of-memory",
-          fmt::format("the tensors of '{}' do not fit into the {} MiB of memory that this process may use: '{}' is [{}]",
-                      program.name, memory_limit() >> 20, tensor.name, fmt::join(shape.shape, ", ")),
-          "smaller dimensions");
-    bytes = *sum;
-    if (std::find(roles.begin(), roles.end(), tensor.role) != roles.end()) shapes.push_back(std::move(shape));
-  }
-  return shapes;
+  return inputs::shapes_of(program, dims, roles, memory_limit());
 }
 
 }  // namespace imbrex::tools

@@ -52,6 +52,7 @@ def test_a_loaded_kernel_gives_the_bits_of_the_kernel_it_came_from(tmp_path):
     assert len(files.sources) >= 3 and all(os.path.exists(path) for path in (*files[:2], *files.sources))
     loaded = ib.load(tmp_path / "libproject.so")
     assert repr(loaded) == "<kernel project(x, w, p=..., n=...)>" and loaded.path == files.library
+    assert "project(x, w, p=..., n=...)" in loaded._repr_html_()
     assert loaded.target == project.program(K=24, H=8).compile().target
     assert loaded.signature.tensors[2].text() == "f32[T, 16]"
     for x in (X, X[:1], X[:0], np.tile(X, (9, 1))):

@@ -4,6 +4,7 @@ import builtins
 import copy
 import gc
 import pickle
+import re
 import threading
 import warnings
 import weakref
@@ -337,7 +338,48 @@ def test_what_became_of_a_kernel_is_explained_and_shown(tmp_path):
     assert "2 scopes became 1" in text and "sums" in text and "N = 32" in text
     page = explained.report(tmp_path / "page.html", W=256)
     assert page.startswith("<!DOCTYPE html>") and (tmp_path / "page.html").read_text() == page
-    assert "W=256" in explained._repr_html_() and "explained" in explained._repr_html_()
+    measured = '<th class="r">measured, ms</th>'
+    assert measured not in page and measured in explained.report(W=256, N=32, measure=True)
+
+
+def facts_on(html):
+    return re.findall(r"<b[^>]*>([^<]*)</b>", html)
+
+
+def test_a_notebook_shows_proof_and_estimate():
+    N, W = ib.dim("N", typical=64), ib.const("W")
+
+    @ib.kernel
+    def shown(x: ib.Tensor[ib.f32, N, W], y: ib.Out[ib.f32, N, W]):
+        for t in ib.parallel(ib.tiles(N, 16)):
+            y[t, :] = x[t, :] * ib.row_sum(x[t, :])
+
+    # Which sizes it is for is not known yet.
+    assert facts_on(shown._repr_html_()) == ["shown"]
+    page = shown.report(W=256)
+    card = shown._repr_html_()
+    assert "W=256" in card and "proven" in facts_on(card) and "N = 64" in facts_on(card)
+    # The numbers are those of the page.
+    assert set(facts_on(card)) - {"shown"} <= set(facts_on(page))
+    assert any(fact.endswith(" ms") for fact in facts_on(card))
+
+
+def test_a_notebook_shows_why_a_kernel_is_refused():
+    N = ib.dim("N")
+
+    @ib.kernel
+    def every_second(x: ib.Tensor[ib.f32, N, 8], y: ib.Out[ib.f32, N, 8]):
+        for t in ib.parallel(N // 2):
+            y[t, :] = x[t, :]
+
+    card = every_second._repr_html_()
+    assert "refused" in facts_on(card) and "never written" in card and "<b>Try:</b> let `ib.tiles(EXTENT, n)`" in card
+
+    @ib.kernel
+    def wrong(x: ib.Tensor[ib.f32, N, 8], y: ib.Out[ib.f32, N, 8]):
+        y[:, :] = ib.cast(x[:, :], ib.bf16)
+
+    assert "[cast-mode]" in wrong._repr_html_()
 
 
 def test_a_refused_kernel_has_a_page():

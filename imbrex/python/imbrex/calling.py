@@ -155,29 +155,26 @@ class CallableKernel(Caller):
         variant, dims = self._variant_of(sizes)
         return variant.program.explain(target, dims)
 
-    def report(self, /, path: str | os.PathLike[str] | None = None, target: str | None = None, **sizes: Any) -> str:
+    def report(
+        self, /, path: str | os.PathLike[str] | None = None, target: str | None = None, measure: bool = False, **sizes: Any
+    ) -> str:
         """The kernel as a page of HTML that needs nothing else: its programs side by side, choices, tensors, estimates.
 
-        A kernel that is refused is shown with pictures of its counterexamples. Written to `path` where one is given.
+        A kernel that is refused is shown with pictures of its counterexamples. `measure` compiles and runs one that is proven, on
+        seeded inputs, and puts what each scope took beside its estimate. Written to `path` where one is given.
         """
         variant, dims = self._variant_of(sizes)
-        page = variant.program.report(target, dims)
+        page = variant.program.report(target, dims, measure)
         if path is not None:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(page)
         return page
 
     def _repr_html_(self) -> str:
-        """A card for notebooks: how the kernel is called, and what it was built for so far."""
-        import html
+        """A card for notebooks."""
+        from .card import card_of
 
-        built = [", ".join(f"{name}={value}" for name, value in v.constants.items()) for v in self._variants.values()]
-        rows = "".join(f"<li><code>{html.escape(text)}</code></li>" for text in built if text)
-        return (
-            f"<div><b>{html.escape(self.name)}</b><br><code>{html.escape(self.signature.text())}</code>"
-            + (f"<br>built for<ul>{rows}</ul>" if rows else "")
-            + "</div>"
-        )
+        return card_of(self)
 
     def generated_code(self, /, target: str | None = None, optimize: bool = True, **constants: Any) -> str:
         """The C++ that is compiled."""

@@ -135,9 +135,11 @@ class RegisteredKernel:
         kernel, sizes = self._split(named)
         return kernel.explain(target, **sizes)
 
-    def report(self, path: str | os.PathLike[str] | None = None, target: str | None = None, **named: Any) -> str:
+    def report(
+        self, path: str | os.PathLike[str] | None = None, target: str | None = None, measure: bool = False, **named: Any
+    ) -> str:
         kernel, sizes = self._split(named)
-        return kernel.report(path, target, **sizes)
+        return kernel.report(path, target, measure, **sizes)
 
     def export(self, directory: str | os.PathLike[str], targets: str | Sequence[str] = (), **options: Any) -> Exported:
         return self.of(**options).export(directory, targets)

@@ -35,20 +35,24 @@ std::string report_of(const Program& self, const std::optional<std::string>& tar
   return taken(report);
 }
 
-template <class Function>
+template <class Function, class... Options>
 std::string said(Function function, const Program& self, const std::optional<std::string>& target,
-                 const std::map<std::string, int64_t>& dims) {
+                 const std::map<std::string, int64_t>& dims, Options... options) {
   std::vector<imbrex_dim_value> values;
   for (const auto& [name, value] : dims) values.push_back({name.c_str(), value});
   char* text = nullptr;
-  call_unlocked(function, self.program.get(), null_or(target), values.data(), values.size(), &text);
+  call_unlocked(function, self.program.get(), null_or(target), values.data(), values.size(), options..., &text);
   return taken(text);
 }
 std::string explain(const Program& self, const std::optional<std::string>& target, const std::map<std::string, int64_t>& dims) {
   return said(imbrex_explain, self, target, dims);
 }
-std::string report(const Program& self, const std::optional<std::string>& target, const std::map<std::string, int64_t>& dims) {
-  return said(imbrex_report, self, target, dims);
+std::string report(const Program& self, const std::optional<std::string>& target, const std::map<std::string, int64_t>& dims,
+                   bool measure) {
+  return said(imbrex_report, self, target, dims, int(measure));
+}
+std::string card(const Program& self, const std::optional<std::string>& target, const std::map<std::string, int64_t>& dims) {
+  return said(imbrex_card, self, target, dims);
 }
 
 Program optimized(const Program& self, const std::optional<std::string>& target) {
@@ -155,7 +159,8 @@ nb::class_<Program> add_program(nb::module_& m) {
           },
           "target"_a = nb::none(), "dims"_a = nb::dict())
       .def("explain", explain, "target"_a = nb::none(), "dims"_a = nb::dict())
-      .def("report", report, "target"_a = nb::none(), "dims"_a = nb::dict())
+      .def("report", report, "target"_a = nb::none(), "dims"_a = nb::dict(), "measure"_a = false)
+      .def("card", card, "target"_a = nb::none(), "dims"_a = nb::dict())
       .def("generated_code", generated_code, "target"_a = nb::none(), "optimize"_a = true)
       .def("equal", equal, "other"_a)
       .def("export", exported, "directory"_a, "targets"_a = nb::list(), "symbol"_a = nb::none());

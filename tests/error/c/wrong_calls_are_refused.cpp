@@ -138,7 +138,7 @@ TEST(CInterface, WrongArraysAreRefusedAndNothingIsWritten) {
   const imbrex_dim_value zero[] = {{"T", 0}};
   EXPECT_EQ(imbrex_explain(program.get(), nullptr, zero, 1, &text, error), IMBREX_REFUSED);
   EXPECT_EQ(error.id(), "dimension-value");
-  EXPECT_EQ(imbrex_report(program.get(), "avx1024", nullptr, 0, &text, error), IMBREX_REFUSED);
+  EXPECT_EQ(imbrex_report(program.get(), "avx1024", nullptr, 0, 0, &text, error), IMBREX_REFUSED);
   EXPECT_EQ(error.id(), "unknown-isa");
   EXPECT_EQ(text, nullptr);
 }

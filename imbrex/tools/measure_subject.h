@@ -1,4 +1,4 @@
-// How long each scope of a kernel takes.
+// How long each scope of the kernel of a command takes.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace imbrex::tools {
 
-// By scope, in seconds, the time of the worker that it kept busy longest; the least of several runs.
+// By scope, in seconds, on seeded inputs (report/measure_scopes.h). Requires a kernel that is proven, or not to be.
 std::map<std::string, double> measured_scopes(const Subject& subject, const std::map<std::string, int64_t>& dims, int threads,
                                               const target::Machine& machine);
 
