@@ -14,7 +14,7 @@ std::string refusal(const prove::Report& proof) {
   for (const Diagnostic& d : proof.diagnostics) {
     if (d.is_warning) continue;
     const std::string line = d.where.line > 0 ? fmt::format("line {}: ", d.where.line) : "";
-    return small(line + escaped(d.message)) + (d.hint.empty() ? "" : small("<b>Try:</b> " + escaped(d.hint)));
+    return small(line + sentence(d.message)) + (d.hint.empty() ? "" : small("<b>Try:</b> " + sentence(d.hint)));
   }
   return "";
 }

@@ -37,7 +37,9 @@ std::vector<Fact> facts_of(const Findings& findings, const PageOptions& options)
   }
   if (findings.translation) {
     const optimize::Optimized& made = findings.translation->optimized;
-    if (made.is_scheduled)
+    if (made.is_scheduled && made.scopes_before == 0)
+      facts.push_back({counted(made.scopes_after, "scope"), "made of loops outside of scopes"});
+    else if (made.is_scheduled)
       facts.push_back({fmt::format("{} → {}", made.scopes_before, made.scopes_after), "scopes written, and made"});
     else
       facts.push_back({"as written", "keeps its author's loops"});

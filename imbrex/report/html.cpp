@@ -22,6 +22,18 @@ std::string escaped(std::string_view text) {
   return result;
 }
 
+std::string sentence(std::string_view text) {
+  std::string result;
+  for (bool is_code = false;; is_code = !is_code) {
+    const size_t end = text.find('`');
+    const std::string part = escaped(text.substr(0, end));
+    const bool closes = end != std::string_view::npos;
+    result += is_code ? (closes ? "<code>" + part + "</code>" : "`" + part) : part;
+    if (!closes) return result;
+    text.remove_prefix(end + 1);
+  }
+}
+
 std::string bytes_text(double bytes) {
   const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   size_t unit = 0;

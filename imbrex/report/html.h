@@ -10,6 +10,8 @@ namespace imbrex::report {
 
 // Text as HTML: nothing in it is markup, and each character is seen.
 std::string escaped(std::string_view text);
+// The same of a sentence: what stands between ` and ` is code.
+std::string sentence(std::string_view text);
 // "128 KiB"; the exact number of bytes stands in an attribute. "size depends on a loop" where there is none.
 std::string bytes_cell(std::optional<int64_t> bytes);
 std::string bytes_text(double bytes);

@@ -54,7 +54,7 @@ class Page {
            const SourceLine& where, const std::string& scope) {
     const Note note{fmt::format("{}-{}", kind, ++choices_), style, title, std::move(details)};
     const bool has_line = panels_.add(note, where, scope);
-    list_ += "<li>" + (has_line ? fmt::format("<a href=\"#{}\">{}</a>", note.id, escaped(title)) : html_of(note)) + "</li>\n";
+    list_ += "<li>" + (has_line ? fmt::format("<a href=\"#{}\">{}</a>", note.id, sentence(title)) : html_of(note)) + "</li>\n";
   }
 
   void note_choices() {
@@ -92,12 +92,12 @@ class Page {
         if (c.diagnostic == i) figures += picture_of(c, d.id);
       text += fmt::format(
           "<div class=\"diagnostic{}\" id=\"diagnostic-{}\">\n<p class=\"message\">{}</p>\n<p class=\"soft\">{}{} {}</p>\n",
-          d.is_warning ? " warning" : "", i + 1, escaped(d.message), d.is_warning ? "warning, " : "", escaped(d.id),
+          d.is_warning ? " warning" : "", i + 1, sentence(d.message), d.is_warning ? "warning, " : "", escaped(d.id),
           place(d.where));
       if (!figures.empty()) text += "<div class=\"figures\">\n" + figures + "</div>\n";
       for (const Diagnostic::Note& note : d.notes)
-        text += fmt::format("<p class=\"soft\">{} {}</p>\n", escaped(note.message), place(note.where));
-      if (!d.hint.empty()) text += fmt::format("<p><b>Try:</b> {}</p>\n", escaped(d.hint));
+        text += fmt::format("<p class=\"soft\">{} {}</p>\n", sentence(note.message), place(note.where));
+      if (!d.hint.empty()) text += fmt::format("<p><b>Try:</b> {}</p>\n", sentence(d.hint));
       text += "</div>\n";
     }
     return text.empty() ? "" : section("diagnostics", diagnostics_title(), text);
@@ -128,7 +128,7 @@ class Page {
       const prove::DependenceGraph graph = prove::dependences_of_scopes(program, {.dims = options_.dims});
       return "<div class=\"scroll\">\n" + picture_of(graph, captions) + "</div>\n";
     } catch (const UserError& error) {
-      return fmt::format("<p class=\"soft\">{}</p>\n", escaped(error.diagnostics().front().message));
+      return fmt::format("<p class=\"soft\">{}</p>\n", sentence(error.diagnostics().front().message));
     }
   }
 
@@ -140,7 +140,7 @@ class Page {
     std::string text = fmt::format("<p>What each scope hands to which, at {}, with its estimated time and what limits it.</p>\n",
                                    dims_text(options_)) +
                        graph_of(translation_->program(), captions);
-    if (made().is_scheduled)
+    if (made().is_scheduled && made().scopes_before > 0)
       text += fmt::format("<details><summary>{} that the author wrote</summary>\n{}</details>\n",
                           counted(made().scopes_before, "scope"), graph_of(program_, {}));
     return section("scopes", "Scopes", kArrow + text);
@@ -166,15 +166,25 @@ class Page {
 
   std::string times() const {
     if (costs_.empty()) return "";
-    const char* measured = measured_.empty()
-                               ? "; <code>--measure</code> runs the kernel and puts the measured time beside it"
-                               : "; measured is the least of several runs, of the worker that a scope kept busy longest";
     return section(
         "time", "Time",
-        fmt::format("<p>On {}, {}, at {}. The limit is what the model of the machine says that a scope takes at least{}.</p>\n",
+        fmt::format("<p>On {}, {}, at {}. The limit is what the model of the machine says that a scope takes at least, with what "
+                    "the call is given in memory{}.</p>\n",
                     escaped(options_.machine.rates.name), counted(options_.machine.rates.cores, "core"), dims_text(options_),
-                    measured) +
+                    about_measured()) +
             table_of(costs_, measured_, options_.machine));
+  }
+
+  std::string about_measured() const {
+    if (measured_.empty())
+      return "; <code>--measure</code>, in Python <code>measure=True</code>, runs the kernel and puts the measured time beside "
+             "it";
+    const bool is_below_limit = std::any_of(costs_.begin(), costs_.end(), [&](const optimize::ScopeCost& cost) {
+      const auto found = measured_.find(cost.name);
+      return found != measured_.end() && found->second < cost.estimate.seconds;
+    });
+    return std::string("; measured is the least of several runs, of the worker that a scope kept busy longest") +
+           (is_below_limit ? ". A scope below its limit found in the caches what the run before had brought there" : "");
   }
 
   std::string proofs() const {

@@ -46,9 +46,9 @@ std::string name_of(const AuthorsFile& file) { return std::filesystem::path(file
 
 std::string html_of(const Note& note) {
   std::string details;
-  for (const std::string& each : note.details) details += "<li>" + escaped(each) + "</li>";
+  for (const std::string& each : note.details) details += "<li>" + sentence(each) + "</li>";
   return fmt::format("<details class=\"note {}\" id=\"{}\"><summary>{}</summary>{}</details>\n", note.kind, note.id,
-                     escaped(note.title), details.empty() ? "" : "<ul>" + details + "</ul>");
+                     sentence(note.title), details.empty() ? "" : "<ul>" + details + "</ul>");
 }
 
 std::string Panels::id_of(const AuthorsPlace& place) { return fmt::format("a{}-{}", place.file, place.line); }

@@ -18,7 +18,7 @@ a:hover { text-decoration: underline; }
 code, pre, .code, svg text { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 header, section, footer, nav div { max-width: 1720px; margin: 0 auto; padding: 0 24px; }
 header { padding-top: 36px; }
-h1 { font-size: 1.75rem; font-weight: 600; letter-spacing: -.01em; margin: 0; overflow-wrap: anywhere; }
+h1 { font-size: clamp(1.25rem, 5.6vw, 1.75rem); font-weight: 600; letter-spacing: -.01em; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.12rem; font-weight: 600; margin: 2.6rem 0 .7rem; }
 h3 { font-size: .95rem; font-weight: 600; margin: 1.4rem 0 .4rem; }
 p { margin: .4rem 0 .8rem; max-width: 78ch; }
@@ -58,6 +58,7 @@ nav div { padding-top: .55rem; padding-bottom: .55rem; display: flex; flex-wrap:
 table { border-collapse: collapse; font-size: .88rem; margin: .4rem 0 1rem; }
 th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--rule); padding: .25rem 1.4rem .25rem 0; white-space: nowrap; }
 td { border-bottom: 1px solid var(--rule); padding: .25rem 1.4rem .25rem 0; vertical-align: top; }
+td.refused, td.proven { white-space: nowrap; }
 td.r, th.r { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.total td { font-weight: 600; border-bottom: 0; }
 .bar { display: flex; width: 190px; height: .8em; margin-top: .35em; border-radius: 3px; overflow: hidden; }
