@@ -6,7 +6,6 @@ import functools
 import importlib
 import os
 import sys
-import threading
 import warnings
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import arrays as arrays_of
 from ._imbrex import Caller
 from .errors import Error, error, level_of_caller
-from .records import Record
+from .once import Once
 from .signature import Signature
 from .sizes import Dim, evaluate, names_in
 
@@ -26,12 +25,27 @@ if TYPE_CHECKING:
 MANY_SETS = 9  # of constants: more than a kernel should be compiled for
 
 
-class Variant(Record):
-    """A kernel for one set of constants."""
+class Variant:
+    """A kernel for one set of constants: translated and compiled once each, whatever threads ask for it."""
 
-    constants: dict[str, Any]
-    program: Program
-    compiled: Compiled | None = None
+    def __init__(self, constants: dict[str, Any], program: Callable[[], Program], compiled: Compiled | None = None) -> None:
+        self.constants = constants
+        self._program = Once(program)
+        self._compiled = Once(lambda: compiled or self.program.compile())
+        if compiled is not None:
+            self._compiled.get()
+
+    @property
+    def program(self) -> Program:
+        return self._program.get()
+
+    @property
+    def compiled(self) -> Compiled:
+        return self._compiled.get()
+
+    @property
+    def is_compiled(self) -> bool:
+        return self._compiled.is_made
 
 
 class Tap(NamedTuple):
@@ -91,7 +105,7 @@ class Call(NamedTuple):
     @property
     def needs_no_compiler(self) -> bool:
         """Without rows there is nothing to write, or the call is refused: the interpreter knows which."""
-        return 0 in self.sizes.values() and self.variant.compiled is None
+        return 0 in self.sizes.values() and not self.variant.is_compiled
 
 
 class Binding:
@@ -115,7 +129,6 @@ class CallableKernel(Caller):
         self.name = name
         self.signature = signature
         self._variants: dict[tuple[Any, ...], Variant] = {}
-        self._lock = threading.RLock()
         self._outputs_type: Any = None
 
     def _translate(self, constants: Mapping[str, Any]) -> Program:
@@ -212,16 +225,19 @@ class CallableKernel(Caller):
         key = tuple(value.hex() if isinstance(value, float) else value for value in constants.values())  # -0.0 is not 0.0
         variant = self._variants.get(key)
         if variant is None:
-            with self._lock:
-                variant = self._variants.get(key)
-                if variant is None:
-                    variant = self._variants[key] = Variant(constants, self._translate(constants))
-                    if len(self._variants) == MANY_SETS:
-                        warnings.warn(
-                            f"{self.name} is built for {MANY_SETS} sets of constants, each of which is compiled by itself; "
-                            f"make what changes often a dimension, {' or '.join(constants)}",
-                            stacklevel=level_of_caller(),
-                        )
+            new = Variant(constants, lambda: self._translate(constants))
+            variant = self._variants.setdefault(key, new)
+            try:
+                variant.program  # noqa: B018  # a set that cannot be translated is none of the kernel's
+            except BaseException:
+                self._variants.pop(key, None)
+                raise
+            if variant is new and len(self._variants) == MANY_SETS:
+                warnings.warn(
+                    f"{self.name} is built for {MANY_SETS} sets of constants, each of which is compiled by itself; "
+                    f"make what changes often a dimension, {' or '.join(constants)}",
+                    stacklevel=level_of_caller(),
+                )
         return variant
 
     # ---- calls
@@ -261,7 +277,7 @@ class CallableKernel(Caller):
             self._interpret(call)
         else:
             self._interpret(call._replace(tensors={**call.tensors, **other}))
-            self._compiled(call.variant).run(list(call.tensors.values()), call.named_dims or None)
+            call.variant.compiled.run(list(call.tensors.values()), call.named_dims or None)
         differences = [_difference(t.name, t.dtype, call.tensors[t.name], other[t.name]) for t in written]
         return Comparison(tuple(t.name for t in written), tuple(d for d in differences if d is not None))
 
@@ -272,7 +288,7 @@ class CallableKernel(Caller):
         if call.needs_no_compiler:
             self._interpret(call)
         else:
-            bound = self._compiled(call.variant).bind(list(call.tensors.values()), call.named_dims)
+            bound = call.variant.compiled.bind(list(call.tensors.values()), call.named_dims)
         return Binding(bound, call.tensors, self._result(call.tensors))
 
     def _understood(self, inputs: Sequence[Any], keywords: dict[str, Any]) -> Call:
@@ -297,16 +313,9 @@ class CallableKernel(Caller):
             tensors[tensor.name] = array
         return Call(variant, tensors, self._dims_of(sizes), named_dims)
 
-    def _compiled(self, variant: Variant) -> Compiled:
-        if variant.compiled is None:
-            with self._lock:
-                if variant.compiled is None:
-                    variant.compiled = variant.program.compile()
-        return variant.compiled
-
     def _run(self, call: Call, inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
         try:
-            compiled = self._compiled(call.variant)
+            compiled = call.variant.compiled
         except Error as problem:
             if problem.id != "no-compiler":
                 raise

@@ -23,8 +23,7 @@ class LoadedKernel(CallableKernel):
     def __init__(self, path: str, compiled: Compiled) -> None:
         super().__init__(compiled.name, signature_of(compiled))
         self.path, self.target = path, compiled.target
-        no_program: Any = None  # the two methods below are all that would ask for it
-        self._variants[()] = Variant({}, no_program, compiled)
+        self._variants[()] = Variant({}, self._refuse, compiled)
 
     def _variant_of(self, keywords: dict[str, Any]) -> NoReturn:
         self._refuse()
