@@ -54,7 +54,6 @@ int64_t Contractions::typical_value(const IndexExpr& e) const {
 // axes exchanged.
 TermId Contractions::weight_of(const Definition& definition, Contraction& c) {
   const TermId all = definition.body[1];
-  if (definition.axes != 2) return all;
   const auto argument = [&](TermId of, ir::Op op, DType dtype) {
     const Term& term = d_.terms.at(of);
     return term.kind == Kind::operation && term.op == op && term.dtype == dtype ? term.args : std::vector<TermId>();
@@ -74,6 +73,15 @@ TermId Contractions::weight_of(const Definition& definition, Contraction& c) {
     if (weight_id == kNoTerm || scales_id == kNoTerm) continue;
     const Term &weight = d_.terms.at(weight_id), &scales = d_.terms.at(scales_id);
     if (weight.dtype != DType::e4m3 || (scales.dtype != DType::e8m0 && scales.dtype != DType::f32)) continue;
+    const auto refuse = [&] {
+      throw NotWritable{
+          fmt::format("{} is multiplied with scales of {} for a part of its columns or of k, and the optimizer follows "
+                      "products of all of them alone; write matmul_expanded of all columns and all of k, for which "
+                      "the optimizer chooses tiles",
+                      weight.tensor, scales.tensor),
+          c.where};
+    };
+    if (definition.axes != 2) refuse();
     // How many elements of an axis have a scale; one serves all where the index is always 0.
     const auto block_of = [&](const IndexExpr& e, const std::string& axis, const IndexExpr& extent) -> int64_t {
       if (ir::constant_value(e) == 0) return ir::constant_value(extent).value_or(0);
@@ -85,7 +93,7 @@ TermId Contractions::weight_of(const Definition& definition, Contraction& c) {
     const int64_t of_columns = block_of(scales.indices[transposed ? 0 : 1], axis_name(1), c.column_extent);
     if (ir::constant_value(scales.indices[transposed ? 1 : 0]) == 0)
       of_k = (of_k + ir::kScaledBlockStep - 1) / ir::kScaledBlockStep * ir::kScaledBlockStep;
-    if (of_k < 1 || of_k % ir::kScaledBlockStep != 0 || of_columns < 1) continue;
+    if (of_k < 1 || of_k % ir::kScaledBlockStep != 0 || of_columns < 1) refuse();
     c.scales = ScalesOfWeight{scales.tensor, scales.dtype, {of_k, of_columns}};
     return weight_id;
   }
@@ -157,6 +165,11 @@ void Contractions::find() {
   }
 }
 
+bool tiles_fit_blocks(int64_t tile, int64_t block, const ir::IndexExpr& columns) {
+  const std::optional<int64_t> all = ir::constant_value(columns);
+  return tile % block == 0 || block % tile == 0 || (all && *all <= std::max(tile, block));
+}
+
 Contraction* Contractions::of(int definition) {
   for (Contraction& c : all)
     if (c.definition == definition) return &c;
@@ -215,6 +228,12 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     if (!n || !reduced || windows.size() != 1 || *windows.begin() <= 0 || *n % *windows.begin() != 0) {
       choose("stored",
              reduced ? "its consumers do not reduce over equal windows of columns" : "its consumers are not elementwise");
+      continue;
+    }
+    if (c.scales && !tiles_fit_blocks(*windows.begin(), c.scales->block.columns, c.column_extent)) {
+      choose("stored",
+             fmt::format("what follows needs {} columns at once, which have parts of the blocks of {} that share a scale",
+                         *windows.begin(), c.scales->block.columns));
       continue;
     }
     // Window by window each task reads its own part of the weight once, and the result is never in memory; stored, its columns

@@ -19,6 +19,9 @@ struct ScalesOfWeight {
   ir::ScaledBlock block;
 };
 
+// Whether each tile of so many of these columns begins with a block that shares a scale, or lies in one.
+bool tiles_fit_blocks(int64_t tile, int64_t block, const ir::IndexExpr& columns);
+
 // A contraction: a row operand over (.a0, .k) times a weight read at (.k, .a1) or (.a1, .k).
 struct Contraction {
   int definition = -1;

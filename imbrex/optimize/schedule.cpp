@@ -338,8 +338,11 @@ class Scheduler {
   int64_t columns_of(const Contraction& c, const std::vector<const StoredTensor*>& stored_tensors) {
     if (const auto size = pinned(false, product_name(c), stored_tensors, &c)) return *size;
     const int64_t block = column_block(c, machine_, result_.choices);
-    const auto products = static_cast<int64_t>(1 + beside(c).size());  // whose panels share the caches
-    return products == 1 ? block : std::max(kLeastColumns, block / products / kLeastColumns * kLeastColumns);
+    std::vector<const Contraction*> together = beside(c);  // their panels share the caches
+    together.push_back(&c);
+    const auto products = static_cast<int64_t>(together.size());
+    return whole_blocks(products == 1 ? block : std::max(kLeastColumns, block / products / kLeastColumns * kLeastColumns),
+                        together, result_.choices);
   }
 
   void write_rows(int level, const std::vector<const StoredTensor*>& stored_tensors) {
@@ -482,12 +485,11 @@ class Scheduler {
   // Of the blocks of these columns: the first begins at one, or lies in one with all others.
   ir::ExprPtr scales(const Contraction& c, const ir::Axis& columns, int64_t tile) {
     const ir::ScaledBlock block = c.scales->block;
-    const bool has_one_block = ir::constant_value(c.column_extent).value_or(block.columns + 1) <= block.columns;
-    if (!has_one_block && tile % block.columns != 0 && block.columns % tile != 0)
-      refuse(
-          fmt::format("{} has a scale for each {} columns, and the optimizer's tiles of {} columns have parts of such blocks; "
-                      "pin tiles that do not, or that lie in one",
-                      c.weight, block.columns, tile));
+    if (!tiles_fit_blocks(tile, block.columns, c.column_extent))
+      refuse(fmt::format(
+          "{} has a scale for each {} columns, and no tiles begin with such a block and with one of each product that "
+          "is computed with it; write one of the products in a scope with @no_fusion",
+          c.weight, block.columns));
     const auto blocks = [](const IndexExpr& begin, const IndexExpr& extent, int64_t each) {
       return ir::Axis{
           ir::Axis::Kind::range, ir::floor_div(begin, ir::constant(each)), ir::ceil_div(extent, ir::constant(each)), {}};

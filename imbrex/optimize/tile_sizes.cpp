@@ -175,4 +175,37 @@ int64_t column_block(const Contraction& c, const Machine& machine, std::vector<C
   return chosen.size;
 }
 
+int64_t whole_blocks(int64_t columns, const std::vector<const Contraction*>& products, std::vector<Choice>& choices) {
+  constexpr int64_t kPackedColumns = 16, kMostColumnsOfTile = 1024;
+  const Contraction* scaled = nullptr;
+  int64_t most = kMostColumnsOfTile;
+  for (const Contraction* c : products)
+    if (c->scales) scaled = c, most = std::max(most, c->scales->block.columns);
+  const auto fits = [&](int64_t size) {
+    return std::all_of(products.begin(), products.end(), [&](const Contraction* c) {
+      return !c->scales || tiles_fit_blocks(size, c->scales->block.columns, c->column_extent);
+    });
+  };
+  if (scaled == nullptr || fits(columns)) return columns;
+  const auto nearest = [&](int64_t least, int64_t step) {
+    const auto ratio = [&](int64_t size) {
+      return static_cast<double>(std::max(size, columns)) / static_cast<double>(std::min(size, columns));
+    };
+    int64_t best = 0;
+    for (int64_t size = least; size <= most; size += step)
+      if (fits(size) && (best == 0 || ratio(size) < ratio(best))) best = size;
+    return best;
+  };
+  int64_t size = nearest(kLeastColumns, kPackedColumns);
+  if (size == 0) size = nearest(kPackedColumns, 1);
+  if (size == 0) return columns;
+  choices.push_back({product_name(*scaled),
+                     fmt::format("tiles of {} columns", size),
+                     fmt::format("{} has a scale for each {} columns, and tiles of {} would have parts of such blocks",
+                                 scaled->weight, scaled->scales->block.columns, columns),
+                     scaled->where,
+                     {}});
+  return size;
+}
+
 }  // namespace imbrex::optimize

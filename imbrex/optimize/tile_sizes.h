@@ -19,6 +19,9 @@ int64_t ruled_row_tile(const Contraction& c, const Machine& machine);
 // Columns per task of a contraction. The rule: the weights' panel stays in half of the L2 cache, and every core gets several
 // tasks; at least one where rows in tiles are multiplied by parts of k, since each task reads the rows again.
 int64_t column_block(const Contraction& c, const Machine& machine, std::vector<Choice>& choices);
+// The size nearest to `columns` whose tiles fit the blocks of scales of these products, which share them (tiles_fit_blocks); a
+// multiple of what packed weights lie in, where one is not far larger. `columns` where none fits.
+int64_t whole_blocks(int64_t columns, const std::vector<const Contraction*>& products, std::vector<Choice>& choices);
 // Whether a panel of weights stays in the caches while the tiles of rows pass: the rule, as weights are the larger part.
 // Otherwise the panels pass by each tile of rows.
 bool panels_stay(const Contraction& c, int64_t row_tile, int64_t column_block, const Machine& machine,
