@@ -23,6 +23,7 @@
 #include "imbrex/tools/layer_subject.h"
 #include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/memory_room.h"
+#include "imbrex/tools/needed_for.h"
 #include "imbrex/tools/packed_file.h"
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/replay.h"
@@ -51,6 +52,9 @@ struct RunOptions {
 // Outputs larger than this are not compared with the interpreter unless nothing else can judge them: it is slow.
 constexpr int64_t most_elements_to_interpret = 3'000'000;
 
+// Nor such an output beside what an entry's judge looks at between the stages.
+constexpr int64_t most_elements_beside_stages = 1'000'000;
+
 constexpr int runs_that_must_agree = 3;
 constexpr size_t most_slices_of_a_worker = 1 << 18;
 
@@ -73,6 +77,7 @@ class Run {
     else
       run_on_this_machine();
     judge();
+    if (!report_.pass() && !interprets_ && has_stages(exposed_program())) look_inside();
     save();
     progress_.clear();
     if (options_.json)
@@ -259,7 +264,7 @@ class Run {
     if (seconds > 0) report_.checkpoint->pack_seconds = seconds;
   }
 
-  // What the kernel stores between its stages, so that each can be judged on the inputs it really had.
+  // With what the kernel stores between its stages as outputs.
   ir::Program exposed_program() {
     std::vector<std::string> exposed;
     return with_temporaries_as_outputs(subject_.program, subject_.entry.stage_tensors, exposed);
@@ -299,21 +304,25 @@ class Run {
     actual_ = std::move(run.outputs);
     note_bits(run.same_bits, "across runs");
 
-    const ir::Program exposed = exposed_program();
-    if (exposed.tensors.size() != subject_.program.tensors.size()) {
-      host.warm_up = host.repeat = 0;
-      host.packed = nullptr;  // it is another kernel
-      const auto shapes = shapes_of(exposed, dims_, {ir::Role::output, ir::Role::inout});
-      HostRun inside = run_on_host(compiled(exposed, machine, optimize), dims_, inputs_, shapes, host, executor);
-      bool same = true;
-      // Bit for bit, but for the bits of a NaN: these are not part of the meaning.
-      for (const auto& [name, array] : actual_) same = same && kernels::compare_bits(name, inside.outputs.at(name), array).pass();
-      note_bits(same, "with intermediate tensors exposed");
-      observed_ = std::move(inside.outputs);
-    }
     if (!is_empty()) time(kernel, machine, host, executor);
     if (!options_.trace.empty()) trace(kernel, host, executor);
-    if (elements() <= most_elements_to_interpret || !subject_.reference) compare_with_interpreter();
+    compare_with_interpreter();
+  }
+
+  // Where a comparison failed: the kernel once more, compiled so that it stores what it has between its stages. The stages are then
+  // judged on what they really had.
+  void look_inside() {
+    const target::Machine machine = options_.machine.to_run();
+    const ir::Program exposed = exposed_program();
+    const HostOptions host{.threads = report_.threads, .warm_up = 0, .repeat = 0};
+    runtime::Executor executor(host.threads);
+    const auto shapes = shapes_of(exposed, dims_, {ir::Role::output, ir::Role::inout});
+    HostRun inside = run_on_host(compiled(exposed, machine, !options_.as_written), dims_, inputs_, shapes, host, executor);
+    bool same = true;
+    for (const auto& [name, array] : actual_) same = same && kernels::compare_bits(name, inside.outputs.at(name), array).pass();
+    note_bits(same, "with intermediate tensors exposed");
+    observed_ = std::move(inside.outputs);
+    judge();
   }
 
   // Beside what the machine can do at best. `imbrex bench` has other contestants: they must be compiled, which takes seconds.
@@ -397,18 +406,37 @@ class Run {
     return sum;
   }
 
+  // Bit for bit, but for the bits of a NaN: these are not part of the meaning. What an entry's judge looks at between its stages
+  // comes from the interpreter, too, with the outputs that take it no longer than that.
   void compare_with_interpreter() {
+    const bool compares_all = elements() <= most_elements_to_interpret || !subject_.reference;
+    const ir::Program exposed = exposed_program();
+    if (!compares_all && !has_stages(exposed)) return;
+    std::set<std::string> wanted;
+    for (const ir::Tensor& tensor : exposed.tensors)
+      if (tensor.role != ir::Role::input) wanted.insert(tensor.name);
+    std::vector<std::string> compared;
+    for (const TensorShape& spec : outputs_)
+      if (compares_all || Array{spec.dtype, spec.shape, {}}.size() <= most_elements_beside_stages)
+        compared.push_back(spec.name);
+      else
+        wanted.erase(spec.name);
     progress_.say("interpreting");
     double seconds = 0;
-    const Tensors defined = run_in_interpreter(subject_.program, dims_, inputs_, false, seconds);
+    Tensors defined = run_in_interpreter(compares_all ? exposed : needed_for(exposed, wanted), dims_, inputs_, false, seconds);
     bool same = true;
-    for (const TensorShape& spec : outputs_) {
-      OutputResult result = kernels::compare_bits(spec.name, actual_.at(spec.name), defined.at(spec.name));
+    for (const std::string& name : compared) {
+      OutputResult result = kernels::compare_bits(name, actual_.at(name), defined.at(name));
       same = same && result.pass();
       interpreted_.push_back(std::move(result));
     }
-    note_bits(same, "to the interpreter");
+    if (!compared.empty())
+      note_bits(same, compared.size() == outputs_.size() ? "to the interpreter"
+                                                         : fmt::format("to the interpreter in {}", fmt::join(compared, ", ")));
+    observed_ = std::move(defined);
   }
+
+  bool has_stages(const ir::Program& exposed) const { return exposed.tensors.size() != subject_.program.tensors.size(); }
 
   void note_bits(bool equal, const std::string& what) {
     std::string& text = equal ? report_.bits : report_.bits_differ;
