@@ -311,7 +311,7 @@ imbrex_outcome imbrex_export(const imbrex_program* program, const char* symbol, 
   return guarded(error, [&] {
     if (files) *files = nullptr;
     const runtime::AotRequest request = request_of(program, symbol, directory, targets, target_count);
-    const std::string list = lines_of(runtime::write_ahead_of_time(request));
+    const std::string list = lines_of(runtime::write_ahead_of_time(request).sources);
     if (files) *files = string_of(list);
   });
 }

@@ -145,7 +145,7 @@ class Comparison {
 
   static ir::Condition assumed_by(const Meaning& meaning) {
     ir::Condition all;
-    for (const ir::Assume& assume : meaning.dissolved.assumptions)
+    for (const auto& [assume, origin] : meaning.dissolved.assumptions)
       all.insert(all.end(), assume.condition.begin(), assume.condition.end());
     return all;
   }

@@ -214,7 +214,7 @@ class Dissolver {
             refuse(origin, fmt::format("something is assumed of each element of {}, and the optimizer keeps what is assumed of "
                                        "dimensions alone; in a scope of its own it leaves the others to be optimized",
                                        name));
-    result_.assumptions.push_back(node);
+    result_.assumptions.push_back({node, origin});
   }
 
   void execute(const ir::Assign& node, int origin) {

@@ -40,7 +40,11 @@ struct Output {
 struct Dissolved {
   Terms terms;
   std::vector<Output> outputs;
-  std::vector<ir::Assume> assumptions;  // over dimensions, checked at run time
+  struct Assumption {
+    ir::Assume what;
+    int origin;
+  };
+  std::vector<Assumption> assumptions;  // over dimensions, checked at run time
   // What statements that are kept assume, and the number of the function that they are: of equal ones, equal.
   struct KeptAssumption {
     std::string text;

@@ -47,7 +47,7 @@ class Scheduler {
     say_which_pins_bind_nothing();
     create_temporaries();
     for (auto assumption = d_.assumptions.rbegin(); assumption != d_.assumptions.rend(); ++assumption)
-      result_.program.body.insert(result_.program.body.begin(), {*assumption, {}, -1});
+      result_.program.body.insert(result_.program.body.begin(), {assumption->what, {}, assumption->origin});
     return std::move(result_);
   }
 

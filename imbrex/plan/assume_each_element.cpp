@@ -42,7 +42,7 @@ class Rewriter {
       if (const auto known = of_indices_.find(&s); known != of_indices_.end())
         for (const auto& condition : known->second) {
           result.push_back({ir::Assume{*condition}, {}, s.origin});
-          assumed_.push_back(*condition);
+          assumed_.push_back({*condition, s.origin});
         }
       Statement changed = s;
       if (const auto* loop = std::get_if<ir::Loop>(&s.node)) std::get<ir::Loop>(changed.node).body = block(loop->body);
@@ -56,7 +56,7 @@ class Rewriter {
     }
     return result;
   }
-  std::vector<ir::Condition> assumed() && { return std::move(assumed_); }
+  std::vector<ByElement::Assumed> assumed() && { return std::move(assumed_); }
 
  private:
   // The tile that a comparison names; "" if none.
@@ -81,7 +81,7 @@ class Rewriter {
       const std::string tile = tile_in(condition[i]);
       ir::Condition same;
       for (; i < condition.size() && tile_in(condition[i]) == tile; ++i) same.push_back(condition[i]);
-      assumed_.push_back(condition);
+      assumed_.push_back({condition, s.origin});
       if (tile.empty())
         out.push_back({ir::Assume{std::move(same)}, s.annotations, s.origin});
       else
@@ -119,7 +119,7 @@ class Rewriter {
 
   std::set<std::string> names_;
   std::map<std::string, ir::ExprPtr> tiles_;
-  std::vector<ir::Condition> assumed_;
+  std::vector<ByElement::Assumed> assumed_;
   // What assumptions about tiles say of indices, by the first statement where it holds.
   std::map<const Statement*, std::vector<std::shared_ptr<const ir::Condition>>> of_indices_;
   std::set<std::shared_ptr<const ir::Condition>> said_;

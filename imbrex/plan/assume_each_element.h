@@ -14,7 +14,11 @@ namespace imbrex::plan {
 
 struct ByElement {
   ir::Program program;
-  std::vector<ir::Condition> assumed;  // of each of its `assume`s, in order: the condition with the author's names
+  struct Assumed {
+    ir::Condition condition;  // with the author's names
+    int origin;
+  };
+  std::vector<Assumed> assumed;  // of each of its `assume`s, in order
 };
 ByElement assume_each_element(const ir::Program& program);
 

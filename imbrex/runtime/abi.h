@@ -93,6 +93,15 @@ typedef struct imbrex_call {
   int32_t* failed_assumption;
 } imbrex_call;
 
+/* What a number of imbrex_call::failed_assumption stands for, in the kernel's author's words. A list of them ends with number 0; it
+ * has a number once for each line that says so. */
+typedef struct imbrex_assumption {
+  int32_t number;
+  const char* text;
+  const char* file; /* "" where it is on no line of its own */
+  int32_t line;
+} imbrex_assumption;
+
 typedef struct imbrex_kernel {
   uint32_t abi_version;
   uint32_t semantics; /* these two are of the Imbrex that wrote its code: IMBREX_SEMANTICS and IMBREX_VERSION */

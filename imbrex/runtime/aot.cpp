@@ -257,13 +257,14 @@ std::string usable_symbol(const std::string& name) {
   return codegen::is_reserved_word(symbol) ? symbol + "_kernel" : symbol;
 }
 
-std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
+WrittenAhead write_ahead_of_time(const AotRequest& request) try {
   check(request);
   std::vector<const target::Target*> targets = request.targets;
   std::sort(targets.begin(), targets.end(), std::greater<>());  // the best first: the dispatcher asks in this order
   targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
   const fs::path source = request.directory / "source", include = request.directory / "include";
-  std::vector<fs::path> sources;
+  WrittenAhead written;
+  std::vector<fs::path>& sources = written.sources;
   for (const AotKernel& kernel : request.kernels) {
     for (const target::Target* target : targets) {
       const target::Machine machine = request.rates ? target::Machine(*target, *request.rates) : target::Machine(*target);
@@ -274,6 +275,7 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
       write_if_changed(source / (stem + ".flags"), flags);
       sources.push_back(source / (stem + ".cpp"));
       write_if_changed(sources.back(), kernel_source(kernel, translation, *target));
+      written.assumed.push_back({target, assumptions_of(translation.program())});
     }
     sources.push_back(source / (kernel.symbol + ".cpp"));
     write_if_changed(sources.back(), dispatcher_source(kernel, targets));
@@ -285,7 +287,7 @@ std::vector<fs::path> write_ahead_of_time(const AotRequest& request) try {
       if (std::string(header.path) == used_by_callers) write_if_changed(include / header.path, header.text);
   }
   write_if_changed(include / request.header, header_text(request, targets));
-  return sources;
+  return written;
 } catch (const fs::filesystem_error& error) {
   throw UserError("file-unwritable", fmt::format("kernels cannot be written: {}", error.what()), kTryFolder);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "imbrex/ir/program.h"
+#include "imbrex/runtime/assumptions.h"
 #include "imbrex/target/rates.h"
 
 namespace imbrex::runtime {
@@ -34,10 +35,18 @@ struct AotRequest {
 //   source/<symbol>_<target>.flags    a file for the compiler's command line: @<file>
 //   source/<symbol>.cpp               the dispatcher
 //   source/imbrex/...                 the headers that those include; -I source
-// Returns the source files. UserError: a symbol that is no C identifier, two kernels that would share a file, a header outside of
+// Returns the source files, and what the kernels assume. UserError: a symbol that is no C identifier, two kernels that would share a file, a header outside of
 // its folder, no kernel, no target, targets of two
 // architectures, files that cannot be written.
-std::vector<std::filesystem::path> write_ahead_of_time(const AotRequest& request);
+struct WrittenAhead {
+  std::vector<std::filesystem::path> sources;
+  struct Assumed {
+    const target::Target* target;
+    std::vector<Assumption> assumptions;
+  };
+  std::vector<Assumed> assumed;  // of each kernel, for each target
+};
+WrittenAhead write_ahead_of_time(const AotRequest& request);
 
 // "deepseek_v4/qkv_proj_rope" -> "deepseek_v4_qkv_proj_rope"; CMake's function makes the same.
 std::string usable_symbol(const std::string& name);

@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "imbrex/base/error.h"
+#include "imbrex/codegen/text.h"
 #include "imbrex/ir/hash.h"
 #include "imbrex/runtime/check_call.h"
 #include "imbrex/runtime/compiler.h"
@@ -55,14 +56,37 @@ void check_compiler(const Compiler& compiler, const std::vector<const target::Ta
   }
 }
 
-std::string loader_source(const AotRequest& request) {
+// The list of what a kernel assumes, as it is for one target.
+std::string assumptions_source(const WrittenAhead::Assumed& of_target, size_t list) {
+  std::string rows;
+  int number = 0;
+  for (const Assumption& assumption : of_target.assumptions) {
+    ++number;
+    const std::vector<SourceLine> none(1);
+    for (const SourceLine& line : assumption.where.empty() ? none : assumption.where)
+      rows += fmt::format("    {{{}, {}, {}, {}}},\n", number, codegen::literal(assumption.text), codegen::literal(line.file),
+                          line.line);
+  }
+  return fmt::format("constexpr imbrex_assumption kList{}[] = {{  // {}\n{}    {{0, \"\", \"\", 0}},\n}};\n", list,
+                     of_target.target->name, rows);
+}
+
+std::string loader_source(const AotRequest& request, const WrittenAhead& written) {
+  std::string lists, choices;
+  for (size_t i = 0; i < written.assumed.size(); ++i) {
+    lists += assumptions_source(written.assumed[i], i);
+    choices += fmt::format("  if (std::strcmp(isa, \"{}\") == 0) return kList{};\n", written.assumed[i].target->name, i);
+  }
   std::string targets;
   for (const target::Target* target : request.targets) targets += (targets.empty() ? "" : ", ") + target->name;
   return fmt::format(
-      "// What a loader asks a library for that has no header of it.\n#include \"{0}\"\n\nextern \"C\" {{\n"
+      "// What a loader asks a library for that has no header of it.\n#include <cstring>\n\n#include \"{0}\"\n\n"
+      "namespace {{\n{5}}}  // namespace\n\nextern \"C\" {{\n"
       "const imbrex_kernel* {1}(const char* isa) {{ return {2}(isa); }}\n"
-      "const char* {3}(void) {{ return \"{4}\"; }}\n}}\n",
-      request.header, library_function("kernel"), request.kernels[0].symbol, library_function("targets"), targets);
+      "const char* {3}(void) {{ return \"{4}\"; }}\n"
+      "const imbrex_assumption* {6}(const char* isa) {{\n{7}  return nullptr;\n}}\n}}\n",
+      request.header, library_function("kernel"), request.kernels[0].symbol, library_function("targets"), targets, lists,
+      library_function("assumptions"), choices);
 }
 
 // A folder for objects, beside what is made of them.
@@ -190,6 +214,18 @@ const imbrex_kernel& table_in(const Module& module) {
   return *table;
 }
 
+std::vector<Assumption> assumptions_in(const Module& module, const imbrex_kernel& table) {
+  const auto list = reinterpret_cast<const imbrex_assumption* (*)(const char*)>(module.symbol(library_function("assumptions")));
+  std::vector<Assumption> all;
+  for (const imbrex_assumption* each = list(table.isa); each != nullptr && each->number != 0; ++each) {
+    all.resize(std::max(all.size(), static_cast<size_t>(each->number)));
+    Assumption& assumption = all[static_cast<size_t>(each->number) - 1];
+    assumption.text = each->text;
+    if (each->line > 0) assumption.where.push_back({each->file, each->line});
+  }
+  return all;
+}
+
 }  // namespace
 
 void seal_library(const fs::path& library) {
@@ -203,10 +239,11 @@ BuiltLibrary build_library(const AotRequest& request) try {
   check_compiler(compiler, request.targets);
   const std::string& symbol = request.kernels[0].symbol;
   BuiltLibrary built;
-  built.sources = write_ahead_of_time(request);
+  const WrittenAhead written = write_ahead_of_time(request);
+  built.sources = written.sources;
   built.header = request.directory / "include" / request.header;
   built.sources.push_back(request.directory / "source" / (symbol + ".library.cpp"));
-  if (const std::string text = loader_source(request); read_file(built.sources.back()) != text)
+  if (const std::string text = loader_source(request, written); read_file(built.sources.back()) != text)
     write_file(built.sources.back(), text);
 
   const BuildFolder folder(request.directory);
@@ -237,7 +274,8 @@ CompiledKernel load_library(const fs::path& library) {
   check_architecture(library, bytes);
   Module module = Module::open(library);
   const imbrex_kernel& table = table_in(module);
-  return CompiledKernel::from_module(std::move(module), table);
+  std::vector<Assumption> assumptions = assumptions_in(module, table);
+  return CompiledKernel::from_module(std::move(module), table, std::move(assumptions));
 }
 
 }  // namespace imbrex::runtime

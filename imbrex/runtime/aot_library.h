@@ -12,6 +12,7 @@ namespace imbrex::runtime {
 // What kernels built as libraries export beside the function of their header, for loaders:
 //   const imbrex_kernel* imbrex_library_kernel(const char* isa)   the same as that function
 //   const char* imbrex_library_targets(void)                      the instruction sets, for messages
+//   const imbrex_assumption* imbrex_library_assumptions(const char* isa)   what the kernel for this target assumes
 // Such a file ends, behind what the system loads, with a line that has the hash of all bytes before it.
 
 struct BuiltLibrary {

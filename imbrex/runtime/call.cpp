@@ -267,12 +267,18 @@ void Call::run_as(int ith, int nth, void (*barrier)(void*), void* barrier_user, 
 void Call::check_assumptions() const {
   if (failed_assumption_ == 0) return;
   const auto number = static_cast<size_t>(failed_assumption_);
-  const std::vector<std::string>& texts = kernel_.assumptions();
-  fail("assumption-failed",
-       fmt::format("kernel `{}` assumes {}, and with this call's data that does not hold; its outputs are not valid",
-                   kernel_.table().name,
-                   number <= texts.size() ? texts[number - 1] : fmt::format("its condition number {}", number)),
-       "data for which it holds, or a kernel without the assumption");
+  const std::vector<Assumption>& all = kernel_.assumptions();
+  const Assumption failed =
+      number <= all.size() ? all[number - 1] : Assumption{fmt::format("its condition number {}", number), {}};
+  Diagnostic found{"assumption-failed",
+                   {},
+                   fmt::format("kernel `{}` assumes {}, and with this call's data that does not hold; its outputs are not valid",
+                               kernel_.table().name, failed.text),
+                   "data for which it holds, or a kernel without the assumption"};
+  if (failed.where.size() == 1) found.where = failed.where[0];
+  if (failed.where.size() > 1)
+    for (const SourceLine& line : failed.where) found.notes.push_back({line, "assumed here"});
+  throw UserError(std::move(found));
 }
 
 void Call::run(Executor& executor, int nth) {

@@ -6,9 +6,6 @@
 #include <utility>
 
 #include "imbrex/codegen/generate.h"
-#include "imbrex/ir/print.h"
-#include "imbrex/ir/visit.h"
-#include "imbrex/plan/assume_each_element.h"
 
 namespace imbrex::runtime {
 namespace {
@@ -21,23 +18,6 @@ std::string names_of(const std::vector<const target::Target*>& targets) {
   std::string text;
   for (const target::Target* target : targets) text += (text.empty() ? "" : ", ") + target->name;
   return text;
-}
-
-// As generated code numbers them: each `assume` in the order of the text, then all that data decides, then the layout that views
-// need.
-std::vector<std::string> assumptions_of(const ir::Program& program) {
-  std::vector<std::string> texts;
-  for (const ir::Condition& condition : plan::assume_each_element(program).assumed)
-    texts.push_back("`" + ir::print(condition) + "`");
-  std::string from_data = "that indices read from data lie inside their tensors";
-  ir::for_each_statement(program.body, [&](const ir::Statement& statement) {
-    if (const auto* elements = std::get_if<ir::AssumeElements>(&statement.node))
-      from_data += ", that the elements of `" + elements->tile + "` " + ir::what_elements_do(*elements);
-    return true;
-  });
-  texts.push_back(from_data);
-  texts.push_back("that a tensor which it views under another shape has no gaps between its rows");
-  return texts;
 }
 
 const imbrex_kernel* table_of(const Module& module, const std::string& symbol) {
@@ -76,9 +56,10 @@ CompiledKernel CompiledKernel::from_source(const std::string& source, const std:
   return from_module(std::move(module), table);
 }
 
-CompiledKernel CompiledKernel::from_module(Module module, const imbrex_kernel& table) {
+CompiledKernel CompiledKernel::from_module(Module module, const imbrex_kernel& table, std::vector<Assumption> assumptions) {
   auto code = std::make_shared<Code>(std::move(module));
   code->table = &table;
+  code->assumptions = std::move(assumptions);
   CompiledKernel kernel;
   kernel.code_ = std::move(code);
   return kernel;

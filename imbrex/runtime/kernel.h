@@ -21,6 +21,7 @@
 #include "imbrex/base/array.h"
 #include "imbrex/ir/program.h"
 #include "imbrex/runtime/abi.h"
+#include "imbrex/runtime/assumptions.h"
 #include "imbrex/runtime/buffer.h"
 #include "imbrex/runtime/driver.h"
 #include "imbrex/runtime/executor.h"
@@ -44,15 +45,15 @@ class CompiledKernel {
  public:
   const imbrex_kernel& table() const { return *code_->table; }
   const Module& module() const { return code_->module; }
-  // What imbrex_call::failed_assumption means: number k + 1 is text k.
-  const std::vector<std::string>& assumptions() const { return code_->assumptions; }
+  // What imbrex_call::failed_assumption means: number k + 1 is entry k. None where code says no more than the number.
+  const std::vector<Assumption>& assumptions() const { return code_->assumptions; }
   // What code was generated from, and why that is as written where it is; for kernels of compile() alone.
   const Translation& translation() const { return *code_->translation; }
 
   // From source against abi.h that exports `symbol`; for tests and tools.
   static CompiledKernel from_source(const std::string& source, const std::string& symbol, const JitOptions& options);
   // From a module that has this table.
-  static CompiledKernel from_module(Module module, const imbrex_kernel& table);
+  static CompiledKernel from_module(Module module, const imbrex_kernel& table, std::vector<Assumption> assumptions = {});
 
  private:
   friend CompiledKernel compile(const ir::Program&, const CompileOptions&);
@@ -60,7 +61,7 @@ class CompiledKernel {
     explicit Code(Module loaded) : module(std::move(loaded)) {}
     Module module;
     const imbrex_kernel* table = nullptr;
-    std::vector<std::string> assumptions;
+    std::vector<Assumption> assumptions;
     std::optional<Translation> translation;  // none of code that was not compiled from a program here
   };
   std::shared_ptr<const Code> code_;

@@ -34,7 +34,7 @@ int write(const AotOptions& options) {
   if (!options.machine.empty()) request.rates = target::rates_named(options.machine);
   request.header = options.header;
   request.directory = options.output;
-  for (const auto& file : runtime::write_ahead_of_time(request)) fmt::print("{}\n", file.string());
+  for (const auto& file : runtime::write_ahead_of_time(request).sources) fmt::print("{}\n", file.string());
   return 0;
 }
 

@@ -229,3 +229,33 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 def test_one_target_needs_no_sequence(tmp_path):
     assert ib.load(scale.export(tmp_path, "scalar").library).target == "scalar"
+
+
+@ib.kernel
+def picked_rows(table: ib.Tensor[f32, H, 8], ids: ib.Tensor[ib.int32, T], y: ib.Out[f32, T, 8]):
+    ib.assume(T <= 4)
+    listed = ids[:]
+    ib.assume_each(0, listed, H)
+    ib.assume_distinct(listed)
+    y[:, :] = table[ib.by(listed), :]
+
+
+@pytest.mark.parametrize("targets", [["scalar"], []])
+def test_a_loaded_kernel_says_what_it_assumes(tmp_path, targets):
+    loaded = ib.load(picked_rows.export(tmp_path, targets, H=8).library)
+    table = np.ones((8, 8), np.float32)
+    lines = picked_rows.__wrapped__.__code__.co_firstlineno
+    for ids, text, line in (
+        ([0, 1, 2, 3, 4], "`T <= 4`", 2),
+        ([0, 8], "`0 <= listed and listed < 8`", 4),
+        ([-1, 2], "`0 <= listed and listed < 8`", 4),
+        ([3, 3], "that indices read from data lie inside their tensors, that the elements of `listed` differ", 5),
+    ):
+        found = []
+        for kernel in (picked_rows, loaded):
+            with pytest.raises(ib.Error) as refused:
+                kernel(table, np.array(ids, np.int32))
+            found.append(str(refused.value))
+            assert refused.value.id == "assumption-failed" and refused.value.line == lines + line
+            assert refused.value.file == __file__ and text in refused.value.message
+        assert found[0] == found[1]

@@ -77,7 +77,7 @@ TEST(AssumeEachElement, SaysItOfIndices) {
             std::string::npos)
       << text;
   std::vector<std::string> assumed;
-  for (const ir::Condition& condition : by_element.assumed) assumed.push_back(ir::print(condition));
+  for (const ByElement::Assumed& each : by_element.assumed) assumed.push_back(ir::print(each.condition));
   EXPECT_EQ(assumed, (std::vector<std::string>{"rows >= 0 and rows < 4", "i >= 0", "i < 4"}));
 }
 

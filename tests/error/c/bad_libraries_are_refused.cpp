@@ -108,10 +108,12 @@ TEST_F(BadLibrary, IsSeenToBeDamaged) {
 TEST_F(BadLibrary, OfAnotherVersionIsRefusedByItsNumber) {
   const std::string path = folder_.file("own.so");
   const auto with = [&](const std::string& abi, const std::string& semantics) {
-    return outcome(sealed(folder_, "static const imbrex_kernel table = {" + abi + ", " + semantics +
-                                       ", \"0.0.9\", \"old\", \"scalar\"};\nextern \"C\" {\n"
-                                       "const imbrex_kernel* imbrex_library_kernel(const char*) { return &table; }\n"
-                                       "const char* imbrex_library_targets(void) { return \"scalar\"; }\n}\n"));
+    return outcome(
+        sealed(folder_, "static const imbrex_kernel table = {" + abi + ", " + semantics +
+                            ", \"0.0.9\", \"old\", \"scalar\"};\nextern \"C\" {\n"
+                            "const imbrex_kernel* imbrex_library_kernel(const char*) { return &table; }\n"
+                            "const char* imbrex_library_targets(void) { return \"scalar\"; }\n"
+                            "const imbrex_assumption* imbrex_library_assumptions(const char*) { return nullptr; }\n}\n"));
   };
   EXPECT_EQ(with("3", "IMBREX_SEMANTICS"),
             "[other-version]: '" + path +
