@@ -374,7 +374,7 @@ def test_a_notebook_shows_why_a_kernel_is_refused():
             y[t, :] = x[t, :]
 
     card = every_second._repr_html_()
-    assert "refused" in facts_on(card) and "never written" in card and "<b>Try:</b> let `ib.tiles(EXTENT, n)`" in card
+    assert "refused" in facts_on(card) and "never written" in card and "<b>Try:</b> let <code>ib.tiles(EXTENT, n)</code>" in card
 
     @ib.kernel
     def wrong(x: ib.Tensor[ib.f32, N, 8], y: ib.Out[ib.f32, N, 8]):
