@@ -19,6 +19,7 @@ operators of PyTorch.
 
 from typing import TYPE_CHECKING, Any
 
+from . import words
 from .decorator import kernel
 from .errors import Diagnostic, Error, InternalError, Note
 from .sizes import const, dim
@@ -26,7 +27,6 @@ from .types import InOut, Out, Tensor, Weight, bf16, e4m3, e8m0, f16, f32, int8,
 from .types import bool as bool
 from .values import Index, Span, Tile
 from .words import *
-from .words import __all__ as _words
 
 if TYPE_CHECKING:
     import os
@@ -87,7 +87,6 @@ def __getattr__(name: str) -> Any:
     return globals()[name]
 
 
-# All but the names of Python's own functions: `from imbrex import *` leaves those as they are.
 __all__ = [
     "Diagnostic",
     "Error",
@@ -116,5 +115,10 @@ __all__ = [
     "parse",
     "uint8",
     "version",
-    *(word for word in _words if word not in ("range", "min", "max", "abs")),
 ]
+__all__ += words.__all__
+# Python's own functions, which `from imbrex import *` leaves as they are.
+__all__.remove("range")
+__all__.remove("min")
+__all__.remove("max")
+__all__.remove("abs")
