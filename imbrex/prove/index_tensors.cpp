@@ -85,6 +85,11 @@ std::optional<ir::AssumeElements> exception_of_tile(const Accesses& accesses, co
   return load ? exception_in(assumed_of(accesses, place, load->name)) : std::nullopt;
 }
 
+std::optional<std::string> input_of_tile(const Accesses& accesses, const std::string& tile) {
+  const ir::Expr* load = load_of_input(accesses, tile);
+  return load ? std::optional(load->name) : std::nullopt;
+}
+
 std::optional<ByPosition> by_position(const Accesses& accesses, const Access& access) {
   if (access.name != access.memory->tensor->name) return std::nullopt;
   ByPosition result{access, std::vector<std::string>(access.slice.size())};

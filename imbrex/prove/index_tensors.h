@@ -21,6 +21,9 @@ std::optional<ir::AssumeElements> exception_in(const std::vector<ir::AssumeEleme
 // The same of the input that a tile is a part of.
 std::optional<ir::AssumeElements> exception_of_tile(const Accesses& accesses, const ir::Place& place, const std::string& tile);
 
+// The name of that input; none where the tile is anything else.
+std::optional<std::string> input_of_tile(const Accesses& accesses, const std::string& tile);
+
 // The tile variables that hold all elements of an input, and nothing else ever.
 std::vector<std::string> whole_tiles_of(const Accesses& accesses, const std::string& tensor);
 // Those of which each holds all elements of the tile, the tile itself first.

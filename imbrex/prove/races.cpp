@@ -41,6 +41,44 @@ bool could_be_private(const Subject& subject, const Memory& memory, const Parall
                      [&](const Access& access) { return access.memory != &memory || is_inside(access, loop); });
 }
 
+// The number that an index is not where the access stands, because its author asked: `slot != -1`, or `slot >= 0`.
+std::optional<int64_t> skipped_number(const ir::Place& place, const std::string& index) {
+  const auto of = [&](ir::Comparison each, bool holds) -> std::optional<int64_t> {
+    if (!holds) each = ir::negated(each);
+    const bool is_left = ir::to_text(each.left) == index;
+    const auto number = ir::constant_value(is_left ? each.right : each.left);
+    if (!number || ir::to_text(is_left ? each.left : each.right) != index) return std::nullopt;
+    using enum ir::Compare;
+    if (each.compare == ne) return number;
+    if (each.compare == (is_left ? ge : le)) return *number - 1;
+    return each.compare == (is_left ? gt : lt) ? number : std::nullopt;
+  };
+  for (const ir::Guard& guard : place.guards) {
+    if (guard.assumed || (!guard.holds && guard.condition.size() != 1)) continue;
+    for (const ir::Comparison& each : guard.condition)
+      if (const auto number = of(each, guard.holds)) return number;
+  }
+  return std::nullopt;
+}
+
+// How to say something of all elements of an input, of which int32 tiles alone are said it: in the one that has them, or in one
+// that is to be loaded.
+struct AllElements {
+  std::string tile;
+  std::string how;  // to get them said: "load all of slots before the loop, `let indices = slots[:]`, and say that its elements"
+};
+AllElements all_elements(const Subject& subject, const std::string& tensor) {
+  for (const std::string& tile : whole_tiles_of(subject.accesses, tensor))
+    if (subject.accesses.tiles.at(tile)->dtype == DType::int32)
+      return {tile, fmt::format("say before the loop that the elements of {}", tensor)};
+  const ir::Spelling say(subject.program);
+  const auto memory = subject.accesses.memories.find(tensor);
+  const bool is_int32 = memory == subject.accesses.memories.end() || memory->second.tensor->dtype == DType::int32;
+  const std::string all = is_int32 ? say.whole(tensor) : say.cast(say.whole(tensor), DType::int32);
+  return {"indices",
+          fmt::format("load all of {} before the loop, `{}`, and say that its elements", tensor, say.let("indices", all))};
+}
+
 std::string hint_for(const Subject& subject, const Access& a, const Access& b, const ParallelLoop& loop) {
   const std::string& name = a.memory->tensor->name;
   const std::string& variable = loop.loop->variable;
@@ -56,9 +94,9 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
           "`{}`, `{}` and `{}`",
           say.assume(*but), *but->except, say.loop(ir::Loop::Kind::parallel, "k", "n"), say.read("i", "...", "k"),
           say.when({{ir::named("i"), ir::Compare::ne, ir::constant(*but->except)}}));
-    return fmt::format(
-        "if the indices never repeat, load all of them before the loop, `{}`, and say `{}`; or make the loop over {} a `{}`",
-        say.let("indices", say.whole("...")), say.assume({"indices", Property::distinct}), variable, say.word("range"));
+    const AllElements all = all_elements(subject, input_of_tile(subject.accesses, axis->tile).value_or("..."));
+    return fmt::format("if no index repeats, {} differ, `{}`; or make the loop over {} a `{}`", all.how,
+                       say.assume({all.tile, Property::distinct}), variable, say.word("range"));
   }
   for (const Access* access : {&a, &b})
     for (const Binder& binder : access->binders)
@@ -67,11 +105,14 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
           return fmt::format("`{}` lets any number of elements be {}: skip these, `{}` around what touches {}", say.assume(*but),
                              *but->except, say.when({{ir::named(binder.name), ir::Compare::ne, ir::constant(*but->except)}}),
                              name);
-        return fmt::format(
-            "if it is so, load all of {} before the loop, `{}`, and say that its elements differ, `{}`, or never descend, `{}`; "
-            "or make the loop over {} a `{}`",
-            binder.read->tensor, say.let("indices", say.whole(binder.read->tensor)), say.assume({"indices", Property::distinct}),
-            say.assume({"indices", Property::sorted}), variable, say.word("range"));
+        const AllElements all = all_elements(subject, binder.read->tensor);
+        const auto skipped = skipped_number(*access, binder.name);
+        const std::string distinct = say.assume({all.tile, Property::distinct, skipped});
+        if (skipped)
+          return fmt::format("if no number but {} repeats, {} differ, `{}`; or make the loop over {} a `{}`", *skipped, all.how,
+                             distinct, variable, say.word("range"));
+        return fmt::format("if it is so, {} differ, `{}`, or never descend, `{}`; or make the loop over {} a `{}`", all.how,
+                           distinct, say.assume({all.tile, Property::sorted}), variable, say.word("range"));
       }
   if (could_be_private(subject, *a.memory, loop))
     return fmt::format("create {} inside the loop over {}: it is then private to the iteration", name, variable);
