@@ -192,14 +192,6 @@ def test_parameters_that_no_call_could_give():
     def several(x: ib.Tensor[f32, T], _y: ib.Out[f32, T], z: ib.Out[f32, T]):
         _y[:], z[:] = x[:], x[:]
 
-    def constant(x: ib.Tensor[f32, T], y: ib.Out[f32, T], target: int = 1):
-        y[:] = x[:] * target
-
-    path = ib.const("path")
-
-    def size(x: ib.Tensor[f32, path], y: ib.Out[f32, path]):
-        y[:] = x[:]
-
     def default(x: ib.Tensor[f32, T], y: ib.Out[f32, T], n: int = 1.5):
         y[:] = x[:] * n
 
@@ -217,8 +209,6 @@ def test_parameters_that_no_call_could_give():
 
     for function, message in (
         (several, "'_y' is one of several outputs"),
-        (constant, "'target' is a constant, and an argument of the methods"),
-        (size, "'path' is the name of a size, and an argument of the methods"),
         (default, "the default of 'n' of default is int; got 1.5"),
         (nothing, "the default of 'n' of nothing is int; got None"),
         (no_value, "the type of 'x', .* has no value: division by zero"),

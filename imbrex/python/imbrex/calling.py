@@ -147,35 +147,43 @@ class CallableKernel(Caller):
         """The program as text."""
         return self.program(**constants).text
 
-    def optimized(self, /, target: str | None = None, **constants: Any) -> str:
+    # The arguments of methods go by position or name. A size or constant of the kernel that has the name of one is what the name means.
+
+    def optimized(self, target: str | None = None, /, **constants: Any) -> str:
         """The optimized program as text: the kernel that one should have written."""
+        target = self._own("target", target, None, constants)
         return self.program(**constants).optimize(target).text
 
-    def check(self, /, target: str | None = None, **sizes: Any) -> str:
+    def check(self, target: str | None = None, /, **sizes: Any) -> str:
         """Proves, for every size, that rows are neither lost nor shared, and that accesses are inside.
 
         With a target and its dimensions, ``check("a2a3", D=4096, T=128)``, also that tiles fit there. Returns what is proven, as text.
         Error with a counterexample for a kernel that is refused.
         """
+        target = self._own("target", target, None, sizes)
         variant, dims = self._variant_of(sizes)
         return variant.program.check(target, dims)
 
-    def explain(self, /, target: str | None = None, **sizes: Any) -> str:
+    def explain(self, target: str | None = None, /, **sizes: Any) -> str:
         """What the optimizer made of the kernel, and why: scopes, choices with what was rejected, tensors that are gone, estimates.
 
         Dimensions, ``explain(D=4096, T=128)``, are for bytes and estimates; those that are not given have their typical values.
         """
+        target = self._own("target", target, None, sizes)
         variant, dims = self._variant_of(sizes)
         return variant.program.explain(target, dims)
 
     def report(
-        self, /, path: str | os.PathLike[str] | None = None, target: str | None = None, measure: bool = False, **sizes: Any
+        self, path: str | os.PathLike[str] | None = None, target: str | None = None, measure: bool = False, /, **sizes: Any
     ) -> str:
         """The kernel as a page of HTML that needs nothing else: its programs side by side, choices, tensors, estimates.
 
         A kernel that is refused is shown with pictures of its counterexamples. `measure` compiles and runs one that is proven, on
         seeded inputs, and puts what each scope took beside its estimate. Written to `path` where one is given.
         """
+        path = self._own("path", path, None, sizes)
+        target = self._own("target", target, None, sizes)
+        measure = self._own("measure", measure, False, sizes)
         variant, dims = self._variant_of(sizes)
         page = variant.program.report(target, dims, measure)
         if path is not None:
@@ -189,19 +197,33 @@ class CallableKernel(Caller):
 
         return card_of(self)
 
-    def generated_code(self, /, target: str | None = None, optimize: bool = True, **constants: Any) -> str:
+    def generated_code(self, target: str | None = None, optimize: bool = True, /, **constants: Any) -> str:
         """The C++ that is compiled."""
+        target = self._own("target", target, None, constants)
+        optimize = self._own("optimize", optimize, True, constants)
         return self.program(**constants).generated_code(target, optimize)
 
-    def export(self, directory: str | os.PathLike[str], targets: str | Sequence[str] = (), **constants: Any) -> Exported:
+    def export(self, directory: str | os.PathLike[str] = "", targets: str | Sequence[str] = (), /, **constants: Any) -> Exported:
         """Compiles ahead of time: a library for ``ib.load`` with its C header and sources, in `directory`.
 
         The library has code for each of `targets`, for all of this machine's architecture where none is named; the best that a
         machine runs is chosen there. Returns the paths.
         """
+        directory = self._own("directory", directory, "", constants)
+        targets = self._own("targets", targets, (), constants)
+        if not os.fspath(directory):
+            raise error("python-arguments", f"export of {self.name} needs a directory", f'{self.name}.export("kernels")')
         names = (targets,) if isinstance(targets, str) else targets
         library, header, *sources = self.program(**constants).export(os.fspath(directory), names)
         return Exported(library, header, tuple(sources))
+
+    def _own(self, name: str, value: Any, default: Any, keywords: dict[str, Any]) -> Any:
+        """The value of a method's own argument; takes it out of `keywords` unless the kernel has a size or constant of that name."""
+        if name not in keywords or name in self.signature.names_of_values:
+            return value
+        if value is not default:
+            raise error("python-arguments", f"'{name}' is given twice, by position and by name", "give it once")
+        return keywords.pop(name)
 
     def _variant_of(self, keywords: dict[str, Any]) -> tuple[Variant, dict[str, int]]:
         """The kernel for the constants among these, and the dimensions among them."""

@@ -155,10 +155,6 @@ def _annotation(source: Source, parameter: Any, local: Mapping[str, Any]) -> Any
         raise _at(source, parameter, message, f"write `{parameter.arg}: ib.Tensor[ib.f32, T, D]`") from None
 
 
-# Arguments of methods of kernels, behind which constants and sizes are given by name.
-_OF_METHODS = ("target", "path", "directory", "targets", "optimize")
-
-
 def _check_names(
     source: Source, parameters: list[ast.arg], tensors: list[TensorParameter], free: tuple[Dim | Const, ...]
 ) -> None:
@@ -168,19 +164,12 @@ def _check_names(
     sizes: list[Dim | Const] = [*free]
     for tensor in tensors:
         sizes += [*tensor.dims, *tensor.consts]
-    for parameter in parameters:
-        if parameter.arg in _OF_METHODS and parameter.arg not in [tensor.name for tensor in tensors]:
-            message = f"'{parameter.arg}' is a constant, and an argument of the methods of kernels"
-            raise _at(source, parameter, message, f"give it another name, `{parameter.arg}_`")
     several = [tensor.name for tensor in tensors if tensor.role == "output"]
     for name in several if len(several) > 1 else ():
         if name.startswith("_"):
             message = f"'{name}' is one of several outputs, which come back as a named tuple"
             raise _at(source, own[name], message, f"begin its name with a letter: `{name.strip('_') or 'y'}`")
     for size in sizes:
-        if size.name in _OF_METHODS:
-            message = f"'{size.name}' is the name of a size, and an argument of the methods of kernels"
-            raise _at(source, source.tree, message, f"give it another name, `{size.name}_`")
         if kinds.setdefault(size.name, type(size)) is not type(size):
             raise _at(source, source.tree, f"{size.name} is a dimension and a constant", "give them different names")
         if size.name in own:

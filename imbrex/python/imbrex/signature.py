@@ -98,6 +98,11 @@ class Signature(Record):
         free = [size for size in self.free if isinstance(size, Const)]
         return {const.name: const for const in (*(const for tensor in self.tensors for const in tensor.consts), *free)}
 
+    @property
+    def names_of_values(self) -> set[str]:
+        """What is given by name beside arrays: sizes and constants."""
+        return {*self.dims, *self.consts, *(constant.name for constant in self.constants)}
+
     def text(self) -> str:
         parts = [t.name for t in self.inputs]
         parts += [f"{c.name}={'...' if c.default is MISSING else c.default}" for c in self.constants]
