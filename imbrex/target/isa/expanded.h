@@ -100,8 +100,8 @@ IMBREX_MICROKERNEL void microkernel_of_expanded(const Operands& o, const E4m3Tim
       const char* const b_end = b + Dot::kGroups * kGroupBytes / 2;
 #pragma GCC unroll 1
       for (; b != b_end; a_of_group += Dot::kBytesOfGroup, b += kGroupBytes / 2) {
-        constexpr int write = 0, l2 = 2;
-        __builtin_prefetch(b + kExpandedBytesAhead, write, l2);
+        constexpr int write = 0, l1 = 3;
+        __builtin_prefetch(b + kExpandedBytesAhead, write, l1);
         load_expanded<Dot>(group, b, by);
         tile.step(group, a_of_group, a_stride);
       }
@@ -126,7 +126,7 @@ inline void multiply_expanded(const uint16_t* a, int64_t row_stride, const char*
   Operands o = {};
   o.c = reinterpret_cast<char*>(c);
   o.c_stride = c_row_stride * 4;
-  RowsOfA<Dot> rows_of_a(a, row_stride);
+  RowsOfA<Dot> rows_of_a(a, row_stride, Dot::kPreparedSteps);
   o.a_stride = rows_of_a.stride;
   const char* const prepared = rows_of_a.part(0, rows, begin / Dot::kStep, size / Dot::kStep);
   for (int64_t done = 0; done < size;) {

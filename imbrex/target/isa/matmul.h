@@ -182,13 +182,14 @@ struct TileOf<Dot, 0, V> {
   IMBREX_OP void add_with(const char*, char*, int64_t) const {}
 };
 
+template <int level>
 IMBREX_OP void fetch(const char* ahead) {
-  constexpr int write = 0, l2 = 2;
-  __builtin_prefetch(ahead, write, l2);
-  __builtin_prefetch(ahead + 64, write, l2);
+  constexpr int write = 0, locality = 4 - level;
+  __builtin_prefetch(ahead, write, locality);
+  __builtin_prefetch(ahead + 64, write, locality);
 }
 
-template <class Dot, int R, int V>
+template <class Dot, int R, int V, int fetched_level>
 IMBREX_MICROKERNEL void microkernel(const Operands& o) {
   TileOf<Dot, R, V> tile;
   GroupOf<Dot, V> group;
@@ -207,7 +208,7 @@ IMBREX_MICROKERNEL void microkernel(const Operands& o) {
   const int64_t a_stride = o.a_stride, ahead_step = o.ahead_step;
   const char* const b_end = b + o.steps * kGroupBytes;
   for (; b != b_end; a += Dot::kBytesOfGroup, b += kGroupBytes) {
-    fetch(ahead);
+    fetch<fetched_level>(ahead);
     ahead += ahead_step;
     group.load(b);
     tile.step(group, a, a_stride);
@@ -220,7 +221,7 @@ IMBREX_MICROKERNEL void microkernel(const Operands& o) {
 }
 
 // The tile of one chain of a block. The first is left in `sums`; the second joins it on the way to C.
-template <class Dot, int R, int V, int chain>
+template <class Dot, int R, int V, int fetched_level, int chain>
 IMBREX_MICROKERNEL void microkernel_of_chain(const Operands& o, char* sums) {
   TileOf<Dot, R, V> tile;
   GroupOf<Dot, V> group;
@@ -232,7 +233,7 @@ IMBREX_MICROKERNEL void microkernel_of_chain(const Operands& o, char* sums) {
   const char* const b_end = b + Dot::kGroups * kGroupBytes;
 #pragma GCC unroll 1  // g++ would unroll all of it, which takes long and gains nothing
   for (; b != b_end; a += Dot::kBytesOfGroup, b += kGroupBytes) {
-    fetch(ahead);
+    fetch<fetched_level>(ahead);
     ahead += ahead_step;
     group.load(b);
     tile.step(group, a, a_stride);
@@ -241,7 +242,7 @@ IMBREX_MICROKERNEL void microkernel_of_chain(const Operands& o, char* sums) {
   if constexpr (chain == 1) tile.add_with(sums, o.c, o.c_stride);
 }
 
-template <class Dot, int R, int V>
+template <class Dot, int R, int V, int fetched_level>
 inline void block_by_block(Operands o) {
   alignas(64) char sums[64 * R * V];
   if (!o.accumulate) TileOf<Dot, R, V>::store_zeros(o.c, o.c_stride);
@@ -250,11 +251,11 @@ inline void block_by_block(Operands o) {
       o.a = o.tails;
       o.a_stride = Dot::kBytesOfStep;
     }
-    microkernel_of_chain<Dot, R, V, 0>(o, sums);
+    microkernel_of_chain<Dot, R, V, fetched_level, 0>(o, sums);
     o.a += Dot::kBytesOfChain;
     o.b += Dot::kPanelBytesOfChain;
     o.ahead += Dot::kGroups * o.ahead_step;
-    microkernel_of_chain<Dot, R, V, 1>(o, sums);
+    microkernel_of_chain<Dot, R, V, fetched_level, 1>(o, sums);
     o.a += Dot::kBytesOfStep - Dot::kBytesOfChain;
     o.b += Dot::kPackedBytes - Dot::kPanelBytesOfChain;
     o.ahead += Dot::kGroups * o.ahead_step;
@@ -263,7 +264,8 @@ inline void block_by_block(Operands o) {
 
 // Fetching from memory what comes next. A panel that several tiles of rows use gives time to fetch all of the next one: each tile
 // a part of it. One that is used once is itself what must be fetched, a little ahead: the more rows, the fewer of its groups the
-// processor sees at once. How far ahead is the Dot's Fetching: it depends on the processor, and was found by trial.
+// processor sees at once. How far ahead, and into which cache, is the Dot's Fetching: it depends on the processor, and was found by
+// trial.
 constexpr int64_t kFetchingTiles = 4;
 
 constexpr int64_t at_most(int64_t most, int64_t count) { return count < most ? count : most; }
@@ -272,24 +274,28 @@ constexpr int most_rows() {
   return V == 2 ? Dot::kRowsOfTwo : Dot::kRowsOfOne;
 }
 
-template <class Dot, int V, int R = most_rows<Dot, V>()>
+// R: from the most rows of a tile down to the fewest.
+template <class Dot, int V, int fetched_level, int fewest, int R = most_rows<Dot, V>()>
 IMBREX_OP void microkernel_of(int64_t rows, const Operands& o) {
   if constexpr (Dot::is_blocked) {
-    if (rows == R) return block_by_block<Dot, R, V>(o);
+    if (rows == R) return block_by_block<Dot, R, V, fetched_level>(o);
   } else {
-    if (rows == R) return microkernel<Dot, R, V>(o);
+    if (rows == R) return microkernel<Dot, R, V, fetched_level>(o);
   }
-  if constexpr (R > 1) microkernel_of<Dot, V, R - 1>(rows, o);
+  if constexpr (R > fewest) microkernel_of<Dot, V, fetched_level, fewest, R - 1>(rows, o);
 }
 
 // All rows of V column blocks, in the fewest tiles, of equal heights: a tile of few rows takes more time for each.
 template <class Dot, int V>
 inline void all_rows(Operands o, int64_t rows) {
-  constexpr int64_t most = most_rows<Dot, V>();
+  constexpr int most = most_rows<Dot, V>(), l2 = 2, of_one_tile = Dot::Fetching::level;
+  // Of several tiles each has at least half of the most rows.
+  constexpr int fewest_of_many = of_one_tile == l2 ? 1 : (most + 1) / 2;
+  if (of_one_tile != l2 && rows <= most) return microkernel_of<Dot, V, of_one_tile, 1>(rows, o);
   int64_t fetching = kFetchingTiles;
   for (int64_t tiles = (rows + most - 1) / most; tiles > 0; --tiles) {
     const int64_t count = (rows + tiles - 1) / tiles;
-    microkernel_of<Dot, V>(count, o);
+    microkernel_of<Dot, V, l2, fewest_of_many>(count, o);
     rows -= count;
     o.a += count * o.a_stride;
     o.c += count * o.c_stride;
@@ -357,20 +363,29 @@ struct RowsOfA {
   static constexpr int64_t kRows = Dot::kMostRows;
   const char* a;
   int64_t stride;
-  RowsOfA(const typename Dot::Element* rows, int64_t row_stride)
+  RowsOfA(const typename Dot::Element* rows, int64_t row_stride, int64_t)
       : a(reinterpret_cast<const char*>(rows)), stride(row_stride * static_cast<int64_t>(sizeof(typename Dot::Element))) {}
+  static constexpr int64_t steps_at_once(int64_t) { return Dot::kPreparedSteps; }
   const char* part(int64_t row, int64_t, int64_t first, int64_t) { return a + row * stride + first * Dot::kBytesOfStep; }
 };
 template <class Dot>
 struct RowsOfA<Dot, true> {
   static constexpr int64_t kRows = Dot::kPreparedRows;
   static constexpr int64_t kBytes = Dot::kStep * static_cast<int64_t>(sizeof(typename Dot::Element));  // of a step, in place
-  static constexpr int64_t stride = Dot::kPreparedSteps * Dot::kBytesOfStep;
+  static constexpr int64_t kMostBytes = kRows * Dot::kPreparedSteps * Dot::kBytesOfStep;
   const char* a;
-  int64_t stride_of_a;
-  alignas(64) char prepared[kRows * stride];
-  RowsOfA(const typename Dot::Element* rows, int64_t row_stride)
-      : a(reinterpret_cast<const char*>(rows)), stride_of_a(row_stride * static_cast<int64_t>(sizeof(typename Dot::Element))) {}
+  int64_t stride, stride_of_a;
+  alignas(64) char prepared[kMostBytes];
+  RowsOfA(const typename Dot::Element* rows, int64_t row_stride, int64_t steps_at_once)
+      : a(reinterpret_cast<const char*>(rows)),
+        stride(steps_at_once * Dot::kBytesOfStep),
+        stride_of_a(row_stride * static_cast<int64_t>(sizeof(typename Dot::Element))) {}
+  // The fewer rows, the more steps: those of one row pass through a panel from its begin to its end, as it lies in memory.
+  static constexpr int64_t steps_at_once(int64_t rows) {
+    constexpr int64_t kFewBytes = at_most(16384, kMostBytes);
+    const int64_t of_few_rows = kFewBytes / (rows * Dot::kBytesOfStep);
+    return of_few_rows > Dot::kPreparedSteps ? of_few_rows : Dot::kPreparedSteps;
+  }
   const char* in_place(int64_t row, int64_t first) const { return a + row * stride_of_a + first * kBytes; }
   const char* part(int64_t row, int64_t rows, int64_t first, int64_t steps) {
     for (int64_t r = 0; r < rows; ++r) Dot::prepare(in_place(row + r, first), steps, prepared + r * stride);
@@ -392,10 +407,10 @@ inline void matmul_rows(const typename Dot::Element* a, int64_t a_row_stride, co
     if constexpr (Dot::prepares_rows) Dot::prepare(step, 1, tails + r * Dot::kBytesOfStep);
     if constexpr (!Dot::prepares_rows) memcpy(tails + r * Dot::kBytesOfStep, step, sizeof step);
   }
-  RowsOfA<Dot> rows_of_a(a, a_row_stride);
   const char* const panels = packed + first_block / 2 * panel_stride;
   const bool one_tile = !Dot::prepares_rows && rows <= Dot::kRowsOfOne;
-  const int64_t at_once = one_tile ? whole_steps : Dot::kPreparedSteps;
+  const int64_t at_once = one_tile ? whole_steps : RowsOfA<Dot>::steps_at_once(rows);
+  RowsOfA<Dot> rows_of_a(a, a_row_stride, at_once);
   Operands o = {};
   o.a_stride = rows_of_a.stride;
   o.c_stride = c_row_stride * 4;
