@@ -48,13 +48,17 @@ std::string Spelling::whole_axis() const { return form(":", "all", ":"); }
 std::string Spelling::axis(const IndexExpr& begin, const IndexExpr& size) const {
   return form("{0} +: {1}", "span({0}, {1})", "{0} : {2}", index(begin), index(size), index(add(begin, size)));
 }
+std::string Spelling::by(const std::string& tile) const { return form("by {0}", "by({0})", "ib.by({0})", tile); }
+std::string Spelling::slice(const std::string& tensor, const std::string& axes) const {
+  return form("{0}[{1}]", "{0}({1})", "{0}[{1}]", tensor, axes);
+}
 std::string Spelling::let(const std::string& name, const std::string& value) const {
   return form("let {0} = {1}", "Tile {0} = {1}", "{0} = {1}", name, value);
 }
 std::string Spelling::store(const std::string& tensor, const std::string& value) const {
-  return form("{0}[...] = {1}", "{0}(...) = {1}", "{0}[...] = {1}", tensor, value);
+  return slice(tensor, "...") + " = " + value;
 }
-std::string Spelling::whole(const std::string& tensor) const { return form("{0}[:]", "{0}(all)", "{0}[:]", tensor); }
+std::string Spelling::whole(const std::string& tensor) const { return slice(tensor, whole_axis()); }
 std::string Spelling::cast(const std::string& x, DType to, CastMode mode) const {
   if (mode == CastMode::exact) return form("cast({0}, {1})", "cast({0}, {1})", "ib.cast({0}, ib.{1})", x, imbrex::name_of(to));
   return form("cast({0}, {1}, {2})", "cast({0}, {1}, {2})", "ib.cast({0}, ib.{1}, \"{2}\")", x, imbrex::name_of(to),

@@ -32,6 +32,8 @@ class Spelling {
   // ---- values
   std::string whole_axis() const;                                         // an axis of a slice
   std::string axis(const IndexExpr& begin, const IndexExpr& size) const;  // likewise: so many indices from begin on
+  std::string by(const std::string& tile) const;                          // likewise: the rows that it lists
+  std::string slice(const std::string& tensor, const std::string& axes) const;
   std::string let(const std::string& name, const std::string& value) const;
   std::string store(const std::string& tensor, const std::string& value) const;  // to a slice
   std::string whole(const std::string& tensor) const;                            // of one axis

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "imbrex/ir/never_empty.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/counted_tiles.h"
 
@@ -157,17 +158,17 @@ class AccessWalk {
   std::map<std::string, Named> tensors_;  // by name, views included
 };
 
-std::string text_of_axis(const ir::Axis& axis, const ir::IndexExpr& extent) {
+std::string text_of_axis(const ir::Spelling& say, const ir::Axis& axis, const ir::IndexExpr& extent) {
   switch (axis.kind) {
-    case ir::Axis::Kind::point: return ir::to_text(axis.begin);
-    case ir::Axis::Kind::by: return "by " + axis.tile;
+    case ir::Axis::Kind::point: return say.index(axis.begin);
+    case ir::Axis::Kind::by: return say.by(axis.tile);
     case ir::Axis::Kind::range: break;
   }
-  if (ir::constant_value(axis.begin) == 0 && ir::same(axis.size, extent)) return ":";
+  if (ir::constant_value(axis.begin) == 0 && ir::same(axis.size, extent)) return say.whole_axis();
   if (axis.begin->kind == ir::Index::Kind::span_begin && axis.size->kind == ir::Index::Kind::span_size &&
       axis.begin->name == axis.size->name)
     return axis.begin->name;
-  return ir::to_text(axis.begin) + " +: " + ir::to_text(axis.size);
+  return say.axis(axis.begin, axis.size);
 }
 
 }  // namespace
@@ -178,10 +179,11 @@ Accesses accesses_of(const ir::Program& program) {
   return accesses;
 }
 
-std::string text_of_access(const std::string& name, const std::vector<ir::Axis>& slice, const std::vector<ir::IndexExpr>& shape) {
-  std::string text;
-  for (size_t k = 0; k < slice.size(); ++k) text += (k ? ", " : "") + text_of_axis(slice[k], shape[k]);
-  return name + "[" + text + "]";
+std::string text_of_access(const ir::Program& program, const Access& access) {
+  const ir::Spelling say(program);
+  std::string axes;
+  for (size_t k = 0; k < access.slice.size(); ++k) axes += (k ? ", " : "") + text_of_axis(say, access.slice[k], access.shape[k]);
+  return say.slice(access.name, axes);
 }
 
 }  // namespace imbrex::prove

@@ -93,7 +93,7 @@ Accesses accesses_of(const ir::Program& program);
 // Rows by an index tile of which it is not known which they are.
 inline bool is_by_data(const ir::Axis& axis) { return axis.kind == ir::Axis::Kind::by && !axis.begin; }
 
-// "q[t, h, :]" for messages, as the author wrote it.
-std::string text_of_access(const std::string& name, const std::vector<ir::Axis>& slice, const std::vector<ir::IndexExpr>& shape);
+// "q[t, h, :]" for messages, in the author's language.
+std::string text_of_access(const ir::Program& program, const Access& access);
 
 }  // namespace imbrex::prove

@@ -82,7 +82,7 @@ Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, co
   Diagnostic diagnostic{
       "out-of-bounds",
       subject.where(access.origin),
-      fmt::format("{} {} {} of {}, whose extent there is {}{}{}", text_of_access(access.name, access.slice, access.shape),
+      fmt::format("{} {} {} of {}, whose extent there is {}{}{}", text_of_access(subject.program, access),
                   access.writes ? "writes" : "reads", place_text(k, access.slice.size(), first < 0 ? first : last), access.name,
                   ir::to_text(access.shape[k]), constant_extent ? "" : fmt::format(" = {}", extent),
                   when.empty() && iteration.empty() ? "" : fmt::format(": {}{}{}", when, comma, iteration)),
@@ -112,9 +112,8 @@ Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axi
   const bool is_computed = axis.kind == ir::Axis::Kind::by && !holds_data(subject.accesses, axis.tile);
   return {"undecidable",
           subject.where(access.origin),
-          fmt::format("whether {} stays inside {} {}: nothing is known about {}{}",
-                      text_of_access(access.name, access.slice, access.shape), access.name,
-                      is_computed ? "cannot be decided" : "depends on data", name,
+          fmt::format("whether {} stays inside {} {}: nothing is known about {}{}", text_of_access(subject.program, access),
+                      access.name, is_computed ? "cannot be decided" : "depends on data", name,
                       is_computed ? ", for it does not count up or down by one within int32" : ""),
           hint,
           {},
@@ -169,12 +168,12 @@ void check_access(const Subject& subject, const Access& access, Findings& findin
       const Witness at = smallest(subject.program, bad);
       const bool by = access.slice[k].kind == ir::Axis::Kind::by;
       const std::vector<int64_t> elements{at.coordinates.end() - by, at.coordinates.end()};
-      return findings.add(shown(subject, {diagnostic,
-                                          {&access},
-                                          {diagnostic.id, at.dims, {{&access, at.coordinates}}, elements},
-                                          fmt::format("whether {} stays inside {}",
-                                                      text_of_access(access.name, access.slice, access.shape), access.name)}),
-                          diagnostic, {0, access.memory, {&access}, bad, k});
+      return findings.add(
+          shown(subject, {diagnostic,
+                          {&access},
+                          {diagnostic.id, at.dims, {{&access, at.coordinates}}, elements},
+                          fmt::format("whether {} stays inside {}", text_of_access(subject.program, access), access.name)}),
+          diagnostic, {0, access.memory, {&access}, bad, k});
     } catch (const NotAffine& problem) {
       if (ranges_show_inside(subject, access, k)) continue;
       if (!subject.sets[access.order]) continue;  // reported as that

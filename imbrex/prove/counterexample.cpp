@@ -151,7 +151,7 @@ class Maker {
 
   Counterexample::Touch touch(const Access& access, const std::vector<int64_t>& binders) const {
     return {subject_.where(access.origin),
-            text_of_access(access.name, access.slice, access.shape),
+            text_of_access(subject_.program, access),
             access.writes,
             iteration_of(access, binders),
             {}};

@@ -110,7 +110,7 @@ Diagnostic uninitialised(const Subject& subject, const Access& read, const isl::
   Diagnostic diagnostic{
       "uninitialised-read",
       subject.where(read.origin),
-      fmt::format("{} reads {}, which nothing has written by then{}{}{}", text_of_access(read.name, read.slice, read.shape),
+      fmt::format("{} reads {}, which nothing has written by then{}{}{}", text_of_access(subject.program, read),
                   element_text(name, at.coordinates, read.binders.size()), when.empty() && iteration.empty() ? "" : ": ", when,
                   iteration.empty() ? "" : (when.empty() ? "" : "; ") + iteration),
       ever_written ? fmt::format("store to {} before this line in every case, for instance zeros: `{}`", name,
@@ -159,8 +159,7 @@ Findings check_initialised(const Subject& subject) {
     findings.add(shown(subject, {diagnostic,
                                  std::move(involved),
                                  {diagnostic.id, at.dims, {{&read, at.coordinates}}, {}},
-                                 fmt::format("whether {} reads only what was written",
-                                             text_of_access(read.name, read.slice, read.shape))}),
+                                 fmt::format("whether {} reads only what was written", text_of_access(subject.program, read))}),
                  diagnostic, {0, read.memory, {&read}, missing});
   }
   return findings;
@@ -193,8 +192,7 @@ Findings check_overwritten(const Subject& subject) {
     Diagnostic diagnostic{
         "overwritten-unread",
         subject.where(store.origin),
-        fmt::format("what {} writes to {} is overwritten before anything reads it{}",
-                    text_of_access(store.name, store.slice, store.shape),
+        fmt::format("what {} writes to {} is overwritten before anything reads it{}", text_of_access(subject.program, store),
                     element_text(store.memory->tensor->name, at.coordinates, store.binders.size()),
                     when.empty() ? "" : ": " + when),
         lost.is_equal(written)

@@ -43,8 +43,7 @@ Diagnostic of_view(const Subject& subject, const Access& access) {
       subject.where(access.origin),
       fmt::format(
           "which elements of {} {} {} touches cannot be decided: rows of its view {} are as long as a number that is unknown",
-          tensor.name, shape_text(tensor.shape), text_of_access(access.name, access.slice, access.shape),
-          shape_text(access.shape)),
+          tensor.name, shape_text(tensor.shape), text_of_access(subject.program, access), shape_text(access.shape)),
       fmt::format("let the view keep the unknown axes of {}, first and in their order, and split or join those of constant size",
                   tensor.name),
       {},
@@ -70,7 +69,7 @@ Diagnostic undecidable(const Subject& subject, const Access& access, const ir::I
   return {
       "undecidable",
       subject.where(access.origin),
-      fmt::format("which elements {} touches cannot be decided: {}", text_of_access(access.name, access.slice, access.shape),
+      fmt::format("which elements {} touches cannot be decided: {}", text_of_access(subject.program, access),
                   obstacle(text, culprit)),
       of_dimensions && culprit->kind == ir::Index::Kind::mul
           ? one_dimension_for(say, text)

@@ -144,9 +144,8 @@ Diagnostic conflict(const Subject& subject, const Access& a, const Access& b, co
                         false};
   const auto note = [&](const Access& access, int64_t iteration) {
     diagnostic.notes.push_back(
-        {subject.where(access.origin),
-         fmt::format("{} {} it in iteration {}={}", text_of_access(access.name, access.slice, access.shape),
-                     access.writes ? "writes" : "reads", variable, iteration)});
+        {subject.where(access.origin), fmt::format("{} {} it in iteration {}={}", text_of_access(subject.program, access),
+                                                   access.writes ? "writes" : "reads", variable, iteration)});
   };
   note(first, i);
   note(second, j);

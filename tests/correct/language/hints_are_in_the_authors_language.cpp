@@ -79,8 +79,8 @@ TEST(Hints, AreTextThatParses) {
   EXPECT_NO_THROW(ir::verify_or_throw(ir::parse(text, "k.tile"))) << text;
 }
 
-// The hints of one program, as authors of each language have it.
-std::string hint_in(Language language) {
+// What is said of one program to authors of each language.
+Diagnostic said_in(Language language) {
   builder::ProgramBuilder b("k");
   const builder::Place at{{"k", 1, {}, language}};
   const ir::IndexExpr T = b.declare_dim("T", 128, {}, at), width = ir::constant(64);
@@ -95,14 +95,16 @@ std::string hint_in(Language language) {
   };
   b.store(y, b.axes(*y, row(t), at), b.load(*x, b.axes(*x, row(i), at), at), at);
   b.close();
-  return prove::prove(b.finish(), {}).diagnostics.at(0).hint;
+  return prove::prove(b.finish(), {}).diagnostics.at(0);
 }
 
 TEST(Hints, AreInTheLanguageOfTheAuthor) {
   const std::string say = "say where it lies, before this line: ";
-  EXPECT_EQ(hint_in(Language::text), say + "`assume 0 <= slots_at and slots_at < T`");
-  EXPECT_EQ(hint_in(Language::cpp), say + "`assume(0 <= slots_at && slots_at < T)`");
-  EXPECT_EQ(hint_in(Language::python), say + "`ib.assume(0 <= slots_at and slots_at < T)`");
+  EXPECT_EQ(said_in(Language::text).hint, say + "`assume 0 <= slots_at and slots_at < T`");
+  EXPECT_EQ(said_in(Language::cpp).hint, say + "`assume(0 <= slots_at && slots_at < T)`");
+  EXPECT_EQ(said_in(Language::python).hint, say + "`ib.assume(0 <= slots_at and slots_at < T)`");
+  EXPECT_EQ(said_in(Language::cpp).message.find("whether x(slots_at, all) stays inside x"), 0u);
+  EXPECT_EQ(said_in(Language::python).message.find("whether x[slots_at, :] stays inside x"), 0u);
 }
 
 }  // namespace
