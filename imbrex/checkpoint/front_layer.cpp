@@ -48,6 +48,8 @@ class LayerReader {
   LayerReader(Checkpoint& checkpoint, int64_t layer)
       : checkpoint_(checkpoint), config_(checkpoint.config()), prefix_(layer_prefix(layer, config_.layers)) {}
 
+  bool has(const std::string& name) const { return checkpoint_.has(prefix_ + name + ".weight"); }
+
   MappedTensor norm(const std::string& name, const Extent& columns) {
     MappedTensor tensor = checkpoint_.tensor(prefix_ + name + ".weight");
     check(tensor, {"BF16", "F32"}, {columns}, config_);
@@ -129,8 +131,10 @@ class LayerReader {
 };
 
 std::vector<const MappedTensor*> tensors_of(const FrontLayer& layer) {
-  std::vector<const MappedTensor*> tensors = {&layer.attn_norm, &layer.q_norm, &layer.kv_norm};
-  for (const StoredMatrix* matrix : {&layer.wq_a, &layer.wq_b, &layer.wkv}) {
+  std::vector<const MappedTensor*> tensors = {&layer.attn_norm, &layer.q_norm};
+  std::vector<const StoredMatrix*> matrices = {&layer.wq_a, &layer.wq_b};
+  if (layer.kv_layer == layer.layer) tensors.push_back(&layer.kv_norm), matrices.push_back(&layer.wkv);
+  for (const StoredMatrix* matrix : matrices) {
     tensors.push_back(&matrix->weight);
     if (matrix->scale) tensors.push_back(&*matrix->scale);
   }
@@ -177,6 +181,18 @@ float row_scale(const StoredMatrix& matrix, int64_t row) {
 }
 
 FrontLayer front_layer(Checkpoint& checkpoint, int64_t layer) {
+  FrontLayer result = front_layer_with_or_without_kv(checkpoint, layer);
+  if (result.kv_layer != layer)
+    throw UserError(
+        "tensor-missing",
+        fmt::format("layer {} of '{}' has no keys and values of its own: it uses those of layer {} (kv_source_layer_ids "
+                    "in '{}'), and the attention front computes both",
+                    layer, checkpoint.folder(), result.kv_layer, checkpoint.config().path),
+        fmt::format("layer {}", result.kv_layer));
+  return result;
+}
+
+FrontLayer front_layer_with_or_without_kv(Checkpoint& checkpoint, int64_t layer) {
   const ModelConfig& config = checkpoint.config();
   const auto most = static_cast<int64_t>(config.compress_ratios.size()) - 1;
   if (layer < 0 || layer > most)
@@ -193,6 +209,9 @@ FrontLayer front_layer(Checkpoint& checkpoint, int64_t layer) {
   result.wq_a = reader.matrix("attn.wq_a", latent, hidden);
   result.q_norm = reader.norm("attn.q_norm", latent);
   result.wq_b = reader.matrix("attn.wq_b", heads, latent);
+  result.kv_layer = config.kv_layer_of(layer);
+  if (result.kv_layer != layer && !reader.has("attn.wkv") && !reader.has("attn.kv_norm")) return result;
+  result.kv_layer = layer;
   result.wkv = reader.matrix("attn.wkv", head, hidden);
   result.kv_norm = reader.norm("attn.kv_norm", head);
   return result;

@@ -33,14 +33,18 @@ float row_scale(const StoredMatrix& matrix, int64_t row);
 StoredMatrix rows_of(const StoredMatrix& matrix, int64_t first, int64_t count);
 
 struct FrontLayer {
+  int64_t kv_layer = 0;                     // whose keys and values it uses; where it is another, wkv and kv_norm are empty
   int64_t layer = 0;                        // those after the last layer are MTP's
   MappedTensor attn_norm, q_norm, kv_norm;  // BF16 or F32 [D], [Q], [head_dim]
   StoredMatrix wq_a, wq_b, wkv;             // [Q, D], [H * head_dim, Q], [head_dim, D]
 };
 
 // UserErrors: those of Checkpoint::tensor(); "tensor-mismatch" for another type or shape than the config says, with its fields;
-// "weight-not-exact" for a scale that is no number; "config-malformed" for a layer that the model does not have.
+// "weight-not-exact" for a scale that is no number; "config-malformed" for a layer that the model does not have; "tensor-missing",
+// too, for one that uses another layer's keys and values.
 FrontLayer front_layer(Checkpoint& checkpoint, int64_t layer);
+// The same, also of such a layer: one that the config says to use another's, and of which neither wkv nor kv_norm is there.
+FrontLayer front_layer_with_or_without_kv(Checkpoint& checkpoint, int64_t layer);
 
 // Reads the tensors' bytes from the disk, where they are not in memory yet.
 void bring_into_memory(const FrontLayer& layer, const Workers& workers);

@@ -27,9 +27,7 @@ std::string becomes(const StoredMatrix& matrix, bool is_int8) {
 // By released names without the layer.
 std::map<std::string, std::string> uses_of(const FrontLayer& layer) {
   std::map<std::string, std::string> uses;
-  for (const auto& [name, tensor] :
-       {std::pair("attn_norm", &layer.attn_norm), {"attn.q_norm", &layer.q_norm}, {"attn.kv_norm", &layer.kv_norm}})
-    uses.emplace(fmt::format("{}.weight", name), "as it is");
+  for (const char* name : {"attn_norm", "attn.q_norm", "attn.kv_norm"}) uses.emplace(fmt::format("{}.weight", name), "as it is");
   for (const auto& [name, matrix] : {std::pair("attn.wq_a", &layer.wq_a), {"attn.wq_b", &layer.wq_b}, {"attn.wkv", &layer.wkv}}) {
     uses.emplace(fmt::format("{}.weight", name), becomes(*matrix, matrix == &layer.wq_b));
     uses.emplace(fmt::format("{}.scale", name), matrix->form == MatrixForm::fp8_blocks
@@ -76,7 +74,12 @@ InspectedLayer inspect_layer(Checkpoint& checkpoint, int64_t layer) {
   InspectedLayer result;
   result.layer = layer;
   std::map<std::string, std::string> uses;
-  result.problem = problem_of([&] { uses = uses_of(front_layer(checkpoint, layer)); });
+  result.kv_layer = layer;
+  result.problem = problem_of([&] {
+    const FrontLayer read = front_layer_with_or_without_kv(checkpoint, layer);
+    uses = uses_of(read);
+    result.kv_layer = read.kv_layer;
+  });
   const ModelConfig& config = checkpoint.config();
   if (layer < 0 || layer >= static_cast<int64_t>(config.compress_ratios.size())) return result;
   result.rotation = text_of(config.rope_of(layer));

@@ -21,6 +21,7 @@ struct InspectedLayer {
   int64_t layer = 0;
   std::string name;      // "layers.3", "mtp.0"
   std::string rotation;  // "theta 160000, YaRN factor 16"
+  int64_t kv_layer = 0;  // whose keys and values it uses; itself where it has them
   std::vector<InspectedTensor> tensors;
   std::string problem;    // the first error of reading the layer; empty: it can be used
   bool is_there = false;  // at least one of its tensors is

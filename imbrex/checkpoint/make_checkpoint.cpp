@@ -29,7 +29,13 @@ struct Model {
   double eps;
   std::vector<int64_t> compress_ratios;  // of the layers and one after the last
   bool has_text_config = false;          // its fields stand in an object of their own
+  std::vector<int64_t> kv_sources = {};  // layers whose keys and values others use; empty: each has its own
   static constexpr int64_t head_dim = 512, rope_dim = 64;
+  // As ModelConfig::kv_layer_of() has it.
+  bool has_kv(int64_t layer) const {
+    return kv_sources.empty() || layer < kv_sources.front() || layer >= layers ||
+           std::find(kv_sources.begin(), kv_sources.end(), layer) != kv_sources.end();
+  }
 };
 
 // `first` for the first layers; then the two by turns, and 0 after the last layer.
@@ -44,7 +50,9 @@ const std::vector<Model>& models() {
   static const std::vector<Model> all = {
       {{"flash", "DeepSeek-V4 Flash"}, 4096, 43, 64, 1024, 128, 1e-6, ratios(43, {0, 0}, 4, 128)},
       {{"pro", "DeepSeek-V4 Pro"}, 7168, 61, 128, 1536, 128, 1e-6, ratios(61, {128, 128}, 4, 128)},
-      {{"v4.1-flash", "the later Flash, with blocks of 32 x 32; which layers compress is made up"},
+      {{"v4.1-flash",
+        "the later Flash, with blocks of 32 x 32; which layers compress, and that layers use the keys and values of the last "
+        "source before, is made up"},
        5120,
        40,
        64,
@@ -52,7 +60,8 @@ const std::vector<Model>& models() {
        32,
        1e-20,
        ratios(40, {0, 0}, 1, 2),
-       true},
+       true,
+       {2, 8, 14, 20}},
       {{"tiny", "four small layers, for tests"}, 512, 4, 4, 256, 128, 1e-6, ratios(4, {0}, 4, 128)}};
   return all;
 }
@@ -84,6 +93,7 @@ json config_of(const Model& model) {
       {"compress_rope_theta", 160000},
       {"rope_scaling",
        {{"type", "yarn"}, {"factor", 16}, {"beta_fast", 32}, {"beta_slow", 1}, {"original_max_position_embeddings", 65536}}}};
+  if (!model.kv_sources.empty()) text["kv_source_layer_ids"] = model.kv_sources;
   json config = model.has_text_config ? json{{"model_type", "deepseek_v41"}, {"text_config", text}} : std::move(text);
   if (!model.has_text_config) config["model_type"] = "deepseek_v4";
   config["quantization_config"] = {
@@ -109,10 +119,11 @@ class LayerMaker {
     std::string name;
     int64_t rows, columns;
   };
-  std::vector<Matrix> matrices() const {
-    return {{"attn.wq_a", model_.q_lora, model_.hidden},
-            {"attn.wq_b", model_.heads * Model::head_dim, model_.q_lora},
-            {"attn.wkv", Model::head_dim, model_.hidden}};
+  std::vector<Matrix> matrices(bool with_kv) const {
+    std::vector<Matrix> all = {{"attn.wq_a", model_.q_lora, model_.hidden},
+                               {"attn.wq_b", model_.heads * Model::head_dim, model_.q_lora}};
+    if (with_kv) all.push_back({"attn.wkv", Model::head_dim, model_.hidden});
+    return all;
   }
 
   Array weight(const std::string& prefix, const Matrix& matrix) const {
@@ -191,10 +202,11 @@ int64_t make_checkpoint(const std::string& folder, const CheckpointToMake& what,
     progress(layer);
     const std::string prefix = layer_prefix(layer, model.layers), prefix_before = layer_prefix(before, model.layers);
     std::map<std::string, Array> tensors;
-    for (const auto& [name, columns] :
-         {std::pair("attn_norm", model.hidden), {"attn.q_norm", model.q_lora}, {"attn.kv_norm", Model::head_dim}})
-      tensors.emplace(prefix + name + ".weight", maker.norm(prefix, name, columns));
-    for (const LayerMaker::Matrix& matrix : maker.matrices()) {
+    const bool with_kv = model.has_kv(layer);
+    std::vector<std::pair<const char*, int64_t>> norms = {{"attn_norm", model.hidden}, {"attn.q_norm", model.q_lora}};
+    if (with_kv) norms.emplace_back("attn.kv_norm", Model::head_dim);
+    for (const auto& [name, columns] : norms) tensors.emplace(prefix + name + ".weight", maker.norm(prefix, name, columns));
+    for (const LayerMaker::Matrix& matrix : maker.matrices(with_kv)) {
       tensors.emplace(prefix + matrix.name + ".weight", maker.weight(prefix, matrix));
       const std::string& owner = matrix.name == "attn.wq_b" ? prefix_before : prefix;
       tensors.emplace(owner + matrix.name + ".scale", maker.scale(owner, matrix));

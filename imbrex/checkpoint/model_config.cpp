@@ -218,7 +218,25 @@ std::optional<BlockShape> read_weight_block(const Reader& reader) {
                     reader.integer({field->name, &sizes[1]}, 1, kMostSize)};
 }
 
+// Of models whose other layers have none of their own ("kv_source_layer_ids").
+std::vector<int64_t> read_kv_sources(const Reader& reader, int64_t layers) {
+  std::vector<int64_t> sources;
+  const std::optional<Field> field = reader.find({"kv_source_layer_ids"});
+  if (!field) return sources;
+  for (const json& value : reader.list(*field, kMostLayers)) {
+    const int64_t layer = reader.integer({field->name, &value}, 0, layers - 1);
+    if (!sources.empty() && layer <= sources.back()) reader.fail(field->name, "ascending numbers of layers", *field->value);
+    sources.push_back(layer);
+  }
+  return sources;
+}
+
 }  // namespace
+
+int64_t ModelConfig::kv_layer_of(int64_t layer) const {
+  const auto next = std::upper_bound(kv_sources.begin(), kv_sources.end(), layer);
+  return layer >= layers || next == kv_sources.begin() ? layer : *(next - 1);
+}
 
 const RopeRegime& ModelConfig::rope_of(int64_t layer) const {
   require(layer >= 0 && layer < static_cast<int64_t>(compress_ratios.size()), "a layer has a compress ratio");
@@ -247,6 +265,7 @@ ModelConfig read_config(const std::string& path) {
   if (std::any_of(ratios.begin(), ratios.end(), [](int64_t ratio) { return ratio != 0; }))
     config.compressed = {reader.number({"compress_rope_theta", "rope_parameters.compress.rope_theta"}, 2, 1e12),
                          read_yarn(reader)};
+  config.kv_sources = read_kv_sources(reader, config.layers);
   config.weight_block = read_weight_block(reader);
   if (const auto most = reader.find({"max_position_embeddings", "max_seq_len"}))
     config.most_positions = reader.integer(*most, 1, int64_t{1} << 40);

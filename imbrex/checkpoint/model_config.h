@@ -38,11 +38,14 @@ struct ModelConfig {
   std::vector<int64_t> compress_ratios;                   // of each layer, then of those after the last (MTP) that are listed
   RopeRegime plain;                                       // of layers of compress ratio 0
   std::optional<RopeRegime> compressed;                   // of all others; none where there are none
-  std::optional<BlockShape> weight_block;                 // of fp8 weights, where the file says it
-  std::optional<int64_t> most_positions;                  // likewise
+  std::vector<int64_t> kv_sources;         // layers whose keys and values others use, ascending; empty: each has its own
+  std::optional<BlockShape> weight_block;  // of fp8 weights, where the file says it
+  std::optional<int64_t> most_positions;   // likewise
 
   // The layer's own, by its compress ratio. `layer` is one of those of compress_ratios.
   const RopeRegime& rope_of(int64_t layer) const;
+  // The layer whose keys and values it uses: the last of kv_sources up to it. Itself where there is none, and after the last layer.
+  int64_t kv_layer_of(int64_t layer) const;
 };
 
 // Reads DIR/config.json: the names of the published files, of the model's own inference code ("dim", "n_heads", "norm_eps", ...)

@@ -23,7 +23,9 @@ void print_layer(const std::string& name, const InspectedLayer& layer) {
   if (!layer.is_there)
     fmt::print("no tensor\n");
   else if (layer.problem.empty())
-    fmt::print("complete, {:.1f} MiB\n", mib(layer.bytes));
+    fmt::print("complete{}, {:.1f} MiB\n",
+               layer.kv_layer == layer.layer ? "" : fmt::format(", with keys and values of layer {}", layer.kv_layer),
+               mib(layer.bytes));
   else
     fmt::print("NOT USABLE: {}\n", with_visible_characters(layer.problem));
 }

@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "imbrex/base/error.h"
 #include "imbrex/base/numbers.h"
+#include "imbrex/checkpoint/front_layer.h"
 #include "imbrex/checkpoint/inspect.h"
 #include "imbrex/checkpoint/make_checkpoint.h"
 #include "support/model_configs.h"
@@ -42,6 +44,57 @@ TEST(MadeCheckpoint, of_each_preset_is_read) {
     EXPECT_EQ(text_of(checkpoint.config()), text);
     EXPECT_EQ(inspect_layer(checkpoint, 2).problem, "");
     EXPECT_FALSE(inspect_layer(checkpoint, 1).is_there);
+  }
+}
+
+// Such layers lack wkv and kv_norm, as the config says, and are refused by a name that says whose they use.
+TEST(MadeCheckpoint, of_layers_that_share_keys_and_values_says_whose) {
+  const TemporaryFolder folder;
+  make(folder, "v4.1-flash", 8, 9);
+  Checkpoint checkpoint(folder.path());
+  const ModelConfig& config = checkpoint.config();
+  EXPECT_EQ(config.kv_sources, (std::vector<int64_t>{2, 8, 14, 20}));
+  for (const auto& [layer, source] : {std::pair(0, 0), {1, 1}, {2, 2}, {7, 2}, {8, 8}, {13, 8}, {14, 14}, {39, 20}, {40, 40}})
+    EXPECT_EQ(config.kv_layer_of(layer), source) << layer;
+  EXPECT_EQ(inspect_layer(checkpoint, 8).kv_layer, 8);
+  EXPECT_EQ(inspect_layer(checkpoint, 8).tensors.size(), 9u);
+  const InspectedLayer sharing = inspect_layer(checkpoint, 9);
+  EXPECT_EQ(sharing.problem, "");
+  EXPECT_TRUE(sharing.is_there);
+  EXPECT_EQ(sharing.kv_layer, 8);
+  EXPECT_EQ(sharing.tensors.size(), 6u);
+  EXPECT_NO_THROW(front_layer(checkpoint, 8));
+  EXPECT_EQ(front_layer_with_or_without_kv(checkpoint, 9).wkv.rows, 0);
+  try {
+    front_layer(checkpoint, 9);
+    ADD_FAILURE() << "it has no keys and values";
+  } catch (const UserError& error) {
+    const Diagnostic& diagnostic = error.diagnostics().front();
+    EXPECT_EQ(diagnostic.id, "tensor-missing");
+    EXPECT_NE(
+        diagnostic.message.find("layer 9 of '" + folder.path() + "' has no keys and values of its own: it uses those of layer 8"),
+        std::string::npos)
+        << diagnostic.message;
+    EXPECT_EQ(diagnostic.hint, "layer 8");
+  }
+}
+
+// What the config says is shared and is there all the same is the layer's own; what is missing otherwise is missing.
+TEST(MadeCheckpoint, with_keys_and_values_in_spite_of_its_config_has_them) {
+  const TemporaryFolder folder;
+  make(folder, "tiny", 1, 2);
+  nlohmann::json config = nlohmann::json::parse(tests::read_text(folder.file("config.json")));
+  config["kv_source_layer_ids"] = {1};
+  tests::write_text(folder.file("config.json"), config.dump());
+  Checkpoint checkpoint(folder.path());
+  EXPECT_EQ(checkpoint.config().kv_layer_of(2), 1);
+  EXPECT_EQ(inspect_layer(checkpoint, 2).kv_layer, 2);
+  EXPECT_NO_THROW(front_layer(checkpoint, 2));
+  for (const nlohmann::json& wrong :
+       {nlohmann::json{2, 1}, nlohmann::json{1, 1}, nlohmann::json{4}, nlohmann::json{-1}, nlohmann::json(3)}) {
+    config["kv_source_layer_ids"] = wrong;
+    tests::write_text(folder.file("config.json"), config.dump());
+    EXPECT_THROW(Checkpoint(folder.path()), UserError) << wrong;
   }
 }
 
