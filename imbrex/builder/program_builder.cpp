@@ -238,7 +238,7 @@ void ProgramBuilder::rebind(const VariableHandle& variable, const Value& value, 
     if (frame->is_parallel)
       fail(where, "parallel-rebind",
            "a tile made outside of a parallel loop is given another value inside it: its iterations would depend on each other",
-           "make the tile inside the loop, or make the loop a range", made);
+           fmt::format("make the tile inside the loop, or make the loop a `{}`", ir::Spelling(where.line).word("range")), made);
   if (expr->dtype != variable->dtype || !ir::same(expr->rows, variable->rows) || !ir::same(expr->columns, variable->columns))
     fail(where, "rebind-shape",
          fmt::format("a tile {} cannot take the value {}", describe(variable->dtype, variable->rows, variable->columns),

@@ -106,14 +106,10 @@ MappedTensor Checkpoint::tensor(const std::string& released_name) {
   return {name, holder.header.path(), stored.dtype, stored.shape, holder.memory.data() + stored.begin, stored.end - stored.begin};
 }
 
-FileStamp Checkpoint::stamp_of(const MappedTensor& tensor) const {
-  return shards_.at(fs::path(tensor.file).filename().string()).memory.stamp();
-}
-
 bool Checkpoint::is_as_opened() const {
   return std::all_of(shards_.begin(), shards_.end(), [](const auto& entry) {
     const Shard& shard = entry.second;
-    return checkpoint::stamp_of(shard.header.path()) == shard.memory.stamp();
+    return stamp_of(shard.header.path()) == shard.memory.stamp();
   });
 }
 

@@ -43,8 +43,6 @@ class Checkpoint {
   // and those of opening its file.
   MappedTensor tensor(const std::string& released_name);
 
-  // Of the file of a tensor, when it was opened.
-  FileStamp stamp_of(const MappedTensor& tensor) const;
   // Whether each file that was opened still stands there as it was.
   bool is_as_opened() const;
 

@@ -48,7 +48,7 @@ class LayerReader {
   LayerReader(Checkpoint& checkpoint, int64_t layer)
       : checkpoint_(checkpoint), config_(checkpoint.config()), prefix_(layer_prefix(layer, config_.layers)) {}
 
-  bool has(const std::string& name) const { return checkpoint_.has(prefix_ + name + ".weight"); }
+  bool has(const std::string& name) const { return checkpoint_.has(prefix_ + name); }
 
   MappedTensor norm(const std::string& name, const Extent& columns) {
     MappedTensor tensor = checkpoint_.tensor(prefix_ + name + ".weight");
@@ -210,7 +210,9 @@ FrontLayer front_layer_with_or_without_kv(Checkpoint& checkpoint, int64_t layer)
   result.q_norm = reader.norm("attn.q_norm", latent);
   result.wq_b = reader.matrix("attn.wq_b", heads, latent);
   result.kv_layer = config.kv_layer_of(layer);
-  if (result.kv_layer != layer && !reader.has("attn.wkv") && !reader.has("attn.kv_norm")) return result;
+  const auto has = [&](const char* name) { return reader.has(name); };
+  constexpr const char* of_kv[] = {"attn.wkv.weight", "attn.wkv.scale", "attn.kv_norm.weight"};
+  if (result.kv_layer != layer && std::none_of(std::begin(of_kv), std::end(of_kv), has)) return result;
   result.kv_layer = layer;
   result.wkv = reader.matrix("attn.wkv", head, hidden);
   result.kv_norm = reader.norm("attn.kv_norm", head);
@@ -226,21 +228,30 @@ void bring_into_memory(const FrontLayer& layer, const Workers& workers) {
   });
 }
 
-std::string identity_of(const Checkpoint& checkpoint, const FrontLayer& layer) {
-  constexpr int64_t whole = 1 << 18, part = 4096;
+std::string identity_of(const FrontLayer& layer, const Workers& workers) {
+  constexpr int64_t block = 1 << 20;
+  struct Part {
+    const std::byte* data;
+    int64_t bytes;
+  };
+  const std::vector<const MappedTensor*> tensors = tensors_of(layer);
+  std::vector<Part> parts;
+  for (const MappedTensor* tensor : tensors)
+    for (int64_t at = 0; at < tensor->bytes; at += block)
+      parts.push_back({tensor->data + at, std::min(block, tensor->bytes - at)});
+  std::vector<uint64_t> digests(parts.size());
+  workers([&](int ith, int nth) {
+    for (auto i = static_cast<size_t>(ith); i < parts.size(); i += static_cast<size_t>(nth))
+      digests[i] = digest_of(parts[i].data, static_cast<size_t>(parts[i].bytes));
+  });
   std::string text;
-  for (const MappedTensor* tensor : tensors_of(layer)) {
-    const FileStamp stamp = checkpoint.stamp_of(*tensor);
-    uint64_t digests[] = {0, 0};
-    if (tensor->bytes <= whole) {
-      digests[0] = digest_of(tensor->data, static_cast<size_t>(tensor->bytes));
-    } else {
-      digests[0] = digest_of(tensor->data, part);
-      digests[1] = digest_of(tensor->data + tensor->bytes - part, part);
-    }
-    text += fmt::format("{} {}, {:016x} {:016x}, in a file of {} bytes, written {}, changed {}\n", tensor->name,
-                        text_of(tensor->dtype, tensor->shape), digests[0], digests[1], stamp.bytes, stamp.modified_ns,
-                        stamp.changed_ns);
+  auto first = digests.begin();
+  for (const MappedTensor* tensor : tensors) {
+    const auto last = first + ceil_div(tensor->bytes, block);
+    const std::vector<uint64_t> own(first, last);
+    text += fmt::format("{} {}, {:016x}\n", tensor->name, text_of(tensor->dtype, tensor->shape),
+                        digest_of(own.data(), own.size() * sizeof own.front()));
+    first = last;
   }
   for (const StoredMatrix* matrix : {&layer.wq_a, &layer.wq_b, &layer.wkv})
     text += fmt::format("blocks of {} x {}\n", matrix->block.rows, matrix->block.columns);

@@ -43,17 +43,15 @@ struct FrontLayer {
 // "weight-not-exact" for a scale that is no number; "config-malformed" for a layer that the model does not have; "tensor-missing",
 // too, for one that uses another layer's keys and values.
 FrontLayer front_layer(Checkpoint& checkpoint, int64_t layer);
-// The same, also of such a layer: one that the config says to use another's, and of which neither wkv nor kv_norm is there.
+// The same, also of such a layer: one that the config says to use another's, and of which nothing of wkv and kv_norm is there.
 FrontLayer front_layer_with_or_without_kv(Checkpoint& checkpoint, int64_t layer);
 
 // Reads the tensors' bytes from the disk, where they are not in memory yet.
 void bring_into_memory(const FrontLayer& layer, const Workers& workers);
 
-// What the layer's tensors are, as text, without reading all of them: layers with equal texts have equal tensors. It has each tensor's
-// name, type, shape and blocks, its file's size and times of change, and a digest: of up to 256 KiB, as norms and scales have,
-// all of it, of others the first and last 4 KiB. So a file that was copied or touched is another one, though nothing in it changed; and one that was changed is
-// the same only for who sets the clock of its file system back, and leaves these parts alone.
-std::string identity_of(const Checkpoint& checkpoint, const FrontLayer& layer);
+// What the layer's tensors are, as text: layers with equal texts have equal tensors. It has each tensor's name, type, shape and blocks,
+// and a digest of all of its bytes, wherever its file is and however that was changed.
+std::string identity_of(const FrontLayer& layer, const Workers& workers);
 
 // Of all its tensors.
 int64_t bytes_of(const FrontLayer& layer);

@@ -27,8 +27,11 @@ std::string becomes(const StoredMatrix& matrix, bool is_int8) {
 // By released names without the layer.
 std::map<std::string, std::string> uses_of(const FrontLayer& layer) {
   std::map<std::string, std::string> uses;
+  const bool has_kv = layer.kv_layer == layer.layer;
   for (const char* name : {"attn_norm", "attn.q_norm", "attn.kv_norm"}) uses.emplace(fmt::format("{}.weight", name), "as it is");
+  if (!has_kv) uses.erase("attn.kv_norm.weight");
   for (const auto& [name, matrix] : {std::pair("attn.wq_a", &layer.wq_a), {"attn.wq_b", &layer.wq_b}, {"attn.wkv", &layer.wkv}}) {
+    if (matrix == &layer.wkv && !has_kv) continue;
     uses.emplace(fmt::format("{}.weight", name), becomes(*matrix, matrix == &layer.wq_b));
     uses.emplace(fmt::format("{}.scale", name), matrix->form == MatrixForm::fp8_blocks
                                                     ? fmt::format("blocks of {} x {}", matrix->block.rows, matrix->block.columns)
@@ -81,6 +84,10 @@ InspectedLayer inspect_layer(Checkpoint& checkpoint, int64_t layer) {
     result.kv_layer = read.kv_layer;
   });
   const ModelConfig& config = checkpoint.config();
+  for (const char* name : {"attn.wkv.weight", "attn.kv_norm.weight"})
+    if (const std::string of_kv = layer_prefix(result.kv_layer, config.layers) + name;
+        result.problem.empty() && !checkpoint.has(of_kv))
+      result.problem = fmt::format("'{}', which layer {} uses, is missing", of_kv, layer);
   if (layer < 0 || layer >= static_cast<int64_t>(config.compress_ratios.size())) return result;
   result.rotation = text_of(config.rope_of(layer));
   const std::string prefix = layer_prefix(layer, config.layers);

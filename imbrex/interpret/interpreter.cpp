@@ -695,13 +695,14 @@ void Interpreter::refuse_conflict(const std::string& name, size_t element, const
   const Iterations::Pair pair = iterations_.concurrent(earlier.iteration);
   if (!pair.loop) return;
   const std::string variable = pair.loop->variable + (pair.loop->tile > 0 ? ".index" : "");
-  fault(
-      "parallel-conflict",
-      fmt::format("two iterations of the parallel loop over `{}` touch {}: {} = {} {} it, {} = {} {} it", pair.loop->variable,
-                  element_text(name, element), variable, pair.earlier, did, variable, pair.current, does),
-      "create the tensor inside the loop, so that each iteration has its own, or write disjoint slices; or make the loop a range",
-      {{program_.where(earlier.origin), fmt::format("{} = {} {} it here", variable, pair.earlier, did)},
-       {program_.where(pair.origin), "the loop"}});
+  fault("parallel-conflict",
+        fmt::format("two iterations of the parallel loop over `{}` touch {}: {} = {} {} it, {} = {} {} it", pair.loop->variable,
+                    element_text(name, element), variable, pair.earlier, did, variable, pair.current, does),
+        fmt::format("create the tensor inside the loop, so that each iteration has its own, or write disjoint slices; or make "
+                    "the loop a `{}`",
+                    ir::Spelling(program_).word("range")),
+        {{program_.where(earlier.origin), fmt::format("{} = {} {} it here", variable, pair.earlier, did)},
+         {program_.where(pair.origin), "the loop"}});
 }
 
 void Interpreter::require_complete(const Storage& storage) const {

@@ -246,7 +246,6 @@ imbrex_v4_status check_weights(const imbrex_v4_front& front, const std::vector<J
 
 // Part 0 has what is small.
 imbrex_v4_status pack_vectors(const imbrex_v4_front& front, const imbrex_v4_weights& weights, char* packed, Message message) {
-  std::memcpy(packed, front.label, sizeof front.label);
   for (int64_t i = 0; !front.form.x_is_normalized && i < front.form.hidden; ++i) {
     const float value = element_of(weights.attn_norm, i);
     std::memcpy(packed + front.packed.norm_w + static_cast<size_t>(i) * sizeof value, &value, sizeof value);
@@ -271,6 +270,8 @@ imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& wei
   if (const auto status = check_weights(front, jobs, weights, memory, packed_bytes, ith, nth, message); status != IMBREX_V4_OK)
     return status;
   auto* const packed = static_cast<char*>(memory);
+  // Without its label no call takes the memory: part 0 writes it last, so that a part that failed or was interrupted is not used.
+  if (ith == 0) std::memset(packed, 0, sizeof front.label);
   if (ith == 0)
     if (const auto status = pack_vectors(front, weights, packed, message); status != IMBREX_V4_OK) return status;
   for (const Job& job : jobs)
@@ -282,6 +283,7 @@ imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& wei
     for (int64_t panel = panels * ith / nth; panel < panels * (ith + 1) / nth; ++panel)
       pack_panel(front, job, panel, packed, rows);
   }
+  if (ith == 0) std::memcpy(packed, front.label, sizeof front.label);
   return IMBREX_V4_OK;
 }
 

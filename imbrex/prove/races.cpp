@@ -64,8 +64,8 @@ std::optional<int64_t> skipped_number(const ir::Place& place, const std::string&
 // How to say something of all elements of an input, of which int32 tiles alone are said it: in the one that has them, or in one
 // that is to be loaded.
 struct AllElements {
-  std::string tile;
-  std::string how;  // to get them said: "load all of slots before the loop, `let indices = slots[:]`, and say that its elements"
+  std::string tile;  // empty: there is no way, as of tensors of several axes
+  std::string how;   // to get them said: "load all of slots before the loop, `let indices = slots[:]`, and say that its elements"
 };
 AllElements all_elements(const Subject& subject, const std::string& tensor) {
   for (const std::string& tile : whole_tiles_of(subject.accesses, tensor))
@@ -73,10 +73,14 @@ AllElements all_elements(const Subject& subject, const std::string& tensor) {
       return {tile, fmt::format("say before the loop that the elements of {}", tensor)};
   const ir::Spelling say(subject.program);
   const auto memory = subject.accesses.memories.find(tensor);
-  const bool is_int32 = memory == subject.accesses.memories.end() || memory->second.tensor->dtype == DType::int32;
+  const bool is_known = memory != subject.accesses.memories.end();
+  if (is_known && memory->second.tensor->shape.size() != 1) return {};
+  const bool is_int32 = !is_known || memory->second.tensor->dtype == DType::int32;
+  std::string name = "indices";
+  for (int number = 2; subject.accesses.tiles.contains(name) || subject.accesses.memories.contains(name); ++number)
+    name = fmt::format("indices_{}", number);
   const std::string all = is_int32 ? say.whole(tensor) : say.cast(say.whole(tensor), DType::int32);
-  return {"indices",
-          fmt::format("load all of {} before the loop, `{}`, and say that its elements", tensor, say.let("indices", all))};
+  return {name, fmt::format("load all of {} before the loop, `{}`, and say that its elements", tensor, say.let(name, all))};
 }
 
 std::string hint_for(const Subject& subject, const Access& a, const Access& b, const ParallelLoop& loop) {
@@ -94,7 +98,11 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
           "`{}`, `{}` and `{}`",
           say.assume(*but), *but->except, say.loop(ir::Loop::Kind::parallel, "k", "n"), say.read("i", "...", "k"),
           say.when({{ir::named("i"), ir::Compare::ne, ir::constant(*but->except)}}));
-    const AllElements all = all_elements(subject, input_of_tile(subject.accesses, axis->tile).value_or("..."));
+    const std::string input = input_of_tile(subject.accesses, axis->tile).value_or("...");
+    const AllElements all = all_elements(subject, input);
+    if (all.tile.empty())
+      return fmt::format("make the loop over {} a `{}`; that no two elements of {} are equal can be said where it has one axis",
+                         variable, say.word("range"), input);
     return fmt::format("if no index repeats, {} differ, `{}`; or make the loop over {} a `{}`", all.how,
                        say.assume({all.tile, Property::distinct}), variable, say.word("range"));
   }
@@ -106,6 +114,10 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
                              *but->except, say.when({{ir::named(binder.name), ir::Compare::ne, ir::constant(*but->except)}}),
                              name);
         const AllElements all = all_elements(subject, binder.read->tensor);
+        if (all.tile.empty())
+          return fmt::format(
+              "make the loop over {} a `{}`; that no two elements of {} are equal can be said where it has one axis", variable,
+              say.word("range"), binder.read->tensor);
         const auto skipped = skipped_number(*access, binder.name);
         const std::string distinct = say.assume({all.tile, Property::distinct, skipped});
         if (skipped)

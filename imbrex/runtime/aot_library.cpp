@@ -1,7 +1,9 @@
 #include "imbrex/runtime/aot_library.h"
 
 #include <elf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -103,7 +105,25 @@ struct BuildFolder {
 // The linker's driver would add code that rounds subnormals to zero in the whole process where a user's command has -ffast-math.
 // What a library calls of its own stays its own, whatever else the process has under that name.
 const std::vector<std::string> kLinkFlags = {
-    "-shared", "-O1", "-fno-fast-math", "-fno-unsafe-math-optimizations", "-Wl,--as-needed", "-Wl,-Bsymbolic"};
+    "-shared", "-O1", "-fno-fast-math", "-fno-unsafe-math-optimizations", "-Wl,--as-needed", "-Wl,-Bsymbolic", "-Wl,-z,defs"};
+
+// Of several that write sources to one folder at once, threads and processes, each waits for the one before it.
+class OneWriter {
+ public:
+  explicit OneWriter(const fs::path& directory) {
+    fs::create_directories(directory);
+    file_ = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (file_ >= 0 && flock(file_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  OneWriter(const OneWriter&) = delete;
+  ~OneWriter() {
+    if (file_ >= 0) close(file_);
+  }
+
+ private:
+  int file_;
+};
 
 struct Compilation {
   fs::path source;
@@ -239,6 +259,7 @@ BuiltLibrary build_library(const AotRequest& request) try {
   check_compiler(compiler, request.targets);
   const std::string& symbol = request.kernels[0].symbol;
   BuiltLibrary built;
+  const OneWriter one_writer(request.directory);
   const WrittenAhead written = write_ahead_of_time(request);
   built.sources = written.sources;
   built.header = request.directory / "include" / request.header;

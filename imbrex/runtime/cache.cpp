@@ -37,6 +37,16 @@ bool is_kept_file(const fs::path& file) {
          std::find(std::begin(kExtensions), std::end(kExtensions), file.extension().string()) != std::end(kExtensions);
 }
 
+// Of the path itself, not of what a link there leads to.
+bool is_plain_file(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(fs::symlink_status(path, error));
+}
+bool is_link(const fs::path& path) {
+  std::error_code error;
+  return fs::is_symlink(fs::symlink_status(path, error));
+}
+
 bool starts_with(const std::string& text, const std::string& prefix) { return text.rfind(prefix, 0) == 0; }
 
 std::string manifest_of(const fs::path& directory) {
@@ -167,26 +177,31 @@ void Cache::keep(const char* folder, const std::string& key, const std::string& 
 
 std::optional<fs::path> Cache::kept_file(const char* folder, const std::string& name) const {
   const fs::path file = root_ / folder / name;
-  if (!why_unused_.empty() || !why_not_ours(root_ / folder).empty() || !why_not_ours(file).empty()) return {};
+  // Links lead to what others may have made; a pipe would wait for a writer.
+  if (!why_unused_.empty() || is_link(root_ / folder) || !is_plain_file(file)) return {};
+  if (!why_not_ours(root_ / folder).empty() || !why_not_ours(file).empty()) return {};
   std::error_code read_only;
   fs::last_write_time(file, fs::file_time_type::clock::now(), read_only);
   return file;
 }
 
-bool Cache::keep_file(const char* folder, const std::string& name, const fs::path& file, uint64_t most_bytes) const {
-  if (!why_unused_.empty()) return false;
+std::string Cache::keep_file(const char* folder, const std::string& name, const fs::path& file, uint64_t most_bytes) const {
+  if (!why_unused_.empty()) return why_unused_;
   std::error_code error;
+  if (is_link(root_ / folder)) return fmt::format("'{}' is a link", (root_ / folder).string());
   try {
     make_own_directories(root_ / folder);
     fs::permissions(file, fs::perms::group_write | fs::perms::others_write, fs::perm_options::remove);
     flush_to_disk(file);
     fs::rename(file, root_ / folder / name);
-  } catch (const fs::filesystem_error&) {
-    return false;
+  } catch (const fs::filesystem_error& failure) {
+    return fmt::format("'{}': {}", (root_ / folder / name).string(), failure.code().message());
   }
+  remove_abandoned();
   std::vector<std::pair<fs::file_time_type, fs::path>> others;
   for (const fs::path& child : children_of(root_ / folder))
-    if (child.extension() == fs::path(name).extension() && child.filename() != name)
+    if (is_kept_file(child) && is_plain_file(child) && child.extension() == fs::path(name).extension() &&
+        child.filename() != name)
       others.emplace_back(fs::last_write_time(child, error), child);
   std::sort(others.rbegin(), others.rend());  // used last first
   uintmax_t total = fs::file_size(root_ / folder / name, error);
@@ -196,7 +211,7 @@ bool Cache::keep_file(const char* folder, const std::string& name, const fs::pat
     total += bytes;
     if (total > most_bytes) fs::remove(other, error);
   }
-  return true;
+  return "";
 }
 
 std::optional<fs::path> Cache::find(const std::string& key) const {
@@ -294,7 +309,7 @@ uint64_t Cache::clear() const {
     std::error_code error;
     if (!fs::is_directory(fs::symlink_status(root_ / folder, error))) continue;  // a link leads to what is not ours
     for (const fs::path& child : children_of(root_ / folder)) {
-      if (!is_kept_file(child) || !fs::is_regular_file(fs::symlink_status(child, error))) continue;
+      if (!is_kept_file(child) || !is_plain_file(child)) continue;
       const uintmax_t size = fs::file_size(child, error);
       if (fs::remove(child, error)) bytes += size;
     }
@@ -304,11 +319,14 @@ uint64_t Cache::clear() const {
   return bytes;
 }
 
+void Cache::remove_abandoned() const {
+  for (const fs::path& child : children_of(root_))
+    if ((starts_with(child.filename(), kPrivate) || is_failed(child)) && is_abandoned(child)) remove_directory(child);
+}
+
 void Cache::evict(const std::string& kept_key) const {
   if (!why_unused_.empty()) return;
-  for (const fs::path& child : children_of(root_)) {
-    if ((starts_with(child.filename(), kPrivate) || is_failed(child)) && is_abandoned(child)) remove_directory(child);
-  }
+  remove_abandoned();
   uint64_t total = 0;
   for (const CacheEntry& entry : list()) {
     total += entry.bytes;

@@ -59,8 +59,9 @@ class Cache {
   // The path of `<root>/<folder>/<name>`, if only this user and root can have put it there; marks it as used.
   std::optional<std::filesystem::path> kept_file(const char* folder, const std::string& name) const;
   // Moves a file there, and removes those of the same extension that were used longest ago, until all have `most_bytes` or it is
-  // alone. False where nothing can be written.
-  bool keep_file(const char* folder, const std::string& name, const std::filesystem::path& file, uint64_t most_bytes) const;
+  // alone. Names are keys with an extension, and files of other names stay. Returns why it is not kept, else "".
+  std::string keep_file(const char* folder, const std::string& name, const std::filesystem::path& file,
+                        uint64_t most_bytes) const;
   // The entry's directory if it is there and intact; marks it as used.
   std::optional<std::filesystem::path> find(const std::string& key) const;
   // A new private directory inside the root. Throws std::filesystem::filesystem_error where nothing can be written there.
@@ -81,6 +82,7 @@ class Cache {
 
  private:
   void evict(const std::string& kept_key) const;
+  void remove_abandoned() const;  // what processes that were killed left
   bool remove_directory(const std::filesystem::path& directory) const;
 
   std::filesystem::path root_;

@@ -36,7 +36,7 @@ bool precompile(const Cache& cache, const Compiler& compiler, const std::vector<
     command.insert(command.end(), {"-I.", "-x", "c++-header", "all.h", "-o", "all.gch"});
     const ProcessResult result = run_process(command, directory);
     kept = result.started && result.signal == 0 && result.exit_status <= 0 &&
-           cache.keep_file(kFolder, precompiled_name(key), directory / "all.gch", kMostPrecompiledBytes);
+           cache.keep_file(kFolder, precompiled_name(key), directory / "all.gch", kMostPrecompiledBytes).empty();
   } catch (const fs::filesystem_error&) {  // then kernels compile without it
   }
   std::error_code ignored;

@@ -54,7 +54,7 @@ int print_tensors(const InspectedLayer& layer) {
   print_layer(layer.name, layer);
   for (const InspectedTensor& tensor : layer.tensors) {
     std::string text = fmt::format("  {:<34}{:<26}", tensor.name, tensor.stored.empty() ? "MISSING" : tensor.stored);
-    text += fmt::format("{:<36}{}", tensor.becomes.empty() ? "" : "-> " + tensor.becomes, tensor.file);
+    text += fmt::format("{:<35} {}", tensor.becomes.empty() ? "" : "-> " + tensor.becomes, tensor.file);
     fmt::print("{}\n", with_visible_characters(text.substr(0, text.find_last_not_of(' ') + 1)));
   }
   return is_broken(layer);

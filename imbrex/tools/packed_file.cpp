@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <system_error>
 
 #include "imbrex/base/checked.h"
 #include "imbrex/base/digest.h"
@@ -130,15 +132,21 @@ std::string PackedFile::keep(const PackedTensors& tensors, const checkpoint::Wor
   try {
     made = cache_.make_private_directory();
     std::ofstream file(made / kFolder, std::ios::binary);
+    int error_of_writing = EIO;  // of the first write that failed
+    const auto write = [&](const void* bytes, int64_t size) {
+      if (!file) return;
+      errno = 0;
+      if (!file.write(static_cast<const char*>(bytes), size).flush() && errno != 0) error_of_writing = errno;
+    };
     const std::string text = beginning(tensors, workers), zeros(static_cast<size_t>(kPage), '\0');
-    file.write(text.data(), static_cast<std::streamsize>(text.size()));
+    write(text.data(), static_cast<int64_t>(text.size()));
     for (const auto& [name, size] : sizes_) {
-      file.write(reinterpret_cast<const char*>(tensors.at(name).data()), size);
-      file.write(zeros.data(), to_pages(size) - size);
+      write(tensors.at(name).data(), size);
+      write(zeros.data(), to_pages(size) - size);
     }
     file.close();
-    if (!file || !cache_.keep_file(kFolder, path_.filename(), made / kFolder, kMostPackedBytes))
-      problem = fmt::format("'{}' cannot be written", path_.string());
+    problem = file ? cache_.keep_file(kFolder, path_.filename(), made / kFolder, kMostPackedBytes)
+                   : fmt::format("'{}': {}", path_.string(), std::generic_category().message(error_of_writing));
   } catch (const fs::filesystem_error& error) {
     problem = fmt::format("'{}': {}", error.path1().string(), error.code().message());
   }

@@ -470,3 +470,31 @@ def test_kernels_of_the_library_have_the_methods_of_kernels(tmp_path):
     assert norm.taps(*arrays, hidden=64) == []
     with pytest.raises(ib.Error, match="python-arguments.*has no parameter 'zzz'"):
         norm.check(hidden=64, zzz=3)
+
+
+def test_outputs_may_have_names_that_python_uses():
+    kernel = ib.parse(
+        'imbrex 1\nkernel "two" {\n  dim T\n  input x: f32[T, 8]\n  output class: f32[T, 8]\n  output z: f32[T, 8]\n\n'
+        "  parallel t in 0 .. T {\n    class[t, :] = x[t, :]\n    z[t, :] = x[t, :] + x[t, :]\n  }\n}\n"
+    )
+    for _ in range(2):
+        outputs = kernel(np.ones((3, 8), np.float32))
+        assert outputs._fields == ("_0", "z") and outputs[0][0, 0] == 1 and outputs.z[0, 0] == 2
+
+
+def test_a_kernel_is_its_own_copy():
+    @ib.kernel
+    def local(x: ib.Tensor[ib.f32, ib.dim("T"), 8], y: ib.Out[ib.f32, ib.dim("T"), 8]):
+        y[:, :] = x[:, :]
+
+    assert copy.copy(local) is local and copy.deepcopy([local])[0] is local
+
+
+def test_a_page_that_cannot_be_written_is_one_error(tmp_path):
+    @ib.kernel
+    def local(x: ib.Tensor[ib.f32, ib.dim("T"), 8], y: ib.Out[ib.f32, ib.dim("T"), 8]):
+        y[:, :] = x[:, :]
+
+    with pytest.raises(ib.Error, match="cannot write .*nothere/page.html") as caught:
+        local.report(tmp_path / "nothere" / "page.html")
+    assert caught.value.id == "file-unwritable"

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -107,3 +109,16 @@ def test_a_child_compiles_what_a_thread_of_its_parent_was_compiling(compiler):
         assert os.waitpid(child, 0)[1] == 0
         compiler.may_go.set()
         assert (waiting.result(SECONDS) == 2).all()
+
+
+def test_a_process_ends_while_a_thread_runs_kernels(tmp_path):
+    program = tmp_path / "ends.py"
+    program.write_text(
+        "import threading, time\nimport imbrex as ib, numpy as np\n"
+        'T = ib.dim("T")\n\n@ib.kernel\ndef twice(x: ib.Tensor[ib.f32, T, 8], y: ib.Out[ib.f32, T, 8]):\n    y[:, :] = x[:, :] * 2\n\n'
+        "x = np.ones((3, 8), np.float32)\ntwice(x)\n"
+        "threading.Thread(target=lambda: [twice(x) for _ in range(10**9)], daemon=True).start()\ntime.sleep(.2)\n"
+    )
+    for _ in range(3):
+        done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stderr) == (0, "")

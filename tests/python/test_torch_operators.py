@@ -252,3 +252,33 @@ def test_a_call_like_one_before_is_prepared_for_an_operator_too(monkeypatch):
     monkeypatch.setattr(type(torch_scale), "_call", general)
     torch.ops.imbrex.torch_scale_out(X, W, y=y, factor=3.0)
     assert torch.equal(y, 1.5 * X)
+
+
+def test_a_bound_tensor_may_be_given_other_memory():
+    x, w = torch.arange(24.0).reshape(3, 8), torch.ones(3, 8)
+    bound = torch_sum.bind(x, w)
+    expected = x + w
+    x.data = torch.full((3, 8), 5.0)
+    del x
+    assert torch.equal(bound(), expected)
+
+
+def test_tensors_of_other_classes_are_torchs():
+    class Marked(torch.Tensor):
+        pass
+
+    x = torch.arange(24.0).reshape(3, 8)
+    y = torch_sum(x.as_subclass(Marked), torch.ones(3, 8))
+    assert isinstance(y, torch.Tensor) and torch.equal(y, x + 1)
+
+
+def test_tensors_of_other_devices_are_refused():
+    x, nowhere = torch.ones(3, 8), torch.empty(3, 8, device="meta")
+    total = ib.torch.op(torch_sum)
+    with pytest.raises(ib.Error, match="w is on the device meta, and x on cpu"):
+        total(x, nowhere)
+    y = torch.zeros(3, 8)
+    with pytest.raises(ib.Error, match="y is on the device meta, and x on cpu"):
+        torch.ops.imbrex.torch_sum_out(x, x, y=nowhere)
+    assert not y.any()
+    assert total(nowhere, nowhere).device.type == "meta"

@@ -172,11 +172,11 @@ LayerInputs inputs_of(Checkpoint& model, int64_t layer, int64_t first_head, cons
   result.description = text_of(config.rope_of(layer));
   auto begin = std::chrono::steady_clock::now();
   FrontLayer stored = front_layer(model, layer);
-  result.identity = fmt::format("{}heads from {} on\n", identity_of(model, stored), first_head);
   stored.wq_b = rows_of(stored.wq_b, first_head * head_dim, shape_of("wq_b").shape[1]);
   bring_into_memory(stored, workers);
   result.load_seconds = seconds_since(begin);
   result.bytes = bytes_of(stored);
+  result.identity = fmt::format("{}heads from {} on\n", identity_of(stored, workers), first_head);
 
   std::map<std::string, const StoredMatrix*> projections = {{"wq_a", &stored.wq_a}, {"wkv", &stored.wkv}};
   const bool quantizes = shape_of("wq_b").dtype == DType::int8;

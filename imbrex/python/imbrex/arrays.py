@@ -15,7 +15,7 @@ _AS_BITS = {"bf16": "uint16", "e4m3": "uint8", "e8m0": "uint8"}
 
 
 def is_torch(array: Any) -> bool:
-    return type(array).__module__.partition(".")[0] == "torch"
+    return any(base.__module__.partition(".")[0] == "torch" for base in type(array).__mro__)
 
 
 @functools.cache

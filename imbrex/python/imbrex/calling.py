@@ -9,11 +9,12 @@ import sys
 import warnings
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import arrays as arrays_of
 from ._imbrex import Caller
-from .errors import Error, error, level_of_caller
+from .errors import Error, error, error_at_caller, level_of_caller
 from .once import Once
 from .signature import Signature
 from .sizes import Dim, evaluate, names_in
@@ -112,7 +113,9 @@ class Binding:
     """A kernel with its arrays: call it again and again. Weights are packed and arrays are checked once, by ``kernel.bind``."""
 
     def __init__(self, bound: Bound | None, tensors: Mapping[str, Any], result: Any) -> None:
-        self._bound, self._tensors, self._result = bound, dict(tensors), result
+        # A torch tensor may be given other memory: what it had stays with its detached twin.
+        self._held = [array.detach() if arrays_of.is_torch(array) else array for array in tensors.values()]
+        self._bound, self._result = bound, result
 
     def __call__(self) -> Any:
         """Runs the kernel; returns its outputs."""
@@ -136,6 +139,13 @@ class CallableKernel(Caller):
 
     def __repr__(self) -> str:
         return f"<kernel {self.signature.text()}>"
+
+    # A kernel does not change, so that it is its own copy.
+    def __copy__(self) -> CallableKernel:
+        return self
+
+    def __deepcopy__(self, memo: Mapping[int, Any]) -> CallableKernel:
+        return self
 
     # ---- programs
 
@@ -187,8 +197,12 @@ class CallableKernel(Caller):
         variant, dims = self._variant_of(sizes)
         page = variant.program.report(target, dims, measure)
         if path is not None:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(page)
+            try:
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(page)
+            except OSError as problem:
+                message = f"cannot write '{os.fspath(path)}': {problem.strerror}"
+                raise error_at_caller("file-unwritable", message, "a file in a folder that you may write to") from None
         return page
 
     def _repr_html_(self) -> str:
@@ -431,7 +445,8 @@ def _extent_text(signature: Signature, given: list[str], size: Any, call: Call) 
 
 
 def _named_tuple(name: str, fields: list[str]) -> Any:
-    return namedtuple(name if name.isidentifier() else "outputs", fields)
+    # Outputs whose names Python has for something else are `_0`, `_1`, by their numbers.
+    return namedtuple(name if name.isidentifier() and not iskeyword(name) else "outputs", fields, rename=True)
 
 
 def _difference(name: str, dtype: str, compiled: Any, interpreted: Any) -> Difference | None:

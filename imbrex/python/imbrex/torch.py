@@ -119,6 +119,9 @@ def _shapes(operator: Operator) -> Callable[..., Any]:
         signature = operator.kernel.signature
         for tensor, array in (*zip(signature.inputs, given), *((t, named[t.name]) for t in signature.outputs if t.name in named)):
             require_no_gradient(array, tensor.name)
+            if array.device != given[0].device:
+                message = f"{tensor.name} is on the device {array.device}, and {signature.inputs[0].name} on {given[0].device}"
+                raise error("array-device", message, "tensors of one device")
         return _made(signature, given) if operator.returns_outputs else None
 
     return made

@@ -71,7 +71,7 @@ void Runner::run(PyObject* const* arrays, size_t count, const Dims& dims, int th
   imbrex_error* error = nullptr;
   imbrex_outcome outcome = IMBREX_DONE;
   {
-    const nb::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     if (bound_) {
       outcome = imbrex_rebind(bound_.get(), arrays_.data(), count, values.data(), values.size(), &error);
     } else {

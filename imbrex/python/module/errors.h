@@ -24,13 +24,36 @@ void call(Function function, Arguments... arguments) {
   if (const imbrex_outcome outcome = function(arguments..., &error); outcome != IMBREX_DONE) raise(outcome, error);
 }
 
-// The same without the interpreter's lock, for what takes long.
+// Without the interpreter's lock, for what takes long. A thread that is still inside when the interpreter ends stays there: CPython
+// would end it by unwinding the stack, which C++ answers by ending the process.
+class Unlocked {
+ public:
+  Unlocked() : state_(PyEval_SaveThread()) {}
+  ~Unlocked() {
+    while (is_finalizing()) pause();
+    PyEval_RestoreThread(state_);
+  }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+
+ private:
+  static bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030d0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+  }
+  PyThreadState* state_;
+};
+
+// The same as call() without that lock.
 template <class Function, class... Arguments>
 void call_unlocked(Function function, Arguments... arguments) {
   imbrex_error* error = nullptr;
   imbrex_outcome outcome = IMBREX_DONE;
   {
-    const nb::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     outcome = function(arguments..., &error);
   }
   if (outcome != IMBREX_DONE) raise(outcome, error);

@@ -90,7 +90,7 @@ class Bound {
     imbrex_error* error = nullptr;
     imbrex_outcome outcome = IMBREX_DONE;
     {
-      const nb::gil_scoped_release unlocked;
+      const Unlocked unlocked;
       const std::lock_guard turn(mutex_);
       for (int64_t i = 0; i < times && outcome == IMBREX_DONE; ++i) outcome = imbrex_run(bound_.get(), threads_, &error);
     }

@@ -1,6 +1,11 @@
 // imbrex run --checkpoint keeps what it packed in a file, maps it in the next run, and trusts no file that is not what it should be.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -126,6 +131,48 @@ TEST_F(PackedWeights, OfAnotherLayerOrTargetAreOthers) {
   // Its file under the other's name.
   fs::copy_file(path, changed.at("path").get<std::string>(), fs::copy_options::overwrite_existing);
   expect_made_anew("it is for 'layers.1.attn");
+}
+
+// In place, in the middle of a matrix, and the file's times are as before: a map that was written through changes none.
+TEST_F(PackedWeights, OfAnyOtherBytesAreOthers) {
+  const std::string path = run().at("path"), shard = made_ + "/model-00001-of-00001.safetensors";
+  const checkpoint::SafetensorsFile header(shard);
+  const checkpoint::StoredTensor& wq_b = header.tensors().at("layers.1.attn.wq_b.weight");
+  const int file = open(shard.c_str(), O_RDWR);
+  const size_t size = fs::file_size(shard);
+  void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  static_cast<unsigned char*>(memory)[(wq_b.begin + wq_b.end) / 2] ^= 0x80;
+  munmap(memory, size);
+  close(file);
+  outputs_.clear();
+  EXPECT_NE(run().at("path"), path);
+  // And a copy is the same.
+  fs::rename(made_, made_ + "-moved");
+  fs::copy(made_ + "-moved", made_, fs::copy_options::recursive);
+  expect_mapped();
+}
+
+// A file of somebody else's, and what a run that was ended left.
+TEST_F(PackedWeights, AreNoOtherFiles) {
+  const std::string path = run().at("path");
+  const fs::path of_others = fs::path(path).parent_path() / "of-others.packed";
+  write_text(of_others, "");
+  fs::resize_file(of_others, uintmax_t{5} << 30);  // without blocks on the disk
+  fs::last_write_time(of_others, fs::file_time_type::clock::now() - std::chrono::hours(99));
+  const fs::path left = fs::path(packed_) / "imbrex-new-000000";
+  fs::create_directory(left);
+  write_text(left / "packed", "left");
+  fs::last_write_time(left, fs::file_time_type::clock::now() - std::chrono::hours(99));
+  change_byte(path, static_cast<int64_t>(fs::file_size(path)) / 2);
+  expect_made_anew("its bytes are not those that were written");
+  EXPECT_TRUE(fs::exists(of_others));
+  EXPECT_FALSE(fs::exists(left));
+  // Links and pipes are not followed nor waited for.
+  fs::rename(path, path + ".moved");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_FALSE(run().at("mapped"));
+  expect_mapped();
 }
 
 TEST_F(PackedWeights, AreNotKeptWhereOthersMayWrite) {

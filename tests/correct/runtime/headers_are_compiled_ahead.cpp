@@ -85,10 +85,13 @@ TEST(Headers, UsedLongestAgoGoFirst) {
   const TemporaryFolder folder;
   const Cache cache(options_in(folder).cache);
   const auto name = [](size_t i) { return std::string(63, 'a') + "0123456789abcdef"[i] + ".gch"; };
+  const fs::path of_others = cache.root() / "headers" / "notes.gch";
+  fs::create_directories(of_others.parent_path());
+  write_text(of_others.string(), "not of the cache, and longer than all that it may keep");
   for (size_t i = 0; i < 5; ++i) {
     const fs::path made = cache.make_private_directory() / "all.gch";
     write_text(made.string(), "headers");
-    ASSERT_TRUE(cache.keep_file("headers", name(i), made, 3 * std::string("headers").size()));
+    ASSERT_EQ(cache.keep_file("headers", name(i), made, 3 * std::string("headers").size()), "");
     if (i == 2) {
       EXPECT_TRUE(cache.kept_file("headers", name(0)));
     }
@@ -96,6 +99,7 @@ TEST(Headers, UsedLongestAgoGoFirst) {
   EXPECT_FALSE(cache.kept_file("headers", name(1)));
   EXPECT_FALSE(cache.kept_file("headers", name(2)));
   for (const size_t i : {0, 3, 4}) EXPECT_TRUE(cache.kept_file("headers", name(i))) << i;
+  EXPECT_TRUE(fs::exists(of_others));
 }
 
 }  // namespace

@@ -166,7 +166,7 @@ INSTANTIATE_TEST_SUITE_P(
                            "parallel h in 0 .. T {\ncreate s: f32[T, 2]\n"},
                     Broken{"SumOfAllIterations", "parallel-conflict",
                            "y[:, :] = x[:, :]\nparallel i in 0 .. T {\ny[0, :] = y[0, :] + x[i, :]\n}", 3,
-                           "make the loop a range", "parallel", "range"}),
+                           "make the loop a `range`", "parallel", "range"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Assumptions, are_checked_in_either_mode) {

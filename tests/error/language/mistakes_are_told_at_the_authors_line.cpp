@@ -55,7 +55,7 @@ TEST(Mistakes, AnOuterTileReboundInAParallelLoop) {
     else
       parallel(tiles(T, 4), rows);
   };
-  expect_mistake(body, "parallel-rebind", line, "parallel", "make the loop a range");
+  expect_mistake(body, "parallel-rebind", line, "parallel", "make the loop a `range`");
 }
 
 TEST(Mistakes, AnExceptedNumberThatNoInt32Is) {

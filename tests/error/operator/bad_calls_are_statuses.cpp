@@ -137,6 +137,25 @@ TEST(BadCalls, OfModesThatHaveNoInt8Latent) {
   EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_OK);
 }
 
+// As after a process that was ended while it packed.
+TEST(BadCalls, WeightsThatWerePackedInPartAreRefused) {
+  const OperatorModel model;
+  Example example;
+  imbrex_v4_weights weights = model.weights();
+  const Array good = model.wq_b_scale;
+  Array bad = good;
+  bad.as<float>()[5] = std::nanf("");
+  weights.wq_b.scale = bad.bytes.data();
+  void* const packed = example.packed.packed.data();
+  const imbrex_v4_front* const front = example.packed.front.get();
+  EXPECT_EQ(imbrex_v4_pack(front, &weights, packed, example.packed.packed.size(), 0, 1, nullptr, 0), IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(imbrex_v4_run(front, &example.call, nullptr, 0), IMBREX_V4_BAD_PACKED);
+  EXPECT_TRUE(example.nothing_is_written());
+  weights.wq_b.scale = good.bytes.data();
+  EXPECT_EQ(imbrex_v4_pack(front, &weights, packed, example.packed.packed.size(), 0, 1, nullptr, 0), IMBREX_V4_OK);
+  EXPECT_EQ(imbrex_v4_run(front, &example.call, nullptr, 0), IMBREX_V4_OK);
+}
+
 TEST(BadCalls, EveryThreadReturnsBeforeABarrier) {
   Example example;
   example.slots[2] = 5;
