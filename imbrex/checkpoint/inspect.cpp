@@ -28,8 +28,8 @@ std::string becomes(const StoredMatrix& matrix, bool is_int8) {
 std::map<std::string, std::string> uses_of(const FrontLayer& layer) {
   std::map<std::string, std::string> uses;
   const bool has_kv = layer.kv_layer == layer.layer;
-  for (const char* name : {"attn_norm", "attn.q_norm", "attn.kv_norm"}) uses.emplace(fmt::format("{}.weight", name), "as it is");
-  if (!has_kv) uses.erase("attn.kv_norm.weight");
+  for (const char* name : {"attn_norm", "attn.q_norm"}) uses.emplace(fmt::format("{}.weight", name), "as it is");
+  if (has_kv) uses.emplace("attn.kv_norm.weight", "as it is");
   for (const auto& [name, matrix] : {std::pair("attn.wq_a", &layer.wq_a), {"attn.wq_b", &layer.wq_b}, {"attn.wkv", &layer.wkv}}) {
     if (matrix == &layer.wkv && !has_kv) continue;
     uses.emplace(fmt::format("{}.weight", name), becomes(*matrix, matrix == &layer.wq_b));

@@ -270,7 +270,8 @@ imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& wei
   if (const auto status = check_weights(front, jobs, weights, memory, packed_bytes, ith, nth, message); status != IMBREX_V4_OK)
     return status;
   auto* const packed = static_cast<char*>(memory);
-  // Without its label no call takes the memory: part 0 writes it last, so that a part that failed or was interrupted is not used.
+  // Without its label no call takes the memory: part 0 writes it last, so that nothing is taken where it failed or was interrupted.
+  // Of other parts only their status says so.
   if (ith == 0) std::memset(packed, 0, sizeof front.label);
   if (ith == 0)
     if (const auto status = pack_vectors(front, weights, packed, message); status != IMBREX_V4_OK) return status;
