@@ -188,7 +188,7 @@ FrontLayer front_layer(Checkpoint& checkpoint, int64_t layer) {
         fmt::format("layer {} of '{}' has no keys and values of its own: it uses those of layer {} (kv_source_layer_ids "
                     "in '{}'), and the attention front computes both",
                     layer, checkpoint.folder(), result.kv_layer, checkpoint.config().path),
-        fmt::format("layer {}", result.kv_layer));
+        fmt::format("--layer {}, which has them", result.kv_layer));
   return result;
 }
 

@@ -199,10 +199,8 @@ std::string Cache::keep_file(const char* folder, const std::string& name, const 
   }
   remove_abandoned();
   std::vector<std::pair<fs::file_time_type, fs::path>> others;
-  for (const fs::path& child : children_of(root_ / folder))
-    if (is_kept_file(child) && is_plain_file(child) && child.extension() == fs::path(name).extension() &&
-        child.filename() != name)
-      others.emplace_back(fs::last_write_time(child, error), child);
+  for (const fs::path& child : kept_files(folder, fs::path(name).extension().c_str()))
+    if (child.filename() != name) others.emplace_back(fs::last_write_time(child, error), child);
   std::sort(others.rbegin(), others.rend());  // used last first
   uintmax_t total = fs::file_size(root_ / folder / name, error);
   for (const auto& [used, other] : others) {
@@ -212,6 +210,14 @@ std::string Cache::keep_file(const char* folder, const std::string& name, const 
     if (total > most_bytes) fs::remove(other, error);
   }
   return "";
+}
+
+std::vector<fs::path> Cache::kept_files(const char* folder, const char* extension) const {
+  std::vector<fs::path> files;
+  if (!why_unused_.empty() || is_link(root_ / folder)) return files;  // a link leads to what is not ours
+  for (const fs::path& child : children_of(root_ / folder))
+    if (is_kept_file(child) && is_plain_file(child) && child.extension() == extension) files.push_back(child);
+  return files;
 }
 
 std::optional<fs::path> Cache::find(const std::string& key) const {
@@ -307,14 +313,13 @@ uint64_t Cache::clear() const {
   }
   for (const char* folder : kFoldersOfFiles) {
     std::error_code error;
-    if (!fs::is_directory(fs::symlink_status(root_ / folder, error))) continue;  // a link leads to what is not ours
-    for (const fs::path& child : children_of(root_ / folder)) {
-      if (!is_kept_file(child) || !is_plain_file(child)) continue;
-      const uintmax_t size = fs::file_size(child, error);
-      if (fs::remove(child, error)) bytes += size;
-    }
+    for (const char* extension : kExtensions)
+      for (const fs::path& file : kept_files(folder, extension)) {
+        const uintmax_t size = fs::file_size(file, error);
+        if (fs::remove(file, error)) bytes += size;
+      }
     std::error_code not_empty;
-    fs::remove(root_ / folder, not_empty);
+    if (!is_link(root_ / folder)) fs::remove(root_ / folder, not_empty);
   }
   return bytes;
 }

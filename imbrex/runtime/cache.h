@@ -62,6 +62,8 @@ class Cache {
   // alone. Names are keys with an extension, and files of other names stay. Returns why it is not kept, else "".
   std::string keep_file(const char* folder, const std::string& name, const std::filesystem::path& file,
                         uint64_t most_bytes) const;
+  // The plain files of such names there; none where the cache is unused.
+  std::vector<std::filesystem::path> kept_files(const char* folder, const char* extension) const;
   // The entry's directory if it is there and intact; marks it as used.
   std::optional<std::filesystem::path> find(const std::string& key) const;
   // A new private directory inside the root. Throws std::filesystem::filesystem_error where nothing can be written there.

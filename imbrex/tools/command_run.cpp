@@ -68,6 +68,7 @@ class Run {
       throw UserError("unknown-isa",
                       fmt::format("--isa {} with the interpreter, which has no instruction sets", options_.machine.isa),
                       options_.checked ? "--checked alone, or --isa alone" : "--backend interpreter alone, or --isa alone");
+    require_weights_to_keep();
     interprets_ = options_.interprets() || !has_compiler();
     choose_subject();
     prove();
@@ -88,13 +89,27 @@ class Run {
   }
 
  private:
+  // --packed is of weights that are packed: those of a checkpoint's layer, where code runs.
+  void require_weights_to_keep() const {
+    if (options_.packed.empty()) return;
+    if (options_.checkpoint.empty())
+      throw UserError(
+          "option-value",
+          fmt::format("--packed {} without --checkpoint: packed weights are kept of a checkpoint's layer alone", options_.packed),
+          "the same with --checkpoint DIR, or without --packed");
+    if (options_.interprets())
+      throw UserError("option-value",
+                      fmt::format("--packed {} with the interpreter, which takes weights as they are", options_.packed),
+                      "the same without --packed");
+  }
+
   // Without one the interpreter runs what asks for nothing that code alone has. UserError "no-compiler" otherwise.
   bool has_compiler() {
     try {
       runtime::find_compiler("", runtime::Cache());
       return true;
     } catch (const UserError& error) {
-      if (!options_.machine.isa.empty() || !options_.trace.empty() || options_.as_written) throw;
+      if (!options_.machine.isa.empty() || !options_.trace.empty() || !options_.packed.empty() || options_.as_written) throw;
       Diagnostic warning = error.diagnostics().front();
       warning.is_warning = true;
       warning.message += "; the interpreter runs the kernel instead, slowly";

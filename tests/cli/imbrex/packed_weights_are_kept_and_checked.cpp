@@ -175,6 +175,51 @@ TEST_F(PackedWeights, AreNoOtherFiles) {
   expect_mapped();
 }
 
+TEST_F(PackedWeights, AreListedAndChecked) {
+  const std::string path = run().at("path"), name = fs::path(path).filename(),
+                    environment = fmt::format("IMBREX_CACHE='{}'", packed_);
+  const std::string line =
+      fmt::format("{}  {:>8} KiB     0 min  packed weights of layers.1.attn_norm.weight and others, for qkv_proj_rope on ",
+                  name.substr(0, 16), fs::file_size(path) / 1024);
+  const CommandResult listed = imbrex_command("cache ls", environment);
+  EXPECT_EQ(listed.status, 0) << listed.err;
+  EXPECT_TRUE(has(listed.out, line)) << listed.out << line;
+  EXPECT_TRUE(has(listed.out, fmt::format("files of packed weights: 1, {} KiB\n", fs::file_size(path) / 1024))) << listed.out;
+  EXPECT_EQ(imbrex_command("cache verify", environment).status, 0);
+  EXPECT_TRUE(fs::exists(path));
+  // A bit of a tensor, of the key, the end, everything: each is seen from the file alone.
+  const std::string whole = read_text(path);
+  const auto expect_removed = [&] {
+    const CommandResult verified = imbrex_command("cache verify", environment);
+    EXPECT_EQ(verified.status, 1) << verified.out;
+    EXPECT_TRUE(has(verified.out, "  DAMAGED, removed\n")) << verified.out;
+    EXPECT_FALSE(fs::exists(path));
+    write_text(path, whole);
+  };
+  for (const size_t at : {whole.size() - 4096, whole.find("semantics"), whole.find("bytes of the tensors") + 21}) {
+    change_byte(path, static_cast<int64_t>(at));
+    expect_removed();
+  }
+  for (const size_t size : {whole.size() - 1, size_t{4096}, size_t{100}, size_t{0}}) {
+    fs::resize_file(path, size);
+    EXPECT_EQ(imbrex_command("cache ls", environment).status, 0);
+    expect_removed();
+  }
+  expect_mapped();
+}
+
+TEST_F(PackedWeights, AreOfACheckpointAndOfCode) {
+  const auto expect_error = [](const std::string& command, const std::string& message) {
+    const CommandResult result = imbrex_command(command);
+    EXPECT_EQ(result.status, 1) << result.out;
+    EXPECT_TRUE(has(result.err, "error [option-value]: " + message)) << result.err;
+  };
+  expect_error("run nn/rms_norm --packed here", "--packed here without --checkpoint");
+  const std::string from = "run deepseek_v4/qkv_proj_rope --layer 1 --tokens 2 --checkpoint '" + made_ + "' --packed here";
+  expect_error(from + " --backend interpreter", "--packed here with the interpreter");
+  expect_error(from + " --checked", "--packed here with the interpreter");
+}
+
 TEST_F(PackedWeights, AreNotKeptWhereOthersMayWrite) {
   fs::create_directory(packed_);
   fs::permissions(packed_, fs::perms::all);

@@ -75,7 +75,7 @@ TEST(MadeCheckpoint, of_layers_that_share_keys_and_values_says_whose) {
         diagnostic.message.find("layer 9 of '" + folder.path() + "' has no keys and values of its own: it uses those of layer 8"),
         std::string::npos)
         << diagnostic.message;
-    EXPECT_EQ(diagnostic.hint, "layer 8");
+    EXPECT_EQ(diagnostic.hint, "--layer 8, which has them");
   }
 }
 
