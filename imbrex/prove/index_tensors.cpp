@@ -61,11 +61,14 @@ std::vector<std::string> tiles_holding(const Accesses& accesses, const std::stri
   return tiles;
 }
 
+std::string all_elements_of(const std::string& tensor) { return tensor + ".all"; }
+
 std::vector<ir::AssumeElements> assumed_of(const Accesses& accesses, const ir::Place& place, const std::string& tensor) {
   const std::vector<std::string> whole = whole_tiles_of(accesses, tensor);
   std::vector<ir::AssumeElements> assumed;
   for (const ir::AssumeElements& each : place.elements)
-    if (std::find(whole.begin(), whole.end(), each.tile) != whole.end()) assumed.push_back(each);
+    if (each.tile == all_elements_of(tensor) || std::find(whole.begin(), whole.end(), each.tile) != whole.end())
+      assumed.push_back(each);
   return assumed;
 }
 

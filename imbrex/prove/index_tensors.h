@@ -13,6 +13,8 @@
 
 namespace imbrex::prove {
 
+// What stands for all elements of an input in a supposition, in place of a tile that holds them: no author can write such a name.
+std::string all_elements_of(const std::string& tensor);
 // What is assumed at this place of the elements of an input of one axis: all of it was loaded into a tile that the assumption names.
 std::vector<ir::AssumeElements> assumed_of(const Accesses& accesses, const ir::Place& place, const std::string& tensor);
 // What excepts a number from being different, of those; null if nothing does, or all elements differ anyway.

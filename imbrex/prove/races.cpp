@@ -1,6 +1,7 @@
 #include "imbrex/prove/races.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <isl/set.h>
 
 #include <algorithm>
@@ -18,17 +19,22 @@ bool is_inside(const Access& access, const ParallelLoop& loop) {
 
 // Over [binders of a, binders of b, elements]: executions in different iterations of the loop, but the same of those around it,
 // that touch one element.
-isl::set collisions(const Subject& subject, const Access& a, const Access& b, size_t depth) {
+// `supposed`: assumed at both in addition.
+isl::set collisions(const Subject& subject, const Access& a, const Access& b, size_t depth,
+                    const std::vector<ir::AssumeElements>& supposed = {}) {
   const size_t n = a.binders.size();
   isl::set first = subject.may(a), second = subject.may(b);
-  const auto a_by_position = by_position(subject.accesses, a), b_by_position = by_position(subject.accesses, b);
+  Access a_supposed = a, b_supposed = b;
+  for (Access* access : {&a_supposed, &b_supposed})
+    access->elements.insert(access->elements.end(), supposed.begin(), supposed.end());
+  const auto a_by_position = by_position(subject.accesses, a_supposed), b_by_position = by_position(subject.accesses, b_supposed);
   if (a_by_position && b_by_position && a_by_position->tensors == b_by_position->tensors) {
     first = subject.relations.of(a_by_position->access);
     second = subject.relations.of(b_by_position->access);
   }
   isl::set pairs = side_by_side(first, n, second, b.binders.size());
   for (size_t d = 0; d < depth; ++d) pairs = equal_coordinates(pairs, d, n + d);
-  pairs = subject.relations.with_consistent_indices(pairs, a, b);
+  pairs = subject.relations.with_consistent_indices(pairs, a_supposed, b_supposed);
   isl::set result = less_coordinate(pairs, depth, n + depth);
   if (&a != &b) result = result.unite(less_coordinate(pairs, n + depth, depth));
   return result;
@@ -41,22 +47,59 @@ bool could_be_private(const Subject& subject, const Memory& memory, const Parall
                      [&](const Access& access) { return access.memory != &memory || is_inside(access, loop); });
 }
 
-// The number that an index is not where the access stands, because its author asked: `slot != -1`, or `slot >= 0`.
+// `index` against a number, whichever of them stands on the left.
+struct AgainstNumber {
+  ir::Compare compare;
+  int64_t number;
+};
+std::optional<AgainstNumber> against_number(const ir::Comparison& each, const std::string& index) {
+  using enum ir::Compare;
+  if (const auto number = ir::constant_value(each.right); number && ir::to_text(each.left) == index)
+    return AgainstNumber{each.compare, *number};
+  const auto number = ir::constant_value(each.left);
+  if (!number || ir::to_text(each.right) != index) return std::nullopt;
+  switch (each.compare) {
+    case lt: return AgainstNumber{gt, *number};
+    case le: return AgainstNumber{ge, *number};
+    case ge: return AgainstNumber{le, *number};
+    case gt: return AgainstNumber{lt, *number};
+    case eq:
+    case ne: break;
+  }
+  return AgainstNumber{each.compare, *number};
+}
+
+// The least that an index is assumed to be; none where nothing says so.
+std::optional<int64_t> least_of(const ir::Place& place, const std::string& index) {
+  std::optional<int64_t> least;
+  for (const ir::Guard& guard : place.guards) {
+    if (!guard.assumed || !guard.holds) continue;
+    for (const ir::Comparison& each : guard.condition) {
+      const auto found = against_number(each, index);
+      if (!found || (found->compare != ir::Compare::ge && found->compare != ir::Compare::gt)) continue;
+      least = std::max(least.value_or(INT64_MIN), found->number + (found->compare == ir::Compare::gt ? 1 : 0));
+    }
+  }
+  return least;
+}
+
+// The number that an index is not where the access stands, because its author asked: `slot != -1`, or `slot >= 0`, of which it is
+// the least that the index may be.
 std::optional<int64_t> skipped_number(const ir::Place& place, const std::string& index) {
   const auto of = [&](ir::Comparison each, bool holds) -> std::optional<int64_t> {
     if (!holds) each = ir::negated(each);
-    const bool is_left = ir::to_text(each.left) == index;
-    const auto number = ir::constant_value(is_left ? each.right : each.left);
-    if (!number || ir::to_text(is_left ? each.left : each.right) != index) return std::nullopt;
-    using enum ir::Compare;
-    if (each.compare == ne) return number;
-    if (each.compare == (is_left ? ge : le)) return *number - 1;
-    return each.compare == (is_left ? gt : lt) ? number : std::nullopt;
+    const auto found = against_number(each, index);
+    if (!found) return std::nullopt;
+    if (found->compare == ir::Compare::ne) return found->number;
+    if (found->compare != ir::Compare::ge && found->compare != ir::Compare::gt) return std::nullopt;
+    const int64_t below = found->number - (found->compare == ir::Compare::ge ? 1 : 0);
+    const int64_t least = least_of(place, index).value_or(below);
+    return least <= below ? std::optional(least) : std::nullopt;
   };
   for (const ir::Guard& guard : place.guards) {
     if (guard.assumed || (!guard.holds && guard.condition.size() != 1)) continue;
     for (const ir::Comparison& each : guard.condition)
-      if (const auto number = of(each, guard.holds)) return number;
+      if (const auto number = of(each, guard.holds); number && *number == static_cast<int32_t>(*number)) return number;
   }
   return std::nullopt;
 }
@@ -88,6 +131,11 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
   const std::string& variable = loop.loop->variable;
   using Property = ir::AssumeElements::Property;
   const ir::Spelling say(subject.program);
+  const std::string in_turn = fmt::format("make the loop over {} a `{}`", variable, say.word("range"));
+  // Whether the iterations no longer meet where this is assumed of all elements of an input.
+  const auto helps = [&](const std::string& input, Property property, std::optional<int64_t> except = {}) {
+    return collisions(subject, a, b, loop.depth, {{all_elements_of(input), property, except}}).is_empty();
+  };
   const auto by_tile = [](const Access& access) { return std::find_if(access.slice.begin(), access.slice.end(), is_by_data); };
   for (const Access* access : {&a, &b}) {
     const auto axis = by_tile(*access);
@@ -101,10 +149,10 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
     const std::string input = input_of_tile(subject.accesses, axis->tile).value_or("...");
     const AllElements all = all_elements(subject, input);
     if (all.tile.empty())
-      return fmt::format("make the loop over {} a `{}`; that no two elements of {} are equal can be said where it has one axis",
-                         variable, say.word("range"), input);
-    return fmt::format("if no index repeats, {} differ, `{}`; or make the loop over {} a `{}`", all.how,
-                       say.assume({all.tile, Property::distinct}), variable, say.word("range"));
+      return fmt::format("{}; that no two elements of {} are equal can be said where it has one axis", in_turn, input);
+    if (!helps(input, Property::distinct)) return in_turn;
+    return fmt::format("if no index repeats, {} differ, `{}`; or {}", all.how, say.assume({all.tile, Property::distinct}),
+                       in_turn);
   }
   for (const Access* access : {&a, &b})
     for (const Binder& binder : access->binders)
@@ -114,17 +162,19 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
                              *but->except, say.when({{ir::named(binder.name), ir::Compare::ne, ir::constant(*but->except)}}),
                              name);
         const AllElements all = all_elements(subject, binder.read->tensor);
+        const std::string& input = binder.read->tensor;
         if (all.tile.empty())
-          return fmt::format(
-              "make the loop over {} a `{}`; that no two elements of {} are equal can be said where it has one axis", variable,
-              say.word("range"), binder.read->tensor);
+          return fmt::format("{}; that no two elements of {} are equal can be said where it has one axis", in_turn, input);
         const auto skipped = skipped_number(*access, binder.name);
         const std::string distinct = say.assume({all.tile, Property::distinct, skipped});
-        if (skipped)
-          return fmt::format("if no number but {} repeats, {} differ, `{}`; or make the loop over {} a `{}`", *skipped, all.how,
-                             distinct, variable, say.word("range"));
-        return fmt::format("if it is so, {} differ, `{}`, or never descend, `{}`; or make the loop over {} a `{}`", all.how,
-                           distinct, say.assume({all.tile, Property::sorted}), variable, say.word("range"));
+        if (skipped && helps(input, Property::distinct, skipped))
+          return fmt::format("if no number but {} repeats, {} differ, `{}`; or {}", *skipped, all.how, distinct, in_turn);
+        std::vector<std::string> ways;
+        if (!skipped && helps(input, Property::distinct)) ways.push_back(fmt::format("differ, `{}`", distinct));
+        if (helps(input, Property::sorted))
+          ways.push_back(fmt::format("never descend, `{}`", say.assume({all.tile, Property::sorted})));
+        if (ways.empty()) return in_turn;
+        return fmt::format("if it is so, {} {}; or {}", all.how, fmt::join(ways, ", or "), in_turn);
       }
   if (could_be_private(subject, *a.memory, loop))
     return fmt::format("create {} inside the loop over {}: it is then private to the iteration", name, variable);
