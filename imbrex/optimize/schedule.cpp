@@ -1,6 +1,7 @@
 #include "imbrex/optimize/schedule.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -482,14 +483,24 @@ class Scheduler {
     return ir::make_matmul_expanded(scales(c, columns, tile), a, b, c.scales->block, c.weight_transposed);
   }
 
+  // For want of tiles for this product and those beside it.
+  [[noreturn]] void refuse_blocks(const Contraction& c, int64_t tile) const {
+    const Contraction& first = c.beside < 0 ? c : contractions_.all[static_cast<size_t>(c.beside)];
+    std::vector<const Contraction*> together = beside(first);
+    together.insert(together.begin(), &first);
+    std::vector<std::string> blocks;
+    for (const Contraction* each : together)
+      if (each->scales)
+        blocks.push_back(fmt::format("{} has a scale for each {} columns", each->weight, each->scales->block.columns));
+    refuse(
+        fmt::format("{}, and tiles of {} columns would have parts of such blocks; {}", fmt::join(blocks, ", "), tile,
+                    together.size() > 1 ? "write one of the products in a scope with @no_fusion" : "pin tiles of whole blocks"));
+  }
+
   // Of the blocks of these columns: the first begins at one, or lies in one with all others.
   ir::ExprPtr scales(const Contraction& c, const ir::Axis& columns, int64_t tile) {
     const ir::ScaledBlock block = c.scales->block;
-    if (!tiles_fit_blocks(tile, block.columns, c.column_extent))
-      refuse(fmt::format(
-          "{} has a scale for each {} columns, and no tiles begin with such a block and with one of each product that "
-          "is computed with it; write one of the products in a scope with @no_fusion",
-          c.weight, block.columns));
+    if (!tiles_fit_blocks(tile, block.columns, c.column_extent)) refuse_blocks(c, tile);
     const auto blocks = [](const IndexExpr& begin, const IndexExpr& extent, int64_t each) {
       return ir::Axis{
           ir::Axis::Kind::range, ir::floor_div(begin, ir::constant(each)), ir::ceil_div(extent, ir::constant(each)), {}};
