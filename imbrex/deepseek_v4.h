@@ -38,7 +38,7 @@ typedef enum imbrex_v4_status {
   IMBREX_V4_NO_INSTANCE = 8,  /* this library has no code for these sizes, heads or types */
   IMBREX_V4_NO_PROCESSOR = 9, /* it has none that this processor runs */
   IMBREX_V4_BAD_WEIGHT = 10,  /* a weight that is no number, or not exact in the type that is packed */
-  IMBREX_V4_BAD_PACKED = 11,  /* packed memory of another form, library or instruction set */
+  IMBREX_V4_BAD_PACKED = 11,  /* packed memory of another form, library or instruction set, or not all of it */
   IMBREX_V4_BAD_DATA = 12,  /* a position outside of the table; a slot outside of the cache, or twice. Nothing is written then */
   IMBREX_V4_NO_MEMORY = 13, /* where memory or threads are asked of the system: create, pack, pools, layers */
   IMBREX_V4_BAD_FILE = 14   /* a checkpoint that cannot be read, or says two things */
@@ -118,8 +118,8 @@ typedef struct imbrex_v4_weights {
 } imbrex_v4_weights;
 
 IMBREX_V4_API size_t imbrex_v4_packed_bytes(const imbrex_v4_front* front);
-/* Part ith of nth; parts may run on several threads at once. `packed` is aligned to 64, and complete when all parts returned OK. It
- * may be kept in a file, and mapped. */
+/* Part ith of nth, all of the same weights; parts may run on several threads at once, in any order, and again. `packed` is aligned
+ * to 64, and complete when all parts returned OK: calls refuse it before. It may be kept in a file, and mapped. */
 IMBREX_V4_API imbrex_v4_status imbrex_v4_pack(const imbrex_v4_front* front, const imbrex_v4_weights* weights, void* packed,
                                               size_t packed_bytes, int ith, int nth, char* message, size_t message_bytes);
 

@@ -235,6 +235,9 @@ imbrex_v4_status check(const imbrex_v4_front& front, const imbrex_v4_call& call,
   if (std::memcmp(call.packed, front.label, sizeof front.label) != 0)
     return say(message, IMBREX_V4_BAD_PACKED, "packed was not packed for this form and instruction set (%s) by this library",
                front.kernel->isa);
+  if (!is_complete(front, call.packed))
+    return say(message, IMBREX_V4_BAD_PACKED,
+               "packed is not complete: some part of it failed or was ended, or is of other weights; pack all parts again");
   if (call.cache != IMBREX_V4_NO_CACHE && insert_of(front, call) < 0)
     return say(
         message, IMBREX_V4_NO_INSTANCE,

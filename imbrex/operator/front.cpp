@@ -74,6 +74,9 @@ PackedLayout packed_layout(const imbrex_v4_front& front) {
   layout.norm_w = take(front.form.x_is_normalized ? 0 : static_cast<size_t>(front.form.hidden) * sizeof(float));
   layout.gamma_cq = take(static_cast<size_t>(front.form.q_lora) * sizeof(uint16_t));
   layout.gamma_ckv = take(static_cast<size_t>(kHeadColumns) * sizeof(uint16_t));
+  layout.mark_count =
+      1 + panels_of(front.form.q_lora) + panels_of(kHeadColumns) + panels_of(columns) + panels_of(front.form.extra);
+  layout.marks = take(static_cast<size_t>(layout.mark_count) * sizeof(uint64_t));
   layout.bytes = end;
   return layout;
 }
@@ -83,10 +86,11 @@ void write_label(imbrex_v4_front& front) {
   imbrex_label_packed(front.kernel, front.tensors.wq_a, front.label);
   imbrex_label_packed(front.kernel, front.tensors.wq_b, front.label + IMBREX_PACKED_LABEL_BYTES);
   std::snprintf(front.label + 2 * IMBREX_PACKED_LABEL_BYTES, kLabelBytes - 2 * IMBREX_PACKED_LABEL_BYTES,
-                "mode %s\nheads %lld to %lld\nextra %lld\nnormalized %d\nblocks %lld\n", name_of_mode(front.form.mode),
-                static_cast<long long>(front.form.head_begin), static_cast<long long>(front.form.head_end),
-                static_cast<long long>(front.form.extra), front.form.x_is_normalized != 0,
-                static_cast<long long>(front.form.weight_block));
+                "mode %s\nheads %lld to %lld\nextra %lld\nnormalized %d\nblocks %lld\nmarks %lld\n",
+                name_of_mode(front.form.mode), static_cast<long long>(front.form.head_begin),
+                static_cast<long long>(front.form.head_end), static_cast<long long>(front.form.extra),
+                front.form.x_is_normalized != 0, static_cast<long long>(front.form.weight_block),
+                static_cast<long long>(front.packed.mark_count));
 }
 
 bool is_float(imbrex_v4_type type) { return type == IMBREX_V4_BF16 || type == IMBREX_V4_F32; }

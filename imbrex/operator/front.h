@@ -20,10 +20,15 @@ struct FrontTensors {
   int32_t q, qr, qr_scale, latent, kv, extra;
 };
 
-// Bytes from the begin of packed memory.
+// Bytes from the begin of packed memory. `marks` are numbers, the first of what is small, the others of each panel of wq_a, wkv,
+// wq_b and w_extra in turn (pack.cpp). They are last, so that memory of which a file has the begin alone lacks them.
 struct PackedLayout {
-  size_t wq_a, wq_b, wkv, w_extra, wq_a_scale, wq_b_scale, wkv_scale, norm_w, gamma_cq, gamma_ckv, bytes;
+  size_t wq_a, wq_b, wkv, w_extra, wq_a_scale, wq_b_scale, wkv_scale, norm_w, gamma_cq, gamma_ckv, marks, bytes;
+  int64_t mark_count;
 };
+
+// What is packed at once of a matrix with so many rows, [out, in].
+constexpr int64_t panels_of(int64_t rows) { return (rows + IMBREX_PACK_COLUMNS - 1) / IMBREX_PACK_COLUMNS; }
 
 // Bytes from the begin of a workspace. What `of_thread` begins with is of thread 0 alone, and so on.
 struct WorkspaceLayout {
@@ -72,6 +77,9 @@ inline int64_t blocks_of(const imbrex_v4_front& front, int64_t weights) {
 }
 // False where a workspace would have 2^62 bytes or more.
 bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLayout& layout);
+
+// Whether every part of packed memory was packed to its end, from the same weights.
+bool is_complete(const imbrex_v4_front& front, const void* packed);
 
 // The call, its arguments and what they contain: everything that can be seen from it.
 imbrex_v4_status check(const imbrex_v4_front& front, const imbrex_v4_call& call, const WorkspaceLayout& layout, Message message);

@@ -1,6 +1,11 @@
 // Weights of a caller or a checkpoint, as a front's kernel takes them. A panel of columns at a time, so that what is converted on
 // the way needs no more memory than a panel.
+//
+// A part that packs a panel marks it with a digest of all of the front's weights, which each part computes by itself. A call takes
+// packed memory if all marks are the same: so it takes none of which a part is missing, whichever that is, nor one in which a part
+// is still what was packed from other weights before; and parts may be packed in any order, at once, and again.
 #include <algorithm>
+#include <atomic>
 #include <cfenv>
 #include <cmath>
 #include <cstring>
@@ -8,6 +13,7 @@
 #include <new>
 #include <vector>
 
+#include "imbrex/base/digest.h"
 #include "imbrex/base/error.h"
 #include "imbrex/base/numbers.h"
 #include "imbrex/checkpoint/convert.h"
@@ -131,7 +137,7 @@ struct Job {
   int64_t first_row;
   Stored to;
   size_t scales;  // of int8 or of blocks, in packed memory
-  int64_t panels() const { return (source.rows - first_row + IMBREX_PACK_COLUMNS - 1) / IMBREX_PACK_COLUMNS; }
+  int64_t panels() const { return panels_of(source.rows - first_row); }
 };
 
 void check_row_scales(const StoredMatrix& matrix, int64_t begin, int64_t end) {
@@ -174,6 +180,50 @@ void pack_panel(const imbrex_v4_front& front, const Job& job, int64_t panel, cha
   front.kernel->pack(job.tensor, reinterpret_cast<const void*>(whole), out_in, packed + job.at, static_cast<int32_t>(panel),
                      static_cast<int32_t>(job.panels()));
 }
+
+// A number that stands for `digest` and what it is followed by.
+uint64_t followed_by(uint64_t digest, const void* bytes, size_t size) {
+  const uint64_t both[] = {digest, digest_of(bytes, size)};
+  return digest_of(both, sizeof both);
+}
+
+uint64_t followed_by_panel(uint64_t digest, const Job& job, int64_t panel) {
+  const imbrex_v4_matrix& m = job.source.matrix;
+  const int64_t begin = job.first_row + panel * IMBREX_PACK_COLUMNS;
+  const int64_t end = std::min<int64_t>(begin + IMBREX_PACK_COLUMNS, job.source.rows);
+  const auto row_bytes = static_cast<size_t>(m.columns * (m.type == IMBREX_V4_BF16 ? 2 : 1));
+  for (int64_t row = begin; row < end; ++row)
+    digest = followed_by(digest, static_cast<const char*>(m.data) + row * row_bytes_of(m), row_bytes);
+  return digest;
+}
+
+// Of everything that is packed but panels.
+uint64_t digest_of_small(const imbrex_v4_front& front, const std::vector<Job>& jobs, const imbrex_v4_weights& weights) {
+  uint64_t digest = digest_of(front.label, sizeof front.label);
+  for (const Job& job : jobs)
+    if (const int64_t bytes = scale_bytes_of(job.source.matrix); bytes > 0)
+      digest = followed_by(digest, job.source.matrix.scale, static_cast<size_t>(bytes));
+  for (const imbrex_v4_vector* vector : {&weights.attn_norm, &weights.q_norm, &weights.kv_norm})
+    if (vector != &weights.attn_norm || !front.form.x_is_normalized)
+      digest = followed_by(digest, vector->data, static_cast<size_t>(vector->size) * (vector->type == IMBREX_V4_BF16 ? 2 : 4));
+  return digest;
+}
+
+// The marks of a part: of its panels, and of what is small, which part 0 has.
+struct PartMarks {
+  uint64_t* marks;
+  const std::vector<Job>& jobs;
+  int ith, nth;
+
+  void set(uint64_t mark) const {
+    int64_t at = 1;
+    if (ith == 0) marks[0] = mark;
+    for (const Job& job : jobs) {
+      for (int64_t panel = job.panels() * ith / nth; panel < job.panels() * (ith + 1) / nth; ++panel) marks[at + panel] = mark;
+      at += job.panels();
+    }
+  }
+};
 
 // Scales of blocks lie as the kernel's weight does, [in, out].
 void pack_scales(const imbrex_v4_front& front, const Job& job, char* packed) {
@@ -270,25 +320,39 @@ imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& wei
   if (const auto status = check_weights(front, jobs, weights, memory, packed_bytes, ith, nth, message); status != IMBREX_V4_OK)
     return status;
   auto* const packed = static_cast<char*>(memory);
-  // Without its label no call takes the memory: part 0 writes it last, so that nothing is taken where it failed or was interrupted.
-  // Of other parts only their status says so.
-  if (ith == 0) std::memset(packed, 0, sizeof front.label);
-  if (ith == 0)
+  const PartMarks marks = {reinterpret_cast<uint64_t*>(packed + at.marks), jobs, ith, nth};
+  marks.set(0);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // before anything else is written, wherever this is ended
+  if (ith == 0) {
+    std::memcpy(packed, front.label, sizeof front.label);
     if (const auto status = pack_vectors(front, weights, packed, message); status != IMBREX_V4_OK) return status;
-  for (const Job& job : jobs)
-    if (ith == 0 && job.to == Stored::as_it_is) pack_scales(front, job, packed);
+    for (const Job& job : jobs)
+      if (job.to == Stored::as_it_is) pack_scales(front, job, packed);
+  }
   const UsualFloats floats;
   std::vector<uint16_t> rows;
+  uint64_t digest = digest_of_small(front, jobs, weights);
   for (const Job& job : jobs) {
-    const int64_t panels = job.panels();
-    for (int64_t panel = panels * ith / nth; panel < panels * (ith + 1) / nth; ++panel)
-      pack_panel(front, job, panel, packed, rows);
+    const int64_t panels = job.panels(), begin = panels * ith / nth, end = panels * (ith + 1) / nth;
+    for (int64_t panel = 0; panel < panels; ++panel) {
+      if (panel >= begin && panel < end) pack_panel(front, job, panel, packed, rows);
+      digest = followed_by_panel(digest, job, panel);
+    }
   }
-  if (ith == 0) std::memcpy(packed, front.label, sizeof front.label);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  marks.set(std::max<uint64_t>(digest, 1));
   return IMBREX_V4_OK;
 }
 
 }  // namespace
+
+bool is_complete(const imbrex_v4_front& front, const void* packed) {
+  const auto* const marks = reinterpret_cast<const uint64_t*>(static_cast<const char*>(packed) + front.packed.marks);
+  uint64_t unlike = 0;
+  for (int64_t i = 1; i < front.packed.mark_count; ++i) unlike |= marks[i] ^ marks[0];
+  return unlike == 0 && marks[0] != 0;
+}
+
 }  // namespace imbrex::v4
 
 extern "C" imbrex_v4_status imbrex_v4_pack(const imbrex_v4_front* front, const imbrex_v4_weights* weights, void* packed,

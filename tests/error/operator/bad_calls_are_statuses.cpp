@@ -1,6 +1,10 @@
 // Whatever is wrong with an argument of imbrex/deepseek_v4.h is a status with a message that names it, on every thread, before
 // anything is written.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <functional>
 
@@ -135,6 +139,109 @@ TEST(BadCalls, OfModesThatHaveNoInt8Latent) {
   EXPECT_TRUE(example.nothing_is_written());
   example.call.packed = packed.packed.data(), example.call.packed_bytes = packed.packed.size();
   EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_OK);
+}
+
+// Packs these parts of so many, in this order.
+void pack_parts(const imbrex_v4_front* front, const imbrex_v4_weights& weights, AlignedVector<std::byte>& memory,
+                const std::vector<int>& parts, int nth) {
+  for (const int ith : parts)
+    EXPECT_EQ(imbrex_v4_pack(front, &weights, memory.data(), memory.size(), ith, nth, nullptr, 0), IMBREX_V4_OK);
+}
+
+// The example's call of another front on this memory, in whichever mode.
+imbrex_v4_status run_on(Example& example, const deepseek_v4::Front& front, imbrex_v4_mode mode,
+                        const AlignedVector<std::byte>& memory) {
+  for (Array* array : {&example.q, &example.kv, &example.latent, &example.cache})
+    std::fill(array->bytes.begin(), array->bytes.end(), std::byte{0});
+  example.workspace.resize(front.workspace_bytes(T, 1));
+  imbrex_v4_call call = example.call;
+  call.workspace = example.workspace.data(), call.workspace_bytes = example.workspace.size();
+  call.packed = memory.data(), call.packed_bytes = memory.size();
+  if (mode != IMBREX_V4_W8A8) call.latent = nullptr, call.latent_scale = nullptr;
+  const imbrex_v4_status status = imbrex_v4_run(front.get(), &call, nullptr, 0);
+  EXPECT_NE(status == IMBREX_V4_OK, example.nothing_is_written());
+  return status;
+}
+
+// Whichever it is, in memory that had anything, and in memory that had weights which differ in a byte.
+TEST(BadCalls, WeightsOfWhichAPartIsMissingAreRefused) {
+  Example example;
+  const OperatorModel& model = example.model;
+  for (const imbrex_v4_mode mode : kModes) {
+    const deepseek_v4::Front made(form_of(Kind::normalized, mode));
+    const imbrex_v4_front* const front = made.get();
+    const imbrex_v4_weights weights = model.weights(mode);
+    std::vector<OperatorModel> others(3);
+    (mode == IMBREX_V4_W8A8 ? others[0].wq_b : others[0].fp8_wq_b).bytes.back() ^= std::byte{1};
+    others[1].q_norm.bytes[1] ^= std::byte{0x80};
+    (mode == IMBREX_V4_W8A8 ? others[2].wq_a_scale : others[2].fp8_wq_a_scale).bytes[0] ^= std::byte{1};
+    for (const int nth : {1, 2, 5})
+      for (int missing = 0; missing < nth; ++missing)
+        for (size_t before = 0; before <= others.size(); ++before) {
+          AlignedVector<std::byte> memory(made.packed_bytes(), std::byte{kGuard});
+          if (before > 0) pack_parts(front, others[before - 1].weights(mode), memory, {1, 0}, 2);
+          EXPECT_EQ(run_on(example, made, mode, memory), before > 0 ? IMBREX_V4_OK : IMBREX_V4_BAD_PACKED);
+          for (int ith = nth; ith-- > 0;)
+            if (ith != missing) pack_parts(front, weights, memory, {ith}, nth);
+          const imbrex_v4_status status = run_on(example, made, mode, memory);
+          EXPECT_EQ(status, nth > 1 || before == 0 ? IMBREX_V4_BAD_PACKED : IMBREX_V4_OK)
+              << missing << " of " << nth << ", before " << before;
+          pack_parts(front, weights, memory, {missing}, nth);
+          EXPECT_EQ(run_on(example, made, mode, memory), IMBREX_V4_OK) << missing << " of " << nth << ", before " << before;
+        }
+  }
+}
+
+// Parts of other numbers of parts do, if they are of the same weights and all panels are among them.
+TEST(BadCalls, WeightsMayBePackedAgainInOtherParts) {
+  Example example;
+  const OperatorModel& model = example.model;
+  const deepseek_v4::Front made(form_of(Kind::normalized));
+  AlignedVector<std::byte> memory(made.packed_bytes());
+  pack_parts(made.get(), model.weights(), memory, {0}, 2);
+  pack_parts(made.get(), model.weights(), memory, {1}, 3);
+  EXPECT_EQ(run_on(example, made, IMBREX_V4_W8A8, memory), IMBREX_V4_BAD_PACKED);
+  pack_parts(made.get(), model.weights(), memory, {2}, 3);
+  EXPECT_EQ(run_on(example, made, IMBREX_V4_W8A8, memory), IMBREX_V4_OK);
+  pack_parts(made.get(), model.weights(), memory, {2000, 1999}, 2001);  // more parts than panels: some have none
+  EXPECT_EQ(run_on(example, made, IMBREX_V4_W8A8, memory), IMBREX_V4_OK);
+}
+
+// A process that packs other weights, ended at any time: the memory has those of before, all of the others, or is refused.
+TEST(BadCalls, WeightsOfAPackerThatWasKilledAreWholeOrRefused) {
+  Example example;
+  const OperatorModel& model = example.model;
+  OperatorModel other;
+  other.wq_b = random_array(DType::int8, {kHeads * 512, kLatent}, 77);
+  const deepseek_v4::Front made(form_of(Kind::normalized));
+  const size_t bytes = made.packed_bytes();
+  AlignedVector<std::byte> before(bytes), after(bytes), found(bytes);
+  pack_parts(made.get(), model.weights(), before, {0}, 1);
+  pack_parts(made.get(), other.weights(), after, {0}, 1);
+  void* const shared = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(shared, MAP_FAILED);
+  int refused = 0;
+  for (int round = 0; round < 40 || (refused == 0 && round < 2000); ++round) {
+    std::memcpy(shared, before.data(), bytes);
+    const pid_t child = fork();
+    if (child == 0) {
+      const imbrex_v4_weights weights = other.weights();
+      for (const int ith : {1, 0, 2}) imbrex_v4_pack(made.get(), &weights, shared, bytes, ith, 3, nullptr, 0);
+      _exit(0);
+    }
+    usleep(static_cast<useconds_t>(round % 40 * 150));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    std::memcpy(found.data(), shared, bytes);
+    const imbrex_v4_status status = run_on(example, made, IMBREX_V4_W8A8, found);
+    refused += status == IMBREX_V4_BAD_PACKED;
+    if (status == IMBREX_V4_OK)
+      EXPECT_TRUE(found == before || found == after) << "round " << round;
+    else
+      EXPECT_EQ(status, IMBREX_V4_BAD_PACKED);
+  }
+  munmap(shared, bytes);
+  EXPECT_GT(refused, 0);
 }
 
 // As after a process that was ended while it packed.
