@@ -173,16 +173,23 @@ IndexExpr substitute(const IndexExpr& e, const std::function<std::optional<Index
     case Kind::span_index: return leaf(*e).value_or(e);
     default: break;
   }
-  IndexExpr a = substitute(e->a, leaf), b = substitute(e->b, leaf);
+  IndexExpr a = substitute(e->a, leaf), b = substitute(e->b, leaf);  // in the order in which they stand
+  return with_operands(e, std::move(a), std::move(b));
+}
+
+IndexExpr renamed(const Index& old, std::string name) { return leaf(old.kind, std::move(name)); }
+
+IndexExpr with_operands(const IndexExpr& e, IndexExpr a, IndexExpr b) {
   if (a == e->a && b == e->b) return e;
   switch (e->kind) {
-    case Kind::add: return add(a, b);
-    case Kind::sub: return sub(a, b);
-    case Kind::mul: return mul(a, b);
-    case Kind::floor_div: return floor_div(a, b);
-    case Kind::mod: return mod(a, b);
-    case Kind::min: return min(a, b);
-    default: return max(a, b);
+    case Kind::add: return add(std::move(a), std::move(b));
+    case Kind::sub: return sub(std::move(a), std::move(b));
+    case Kind::mul: return mul(std::move(a), std::move(b));
+    case Kind::floor_div: return floor_div(std::move(a), std::move(b));
+    case Kind::mod: return mod(std::move(a), std::move(b));
+    case Kind::min: return min(std::move(a), std::move(b));
+    case Kind::max: return max(std::move(a), std::move(b));
+    default: throw InternalError("only operators have operands");
   }
 }
 

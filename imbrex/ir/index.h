@@ -57,6 +57,10 @@ std::optional<int64_t> checked_evaluate(const IndexExpr& e, const std::function<
 int64_t evaluate(const IndexExpr& e, const std::function<int64_t(const Index& leaf)>& leaf_value);
 // Replaces leaves for which `leaf` returns an expression; others stay.
 IndexExpr substitute(const IndexExpr& e, const std::function<std::optional<IndexExpr>(const Index& leaf)>& leaf);
+// A leaf under another name.
+IndexExpr renamed(const Index& leaf, std::string name);
+// The operator of `e` applied to other operands by the constructors above; `e` itself where they are its own.
+IndexExpr with_operands(const IndexExpr& e, IndexExpr a, IndexExpr b);
 // The names used, loop spans included (without .begin and the like).
 std::set<std::string> names_in(const IndexExpr& e);
 // What is not written alike in every language; that of the grammar above.

@@ -23,18 +23,6 @@ bool collect_factors(const IndexExpr& e, int64_t& constant, std::vector<IndexExp
   return true;
 }
 
-IndexExpr with_combined_operands(const IndexExpr& e) {
-  if (!e->a) return e;
-  const IndexExpr a = combined(e->a), b = combined(e->b);
-  switch (e->kind) {
-    case Kind::floor_div: return floor_div(a, b);
-    case Kind::mod: return mod(a, b);
-    case Kind::min: return min(a, b);
-    case Kind::max: return max(a, b);
-    default: return e;
-  }
-}
-
 }  // namespace
 
 bool add_to(Linear& sum, const IndexExpr& e, int64_t factor) {
@@ -73,7 +61,7 @@ IndexExpr combined(const IndexExpr& e) {
     if (atom->kind == Kind::mul) {
       if (!collect_factors(atom, factor, factors)) return e;
     } else {
-      factors = {with_combined_operands(atom)};
+      factors = {atom->a ? with_operands(atom, combined(atom->a), combined(atom->b)) : atom};
     }
     IndexExpr product = constant(1);
     for (const IndexExpr& each : factors) product = mul(product, each);

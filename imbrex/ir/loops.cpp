@@ -15,6 +15,8 @@ Loops loops_of(const Program& program) {
   return loops;
 }
 
+IndexExpr trips_of(const Loop& loop) { return loop.tile > 0 ? ceil_div(loop.extent, constant(loop.tile)) : loop.extent; }
+
 std::optional<int64_t> fixed_value(const IndexExpr& e, const Loops& loops) {
   if (e->kind != Kind::span_size) return constant_value(e);
   const Loop& loop = *loops.at(e->name);

@@ -12,6 +12,8 @@ namespace imbrex::ir {
 using Loops = std::map<std::string, const Loop*>;  // by variable; they belong to the program
 Loops loops_of(const Program& program);
 
+// The number of iterations of a loop whose extent is not negative.
+IndexExpr trips_of(const Loop& loop);
 // A constant, also where it is the size of spans that are all whole.
 std::optional<int64_t> fixed_value(const IndexExpr& e, const Loops& loops);
 // Whether it is a multiple in every iteration: proven.

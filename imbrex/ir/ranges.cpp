@@ -301,15 +301,15 @@ std::optional<IndexExpr> Ranges::bound(const IndexExpr& e, bool up) const {
       if (binder.loop && binder.name == span) return *binder.loop;
     throw InternalError("a span belongs to a loop around it");
   };
-  const auto both = [&](bool way_a, bool way_b, auto make) -> std::optional<IndexExpr> {
+  const auto both = [&](bool way_a, bool way_b) -> std::optional<IndexExpr> {
     const auto a = bound(e->a, way_a), b = bound(e->b, way_b);
-    if (!a || !b) return std::nullopt;
-    return make(*a, *b);
+    return a && b ? std::optional(with_operands(e, *a, *b)) : std::nullopt;
   };
-  // The greatest (or least) of `apply` over the ends of both operands.
-  const auto corners = [&](auto apply) -> std::optional<IndexExpr> {
+  // The greatest (or least) result for the ends of both operands.
+  const auto corners = [&]() -> std::optional<IndexExpr> {
     const auto a_low = bound(e->a, false), a_up = bound(e->a, true), b_low = bound(e->b, false), b_up = bound(e->b, true);
     if (!a_low || !a_up || !b_low || !b_up) return std::nullopt;
+    const auto apply = [&](const IndexExpr& a, const IndexExpr& b) { return with_operands(e, a, b); };
     const auto pick = [&](IndexExpr x, IndexExpr y) {
       return up ? max(std::move(x), std::move(y)) : min(std::move(x), std::move(y));
     };
@@ -327,8 +327,8 @@ std::optional<IndexExpr> Ranges::bound(const IndexExpr& e, bool up) const {
       const Loop& loop = loop_of(e->name);
       return up ? bound(floor_div(sub(loop.extent, constant(1)), constant(loop.tile)), true) : constant(0);
     }
-    case Kind::add: return both(up, up, [](auto a, auto b) { return add(a, b); });
-    case Kind::sub: return both(up, !up, [](auto a, auto b) { return sub(a, b); });
+    case Kind::add: return both(up, up);
+    case Kind::sub: return both(up, !up);
     case Kind::mul: {
       if (const auto c = constant_value(e->a)) {
         const auto b = bound(e->b, *c >= 0 ? up : !up);
@@ -338,17 +338,16 @@ std::optional<IndexExpr> Ranges::bound(const IndexExpr& e, bool up) const {
         const auto a = bound(e->a, *c >= 0 ? up : !up);
         return a ? std::optional(mul(*a, e->b)) : std::nullopt;
       }
+      if (of(e->a).least < 0 || of(e->b).least < 0) return corners();
+      if (up) return both(true, true);
       // The bounds from below may still be negative for some dimensions.
-      if (of(e->a).least >= 0 && of(e->b).least >= 0)
-        return both(up, up, [&](auto a, auto b) {
-          return up ? mul(a, b) : mul(max(std::move(a), constant(0)), max(std::move(b), constant(0)));
-        });
-      return corners([](auto a, auto b) { return mul(a, b); });
+      const auto a = bound(e->a, false), b = bound(e->b, false);
+      return a && b ? std::optional(mul(max(*a, constant(0)), max(*b, constant(0)))) : std::nullopt;
     }
     case Kind::floor_div: {
-      if (of(e->a).least >= 0) return both(up, !up, [](auto a, auto b) { return floor_div(a, b); });
-      if (constant_value(e->b)) return both(up, up, [](auto a, auto b) { return floor_div(a, b); });
-      return corners([](auto a, auto b) { return floor_div(a, b); });
+      if (of(e->a).least >= 0) return both(up, !up);
+      if (constant_value(e->b)) return both(up, up);
+      return corners();
     }
     case Kind::mod: {
       if (!up) return constant(0);
@@ -358,7 +357,7 @@ std::optional<IndexExpr> Ranges::bound(const IndexExpr& e, bool up) const {
     case Kind::min:
     case Kind::max: {
       const auto a = bound(e->a, up), b = bound(e->b, up);
-      if (a && b) return e->kind == Kind::min ? min(*a, *b) : max(*a, *b);
+      if (a && b) return with_operands(e, *a, *b);
       return (e->kind == Kind::min) == up ? (a ? a : b) : std::nullopt;
     }
   }

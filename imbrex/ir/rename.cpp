@@ -8,9 +8,8 @@ namespace imbrex::ir {
 namespace {
 
 std::optional<IndexExpr> renamed_leaf(const Index& leaf, const NewNames& now) {
-  Index copy = leaf;
-  copy.name = now(leaf.name);
-  return copy.name == leaf.name ? std::nullopt : std::optional<IndexExpr>(std::make_shared<const Index>(std::move(copy)));
+  std::string name = now(leaf.name);
+  return name == leaf.name ? std::nullopt : std::optional(renamed(leaf, std::move(name)));
 }
 
 void rename_slice(std::vector<Axis>& slice, const NewNames& now) {

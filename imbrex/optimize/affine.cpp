@@ -329,7 +329,7 @@ Linear linear(const IndexExpr& e, const Ranges& ranges) {
       const Linear dividend = linear(e->a, ranges);
       if (const auto divided = divide_by_names(e->kind, dividend, divisor, ranges)) return *divided;
       const IndexExpr a = to_index(dividend), b = to_index(divisor);
-      add_part(result, e->kind == Kind::mod ? ir::mod(a, b) : ir::floor_div(a, b), 1);
+      add_part(result, ir::with_operands(e, a, b), 1);
       return result;
     }
     default: return extremum(e->kind, e->a, e->b, ranges);

@@ -175,10 +175,7 @@ class Isolate {
     for (int i = 2; !names_.insert(loop.variable).second; ++i) loop.variable = fmt::format("{}_{}", old, i);
     const std::string now = loop.variable;
     const auto leaf = [&](const ir::Index& index) -> std::optional<ir::IndexExpr> {
-      if (index.name != old) return std::nullopt;
-      ir::Index renamed = index;
-      renamed.name = now;
-      return std::make_shared<const ir::Index>(std::move(renamed));
+      return index.name == old ? std::optional(ir::renamed(index, now)) : std::nullopt;
     };
     for (ir::Statement& inner : loop.body) inner = ir::substitute(std::move(inner), leaf);
   }

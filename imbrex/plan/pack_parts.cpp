@@ -7,6 +7,7 @@
 #include <set>
 
 #include "imbrex/ir/linear.h"
+#include "imbrex/ir/loops.h"
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::plan {
@@ -15,10 +16,6 @@ namespace {
 using ir::Expr;
 using ir::IndexExpr;
 using Kind = ir::Index::Kind;
-
-IndexExpr trips_of(const ir::Loop& loop) {
-  return loop.tile > 0 ? ir::ceil_div(loop.extent, ir::constant(loop.tile)) : loop.extent;
-}
 
 const ir::Loop* loop_named(const std::vector<const ir::Loop*>& loops, const std::string& name) {
   const auto found = std::find_if(loops.begin(), loops.end(), [&](const ir::Loop* loop) { return loop->variable == name; });
@@ -40,20 +37,20 @@ const ir::Loop* span_of(const IndexExpr& begin, const IndexExpr& size, const std
 // Nothing less than the expression in any iteration of the loops, without their variables; null where none is found.
 IndexExpr at_most(const IndexExpr& e, const std::vector<const ir::Loop*>& loops) {
   if (!names_any(e, loops)) return e;
-  const auto of_both = [&](auto make) -> IndexExpr {
+  const auto of_both = [&]() -> IndexExpr {
     const IndexExpr a = at_most(e->a, loops), b = at_most(e->b, loops);
-    return a && b ? make(a, b) : nullptr;
+    return a && b ? ir::with_operands(e, a, b) : nullptr;
   };
   switch (e->kind) {
     case Kind::name: {
       const ir::Loop& loop = *loop_named(loops, e->name);
       return at_most(ir::sub(ir::add(loop.begin, loop.extent), ir::constant(1)), loops);
     }
-    case Kind::span_index: return at_most(ir::sub(trips_of(*loop_named(loops, e->name)), ir::constant(1)), loops);
+    case Kind::span_index: return at_most(ir::sub(ir::trips_of(*loop_named(loops, e->name)), ir::constant(1)), loops);
     case Kind::span_size: return ir::constant(loop_named(loops, e->name)->tile);
     case Kind::add:
       if (const ir::Loop* loop = span_of(e->a, e->b, loops)) return at_most(ir::add(loop->begin, loop->extent), loops);
-      return of_both([](auto a, auto b) { return ir::add(a, b); });
+      return of_both();
     case Kind::sub: {
       const IndexExpr a = names_any(e->b, loops) ? nullptr : at_most(e->a, loops);
       return a ? ir::sub(a, e->b) : nullptr;
@@ -63,14 +60,13 @@ IndexExpr at_most(const IndexExpr& e, const std::vector<const ir::Loop*>& loops)
       const bool turned = e->kind == Kind::mul && ir::constant_value(e->a);
       const auto factor = ir::constant_value(turned ? e->a : e->b);
       const IndexExpr other = factor && *factor > 0 ? at_most(turned ? e->b : e->a, loops) : nullptr;
-      if (!other) return nullptr;
-      return e->kind == Kind::mul ? ir::mul(other, ir::constant(*factor)) : ir::floor_div(other, ir::constant(*factor));
+      return other ? ir::with_operands(e, other, ir::constant(*factor)) : nullptr;
     }
     case Kind::min: {
       const IndexExpr a = at_most(e->a, loops), b = at_most(e->b, loops);
-      return !a ? b : !b ? a : ir::same(a, b) ? a : ir::min(a, b);
+      return !a ? b : !b ? a : ir::min(a, b);
     }
-    case Kind::max: return of_both([](auto a, auto b) { return ir::same(a, b) ? a : ir::max(a, b); });
+    case Kind::max: return of_both();
     default: return nullptr;
   }
 }
@@ -79,28 +75,17 @@ bool is_at_most(const IndexExpr& e, const IndexExpr& bound) {
   return ir::same(e, bound) || (e->kind == Kind::min && (is_at_most(e->a, bound) || is_at_most(e->b, bound)));
 }
 
-bool is_multiple(const IndexExpr& e, int64_t of) {
-  if (const auto value = ir::constant_value(e)) return *value % of == 0;
-  switch (e->kind) {
-    case Kind::add:
-    case Kind::sub:
-    case Kind::min:
-    case Kind::max: return is_multiple(e->a, of) && is_multiple(e->b, of);
-    case Kind::mul: return is_multiple(e->a, of) || is_multiple(e->b, of);
-    default: return false;
-  }
-}
-
 // Whether each value of an extent is a multiple of the tile or is `most`, so that a tile of it is as large as the same tile of
 // `most`, which is never less.
-bool has_the_tiles_of(const IndexExpr& e, const IndexExpr& most, int64_t tile, const std::vector<const ir::Loop*>& loops) {
-  if (is_multiple(e, tile) || is_at_most(most, e)) return true;
+bool has_the_tiles_of(const IndexExpr& e, const IndexExpr& most, int64_t tile, const Symbols& symbols,
+                      const std::vector<const ir::Loop*>& loops) {
+  if (symbols.is_multiple(e, tile) || is_at_most(most, e)) return true;
   if (e->kind == Kind::min || e->kind == Kind::max)
-    return has_the_tiles_of(e->a, most, tile, loops) && has_the_tiles_of(e->b, most, tile, loops);
+    return has_the_tiles_of(e->a, most, tile, symbols, loops) && has_the_tiles_of(e->b, most, tile, symbols, loops);
   const ir::Loop* loop = e->kind == Kind::add ? span_of(e->a, e->b, loops) : nullptr;
   // It ends after some of its whole tiles, or where its extent does.
-  return loop && loop->tile % tile == 0 && is_multiple(loop->begin, tile) &&
-         has_the_tiles_of(ir::add(loop->begin, loop->extent), most, tile, loops);
+  return loop && loop->tile % tile == 0 && symbols.is_multiple(loop->begin, tile) &&
+         has_the_tiles_of(ir::add(loop->begin, loop->extent), most, tile, symbols, loops);
 }
 
 // What numbers the iterations of a loop.
@@ -112,26 +97,13 @@ IndexExpr number_of(const ir::Loop& loop) {
 IndexExpr with_quotients(const IndexExpr& e, const std::string& variable, const IndexExpr& by) {
   if (!e->a || !e->b) return e;
   if (e->kind == Kind::floor_div && !e->a->a && e->a->name == variable) return by;
-  const IndexExpr a = with_quotients(e->a, variable, by), b = with_quotients(e->b, variable, by);
-  if (a == e->a && b == e->b) return e;
-  switch (e->kind) {
-    case Kind::add: return ir::add(a, b);
-    case Kind::sub: return ir::sub(a, b);
-    case Kind::mul: return ir::mul(a, b);
-    case Kind::floor_div: return ir::floor_div(a, b);
-    case Kind::mod: return ir::mod(a, b);
-    case Kind::min: return ir::min(a, b);
-    default: return ir::max(a, b);
-  }
+  return ir::with_operands(e, with_quotients(e->a, variable, by), with_quotients(e->b, variable, by));
 }
 
 IndexExpr renamed(const IndexExpr& e, const std::map<std::string, std::string>& now) {
   return ir::substitute(e, [&](const ir::Index& leaf) -> std::optional<IndexExpr> {
     const auto found = now.find(leaf.name);
-    if (found == now.end()) return std::nullopt;
-    auto changed = std::make_shared<ir::Index>(leaf);
-    changed->name = found->second;
-    return changed;
+    return found == now.end() ? std::nullopt : std::optional(ir::renamed(leaf, found->second));
   });
 }
 
@@ -170,7 +142,8 @@ std::string obstacle_of(const Plan& plan, const Expr& right, const Expr& packed,
     for (const Widened& each : widened) {
       if (!ir::names_in(right.slice[i].size).contains(each.loop->variable)) continue;
       const bool is_span = right.slice[i].size->kind == Kind::span_size;
-      if (!is_span || (i == inner_axis && !has_the_tiles_of(each.loop->extent, each.most, each.loop->tile, place.loops)))
+      if (!is_span ||
+          (i == inner_axis && !has_the_tiles_of(each.loop->extent, each.most, each.loop->tile, plan.symbols, place.loops)))
         return fmt::format("how much one iteration of the loop over {} takes of it depends on another loop", each.loop->variable);
     }
   }
@@ -240,7 +213,7 @@ PackParts parts_of_right_side(Planner& planner, const ir::Statement& product, co
       own.extent = ir::combined(extent);
       own.tile = loop->tile;
       if (times > 1) {
-        own.extent = ir::ceil_div(trips_of(own), ir::constant(times));
+        own.extent = ir::ceil_div(ir::trips_of(own), ir::constant(times));
         own.tile = 0;
         number = ir::floor_div(number, ir::constant(times));
       }
@@ -250,7 +223,7 @@ PackParts parts_of_right_side(Planner& planner, const ir::Statement& product, co
                          : renamed(e, {{loop->variable, packing->variable}});
       });
     }
-    const IndexExpr trips = planner.plan.bounds.elements_along(trips_of(*packing), *place.loop);
+    const IndexExpr trips = planner.plan.bounds.elements_along(ir::trips_of(*packing), *place.loop);
     parts.part = ir::add(ir::mul(parts.part, trips), number);
     parts.part_packed = ir::add(ir::mul(parts.part_packed, trips), number_of(*packing));
     parts.count = ir::mul(parts.count, trips);

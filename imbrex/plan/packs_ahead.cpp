@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "imbrex/ir/loops.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/plan/pack_parts.h"
 #include "imbrex/plan/parallel_nest.h"
@@ -20,10 +21,6 @@ using ir::Statement;
 
 // What a call may take for one operand, at the usual sizes of the dimensions. A cache of keys of a long context is smaller.
 constexpr int64_t kMostBytes = int64_t{1} << 28;
-
-IndexExpr trips_of(const ir::Loop& loop) {
-  return loop.tile > 0 ? ir::ceil_div(loop.extent, ir::constant(loop.tile)) : loop.extent;
-}
 
 bool has_parallel(const ir::Loop& loop) {
   bool found = loop.kind == ir::Loop::Kind::parallel;
@@ -285,7 +282,7 @@ class Finder {
   std::optional<ir::Comparison> taken_again(const std::vector<Repeat>& repeats, bool& is_taken_again) const {
     std::vector<const ir::Loop*> open;  // whose number of iterations the call decides
     for (const auto& [loop, in_a_row] : repeats) {
-      const auto trips = ir::constant_value(trips_of(*loop));
+      const auto trips = ir::constant_value(ir::trips_of(*loop));
       if (trips && *trips > 1) {
         is_taken_again = true;
         return std::nullopt;
@@ -297,7 +294,7 @@ class Finder {
     if (open.size() == 1)
       return ir::Comparison{open[0]->extent, ir::Compare::gt, ir::constant(std::max<int64_t>(1, open[0]->tile))};
     IndexExpr times = ir::constant(1);
-    for (const ir::Loop* loop : open) times = ir::mul(times, trips_of(*loop));
+    for (const ir::Loop* loop : open) times = ir::mul(times, ir::trips_of(*loop));
     return ir::Comparison{times, ir::Compare::gt, ir::constant(1)};
   }
 
@@ -325,7 +322,7 @@ class Finder {
     double times = 1;
     for (const auto& [loop, in_a_row] : place.repeats) {
       if (!is_known_before(*loop, place.repeats)) continue;
-      const auto most = plan_.bounds.upper(trips_of(*loop), *place.loop);
+      const auto most = plan_.bounds.upper(ir::trips_of(*loop), *place.loop);
       const int64_t trips = most ? usually(*most).value_or(1) : 1;
       times *= static_cast<double>(std::max<int64_t>(1, in_a_row > 0 ? std::min(trips, in_a_row) : trips));
     }

@@ -35,7 +35,7 @@ struct Ends {
       case Kind::floor_div: {
         if (ir::constant_value(e->b).value_or(0) <= 0) return std::nullopt;
         const auto a = end(e->a, most);
-        return a ? std::optional(ir::floor_div(*a, e->b)) : std::nullopt;
+        return a ? std::optional(ir::with_operands(e, *a, e->b)) : std::nullopt;
       }
       case Kind::mod: {
         if (ir::constant_value(e->b).value_or(0) <= 0) return std::nullopt;
@@ -47,13 +47,7 @@ struct Ends {
       default: break;
     }
     const auto a = end(e->a, most), b = end(e->b, e->kind == Kind::sub ? !most : most);
-    if (!a || !b) return std::nullopt;
-    switch (e->kind) {
-      case Kind::add: return ir::add(*a, *b);
-      case Kind::sub: return ir::sub(*a, *b);
-      case Kind::min: return ir::min(*a, *b);
-      default: return ir::max(*a, *b);
-    }
+    return a && b ? std::optional(ir::with_operands(e, *a, *b)) : std::nullopt;
   }
 
   std::optional<IndexExpr> end_of_loop(const ir::Index& leaf, bool most) const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "imbrex/base/checked.h"
+#include "imbrex/ir/loops.h"
 
 namespace imbrex::prove {
 namespace {
@@ -51,9 +52,9 @@ Quantity sum_of_spans(const ir::Loop& loop, int power, const std::optional<Kind>
 // Parts of products are not negative.
 ir::IndexExpr bound(const ir::IndexExpr& e, const ir::Loop& loop, bool up) {
   if (!mentions(e, loop.variable)) return e;
-  const auto both = [&](bool up_of_b, auto make) -> ir::IndexExpr {
+  const auto both = [&](bool up_of_b) -> ir::IndexExpr {
     const ir::IndexExpr a = bound(e->a, loop, up), b = bound(e->b, loop, up_of_b);
-    return a && b ? make(a, b) : nullptr;
+    return a && b ? ir::with_operands(e, a, b) : nullptr;
   };
   const ir::IndexExpr last = ir::sub(trips(loop), ir::constant(1));
   switch (e->kind) {
@@ -64,21 +65,21 @@ ir::IndexExpr bound(const ir::IndexExpr& e, const ir::Loop& loop, bool up) {
     case Kind::add: {
       const bool is_end = e->a->kind == Kind::span_begin && e->b->kind == Kind::span_size && e->a->name == e->b->name;
       if (up && is_end) return ir::add(loop.begin, loop.extent);
-      return both(up, [](auto a, auto b) { return ir::add(a, b); });
+      return both(up);
     }
-    case Kind::sub: return both(!up, [](auto a, auto b) { return ir::sub(a, b); });
+    case Kind::sub:
+    case Kind::floor_div: return both(!up);
     case Kind::mul: {
       for (const auto& [factor, other] : {std::pair{e->a, e->b}, {e->b, e->a}})
         if (const auto value = ir::constant_value(factor); value && *value < 0) {
           const ir::IndexExpr bounded = bound(other, loop, !up);
           return bounded ? ir::mul(factor, bounded) : nullptr;
         }
-      return both(up, [](auto a, auto b) { return ir::mul(a, b); });
+      return both(up);
     }
-    case Kind::floor_div: return both(!up, [](auto a, auto b) { return ir::floor_div(a, b); });
     case Kind::mod: return up ? (mentions(e->b, loop.variable) ? nullptr : ir::sub(e->b, ir::constant(1))) : ir::constant(0);
-    case Kind::min: return both(up, [](auto a, auto b) { return ir::min(a, b); });
-    case Kind::max: return both(up, [](auto a, auto b) { return ir::max(a, b); });
+    case Kind::min:
+    case Kind::max: return both(up);
     case Kind::constant: return e;
   }
   return nullptr;
@@ -86,9 +87,7 @@ ir::IndexExpr bound(const ir::IndexExpr& e, const ir::Loop& loop, bool up) {
 
 }  // namespace
 
-ir::IndexExpr trips(const ir::Loop& loop) {
-  return loop.tile > 0 ? ir::ceil_div(loop.extent, ir::constant(loop.tile)) : ir::max(loop.extent, ir::constant(0));
-}
+ir::IndexExpr trips(const ir::Loop& loop) { return loop.tile > 0 ? ir::trips_of(loop) : ir::max(loop.extent, ir::constant(0)); }
 
 std::optional<int64_t> value_of(const ir::IndexExpr& e, const DimValues& dims) {
   bool all_are_known = true;

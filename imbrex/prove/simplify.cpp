@@ -39,18 +39,6 @@ bool divides_by_constants(const IndexExpr& e) {
   return divides_by_constants(e->a) && divides_by_constants(e->b);
 }
 
-IndexExpr rebuilt(const IndexExpr& e, const IndexExpr& a, const IndexExpr& b) {
-  switch (e->kind) {
-    case Kind::add: return ir::add(a, b);
-    case Kind::sub: return ir::sub(a, b);
-    case Kind::mul: return ir::mul(a, b);
-    case Kind::floor_div: return ir::floor_div(a, b);
-    case Kind::mod: return ir::mod(a, b);
-    case Kind::min: return ir::min(a, b);
-    default: return ir::max(a, b);
-  }
-}
-
 }  // namespace
 
 struct Simplifier::Impl {
@@ -99,7 +87,7 @@ struct Simplifier::Impl {
       if (always(a, ir::Compare::le, b)) return is_min ? a : b;
       if (always(b, ir::Compare::le, a)) return is_min ? b : a;
     }
-    return a == e->a && b == e->b ? e : rebuilt(e, a, b);
+    return ir::with_operands(e, a, b);
   }
 
   // constant + sum of coefficient * dimension, if that is what e is. What it must be follows from a few of its values.
