@@ -204,4 +204,20 @@ isl::set Frame::holds(const ir::Comparison& c, const Fixed& fixed) const {
   throw InternalError("a comparison is one of six");
 }
 
+isl::set Frame::any_int32(const IndexExpr& e) const {
+  return between(ir::constant(std::numeric_limits<int32_t>::min()), e, ir::constant(int64_t{1} << 31));
+}
+
+isl::set Frame::narrowed(const isl::set& set, const ir::Comparison& assumed, const Fixed& fixed) const {
+  const Frame own = *this;  // what is not known in this one is left out, and hides nothing of what the frame is asked
+  own.forget_undefined();
+  try {
+    const isl::set holds = own.holds(assumed, fixed);
+    own.require_defined(set);
+    return set.intersect(holds);
+  } catch (const NotAffine&) {
+    return set;
+  }
+}
+
 }  // namespace imbrex::prove

@@ -21,7 +21,8 @@ struct NotAffine {
 
 // Loops by the name of their variable: what `t.begin` and the like mean.
 using LoopsByName = std::map<std::string, const ir::Loop*>;
-// Coordinates with known values: iterations of loops that are expanded.
+// Coordinates with known values: iterations of loops that are expanded, at most kMostExpanded combinations.
+inline constexpr int64_t kMostExpanded = 256;
 using Fixed = std::map<std::string, int64_t>;
 
 class Frame {
@@ -39,6 +40,10 @@ class Frame {
   isl::set equal(const ir::IndexExpr& a, const ir::IndexExpr& b, const Fixed& fixed = {}) const;
   // begin <= e < end
   isl::set between(const ir::IndexExpr& begin, const ir::IndexExpr& e, const ir::IndexExpr& end, const Fixed& fixed = {}) const;
+  // The values of an index read from data before anything is assumed of it.
+  isl::set any_int32(const ir::IndexExpr& e) const;
+  // The part of the set in which what is assumed holds; the whole set where that is not affine.
+  isl::set narrowed(const isl::set& set, const ir::Comparison& assumed, const Fixed& fixed = {}) const;
   // What divides by a number that is no constant is known where the quotient is small. Throws NotAffine if some division since
   // the last call is not known for a point of `context`.
   void require_defined(const isl::set& context) const;

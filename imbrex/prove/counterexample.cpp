@@ -11,7 +11,6 @@ namespace {
 constexpr int64_t kMostPoints = 4096;  // of a set that is no few boxes
 
 unsigned u(size_t n) { return static_cast<unsigned>(n); }
-size_t coordinates_of(const isl::set& set) { return static_cast<size_t>(isl_set_dim(set.get(), isl_dim_set)); }
 
 isl_val* number(const isl::set& like, int64_t value) { return isl_val_int_from_si(isl_set_get_ctx(like.get()), value); }
 
@@ -25,10 +24,10 @@ isl::set at_dims(isl::set set, const std::vector<int64_t>& dims) {
 isl::set at_first(isl::set set, const std::vector<int64_t>& values) {
   for (size_t i = 0; i < values.size(); ++i)
     set = isl::manage(isl_set_fix_val(set.copy(), isl_dim_set, u(i), number(set, values[i])));
-  return isl::manage(isl_set_project_out(set.copy(), isl_dim_set, 0, u(values.size())));
+  return project_out(set, 0, values.size());
 }
 
-std::vector<int64_t> coordinates_of(isl_point* point, size_t count) {
+std::vector<int64_t> position_of(isl_point* point, size_t count) {
   std::vector<int64_t> result;
   for (size_t i = 0; i < count; ++i) {
     isl_val* value = isl_point_get_coordinate_val(point, isl_dim_set, static_cast<int>(i));
@@ -49,7 +48,7 @@ std::pair<std::vector<std::vector<int64_t>>, bool> points_of(const isl::set& set
       [](isl_point* point, void* user) {
         auto& all = *static_cast<Found*>(user);
         const bool is_over = all.points.size() == all.most;
-        if (!is_over) all.points.push_back(coordinates_of(point, all.count));
+        if (!is_over) all.points.push_back(position_of(point, all.count));
         isl_point_free(point);
         return is_over ? isl_stat_error : isl_stat_ok;
       },
@@ -62,12 +61,11 @@ ElementBox around(const isl::set& set) {
   for (size_t k = 0; k < coordinates_of(set); ++k) {
     const auto end = [&](const isl::set& one) {
       isl_point* point = isl_set_sample_point(one.copy());
-      const int64_t value = coordinates_of(point, 1).front();
+      const int64_t value = position_of(point, 1).front();
       isl_point_free(point);
       return value;
     };
-    isl_set* alone = isl_set_project_out(set.copy(), isl_dim_set, u(k + 1), u(coordinates_of(set) - k - 1));
-    const isl::set axis = isl::manage(isl_set_project_out(alone, isl_dim_set, 0, u(k)));
+    const isl::set axis = only_axis(set, 0, coordinates_of(set), k);
     box.first.push_back(end(axis.lexmin()));
     box.last.push_back(end(axis.lexmax()));
   }
@@ -182,7 +180,7 @@ class Maker {
       if (!is_store(store)) continue;
       const isl::set touched = at_dims(subject_.may(store), where.dims);
       const size_t axes = coordinates_of(touched) - store.binders.size();
-      const isl::set executions = isl::manage(isl_set_project_out(touched.copy(), isl_dim_set, u(store.binders.size()), u(axes)));
+      const isl::set executions = project_out(touched, store.binders.size(), axes);
       auto binders = points_of(executions, Counterexample::kMostTouches).first;
       std::sort(binders.begin(), binders.end());
       for (const std::vector<int64_t>& each : binders) {

@@ -13,20 +13,6 @@ namespace {
 
 using ir::IndexExpr;
 
-unsigned u(size_t n) { return static_cast<unsigned>(n); }
-
-// The set with only the coordinates of the instances and, behind them, one axis.
-isl::set only_axis(const isl::set& set, size_t instances, size_t axes, size_t axis) {
-  isl_set* result = isl_set_project_out(set.copy(), isl_dim_set, u(instances + axis + 1), u(axes - axis - 1));
-  return isl::manage(isl_set_project_out(result, isl_dim_set, u(instances), u(axis)));
-}
-
-// Free in all axes but this one.
-isl::set cylinder(const isl::set& axis_set, size_t instances, size_t axes, size_t axis) {
-  isl_set* result = isl_set_insert_dims(axis_set.copy(), isl_dim_set, u(instances), u(axis));
-  return isl::manage(isl_set_insert_dims(result, isl_dim_set, u(instances + axis + 1), u(axes - axis - 1)));
-}
-
 // As constant + sum of coefficient * dimension.
 std::optional<IndexExpr> linear(const ir::Program& program, isl_pw_aff* value) {
   struct Found {
@@ -109,10 +95,10 @@ std::optional<isl::set> all_elements(const Subject& subject, const Access& acces
 }  // namespace
 
 isl::set by_instance(const Access& access, const isl::set& part) {
-  isl_set* set = part.copy();
+  isl::set set = part;
   for (size_t d = access.binders.size(); d-- > 0;)
-    if (d >= access.memory->depth || !access.binders[d].loop) set = isl_set_project_out(set, isl_dim_set, u(d), 1);
-  return isl::manage(set).coalesce();
+    if (d >= access.memory->depth || !access.binders[d].loop) set = project_out(set, d, 1);
+  return set.coalesce();
 }
 
 Quantity bytes_exchanged(const Subject& subject, const Access& access, const isl::set& of_part) {
@@ -132,7 +118,7 @@ Quantity bytes_exchanged(const Subject& subject, const Access& access, const isl
     const isl::set touched = only_axis(part, instances, axes, axis);
     std::optional<IndexExpr> length;
     if (!whole || !only_axis(*whole, instances, axes, axis).is_subset(touched)) {
-      length = length_of(subject.program, isl::manage(isl_set_project_out(touched.copy(), isl_dim_set, 0, u(instances))));
+      length = length_of(subject.program, project_out(touched, 0, instances));
       is_exact = is_exact && length;
       box = box.intersect(cylinder(touched, instances, axes, axis));
     }

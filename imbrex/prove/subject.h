@@ -1,10 +1,15 @@
-// What every check looks at: the program, its accesses, and their sets of elements. Private to prove/.
+// What every check looks at: the program, its accesses, and their sets of elements, with the functions that compare these sets.
+// Private to prove/.
 #pragma once
 
 #include <optional>
 #include <set>
 
+#include "imbrex/prove/certain.h"
 #include "imbrex/prove/confirm.h"
+#include "imbrex/prove/coordinates.h"
+#include "imbrex/prove/data_dependence.h"
+#include "imbrex/prove/program_order.h"
 #include "imbrex/prove/prove.h"
 #include "imbrex/prove/relation.h"
 #include "imbrex/prove/witness.h"
@@ -22,11 +27,11 @@ struct Subject {
   bool decided(const Memory& memory) const { return !undecided.count(memory.tensor->name); }
   // What it touches, for some value of the indices read from data.
   const isl::set& may(const Access& access) const { return *sets[access.order]; }
-  // Relations::certain of these accesses, of which there is at least one.
+  // What these accesses, of which there is at least one, touch whatever the data is (certain.h).
   isl::set certain(const std::vector<const Access*>& touching, size_t prefix) const {
-    std::vector<Relations::Touching> each;
+    std::vector<Touching> each;
     for (const Access* access : touching) each.push_back({access, &may(*access)});
-    return relations.certain(each, prefix);
+    return certainly_touched(relations, each, prefix);
   }
   SourceLine where(int origin) const { return program.where(origin); }
   // The value of an expression at a point of [binders]; none beyond 64 bits.

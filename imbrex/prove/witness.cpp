@@ -8,16 +8,14 @@
 
 #include <algorithm>
 
+#include "imbrex/prove/coordinates.h"
+
 namespace imbrex::prove {
 namespace {
 
 unsigned u(size_t n) { return static_cast<unsigned>(n); }
 
-size_t coordinates_of(const isl::set& set) { return static_cast<size_t>(isl_set_dim(set.get(), isl_dim_set)); }
-
-isl::set only_dims(const isl::set& set) {
-  return isl::manage(isl_set_project_out(set.copy(), isl_dim_set, 0, u(coordinates_of(set))));
-}
+isl::set only_dims(const isl::set& set) { return project_out(set, 0, coordinates_of(set)); }
 
 isl::set fix_dim(const isl::set& set, size_t dim, int64_t value) {
   return isl::manage(isl_set_fix_val(set.copy(), isl_dim_param, u(dim), isl_val_int_from_si(isl_set_get_ctx(set.get()), value)));
@@ -179,12 +177,6 @@ std::string element_text(const std::string& tensor, const std::vector<int64_t>& 
 
 namespace {
 
-isl::set only_axis(const isl::set& set, size_t axis) {
-  const size_t n = coordinates_of(set);
-  isl_set* result = isl_set_project_out(set.copy(), isl_dim_set, u(axis + 1), u(n - axis - 1));
-  return isl::manage(isl_set_project_out(result, isl_dim_set, 0, u(axis)));
-}
-
 // A number, or a dimension less a number.
 struct Position {
   std::optional<size_t> dim;
@@ -233,12 +225,6 @@ std::optional<std::string> positions_text(const ir::Program& program, const isl:
   return std::nullopt;
 }
 
-// Free in all axes but this one, of a set over that alone.
-isl::set cylinder(const isl::set& positions, size_t axis, size_t axes) {
-  isl_set* result = isl_set_insert_dims(positions.copy(), isl_dim_set, 0, u(axis));
-  return isl::manage(isl_set_insert_dims(result, isl_dim_set, u(axis + 1), u(axes - axis - 1)));
-}
-
 }  // namespace
 
 std::string part_text(const ir::Program& program, const isl::set& part, const isl::set& whole, const ir::Tensor& tensor) {
@@ -248,13 +234,13 @@ std::string part_text(const ir::Program& program, const isl::set& part, const is
   std::vector<size_t> restricted;
   bool is_known = true;
   for (size_t k = 0; k < axes; ++k) {
-    const isl::set positions = only_axis(part, k);
-    if (positions.is_equal(only_axis(box, k))) continue;
+    const isl::set positions = only_axis(part, 0, axes, k);
+    if (positions.is_equal(only_axis(box, 0, axes, k))) continue;
     restricted.push_back(k);
     const auto text = positions_text(program, positions, tensor.shape[k]);
     is_known = is_known && text;
     texts[k] = text.value_or("");
-    box = box.intersect(cylinder(positions, k, axes));
+    box = box.intersect(cylinder(positions, 0, axes, k));
   }
   const char* unit = restricted.size() != 1 ? nullptr
                      : axes == 1            ? "element"

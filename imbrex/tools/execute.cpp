@@ -7,7 +7,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/interpret/interpreter.h"
-#include "imbrex/interpret/storage.h"
+#include "imbrex/interpret/iterations.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::tools {

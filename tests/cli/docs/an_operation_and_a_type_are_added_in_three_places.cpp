@@ -70,7 +70,7 @@ TEST(Contributing, an_elementwise_operation_is_added_in_three_places) {
 
 TEST(Contributing, an_element_type_is_added_in_three_places) {
   const std::string kTable = "base/dtype.h";
-  const Files meaning = {"base/numbers.cpp", "interpret/interpreter.cpp"}, computed = {"target/isa/lane.h"};
+  const Files meaning = {"base/numbers.cpp", "interpret/elements.cpp"}, computed = {"target/isa/lane.h"};
   // Of which operands there are products: a type that is not there has none.
   const Files products = {"optimize/values.cpp", "target/rates.cpp"};
   EXPECT_EQ(files_with("ROW(f16,").count(kTable), 1u);

@@ -1,4 +1,4 @@
-#include "imbrex/interpret/storage.h"
+#include "imbrex/interpret/iterations.h"
 
 namespace imbrex::interpret {
 
