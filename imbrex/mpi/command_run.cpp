@@ -21,6 +21,7 @@
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/layer_subject.h"
 #include "imbrex/tools/machine_options.h"
+#include "imbrex/tools/packed_layer.h"
 #include "imbrex/tools/subject.h"
 
 namespace imbrex::mpi {
@@ -31,7 +32,7 @@ using tools::Tensors, tools::TensorShape;
 struct RunOptions {
   tools::SubjectOptions subject;
   tools::MachineOptions machine;
-  std::string checkpoint, save;
+  std::string checkpoint, save, packed;
   int64_t layer = 0, tokens = 128, threads = 0, repeat = 20;
   uint64_t seed = 1;
   bool gathers = false, verifies = false;
@@ -60,7 +61,7 @@ int threads_of_rank(int64_t wanted, const World& world) {
 class Loaded {
  public:
   Loaded(const tools::Subject& subject, int64_t first_unit, checkpoint::Checkpoint& model, const RunOptions& options,
-         const target::Machine& machine, runtime::Executor& executor)
+         const target::Machine& machine, runtime::Executor& executor, const std::string& packed_folder)
       : dims_(tools::dims_of(subject.program, {{"T", options.tokens}}, 0)), executor_(executor) {
     runtime::require_accepted(subject.program, {});
     kernel_ = runtime::compile(
@@ -80,10 +81,14 @@ class Loaded {
     description = read.description;
     tools::require_room(tools::needs_of_call(*kernel_, dims_, output_shapes, 1, executor.threads()));
     call_ = std::make_unique<runtime::Call>(*kernel_);
-    pack(read.weights_by_row);
-    for (auto& [name, array] : read.inputs)
-      if (!packed_.contains(name)) inputs_.emplace(name, std::move(array));
-    for (const auto& [name, array] : inputs_) call_->bind(name, runtime::TensorView::of(array));
+    inputs_ = std::move(read.inputs);
+    std::vector<TensorShape> of_layer;
+    for (const TensorShape& shape : wanted)
+      if (!read.made.contains(shape.name)) of_layer.push_back(shape);
+    packed.emplace(*kernel_, tools::LayerOperands{inputs_, read.weights_by_row, of_layer, read.identity}, packed_folder, model,
+                   executor, executor.threads());
+    tools::bind_inputs(*call_, inputs_, output_shapes, &packed->tensors());
+    std::erase_if(inputs_, [&](const auto& input) { return call_->packed_bytes(input.first) > 0; });  // bound as they are packed
     for (const TensorShape& output : output_shapes) {
       Array& array = outputs.emplace(output.name, Array::zeros(output.dtype, output.shape)).first->second;
       call_->bind(output.name, runtime::TensorView::of(array));
@@ -130,33 +135,25 @@ class Loaded {
   }
 
   const char* isa() const { return kernel_->table().isa; }
+  int64_t packed_bytes() const {
+    int64_t bytes = 0;
+    for (const auto& [name, tensor] : packed->tensors()) bytes += static_cast<int64_t>(call_->packed_bytes(name));
+    return bytes;
+  }
 
   std::vector<TensorShape> output_shapes;
   Tensors outputs;
-  int64_t bytes = 0, packed_bytes = 0;
-  double load_seconds = 0, convert_seconds = 0, pack_seconds = 0;
+  int64_t bytes = 0;
+  double load_seconds = 0, convert_seconds = 0;
   std::string description;
+  std::optional<tools::PackedLayer> packed;
 
  private:
-  void pack(const Tensors& weights_by_row) {
-    const auto begin = std::chrono::steady_clock::now();
-    for (const auto& [name, weight] : weights_by_row) {
-      const size_t size = call_->packed_bytes(name);
-      if (size == 0) continue;
-      runtime::Buffer& packed = packed_.emplace(name, runtime::Buffer(size)).first->second;
-      call_->pack(name, runtime::TensorView::of(weight).transposed(), packed.data(), size, executor_, executor_.threads());
-      call_->bind_packed(name, packed.data(), size);
-      packed_bytes += static_cast<int64_t>(size);
-    }
-    pack_seconds = seconds_since(begin);
-  }
-
   std::map<std::string, int64_t> dims_;
   runtime::Executor& executor_;
   std::optional<runtime::CompiledKernel> kernel_;
   std::unique_ptr<runtime::Call> call_;
   Tensors inputs_;
-  std::map<std::string, runtime::Buffer> packed_;
   std::set<std::string> scopes_;
 };
 
@@ -166,7 +163,7 @@ class Run {
   Run(const RunOptions& options, const World& world)
       : options_(options), world_(world), machine_(options.machine.to_run()), executor_(threads_of_rank(options.threads, world)) {
     choose_part();
-    loaded_.emplace(subject_of(part_.count), part_.first, *model_, options_, machine_, executor_);
+    loaded_.emplace(subject_of(part_.count), part_.first, *model_, options_, machine_, executor_, options_.packed);
   }
 
   int operator()() {
@@ -216,16 +213,23 @@ class Run {
     say("{} of '{}', layer {}: {}\n", options_.subject.name, options_.checkpoint, options_.layer, part.description);
     say("{} rank{} on {}, {} thread{} each, {} = {}, T = {}\n", world_.ranks(), world_.ranks() == 1 ? "" : "s", part.isa(),
         executor_.threads(), executor_.threads() == 1 ? "" : "s", division().option, units_, options_.tokens);
+    const auto& file = part.packed->file();
+    const bool is_mapped = file && file->is_mapped;
     const std::vector<int64_t> counts = world_.all(part_.count), read = world_.all(part.bytes),
-                               packed = world_.all(part.packed_bytes);
+                               packed = world_.all(part.packed_bytes()), mapped = world_.all(is_mapped);
     for (int rank = 0; rank < static_cast<int>(counts.size()); ++rank) {
       const auto r = static_cast<size_t>(rank);
-      say("  rank {}: {} = {}, {} read, {} packed\n", rank, division().option, counts[r], mebibytes(read[r]),
-          mebibytes(packed[r]));
+      say("  rank {}: {} = {}, {} read, {} {}\n", rank, division().option, counts[r], mebibytes(read[r]), mebibytes(packed[r]),
+          mapped[r] != 0 ? "mapped as packed before" : "packed");
     }
     const double load = world_.most(part.load_seconds), convert = world_.most(part.convert_seconds),
-                 pack = world_.most(part.pack_seconds);
-    say("load {}, convert {}, pack {}, of the slowest rank\n", milliseconds(load), milliseconds(convert), milliseconds(pack));
+                 pack = world_.most(part.packed->pack_seconds().value_or(0)), map = world_.most(is_mapped ? file->seconds : 0);
+    say("load {}, convert {}, pack {}, map {}, of the slowest rank\n", milliseconds(load), milliseconds(convert),
+        milliseconds(pack), milliseconds(map));
+    if (!file) return;  // what of it differs by rank, each says
+    if (!file->problem.empty()) fmt::print(stderr, "rank {}: '{}' is not mapped: {}\n", world_.rank(), file->path, file->problem);
+    if (!file->why_not_kept.empty())
+      fmt::print(stderr, "rank {}: packed weights are not kept: {}\n", world_.rank(), file->why_not_kept);
   }
 
   // All begin together; a round takes as long as its slowest rank.
@@ -305,7 +309,7 @@ class Run {
   }
 
   bool verify(const Tensors& gathered) {
-    Loaded alone(subject_of(units_), 0, *model_, options_, machine_, executor_);
+    Loaded alone(subject_of(units_), 0, *model_, options_, machine_, executor_, tools::kNoPackedFile);
     alone.run();
     bool all = true;
     for (const auto& [name, array] : alone.outputs) {
@@ -343,6 +347,7 @@ void add_run(CLI::App& app, const World& world, int& status) {
   command->add_option("--repeat", o->repeat, "Timed rounds (default 20)")->check(CLI::Range(1, 1000000));
   command->add_flag("--gather", o->gathers, "Bring the divided outputs together in the first rank");
   command->add_flag("--verify", o->verifies, "The same, and compare with the first rank's own run of the whole, bit for bit");
+  command->add_option("--packed", o->packed, "As of `imbrex run`: the folder that keeps each rank's packed weights, or off");
   command->add_option("--save", o->save, "The same, and write outputs.safetensors into this folder");
   command->callback([o, &world, &status] {
     std::optional<Run> run;

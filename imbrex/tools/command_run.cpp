@@ -24,7 +24,7 @@
 #include "imbrex/tools/machine_options.h"
 #include "imbrex/tools/memory_room.h"
 #include "imbrex/tools/needed_for.h"
-#include "imbrex/tools/packed_file.h"
+#include "imbrex/tools/packed_layer.h"
 #include "imbrex/tools/progress.h"
 #include "imbrex/tools/replay.h"
 #include "imbrex/tools/report.h"
@@ -234,50 +234,15 @@ class Run {
       if (!read.made.contains(shape.name)) of_layer_.push_back(shape);
   }
 
-  // What the kernel takes of the layer: from the file that an earlier run left, or packed, and kept for the next.
-  void pack_or_map(const runtime::CompiledKernel& kernel, const HostOptions& host, runtime::Executor& executor) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
-    const checkpoint::Workers workers = [&](const std::function<void(int, int)>& work) {
-      executor.run(host.threads, [&](int ith, int nth, runtime::Barrier&) { work(ith, nth); });
-    };
-    const runtime::Call call(kernel);
-    const auto is_packed = [&](const auto& weight) { return call.packed_bytes(weight.first) > 0; };
-    if (options_.packed == "off" || std::none_of(weights_by_row_.begin(), weights_by_row_.end(), is_packed))
-      return pack(call, host, executor);
-    packed_file_.emplace(runtime::Cache({.directory = options_.packed}), kernel, of_layer_, identity_);
-    PackedFileReport& report = report_.checkpoint->file.emplace();
-    report.path = packed_file_->path();
-    if (std::optional<PackedTensors> mapped = packed_file_->map(workers, report.problem)) {
-      packed_ = std::move(*mapped);
-      report.is_mapped = true;
-      report.seconds = seconds();
-      return;
-    }
-    pack(call, host, executor);
-    const auto packed_at = seconds();
-    for (const TensorShape& shape : of_layer_) packed_.emplace(shape.name, inputs_.at(shape.name).bytes);  // those not packed
-    report.why_not_kept = model_->is_as_opened() ? packed_file_->keep(packed_, workers) : "the checkpoint was changed meanwhile";
-    report.seconds = seconds() - packed_at;
+  void pack_or_map(const runtime::CompiledKernel& kernel, int threads, runtime::Executor& executor) {
+    const PackedLayer& packed = packed_.emplace(kernel, LayerOperands{inputs_, weights_by_row_, of_layer_, identity_},
+                                                options_.packed, *model_, executor, threads);
+    report_.checkpoint->packed_bytes = packed.packed_bytes();
+    report_.checkpoint->pack_seconds = packed.pack_seconds();
+    report_.checkpoint->file = packed.file();
   }
 
-  // As an engine does it once: from weights by row, into memory that is there.
-  void pack(const runtime::Call& call, const HostOptions& host, runtime::Executor& executor) {
-    double seconds = 0;
-    for (const auto& [name, weight] : weights_by_row_) {
-      const size_t bytes = call.packed_bytes(name);
-      if (bytes == 0) continue;
-      require_room({{"a packed weight", static_cast<int64_t>(bytes)}});
-      const runtime::Buffer& memory = packed_here_.emplace_back(bytes);
-      std::fill_n(static_cast<std::byte*>(memory.data()), bytes, std::byte{0});
-      const auto begin = std::chrono::steady_clock::now();
-      call.pack(name, runtime::TensorView::of(weight).transposed(), memory.data(), bytes, executor, host.threads);
-      seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      packed_.emplace(name, std::span(static_cast<const std::byte*>(memory.data()), bytes));
-      report_.checkpoint->packed_bytes += static_cast<int64_t>(bytes);
-    }
-    if (seconds > 0) report_.checkpoint->pack_seconds = seconds;
-  }
+  const PackedTensors* packed_tensors() const { return packed_ ? &packed_->tensors() : nullptr; }
 
   // With what the kernel stores between its stages as outputs.
   ir::Program exposed_program() {
@@ -311,9 +276,9 @@ class Run {
     }
 
     runtime::Executor executor(host.threads);
-    if (model_) pack_or_map(kernel, host, executor);
+    if (model_) pack_or_map(kernel, host.threads, executor);
     weights_by_row_.clear();
-    host.packed = &packed_;
+    host.packed = packed_tensors();
     progress_.say("running");
     HostRun run = run_on_host(kernel, dims_, inputs_, outputs_, host, executor);
     actual_ = std::move(run.outputs);
@@ -349,7 +314,7 @@ class Run {
     else if (!options_.as_written)
       report_.unfused_because = optimized.reason;
     report_.defects = optimized.defects;
-    KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads, &packed_);
+    KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads, packed_tensors());
     std::optional<WorkProbes> probes;
 
     Contest contest(executor, host.threads);
@@ -388,7 +353,7 @@ class Run {
     require_room({{"slices of the timeline",
                    host.threads * static_cast<int64_t>(most_slices_of_a_worker * sizeof(runtime::TraceCollector::Event))}});
     runtime::TraceCollector collector(host.threads, most_slices_of_a_worker);
-    KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads, &packed_);
+    KernelRunner runner(kernel, dims_, inputs_, outputs_, executor, host.threads, packed_tensors());
     for (int run = 0; run < 3; ++run) runner.run();  // caches and threads as in the runs that are timed
     runner.call().trace(runtime::TraceCollector::record, &collector);
     runner.run();
@@ -523,9 +488,7 @@ class Run {
   Tensors inputs_, actual_, observed_, weights_by_row_;
   std::vector<TensorShape> of_layer_;  // of the inputs
   std::string identity_;               // of these
-  std::optional<PackedFile> packed_file_;
-  std::vector<runtime::Buffer> packed_here_;
-  PackedTensors packed_;
+  std::optional<PackedLayer> packed_;
   std::optional<Tensors> expected_;
   std::vector<OutputResult> interpreted_;
 };

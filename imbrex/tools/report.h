@@ -13,6 +13,7 @@
 #include "imbrex/report/temporaries.h"
 #include "imbrex/runtime/driver.h"
 #include "imbrex/tools/contest.h"
+#include "imbrex/tools/packed_layer.h"
 
 namespace imbrex::tools {
 
@@ -25,15 +26,6 @@ struct Fusion {
   runtime::Proof proof;         // of the optimized program
   equal::Result equality;       // of the author's program and the optimized one
   double equality_seconds = 0;
-};
-
-// Of a file of packed weights (packed_file.h).
-struct PackedFileReport {
-  std::string path;
-  bool is_mapped = false;    // else it was made
-  double seconds = 0;        // for one or the other
-  std::string problem;       // why a file that was there is not used
-  std::string why_not_kept;  // why there is none for the next run
 };
 
 // Where the weights of a run came from.

@@ -88,6 +88,44 @@ TEST_F(Ranks, ReadTheirPartAlone) {
   EXPECT_TRUE(says(three.out, "  rank 2: heads = 2, 0.6275 MiB read")) << three.out;
 }
 
+size_t count(const std::string& text, const std::string& what) {
+  size_t found = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
+// Each its own, by what it holds; a file that was damaged is made anew, and the bits are those of one process that packs.
+TEST_F(Ranks, KeepWhatTheyPack) {
+  const std::string folder = folder_.file("kept"), rest = fmt::format("--tokens 5 --repeat 1 --verify --packed '{}'", folder);
+  const auto files = [&] {
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder + "/packed")) found.push_back(entry.path());
+    return found;
+  };
+  const auto expect_mapped = [&](int ranks, size_t mapped) {
+    const CommandResult result = run(ranks, rest);
+    EXPECT_EQ(result.status, 0) << result.out << result.err;
+    EXPECT_EQ(count(result.out, "mapped as packed before"), mapped) << result.out << result.err;
+    EXPECT_EQ(count(result.out, ": the same bits as of one process"), 4u) << result.out;
+    return result;
+  };
+  expect_mapped(3, 0);
+  EXPECT_EQ(files().size(), 3u);
+  EXPECT_EQ(expect_mapped(3, 3).err, "");
+  expect_mapped(2, 1);  // the last two heads are the last rank's of two and of three
+  EXPECT_EQ(files().size(), 4u);
+  expect_mapped(3, 3);
+  // Two runs at once, from files that are damaged.
+  for (const auto& file : files()) std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1);
+  std::vector<std::thread> runs;
+  std::vector<CommandResult> results(2);
+  for (CommandResult& result : results) runs.emplace_back([&] { result = run(3, rest); });
+  for (std::thread& each : runs) each.join();
+  for (const CommandResult& result : results) EXPECT_EQ(result.status, 0) << result.out << result.err;
+  EXPECT_GE(count(results[0].err + results[1].err, " is not mapped: it has "), 3u) << results[0].err;
+  EXPECT_EQ(expect_mapped(3, 3).err, "");
+}
+
 TEST_F(Ranks, AreNoMoreThanHeads) {
   const CommandResult result = run(5, "--tokens 1");
   EXPECT_EQ(result.status, 1);
@@ -100,12 +138,6 @@ TEST_F(Ranks, EndTogetherWhereOneFails) {
                               IMBREX_MPI_COMMAND, kName, folder_.file("nowhere")));
   EXPECT_EQ(result.status, 1) << result.out << result.err;
   EXPECT_TRUE(says(result.err, "rank 1: error [file-unreadable]: ")) << result.err;
-}
-
-size_t count(const std::string& text, const std::string& what) {
-  size_t found = 0;
-  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
-  return found;
 }
 
 TEST_F(Ranks, SayOnceWhatAllFailOf) {
