@@ -82,7 +82,8 @@ class Lexer {
     if (peek() == '"') return string();
     for (std::string_view symbol : kSymbols)
       if (text_.substr(at_, symbol.size()) == symbol) return take(start(Token::Kind::symbol), symbol.size());
-    fail(fmt::format("{} starts no word of the language", shown(text_.substr(at_))), "remove it; comments start with '#'");
+    fail(fmt::format("no word or symbol of the language begins with {}", shown(text_.substr(at_))),
+         "remove it; comments start with '#'");
   }
 
   Token take(Token token, size_t length) {

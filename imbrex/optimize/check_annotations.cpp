@@ -121,10 +121,12 @@ void check_effects(const ir::Program& program) {
     const auto* create = std::get_if<ir::CreateTensor>(&s.node);
     if (store && find(s.annotations, "stream") && !streamed.contains(number++))
       refuse(s, "stream", "the store to " + store->tensor,
-             "past the caches go f32 and bf16 that are stored row by row to an output or inout, from a multiple of 64 bytes on");
+             "a store bypasses the caches only where it stores f32 or bf16, row by row, to an output or inout, from a multiple "
+             "of 64 bytes on");
     if (create && find(s.annotations, "tiles") && !in_tiles.contains(create->tensor.name))
       refuse(s, "tiles", "tensor " + create->tensor.name,
-             "in tiles lie bytes and bf16 that are stored by whole rows, and read by products alone, as whole left sides");
+             "a tensor lies in tiles only where it is of a type of one byte or of bf16, stored by whole rows, and read by "
+             "nothing but matmuls, as their whole left operand");
     return true;
   });
 }

@@ -75,9 +75,8 @@ TermId Contractions::weight_of(const Definition& definition, Contraction& c) {
     if (weight.dtype != DType::e4m3 || (scales.dtype != DType::e8m0 && scales.dtype != DType::f32)) continue;
     const auto refuse = [&] {
       throw NotWritable{
-          fmt::format("{} is multiplied with scales of {} for a part of its columns or of k, and the optimizer follows "
-                      "products of all of them alone; write matmul_expanded of all columns and all of k, for which "
-                      "the optimizer chooses tiles",
+          fmt::format("{} is multiplied with the scales {} for only a part of its columns or of k, and the optimizer takes whole "
+                      "products; write one matmul_expanded of all columns and all of k, for which the optimizer chooses tiles",
                       weight.tensor, scales.tensor),
           c.where};
     };
@@ -127,7 +126,7 @@ void Contractions::find() {
           c.where};
     if (definition.axes != 2)
       throw NotWritable{
-          "a matmul differs by more than its rows and columns, and the optimizer multiplies rows of one matrix; join "
+          "the results of a matmul have more axes than rows and columns, and the optimizer multiplies rows of one matrix; join "
           "the axes of its left operand into rows with a view",
           c.where};
     const std::string first = ir::to_text(b.indices[0]), second = ir::to_text(b.indices[1]);
@@ -144,8 +143,8 @@ void Contractions::find() {
     d_.terms.collect_names(definition.body[0], names);
     if (names.contains(axis_name(1)))
       throw NotWritable{
-          "the left operand of a matmul is another one for other columns of the result, and the optimizer takes one "
-          "for all; write a matmul for each range of columns",
+          "the left operand of a matmul depends on the column of the result, and the optimizer takes one for all columns; write "
+          "a matmul for each range of columns",
           c.where};
 
     c.operand_dtype = d_.terms.at(definition.body[0]).dtype;
@@ -232,7 +231,7 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
     }
     if (c.scales && !tiles_fit_blocks(*windows.begin(), c.scales->block.columns, c.column_extent)) {
       choose("stored",
-             fmt::format("what follows needs {} columns at once, which have parts of the blocks of {} that share a scale",
+             fmt::format("its consumers need {} columns at once, which are not whole blocks of the {} columns that share a scale",
                          *windows.begin(), c.scales->block.columns));
       continue;
     }
@@ -262,7 +261,7 @@ void Contractions::choose_windows(const Machine& machine, std::vector<Choice>& c
           fmt::format("stored, {} at {} rows", milliseconds(stored), shape.rows),
           count >= 2 * machine.rates.cores
               ? "writing it and reading it again is estimated to take less than tasks of whole windows"
-              : fmt::format("what follows needs {} columns of a row at once, and {} would not keep {} cores busy at a few rows",
+              : fmt::format("its consumers need {} columns of a row at once, and {} would not keep {} cores busy at a few rows",
                             window, windows_text, machine.rates.cores));
       rejected("epilogue fused per window, " + windows_text, on_chip);
       continue;

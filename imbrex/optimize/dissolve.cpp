@@ -182,7 +182,7 @@ class Dissolver {
   void execute(const ir::Tap&, int) {}
   void execute(const ir::ReadIndex& node, int origin) {
     refuse(origin, fmt::format("{} is read from data, and the optimizer follows elements whose positions dimensions and loops "
-                               "give; in a scope of its own it leaves the others to be optimized",
+                               "give; put it into a scope of its own, and the rest is optimized",
                                node.name));
   }
   void execute(const ir::If& node, int origin) {
@@ -194,10 +194,9 @@ class Dissolver {
         "into one for each case, or choose a value with select");
   }
   void execute(const ir::AssumeElements& node, int origin) {
-    refuse(origin,
-           fmt::format("elements of {} are assumed to {}, for positions that the optimizer does not follow; in a scope of "
-                       "its own the assumption leaves the others to be optimized",
-                       node.tile, ir::what_elements_do(node)));
+    refuse(origin, fmt::format("elements of {} are assumed to {}, for positions that the optimizer does not follow; put the "
+                               "assumption into a scope of its own, and the rest is optimized",
+                               node.tile, ir::what_elements_do(node)));
   }
   void execute(const ir::At& node, int) { execute(node.body); }
 
@@ -212,7 +211,7 @@ class Dissolver {
         for (const std::string& name : ir::names_in(side))
           if (tiles_.contains(name))
             refuse(origin, fmt::format("something is assumed of each element of {}, and the optimizer keeps what is assumed of "
-                                       "dimensions alone; in a scope of its own it leaves the others to be optimized",
+                                       "dimensions alone; put it into a scope of its own, and the rest is optimized",
                                        name));
     result_.assumptions.push_back({node, origin});
   }
@@ -404,7 +403,7 @@ class Dissolver {
         if (is_over_dimensions(term.indices[d]) && !always_exists(term.indices[d], shape[d]))
           refuse(-1,
                  fmt::format("{} is read where {} columns of {} are stored, and the optimizer would also read it where that is "
-                             "none; in a scope of its own it leaves the others to be optimized",
+                             "none; put it into a scope of its own, and the rest is optimized",
                              terms().text(id), ir::to_text(piece.count.back()), output));
     };
     walk(piece.term);

@@ -316,7 +316,7 @@ class Scheduler {
       const TilePin& pin = around_.tiles[i];
       if (followed_.contains(i)) continue;
       result_.choices.push_back({pin.what,
-                                 fmt::format("its tiles of {} {} bind nothing", pin.size, pin.of_rows ? "rows" : "columns"),
+                                 fmt::format("its tiles of {} {} have no effect", pin.size, pin.of_rows ? "rows" : "columns"),
                                  "what it computes is part of a scope whose tiles are pinned otherwise, or follow from windows",
                                  pin.where,
                                  {}});

@@ -254,9 +254,8 @@ class Segments {
         tensor = growing.changed_with(i);
       }
       if (!tensor.empty()) {
-        keep(i, fmt::format("it reads {0} and stores to it, and {0} has a value before, of which the optimizer would lose the "
-                            "order; store to "
-                            "another tensor",
+        keep(i, fmt::format("it reads {0}, which has a value before, and stores to it, and the optimizer would not keep the "
+                            "order of the two; store to another tensor",
                             tensor));
         is_any_marked = true;
         continue;

@@ -153,10 +153,9 @@ void StoredValues::store(const ir::Store& store, TermId value, int origin) {
   for (size_t d = 0; d < store.slice.size(); ++d) {
     const Axis& axis = store.slice[d];
     if (axis.kind == Axis::Kind::by)
-      refuse(origin,
-             fmt::format("{} is stored to at positions that a tile lists, in an order that the optimizer keeps; in a scope "
-                         "of its own it leaves the others to be optimized",
-                         store.tensor));
+      refuse(origin, fmt::format("{} is stored to at positions that a tile lists, in an order that the optimizer keeps; put it "
+                                 "into a scope of its own, and the rest is optimized",
+                                 store.tensor));
     if (axis.kind == Axis::Kind::range) by[extents == 2 && seen++ == 0 ? kTileRow : kTileColumn] = ir::sub(at[d], axis.begin);
   }
   ir::Store own = store;
@@ -397,7 +396,7 @@ TermId StoredValues::load(const ir::Expr& load) {
       refuse(
           load.origin,
           fmt::format("{} is read at positions that a tile lists, and the optimizer follows elements whose positions dimensions "
-                      "and loops give; in a scope of its own it leaves the others to be optimized",
+                      "and loops give; put it into a scope of its own, and the rest is optimized",
                       load.name));
     at.push_back(axis.kind == Axis::Kind::point
                      ? axis.begin

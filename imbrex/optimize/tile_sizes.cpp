@@ -74,13 +74,14 @@ int64_t row_block(const std::string& scope, std::optional<int64_t> columns, std:
   constexpr int64_t kLeast = plan::kRowsOfStage, kMost = 64, kElements = 2048;
   int64_t rows = kLeast;
   while (columns && rows < kMost && rows * *columns < kElements) rows *= 2;
-  choices.push_back({scope,
-                     fmt::format("{} rows at a time", rows),
-                     rows == kLeast
-                         ? "several passes over each row, from L1"
-                         : fmt::format("rows of {} elements: fewer would be tasks too small to be worth dealing", *columns),
-                     {},
-                     {}});
+  choices.push_back(
+      {scope,
+       fmt::format("{} rows at a time", rows),
+       rows == kLeast
+           ? "several passes over each row, from L1"
+           : fmt::format("rows of {} elements: with fewer, the tasks would be too small to pay for handing them out", *columns),
+       {},
+       {}});
   return rows;
 }
 

@@ -209,10 +209,9 @@ ir::ExprPtr TileWriter::write_access(const std::string& tensor, DType dtype, con
       if (sum.parts.size() != 1 || sum.constant != 0 || row->second.coefficient != 1 || row_axis >= 0)
         throw NotWritable{
             row_axis >= 0
-                ? fmt::format(
-                      "the row chooses two axes of {}, and the optimizer reads by it along one; give the elements as an input "
-                      "in the order of the rows",
-                      tensor)
+                ? fmt::format("the row is the index along two axes of {}, and the optimizer reads by it along one; give the "
+                              "elements as an input in the order of the rows",
+                              tensor)
                 : fmt::format(
                       "{} is read at row {}, and the optimizer reads the row that it writes; take an input whose rows are "
                       "these, such as a part of the caller's tensor",
@@ -311,15 +310,16 @@ ir::ExprPtr TileWriter::write(TermId id, const IndexExpr& columns) {
         const IndexExpr begin = to_index(sum);
         if (mentions(begin, kColumnName))
           throw NotWritable{
-              fmt::format("a value is computed from the index {}, and the optimizer has numbers of columns alone; give the "
-                          "numbers as an input",
+              fmt::format("a value is computed from the index {}, and the optimizer computes with the numbers of columns alone; "
+                          "give the numbers as an input",
                           shown(term.indices[0]))};
         return ir::make_iota(columns, begin);
       }
       if (mentions(term.indices[0], kRowName) || mentions(term.indices[0], kColumnName))
-        throw NotWritable{fmt::format(
-            "a value is computed from the index {}, and the optimizer has numbers of columns alone; give the numbers as an input",
-            shown(term.indices[0]))};
+        throw NotWritable{
+            fmt::format("a value is computed from the index {}, and the optimizer computes with the numbers of columns alone; "
+                        "give the numbers as an input",
+                        shown(term.indices[0]))};
       return ir::make_index(term.indices[0]);
     }
     case Kind::operation: {

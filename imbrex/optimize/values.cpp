@@ -83,13 +83,12 @@ TermId Values::evaluate_here(const ir::ExprPtr& e) {
     case Op::matmul_acc: return evaluate_continued(e);
     case Op::matmul_scaled:
       refuse(e->origin,
-             "a matmul_scaled scales the product of each block, and the optimizer follows products that are whole; in a scope of "
-             "its "
-             "own it leaves the others to be optimized");
+             "a matmul_scaled scales the product of each block, and the optimizer follows products that are whole; put it into a "
+             "scope of its own, and the rest is optimized");
     case Op::gather:
       refuse(e->origin,
              "a gather takes elements at positions that a tile lists, and the optimizer follows those that dimensions and loops "
-             "give; in a scope of its own it leaves the others to be optimized");
+             "give; put it into a scope of its own, and the rest is optimized");
   }
   throw InternalError("an operation that the table does not have");
 }

@@ -138,13 +138,14 @@ std::string obstacle_of(const Plan& plan, const Expr& right, const Expr& packed,
         !(is_at_most(end, shape[i]) || holds(end, ir::Compare::le, shape[i])))
       return place.is_conditional && widened.empty()
                  ? "a condition decides whether it is taken, and elsewhere it may lie outside of its tensor"
-                 : "the most of it that a loop can take may lie outside of its tensor";
+                 : "the largest part of it that a loop can take may lie outside of its tensor";
     for (const Widened& each : widened) {
       if (!ir::names_in(right.slice[i].size).contains(each.loop->variable)) continue;
       const bool is_span = right.slice[i].size->kind == Kind::span_size;
       if (!is_span ||
           (i == inner_axis && !has_the_tiles_of(each.loop->extent, each.most, each.loop->tile, plan.symbols, place.loops)))
-        return fmt::format("how much one iteration of the loop over {} takes of it depends on another loop", each.loop->variable);
+        return fmt::format("the part of it that one iteration of the loop over {} takes depends on another loop",
+                           each.loop->variable);
     }
   }
   return {};
@@ -193,13 +194,13 @@ PackParts parts_of_right_side(Planner& planner, const ir::Statement& product, co
     const int64_t times = iterations_of_a_part(*loop, e.args.back()->slice);
     if (times == 0) continue;
     if (names_any(loop->begin, place.loops)) {
-      why = fmt::format("where the loop over {} begins depends on another", loop->variable);
+      why = fmt::format("the begin of the loop over {} depends on another loop", loop->variable);
       return parts;
     }
     const bool is_widened = names_any(loop->extent, place.loops);
     const IndexExpr extent = is_widened ? at_most(loop->extent, place.loops) : loop->extent;
     if (!extent) {
-      why = fmt::format("how many iterations the loop over {} has depends on another", loop->variable);
+      why = fmt::format("the number of iterations of the loop over {} depends on another loop", loop->variable);
       return parts;
     }
     if (is_widened) widened.push_back({loop, extent});

@@ -67,9 +67,9 @@ PackedWeights packed_weights(const ir::Program& program) {
                                 tensor.dtype,          ir::multiplied_as(e),   block_of_k(e)};
       const auto [found, is_new] = result.packed.try_emplace(tensor.name, packed);
       if (!is_new && found->second.transposed != packed.transposed)
-        refused.try_emplace(tensor.name, "products take it both ways around");
+        refused.try_emplace(tensor.name, "some products take it as it is and some transposed");
       if (!is_new && (found->second.multiplied_as != packed.multiplied_as || found->second.block_of_k != packed.block_of_k))
-        refused.try_emplace(tensor.name, "products take it in unlike blocks or types");
+        refused.try_emplace(tensor.name, "products take it in different blocks or types");
     });
     return true;
   });

@@ -164,7 +164,7 @@ class Finder {
       else if (read && deciding.contains(read->name))
         why = fmt::format("{}, which says where it lies, is read in the loop over {}", read->name, loop.variable);
       else if (std::holds_alternative<ir::Assume>(inner.node))
-        why = fmt::format("what is assumed in the loop over {} may be of it", loop.variable);
+        why = fmt::format("an assumption in the loop over {} may be about it", loop.variable);
       return why.empty();
     });
     if (!why.empty()) return why;
@@ -218,7 +218,7 @@ class Finder {
     const IndexExpr bytes = ir::mul(parts.count, ahead->part_bytes);
     if (why = too_large(bytes, *place.loop); !why.empty()) return why;
     if (place.by_all && !is_worth_a_barrier(place, bytes, bytes_of(right.dtype)))
-      return "all workers would wait for each other longer than it takes";
+      return "waiting for all workers would take longer than it saves";
     const std::string stem = right.op == Op::load ? right.name : std::get<ir::Assign>(s.node).name + "_right";
     ahead->name = fresh((right.op == Op::variable ? right.name : stem) + "_packed");
     for (const ir::Loop* loop : parts.loops) names_.insert(loop->variable);

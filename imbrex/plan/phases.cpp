@@ -62,7 +62,7 @@ class PhasePlanner {
       } else if (const auto* assume = std::get_if<ir::Assume>(&s.node)) {
         node.what = Assume{assume, ++planner_.assumptions};
       } else if (has_parallel(s)) {
-        node.barrier = wait("what is inside is done by all");
+        node.barrier = wait("all workers share what is inside");
         if (const auto* branch = std::get_if<ir::If>(&s.node)) {
           Branch planned{branch, scoped(branch->then_block), std::nullopt};
           if (!branch->else_block.empty()) planned.else_body = scoped(branch->else_block);
@@ -226,7 +226,7 @@ class PhasePlanner {
         return !ir::same(other->where->left, holds.left) || !ir::same(other->where->right, holds.right);
       });
       Node node;
-      node.barrier = wait("what is inside is done by all");
+      node.barrier = wait("all workers share what is inside");
       const bool had_waited = has_waited_;
       Branch branch = branch_where(planner_, holds);
       branch.then_body.frame = Arena::shared;

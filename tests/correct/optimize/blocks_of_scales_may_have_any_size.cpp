@@ -156,7 +156,7 @@ TEST(BlocksOfScales, ThatNoTilesFitAreCompiledAsWrittenAndSaid) {
     z[:, n] = matmul_expanded(s[:, n.begin // 48 +: (n.size + 47) // 48], x[:, :], w[:, n], [32, 48])
   }
 )"),
-                "w is multiplied with scales of s for a part of its columns or of k");
+                "w is multiplied with the scales s for only a part of its columns or of k");
 }
 
 }  // namespace

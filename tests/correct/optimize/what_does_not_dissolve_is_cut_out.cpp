@@ -98,8 +98,8 @@ TEST(CutOut, WhatChangesATensorInPlaceReadsTheOtherPartsValue) {
   EXPECT_NE(ir::print(after.program).find("at \"in_place\""), std::string::npos) << ir::print(after.program);
   ASSERT_EQ(after.exclusions.size(), 2u);
   EXPECT_EQ(after.exclusions[1].reason,
-            "it reads a and stores to it, and a has a value before, of which the optimizer would lose the order; store to "
-            "another tensor");
+            "it reads a, which has a value before, and stores to it, and the optimizer would not keep the order of the two; "
+            "store to another tensor");
 }
 
 // By itself it reads eight columns of its own and others of the scope before it, which it must not lose.

@@ -53,7 +53,7 @@ TEST(PackedWeights, SayWhyOthersAreNot) {
   expect_packed("", R"(
   let both = matmul(x[:, :], w[:, :])
   y[:, :] = both + matmul(cast(matmul(cast(both, bf16, rint), w[:, :], transpose_b), bf16, rint), w[:, :]))",
-                "w: products take it both ways around");
+                "w: some products take it as it is and some transposed");
 }
 
 // Packed for blocks of k, or for all of it.
@@ -73,7 +73,7 @@ TEST(PackedWeights, AreTakenInLikeBlocks) {
     const PackedWeights weights = packed(second);
     EXPECT_TRUE(weights.packed.empty()) << second;
     ASSERT_EQ(weights.refused.size(), 1u) << second;
-    EXPECT_EQ(weights.refused[0].reason, "products take it in unlike blocks or types") << second;
+    EXPECT_EQ(weights.refused[0].reason, "products take it in different blocks or types") << second;
   }
 }
 

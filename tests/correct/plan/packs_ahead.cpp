@@ -96,7 +96,7 @@ TEST(PacksAhead, AskNothingWhereTheLoopSaysHowOften) {
 TEST(PacksAhead, WaitForWhoStoredIt) {
   const std::string update = "parallel s in tiles(S, 8) { c[s, :] = c[s, :] * 2.0 }";
   const std::string text = steps(loops("", update, "c[c_, :]"));
-  const size_t waits = text.find("barrier: what is inside is done by all"), packs = text.find("pack panel");
+  const size_t waits = text.find("barrier: all workers share what is inside"), packs = text.find("pack panel");
   EXPECT_LT(waits, packs) << text;
   EXPECT_NE(packs, std::string::npos) << text;
 }
@@ -158,7 +158,7 @@ TEST(PacksAhead, StopAtWhatDecidesItsPlaceOrSize) {
       assume S > 16
       y[t, 0 +: 16] = matmul(a[t, :], b[0 +: 16, :], transpose_b)
     })",
-             "what is assumed in the loop over t may be of it");
+             "an assumption in the loop over t may be about it");
 }
 
 // Rows take the columns before them: all are packed once, for most rows a part of them.
@@ -181,7 +181,7 @@ phase 2: t in tiles of 16 of T; idle workers steal
     parallel t in tiles(T, 16) {
       range c_ in 0 .. min(t.index + 1, 8) { y[t, c_ * 16 +: 16] = matmul(a[t, :], b[c_ * 16 +: 16, :], transpose_b) }
     })",
-             "the most of it that a loop can take may lie outside of its tensor");
+             "the largest part of it that a loop can take may lie outside of its tensor");
 }
 
 // The inner axis of what is packed is that of each product: where tasks end within a tile, it is not.
@@ -195,7 +195,7 @@ TEST(PacksAhead, AreOfTheSameInnerAxis) {
   };
   EXPECT_NE(page(sums(8)).find("into b_packed"), std::string::npos) << page(sums(8));
   EXPECT_NE(page(sums(16)).find("into b_packed"), std::string::npos) << page(sums(16));
-  expect_why(sums(64), "how much one iteration of the loop over c_ takes of it depends on another loop");
+  expect_why(sums(64), "the part of it that one iteration of the loop over c_ takes depends on another loop");
 }
 
 // A condition over indices holds a pack back only where what it lets be taken may lie elsewhere.
@@ -271,7 +271,7 @@ TEST(PacksAhead, StopWhereTheyWouldBeTooLarge) {
 // Two KiB are packed twice before all workers have met.
 TEST(PacksAhead, StopBeforeAPhaseWhereABarrierTakesLonger) {
   expect_why("parallel t in tiles(T, 64) { y[t, 0 +: 8] = matmul(a[t, :], b[0 +: 8, :], transpose_b) }",
-             "all workers would wait for each other longer than it takes");
+             "waiting for all workers would take longer than it saves");
   EXPECT_NE(page("range t in tiles(T, 64) { y[t, 0 +: 8] = matmul(a[t, :], b[0 +: 8, :], transpose_b) }").find("into b_packed"),
             std::string::npos);
 }
