@@ -60,6 +60,129 @@ void write_packing(const Lowering& lowering, const Statement& statement, const E
 
 std::string all_panels(const std::string& columns) { return fmt::format("0, tiles_of({}, kPanelColumns)", columns); }
 
+// Writes one product: its operands as texts, then the call. They come in the order in which the code takes memory.
+class ProductWriter {
+ public:
+  ProductWriter(Lowering& lowering, const plan::Product& product, Writer& out)
+      : lowering_(lowering), product_(product), out_(out), statement_(*product.statement) {}
+  void write();
+
+ private:
+  // The result's pointer and the step between its rows.
+  std::pair<std::string, std::string> result() const;
+  // What a matmul_acc continues stands in the result's place before.
+  void write_start(const std::string& result);
+  Operand left();
+  // What is packed, or its pointer, and the number of the block of columns with which it begins.
+  std::pair<std::string, std::string> right();
+  std::string packed_here();
+  std::string first_block() const;
+  std::string text(const ir::IndexExpr& e) const { return lowering_.symbols.text(e); }
+
+  Lowering& lowering_;
+  const plan::Product& product_;
+  Writer& out_;
+  const Statement& statement_;
+  const ir::Assign& assign_ = std::get<ir::Assign>(statement_.node);
+  const Expr& e_ = *assign_.value;
+  const ExprPtr &a_ = e_.args[e_.args.size() - 2], &b_ = e_.args.back();
+  const TileSymbol& tile_ = lowering_.symbols.tiles.at(assign_.name);
+  const bool is_tiled_ = product_.left == plan::Product::Left::tiles, continues_ = e_.op == Op::matmul_acc;
+  const std::string columns_ = text(tile_.columns_in_memory), rows_ = text(tile_.rows_in_memory), inner_ = text(product_.inner);
+};
+
+std::pair<std::string, std::string> ProductWriter::result() const {
+  const ir::Store* into = product_.into;
+  if (!into) return {lowering_.symbols.data(tile_), text(width_of(tile_))};
+  const std::optional<ir::IndexExpr> row_stride = strides_of(lowering_, into->tensor, into->slice).row;
+  return {pointer_to(lowering_, statement_, into->tensor, into->slice), row_stride ? text(*row_stride) : "0"};
+}
+
+void ProductWriter::write_start(const std::string& result) {
+  const std::string& start = e_.args[0]->name;
+  if (start == assign_.name) return;
+  out_.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", lowering_.symbols.data(lowering_.symbols.tiles.at(start)),
+                        columns_, result, columns_, rows_, columns_));
+}
+
+Operand ProductWriter::left() {
+  if (is_tiled_) {
+    const TensorSymbol& tensor = lowering_.symbols.tensors.at(a_->name);
+    const std::string row = lowering_.offset_where_any([&] { return text(a_->slice[0].begin); }, {a_->rows}, statement_);
+    return {fmt::format("{} + tiled_row<{}>({}, {})", lowering_.symbols.data(tensor), memory_type(a_->dtype), row, inner_), "",
+            ""};
+  }
+  const Operand left = operand_of(lowering_, statement_, a_);
+  if (!product_.transposed) return left;
+  const std::string copy = lowering_.take(out_, *product_.transposed), rows = text(a_->rows);
+  out_.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", left.pointer, left.row_stride, copy, rows, rows,
+                        text(a_->columns)));
+  return {copy, inner_, "1"};
+}
+
+std::pair<std::string, std::string> ProductWriter::right() {
+  if (!product_.ahead && !product_.panels) {
+    const std::string weight = lowering_.symbols.data(lowering_.symbols.tensors.at(b_->name));
+    return {weight, first_block()};
+  }
+  const std::string packed = "packed_" + product_.packing;
+  if (!product_.ahead) return {fmt::format("{}{{{}}}", packed, packed_here()), "0"};
+  const plan::PackAhead& ahead = *product_.ahead->of;
+  const std::string part = part_of(lowering_, ahead, product_.ahead->part);
+  if (!product_.panels) return {fmt::format("{}{{{}}}", packed, part), "0"};
+  const std::string right = lowering_.symbols.names.fresh(assign_.name + "_right");
+  out_.line(fmt::format("{} {} = {{{}}};", packed, right, part));
+  out_.open(fmt::format("if (!({}))", lowering_.comparison(*ahead.where)));
+  out_.line(fmt::format("{}.panels = {};", right, packed_here()));
+  out_.close();
+  return {right, "0"};
+}
+
+std::string ProductWriter::packed_here() {
+  const std::string here = lowering_.take(out_, *product_.panels);
+  write_packing(lowering_, statement_, b_, product_.packing, inner_, columns_, here, all_panels(columns_), out_);
+  return here;
+}
+
+std::string ProductWriter::first_block() const {
+  const ir::IndexExpr& begin = b_->slice[e_.transpose_b ? 0 : 1].begin;
+  const auto constant = ir::constant_value(begin);
+  const auto block = [&] {
+    return constant ? std::to_string(*constant / kBlockColumns) : lowering_.symbols.operand(begin) + " / kLanes";
+  };
+  return lowering_.offset_where_any(block, {b_->rows, b_->columns}, statement_);
+}
+
+void ProductWriter::write() {
+  const auto [result, result_stride] = this->result();
+  if (continues_) write_start(result);
+  const Operand left = this->left();
+  const auto [right, first_block] = this->right();
+  const std::string function = product_.kernel->function();
+  if (e_.op == Op::matmul_expanded) {
+    const std::string scales = scales_of(lowering_, statement_, e_.args[0], e_.transpose_b);
+    const std::string scratch = lowering_.take(out_, *product_.scratch);
+    const std::string left_side = is_tiled_ ? fmt::format("LeftInTiles{{{}, {}}}", left.pointer, inner_)
+                                            : fmt::format("{}_rows<>{{{}, {}}}", function, left.pointer, left.row_stride);
+    out_.line(fmt::format("matmul_expanded({}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});", left_side, right, first_block,
+                          scales, e_.block.k, e_.block.columns, result, result_stride, rows_, columns_, inner_, scratch));
+  } else if (product_.scratch) {
+    const std::string of_a = scales_of(lowering_, statement_, e_.args[0], false),
+                      of_b = scales_of(lowering_, statement_, e_.args[1], e_.transpose_b);
+    const std::string scratch = lowering_.take(out_, *product_.scratch);
+    const bool exact = product_.kernel->product == target::Product::i8;
+    out_.line(fmt::format("matmul_scaled<{}<>, {}, {}>({}, {}, {}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});", function,
+                          exact ? "int8_t" : "uint16_t", exact ? "int32_t" : "float", left.pointer, left.row_stride, right,
+                          first_block, of_a, of_b, e_.block.k, e_.block.columns, result, result_stride, rows_, columns_, inner_,
+                          scratch));
+  } else {
+    const std::string left_text = is_tiled_ ? left.pointer : left.pointer + ", " + left.row_stride;
+    out_.line(fmt::format("{}{}({}, {}, {}, {}, {}, {}, {}, {}, {});", function, is_tiled_ ? "_tiled" : "", left_text, right,
+                          first_block, result, result_stride, rows_, columns_, inner_,
+                          continues_ ? "/*accumulate=*/true" : "/*accumulate=*/false"));
+  }
+}
+
 }  // namespace
 
 void write_pack(Lowering& lowering, const plan::Pack& pack, Writer& out) {
@@ -72,92 +195,7 @@ void write_pack(Lowering& lowering, const plan::Pack& pack, Writer& out) {
 }
 
 void write_product(Lowering& lowering, const plan::Product& product, Writer& out) {
-  const Statement& statement = *product.statement;
-  const auto& assign = std::get<ir::Assign>(statement.node);
-  const Expr& e = *assign.value;
-  Symbols& symbols = lowering.symbols;
-  const bool continues = e.op == Op::matmul_acc, is_tiled = product.left == plan::Product::Left::tiles;
-  const ExprPtr &a = e.args[e.args.size() - 2], &b = e.args.back();
-  const TileSymbol& tile = symbols.tiles.at(assign.name);
-  const std::string columns = symbols.text(tile.columns_in_memory), rows = symbols.text(tile.rows_in_memory);
-  std::string result, result_stride;
-  if (const ir::Store* into = product.into) {
-    const std::optional<ir::IndexExpr> row_stride = strides_of(lowering, into->tensor, into->slice).row;
-    result = pointer_to(lowering, statement, into->tensor, into->slice);
-    result_stride = row_stride ? symbols.text(*row_stride) : "0";
-  } else {
-    result = symbols.data(tile);
-    result_stride = symbols.text(width_of(tile));
-  }
-  const std::string inner = symbols.text(product.inner);
-  if (continues && e.args[0]->name != assign.name)
-    out.line(fmt::format("copy_tile({}, {}, 1, {}, {}, 1, {}, {});", symbols.data(symbols.tiles.at(e.args[0]->name)), columns,
-                         result, columns, rows, columns));
-
-  Operand left = is_tiled ? Operand{} : operand_of(lowering, statement, a);
-  if (is_tiled) {
-    const TensorSymbol& tensor = symbols.tensors.at(a->name);
-    const std::string row = lowering.offset_where_any([&] { return symbols.text(a->slice[0].begin); }, {a->rows}, statement);
-    left.pointer = fmt::format("{} + tiled_row<{}>({}, {})", symbols.data(tensor), memory_type(a->dtype), row, inner);
-  } else if (product.transposed) {
-    const std::string copy = lowering.take(out, *product.transposed);
-    out.line(fmt::format("copy_tile({}, {}, 1, {}, 1, {}, {}, {});", left.pointer, left.row_stride, copy, symbols.text(a->rows),
-                         symbols.text(a->rows), symbols.text(a->columns)));
-    left = {copy, inner, "1"};
-  }
-
-  const std::string packed = "packed_" + product.packing;
-  std::string right, first_block = "0";
-  const auto pack_here = [&] {
-    const std::string here = lowering.take(out, *product.panels);
-    write_packing(lowering, statement, b, product.packing, inner, columns, here, all_panels(columns), out);
-    return here;
-  };
-  if (product.ahead && product.panels) {
-    right = symbols.names.fresh(assign.name + "_right");
-    out.line(fmt::format("{} {} = {{{}}};", packed, right, part_of(lowering, *product.ahead->of, product.ahead->part)));
-    out.open(fmt::format("if (!({}))", lowering.comparison(*product.ahead->of->where)));
-    out.line(fmt::format("{}.panels = {};", right, pack_here()));
-    out.close();
-  } else if (product.ahead) {
-    right = fmt::format("{}{{{}}}", packed, part_of(lowering, *product.ahead->of, product.ahead->part));
-  } else if (product.panels) {
-    right = fmt::format("{}{{{}}}", packed, pack_here());
-  } else {
-    right = symbols.data(symbols.tensors.at(b->name));
-    const ir::IndexExpr& begin = b->slice[e.transpose_b ? 0 : 1].begin;
-    const auto constant = ir::constant_value(begin);
-    const auto block = [&] {
-      return constant ? std::to_string(*constant / kBlockColumns) : symbols.operand(begin) + " / kLanes";
-    };
-    first_block = lowering.offset_where_any(block, {b->rows, b->columns}, statement);
-  }
-  if (e.op == Op::matmul_expanded) {
-    const std::string scales = scales_of(lowering, statement, e.args[0], e.transpose_b);
-    const std::string scratch = lowering.take(out, *product.scratch);
-    const std::string left_side =
-        is_tiled ? fmt::format("LeftInTiles{{{}, {}}}", left.pointer, inner)
-                 : fmt::format("{}_rows<>{{{}, {}}}", product.kernel->function(), left.pointer, left.row_stride);
-    out.line(fmt::format("matmul_expanded({}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});", left_side, right, first_block,
-                         scales, e.block.k, e.block.columns, result, result_stride, rows, columns, inner, scratch));
-    return;
-  }
-  if (product.scratch) {
-    const bool is_transposed = e.transpose_b;
-    const std::string of_a = scales_of(lowering, statement, e.args[0], false),
-                      of_b = scales_of(lowering, statement, e.args[1], is_transposed);
-    const std::string scratch = lowering.take(out, *product.scratch);
-    const bool exact = product.kernel->product == target::Product::i8;
-    out.line(fmt::format("matmul_scaled<{}<>, {}, {}>({}, {}, {}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});",
-                         product.kernel->function(), exact ? "int8_t" : "uint16_t", exact ? "int32_t" : "float", left.pointer,
-                         left.row_stride, right, first_block, of_a, of_b, e.block.k, e.block.columns, result, result_stride, rows,
-                         columns, inner, scratch));
-    return;
-  }
-  const std::string function = product.kernel->function() + (is_tiled ? "_tiled" : "");
-  const std::string left_text = is_tiled ? left.pointer : left.pointer + ", " + left.row_stride;
-  out.line(fmt::format("{}({}, {}, {}, {}, {}, {}, {}, {}, {});", function, left_text, right, first_block, result, result_stride,
-                       rows, columns, inner, continues ? "/*accumulate=*/true" : "/*accumulate=*/false"));
+  ProductWriter(lowering, product, out).write();
 }
 
 }  // namespace imbrex::codegen
