@@ -115,7 +115,10 @@ std::string line_after(std::string_view text, std::string_view words) {
 PackedFileKey key_in(std::span<const std::byte> file) {
   PackedFileKey key{text_in(file), {}};
   std::istringstream sizes(line_after(key.text, kBytesLine));
-  for (int64_t size = 0; sizes >> size;) key.sizes.push_back(size);
+  for (int64_t size = 0; sizes >> size;) {
+    if (size < 0 || size > static_cast<int64_t>(file.size())) return {key.text, {}};  // no whole file of this key
+    key.sizes.push_back(size);
+  }
   return key;
 }
 

@@ -13,6 +13,7 @@
 #include "cli/imbrex/imbrex_command.h"
 #include "imbrex/checkpoint/make_checkpoint.h"
 #include "imbrex/checkpoint/safetensors.h"
+#include "imbrex/ir/hash.h"
 
 namespace imbrex::tests {
 namespace {
@@ -205,6 +206,14 @@ TEST_F(PackedWeights, AreListedAndChecked) {
     EXPECT_EQ(imbrex_command("cache ls", environment).status, 0);
     expect_removed();
   }
+  // Keys whose names are right, with sizes that are not.
+  for (const char* sizes : {"-4096 4096", "9223372036854775807 9223372036854775807", "99999999999999999999", "1 2 3", "x", ""}) {
+    const std::string key = fmt::format("a packed weight of Imbrex\nbytes of the tensors {}\nof the layer\nx y\n", sizes);
+    write_text((fs::path(path).parent_path() / (ir::sha256_hex(key) + ".packed")).string(), key + std::string(9000, '\0'));
+  }
+  EXPECT_EQ(imbrex_command("cache ls", environment).status, 0);
+  EXPECT_TRUE(has(imbrex_command("cache verify", environment).out, "7 entries, 6 damaged"))
+      << imbrex_command("cache ls", environment).out;
   expect_mapped();
 }
 
