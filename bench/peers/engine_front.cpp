@@ -1,7 +1,5 @@
 #include "bench/peers/engine_front.h"
 
-#include <omp.h>
-
 #include <chrono>
 
 #include "bench/peers/arrays.h"
@@ -13,27 +11,14 @@ namespace imbrex::peers {
 using tools::Tensors;
 
 EngineFront::EngineFront(const Tensors& inputs, float eps, const Glue& glue, int threads)
-    : eps_(eps),
-      glue_(glue),
-      threads_(threads),
-      tokens_(inputs.at("x").shape[0]),
-      hidden_(inputs.at("x").shape[1]),
-      q_lora_(inputs.at("wq_a").shape[1]),
-      columns_(inputs.at("wq_b").shape[1]),
-      engine_(dnnl::engine::kind::cpu, 0),
+    : ComposedFront(inputs, eps, glue, threads),
       stream_(engine_),
       inputs_(inputs),
-      norm_w_(floats_of(inputs.at("norm_w"))),
-      gamma_q_(floats_of(inputs.at("gamma_cq"))),
-      gamma_kv_(floats_of(inputs.at("gamma_ckv"))),
-      scales_(floats_of(inputs.at("wq_b_scale"))),
       normed_(static_cast<size_t>(tokens_ * hidden_)),
       latents_(static_cast<size_t>(tokens_ * (q_lora_ + head_dim))),
       kv_(static_cast<size_t>(tokens_ * head_dim)),
       quantized_(static_cast<size_t>(tokens_ * q_lora_)),
       row_scales_(static_cast<size_t>(tokens_)) {
-  omp_set_dynamic(0);
-  omp_set_num_threads(threads);
   const AlignedVector<float> cosines = floats_of(inputs.at("table_cos")), sines = floats_of(inputs.at("table_sin"));
   for (size_t i = 0; i < cosines.size(); ++i)
     for (const float sign : {-1.0f, 1.0f}) {

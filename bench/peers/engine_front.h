@@ -4,9 +4,7 @@
 
 #include <string>
 
-#include "bench/peers/glue.h"
-#include "bench/peers/onednn_product.h"
-#include "imbrex/tools/layer_folder.h"
+#include "bench/peers/composed_front.h"
 
 namespace imbrex::peers {
 
@@ -14,14 +12,12 @@ namespace imbrex::peers {
 // the latent as int8 with a scale a token; its product with wq_b, times the columns' scales, as bf16 (this version of oneDNN has
 // fast code for scales of columns alone: those of rows are the next call's); and one that normalizes and rotates queries and
 // inserts keys and values into an fp8 cache. Weights are packed once, as oneDNN asks for.
-class EngineFront {
+class EngineFront : public ComposedFront {
  public:
   // The inputs of a form with bf16 x, tables of rotations, and an fp8 cache alone.
   EngineFront(const tools::Tensors& inputs, float eps, const Glue& glue, int threads);
 
   double run();  // seconds
-  // q, latent and the parts of the cache, by the kernel's names.
-  const tools::Tensors& outputs() const { return outputs_; }
   static const char* description();
 
  private:
@@ -30,14 +26,8 @@ class EngineFront {
   void quantize_latents();
   void finish();
 
-  float eps_;
-  const Glue& glue_;
-  int threads_;
-  int64_t tokens_, hidden_, q_lora_, columns_;
-  dnnl::engine engine_;
   dnnl::stream stream_;
   const tools::Tensors& inputs_;
-  AlignedVector<float> norm_w_, gamma_q_, gamma_kv_, scales_;
   AlignedVector<float> cosines_, sines_;  // rows of the tables, as Glue takes them
   AlignedVector<uint16_t> normed_, latents_, kv_;
   AlignedVector<int8_t> quantized_;
@@ -45,7 +35,6 @@ class EngineFront {
   Product latent_product_, query_product_;
   runtime::Buffer latent_weights_, query_weights_;
   std::unique_ptr<Product::Caller> latent_caller_, query_caller_;
-  tools::Tensors outputs_;
 };
 
 }  // namespace imbrex::peers

@@ -45,19 +45,8 @@ std::vector<TileShape> tile_shapes(int64_t tokens, const std::vector<int64_t>& r
 }  // namespace
 
 OnednnFront::OnednnFront(const Tensors& inputs, float eps, const Glue& glue, bool has_bf16, int threads)
-    : eps_(eps),
-      glue_(glue),
-      threads_(threads),
-      tokens_(inputs.at("x").shape[0]),
-      hidden_(inputs.at("x").shape[1]),
-      q_lora_(inputs.at("wq_a").shape[1]),
-      columns_(inputs.at("wq_b").shape[1]),
-      engine_(dnnl::engine::kind::cpu, 0),
+    : ComposedFront(inputs, eps, glue, threads),
       x_(inputs.at("x").as<uint16_t>()),
-      norm_w_(floats_of(inputs.at("norm_w"))),
-      gamma_q_(floats_of(inputs.at("gamma_cq"))),
-      gamma_kv_(floats_of(inputs.at("gamma_ckv"))),
-      scales_(floats_of(inputs.at("wq_b_scale"))),
       cosines_(static_cast<size_t>(tokens_ * rope_dim)),
       sines_(cosines_.size()),
       shift_(static_cast<size_t>(columns_)),
@@ -69,8 +58,6 @@ OnednnFront::OnednnFront(const Tensors& inputs, float eps, const Glue& glue, boo
       latent_weight_values_(latent_weights_of(inputs, has_bf16)),
       latent_weights_(engine_, latent_weight_values_.data(), float_type(), hidden_, q_lora_ + head_dim),
       query_weights_(engine_, inputs.at("wq_b").bytes.data(), Type::s8, q_lora_, columns_) {
-  omp_set_dynamic(0);
-  omp_set_num_threads(threads);
   const AlignedVector<float> cosines = floats_of(inputs.at("rope_cos")), sines = floats_of(inputs.at("rope_sin"));
   for (int64_t token = 0; token < tokens_; ++token)
     for (int64_t i = 0; i < rope_dim; ++i) {

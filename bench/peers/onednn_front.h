@@ -4,9 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "bench/peers/glue.h"
+#include "bench/peers/composed_front.h"
 #include "bench/peers/tiled_product.h"
-#include "imbrex/tools/layer_folder.h"
 
 namespace imbrex::peers {
 
@@ -14,12 +13,11 @@ namespace imbrex::peers {
 // the int8 product of some rows by some heads and finishes it while it is in its cache. Which tiles are fastest is measured when
 // it is made, and so is whether int8 activations go in as they are or, 128 more, as uint8: instructions of AVX2 and AVX-512
 // multiply unsigned by signed bytes, and what the 128 add to each column is subtracted with the dequantization.
-class OnednnFront {
+class OnednnFront : public ComposedFront {
  public:
   OnednnFront(const tools::Tensors& inputs, float eps, const Glue& glue, bool has_bf16, int threads);
 
   double run();  // seconds
-  const tools::Tensors& outputs() const { return outputs_; }
   std::string choice() const;  // "latents by 64 rows x 128 columns, q by 64 rows x 2 heads of s8"
 
  private:
@@ -34,13 +32,8 @@ class OnednnFront {
   void make_queries(const QueryTiles& tiles);
   Type float_type() const { return widened_.empty() ? Type::bf16 : Type::f32; }
 
-  float eps_;
-  const Glue& glue_;
-  int threads_;
-  int64_t tokens_, hidden_, q_lora_, columns_;
-  dnnl::engine engine_;
   const uint16_t* x_;
-  AlignedVector<float> norm_w_, gamma_q_, gamma_kv_, scales_, cosines_, sines_;
+  AlignedVector<float> cosines_, sines_;
   AlignedVector<int32_t> shift_;  // what 128 of each activation add to each column
   AlignedVector<uint16_t> normed_;
   AlignedVector<float> widened_;  // empty where products are bf16's
@@ -52,7 +45,6 @@ class OnednnFront {
   std::unique_ptr<TiledProduct> latent_tiles_;
   std::unique_ptr<QueryTiles> query_tiles_;
   AlignedVector<int32_t> sums_;  // of each thread, one tile
-  tools::Tensors outputs_;
 };
 
 }  // namespace imbrex::peers
