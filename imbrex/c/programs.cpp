@@ -105,7 +105,8 @@ std::map<std::string, double> measured_scopes(const ir::Program& program, const 
   const runtime::CompiledKernel kernel =
       runtime::compile(program, {.target = page.machine.target, .rates = page.machine.rates, .prove = false});
   const auto inputs = inputs::shapes_of(program, page.dims, {ir::Role::input, ir::Role::inout});
-  std::map<std::string, Array> arrays = inputs::made_inputs(program, inputs, page.dims, 1);
+  std::map<std::string, Array> arrays =
+      inputs::made_inputs(program, inputs, page.dims, 1, "measure it with other dimensions, or not at all");
   for (const inputs::TensorShape& output : inputs::shapes_of(program, page.dims, {ir::Role::output}))
     arrays.emplace(output.name, Array::zeros(output.dtype, output.shape));
   runtime::Executor& executor = runtime::Executor::shared();

@@ -228,7 +228,7 @@ class Searcher {
 Tensors inputs_of_run(const ir::Program& program, const Dims& dims, uint64_t seed) {
   const auto shapes = shapes_of(program, dims);
   if (!shapes) return {};
-  Tensors made = inputs::made_inputs(program, *shapes, dims, seed, int64_t{1} << 30);
+  Tensors made = inputs::made_inputs(program, *shapes, dims, seed, "other dimensions", int64_t{1} << 30);
   const bool are_free = !inputs::assumes_anything(program);
   for (auto& [name, array] : made) {
     const inputs::RandomStream random(seed, name + " sizes");

@@ -25,7 +25,6 @@ namespace {
 
 using Dims = std::map<std::string, int64_t>;
 using Tensors = std::map<std::string, Array>;
-constexpr const char* no_inputs_hint = "--replay DIR, with inputs of your own; or other dimensions";
 constexpr int64_t none_below = std::numeric_limits<int32_t>::min(), none_above = std::numeric_limits<int32_t>::max();
 
 struct Interval {
@@ -372,7 +371,7 @@ bool assumes_anything(const ir::Program& program) {
 }
 
 Tensors made_inputs(const ir::Program& program, const std::vector<TensorShape>& wanted, const Dims& dims, uint64_t seed,
-                    int64_t most_bytes) {
+                    const std::string& otherwise, int64_t most_bytes) {
   Tensors inputs = synthetic_inputs(wanted, seed);
   const bool is_empty = std::any_of(dims.begin(), dims.end(), [](const auto& dim) { return dim.second == 0; });
   if (!assumes_anything(program) || is_empty) return inputs;
@@ -395,7 +394,7 @@ Tensors made_inputs(const ir::Program& program, const std::vector<TensorShape>& 
                       fmt::format("no inputs were found for which '{}' may be run: {} elements of {} are all different, and "
                                   "assumed to lie between {} and {}",
                                   program.name, of.distinct->elements(), name, of.least, of.most),
-                      no_inputs_hint);
+                      otherwise);
   std::optional<Diagnostic> first;
   bool with_excepted = true;
   const auto will_do = [&](Pattern pattern, uint64_t seed_of_try) {
@@ -424,7 +423,7 @@ Tensors made_inputs(const ir::Program& program, const std::vector<TensorShape>& 
   Diagnostic error = *first;
   error.id = "no-inputs";
   error.message = fmt::format("no inputs were found for which '{}' may be run: {}", program.name, first->message);
-  error.hint = allowed.empty() ? "dimensions for which it holds" : no_inputs_hint;
+  error.hint = allowed.empty() ? "dimensions for which it holds" : otherwise;
   throw UserError({error});
 }
 

@@ -21,9 +21,9 @@ bool assumes_anything(const ir::Program& program);
 
 // Seeded inputs of these shapes. Integers of which something is assumed are drawn from what the assumptions leave, in several
 // patterns, until a run of the program's assumptions alone finds nothing wrong; the run may take `most_bytes`. UserError
-// "no-inputs", with the assumption, if none of them will do.
+// "no-inputs", with the assumption, if none of them will do, and with what the caller has to try then.
 std::map<std::string, Array> made_inputs(const ir::Program& program, const std::vector<TensorShape>& wanted,
-                                         const std::map<std::string, int64_t>& dims, uint64_t seed,
+                                         const std::map<std::string, int64_t>& dims, uint64_t seed, const std::string& otherwise,
                                          int64_t most_bytes = INT64_MAX);
 
 }  // namespace imbrex::inputs

@@ -60,7 +60,7 @@ void check_symbols(const AotRequest& request) {
   for (const AotKernel& kernel : request.kernels) {
     if (!is_usable(kernel.symbol))
       throw UserError("bad-symbol", fmt::format("`{}` is not the name of a C function, or one of Imbrex's own", kernel.symbol),
-                      "--symbol " + usable_symbol(kernel.symbol));
+                      (request.is_of_command ? "--symbol " : "the symbol ") + usable_symbol(kernel.symbol));
     std::set<std::string> own = {upper(kernel.symbol)};
     for (const target::Target* target : request.targets) own.insert(upper(stem_of(kernel, *target)));
     for (const std::string& name : own)
@@ -70,10 +70,16 @@ void check_symbols(const AotRequest& request) {
   }
 }
 
+std::string hint_of_targets(const AotRequest& request, imbrex_architecture architecture) {
+  const std::vector<const target::Target*> possible = target::targets_of(architecture);
+  return request.is_of_command ? "--isa " + names_of(possible, ",")
+                               : "targets of one architecture, as these are: " + names_of(possible, ", ");
+}
+
 // A library is of one architecture: another's compiler refuses even the flags.
-void check_architectures(const std::vector<const target::Target*>& targets) {
+void check_architectures(const AotRequest& request) {
   const target::Target* first = nullptr;
-  for (const target::Target* target : targets) {
+  for (const target::Target* target : request.targets) {
     const imbrex_architecture architecture = target->needs.architecture;
     if (architecture == IMBREX_ANY_ARCHITECTURE) continue;
     if (first == nullptr) first = target;
@@ -81,7 +87,7 @@ void check_architectures(const std::vector<const target::Target*>& targets) {
     throw UserError("mixed-isas",
                     fmt::format("{} is code for {} and {} for {}: no library holds both", first->name,
                                 target::name_of(first->needs.architecture), target->name, target::name_of(architecture)),
-                    fmt::format("--isa {}", names_of(target::targets_of(first->needs.architecture), ",")));
+                    hint_of_targets(request, first->needs.architecture));
   }
 }
 
@@ -89,14 +95,14 @@ void check(const AotRequest& request) {
   if (request.kernels.empty()) throw UserError("no-kernel", "there is no kernel to write", "the name of at least one kernel");
   if (request.targets.empty())
     throw UserError("unknown-isa", "there is no instruction set to write kernels for",
-                    fmt::format("--isa {}", names_of(target::targets_of(IMBREX_THIS_ARCHITECTURE), ",")));
-  check_architectures(request.targets);
+                    hint_of_targets(request, IMBREX_THIS_ARCHITECTURE));
+  check_architectures(request);
   check_symbols(request);
   const fs::path header = request.header;
   if (!header.has_filename() || header.is_absolute() || *header.begin() == "imbrex" ||
       std::find(header.begin(), header.end(), "..") != header.end())
     throw UserError("bad-header", fmt::format("the header '{}' is not a file name in the folder of the kernels", request.header),
-                    "--header kernels.h");
+                    request.is_of_command ? "--header kernels.h" : "kernels.h");
 }
 
 // The function in the library: another for each kernel that one symbol may stand for, such as the presets of one, and for other

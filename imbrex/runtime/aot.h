@@ -26,6 +26,7 @@ struct AotRequest {
   std::optional<target::Rates> rates;          // that programs are made for; unset: of the class of machines of each target
   std::string header = "kernels.h";            // its path below <directory>/include
   std::filesystem::path directory;
+  bool is_of_command = false;  // hints are options of `imbrex aot`; else `targets`, as the C interface and Python call them
 };
 
 // Writes, each file only if its text changes:

@@ -20,6 +20,7 @@ struct AotOptions {
 
 int write(const AotOptions& options) {
   runtime::AotRequest request;
+  request.is_of_command = true;
   if (options.isas.empty()) request.targets = target::targets_of(IMBREX_THIS_ARCHITECTURE);
   for (const std::string& name : options.isas) request.targets.push_back(&known_target(name));
   const Subject subject = subject_of(options.subject);

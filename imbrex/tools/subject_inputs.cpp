@@ -15,7 +15,8 @@ Tensors made_inputs(const Subject& subject, const std::map<std::string, int64_t>
     require_room({{"inputs, and copies of them to see whether assumptions hold,", 2 * takes(ir::Role::input)},
                   {"outputs", takes(ir::Role::output)}});
   }
-  return inputs::made_inputs(program, wanted, dims, seed, memory_room().left());
+  return inputs::made_inputs(program, wanted, dims, seed, "--replay DIR, with inputs of your own; or other dimensions",
+                             memory_room().left());
 }
 
 }  // namespace imbrex::tools
