@@ -153,6 +153,8 @@ template <class Function>
 PyObject* guarded(Function function) noexcept {
   try {
     return function().release().ptr();
+  } catch (const abi::__forced_unwind&) {
+    stay();
   } catch (nb::python_error& error) {
     error.restore();
   } catch (const std::bad_alloc&) {

@@ -1,6 +1,7 @@
 // What the C interface refuses, as the exceptions of imbrex/errors.py.
 #pragma once
 
+#include <cxxabi.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
@@ -24,14 +25,23 @@ void call(Function function, Arguments... arguments) {
   if (const imbrex_outcome outcome = function(arguments..., &error); outcome != IMBREX_DONE) raise(outcome, error);
 }
 
-// Without the interpreter's lock, for what takes long. A thread that is still inside when the interpreter ends stays there: CPython
-// would end it by unwinding the stack, which C++ answers by ending the process.
+// What a thread does that CPython ends because the interpreter does, while it waits for its lock: unwinding the stack, as CPython
+// would, passes functions that C++ answers for by ending the process.
+[[noreturn]] inline void stay() {
+  while (true) pause();
+}
+
+// Without the interpreter's lock, for what takes long. A thread that is still inside when the interpreter ends stays there.
 class Unlocked {
  public:
   Unlocked() : state_(PyEval_SaveThread()) {}
   ~Unlocked() {
     while (is_finalizing()) pause();
-    PyEval_RestoreThread(state_);
+    try {
+      PyEval_RestoreThread(state_);
+    } catch (const abi::__forced_unwind&) {
+      stay();
+    }
   }
   Unlocked(const Unlocked&) = delete;
   Unlocked& operator=(const Unlocked&) = delete;
