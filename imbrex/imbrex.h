@@ -225,6 +225,9 @@ IMBREX_API imbrex_outcome imbrex_builder_create(const char* kernel, imbrex_langu
 IMBREX_API void imbrex_builder_free(imbrex_builder* builder);
 /* Where the author wrote what follows. */
 IMBREX_API void imbrex_builder_at(imbrex_builder* builder, const char* file, int32_t line);
+/* The author writes `written` for what the program calls `name`, so that hints use it; "": he gave it no name. Needed only where a
+   front end chose another name than the author's: names that a builder makes unique are known to it. */
+IMBREX_API void imbrex_builder_written_as(imbrex_builder* builder, const char* name, const char* written);
 /* What follows, until the call is left, is the body of a sub-kernel that the present line calls. */
 IMBREX_API void imbrex_builder_enter_call(imbrex_builder* builder);
 IMBREX_API void imbrex_builder_leave_call(imbrex_builder* builder);
@@ -376,8 +379,8 @@ IMBREX_API imbrex_outcome imbrex_build_open_if(imbrex_builder* builder, const im
 IMBREX_API imbrex_outcome imbrex_build_open_else(imbrex_builder* builder, imbrex_error** error);
 IMBREX_API imbrex_outcome imbrex_build_close(imbrex_builder* builder, imbrex_error** error);
 
-/* Data in control, assumptions, looking in. */
-IMBREX_API imbrex_outcome imbrex_build_read(imbrex_builder* builder, const imbrex_tensor_node* tensor,
+/* Data in control, assumptions, looking in. name: of the index, as of a tile; null or "": named after the tensor. */
+IMBREX_API imbrex_outcome imbrex_build_read(imbrex_builder* builder, const char* name, const imbrex_tensor_node* tensor,
                                             const imbrex_index_node* const* position, size_t rank,
                                             const imbrex_index_node** index, imbrex_error** error);
 IMBREX_API imbrex_outcome imbrex_build_assume(imbrex_builder* builder, const imbrex_condition_node* condition,

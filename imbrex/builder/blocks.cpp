@@ -6,6 +6,7 @@
 
 #include "imbrex/builder/program_builder.h"
 #include "imbrex/ir/linear.h"
+#include "imbrex/ir/never_empty.h"
 #include "imbrex/ir/parse.h"
 
 namespace imbrex::builder {
@@ -26,9 +27,17 @@ bool is_loop_span(const ir::IndexExpr& begin, const ir::IndexExpr& size) {
 
 }  // namespace
 
-ir::IndexExpr size_between(const ir::IndexExpr& begin, const ir::IndexExpr& end) {
+ir::IndexExpr size_between(const ir::IndexExpr& begin, const ir::IndexExpr& end,
+                           const std::function<bool(const std::string&)>& is_dimension) {
   const ir::IndexExpr difference = ir::sub(end, begin), combined = ir::combined(difference);
-  return ir::max(ir::index_nodes(combined) < ir::index_nodes(difference) ? combined : difference, ir::constant(0));
+  const ir::IndexExpr& size = ir::index_nodes(combined) < ir::index_nodes(difference) ? combined : difference;
+  return ir::is_never_empty(size, is_dimension) ? size : ir::max(size, ir::constant(0));
+}
+
+ir::IndexExpr ProgramBuilder::size_between(const ir::IndexExpr& begin, const ir::IndexExpr& end) const {
+  return builder::size_between(begin, end, [&](const std::string& name) {
+    return std::any_of(program_.dims.begin(), program_.dims.end(), [&](const ir::Dim& dim) { return dim.name == name; });
+  });
 }
 
 void ProgramBuilder::open(std::optional<ir::Statement> owner, bool is_parallel, const Place& where) {
@@ -64,6 +73,7 @@ LoopSpan ProgramBuilder::open_tiles(const LoopHead& head, const ir::IndexExpr& b
   if (nested) loop.of_span = begin->name;
   loop.variable = claim_name(name_for(head.name, nested ? ir::named(loop.of_span + "_part") : loop.extent, "s"), false, where);
   const std::string v = loop.variable;
+  written_as(v, head.name);
   open(ir::Statement{std::move(loop), std::move(annotations)}, head.kind == ir::Loop::Kind::parallel, where);
   return {nested ? ir::span_begin(v) : ir::add(begin, ir::span_begin(v)), ir::span_size(v), ir::span_index(v)};
 }
@@ -75,6 +85,7 @@ ir::IndexExpr ProgramBuilder::open_loop(const LoopHead& head, const ir::IndexExp
   loop.extent = ir::sub(end, begin);
   loop.variable = claim_name(name_for(head.name, loop.extent, "i"), false, where);
   const std::string v = loop.variable;
+  written_as(v, head.name);
   open(ir::Statement{std::move(loop), std::move(annotations)}, head.kind == ir::Loop::Kind::parallel, where);
   return ir::named(v);
 }

@@ -46,10 +46,21 @@ constexpr const char* kWords[] = {"imbrex",
                                   "inf",
                                   "nan"};
 
+}  // namespace
+
+void note_written(std::map<std::string, std::string>& names, const std::string& name, const std::string& written) {
+  if (name == written) return;
+  const auto known = names.find(written);
+  names[name] = known == names.end() || known->second.empty() ? written : known->second;
+}
+
+namespace {
+
 class Namer {
  public:
-  Namer(const std::map<std::string, VariableHandle>& variables, std::set<std::string> taken)
-      : variables_(variables), taken_(std::move(taken)) {}
+  Namer(const std::map<std::string, VariableHandle>& variables, std::set<std::string> taken,
+        std::map<std::string, std::string>& written_names)
+      : variables_(variables), taken_(std::move(taken)), written_names_(written_names) {}
 
   void find_accumulators(const ir::Block& block) {
     each_assign(block, [&](const ir::Assign& assign) {
@@ -104,7 +115,12 @@ class Namer {
   void rename(ir::Assign& assign) {
     const std::string noun = assign.declares ? suggestion(assign.name, assign.value) : std::string();
     assign.value = renamed(assign.value);
-    if (assign.declares) names_[assign.name] = unique(noun);
+    if (assign.declares) {
+      const std::string& wanted = variables_.at(assign.name)->wanted_name;
+      const std::string name = unique(noun);
+      note_written(written_names_, name, wanted);
+      names_[assign.name] = name;
+    }
     assign.name = names_.at(assign.name);
   }
   void rename(std::vector<ir::Axis>& slice) {
@@ -146,12 +162,13 @@ class Namer {
   std::set<std::string> taken_;
   std::map<std::string, std::string> accumulators_;
   std::map<std::string, std::string> names_;  // provisional -> printed
+  std::map<std::string, std::string>& written_names_;
 };
 
 }  // namespace
 
 void name_tiles(ir::Program& program, const std::map<std::string, VariableHandle>& variables, std::set<std::string> taken) {
-  Namer namer(variables, std::move(taken));
+  Namer namer(variables, std::move(taken), program.written_names);
   namer.find_accumulators(program.body);
   namer.rename(program.body);
 }

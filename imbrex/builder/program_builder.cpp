@@ -54,7 +54,9 @@ ir::Written ProgramBuilder::written(const Place& where) {
 std::string ProgramBuilder::claim_name(const std::string& wanted, bool exactly, const Place& where) {
   if (!is_name(wanted))
     fail(where, "bad-name", fmt::format("'{}' cannot be a name", wanted),
-         "use letters, digits and _, not beginning with a digit, and no word of the language");
+         is_name(wanted + "_")
+             ? fmt::format("it is a word of tile programs: call it `{}_`", wanted)
+             : std::string("use letters, digits and _, not beginning with a digit, and no word of the language"));
   std::string name = wanted;
   for (int number = 2; names_.count(name); ++number) {
     if (exactly)
@@ -64,6 +66,11 @@ std::string ProgramBuilder::claim_name(const std::string& wanted, bool exactly, 
   }
   names_[name] = where.line;
   return name;
+}
+
+void ProgramBuilder::written_as(const std::string& name, const std::string& written) {
+  // A name that was chosen for another program's word, `max_`, and taken again, `max__2`, is the word itself.
+  note_written(program_.written_names, name, written);
 }
 
 ir::IndexExpr ProgramBuilder::declare_dim(const std::string& name, int64_t typical, std::optional<int64_t> max,
@@ -300,7 +307,8 @@ void ProgramBuilder::store(const TensorHandle& tensor, std::vector<ir::Axis> axe
   append({ir::Store{tensor->name, std::move(axes), expr}, {}, -1}, where);
 }
 
-ir::IndexExpr ProgramBuilder::read(const TensorEntry& tensor, std::vector<ir::IndexExpr> position, const Place& where) {
+ir::IndexExpr ProgramBuilder::read(const TensorEntry& tensor, std::vector<ir::IndexExpr> position, const std::string& wanted,
+                                   const Place& where) {
   check(tensor, where);
   if (!holds_indices(tensor.dtype))
     fail(where, "dtype-mismatch", fmt::format("an index is read from '{}', which is {}", tensor.name, name_of(tensor.dtype)),
@@ -309,7 +317,8 @@ ir::IndexExpr ProgramBuilder::read(const TensorEntry& tensor, std::vector<ir::In
     fail(where, "slice-rank",
          fmt::format("one element of '{}' has {} indices; got {}", tensor.name, tensor.shape.size(), position.size()),
          "give one index for each axis");
-  const std::string name = claim_name(tensor.name + "_at", false, where);
+  const std::string name = claim_name(wanted.empty() ? tensor.name + "_at" : wanted, false, where);
+  written_as(name, wanted);
   append({ir::ReadIndex{name, tensor.name, std::move(position)}, {}, -1}, where);
   return ir::named(name);
 }

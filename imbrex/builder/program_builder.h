@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -80,8 +81,10 @@ struct LoopSpan {
 // True for a name that the program's text can hold.
 bool is_name(const std::string& name);
 // How many indices are in begin .. end - 1: none where end <= begin. Like terms are added where that is shorter: 64 of
-// `h * 64` and `h * 64 + 64`.
-ir::IndexExpr size_between(const ir::IndexExpr& begin, const ir::IndexExpr& end);
+// `h * 64` and `h * 64 + 64`. The sizes of spans are at least 1, and so are dimensions: names that `is_dimension` tells.
+ir::IndexExpr size_between(
+    const ir::IndexExpr& begin, const ir::IndexExpr& end,
+    const std::function<bool(const std::string& name)>& is_dimension = [](const std::string&) { return false; });
 
 class ProgramBuilder {
  public:
@@ -91,12 +94,17 @@ class ProgramBuilder {
   // For the makers of ir/program.h.
   ir::Written written(const Place& where);
 
+  // The same with the dimensions that are declared.
+  ir::IndexExpr size_between(const ir::IndexExpr& begin, const ir::IndexExpr& end) const;
+
   // ---- declarations. Names are unique ("duplicate-name").
   ir::IndexExpr declare_dim(const std::string& name, int64_t typical, std::optional<int64_t> max, const Place& where);
   TensorHandle declare_tensor(const std::string& name, DType dtype, std::vector<ir::IndexExpr> shape, ir::Role role,
                               const Place& where, bool is_weight = false);
   TensorHandle view(const std::string& name, const TensorEntry& base, std::vector<ir::IndexExpr> shape, const Place& where);
   ir::Annotations& annotations() { return program_.annotations; }  // of the whole kernel
+  // The author writes `written` for what the program calls `name`; empty: he gave it no name. Hints use it.
+  void written_as(const std::string& name, const std::string& written);
 
   // ---- values
   Value number(double value, bool is_whole, const Place& where);
@@ -120,7 +128,8 @@ class ProgramBuilder {
 
   // ---- statements
   void store(const TensorHandle& tensor, std::vector<ir::Axis> axes, const Value& value, const Place& where);
-  ir::IndexExpr read(const TensorEntry& tensor, std::vector<ir::IndexExpr> position, const Place& where);
+  // `name` as of a tile; empty: named after the tensor.
+  ir::IndexExpr read(const TensorEntry& tensor, std::vector<ir::IndexExpr> position, const std::string& name, const Place& where);
   void assume(ir::Condition condition, const Place& where);
   void assume_each(const ir::IndexExpr& least, const VariableHandle& tile, const ir::IndexExpr& end, const Place& where);
   void assume_elements(const VariableHandle& tile, ir::AssumeElements::Property property, std::optional<int64_t> except,
@@ -177,6 +186,8 @@ class ProgramBuilder {
   std::map<std::string, SourceLine> names_;          // taken, and where
 };
 
+// In `names`, those of a program that differ from the author's: for `name` he wrote `written`, or what stands for that.
+void note_written(std::map<std::string, std::string>& names, const std::string& name, const std::string& written);
 // Gives the tile variables of a program their printed names: the wanted one, or one from the operation; unique.
 void name_tiles(ir::Program& program, const std::map<std::string, VariableHandle>& variables, std::set<std::string> taken);
 

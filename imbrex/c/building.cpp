@@ -164,6 +164,9 @@ void imbrex_builder_at(imbrex_builder* builder, const char* file, int32_t line) 
   builder->place.line.file = file ? file : "";
   builder->place.line.line = line;
 }
+void imbrex_builder_written_as(imbrex_builder* builder, const char* name, const char* written) {
+  builder->builder.written_as(name, written);
+}
 void imbrex_builder_enter_call(imbrex_builder* builder) {
   builder->place.line.called_from = std::make_shared<const SourceLine>(builder->place.line);
 }
@@ -241,19 +244,15 @@ imbrex_outcome imbrex_build_index(imbrex_builder* builder, const char* operation
     };
     using E = const ir::IndexExpr&;
     static constexpr Row rows[] = {
-        {"+", [](E x, E y) { return ir::add(x, y); }},
-        {"-", [](E x, E y) { return ir::sub(x, y); }},
-        {"*", [](E x, E y) { return ir::mul(x, y); }},
-        {"/", [](E x, E y) { return ir::floor_div(x, y); }},
-        {"%", [](E x, E y) { return ir::mod(x, y); }},
-        {"min", [](E x, E y) { return ir::min(x, y); }},
-        {"max", [](E x, E y) { return ir::max(x, y); }},
-        {"ceil_div", [](E x, E y) { return ir::ceil_div(x, y); }},
-        {"size_between", [](E x, E y) { return builder::size_between(x, y); }},
+        {"+", [](E x, E y) { return ir::add(x, y); }},   {"-", [](E x, E y) { return ir::sub(x, y); }},
+        {"*", [](E x, E y) { return ir::mul(x, y); }},   {"/", [](E x, E y) { return ir::floor_div(x, y); }},
+        {"%", [](E x, E y) { return ir::mod(x, y); }},   {"min", [](E x, E y) { return ir::min(x, y); }},
+        {"max", [](E x, E y) { return ir::max(x, y); }}, {"ceil_div", [](E x, E y) { return ir::ceil_div(x, y); }},
     };
+    const std::string_view name = &needed(operation, "operation");
+    if (name == "size_between") return owner.keep(owner.builder.size_between(needed(a, "a").expr, needed(b, "b").expr));
     for (const Row& row : rows)
-      if (std::string_view(&needed(operation, "operation")) == row.name)
-        return owner.keep(row.make(needed(a, "a").expr, needed(b, "b").expr));
+      if (name == row.name) return owner.keep(row.make(needed(a, "a").expr, needed(b, "b").expr));
     throw UserError("unknown-operation", "there is no operation '" + std::string(operation) + "' of indices",
                     "+, -, *, /, %, min, max, ceil_div or size_between");
   });
@@ -524,11 +523,11 @@ imbrex_outcome imbrex_build_close(imbrex_builder* builder, imbrex_error** error)
 
 // ---- data in control, assumptions, looking in
 
-imbrex_outcome imbrex_build_read(imbrex_builder* builder, const imbrex_tensor_node* tensor,
+imbrex_outcome imbrex_build_read(imbrex_builder* builder, const char* name, const imbrex_tensor_node* tensor,
                                  const imbrex_index_node* const* position, size_t rank, const imbrex_index_node** index,
                                  imbrex_error** error) {
   return built(builder, index, error, [&](imbrex_builder& b) {
-    return b.keep(b.builder.read(*needed(tensor, "tensor").tensor, exprs_of(position, rank), b.place));
+    return b.keep(b.builder.read(*needed(tensor, "tensor").tensor, exprs_of(position, rank), text_or_empty(name), b.place));
   });
 }
 

@@ -46,14 +46,15 @@ void AccessWatch::refuse_conflict(const std::string& tensor, size_t element, con
   const Iterations::Pair pair = iterations_.concurrent(earlier.iteration);
   if (!pair.loop) return;
   const ir::Program& program = state_.program;
-  const std::string variable = pair.loop->variable + (pair.loop->tile > 0 ? ".index" : "");
+  const ir::Spelling say(program);
+  const std::string loop = say.name(pair.loop->variable), variable = loop + (pair.loop->tile > 0 ? ".index" : "");
   state_.fault(
       "parallel-conflict",
-      fmt::format("two iterations of the parallel loop over `{}` touch {}: {} = {} {} it, {} = {} {} it", pair.loop->variable,
+      fmt::format("two iterations of the parallel loop over `{}` touch {}: {} = {} {} it, {} = {} {} it", loop,
                   element_text(state_, tensor, element), variable, pair.earlier, did, variable, pair.current, does),
       fmt::format("create the tensor inside the loop, so that each iteration has its own, or write disjoint slices; or make "
                   "the loop a `{}`",
-                  ir::Spelling(program).word("range")),
+                  say.word("range")),
       {{program.where(earlier.origin), fmt::format("{} = {} {} it here", variable, pair.earlier, did)},
        {program.where(pair.origin), "the loop"}});
 }

@@ -52,6 +52,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -270,6 +271,9 @@ struct Program {
   std::vector<Tensor> tensors;  // inputs, outputs, inouts in the order of the call
   Block body;
   std::vector<SourceLine> origins;
+  // Beside the meaning, like `origins`: the names of loops, tiles and the like that differ from what the author wrote, by name of
+  // the program: "t" of t_2, "" where he wrote none.
+  std::map<std::string, std::string> written_names;
 
   SourceLine where(int origin) const { return origin < 0 ? SourceLine{} : origins.at(static_cast<size_t>(origin)); }
 };

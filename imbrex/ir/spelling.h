@@ -5,10 +5,12 @@
 //   assume               assume 0 <= i and i < T      assume(0 <= i && i < T)                    ib.assume(0 <= i and i < T)
 //   tiled_loop           parallel t in tiles(T, 16)   parallel(tiles(T, 16), [&](Span t) {...})  for t in ib.parallel(ib.tiles(T, 16)):
 //
-// Names are the program's. Those of a C++ author's loops and tiles are not known, and the printed program's stand for them.
+// Names of a Python author's loops, tiles and indices are the author's own (Program::written_names). Those of a C++ author are not
+// known, and the printed program's stand for them.
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "imbrex/ir/program.h"
@@ -19,7 +21,14 @@ class Spelling {
  public:
   explicit Spelling(Language language) : language_(language) {}
   explicit Spelling(const SourceLine& where) : Spelling(where.language) {}
-  explicit Spelling(const Program& program);
+  explicit Spelling(const Program& program);  // which outlives it
+
+  // ---- names: what the author calls what the program calls `name`
+  std::string name(const std::string& name) const;
+  bool is_named(const std::string& name) const;
+  // Indices among these that the author reads without a name, as statements that give them one: "`r = ib.read(rows, i)`"; empty
+  // where all are named. A hint that uses such a name begins with them.
+  std::string unnamed_reads(const std::set<std::string>& names) const;
 
   // ---- parts: t.begin // 2, and conditions
   std::string index(const IndexExpr& e) const;
@@ -32,11 +41,10 @@ class Spelling {
   // ---- values
   std::string whole_axis() const;                                         // an axis of a slice
   std::string axis(const IndexExpr& begin, const IndexExpr& size) const;  // likewise: so many indices from begin on
-  std::string by(const std::string& tile) const;                          // likewise: the rows that it lists
+  std::string by(const std::string& tile) const;                          // likewise: the rows that the tile lists
   std::string slice(const std::string& tensor, const std::string& axes) const;
   std::string let(const std::string& name, const std::string& value) const;
-  std::string store(const std::string& tensor, const std::string& value) const;  // to a slice
-  std::string whole(const std::string& tensor) const;                            // of one axis
+  std::string whole(const std::string& tensor) const;  // of one axis
   std::string cast(const std::string& x, DType to, CastMode mode = CastMode::exact) const;
   // A cast, rounded where it rounds; to bool, which nothing casts to, a comparison.
   std::string conversion(const std::string& x, DType from, DType to) const;
@@ -46,6 +54,7 @@ class Spelling {
   std::string when(const Condition& condition) const;
   std::string tiled_loop(Loop::Kind kind, const std::string& variable, const std::string& extent, int64_t tile) const;
   std::string loop(Loop::Kind kind, const std::string& variable, const std::string& count) const;
+  std::string store_zeros(const Tensor& tensor) const;  // to all of it, in one line, with names that the program has not
   std::string read(const std::string& name, const std::string& tensor, const std::string& position) const;
   std::string assume(const Condition& condition) const;
   std::string assume_each(const std::string& tile, const IndexExpr& end) const;  // each element is in 0 .. end - 1
@@ -58,6 +67,7 @@ class Spelling {
   std::string form(const char* text, const char* cpp, const char* python, const Arguments&... arguments) const;
 
   Language language_;
+  const Program* program_ = nullptr;
 };
 
 }  // namespace imbrex::ir

@@ -435,7 +435,7 @@ std::vector<Diagnostic> Verifier::run() {
     origin_ = t.origin;
     if (t.role == Role::output && !stored_.contains(t.name))
       report("output-not-stored", fmt::format("output '{}' is never stored to", t.name),
-             fmt::format("store to a slice of it, `{}`; assigning to a tile stores nothing", say_.store(t.name, "value")));
+             fmt::format("store to a slice of it, as `{}` does; assigning to a tile stores nothing", say_.store_zeros(t)));
   }
   if (findings_.empty()) check_sums(program_, findings_);
   if (findings_.empty()) check_products(program_, findings_);

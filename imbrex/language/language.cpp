@@ -117,7 +117,7 @@ Index read(const Tensor& tensor, std::vector<Index> position, SourceLocation whe
   Recorder& recorder = Recorder::current(where, "read");
   std::vector<ir::IndexExpr> indices;
   for (const Index& index : position) indices.push_back(index.expr());
-  return Index(recorder.builder().read(Recorder::entry_of(tensor), std::move(indices), recorder.place(where)));
+  return Index(recorder.builder().read(Recorder::entry_of(tensor), std::move(indices), "", recorder.place(where)));
 }
 
 void assume(const Condition& condition, SourceLocation where) {

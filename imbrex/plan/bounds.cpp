@@ -8,6 +8,7 @@
 
 #include "imbrex/base/error.h"
 #include "imbrex/ir/never_empty.h"
+#include "imbrex/ir/spelling.h"
 
 namespace imbrex::plan {
 namespace {
@@ -70,13 +71,33 @@ bool Bounds::always(const ir::Comparison& comparison, const ir::Statement& state
   return ranges_at(statement, inside).always(comparison.left, comparison.compare, comparison.right);
 }
 
+namespace {
+
+// An upper bound for each index in it that data gives.
+std::string bound_of_data(const ir::Program& program, const ir::IndexExpr& elements) {
+  const std::set<std::string> names = ir::names_in(elements);
+  const ir::IndexExpr most = program.dims.empty() ? ir::constant(1024) : ir::named(program.dims.front().name);
+  ir::Condition bounds;
+  ir::for_each_place(program, [&](const ir::Statement& statement, const ir::Place&) {
+    const auto* read = std::get_if<ir::ReadIndex>(&statement.node);
+    if (read && names.count(read->name)) bounds.push_back({ir::named(read->name), ir::Compare::le, most});
+  });
+  if (bounds.empty()) return "make the tile smaller";
+  const ir::Spelling say(program);
+  const std::string to_bind = say.unnamed_reads(names);
+  return fmt::format("{}bound what is read from data, as `{}` does",
+                     to_bind.empty() ? "" : "give what is read a name, " + to_bind + ", and ", say.assume(bounds));
+}
+
+}  // namespace
+
 ir::IndexExpr Bounds::most_bytes(const ir::IndexExpr& elements, int64_t element_bytes, const ir::Statement& statement) const {
   const auto bound = upper(elements, statement);
   if (!bound)
     throw UserError(Diagnostic{"unbounded-tile",
                                program_.where(statement.origin),
                                fmt::format("a tile of {} elements, which no dimension bounds", ir::to_text(elements)),
-                               "bound the index that was read from data: assume(n <= ...)",
+                               bound_of_data(program_, elements),
                                {}});
   const ir::IndexExpr bytes = ir::mul(at_least_zero(program_, *bound), ir::constant(element_bytes));
   const auto line = ir::constant(kAlignment);

@@ -167,7 +167,7 @@ std::string text_of_axis(const ir::Spelling& say, const ir::Axis& axis, const ir
   if (ir::constant_value(axis.begin) == 0 && ir::same(axis.size, extent)) return say.whole_axis();
   if (axis.begin->kind == ir::Index::Kind::span_begin && axis.size->kind == ir::Index::Kind::span_size &&
       axis.begin->name == axis.size->name)
-    return axis.begin->name;
+    return say.name(axis.begin->name);
   return say.axis(axis.begin, axis.size);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "imbrex/ir/ranges.h"
 #include "imbrex/ir/spelling.h"
 #include "imbrex/ir/visit.h"
 #include "imbrex/prove/decidable.h"
@@ -75,7 +76,7 @@ Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, co
   const int64_t extent = value_at(subject, access, access.shape[k], at);
   const int64_t first = by ? at.coordinates.back() : value_at(subject, access, axis.begin, at);
   const int64_t last = by ? first : first + value_at(subject, access, axis.size, at) - 1;
-  const std::string iteration = iteration_text(access.binders, at.coordinates);
+  const std::string iteration = iteration_text(subject.program, access.binders, at.coordinates);
   const std::string when = when_text(subject.program, bad);
   const std::string comma = iteration.empty() || when.empty() ? "" : "; ";
   const bool constant_extent = ir::constant_value(access.shape[k]).has_value();
@@ -83,10 +84,10 @@ Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, co
       "out-of-bounds",
       subject.where(access.origin),
       fmt::format("{} {} {} of {}, whose extent there is {}{}{}", text_of_access(subject.program, access),
-                  access.writes ? "writes" : "reads", place_text(k, access.slice.size(), first < 0 ? first : last), access.name,
-                  ir::to_text(access.shape[k]), constant_extent ? "" : fmt::format(" = {}", extent),
+                  access.writes ? "writes" : "reads", place_text(k, access.slice.size(), first < 0 ? first : last),
+                  say.name(access.name), say.index(access.shape[k]), constant_extent ? "" : fmt::format(" = {}", extent),
                   when.empty() && iteration.empty() ? "" : fmt::format(": {}{}{}", when, comma, iteration)),
-      axis.begin && by ? fmt::format("let the elements of {} lie in 0 .. {}", axis.tile, ir::to_text(access.shape[k]))
+      axis.begin && by ? fmt::format("let the elements of {} lie in 0 .. {}", say.name(axis.tile), say.index(access.shape[k]))
       : by             ? fmt::format("assume that it lies inside: `{}`", say.assume_each(axis.tile, access.shape[k]))
                        : hint_for(say, axis, access.shape[k], first < 0),
       {},
@@ -96,24 +97,41 @@ Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, co
   return diagnostic;
 }
 
+// What of a condition the program does not show already.
+ir::Condition without_known(const Subject& subject, const Access& access, const ir::Condition& condition) {
+  const ir::Ranges ranges(subject.program, access);
+  ir::Condition left;
+  std::copy_if(condition.begin(), condition.end(), std::back_inserter(left),
+               [&](const ir::Comparison& c) { return !ranges.always(c.left, c.compare, c.right); });
+  return left.empty() ? condition : left;
+}
+
 Diagnostic unassumed(const Subject& subject, const Access& access, const ir::Axis& axis, const ir::IndexExpr& extent,
                      const std::string& name) {
   const ir::Spelling say(subject.program);
   std::string hint;
-  if (axis.kind == ir::Axis::Kind::by)
-    hint = fmt::format("say where its elements lie, before this line: `{}`", say.assume_each(axis.tile, extent));
-  else if (axis.kind == ir::Axis::Kind::range && ir::constant_value(axis.size) != 1)
-    hint = fmt::format(
-        "say where the slice lies, before this line: `{}`",
-        say.assume({{ir::constant(0), ir::Compare::le, axis.begin}, {ir::add(axis.begin, axis.size), ir::Compare::le, extent}}));
-  else
-    hint = fmt::format("say where it lies, before this line: `{}`",
-                       say.assume({{ir::constant(0), ir::Compare::le, axis.begin}, {axis.begin, ir::Compare::lt, extent}}));
+  if (axis.kind == ir::Axis::Kind::by) {
+    hint = say.is_named(axis.tile) ? "say where its elements lie, before this line: "
+                                   : fmt::format("give this tile a name before this line, `{}`, and say where its elements lie: ",
+                                                 say.let(axis.tile, "..."));
+    hint += fmt::format("`{}`", say.assume_each(axis.tile, extent));
+  } else {
+    const bool is_slice = axis.kind == ir::Axis::Kind::range && ir::constant_value(axis.size) != 1;
+    const ir::Condition inside{{ir::constant(0), ir::Compare::le, axis.begin},
+                               is_slice ? ir::Comparison{ir::add(axis.begin, axis.size), ir::Compare::le, extent}
+                                        : ir::Comparison{axis.begin, ir::Compare::lt, extent}};
+    hint = fmt::format("say where {} lies, before this line: `{}`", is_slice ? "the slice" : "it",
+                       say.assume(without_known(subject, access, inside)));
+    std::set<std::string> names = ir::names_in(inside[0]);
+    names.merge(ir::names_in(inside[1]));
+    const std::string to_bind = say.unnamed_reads(names);
+    if (!to_bind.empty()) hint = fmt::format("give what is read a name, {}, and {}", to_bind, hint);
+  }
   const bool is_computed = axis.kind == ir::Axis::Kind::by && !holds_data(subject.accesses, axis.tile);
   return {"undecidable",
           subject.where(access.origin),
           fmt::format("whether {} stays inside {} {}: nothing is known about {}{}", text_of_access(subject.program, access),
-                      access.name, is_computed ? "cannot be decided" : "depends on data", name,
+                      access.name, is_computed ? "cannot be decided" : "depends on data", say.name(name),
                       is_computed ? ", for it does not count up or down by one within int32" : ""),
           hint,
           {},
@@ -143,14 +161,16 @@ void check_gather(const Subject& subject, const TileGather& gather, Findings& fi
       return;
     }
   }
-  const std::string name = index->op == ir::Op::variable ? index->name : "i";
+  const ir::Spelling say(subject.program);
+  const bool is_named = index->op == ir::Op::variable && say.is_named(index->name);
+  const std::string name = is_named ? say.name(index->name) : "i";
   findings.diagnostics.push_back(
       {"undecidable",
        subject.where(gather.origin),
        fmt::format(
            "whether gather stays inside its tile of {} columns cannot be decided: its indices can be {} as far as is known",
            width, is_known ? fmt::format("{}..{}", values.least, values.greatest) : "anything"),
-       columns >= 1 ? fmt::format("clamp them: `{}`", clamped_gather(ir::Spelling(subject.program), name, columns - 1))
+       columns >= 1 ? fmt::format("clamp them: `{}`", clamped_gather(say, name, columns - 1))
                     : "gather from a tile that has at least one column",
        {},
        false});

@@ -241,15 +241,19 @@ struct Judge {
       }
       const int64_t tile = in_sixteens(good);
       if (tile == 0 || (tile != good && !fits(moments, memory, dims, {{loop->variable, tile}}))) continue;
-      const std::string of = loop->of_span.empty() ? say.index(loop->extent) : loop->of_span;
-      return fmt::format("use a smaller tile for {}: `{}`", loop->variable, say.call("tiles", fmt::format("{}, {}", of, tile)));
+      const std::string of = loop->of_span.empty() ? say.index(loop->extent) : say.name(loop->of_span);
+      return fmt::format("use a smaller tile for {}: `{}`", say.name(loop->variable),
+                         say.call("tiles", fmt::format("{}, {}", of, tile)));
     }
     for (const auto& [name, value] : need.of_others) {
       if (loops.count(name) || name.find('.') != std::string::npos) continue;
       const int64_t most = largest_before(moments, memory, dims, name, value);
-      if (most >= 1 && most < value)
-        return fmt::format("bound what is read: `{}` after its `{}`",
-                           say.assume({{ir::named(name), ir::Compare::le, ir::constant(most)}}), say.word("read"));
+      if (most >= 1 && most < value) {
+        const std::string bound = say.assume({{ir::named(name), ir::Compare::le, ir::constant(most)}}),
+                          to_bind = say.unnamed_reads({name});
+        return to_bind.empty() ? fmt::format("bound what is read: `{}` after its `{}`", bound, say.word("read"))
+                               : fmt::format("give what is read a name, {}, and bound it behind that: `{}`", to_bind, bound);
+      }
     }
     for (const ir::Dim& dim : program.dims) {
       const int64_t most = largest_dim(moments, memory, dim.name);
@@ -275,7 +279,8 @@ struct Judge {
                      [&](const TileBuffer* a, const TileBuffer* b) { return bytes_at(*a, need) > bytes_at(*b, need); });
     std::string where;
     for (const auto* list : {&need.of_dims, &need.of_others})
-      for (const auto& [name, value] : *list) where += fmt::format("{}{}={}", where.empty() ? ": " : ", ", name, value);
+      for (const auto& [name, value] : *list)
+        where += fmt::format("{}{}={}", where.empty() ? ": " : ", ", ir::Spelling(program).name(name), value);
     const bool is_shown = need.at_least > memory.bytes && !need.is_of_data;
     Diagnostic diagnostic{
         "over-capacity",

@@ -73,7 +73,7 @@ void add_unwritten(const Subject& subject, const Memory& memory, const isl::set&
         "output-not-written",
         subject.where(memory.origin),
         fmt::format("{} is never written", tensor.name),
-        fmt::format("store to it, `{}`: giving a variable a value stores nothing", say.store(tensor.name, "...")),
+        fmt::format("store to a slice of it, as `{}` does: giving a variable a value stores nothing", say.store_zeros(tensor)),
         {},
         false};
     return findings.add(diagnostic, diagnostic, {0, &memory, {}, missing});
@@ -85,7 +85,7 @@ void add_unwritten(const Subject& subject, const Memory& memory, const isl::set&
       "output-not-written",
       subject.where(stores.back()->origin),
       fmt::format("{} {} never written{}", part, is_are(part), sentence(condition_text(subject.program, missing), when)),
-      of_data ? fmt::format("write all of it first, whatever the data is: `{}`", say.store(tensor.name, say.call("full", "...")))
+      of_data ? fmt::format("write all of it first, whatever the data is: `{}`", say.store_zeros(tensor))
               : fmt::format("let `{}` make the spans: they cover the extent exactly, the last one possibly shorter",
                             say.call("tiles", "EXTENT, n")),
       {},
@@ -104,7 +104,8 @@ bool comes_with_values(const Memory& memory) {
 
 Diagnostic uninitialised(const Subject& subject, const Access& read, const isl::set& missing, bool ever_written) {
   const Witness at = smallest(subject.program, missing);
-  const std::string iteration = iteration_text(read.binders, at.coordinates), when = when_text(subject.program, missing);
+  const std::string iteration = iteration_text(subject.program, read.binders, at.coordinates),
+                    when = when_text(subject.program, missing);
   const std::string& name = read.memory->tensor->name;
   const ir::Spelling say(subject.program);
   Diagnostic diagnostic{
@@ -113,9 +114,8 @@ Diagnostic uninitialised(const Subject& subject, const Access& read, const isl::
       fmt::format("{} reads {}, which nothing has written by then{}{}{}", text_of_access(subject.program, read),
                   element_text(name, at.coordinates, read.binders.size()), when.empty() && iteration.empty() ? "" : ": ", when,
                   iteration.empty() ? "" : (when.empty() ? "" : "; ") + iteration),
-      ever_written ? fmt::format("store to {} before this line in every case, for instance zeros: `{}`", name,
-                                 say.store(name, say.call("full", "...")))
-                   : fmt::format("store to {} before this line", name),
+      fmt::format("store to {} before this line{}, for instance zeros: `{}`", say.name(name),
+                  ever_written ? " in every case" : "", say.store_zeros(*read.memory->tensor)),
       {},
       false};
   diagnostic.notes.push_back({subject.where(read.memory->origin), fmt::format("{} is created here", name)});

@@ -18,7 +18,8 @@ std::optional<std::string> when_negative(const Subject& subject, const Extent& e
     const isl::set bad = subject.relations.where(extent, {extent.extent, ir::Compare::lt, ir::constant(0)});
     if (bad.is_empty()) return "";
     const Witness at = smallest(subject.program, bad);
-    const std::string when = when_text(subject.program, bad), iteration = iteration_text(extent.binders, at.coordinates);
+    const std::string when = when_text(subject.program, bad),
+                      iteration = iteration_text(subject.program, extent.binders, at.coordinates);
     return when + (when.empty() || iteration.empty() ? "" : "; ") + iteration;
   } catch (const NotAffine&) {
     return std::nullopt;

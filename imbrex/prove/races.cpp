@@ -126,11 +126,16 @@ AllElements all_elements(const Subject& subject, const std::string& tensor) {
   return {name, fmt::format("load all of {} before the loop, `{}`, and say that its elements", tensor, say.let(name, all))};
 }
 
+// Where the author reads this index without a name.
+std::string with_names(const ir::Spelling& say, const std::string& index) {
+  const std::string to_bind = say.unnamed_reads({index});
+  return to_bind.empty() ? "" : ", with a name for what is read, " + to_bind;
+}
+
 std::string hint_for(const Subject& subject, const Access& a, const Access& b, const ParallelLoop& loop) {
-  const std::string& name = a.memory->tensor->name;
-  const std::string& variable = loop.loop->variable;
   using Property = ir::AssumeElements::Property;
   const ir::Spelling say(subject.program);
+  const std::string variable = say.name(loop.loop->variable), name = say.name(a.memory->tensor->name);
   const std::string in_turn = fmt::format("make the loop over {} a `{}`", variable, say.word("range"));
   // Whether the iterations no longer meet where this is assumed of all elements of an input.
   const auto helps = [&](const std::string& input, Property property, std::optional<int64_t> except = {}) {
@@ -158,9 +163,10 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
     for (const Binder& binder : access->binders)
       if (binder.read && depends_on_data(*access)) {
         if (const auto but = exception_in(assumed_of(subject.accesses, *access, binder.read->tensor)))
-          return fmt::format("`{}` lets any number of elements be {}: skip these, `{}` around what touches {}", say.assume(*but),
-                             *but->except, say.when({{ir::named(binder.name), ir::Compare::ne, ir::constant(*but->except)}}),
-                             name);
+          return fmt::format("`{}` lets any number of elements be {}: skip these, `{}` around what touches {}{}",
+                             say.assume(*but), *but->except,
+                             say.when({{ir::named(binder.name), ir::Compare::ne, ir::constant(*but->except)}}), name,
+                             with_names(say, binder.name));
         const AllElements all = all_elements(subject, binder.read->tensor);
         const std::string& input = binder.read->tensor;
         if (all.tile.empty())
@@ -189,15 +195,16 @@ Diagnostic conflict(const Subject& subject, const Access& a, const Access& b, co
   const Witness at = smallest(subject.program, bad);
   const Access &first = a.writes ? a : b, &second = a.writes ? b : a;
   const size_t first_base = a.writes ? 0 : a.binders.size(), second_base = a.writes ? a.binders.size() : 0;
-  const std::string variable = loop.loop->variable + (loop.loop->tile > 0 ? ".index" : "");
+  const std::string name = ir::Spelling(subject.program).name(loop.loop->variable);
+  const std::string variable = name + (loop.loop->tile > 0 ? ".index" : "");
   const int64_t i = at.coordinates[first_base + loop.depth], j = at.coordinates[second_base + loop.depth];
   const std::string element = element_text(a.memory->tensor->name, at.coordinates, a.binders.size() + b.binders.size());
   const std::string when = when_text(subject.program, bad);
   const std::string what = second.writes
                                ? fmt::format("iterations {0}={1} and {0}={2} of `parallel {3}` both write {4}", variable,
-                                             std::min(i, j), std::max(i, j), loop.loop->variable, element)
+                                             std::min(i, j), std::max(i, j), name, element)
                                : fmt::format("iteration {0}={1} of `parallel {3}` writes {4}, which iteration {0}={2} reads",
-                                             variable, i, j, loop.loop->variable, element);
+                                             variable, i, j, name, element);
   Diagnostic diagnostic{"parallel-conflict",
                         subject.where(first.origin),
                         what + (when.empty() ? "" : ": " + when),
@@ -241,12 +248,13 @@ Findings check_races(const Subject& subject) {
         const isl::set bad = collisions(subject, a, b, loop.depth);
         if (bad.is_empty()) continue;
         const Diagnostic told = conflict(subject, a, b, loop, bad);
-        findings.add(shown(subject, {told,
-                                     {a.writes ? &a : &b, a.writes ? &b : &a},
-                                     suspicion(subject, a, b, bad),
-                                     fmt::format("whether iterations of `parallel {}` touch one element of {}",
-                                                 loop.loop->variable, a.memory->tensor->name)}),
-                     told, {0, a.memory, {&a, &b}, bad});
+        findings.add(
+            shown(subject, {told,
+                            {a.writes ? &a : &b, a.writes ? &b : &a},
+                            suspicion(subject, a, b, bad),
+                            fmt::format("whether iterations of `parallel {}` touch one element of {}",
+                                        ir::Spelling(subject.program).name(loop.loop->variable), a.memory->tensor->name)}),
+            told, {0, a.memory, {&a, &b}, bad});
         reported.insert(a.memory);
       }
   }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "imbrex/ir/spelling.h"
 #include "imbrex/prove/coordinates.h"
 
 namespace imbrex::prove {
@@ -159,11 +160,13 @@ std::string condition_text(const ir::Program& program, const isl::set& set) {
   return "";
 }
 
-std::string iteration_text(const std::vector<Binder>& binders, const std::vector<int64_t>& coordinates, size_t first) {
+std::string iteration_text(const ir::Program& program, const std::vector<Binder>& binders,
+                           const std::vector<int64_t>& coordinates) {
+  const ir::Spelling say(program);
   std::vector<std::string> texts;
   for (size_t i = 0; i < binders.size(); ++i) {
     const bool tiled = binders[i].loop && binders[i].loop->tile > 0;
-    texts.push_back(fmt::format("{}{}={}", binders[i].name, tiled ? ".index" : "", coordinates.at(first + i)));
+    texts.push_back(fmt::format("{}{}={}", say.name(binders[i].name), tiled ? ".index" : "", coordinates.at(i)));
   }
   return fmt::format("{}", fmt::join(texts, ", "));
 }

@@ -24,7 +24,8 @@ std::string when_text(const ir::Program& program, const isl::set& set);
 // "when T is odd", "when T mod 4 = 3", "when T >= 5", "for every T", or "" where no such phrase is exact.
 std::string condition_text(const ir::Program& program, const isl::set& set);
 // "h=0, t.index=2" of the first binders of the point. Integer loops show their variable, tiled ones the number of the iteration.
-std::string iteration_text(const std::vector<Binder>& binders, const std::vector<int64_t>& coordinates, size_t first = 0);
+std::string iteration_text(const ir::Program& program, const std::vector<Binder>& binders,
+                           const std::vector<int64_t>& coordinates);
 // "q[3, 0]"
 std::string element_text(const std::string& tensor, const std::vector<int64_t>& coordinates, size_t first);
 // What part of a tensor a set of its elements is: "row T-1 of q", "columns 448..511 of q", "q[:, 3, 448..511]". Where it is no

@@ -94,6 +94,9 @@ class Builder {
 
   void at_line(const std::string& file, int line) { imbrex_builder_at(raw(), file.c_str(), line); }
   void enter_call() { imbrex_builder_enter_call(raw()); }
+  void written_as(const std::string& name, const std::string& written) {
+    imbrex_builder_written_as(raw(), name.c_str(), written.c_str());
+  }
   void leave_call() { imbrex_builder_leave_call(raw()); }
 
   Index dim(const std::string& name, int64_t typical, std::optional<int64_t> max) {
@@ -217,10 +220,10 @@ class Builder {
   void open_else() { call(imbrex_build_open_else, raw()); }
   void close() { call(imbrex_build_close, raw()); }
 
-  Index read(const Tensor& tensor, const std::vector<Index>& position) {
+  Index read(const std::string& name, const Tensor& tensor, const std::vector<Index>& position) {
     const std::vector<const imbrex_index_node*> indices = nodes_of(position);
     const imbrex_index_node* index;
-    call(imbrex_build_read, raw(), tensor.node, indices.data(), indices.size(), &index);
+    call(imbrex_build_read, raw(), name.c_str(), tensor.node, indices.data(), indices.size(), &index);
     return index_of(index, builder_);
   }
   void assume(const Condition& condition) { call(imbrex_build_assume, raw(), condition.node); }
@@ -317,6 +320,7 @@ void add_builder(nb::module_& m) {
       .def(nb::init<const std::string&, const std::string&, int>(), "name"_a, "file"_a, "line"_a)
       .def("at_line", &Builder::at_line, "file"_a, "line"_a)
       .def("enter_call", &Builder::enter_call)
+      .def("written_as", &Builder::written_as, "name"_a, "written"_a)
       .def("leave_call", &Builder::leave_call)
       .def("dim", &Builder::dim, "name"_a, "typical"_a = 0, "max"_a = nb::none())
       .def("tensor", &Builder::tensor, "role"_a, "name"_a, "dtype"_a, "shape"_a)
@@ -355,7 +359,7 @@ void add_builder(nb::module_& m) {
       .def("open_if", &Builder::open_if, "condition"_a)
       .def("open_else", &Builder::open_else)
       .def("close", &Builder::close)
-      .def("read", &Builder::read, "tensor"_a, "position"_a)
+      .def("read", &Builder::read, "name"_a, "tensor"_a, "position"_a)
       .def("assume", &Builder::assume, "condition"_a)
       .def("assume_each", &Builder::assume_each, "least"_a, "tile"_a, "end"_a)
       .def("assume_distinct", &Builder::assume_distinct, "tile"_a, "but"_a = nb::none())

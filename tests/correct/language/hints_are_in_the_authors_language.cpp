@@ -79,8 +79,8 @@ TEST(Hints, AreTextThatParses) {
   EXPECT_NO_THROW(ir::verify_or_throw(ir::parse(text, "k.tile"))) << text;
 }
 
-// What is said of one program to authors of each language.
-Diagnostic said_in(Language language) {
+// What is said of one program to authors of each language; `name`: of an index that they read.
+Diagnostic said_in(Language language, const std::string& name) {
   builder::ProgramBuilder b("k");
   const builder::Place at{{"k", 1, {}, language}};
   const ir::IndexExpr T = b.declare_dim("T", 128, {}, at), width = ir::constant(64);
@@ -89,7 +89,7 @@ Diagnostic said_in(Language language) {
   const auto y = b.declare_tensor("y", DType::f32, {T, width}, ir::Role::output, at);
   using Axis = builder::AxisOfSlice;
   const ir::IndexExpr t = b.open_loop({ir::Loop::Kind::parallel, 0, "t"}, ir::constant(0), T, {}, at);
-  const ir::IndexExpr i = b.read(*slots, {t}, at);
+  const ir::IndexExpr i = b.read(*slots, {t}, name, at);
   const auto row = [&](const ir::IndexExpr& index) {
     return std::vector<Axis>{{Axis::Kind::point, index}, {Axis::Kind::whole, nullptr}};
   };
@@ -100,11 +100,20 @@ Diagnostic said_in(Language language) {
 
 TEST(Hints, AreInTheLanguageOfTheAuthor) {
   const std::string say = "say where it lies, before this line: ";
-  EXPECT_EQ(said_in(Language::text).hint, say + "`assume 0 <= slots_at and slots_at < T`");
-  EXPECT_EQ(said_in(Language::cpp).hint, say + "`assume(0 <= slots_at && slots_at < T)`");
-  EXPECT_EQ(said_in(Language::python).hint, say + "`ib.assume(0 <= slots_at and slots_at < T)`");
-  EXPECT_EQ(said_in(Language::cpp).message.find("whether x(slots_at, all) stays inside x"), 0u);
-  EXPECT_EQ(said_in(Language::python).message.find("whether x[slots_at, :] stays inside x"), 0u);
+  EXPECT_EQ(said_in(Language::text, "r").hint, say + "`assume 0 <= r and r < T`");
+  EXPECT_EQ(said_in(Language::cpp, "r").hint, say + "`assume(0 <= r && r < T)`");
+  EXPECT_EQ(said_in(Language::python, "r").hint, say + "`ib.assume(0 <= r and r < T)`");
+  EXPECT_EQ(said_in(Language::cpp, "r").message.find("whether x(r, all) stays inside x"), 0u);
+  EXPECT_EQ(said_in(Language::python, "r").message.find("whether x[r, :] stays inside x"), 0u);
+}
+
+// A taken name stands for the author's; who gives none is told to. What names there are in C++ is not known.
+TEST(Hints, HaveTheAuthorsNames) {
+  EXPECT_EQ(said_in(Language::python, "t").hint, "say where it lies, before this line: `ib.assume(0 <= t and t < T)`");
+  EXPECT_EQ(said_in(Language::python, "").hint,
+            "give what is read a name, `slots_at = ib.read(slots, t)`, and say where it lies, before this line: "
+            "`ib.assume(0 <= slots_at and slots_at < T)`");
+  EXPECT_EQ(said_in(Language::cpp, "").hint, "say where it lies, before this line: `assume(0 <= slots_at && slots_at < T)`");
 }
 
 }  // namespace

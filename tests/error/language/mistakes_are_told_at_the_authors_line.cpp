@@ -410,7 +410,21 @@ TEST(Mistakes, AnOutputNeverStored) {
     y(all, all) = x(all, all);
     body(mended, k, T, x, y);
   };
-  expect_mistake(stored, "output-not-stored", line, "'z' is never stored to", "store to a slice of it, `z(...) = value`");
+  expect_mistake(stored, "output-not-stored", line, "'z' is never stored to",
+                 "as `z(all, all) = cast(zeros(f32, {T, 64}), bf16, rint)` does");
+}
+
+// The line of the hint, pasted.
+TEST(Mistakes, ZerosForAnOutputOfFourAxes) {
+  int line = 0;
+  const auto body = [&](bool mended, Builder& k, Dim T, Tensor x, Tensor y) {
+    line = __LINE__ + 1;
+    Tensor z = k.output("z", boolean, {T, 2, 3, 4});
+    y(all, all) = x(all, all);
+    if (mended) range(T, [&](Index i) { range(2, [&](Index i_2) { z(i, i_2, all, all) = zeros(f32, {3, 4}) != 0.0; }); });
+  };
+  expect_mistake(body, "output-not-stored", line, "'z' is never stored to",
+                 "`range(T, [&](Index i) { range(2, [&](Index i_2) { z(i, i_2, all, all) = zeros(f32, {3, 4}) != 0.0; }); });`");
 }
 
 // ---- no kernel ----------------------------------------------------------------------------------------------------------------

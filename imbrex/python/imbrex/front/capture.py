@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import difflib
-from types import FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from .. import habits, words
@@ -99,6 +99,23 @@ def _outer(source: Source, name: str, node: ast.AST) -> Any:
         return getattr(builtins, name)
     known = [*cells, *function.__globals__, *(a.arg for a in source.tree.args.args)]
     raise at(source, node, "unknown-name", f"nothing is called '{name}' here", _nearest(name, known))
+
+
+def variable_of(source: Source, dim: Dim) -> str:
+    """The variable that has a dimension where a function is written; "" where none has it. One of its own name comes first."""
+    function = source.function
+    known: dict[str, Any] = dict(function.__globals__)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        known[name] = _content(cell)
+    named = [name for name, value in known.items() if value is dim]
+    return dim.name if dim.name in named else next(iter(named), "")
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # it has no value yet
+        return None
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -430,12 +431,37 @@ def slice_of(front: Front, tensor: _imbrex.Tensor, node: ast.Subscript) -> Slice
     """`x[t, i, lo:hi]`: one argument for each axis."""
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     shape = tensor.shape
-    return Slice(tensor, tuple(_axis(front, part, shape[i] if i < len(shape) else None) for i, part in enumerate(parts)))
+    axes = []
+    for axis, part in enumerate(parts):
+        extent = shape[axis] if axis < len(shape) else None
+        axes.append(_axis(front, part, extent, functools.partial(_from_the_start, node, parts, axis, extent)))
+    return Slice(tensor, tuple(axes))
 
 
-def _axis(front: Front, node: ast.expr, extent: Index | None) -> Axis:
+FromTheStart = Callable[[dict[ast.expr, int]], str]
+
+
+def _from_the_start(node: ast.Subscript, parts: list[ast.expr], axis: int, extent: Index | None, negative: dict[ast.expr, int]) -> str:
+    """A hint: the slice with positions of an axis that count from its end written as those that count from its start."""
+    tensor = ast.unparse(node.value)
+    most = extent.constant if extent is not None else None
+    if most is not None and min(negative.values()) < -most:
+        return f"give an index from 0 to {most - 1}"
+
+    def written(part: ast.expr | None) -> str:
+        if part not in negative:
+            return ast.unparse(part) if part else ""
+        return f"{tensor}.shape[{axis}] - {-negative[part]}" if most is None else str(most + negative[part])
+
+    part = parts[axis]
+    now = f"{written(part.lower)}:{written(part.upper)}" if isinstance(part, ast.Slice) else written(part)
+    texts = [*map(ast.unparse, parts[:axis]), now, *map(ast.unparse, parts[axis + 1 :])]
+    return f"count from the start: `{tensor}[{', '.join(texts)}]`"
+
+
+def _axis(front: Front, node: ast.expr, extent: Index | None, from_the_start: FromTheStart) -> Axis:
     if isinstance(node, ast.Slice):
-        return _range_axis(front, node, extent)
+        return _range_axis(front, node, extent, from_the_start)
     if isinstance(node, ast.Constant) and (node.value is Ellipsis or node.value is None):
         written = "..." if node.value is Ellipsis else "None"
         hint = (
@@ -451,12 +477,12 @@ def _axis(front: Front, node: ast.expr, extent: Index | None) -> Axis:
         raise front.fail(node, "wrong-kind", "tiles in a slice", "loop over them: `for t in ib.parallel(ib.tiles(T, 16)):`")
     if is_tile(thing):
         raise front.fail(node, "wrong-kind", "a tile in a slice", "take the rows that it lists: `x[ib.by(rows), :]`")
-    if is_number(thing) and thing < 0:
-        raise front.fail(node, "wrong-kind", f"the index {thing} in a slice", "count from the start: `x[T - 1, :]`")
+    if isinstance(thing, int) and thing < 0:
+        raise front.fail(node, "wrong-kind", f"the index {thing} in a slice", from_the_start({node: thing}))
     return "point", front.to_index(thing, node, "an axis of a slice")
 
 
-def _range_axis(front: Front, node: ast.Slice, extent: Index | None) -> Axis:
+def _range_axis(front: Front, node: ast.Slice, extent: Index | None, from_the_start: FromTheStart) -> Axis:
     if node.step is not None:
         raise front.fail(
             node.step, "python-habit", "a slice with a step", "take every other column with ib.even(v) or ib.odd(v), or make a view"
@@ -465,9 +491,9 @@ def _range_axis(front: Front, node: ast.Slice, extent: Index | None) -> Axis:
         return ("whole",)
     begin = 0 if node.lower is None else evaluate(front, node.lower)
     end = extent if node.upper is None and extent is not None else evaluate(front, node.upper or node)
-    for thing, where in ((begin, node.lower), (end, node.upper)):
-        if isinstance(thing, int) and thing < 0:
-            raise front.fail(where or node, "wrong-kind", f"{thing} in a slice", "count from the start: `x[0:D - 1]`")
+    negative = {at: thing for at, thing in ((node.lower, begin), (node.upper, end)) if at and isinstance(thing, int) and thing < 0}
+    for at, thing in negative.items():
+        raise front.fail(at, "wrong-kind", f"{thing} in a slice", from_the_start(negative))
     return "span", front.to_index(begin, node), between(front, begin, end, node)
 
 

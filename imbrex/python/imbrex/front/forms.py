@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import _imbrex, words
-from .._imbrex import Condition, Index, Value, Variable
+from .._imbrex import Builder, Condition, Index, Value, Variable
 from .calls import Call, form
 from .capture import is_constant
 from .expressions import between, wrong_condition
@@ -129,8 +129,8 @@ def _name_and_rest(call: Call) -> tuple[str, list[Any], bool]:
     return call.wanted_name, things, False
 
 
-def _new_tensor(name: str, is_given: bool, make: Callable[[str], _imbrex.Tensor]) -> _imbrex.Tensor:
-    return make(name) if is_given else named(make, name)
+def _new_tensor(builder: Builder, name: str, is_given: bool, make: Callable[[str], _imbrex.Tensor]) -> _imbrex.Tensor:
+    return make(name) if is_given else named(builder, make, name)
 
 
 @form(words.create_tensor)
@@ -141,7 +141,7 @@ def _create_tensor(call: Call) -> _imbrex.Tensor:
     dtype = call.to_dtype(rest[0], "dtype")
     shape = [call.front.extent(size, call.node, "an extent") for size in rest[1:]]
     builder = call.front.at(call.node)
-    return _new_tensor(name, is_given, lambda printed: builder.tensor("temporary", printed, dtype, shape))
+    return _new_tensor(builder, name, is_given, lambda printed: builder.tensor("temporary", printed, dtype, shape))
 
 
 @form(words.view)
@@ -152,7 +152,7 @@ def _view(call: Call) -> _imbrex.Tensor:
     base = rest[0]
     shape = [call.front.extent(size, call.node, "an extent") for size in rest[1:]]
     builder = call.front.at(call.node)
-    return _new_tensor(name, is_given, lambda printed: builder.view(printed, base, shape))
+    return _new_tensor(builder, name, is_given, lambda printed: builder.view(printed, base, shape))
 
 
 def _full(call: Call, value: float) -> Value:
@@ -290,7 +290,11 @@ def _read(call: Call) -> Index | int:
     if not isinstance(tensor, _imbrex.Tensor):
         raise call.fail("tensor", f"`tensor` is {described(tensor)}", "read from an int32 or int64 tensor: `ib.read(rows, i)`")
     position = [call.front.to_index(i, at, "a position") for i, at in zip(call["position"], call.nodes["position"])]
-    return known(call.front.at(call.node).read(tensor, position))
+    builder = call.front.at(call.node)
+    index = named(builder, lambda printed: builder.read(printed, tensor, position), call.wanted_name)
+    if not call.wanted_name:
+        call.front.unnamed_reads.add(str(index))
+    return known(index)
 
 
 @form(words.assume)

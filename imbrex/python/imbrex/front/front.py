@@ -10,7 +10,7 @@ from .. import _imbrex
 from .._imbrex import Builder, Index, Value, Variable
 from ..errors import Error, Note, error, shown
 from ..sizes import Const, Dim, Expression, Size
-from .capture import Captured
+from .capture import Captured, variable_of
 from .kinds import Method, Result, Rows, Slice, Span, described, is_number, is_tile
 from .names import Names
 
@@ -38,6 +38,7 @@ class Front:
         self.activations = [Activation(captured)]
         self.wanted_name = ""  # of the variable that the expression is assigned to
         self.kept: list[Variable] = []  # keeps identities of tiles from being used again
+        self.unnamed_reads: set[str] = set()  # indices that are read without a name, by that of the program
         self.unnamed: set[int] = set()  # tiles of tuples, by identity: no statement gives them another value
 
     @property
@@ -93,6 +94,7 @@ class Front:
             file, line = dim.place
             self.builder.at_line(file, line)
             self.dims[dim.name] = dim, self.builder.dim(dim.name, dim.typical, dim.max)
+            self.builder.written_as(dim.name, variable_of(self.captured.source, dim) or dim.name)
         first, index = self.dims[dim.name]
         if (first.typical, first.max) != (dim.typical, dim.max):
             raise error(
@@ -163,7 +165,7 @@ class Front:
 
     def let(self, name: str, value: Value, node: ast.AST) -> Variable:
         builder = self.at(node)
-        variable = named(lambda printed: builder.let(printed, value), name)
+        variable = named(builder, lambda printed: builder.let(printed, value), name)
         self.now.made.add(id(variable))
         self.kept.append(variable)
         return variable
@@ -211,7 +213,7 @@ def known(index: Index) -> Index | int:
     return index if constant is None else constant
 
 
-def named(make: Callable[[str], Made], name: str) -> Made:
+def named(builder: Builder, make: Callable[[str], Made], name: str) -> Made:
     """Makes something with a name; where that is a word of tile programs or taken, with one like it."""
     try:
         return make("" if name == "_" else name)
@@ -220,9 +222,13 @@ def named(make: Callable[[str], Made], name: str) -> Made:
             raise
         first = problem
     for number in range(2, 1000):
+        like = f"{name}_{number}" if first.id == "duplicate-name" else name + "_"
         try:
-            return make(f"{name}_{number}" if first.id == "duplicate-name" else name + "_")
+            made = make(like)
         except Error as problem:
             if problem.id != "duplicate-name":
                 raise first from None
+        else:
+            builder.written_as(like, name)
+            return made
     raise first

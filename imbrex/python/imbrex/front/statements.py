@@ -120,6 +120,9 @@ def _assign_name(front: Front, name: str, thing: Any, node: ast.stmt) -> None:
         thing = front.let(name, front.operand(thing, node), node)
     else:
         thing = front.held(thing, node)
+        if isinstance(thing, Index) and str(thing) in front.unnamed_reads:
+            front.unnamed_reads.remove(str(thing))
+            front.builder.written_as(str(thing), name)
     front.names.bind(name, thing, node.lineno)
 
 
@@ -214,6 +217,7 @@ def _open_loop(front: Front, node: ast.For, loop: Loop, name: str) -> Span | Ind
     if isinstance(loop.domain, Tiles):
         tiles = loop.domain
         begin, size, index = named(
+            builder,
             lambda printed: builder.open_tiles(
                 loop.kind, loop.stages, tiles.begin, tiles.size, tiles.tile, printed, loop.annotations
             ),
@@ -221,7 +225,9 @@ def _open_loop(front: Front, node: ast.For, loop: Loop, name: str) -> Span | Ind
         )
         return Span(begin, size, index)
     first, end = loop.domain
-    return named(lambda printed: builder.open_range(loop.kind, loop.stages, first, end, printed, loop.annotations), name)
+    return named(
+        builder, lambda printed: builder.open_range(loop.kind, loop.stages, first, end, printed, loop.annotations), name
+    )
 
 
 def _block(front: Front, body: list[ast.stmt]) -> None:
