@@ -58,6 +58,15 @@ def read_only():
     return array
 
 
+
+@ib.kernel
+def seven(rows: ib.Tensor[ib.int32, 9], y: ib.Out[f32, 9, 8]):
+    r = rows[:]
+    ib.assume_each(0, r, 7)
+    ib.assume_distinct(r)
+    y[:, :] = ib.zeros(f32, 9, 8)
+
+
 SHARED = np.full((6, 64), 7, np.float32)
 
 # What is called, the id, and what the message says.
@@ -66,6 +75,7 @@ CASES = {
     "an output by position": (lambda: add(A, B, A), "python-arguments", "takes 2 arrays by position; got 3"),
     "twice": (lambda: add(A, B, a=A), "python-arguments", "'a' of add is given twice"),
     "an unknown name": (lambda: add(A, B, z=A), "python-arguments", "no parameter 'z'"),
+    "too many axes": (lambda: add(A, np.zeros((1,) * 17, np.float32)), "tensor-shape", "'b' has 17 axes"),
     "a type of elements": (lambda: add(A.astype(np.float64), B), "tensor-dtype", "'a' is f32, .*float64"),
     "a type of an output": (lambda: add(A, B, y=zeros(3, 8, dtype=np.int32)), "tensor-dtype", "'y' is f32, .*int32"),
     "too few axes": (lambda: add(A[0], B), "tensor-shape", "has 2 axes; got 1"),
@@ -74,8 +84,8 @@ CASES = {
     "rows of an output": (lambda: add(A, B, y=zeros(4, 8)), "dim-conflict", "T of add is 3 by axis 0 of 'a', and 4"),
     "a size that is fixed": (lambda: fixed(zeros(3, 65)), "tensor-shape", "has 65 elements; the kernel fixes 64"),
     "a size that nothing gives": (lambda: halves(zeros(3, 5)), "dim-conflict", "axis 1 of 'x' has 5 elements, and no D of halves"),
-    "a number for an array": (lambda: add(A, 1.0), "not-an-array", "float"),
-    "a list for an array": (lambda: add(A, [1.0] * 8), "not-an-array", "list"),
+    "a number for an array": (lambda: add(A, 1.0), "not-an-array", "'b' is of the type float, which is no array"),
+    "a list for an array": (lambda: add(A, [1.0] * 8), "not-an-array", "'b' is of the type list, which is no array"),
     "a string for a number": (lambda: add(A, B, eps="small"), "option-value", "'eps' of add is float; got 'small'"),
     "a number for a flag": (lambda: add(A, B, flag=1), "option-value", "'flag' of add is bool; got 1"),
     "a flag for a number": (lambda: add(A, B, eps=True), "option-value", "'eps' of add is float; got True"),
@@ -84,11 +94,11 @@ CASES = {
     "a constant is missing": (lambda: needs_n(zeros(3)), "const-missing", "needs a value for 'n'"),
     "a constant of a proof": (lambda: add.check(), "const-missing", "built for a fixed D"),
     "an output that is read-only": (lambda: add(A, B, y=read_only()), "tensor-read-only", "y"),
-    "the other byte order": (lambda: add(A.astype(">f4"), B), "array-layout", "other order"),
+    "the other byte order": (lambda: add(A.astype(">f4"), B), "array-layout", "elements of 'a' have their bytes in the other order"),
     "elements at odd distances": (
         lambda: add(np.zeros((3, 8), [("a", "i1"), ("b", "<f4")])["b"], B),
         "array-layout",
-        "multiples of their size",
+        "elements of 'a' lie at distances that are no multiples of their size",
     ),
     "outputs that overlap": (lambda: fixed(zeros(3, 64), y=SHARED[:3], z=SHARED[1:4]), "tensor-overlap", "y.*z|z.*y"),
     "an output that is an input": (lambda: fixed(SHARED[:3], y=SHARED[1:4]), "tensor-overlap", "y.*x|x.*y"),
@@ -104,6 +114,25 @@ CASES = {
     "a size that becomes negative": (lambda: outer(zeros(2)), "dim-range", "axis 0 of 'x' of outer has 2 elements, .* T -2"),
     "a number that no float has": (lambda: add(A, B, eps=10**400), "option-value", "'eps' of add is a number of about 401 digits"),
     "a masked array": (lambda: add(np.ma.masked_array(A), B), "not-an-array", "'a' of add is a masked array"),
+    "a number for a target": (lambda: add.check(5, D=8), "option-value", "'target' of a method of add is 5"),
+    "a target of bytes": (lambda: add.optimized(target=b"avx2", D=8), "option-value", "'target' of a method of add is b'avx2'"),
+    "a target with a NUL": (lambda: add.explain("avx2\0x", D=8), "option-value", "'target' of a method of add is 'avx2"),
+    "a number for targets": (lambda: add.export("folder", targets=5, D=8), "option-value", "'targets' of a method of add is 5"),
+    "targets that are numbers": (lambda: add.export("folder", [5], D=8), "option-value", r"'targets' of a method of add is \[5\]"),
+    "a path with a NUL": (lambda: add.report("page\0.html", D=8), "option-value", "'path' of a method of add"),
+    "a folder with a NUL": (lambda: add.export("fol\0der", D=8), "option-value", "'directory' of a method of add"),
+    "nothing for a folder": (lambda: add.export(None, D=8), "option-value", "'directory' of a method of add is None"),
+    "a number for a flag of a method": (lambda: add.report(measure=1, D=8), "option-value", "'measure' of a method of add is 1"),
+    "a string for a flag of a method": (lambda: add.generated_code(optimize="no", D=8), "option-value", "'optimize' of a method of add is 'no'"),
+    "a library with a NUL": (lambda: ib.load("lib\0.so"), "option-value", "the path of ib.load is 'lib"),
+    "a library that is a number": (lambda: ib.load(5), "option-value", "the path of ib.load is 5"),
+    "a program that is a number": (lambda: ib.parse(5), "option-value", "the text of ib.parse is 5"),
+    "a program with a NUL": (lambda: ib.parse("imbrex 1\0"), "option-value", "the text of ib.parse is 'imbrex 1"),
+    "inputs that no data gives": (
+        lambda: seven.report(measure=True),
+        "no-inputs",
+        "no inputs were found for which 'seven' may be run",
+    ),
     "a target that is none": (lambda: add.check("pentium", D=8), "unknown-target", "pentium"),
 }
 
@@ -245,3 +274,32 @@ def test_operators_without_torch_are_one_error(monkeypatch):
     with pytest.raises(ib.Error) as refused:
         importlib.import_module("imbrex.torch")
     assert refused.value.id == "no-torch"
+
+
+def test_hints_of_measurements_are_for_who_calls_from_python():
+    with pytest.raises(ib.Error, match="no-inputs") as refused:
+        seven.report(measure=True)
+    assert refused.value.hint == "measure it with other dimensions, or not at all"
+
+
+def test_errors_show_what_they_are():
+    with pytest.raises(ib.Error) as refused:
+        add(A, 1.0)
+    assert repr(refused.value) == "<imbrex.Error [not-an-array] 'b' is of the type float, which is no array>"
+
+
+@pytest.mark.parametrize("name", ["input", "bool", "f32"])
+def test_a_parameter_that_is_called_a_word_of_programs(name, tmp_path):
+    (tmp_path / "words.py").write_text(
+        f"import imbrex as ib\n\n@ib.kernel\ndef k({name}: ib.Tensor[ib.f32, 8], y: ib.Out[ib.f32, 8]):\n    y[:] = {name}[:]\n"
+    )
+    with pytest.raises(ib.Error, match="bad-name") as refused:
+        imported(tmp_path / "words.py").k.check()
+    assert refused.value.hint == f"it is a word of tile programs: call it `{name}_`" and refused.value.line == 4
+
+
+def imported(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -259,3 +259,13 @@ def test_a_loaded_kernel_says_what_it_assumes(tmp_path, targets):
             assert refused.value.id == "assumption-failed" and refused.value.line == lines + line
             assert refused.value.file == __file__ and text in refused.value.message
         assert found[0] == found[1]
+
+
+def test_what_a_loaded_kernel_cannot_do_is_said(tmp_path, monkeypatch):
+    loaded = ib.load(scale.export(tmp_path / "it's a \"folder\" of $HOME").library)
+    x = np.ones((3, 8), np.float32)
+    assert loaded.captured == {} and (loaded(x) == scale(x)).all()
+    monkeypatch.setenv("IMBREX_INTERPRET", "1")
+    with pytest.raises(ib.Error, match="no-program") as refused:
+        ib.load(loaded.path)(x)
+    assert refused.value.hint == "call it without IMBREX_INTERPRET=1 in the environment, which has kernels interpreted"

@@ -218,6 +218,22 @@ def test_bound_kernels_run_again_on_what_the_arrays_hold():
     assert step() is first and (first == X + 1).all()
 
 
+@pytest.mark.parametrize("resized", [lambda x: x.resize((1 << 22, 8), refcheck=False), lambda x: x.resize((2, 8), refcheck=False)])
+def test_a_bound_array_that_numpy_resized_is_refused(resized):
+    x, y, other = np.ones((4, 8), np.float32), np.zeros((4, 8), np.float32), np.zeros((4, 8), np.float32)
+    step = scale.bind(x, W, y=y)
+    step()
+    y[:] = 7
+    resized(x)
+    with pytest.raises(ib.Error, match="'x' has other memory or another shape") as refused:
+        step()
+    assert refused.value.id == "array-moved" and (y == 7).all()
+    step = scale.bind(np.ones((4, 8), np.float32), W, y=other)
+    resized(other)
+    with pytest.raises(ib.Error, match="'y' has other memory"):
+        step()
+
+
 def test_interpreting_is_asked_for_in_the_environment(monkeypatch):
     monkeypatch.setenv("IMBREX_INTERPRET", "1")
 

@@ -72,3 +72,12 @@ def test_other_kernels_take_both_by_name(tmp_path):
         plain.check("host", target="host", D=8)
     with pytest.raises(ib.Error, match="plain has no parameter 'measure'"):
         plain.check(measure=True, D=8)
+
+
+def test_dimensions_of_parsed_programs_have_names_that_are_words_of_python():
+    text = 'imbrex 1\nkernel "k" {\n  dim class\n  input x: f32[class, 2 * class]\n  output y: f32[class, 2 * class]\n  y[:, :] = x[:, :]\n}\n'
+    k = ib.parse(text)
+    x = np.ones((2, 4), np.float32)
+    assert (k(x) == 1).all() and k.captured == {} and "proven" in k.check(**{"class": 5})
+    with pytest.raises(ib.Error, match="2 \\* class"):
+        k(np.ones((2, 5), np.float32))

@@ -263,6 +263,26 @@ def test_a_bound_tensor_may_be_given_other_memory():
     assert torch.equal(bound(), expected)
 
 
+
+def test_a_bound_tensor_whose_storage_was_resized_is_refused():
+    for size in (0, 1 << 26):
+        x, y = X.clone(), torch.zeros_like(X)
+        bound = torch_scale.bind(x, W, y=y)
+        x.untyped_storage().resize_(size)
+        with pytest.raises(ib.Error, match="array-moved.*'x' has other memory"):
+            bound()
+        assert (y == 0).all()
+
+
+def test_messages_of_tensors_have_their_names():
+    with pytest.raises(ib.Error, match="'x' is a view that negates another"):
+        torch_scale(torch._neg_view(X), W)
+    with pytest.raises(ib.Error, match="'x' is sparse"):
+        torch_scale(X.to_sparse(), W)
+    with pytest.raises(ib.Error, match="'w' is not in the memory of the processor"):
+        torch_scale(X, W.to("meta"))
+
+
 def test_tensors_of_other_classes_are_torchs():
     class Marked(torch.Tensor):
         pass
@@ -282,3 +302,17 @@ def test_tensors_of_other_devices_are_refused():
         torch.ops.imbrex.torch_sum_out(x, x, y=nowhere)
     assert not y.any()
     assert total(nowhere, nowhere).device.type == "meta"
+
+
+def test_shape_implementations_know_how_many_axes_there_are():
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    row, w = X[0].clone(), W.clone()
+    with FakeTensorMode() as fake, pytest.raises(ib.Error, match="'x' of torch_scale .* has 2 axes; got 1"):
+        scale(fake.from_tensor(row), fake.from_tensor(w))
+
+
+def test_operators_have_names_that_torch_takes():
+    for name in ("größe", "a b"):
+        with pytest.raises(ib.Error, match="bad-name"):
+            ib.torch.op(torch_scale, name=name)

@@ -42,8 +42,14 @@ if TYPE_CHECKING:
 def parse(text: str, file: str = "<text>") -> "ProgramKernel":
     """A kernel from the text of a tile program."""
     from ._imbrex import parse as parsed
+    from .calling import is_text
     from .registered import ProgramKernel
 
+    for name, value in (("text", text), ("file", file)):
+        if not is_text(value):
+            from .errors import error_at_caller
+
+            raise error_at_caller("option-value", f"the {name} of ib.parse is {value!r}", "give a string without the character NUL")
     return ProgramKernel(parsed(text, file))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import arrays as arrays_of
 from ._imbrex import Caller
-from .errors import Error, error, error_at_caller, level_of_caller
+from .errors import Error, error, error_at_caller, level_of_caller, shown
 from .once import Once
 from .signature import Signature
 from .sizes import Dim, evaluate, names_in
@@ -112,9 +112,7 @@ class Call(NamedTuple):
 class Binding:
     """A kernel with its arrays: call it again and again. Weights are packed and arrays are checked once, by ``kernel.bind``."""
 
-    def __init__(self, bound: Bound | None, tensors: Mapping[str, Any], result: Any) -> None:
-        # A torch tensor may be given other memory: what it had stays with its detached twin.
-        self._held = [array.detach() if arrays_of.is_torch(array) else array for array in tensors.values()]
+    def __init__(self, bound: Bound | None, result: Any) -> None:
         self._bound, self._result = bound, result
 
     def __call__(self) -> Any:
@@ -122,6 +120,30 @@ class Binding:
         if self._bound is not None:
             self._bound()
         return self._result
+
+
+def is_text(value: Any) -> bool:
+    """A string that C has, too."""
+    return isinstance(value, str) and "\0" not in value
+
+
+def is_path(value: Any) -> bool:
+    return isinstance(value, (str, os.PathLike)) and is_text(os.fspath(value))
+
+
+def _are_texts(value: Any) -> bool:
+    return is_text(value) or (isinstance(value, Sequence) and not isinstance(value, bytes) and all(map(is_text, value)))
+
+
+# What methods take beside sizes and constants: whether a value is possible, and what is.
+_OWN: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "target": (is_text, 'give the name of a target in quotes, target="avx2", or None'),
+    "targets": (_are_texts, 'give names of targets, targets=["avx2", "avx512"]'),
+    "path": (is_path, 'give a path, path="page.html"'),
+    "directory": (is_path, 'give a path, directory="kernels"'),
+    "measure": (lambda value: isinstance(value, bool), "give True or False"),
+    "optimize": (lambda value: isinstance(value, bool), "give True or False"),
+}
 
 
 class CallableKernel(Caller):
@@ -146,6 +168,11 @@ class CallableKernel(Caller):
 
     def __deepcopy__(self, memo: Mapping[int, Any]) -> CallableKernel:
         return self
+
+    @property
+    def captured(self) -> dict[str, Any]:
+        """What a kernel took from outside when it was made, by name: nothing, unless it is a function of Python's."""
+        return {}
 
     # ---- programs
 
@@ -233,11 +260,14 @@ class CallableKernel(Caller):
 
     def _own(self, name: str, value: Any, default: Any, keywords: dict[str, Any]) -> Any:
         """The value of a method's own argument; takes it out of `keywords` unless the kernel has a size or constant of that name."""
-        if name not in keywords or name in self.signature.names_of_values:
-            return value
-        if value is not default:
-            raise error("python-arguments", f"'{name}' is given twice, by position and by name", "give it once")
-        return keywords.pop(name)
+        if name in keywords and name not in self.signature.names_of_values:
+            if value is not default:
+                raise error("python-arguments", f"'{name}' is given twice, by position and by name", "give it once")
+            value = keywords.pop(name)
+        is_possible, hint = _OWN[name]
+        if value is not default and not is_possible(value):
+            raise error("option-value", f"the argument '{name}' of a method of {self.name} is {shown(value)}", hint)
+        return value
 
     def _variant_of(self, keywords: dict[str, Any]) -> tuple[Variant, dict[str, int]]:
         """The kernel for the constants among these, and the dimensions among them."""
@@ -325,7 +355,7 @@ class CallableKernel(Caller):
             self._interpret(call)
         else:
             bound = call.variant.compiled.bind(list(call.tensors.values()), call.named_dims)
-        return Binding(bound, call.tensors, self._result(call.tensors))
+        return Binding(bound, self._result(call.tensors))
 
     def _understood(self, inputs: Sequence[Any], keywords: dict[str, Any]) -> Call:
         from ._imbrex import describe
@@ -335,7 +365,7 @@ class CallableKernel(Caller):
         values = signature.build_values(keywords)
         sizes = signature.named_sizes(keywords)
         named_dims = self._dims_of(sizes)
-        signature.infer({name: tuple(describe(array)[1]) for name, array in given.items()}, sizes)
+        signature.infer({name: tuple(describe(array, name)[1]) for name, array in given.items()}, sizes)
         variant = self._variant(values, sizes.values)
         as_torch = arrays_of.are_torch(given.values())
         for name, array in given.items():

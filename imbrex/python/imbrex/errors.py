@@ -74,6 +74,9 @@ class Error(Exception):
     def __str__(self) -> str:
         return "\n".join(d.text() for d in self.diagnostics)
 
+    def __repr__(self) -> str:
+        return f"<imbrex.Error {'; '.join(f'[{d.id}] {d.message}' for d in self.diagnostics)}>"
+
 
 class InternalError(RuntimeError):
     """A defect of Imbrex, and never the fault of its user: please report it."""

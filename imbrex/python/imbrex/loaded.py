@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._imbrex import load as load_compiled
-from .calling import Call, CallableKernel, Variant
-from .errors import error
+from .calling import Call, CallableKernel, Variant, is_path
+from .errors import error, error_at_caller, shown
 from .registered import signature_of
 
 if TYPE_CHECKING:
@@ -28,15 +28,17 @@ class LoadedKernel(CallableKernel):
     def _variant_of(self, keywords: dict[str, Any]) -> NoReturn:
         self._refuse()
 
+    def _call(self, /, *inputs: Any, **named: Any) -> Any:
+        if os.environ.get("IMBREX_INTERPRET") == "1":
+            self._refuse("call it without IMBREX_INTERPRET=1 in the environment, which has kernels interpreted")
+        return super()._call(*inputs, **named)
+
     def _interpret(self, call: Call, taps: bool = False) -> NoReturn:
         self._refuse()
 
-    def _refuse(self) -> NoReturn:
-        raise error(
-            "no-program",
-            f"{self.name} is a compiled kernel, loaded from {self.path}, and has no program to be shown, proven or interpreted",
-            "ask the kernel that it was exported from",
-        )
+    def _refuse(self, hint: str = "ask the kernel that it was exported from") -> NoReturn:
+        message = f"{self.name} is a compiled kernel, loaded from {self.path}, and has no program to be shown, proven or interpreted"
+        raise error("no-program", message, hint)
 
     def __reduce__(self) -> Any:
         return load, (self.path,)
@@ -44,5 +46,7 @@ class LoadedKernel(CallableKernel):
 
 def load(path: str | os.PathLike[str]) -> LoadedKernel:
     """The kernel of a library that ``kernel.export`` built. Needs no compiler; a damaged file is refused."""
+    if not is_path(path):
+        raise error_at_caller("option-value", f"the path of ib.load is {shown(path)}", 'give a path, ib.load("kernels/libscale.so")')
     whole = os.path.abspath(os.fspath(path))
     return LoadedKernel(whole, load_compiled(whole))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -49,18 +50,23 @@ _SYMBOLS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult:
 
 
 def _size(kernel: str, text: str) -> AnySize:
-    """An extent, as programs print it."""
+    """An extent, as programs print it. Names of dimensions may be words of Python's, and are numbered for its parser."""
+    names: list[str] = []
+
+    def numbered(name: re.Match[str]) -> str:
+        names.append(name[0])
+        return f"n{len(names) - 1}"
 
     def size(node: ast.expr) -> AnySize:
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
             return node.value
         if isinstance(node, ast.Name):
-            return _dim(node.id)
+            return _dim(names[int(node.id[1:])])
         if isinstance(node, ast.BinOp) and type(node.op) in _SYMBOLS:
             return Expression(_SYMBOLS[type(node.op)], size(node.left), size(node.right))
         raise error("not-comparable", f"{kernel} has a tensor with the extent {text}", "call it through the command `imbrex run`")
 
-    return size(ast.parse(text, mode="eval").body)
+    return size(ast.parse(re.sub(r"[^\W\d]\w*", numbered, text), mode="eval").body)
 
 
 class RegisteredKernel:

@@ -197,12 +197,18 @@ class Signature(Record):
                     f"give '{tensor.name}' as {tensor.text()}",
                 )
 
-    def _fitting(self, tensor: TensorParameter, shapes: Mapping[str, tuple[int, ...]]) -> tuple[AnySize, ...]:
+    def require_ranks(self, shapes: Mapping[str, Sequence[Any]]) -> None:
+        """Error for a shape with another number of axes than its parameter has."""
+        for tensor in self.tensors:
+            if tensor.name in shapes:
+                self._fitting(tensor, shapes)
+
+    def _fitting(self, tensor: TensorParameter, shapes: Mapping[str, Sequence[Any]]) -> tuple[AnySize, ...]:
         shape = shapes[tensor.name]
         if len(shape) != len(tensor.shape):
             raise error(
                 "tensor-shape",
-                f"'{tensor.name}' of {self.kernel} is {tensor.text()}, and has {len(tensor.shape)} axes; got {len(shape)}: {shape}",
+                f"'{tensor.name}' of {self.kernel} is {tensor.text()}, and has {len(tensor.shape)} axes; got {len(shape)}: {tuple(shape)}",
                 "give an array with these axes",
             )
         return tensor.shape

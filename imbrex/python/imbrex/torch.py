@@ -72,7 +72,7 @@ def op(kernel: CallableKernel | RegisteredKernel, name: str = "", namespace: str
 def _why_no_operator(signature: Signature, name: str, namespace: str) -> tuple[str, str, str] | None:
     """Id, message and hint where torch cannot call the kernel."""
     for word in (name, namespace):
-        if not word.isidentifier():
+        if not (word.isascii() and word.isidentifier()):
             return "bad-name", f"{word!r} is no name of an operator", 'give it one of letters and digits: name="scale"'
     if not signature.inputs:
         return "wrong-kind", f"{name} has no tensor among its inputs, and torch chooses an operator by them", "call the kernel itself"
@@ -129,7 +129,9 @@ def _shapes(operator: Operator) -> Callable[..., Any]:
 
 def _made(signature: Signature, given: Sequence[Any]) -> Any:
     """Outputs of the shapes that the inputs give, which may be symbolic."""
-    sizes = _sizes(signature, {tensor.name: array.shape for tensor, array in zip(signature.inputs, given)})
+    shapes = {tensor.name: array.shape for tensor, array in zip(signature.inputs, given)}
+    signature.require_ranks(shapes)
+    sizes = _sizes(signature, shapes)
     if not signature.outputs:
         return None
     outputs = tuple(

@@ -13,13 +13,22 @@
 namespace imbrex::python {
 namespace {
 
-[[noreturn]] void refuse_steps() {
-  refuse("array-layout", "the elements of an array lie at distances that are no multiples of their size", "array.copy()");
+// How messages call an array: "'x'", for the tensor that it is given for; "an array" where that is not known.
+std::string called(const char* tensor) { return *tensor ? "'" + std::string(tensor) + "'" : "an array"; }
+// A call of a method of its own, to try.
+std::string method_of(const char* tensor, const char* method) { return std::string(*tensor ? tensor : "array") + method; }
+
+[[noreturn]] void refuse_steps(const char* tensor) {
+  refuse("array-layout", "the elements of " + called(tensor) + " lie at distances that are no multiples of their size",
+         method_of(tensor, ".copy()"));
+}
+[[noreturn]] void refuse_device(const char* tensor) {
+  refuse("array-device", called(tensor) + " is not in the memory of the processor", method_of(tensor, ".cpu()"));
 }
 
-void require_axes(size_t rank) {
+void require_axes(size_t rank, const char* tensor) {
   if (rank > Layout::kMostAxes)
-    refuse("tensor-shape", "an array of " + std::to_string(rank) + " axes", "an array of at most 16 axes");
+    refuse("tensor-shape", called(tensor) + " has " + std::to_string(rank) + " axes", "give an array of at most 16 axes");
 }
 
 const char* interned(const std::string& name) {
@@ -47,11 +56,11 @@ const char* integer(const char* const* names, size_t bytes) {
 }
 
 // A format of the struct module, of one element: "f", "<h".
-const char* type_of_format(std::string_view format, size_t bytes) {
+const char* type_of_format(std::string_view format, size_t bytes, const char* tensor) {
   if (!format.empty() && (format[0] == '@' || format[0] == '=' || format[0] == '<')) format.remove_prefix(1);
   if (!format.empty() && (format[0] == '>' || format[0] == '!'))
-    refuse("array-layout", "the elements of an array have their bytes in the other order",
-           "array.astype(array.dtype.newbyteorder('='))");
+    refuse("array-layout", "the elements of " + called(tensor) + " have their bytes in the other order",
+           method_of(tensor, ".astype(") + method_of(tensor, ".dtype.newbyteorder('='))"));
   if (format.size() != 1) return interned(std::string(format));
   switch (format[0]) {
     case '?': return kBool;
@@ -123,6 +132,25 @@ struct ArrayInterface {
 };
 constexpr int kWriteable = 0x400;
 
+// The begin of NumPy's array objects, which its binary interface keeps.
+struct NumpyArray {
+  PyObject head;
+  char* data;
+  int nd;
+  Py_intptr_t* dimensions;
+};
+
+bool is_of_numpy(nb::handle array) {
+  static PyObject* type = nullptr;
+  if (!type) {
+    PyObject* modules = PyImport_GetModuleDict();
+    PyObject* module = modules ? PyDict_GetItemString(modules, "numpy") : nullptr;
+    type = module ? PyObject_GetAttrString(module, "ndarray") : nullptr;  // never let go
+    if (!type) PyErr_Clear();
+  }
+  return type && PyObject_TypeCheck(array.ptr(), reinterpret_cast<PyTypeObject*>(type));
+}
+
 nb::object attribute_of(nb::handle object, const char* name) {
   PyObject* found = PyObject_GetAttrString(object.ptr(), name);
   if (!found) PyErr_Clear();
@@ -138,9 +166,9 @@ nb::object call_method(nb::handle object, const char* name) { return call_method
 
 bool is_true(const nb::object& object) { return object.ptr() == Py_True; }
 
-size_t take_integers(const nb::object& tuple, std::array<int64_t, Layout::kMostAxes>& integers) {
+size_t take_integers(const nb::object& tuple, std::array<int64_t, Layout::kMostAxes>& integers, const char* tensor) {
   const auto count = static_cast<size_t>(PyTuple_GET_SIZE(tuple.ptr()));
-  require_axes(count);
+  require_axes(count, tensor);
   for (size_t i = 0; i < count; ++i) integers[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i)));
   return count;
 }
@@ -189,6 +217,21 @@ const ExchangeApi* exchange_api_of(PyObject* type) {
   return api && api->header.major == 1 && api->tensor_of ? api : nullptr;
 }
 
+// A tensor of torch by that interface; false where torch does not have it, or not for this one.
+bool by_exchange(nb::handle array, nb::dlpack::dltensor& tensor) {
+  static const ExchangeApi* api = nullptr;
+  static bool was_looked_for = false;
+  if (!was_looked_for) {
+    api = exchange_api_of(torch()->tensor);
+    was_looked_for = true;
+  }
+  if (api && api->tensor_of(array.ptr(), &tensor) == 0) return true;
+  PyErr_Clear();
+  return false;
+}
+
+const void* memory_of(const nb::dlpack::dltensor& tensor) { return static_cast<const char*>(tensor.data) + tensor.byte_offset; }
+
 }  // namespace
 
 bool Layout::operator==(const Layout& other) const {
@@ -197,12 +240,15 @@ bool Layout::operator==(const Layout& other) const {
          std::equal(strides.begin(), strides.begin() + rank, other.strides.begin());
 }
 
-HeldArray::HeldArray(nb::handle array, CalledBy caller) {
+HeldArray::HeldArray(nb::handle array, const char* tensor, CalledBy caller) : tensor_(tensor) {
   if (take_torch(array, caller) || take_buffer(array) || take_interface(array) || take_dlpack(array)) {
     settle_strides_of_nothing();
     return;
   }
-  refuse("not-an-array", std::string("a ") + Py_TYPE(array.ptr())->tp_name + " is no array",
+  const std::string type = Py_TYPE(array.ptr())->tp_name;
+  refuse("not-an-array",
+         *tensor ? "'" + std::string(tensor) + "' is of the type " + type + ", which is no array"
+                 : "the type " + type + " is no array",
          "give a NumPy array, a torch tensor, or what has the buffer protocol or DLPack");
 }
 
@@ -218,28 +264,29 @@ HeldArray::~HeldArray() {
 }
 
 HeldArray::HeldArray(HeldArray&& other) noexcept
-    : layout_(other.layout_),
+    : tensor_(other.tensor_),
+      layout_(other.layout_),
       data_(other.data_),
       has_buffer_(other.has_buffer_),
       is_torch_(other.is_torch_),
       buffer_(other.buffer_),
-      owner_(std::move(other.owner_)) {
+      owner_(std::move(other.owner_)),
+      watched_(std::move(other.watched_)) {
   other.has_buffer_ = false;
 }
 
 void HeldArray::take_tensor(const nb::dlpack::dltensor& tensor) {
-  if (tensor.device.device_type != nb::device::cpu::value)
-    refuse("array-device", "an array is not in the memory of the processor", "array.cpu()");
+  if (tensor.device.device_type != nb::device::cpu::value) refuse_device(tensor_);
   layout_.type = type_of_dlpack(tensor.dtype);
   layout_.rank = static_cast<size_t>(tensor.ndim);
-  require_axes(layout_.rank);
+  require_axes(layout_.rank, tensor_);
   int64_t dense = 1;
   for (size_t axis = layout_.rank; axis-- > 0;) {
     layout_.shape[axis] = tensor.shape[axis];
     layout_.strides[axis] = tensor.strides ? tensor.strides[axis] : dense;
     dense *= tensor.shape[axis];
   }
-  data_ = static_cast<char*>(tensor.data) + tensor.byte_offset;
+  data_ = const_cast<void*>(memory_of(tensor));
 }
 
 // torch's tensors: by DLPack in C, or by their attributes. Capsules of DLPack take ten times as long.
@@ -250,27 +297,19 @@ bool HeldArray::take_torch(nb::handle array, CalledBy caller) {
     return false;
   is_torch_ = true;
   if (caller != CalledBy::torch && is_true(call_method(array, torch()->is_neg)))
-    refuse("array-layout", "a tensor is a view that negates another", "tensor.resolve_neg()");
-  static const ExchangeApi* api = nullptr;
-  static bool was_looked_for = false;
-  if (!was_looked_for) {
-    api = exchange_api_of(tensor);
-    was_looked_for = true;
-  }
-  if (nb::dlpack::dltensor taken{}; api && api->tensor_of(array.ptr(), &taken) == 0) {
+    refuse("array-layout", called(tensor_) + " is a view that negates another", method_of(tensor_, ".resolve_neg()"));
+  if (nb::dlpack::dltensor taken{}; by_exchange(array, taken)) {
     take_tensor(taken);
     owner_ = nb::borrow(array);
     return true;
   }
-  PyErr_Clear();
-  if (attribute_of(array, "is_cpu").ptr() != Py_True)
-    refuse("array-device", "a tensor is not in the memory of the processor", "tensor.cpu()");
+  if (attribute_of(array, "is_cpu").ptr() != Py_True) refuse_device(tensor_);
   const nb::object layout = attribute_of(array, "layout");
   if (!layout.is(nb::module_::import_("torch").attr("strided")))
-    refuse("array-layout", "a tensor is sparse", "tensor.to_dense()");
+    refuse("array-layout", called(tensor_) + " is sparse", method_of(tensor_, ".to_dense()"));
   layout_.type = type_of_object(attribute_of(array, "dtype"), nullptr);
-  layout_.rank = take_integers(attribute_of(array, "shape"), layout_.shape);
-  take_integers(call_method(array, "stride"), layout_.strides);
+  layout_.rank = take_integers(attribute_of(array, "shape"), layout_.shape, tensor_);
+  take_integers(call_method(array, "stride"), layout_.strides, tensor_);
   data_ = PyLong_AsVoidPtr(call_method(array, "data_ptr").ptr());
   owner_ = nb::borrow(array);
   return true;
@@ -284,12 +323,12 @@ bool HeldArray::take_buffer(nb::handle array) {
   }
   has_buffer_ = true;
   const auto bytes = static_cast<size_t>(buffer_.itemsize);
-  layout_.type = type_of_format(buffer_.format ? buffer_.format : "B", bytes);
+  layout_.type = type_of_format(buffer_.format ? buffer_.format : "B", bytes, tensor_);
   layout_.rank = static_cast<size_t>(buffer_.ndim);
-  require_axes(layout_.rank);
+  require_axes(layout_.rank, tensor_);
   for (size_t axis = 0; axis < layout_.rank; ++axis) {
     layout_.shape[axis] = buffer_.shape[axis];
-    if (bytes == 0 || buffer_.strides[axis] % buffer_.itemsize != 0) refuse_steps();
+    if (bytes == 0 || buffer_.strides[axis] % buffer_.itemsize != 0) refuse_steps(tensor_);
     layout_.strides[axis] = buffer_.strides[axis] / buffer_.itemsize;
   }
   data_ = buffer_.buf;
@@ -308,10 +347,10 @@ bool HeldArray::take_interface(nb::handle array) {
   }
   layout_.type = type_of_object(dtype, "name");
   layout_.rank = static_cast<size_t>(interface->nd);
-  require_axes(layout_.rank);
+  require_axes(layout_.rank, tensor_);
   for (size_t axis = 0; axis < layout_.rank; ++axis) {
     layout_.shape[axis] = interface->shape[axis];
-    if (interface->itemsize == 0 || interface->strides[axis] % interface->itemsize != 0) refuse_steps();
+    if (interface->itemsize == 0 || interface->strides[axis] % interface->itemsize != 0) refuse_steps(tensor_);
     layout_.strides[axis] = interface->strides[axis] / interface->itemsize;
   }
   data_ = interface->data;
@@ -322,12 +361,12 @@ bool HeldArray::take_interface(nb::handle array) {
 bool HeldArray::take_dlpack(nb::handle array) {
   if (!nb::hasattr(array, "__dlpack__")) return false;
   if (nb::hasattr(array, "__dlpack_device__") && nb::cast<int>(nb::cast<nb::tuple>(array.attr("__dlpack_device__")())[0]) != 1)
-    refuse("array-device", "an array is not in the memory of the processor", "array.cpu()");
+    refuse_device(tensor_);
   nb::ndarray<> taken;
   if (!nb::try_cast(array, taken)) return false;
   layout_.type = type_of_dlpack(taken.dtype());
   layout_.rank = taken.ndim();
-  require_axes(layout_.rank);
+  require_axes(layout_.rank, tensor_);
   for (size_t axis = 0; axis < layout_.rank; ++axis) {
     layout_.shape[axis] = static_cast<int64_t>(taken.shape(axis));
     layout_.strides[axis] = taken.stride(axis);
@@ -346,6 +385,25 @@ void GradientCheck::require_none(nb::handle torch_tensor, const char* tensor) {
   if (!*are_computed_ || !is_true(nb::steal(PyObject_GetAttr(torch_tensor.ptr(), torch()->requires_grad)))) return;
   refuse("tensor-gradient", std::string("'") + tensor + "' requires a gradient, and a kernel has no derivative",
          std::string("with torch.no_grad(): ..., or ") + tensor + ".detach()");
+}
+
+void HeldArray::watch(nb::handle array) {
+  if (is_torch_)
+    watched_ = call_method(array, "detach");
+  else if (is_of_numpy(array))
+    watched_ = nb::borrow(array);
+}
+
+bool HeldArray::has_moved() const {
+  if (!watched_.is_valid()) return false;
+  if (is_torch_) {
+    static PyObject* const data_ptr = PyUnicode_InternFromString("data_ptr");
+    nb::dlpack::dltensor now{};
+    return (by_exchange(watched_, now) ? memory_of(now) : PyLong_AsVoidPtr(call_method(watched_, data_ptr).ptr())) != data_;
+  }
+  const auto& now = *reinterpret_cast<const NumpyArray*>(watched_.ptr());
+  return now.data != data_ || static_cast<size_t>(now.nd) != layout_.rank ||
+         !std::equal(layout_.shape.begin(), layout_.shape.begin() + layout_.rank, now.dimensions);
 }
 
 void HeldArray::was_written() const {

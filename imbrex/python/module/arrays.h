@@ -34,8 +34,8 @@ enum class CalledBy { anyone, torch };
 // An array, held as long as this lives.
 class HeldArray {
  public:
-  // imbrex.Error "not-an-array", "array-layout", "array-device".
-  explicit HeldArray(nb::handle array, CalledBy caller = CalledBy::anyone);
+  // imbrex.Error "not-an-array", "array-layout", "array-device" name `tensor`, which outlives this; "" where it has no name.
+  HeldArray(nb::handle array, const char* tensor, CalledBy caller = CalledBy::anyone);
   ~HeldArray();
   HeldArray(HeldArray&& other) noexcept;
   HeldArray& operator=(HeldArray&&) = delete;
@@ -45,6 +45,13 @@ class HeldArray {
   // As a tensor of `dtype`, over `layout`, which is this array's: bytes stand for fp8, and 16-bit integers for bf16, where the library
   // has no such type. imbrex.Error "tensor-dtype" names `tensor`.
   imbrex_array as(imbrex_dtype dtype, const char* tensor, const Layout& layout) const;
+  // For a call that is run again: `array`, which this was made of, is watched. Another tensor on the same memory stands for one of
+  // torch, which may be given other memory itself.
+  void watch(nb::handle array);
+  // Whether the memory of a watched array is elsewhere, or has another shape, since then: NumPy's `resize` and a `resize_` of
+  // torch's storages do that, whoever holds the array. Reads a pointer, and asks torch for one.
+  bool has_moved() const;
+  const char* tensor() const { return tensor_; }
   // After a kernel has written to it: torch's derivatives of what was there before are refused then.
   void was_written() const;
 
@@ -56,11 +63,13 @@ class HeldArray {
   bool take_interface(nb::handle array);
   bool take_dlpack(nb::handle array);
 
+  const char* tensor_;
   Layout layout_;
   void* data_ = nullptr;
   bool has_buffer_ = false, is_torch_ = false;
   Py_buffer buffer_{};
   nb::object owner_;
+  nb::object watched_;
 
   friend class GradientCheck;
 };

@@ -11,7 +11,7 @@ std::vector<imbrex_dim_value> values_of(const Dims& dims) {
 }
 
 void Arguments::add(nb::handle array, imbrex_dtype dtype, const char* tensor, bool is_written) {
-  const HeldArray& held = held_.emplace_back(array);
+  const HeldArray& held = held_.emplace_back(array, tensor);
   gradients_.require_none(held, tensor);
   if (is_written) written_.push_back(held_.size() - 1);
   arrays_.push_back(held.as(dtype, tensor, held.layout()));
@@ -19,6 +19,17 @@ void Arguments::add(nb::handle array, imbrex_dtype dtype, const char* tensor, bo
 
 void Arguments::were_written() const {
   for (const size_t i : written_) held_[i].was_written();
+}
+
+void Arguments::watch(PyObject* const* arrays) {
+  for (size_t i = 0; i < held_.size(); ++i) held_[i].watch(arrays[i]);
+}
+
+void Arguments::require_unmoved() const {
+  for (const HeldArray& held : held_)
+    if (held.has_moved())
+      refuse("array-moved", std::string("'") + held.tensor() + "' has other memory or another shape than when the call was bound",
+             "bind again, with the array as it is now: kernel.bind(...)");
 }
 
 namespace {
@@ -55,7 +66,7 @@ void Runner::take(PyObject* const* arrays, size_t count, CalledBy caller) {
   }
   GradientCheck gradients;
   for (size_t i = 0; i < count; ++i) {
-    const HeldArray& held = held_.emplace_back(arrays[i], caller);
+    const HeldArray& held = held_.emplace_back(arrays[i], table.tensors[i].name, caller);
     gradients.require_none(held, table.tensors[i].name);
     if (is_first || !(held.layout() == layouts_[i])) {
       layouts_[i] = held.layout();

@@ -74,6 +74,7 @@ class Bound {
     const nb::object fast(nb::steal(PySequence_Fast(arrays.ptr(), "arrays are a sequence")));
     arguments_ = arguments_of(compiled.table(), PySequence_Fast_ITEMS(fast.ptr()),
                               static_cast<size_t>(PySequence_Fast_GET_SIZE(fast.ptr())));
+    arguments_.watch(PySequence_Fast_ITEMS(fast.ptr()));
     const std::vector<imbrex_dim_value> values = values_of(dims);
     imbrex_bound* bound = nullptr;
     call_unlocked(imbrex_bind, kernel_.get(), arguments_.data(), arguments_.size(), values.data(), values.size(), &bound);
@@ -87,6 +88,7 @@ class Bound {
       new (&mutex_) std::mutex();
       forks_ = forks;
     }
+    arguments_.require_unmoved();
     imbrex_error* error = nullptr;
     imbrex_outcome outcome = IMBREX_DONE;
     {
@@ -148,8 +150,8 @@ void run(Compiled& self, const nb::object& arrays, const std::optional<Dims>& di
            threads);
 }
 
-nb::tuple describe(const nb::object& array) {
-  const HeldArray held(array);
+nb::tuple describe(const nb::object& array, const std::string& tensor) {
+  const HeldArray held(array, tensor.c_str());
   const Layout& layout = held.layout();
   nb::list shape;
   for (size_t axis = 0; axis < layout.rank; ++axis) shape.append(layout.shape[axis]);
@@ -173,7 +175,7 @@ void add_running(nb::module_& m, nb::class_<Program>& program) {
       .def("run", run, "arrays"_a, "dims"_a = nb::none(), "threads"_a = 0)
       .def("bind", bind, "arrays"_a, "dims"_a = nb::none(), "threads"_a = 0);
   m.def("load", load, "path"_a);
-  m.def("describe", describe, "array"_a);
+  m.def("describe", describe, "array"_a, "tensor"_a = "");
 }
 
 }  // namespace imbrex::python
