@@ -31,12 +31,13 @@ std::string packing_of(const target::ProductKernel& kernel, DType right, std::op
 }
 
 // Panels of 32 columns, groups of four bytes of the inner axis, whole blocks of 32 elements of bf16, one group more for the
-// corrections of int8, of each block of k that has a scale.
+// corrections of int8, of each block of k that has a scale, and one for the bits of 32768 elements of e4m3.
 ir::IndexExpr bytes_of_panels(const Expr& product, const ir::IndexExpr& inner, const ir::IndexExpr& columns) {
   const DType right = product.args.back()->dtype;
   const auto panels = ir::mul(ir::ceil_div(ir::max(columns, ir::constant(1)), ir::constant(32)), ir::constant(128));
   if (ir::has_scaled_blocks(product.op) && ir::multiplied_as(product) == DType::bf16)
-    return ir::mul(panels, ir::mul(ir::ceil_div(inner, ir::constant(32)), ir::constant(8)));
+    return ir::mul(panels, ir::add(ir::mul(ir::ceil_div(inner, ir::constant(32)), ir::constant(8)),
+                                   right == DType::e4m3 ? ir::ceil_div(inner, ir::constant(32768)) : ir::constant(0)));
   if (product.op == Op::matmul_scaled)
     return ir::mul(panels, ir::add(ir::ceil_div(inner, ir::constant(4)), ir::ceil_div(inner, ir::constant(product.block.k))));
   const auto groups = right == DType::bf16 ? ir::mul(ir::ceil_div(inner, ir::constant(32)), ir::constant(16))

@@ -42,6 +42,8 @@ uint32_t random_bits(Random& random, Temper temper, const ElementType& type) {
                                  sign | (infinity - 1)};
     return specials[random.below(std::size(specials))];
   }
+  // Few blocks of codes have one that is of no normal number.
+  if (type.bytes == 1 && random.below(4000) == 0) return static_cast<uint32_t>(random.below(256));
   // A sign, an exponent near that of 1, and any fraction.
   const int64_t around = std::min(temper == Temper::tame ? 3 : 12, bias - 1);
   const uint32_t drawn_sign = type.has_sign() ? static_cast<uint32_t>(random.below(2)) * sign : 0;

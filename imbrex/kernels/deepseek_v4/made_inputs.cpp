@@ -39,16 +39,19 @@ Array projection(const TensorShape& spec, uint64_t seed) {
   return filled(spec, [&](int64_t k, int64_t n) { return element.normal(k * columns + n) * column[static_cast<size_t>(n)]; });
 }
 
-// e4m3, [in, out]: all codes of numbers, mostly those of a normal distribution; one column of 500 is the largest number throughout.
+// e4m3, [in, out]: normally distributed as in released checkpoints, where the largest of a block of weights is near the largest
+// code; in one of eight blocks of 32 rows and 32 columns also all other codes of numbers; one column of 500 is 448 throughout.
 Array fp8_projection(const TensorShape& spec, uint64_t seed) {
-  const RandomStream element(seed, spec.name), extreme(seed, spec.name + " extreme");
+  const RandomStream element(seed, spec.name), extreme(seed, spec.name + " extreme"), hostile(seed, spec.name + " hostile");
   const int64_t columns = spec.shape.back();
   std::vector<bool> is_extreme(static_cast<size_t>(columns));
   for (int64_t n = 0; n < columns; ++n) is_extreme[static_cast<size_t>(n)] = extreme.uniform(n) < 0.002;
   return filled(spec, [&](int64_t k, int64_t n) {
     const int64_t i = k * columns + n;
     if (is_extreme[static_cast<size_t>(n)]) return 448.0;
-    return extreme.uniform(columns + i) < 0.02 ? element.signed_magnitude(i, 0x1p-11, 448) : 16 * element.normal(i);
+    if (hostile.uniform(k / 32 * columns + n / 32) < 0.125 && extreme.uniform(columns + i) < 0.2)
+      return element.signed_magnitude(i, 0x1p-11, 448);
+    return std::clamp(128 * element.normal(i), -448.0, 448.0);
   });
 }
 
@@ -56,7 +59,7 @@ Array fp8_projection(const TensorShape& spec, uint64_t seed) {
 Array fp8_scales(const TensorShape& spec, uint64_t seed) {
   const RandomStream element(seed, spec.name);
   const int64_t columns = spec.shape.back();
-  return filled(spec, [&](int64_t k, int64_t n) { return std::exp2(std::floor(5 * element.uniform(k * columns + n)) - 12); });
+  return filled(spec, [&](int64_t k, int64_t n) { return std::exp2(std::floor(5 * element.uniform(k * columns + n)) - 15); });
 }
 
 // int8, the whole range; one column of 500 is -128 throughout.

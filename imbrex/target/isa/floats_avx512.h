@@ -23,7 +23,7 @@ namespace {
 // Products of bf16. FlushToZero makes the additions flush, too.
 struct DotOfBlocks : StepsOfABlock, TwelveRows {
   static constexpr int kRowsOfExpanded = 4;
-  IMBREX_OP static HalvesOfBf16 widened(const char* bytes, const E4m3Times& by) { return widened_64(bytes, by); }
+  using OfExpanded = struct DotBf16Fma;
   using Mode = FlushToZero;
   IMBREX_OP static vf sum(vf c, vf first, vf second) { return add(c, add(first, second)); }
 };
@@ -58,6 +58,20 @@ struct DotBf16Fma : DotOfBlocks {
     add_product(sum, b.even, a);
     return sum;
   }
+
+  // Of e4m3 (isa/expanded_few_rows.h).
+  IMBREX_OP static HalvesOfBf16 widened(const char* bytes, const E4m3Times& by) { return widened_64(bytes, by); }
+  // The even columns of 32, and the odd ones.
+  IMBREX_OP static void load_normal_codes(const char* bytes, Columns& even_columns, Columns& odd_columns) {
+    const __m512i places = _mm512_set1_epi16(static_cast<int16_t>(0x87f0)), exponent = _mm512_set1_epi16(0x3800);
+    const __m512i codes = _mm512_load_si512(bytes);
+    // (shifted & places) | exponent
+    const __m512i odd = _mm512_ternarylogic_epi32(_mm512_srai_epi16(codes, 4), places, exponent, 0xea);
+    const __m512i even = _mm512_ternarylogic_epi32(_mm512_srai_epi16(_mm512_slli_epi16(codes, 8), 4), places, exponent, 0xea);
+    even_columns = {even_floats(even), even_floats(odd)};
+    odd_columns = {odd_floats(even), odd_floats(odd)};
+  }
+  IMBREX_OP static vf sum_scaled(vf c, vf sum, vf times) { return {_mm512_fmadd_ps(sum.v, times.v, c.v)}; }
 };
 
 struct DotF32 : StepsOfAGroup<float>, TwelveRows {

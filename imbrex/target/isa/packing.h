@@ -7,7 +7,8 @@
 //   bf16_chains  the same, but in group i what the block's two chains take i-th (docs/semantics.md): i and 16 + i, neighbours
 //         exchanged. Tile registers take the even places of a group for one chain, and the odd ones for the other.
 //   f32   [n/32][k][32]
-//   narrow  bytes, e4m3 or int8, at the places of elements of bf16 or bf16_chains, which they are widened to
+//   narrow  bytes, e4m3 or int8, at the places of elements of bf16 or bf16_chains, which they are widened to. At the end of each
+//         panel of e4m3 a bit for each block of 32 elements of k: set where one of its 1024 codes is of no normal number
 //   i8_blocks<K>  [n/32][k/K], of each block of K elements of k what int8 has of it
 // Columns and elements of k that do not exist are zero. Packed memory begins at a multiple of 64 bytes.
 #pragma once
@@ -63,14 +64,24 @@ constexpr int64_t packed_bytes_i8(int64_t k, int64_t n) { return packed_bytes(k,
 constexpr int64_t packed_bytes_bf16(int64_t k, int64_t n) { return packed_bytes(k, n, 2); }
 constexpr int64_t packed_bytes_bf16_chains(int64_t k, int64_t n) { return packed_bytes(k, n, 2); }
 constexpr int64_t packed_bytes_f32(int64_t k, int64_t n) { return packed_bytes(k, n, 4); }
-constexpr int64_t panel_bytes_narrow(int64_t k) { return panel_bytes(k, 2) / 2; }
-template <class>
-constexpr int64_t packed_bytes_narrow_bf16(int64_t k, int64_t n) {
-  return packed_bytes(k, n, 2) / 2;
+// Of a panel the bytes of its elements; of e4m3, the bits behind them, in whole groups; and both.
+constexpr int64_t element_bytes_narrow(int64_t k) { return panel_bytes(k, 2) / 2; }
+template <class T>
+constexpr int64_t bit_bytes_narrow(int64_t k) {
+  constexpr int64_t of_group = kGroupBytes * 8 * kBlock;  // elements of k
+  return T(-1) < T(0) ? 0 : (k + of_group - 1) / of_group * kGroupBytes;
 }
-template <class>
+template <class T>
+constexpr int64_t panel_bytes_narrow(int64_t k) {
+  return element_bytes_narrow(k) + bit_bytes_narrow<T>(k);
+}
+template <class T>
+constexpr int64_t packed_bytes_narrow_bf16(int64_t k, int64_t n) {
+  return (n + kPanelColumns - 1) / kPanelColumns * panel_bytes_narrow<T>(k);
+}
+template <class T>
 constexpr int64_t packed_bytes_narrow_bf16_chains(int64_t k, int64_t n) {
-  return packed_bytes(k, n, 2) / 2;
+  return packed_bytes_narrow_bf16<T>(k, n);
 }
 constexpr int64_t panel_bytes_i8_blocks(int64_t k, int64_t block) {
   return k / block * panel_bytes(block, 1) + (k % block == 0 ? 0 : panel_bytes(k % block, 1));
@@ -145,12 +156,11 @@ inline void pack_panel(const T* b, int64_t k_stride, int64_t n_stride, int64_t k
 }
 
 // Packs panels [begin, end) of B.
-template <class T, class Order = InOrder, int64_t per_group = 4 / sizeof(T)>
+template <class T, class Order = InOrder>
 inline void pack(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin, int64_t end) {
-  constexpr int64_t bytes_per_place = 4 / per_group / sizeof(T);  // of bytes, as which elements a panel counts its bytes
   for (int64_t panel = begin; panel < end; ++panel) {
-    char* const out = static_cast<char*>(packed) + panel * (panel_bytes(k, 4 / per_group) / bytes_per_place);
-    pack_panel<Order, per_group>(b, k_stride, n_stride, k, n, panel * kPanelColumns, reinterpret_cast<T*>(out));
+    char* const out = static_cast<char*>(packed) + panel * panel_bytes(k, sizeof(T));
+    pack_panel<Order, 4 / sizeof(T)>(b, k_stride, n_stride, k, n, panel * kPanelColumns, reinterpret_cast<T*>(out));
   }
 }
 // One panel of int8, whose first column is j0, and its corrections.
@@ -179,15 +189,33 @@ inline void pack_i8_blocks(const int8_t* b, int64_t k_stride, int64_t n_stride, 
                     out);
   }
 }
-template <class T>
+// The bits behind a panel's elements: of zeros, subnormal numbers and NaN.
+inline void mark_blocks_that_are_not_normal(uint8_t* panel, int64_t k) {
+  constexpr int64_t codes_of_block = kBlock * kPanelColumns;
+  const int64_t blocks = (k + kBlock - 1) / kBlock;
+  uint8_t* const bits = panel + element_bytes_narrow(k);
+  memset(bits, 0, static_cast<size_t>(bit_bytes_narrow<uint8_t>(k)));
+  for (int64_t block = 0; block < blocks; ++block) {
+    const uint8_t* const codes = panel + block * codes_of_block;
+    uint8_t others = 0;
+    for (int64_t i = 0; i < codes_of_block; ++i)
+      others |= static_cast<uint8_t>((codes[i] & 0x78) == 0) | static_cast<uint8_t>((codes[i] & 0x7f) == 0x7f);
+    bits[block / 8] = static_cast<uint8_t>(bits[block / 8] | others << block % 8);
+  }
+}
+template <class T, class Order = InOrder>
 inline void pack_narrow_bf16(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
                              int64_t end) {
-  pack<T, InOrder, 2>(b, k_stride, n_stride, k, n, packed, begin, end);
+  for (int64_t panel = begin; panel < end; ++panel) {
+    T* const out = static_cast<T*>(packed) + panel * panel_bytes_narrow<T>(k);
+    pack_panel<Order, 2>(b, k_stride, n_stride, k, n, panel * kPanelColumns, out);
+    if constexpr (bit_bytes_narrow<T>(1) > 0) mark_blocks_that_are_not_normal(out, k);
+  }
 }
 template <class T>
 inline void pack_narrow_bf16_chains(const T* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed,
                                     int64_t begin, int64_t end) {
-  pack<T, ChainsBesideEachOther, 2>(b, k_stride, n_stride, k, n, packed, begin, end);
+  pack_narrow_bf16<T, ChainsBesideEachOther>(b, k_stride, n_stride, k, n, packed, begin, end);
 }
 inline void pack_bf16(const uint16_t* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, void* packed, int64_t begin,
                       int64_t end) {

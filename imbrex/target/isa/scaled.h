@@ -36,7 +36,7 @@ inline Wide panels_of_block(packed_narrow<T, Wide> b, int64_t panel, int64_t pan
   const int64_t elements = panel_bytes(size, 2) / 2, first = begin / kBlock * kBlock * kPanelColumns;
   const Unscaled<T> as_it_is;
   for (int64_t p = 0; p < panels; ++p)
-    widen(reinterpret_cast<const T*>(b.panels) + (panel + p) * panel_bytes_narrow(k) + first, elements, as_it_is,
+    widen(reinterpret_cast<const T*>(b.panels) + (panel + p) * panel_bytes_narrow<T>(k) + first, elements, as_it_is,
           reinterpret_cast<uint16_t*>(wide) + p * elements);
   return {wide};
 }

@@ -366,6 +366,23 @@ constexpr Case kCases[] = {
     }
   }
   z[:, :] = matmul_expanded(r[:, :], x[:, :], v[:, :], [32, 1], transpose_b))"},
+    {"expanded_product_of_few_rows", R"(
+  input x: bf16[4, 2368]
+  input z: bf16[N, 640]
+  weight w: e4m3[2368, 150]
+  weight v: e4m3[640, 272]
+  weight s: e8m0[74, 3]
+  weight t: e8m0[5, 9]
+  output y: f32[4, 150]
+  output a: f32[N, 272]
+  range r in tiles(4, 3) {
+    y[r, :] = matmul_expanded(s[:, :], x[r, :], w[:, :], [32, 64])
+  }
+  parallel n in tiles(N, 2) {
+    range c in tiles(272, 96) {
+      a[n, c] = matmul_expanded(t[:, c.begin // 32 +: (c.size + 31) // 32], z[n, :], v[:, c], [128, 32])
+    }
+  })"},
     {"expanded_product_of_many_rows", R"(
   input x: bf16[141, 300]
   weight w: e4m3[300, 170]
@@ -576,6 +593,18 @@ Array random_array(DType dtype, const std::vector<int64_t>& shape) {
   return array;
 }
 
+bool has(const ir::Program& program, const char* in_its_name) { return program.name.find(in_its_name) != std::string::npos; }
+
+// As released weights: codes of normal numbers but for one of 3000, which may be any, and scales near 1.
+void make_ordinary(Array& array) {
+  for (int64_t i = 0; i < array.size(); ++i) {
+    uint8_t& code = array.as<uint8_t>()[i];
+    if (array.dtype == DType::e8m0) code = static_cast<uint8_t>(121 + code % 12);
+    if (array.dtype == DType::e4m3 && generator() % 3000 != 0)
+      code = static_cast<uint8_t>(8 + (code & 0x7f) % 118 + (code & 0x80));
+  }
+}
+
 TEST(GeneratedCode, equals_the_interpreter) {
   std::vector<ir::Program> programs;
   for (const Case& each : kCases) {
@@ -594,7 +623,7 @@ TEST(GeneratedCode, equals_the_interpreter) {
     const target::Machine machine = test::machine_by(number++, *target);
     std::vector<ir::Program> in_turn;
     for (size_t i = 0; i < programs.size(); ++i)
-      if (test::is_turn_of(target, targets, i)) in_turn.push_back(programs[i]);
+      if (has(programs[i], "few_rows") || test::is_turn_of(target, targets, i)) in_turn.push_back(programs[i]);
     const GeneratedCode code(in_turn, machine);
     const std::string name = machine.target->name + " on " + machine.rates.name;
     ASSERT_EQ(code.error(), "") << name;
@@ -603,7 +632,7 @@ TEST(GeneratedCode, equals_the_interpreter) {
       ASSERT_NE(kernel, nullptr) << program.name;
       for (const auto& [n, m] :
            {std::pair{1, 1}, {1, 17}, {17, 1}, {2, 15}, {3, 16}, {7, 17}, {16, 64}, {17, 65}, {4, 129}, {37, 50}, {48, 20}}) {
-        if (n > 17 && program.name.find("in_tiles") == std::string::npos) continue;
+        if (n > 17 && !has(program, "in_tiles")) continue;
         const Dims dims{{"N", n}, {"M", m}};
         Tensors inputs;
         for (const ir::Tensor& tensor : program.tensors) {
@@ -612,7 +641,8 @@ TEST(GeneratedCode, equals_the_interpreter) {
           for (const auto& e : tensor.shape)
             shape.push_back(ir::evaluate(e, [&](const ir::Index& leaf) { return dims.at(leaf.name); }));
           inputs[tensor.name] = random_array(tensor.dtype, shape);
-          if (std::string(program.name).find("_codes") != std::string::npos && tensor.role == ir::Role::input)
+          if (has(program, "few_rows")) make_ordinary(inputs[tensor.name]);
+          if (has(program, "_codes") && tensor.role == ir::Role::input)
             for (int32_t i = 0; i < 256; ++i) inputs[tensor.name].as<uint8_t>()[i] = static_cast<uint8_t>(i);
           if (ir::find(tensor.annotations, "distinct"))
             for (int32_t i = 0; i < inputs[tensor.name].size(); ++i) inputs[tensor.name].as<int32_t>()[i] = (i + 1) % 3;
