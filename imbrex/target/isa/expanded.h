@@ -78,7 +78,7 @@ inline void matmul_expanded(Left left, packed_narrow<uint8_t, Wide> b, int64_t f
   for (int64_t column = 0; column < columns;) {
     const int64_t at = first_block * 16 + column, panel = at / kPanelColumns, inside = at % kPanelColumns;
     if constexpr (Left::kRowsOfExpanded > 0) {
-      const int64_t suitable = rows <= Left::kRowsOfExpanded && inside == 0 && k % kBlock == 0
+      const int64_t suitable = rows > 0 && rows <= Left::kRowsOfExpanded && inside == 0 && k % kBlock == 0
                                    ? columns_with_plain_scales(scales, column, columns, block, k)
                                    : 0;
       if (suitable > 0) {

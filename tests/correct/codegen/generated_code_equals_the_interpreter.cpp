@@ -375,6 +375,7 @@ constexpr Case kCases[] = {
   weight t: e8m0[5, 9]
   output y: f32[4, 150]
   output a: f32[N, 272]
+  output b: f32[1, 272]
   range r in tiles(4, 3) {
     y[r, :] = matmul_expanded(s[:, :], x[r, :], w[:, :], [32, 64])
   }
@@ -382,7 +383,9 @@ constexpr Case kCases[] = {
     range c in tiles(272, 96) {
       a[n, c] = matmul_expanded(t[:, c.begin // 32 +: (c.size + 31) // 32], z[n, :], v[:, c], [128, 32])
     }
-  })"},
+  }
+  let of_no_rows = matmul_expanded(t[:, :], z[0 +: 0, :], v[:, :], [128, 32])
+  b[:, :] = col_sum(of_no_rows))"},
     {"expanded_product_of_many_rows", R"(
   input x: bf16[141, 300]
   weight w: e4m3[300, 170]
