@@ -54,9 +54,8 @@ std::string Spelling::unnamed_reads(const std::set<std::string>& names) const {
 }
 
 std::string Spelling::index(const IndexExpr& written) const {
-  const IndexExpr e = substitute(written, [&](const Index& leaf) -> std::optional<IndexExpr> {
-    return renamed(leaf, name(leaf.name));
-  });
+  const IndexExpr e =
+      substitute(written, [&](const Index& leaf) -> std::optional<IndexExpr> { return renamed(leaf, name(leaf.name)); });
   return to_text(e, {form("//", "/", "//"), form("min", "min", "ib.min"), form("max", "max", "ib.max")});
 }
 std::string Spelling::condition(const Condition& condition) const {
@@ -123,8 +122,10 @@ std::string Spelling::store_zeros(const Tensor& tensor) const {
     std::string i = "i";
     for (int number = 2; !taken.insert(i).second; ++number) i = fmt::format("i_{}", number);
     axes += i + ", ";
-    loops += form("range {0} in 0 .. {1} {{ ", "range({1}, [&](Index {0}) {{ ", "for {0} in ib.range({1}): ", i,
+    loops += form("range {0} in 0 .. {1} {{ ", "range({1}, [&](Index {0}) {{ ", "for {0} in ib.range({1}):", i,
                   index(tensor.shape[axis]));
+    // Python has no loop in a loop on one line.
+    loops += form("", "", "{0}", axis + 1 == looped ? std::string(" ") : "\n" + std::string(4 * (axis + 1), ' '));
     ends += form(" }}", " }});", "");
   }
   axes += rank > 1 ? whole_axis() + ", " + whole_axis() : rank > 0 ? whole_axis() : "";

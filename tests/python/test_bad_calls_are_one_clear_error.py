@@ -170,6 +170,24 @@ def test_a_run_that_breaks_an_assumption_is_not_repeated(monkeypatch):
         rows(table, np.full(4, 5, np.int32), y)
 
 
+def test_zeros_of_four_axes_are_proposed_in_lines_of_python():
+    @ib.kernel
+    def forgets(x: ib.Tensor[f32, T, 8], z: ib.Out[f32, T, 8], y: ib.Out[f32, T, 4, 4, 8]):
+        z[:, :] = x[:, :]
+
+    with pytest.raises(ib.Error) as refused:
+        forgets.check()
+    lines = refused.value.hint.split("`")[1]
+    assert lines.count("\n") == 1
+    compile(lines, "hint", "exec")
+
+
+def test_an_error_of_loading_has_its_authors_line():
+    with pytest.raises(ib.Error) as refused:
+        ib.load(5)
+    assert refused.value.file == __file__
+
+
 def test_nothing_is_written():
     y = np.full((3, 8), 7, np.float32)
     for wrong in (lambda: add(A, zeros(9), y=y), lambda: add(A.astype(np.float64), B, y=y), lambda: add(A, B, y=y, D=9)):

@@ -274,6 +274,18 @@ def test_a_bound_tensor_whose_storage_was_resized_is_refused():
         assert (y == 0).all()
 
 
+def test_a_weight_that_was_packed_may_go():
+    @ib.kernel
+    def product(x: ib.Tensor[ib.bf16, T, 64], w: ib.Weight[ib.bf16, 64, 32], y: ib.Out[ib.f32, T, 32]):
+        for t in ib.parallel(ib.tiles(T, 16)):
+            y[t, :] = ib.matmul(x[t, :], w[:, :])
+
+    x, w = torch.ones(3, 64, dtype=torch.bfloat16), torch.ones(64, 32, dtype=torch.bfloat16)
+    bound = product.bind(x, w)
+    w.untyped_storage().resize_(0)
+    assert (bound() == 64).all()
+
+
 def test_messages_of_tensors_have_their_names():
     with pytest.raises(ib.Error, match="'x' is a view that negates another"):
         torch_scale(torch._neg_view(X), W)

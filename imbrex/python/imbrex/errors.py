@@ -88,8 +88,8 @@ def error(id: str, message: str, hint: str = "", file: str = "", line: int = 0, 
 
 
 def error_at_caller(id: str, message: str, hint: str) -> Error:
-    """An Error of one diagnostic, at the line that called the function which raises it."""
-    frame = sys._getframe(2)
+    """An Error of one diagnostic, at the line that called the package."""
+    frame = sys._getframe(level_of_caller() - 1)
     return error(id, message, hint, frame.f_code.co_filename, frame.f_lineno)
 
 

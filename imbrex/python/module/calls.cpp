@@ -21,8 +21,9 @@ void Arguments::were_written() const {
   for (const size_t i : written_) held_[i].was_written();
 }
 
-void Arguments::watch(PyObject* const* arrays) {
-  for (size_t i = 0; i < held_.size(); ++i) held_[i].watch(arrays[i]);
+void Arguments::watch(const imbrex_kernel& table, PyObject* const* arrays) {
+  for (size_t i = 0; i < held_.size(); ++i)
+    if (table.tensors[i].packed_bytes == 0) held_[i].watch(arrays[i]);
 }
 
 void Arguments::require_unmoved() const {

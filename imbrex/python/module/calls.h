@@ -25,8 +25,9 @@ class Arguments {
   explicit Arguments(size_t count = 0) { held_.reserve(count); }
   void add(nb::handle array, imbrex_dtype dtype, const char* tensor, bool is_written);
   void were_written() const;  // those that are: after a run
-  // For runs that come later: notes where the memory of these arrays is, in the order in which they were added.
-  void watch(PyObject* const* arrays);
+  // For runs that come later: notes where the memory of these arrays is, in the order in which they were added. Weights that the
+  // kernel packs are not read again.
+  void watch(const imbrex_kernel& table, PyObject* const* arrays);
   void require_unmoved() const;  // imbrex.Error "array-moved"
   const imbrex_array* data() const { return arrays_.data(); }
   size_t size() const { return arrays_.size(); }

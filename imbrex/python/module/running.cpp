@@ -74,7 +74,7 @@ class Bound {
     const nb::object fast(nb::steal(PySequence_Fast(arrays.ptr(), "arrays are a sequence")));
     arguments_ = arguments_of(compiled.table(), PySequence_Fast_ITEMS(fast.ptr()),
                               static_cast<size_t>(PySequence_Fast_GET_SIZE(fast.ptr())));
-    arguments_.watch(PySequence_Fast_ITEMS(fast.ptr()));
+    arguments_.watch(compiled.table(), PySequence_Fast_ITEMS(fast.ptr()));
     const std::vector<imbrex_dim_value> values = values_of(dims);
     imbrex_bound* bound = nullptr;
     call_unlocked(imbrex_bind, kernel_.get(), arguments_.data(), arguments_.size(), values.data(), values.size(), &bound);
