@@ -137,8 +137,8 @@ def _are_texts(value: Any) -> bool:
 
 # What methods take beside sizes and constants: whether a value is possible, and what is.
 _OWN: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "target": (is_text, 'give the name of a target in quotes, or None'),
-    "targets": (_are_texts, 'give names of targets, targets=["avx2", "avx512"]'),
+    "target": (is_text, "give the name of a target in quotes, or None"),
+    "targets": (_are_texts, "give a list of names of targets in quotes"),
     "path": (is_path, 'give a path, path="page.html"'),
     "directory": (is_path, 'give a path, directory="kernels"'),
     "measure": (lambda value: isinstance(value, bool), "give True or False"),

@@ -59,6 +59,7 @@ std::vector<std::string> tiled_loops(const ir::Program& program) {
 
 ir::Program with_tile(const ir::Program& program, const std::string& loop_name, int64_t factor, int64_t tile) {
   ir::Program result = program;
+  result.written_names.clear();  // hints name loops as with_tile does, where an author has given several the same name
   ir::for_each_statement(result.body, [&](ir::Statement& statement) {
     auto* loop = std::get_if<ir::Loop>(&statement.node);
     if (loop && loop->variable == loop_name) loop->tile = factor * loop->tile + tile;
