@@ -1,18 +1,19 @@
-# imbrex_add_deepseek_v4(TARGET MODELS HIDDEN/Q_LORA/EPS[/BLOCK] ... HEADS N ... [MODES M ...] [FORMS X/Q[/EXTRA] ...] [CACHES KIND/TOKENS ...]
-#                        [ISAS ...])
+# imbrex_add_deepseek_v4(TARGET MODELS HIDDEN/Q_LORA/EPS[/BLOCK[/HEADS]] ... HEADS N ... [SHARED_KV MODEL ...] [MODES M ...] [FORMS X/Q[/EXTRA] ...]
+#                        [CACHES KIND/TOKENS ...] [ISAS ...])
 #
 # Makes TARGET, a shared library, and TARGET_static of the operator in imbrex/deepseek_v4.h, with code for every combination of
-#   MODELS  sizes of models as in their config.json: 4096/1024/1e-6 for hidden 4096, q_lora 1024 and eps 1e-6
+#   MODELS  sizes of models as in their config.json: 4096/1024/1e-6 for hidden 4096, q_lora 1024 and eps 1e-6; fp8 weights that are kept have
+#           a scale for each BLOCK rows by BLOCK columns (default: 128), and no front has more heads than the model's HEADS
 #   HEADS   how many heads a front computes: all of a model's, or a share of them for tensor parallelism, such as 64 32 16 8
-#   MODES   w8a8 (default), w8a16, fp8_reference. The weights of the latter two have a scale for each BLOCK rows by BLOCK columns
-#           (default: 128)
+#   MODES   w8a8 (default), w8a8-fp8, which is w8a8 with keep_fp8, w8a16, fp8_reference
 #   FORMS   types of x and q: bf16/bf16 (default), f32/f32, bf16-normalized/bf16, ..., and columns of further projections (default: 0)
+# again without keys and values for those of MODELS that are named in SHARED_KV, which have layers that use another's,
 # and for paged caches of KIND bf16 or fp8 in blocks of TOKENS (default: bf16/1, which serves any blocks without gaps, and fp8/64);
 # ISAS as in imbrex_add_kernels. Both libraries need the C and C++ runtimes and threads alone, and export imbrex_v4_* alone.
 #
 # imbrex_install_deepseek_v4(TARGET) installs both with their header and a pkg-config file TARGET.pc.
 function(imbrex_add_deepseek_v4 target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODELS;HEADS;MODES;FORMS;CACHES;ISAS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODELS;SHARED_KV;HEADS;MODES;FORMS;CACHES;ISAS")
   if(NOT arg_MODELS OR NOT arg_HEADS OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): needs MODELS and HEADS; does not know: ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -25,24 +26,34 @@ function(imbrex_add_deepseek_v4 target)
   if(NOT arg_CACHES)
     set(arg_CACHES bf16/1 fp8/64)
   endif()
+  foreach(model ${arg_SHARED_KV})
+    if(NOT model IN_LIST arg_MODELS)
+      message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): SHARED_KV ${model}: expected some of MODELS ${arg_MODELS}")
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES arg_MODELS)
+  list(REMOVE_DUPLICATES arg_HEADS)
+  list(REMOVE_DUPLICATES arg_MODES)
+  list(REMOVE_DUPLICATES arg_FORMS)
+  list(REMOVE_DUPLICATES arg_CACHES)
   find_package(Threads REQUIRED)
   set(kernels)
   set(includes)
   set(fronts)
   set(caches)
-  # Adds a kernel with these options; ${symbol} is then its function.
-  macro(add_kernel kind name)
-    list(LENGTH kernels number)
-    set(kernel ${target}_${kind}_${number})
-    string(MAKE_C_IDENTIFIER kernel_${kernel} symbol)  # imbrex_ begins what is Imbrex's own
+  # Adds a kernel with these options; ${symbol} is then its function. It is called by what it is of, so that one more in a library
+  # compiles no other again.
+  macro(add_kernel of name)
+    string(MAKE_C_IDENTIFIER ${target}_${of} kernel)
+    set(symbol kernel_${kernel})  # imbrex_ begins what is Imbrex's own
     imbrex_add_kernels(${kernel} KERNEL deepseek_v4/${name} SYMBOL ${symbol} ISAS ${arg_ISAS} SET ${ARGN})
     list(APPEND kernels ${kernel})
     string(APPEND includes "#include \"${symbol}.h\"\n")
   endmacro()
   foreach(model ${arg_MODELS})
-    if(NOT model MATCHES "^([0-9]+)/([0-9]+)/([-+.e0-9]+)(/([0-9]+))?$")
+    if(NOT model MATCHES "^([0-9]+)/([0-9]+)/([-+.e0-9]+)(/([0-9]+)(/([0-9]+))?)?$")
       message(FATAL_ERROR
-        "imbrex_add_deepseek_v4(${target}): MODELS ${model}: expected HIDDEN/Q_LORA/EPS or HIDDEN/Q_LORA/EPS/BLOCK, such as 4096/1024/1e-6/128")
+        "imbrex_add_deepseek_v4(${target}): MODELS ${model}: expected HIDDEN/Q_LORA/EPS[/BLOCK[/HEADS]], such as 4096/1024/1e-6/128/64")
     endif()
     set(hidden ${CMAKE_MATCH_1})
     set(q_lora ${CMAKE_MATCH_2})
@@ -51,21 +62,30 @@ function(imbrex_add_deepseek_v4 target)
     if(CMAKE_MATCH_5)
       set(model_block ${CMAKE_MATCH_5})
     endif()
+    set(model_heads "${CMAKE_MATCH_7}")
+    set(kinds_of_layers 1)
+    if(model IN_LIST arg_SHARED_KV)
+      set(kinds_of_layers 1 0)
+    endif()
     foreach(mode ${arg_MODES})
       set(modes w8a8 w8a16 fp8_reference)
-      list(FIND modes ${mode} mode_number)
+      string(REGEX REPLACE "^w8a8-fp8$" w8a8 arithmetic ${mode})
+      list(FIND modes ${arithmetic} mode_number)
       if(mode_number LESS 0)
-        message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): MODES ${mode}: expected w8a8, w8a16 or fp8_reference")
+        message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): MODES ${mode}: expected w8a8, w8a8-fp8, w8a16 or fp8_reference")
       endif()
-      string(TOUPPER ${mode} mode)
-      set(block 0)  # W8A8 has no scales of blocks
-      set(arithmetic latent_int8=1)
+      set(block 0)  # nothing is kept in fp8
       set(and_block "")
-      if(NOT mode STREQUAL W8A8)
+      if(NOT mode STREQUAL w8a8)
         set(block ${model_block})
-        set(arithmetic latent_int8=0 mode=${mode_number} fp8_block=${block})
         set(and_block ", blocks of ${block}")
       endif()
+      if(mode STREQUAL w8a8-fp8)
+        set(and_block ", fp8 kept in blocks of ${block}")
+      endif()
+      string(TOUPPER ${arithmetic} mode)
+      string(COMPARE EQUAL ${arithmetic} w8a8 latent_int8)
+      set(arithmetic mode=${mode_number} fp8_block=${block} latent_int8=${latent_int8})
       foreach(form ${arg_FORMS})
         if(NOT form MATCHES "^((bf16|f32)(-normalized)?/(bf16|f32))(/([0-9]+))?$")
           message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): FORMS ${form}: expected X/Q or X/Q/EXTRA, such as bf16/bf16 or f32-normalized/f32/256")
@@ -81,10 +101,23 @@ function(imbrex_add_deepseek_v4 target)
         string(COMPARE EQUAL ${x} F32 x_f32)
         string(COMPARE EQUAL ${q} F32 q_f32)
         foreach(heads ${arg_HEADS})
-          add_kernel(front attention_front hidden=${hidden} heads=${heads} q_lora=${q_lora} eps=${eps} x_f32=${x_f32} x_normalized=${normalized}
-            q_f32=${q_f32} extra=${extra} rotations=2 position_bytes=8 norm_w_bf16=0 latent_bf16=1 cache=0 ${arithmetic})
-          string(APPEND fronts "    {IMBREX_V4_${mode}, ${hidden}, ${heads}, ${q_lora}, ${eps}, IMBREX_V4_${x}, ${normalized}, IMBREX_V4_${q}, ${extra}, ${block}, ${symbol},\n"
-            "     \"${mode}, hidden ${hidden}, heads ${heads}, q_lora ${q_lora}, eps ${eps}, ${types}, extra ${extra}${and_block}\"},\n")
+          if(model_heads AND heads GREATER model_heads)
+            continue()
+          endif()
+          foreach(has_kv ${kinds_of_layers})
+            string(TOLOWER ${mode}_${hidden}_${heads}_${q_lora}_${eps}_${types}_${extra}_${block} of)
+            set(without_kv 0)
+            set(and_kv "")
+            if(NOT has_kv)
+              string(APPEND of _without_kv)
+              set(without_kv 1)
+              set(and_kv ", without kv")
+            endif()
+            add_kernel(front_${of} attention_front hidden=${hidden} heads=${heads} q_lora=${q_lora} eps=${eps} x_f32=${x_f32} x_normalized=${normalized}
+              q_f32=${q_f32} extra=${extra} rotations=2 position_bytes=8 norm_w_bf16=0 latent_bf16=1 cache=0 ${arithmetic} kv=${has_kv})
+            string(APPEND fronts "    {IMBREX_V4_${mode}, ${hidden}, ${heads}, ${q_lora}, ${eps}, IMBREX_V4_${x}, ${normalized}, IMBREX_V4_${q}, ${extra}, ${block}, ${without_kv}, ${symbol},\n"
+              "     \"${mode}, hidden ${hidden}, heads ${heads}, q_lora ${q_lora}, eps ${eps}, ${types}, extra ${extra}${and_block}${and_kv}\"},\n")
+          endforeach()
         endforeach()
       endforeach()
     endforeach()
@@ -99,7 +132,7 @@ function(imbrex_add_deepseek_v4 target)
     if(kind STREQUAL FP8)
       set(option 2)
     endif()
-    add_kernel(cache latent_insert cache=${option} cache_block=${tokens} slot_bytes=8)
+    add_kernel(cache_${CMAKE_MATCH_1}_${tokens} latent_insert cache=${option} cache_block=${tokens} slot_bytes=8)
     string(APPEND caches "    {IMBREX_V4_${kind}_CACHE, ${tokens}, ${symbol}},\n")
   endforeach()
 

@@ -61,7 +61,8 @@ int main(int argc, char** argv) {
   /* When the model is loaded. */
   imbrex_v4_layer* layer;
   need(imbrex_v4_layer_open(argv[1], atoll(argv[2]), &layer, message, sizeof message));
-  imbrex_v4_form form = {.mode = IMBREX_V4_W8A8, .x = IMBREX_V4_BF16, .x_is_normalized = 1, .q = IMBREX_V4_BF16};
+  imbrex_v4_form form = {
+      .mode = IMBREX_V4_W8A8, .keep_fp8 = 1, .x = IMBREX_V4_BF16, .x_is_normalized = 1, .q = IMBREX_V4_BF16};
   imbrex_v4_layer_sizes(layer, &form);
   imbrex_v4_front* front;
   need(imbrex_v4_create(&form, &front, message, sizeof message));
@@ -99,7 +100,7 @@ int main(int argc, char** argv) {
                          .positions = positions,
                          .position_type = IMBREX_V4_INT64,
                          .q = q,
-                         .cache = IMBREX_V4_FP8_CACHE,
+                         .cache = form.without_kv ? IMBREX_V4_NO_CACHE : IMBREX_V4_FP8_CACHE,
                          .cache_data = cache,
                          .cache_blocks = blocks,
                          .cache_block_tokens = BLOCK,

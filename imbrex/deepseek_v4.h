@@ -57,7 +57,8 @@ enum {
 };
 
 /* How products are computed.
- *   W8A8           wq_b as int8 with a scale a channel, the query latent as int8 with a scale a token, wq_a and wkv in bf16
+ *   W8A8           wq_b as int8 with a scale a channel, the query latent as int8 with a scale a token, wq_a and wkv in bf16, or in
+ *                  fp8 that becomes the same bf16 where it is multiplied (keep_fp8)
  *   W8A16          fp8 weights as they are, a byte each, with their e8m0 scales, and bf16 activations
  *   FP8_REFERENCE  the same weights, and the rounding points of the official model: activations in fp8 blocks, too
  * Matrices of the latter two are E4M3, and their latent is bf16 alone. */
@@ -75,7 +76,9 @@ typedef struct imbrex_v4_form {
   int x_is_normalized;          /* else the front normalizes it, with attn_norm */
   imbrex_v4_type q;             /* BF16, or F32, not rounded */
   int64_t extra;                /* columns of further projections of the normalized x, such as a compressor's; 0: none */
-  int64_t weight_block;         /* but of W8A8: a scale is of so many rows by as many columns of a weight */
+  int64_t weight_block;         /* of fp8 weights that are kept: a scale is of so many rows by as many columns */
+  int keep_fp8;   /* of W8A8: wq_a and wkv, which are E4M3, stay so, a byte a weight; the same results. The other modes keep all */
+  int without_kv; /* of a layer that uses another's keys and values: q and the latent alone, no wkv and kv_norm, no kv and cache */
   const char* isa;              /* an instruction set, such as "avx2"; null: the best that this processor runs, or $IMBREX_ISA */
 } imbrex_v4_form;
 
@@ -111,7 +114,7 @@ typedef struct imbrex_v4_vector {
 typedef struct imbrex_v4_weights {
   imbrex_v4_matrix wq_a;  /* [q_lora, hidden] */
   imbrex_v4_matrix wq_b;  /* [heads * 512, q_lora], of all heads of the model, or at least of those up to head_end */
-  imbrex_v4_matrix wkv;   /* [512, hidden] */
+  imbrex_v4_matrix wkv;   /* [512, hidden]; it and kv_norm are not looked at where the form is without_kv */
   imbrex_v4_matrix extra; /* [extra, hidden], BF16, where the form has such columns */
   imbrex_v4_vector attn_norm, q_norm,
       kv_norm; /* [hidden], where x is not normalized; [q_lora]; [512]. F32 of the latter two: bf16 numbers */
@@ -170,7 +173,7 @@ typedef struct imbrex_v4_call {
   int64_t latent_stride;
   uint16_t* latent_bf16; /* null, or bf16 [T, q_lora] */
   int64_t latent_bf16_stride;
-  uint16_t* kv; /* null, or bf16 [T, 512] */
+  uint16_t* kv; /* null, or bf16 [T, 512]; null of a front without_kv, which has no cache either */
   int64_t kv_stride;
   float* extra; /* [T, extra], where the form has such columns */
   int64_t extra_stride;
@@ -211,8 +214,8 @@ typedef struct imbrex_v4_layer imbrex_v4_layer;
 IMBREX_V4_API imbrex_v4_status imbrex_v4_layer_open(const char* folder, int64_t layer, imbrex_v4_layer** opened, char* message,
                                                     size_t message_bytes);
 IMBREX_V4_API void imbrex_v4_layer_close(imbrex_v4_layer* layer); /* may be null; weights end with it */
-/* The model's hidden, q_lora, eps, all of its heads, and the blocks of its wq_a where that is fp8 with square ones; the rest of the
- * form stays as it is. */
+/* The model's hidden, q_lora, eps, all of its heads, the blocks of its wq_a where that is fp8 with square ones, and whether the layer
+ * is without_kv; the rest of the form stays as it is. */
 IMBREX_V4_API void imbrex_v4_layer_sizes(const imbrex_v4_layer* layer, imbrex_v4_form* form);
 /* `extra` is not the layer's. */
 IMBREX_V4_API const imbrex_v4_weights* imbrex_v4_layer_weights(const imbrex_v4_layer* layer);

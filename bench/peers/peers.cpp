@@ -9,6 +9,7 @@
 #include "bench/peers/engine_front.h"
 #include "bench/peers/onednn_front.h"
 #include "imbrex/base/error.h"
+#include "imbrex/kernels/reference/qkv_proj_rope.h"
 
 namespace imbrex::peers {
 
@@ -20,12 +21,22 @@ std::string version() {
 namespace {
 
 template <class Front>
-tools::PeerContestants made_of(const std::shared_ptr<Front>& front, const std::string& accuracy) {
+tools::PeerContestants made_of(const std::shared_ptr<Front>& front, const std::shared_ptr<const tools::Tensors>& inputs,
+                               const std::string& accuracy) {
   tools::PeerContestants made;
   made.owner = front;
-  made.contestants.push_back({.name = "oneDNN", .run = [front] { return front->run(); }});
+  made.contestants.push_back({.name = "oneDNN", .run = [front, inputs] { return front->run(); }});  // which refers to them
   made.accuracy = accuracy;
   return made;
+}
+
+// oneDNN has no products of weights that are e4m3: it is given the bf16 that they become.
+std::shared_ptr<const tools::Tensors> with_bf16_weights(const tools::Tensors& inputs, const kernels::Options& options) {
+  auto wide = std::make_shared<tools::Tensors>(inputs);
+  for (const std::string name : {"wq_a", "wkv"})
+    if (Array& weight = wide->at(name); weight.dtype == DType::e4m3)
+      weight = kernels::reference::expanded(weight, inputs.at(name + "_scale"), kernels::integer(options, "fp8_block"));
+  return wide;
 }
 
 // The form that an engine's calls are composed for, and has bf16 products.
@@ -47,7 +58,7 @@ void require_engine_form(const kernels::Options& options, bool has_bf16) {
 
 }  // namespace
 
-tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Tensors& kernel_outputs, const kernels::Options& options,
+tools::PeerContestants contestants(const tools::Tensors& kernel_inputs, const tools::Tensors& kernel_outputs, const kernels::Options& options,
                                    const target::Target& target, int threads) {
   if (target.vector_bits == 0)
     throw UserError("no-peers", "oneDNN has no scalar code to compare with", "no --isa, or one with vectors");
@@ -65,17 +76,20 @@ tools::PeerContestants contestants(const tools::Tensors& inputs, const tools::Te
                                    : dnnl::cpu_isa::avx512_core);
   const Glue& glue = is_avx2 ? avx2::glue : has_bf16 ? avx512::glue : avx512_base::glue;
   const auto eps = static_cast<float>(kernels::number(options, "eps"));
-  if (inputs.count("slots")) {
-    require_engine_form(options, !is_avx2);
+  const bool is_attention_front = options.count("mode") > 0;
+  if (is_attention_front) require_engine_form(options, !is_avx2);
+  const std::shared_ptr<const tools::Tensors> kept = with_bf16_weights(kernel_inputs, options);
+  const tools::Tensors& inputs = *kept;
+  if (is_attention_front) {
     const auto front = std::make_shared<EngineFront>(inputs, eps, glue, threads);
     front->run();
-    tools::PeerContestants made = made_of(front, engine_accuracy_text(front->outputs(), kernel_outputs));
+    tools::PeerContestants made = made_of(front, kept, engine_accuracy_text(front->outputs(), kernel_outputs));
     made.description = EngineFront::description();
     return made;
   }
   const auto front = std::make_shared<OnednnFront>(inputs, eps, glue, !is_avx2, threads);
   front->run();
-  return made_of(front, fmt::format("oneDNN, {}: {}", front->choice(), accuracy_text(front->outputs(), kernel_outputs)));
+  return made_of(front, kept, fmt::format("oneDNN, {}: {}", front->choice(), accuracy_text(front->outputs(), kernel_outputs)));
 }
 
 }  // namespace imbrex::peers

@@ -124,6 +124,11 @@ imbrex_v4_status check_numbers(const imbrex_v4_front& front, const imbrex_v4_cal
                "latent and latent_scale are of an int8 latent, which the mode IMBREX_V4_%s does not compute; expected null, and "
                "latent_bf16",
                name_of_mode(front.form.mode));
+  if (front.form.without_kv != 0 && call.kv != nullptr)
+    return say(message, IMBREX_V4_BAD_VALUE, "kv is not null; the front is without keys and values (without_kv): expected null");
+  if (front.form.without_kv != 0 && call.cache != IMBREX_V4_NO_CACHE)
+    return say(message, IMBREX_V4_BAD_VALUE,
+               "cache is %d; the front is without keys and values (without_kv): expected IMBREX_V4_NO_CACHE", call.cache);
   if ((call.latent == nullptr) != (call.latent_scale == nullptr))
     return say(message, IMBREX_V4_NULL, "of latent and latent_scale one is null");
   if (call.cache < IMBREX_V4_NO_CACHE || call.cache > IMBREX_V4_FP8_CACHE)

@@ -1,7 +1,9 @@
 #include "imbrex/operator/front.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 #include "imbrex/runtime/check_call.h"
@@ -49,6 +51,7 @@ FrontTensors tensors_of(const imbrex_kernel* kernel) {
 
 PackedLayout packed_layout(const imbrex_v4_front& front) {
   PackedLayout layout{};
+  const bool has_kv = front.form.without_kv == 0;
   size_t end = aligned(kLabelBytes);
   const auto take = [&](size_t bytes) {
     const size_t begin = end;
@@ -61,21 +64,20 @@ PackedLayout packed_layout(const imbrex_v4_front& front) {
   layout.w_extra = take(packed(front.tensors.w_extra));
   layout.wq_b = take(packed(front.tensors.wq_b));
   const int64_t columns = front.heads * kHeadColumns;
-  if (keeps_weights(front.form)) {
-    const auto scales = [&](int64_t inner, int64_t outer) {
-      return static_cast<size_t>(blocks_of(front, inner) * blocks_of(front, outer));
-    };
+  const auto scales = [&](int64_t inner, int64_t outer) {
+    return static_cast<size_t>(blocks_of(front, inner) * blocks_of(front, outer));
+  };
+  if (keeps_wq_a_and_wkv(front.form)) {
     layout.wq_a_scale = take(scales(front.form.hidden, front.form.q_lora));
-    layout.wkv_scale = take(scales(front.form.hidden, kHeadColumns));
-    layout.wq_b_scale = take(scales(front.form.q_lora, columns));
-  } else {
-    layout.wq_b_scale = take(static_cast<size_t>(columns) * sizeof(float));
+    if (has_kv) layout.wkv_scale = take(scales(front.form.hidden, kHeadColumns));
   }
+  layout.wq_b_scale =
+      take(keeps_wq_b(front.form) ? scales(front.form.q_lora, columns) : static_cast<size_t>(columns) * sizeof(float));
   layout.norm_w = take(front.form.x_is_normalized ? 0 : static_cast<size_t>(front.form.hidden) * sizeof(float));
   layout.gamma_cq = take(static_cast<size_t>(front.form.q_lora) * sizeof(uint16_t));
-  layout.gamma_ckv = take(static_cast<size_t>(kHeadColumns) * sizeof(uint16_t));
-  layout.mark_count =
-      1 + panels_of(front.form.q_lora) + panels_of(kHeadColumns) + panels_of(columns) + panels_of(front.form.extra);
+  layout.gamma_ckv = take(has_kv ? static_cast<size_t>(kHeadColumns) * sizeof(uint16_t) : 0);
+  layout.mark_count = 1 + panels_of(front.form.q_lora) + panels_of(has_kv ? kHeadColumns : 0) + panels_of(columns) +
+                      panels_of(front.form.extra);
   layout.marks = take(static_cast<size_t>(layout.mark_count) * sizeof(uint64_t));
   layout.bytes = end;
   return layout;
@@ -86,37 +88,54 @@ void write_label(imbrex_v4_front& front) {
   imbrex_label_packed(front.kernel, front.tensors.wq_a, front.label);
   imbrex_label_packed(front.kernel, front.tensors.wq_b, front.label + IMBREX_PACKED_LABEL_BYTES);
   std::snprintf(front.label + 2 * IMBREX_PACKED_LABEL_BYTES, kLabelBytes - 2 * IMBREX_PACKED_LABEL_BYTES,
-                "mode %s\nheads %lld to %lld\nextra %lld\nnormalized %d\nblocks %lld\nmarks %lld\n",
+                "mode %s\nheads %lld to %lld\nextra %lld\nnormalized %d\nkv %d\nblocks %lld\nmarks %lld\n",
                 name_of_mode(front.form.mode), static_cast<long long>(front.form.head_begin),
                 static_cast<long long>(front.form.head_end), static_cast<long long>(front.form.extra),
-                front.form.x_is_normalized != 0, static_cast<long long>(front.form.weight_block),
+                front.form.x_is_normalized != 0, front.form.without_kv == 0, static_cast<long long>(front.form.weight_block),
                 static_cast<long long>(front.packed.mark_count));
 }
 
 bool is_float(imbrex_v4_type type) { return type == IMBREX_V4_BF16 || type == IMBREX_V4_F32; }
 
-bool serves(const imbrex_v4_front_instance& instance, const imbrex_v4_form& form) {
-  return instance.mode == form.mode && instance.hidden == form.hidden && instance.heads == form.head_end - form.head_begin &&
-         instance.q_lora == form.q_lora && static_cast<float>(instance.eps) == static_cast<float>(form.eps) &&
-         instance.x == form.x && (instance.x_is_normalized != 0) == (form.x_is_normalized != 0) && instance.q == form.q &&
-         instance.extra == form.extra && (instance.weight_block == 0 || instance.weight_block == form.weight_block);
+// In how much an instance is of another form; 0: it serves.
+int differences(const imbrex_v4_front_instance& instance, const imbrex_v4_form& form) {
+  const bool unlike[] = {instance.mode != form.mode,
+                         instance.hidden != form.hidden,
+                         instance.heads != form.head_end - form.head_begin,
+                         instance.q_lora != form.q_lora,
+                         static_cast<float>(instance.eps) != static_cast<float>(form.eps),
+                         instance.x != form.x || (instance.x_is_normalized != 0) != (form.x_is_normalized != 0),
+                         instance.q != form.q,
+                         instance.extra != form.extra,
+                         instance.weight_block != (keeps_wq_a_and_wkv(form) ? form.weight_block : 0),
+                         (instance.without_kv != 0) != (form.without_kv != 0)};
+  return static_cast<int>(std::count(std::begin(unlike), std::end(unlike), true));
 }
 
 const char* name_of(imbrex_v4_type type) { return type == IMBREX_V4_BF16 ? "bf16" : "f32"; }
 
-// What was asked, and all that there is.
+// What was asked, and what there is that is nearest to it.
 imbrex_v4_status say_no_instance(const imbrex_v4_form& form, Message message) {
   char text[4096], blocks[64] = "";
-  if (keeps_weights(form)) std::snprintf(blocks, sizeof blocks, ", blocks of %lld", static_cast<long long>(form.weight_block));
+  if (keeps_wq_a_and_wkv(form))
+    std::snprintf(blocks, sizeof blocks, ", %sblocks of %lld", keeps_wq_b(form) ? "" : "fp8 kept in ",
+                  static_cast<long long>(form.weight_block));
   int used = std::snprintf(
       text, sizeof text,
-      "no code for %s, hidden %lld, heads %lld, q_lora %lld, eps %.9g, x %s%s, q %s, extra %lld%s; this library has:",
+      "no code for %s, hidden %lld, heads %lld, q_lora %lld, eps %.9g, x %s%s, q %s, extra %lld%s%s; nearest to it, this library has:",
       name_of_mode(form.mode), static_cast<long long>(form.hidden), static_cast<long long>(form.head_end - form.head_begin),
       static_cast<long long>(form.q_lora), form.eps, name_of(form.x), form.x_is_normalized ? " normalized" : "", name_of(form.q),
-      static_cast<long long>(form.extra), blocks);
-  for (int i = 0; i < imbrex_v4_front_instance_count && used < static_cast<int>(sizeof text); ++i)
-    used += std::snprintf(text + used, sizeof text - static_cast<size_t>(used), "%s %s", i == 0 ? "" : ";",
+      static_cast<long long>(form.extra), blocks, form.without_kv ? ", without kv" : "");
+  int least = INT32_MAX;
+  for (int i = 0; i < imbrex_v4_front_instance_count; ++i)
+    least = std::min(least, differences(imbrex_v4_front_instances[i], form));
+  const char* separator = "";
+  for (int i = 0; i < imbrex_v4_front_instance_count && used < static_cast<int>(sizeof text); ++i) {
+    if (differences(imbrex_v4_front_instances[i], form) != least) continue;
+    used += std::snprintf(text + used, sizeof text - static_cast<size_t>(used), "%s %s", separator,
                           imbrex_v4_front_instances[i].description);
+    separator = ";";
+  }
   if (used < static_cast<int>(sizeof text))
     std::snprintf(text + used, sizeof text - static_cast<size_t>(used), ". Build others with imbrex_add_deepseek_v4() in CMake");
   return say(message, IMBREX_V4_NO_INSTANCE, "%s", text);
@@ -127,7 +146,7 @@ imbrex_v4_status check_blocks(const imbrex_v4_form& form, Message message) {
   if (form.weight_block < 1)
     return say(message, IMBREX_V4_BAD_VALUE, "weight_block is %lld; expected the rows and columns of a weight that have a scale",
                static_cast<long long>(form.weight_block));
-  if (form.head_begin * kHeadColumns % form.weight_block != 0)
+  if (keeps_wq_b(form) && form.head_begin * kHeadColumns % form.weight_block != 0)
     return say(message, IMBREX_V4_BAD_VALUE,
                "head %lld begins at row %lld of wq_b, inside a block of %lld rows that have a scale",
                static_cast<long long>(form.head_begin), static_cast<long long>(form.head_begin * kHeadColumns),
@@ -145,7 +164,7 @@ imbrex_v4_status check_form(const imbrex_v4_form* form, Message message) {
                static_cast<long long>(form->head_end));
   if (!is_float(form->x) || !is_float(form->q))
     return say(message, IMBREX_V4_BAD_VALUE, "x and q are IMBREX_V4_BF16 or IMBREX_V4_F32, not %d and %d", form->x, form->q);
-  return keeps_weights(*form) ? check_blocks(*form, message) : IMBREX_V4_OK;
+  return keeps_wq_a_and_wkv(*form) ? check_blocks(*form, message) : IMBREX_V4_OK;
 }
 
 }  // namespace
@@ -179,7 +198,8 @@ bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLay
   layout.insert = take(of_insert);
   layout.cosines = take(rows(kPairs, sizeof(float)));
   layout.sines = take(rows(kPairs, sizeof(float)));
-  layout.kv = take(rows(kHeadColumns, sizeof(uint16_t)));
+  const bool has_kv = front.form.without_kv == 0;
+  layout.kv = take(has_kv ? rows(kHeadColumns, sizeof(uint16_t)) : 0);
   const bool has_int8 = front.tensors.qr >= 0;
   layout.qr = take(has_int8 ? rows(front.form.q_lora, 1) : 0);
   layout.qr_scale = take(has_int8 ? rows(1, sizeof(float)) : 0);
@@ -188,7 +208,8 @@ bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLay
   }
   layout.slots = aligned(rows(1, sizeof(int64_t)));
   layout.seen = 2 * layout.slots;
-  layout.thread_bytes = layout.seen + aligned(static_cast<size_t>(layout.seen_places) * sizeof(int32_t));
+  layout.thread_bytes =
+      has_kv ? layout.seen + aligned(static_cast<size_t>(layout.seen_places) * sizeof(int32_t)) : layout.slots;
   layout.of_thread =
       take(layout.thread_bytes < kMost / static_cast<size_t>(nth) ? layout.thread_bytes * static_cast<size_t>(nth) : kMost);
   layout.bytes = end;
@@ -208,7 +229,7 @@ imbrex_v4_status imbrex_v4_create(const imbrex_v4_form* form, imbrex_v4_front** 
   if (const imbrex_v4_status status = check_form(form, message); status != IMBREX_V4_OK) return status;
   for (int i = 0; i < imbrex_v4_front_instance_count; ++i) {
     const imbrex_v4_front_instance& instance = imbrex_v4_front_instances[i];
-    if (!serves(instance, *form)) continue;
+    if (differences(instance, *form) != 0) continue;
     const imbrex_kernel* const kernel = instance.kernel(form->isa);
     if (kernel == nullptr)
       return say(message, IMBREX_V4_NO_PROCESSOR, "this library has no code that this processor runs%s%s",
@@ -225,7 +246,7 @@ imbrex_v4_status imbrex_v4_create(const imbrex_v4_form* form, imbrex_v4_front** 
     made->dim_positions = dim_of(kernel, "P");
     made->packed = packed_layout(*made);
     write_label(*made);
-    for (int k = 0; k < imbrex_v4_cache_instance_count && k < kMostInserts; ++k)
+    for (int k = 0; form->without_kv == 0 && k < imbrex_v4_cache_instance_count && k < kMostInserts; ++k)
       made->inserts[k] = imbrex_v4_cache_instances[k].kernel(kernel->isa);
     *front = made;
     return IMBREX_V4_OK;

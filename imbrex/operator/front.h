@@ -20,8 +20,8 @@ struct FrontTensors {
   int32_t q, qr, qr_scale, latent, kv, extra;
 };
 
-// Bytes from the begin of packed memory. `marks` are numbers, the first of what is small, the others of each panel of wq_a, wkv,
-// wq_b and w_extra in turn (pack.cpp). They are last, so that memory of which a file has the begin alone lacks them.
+// Bytes from the begin of packed memory. `marks` are numbers, the first of what is small, the others of each panel of wq_a, wq_b,
+// wkv and w_extra in turn (pack.cpp). They are last, so that memory of which a file has the begin alone lacks them.
 struct PackedLayout {
   size_t wq_a, wq_b, wkv, w_extra, wq_a_scale, wq_b_scale, wkv_scale, norm_w, gamma_cq, gamma_ckv, marks, bytes;
   int64_t mark_count;
@@ -68,8 +68,9 @@ int32_t tensor_of(const imbrex_kernel* kernel, const char* name);  // -1: it has
 int32_t dim_of(const imbrex_kernel* kernel, const char* name);
 
 const char* name_of_mode(imbrex_v4_mode mode);  // null: there is no such mode
-// fp8 as a checkpoint has it, which is not converted.
-inline bool keeps_weights(const imbrex_v4_form& form) { return form.mode != IMBREX_V4_W8A8; }
+// Whether these weights stay fp8 as a checkpoint has it.
+inline bool keeps_wq_b(const imbrex_v4_form& form) { return form.mode != IMBREX_V4_W8A8; }
+inline bool keeps_wq_a_and_wkv(const imbrex_v4_form& form) { return keeps_wq_b(form) || form.keep_fp8 != 0; }
 
 // Scales of `weights` columns or rows in blocks.
 inline int64_t blocks_of(const imbrex_v4_front& front, int64_t weights) {

@@ -12,7 +12,7 @@ extern "C" {
 typedef const imbrex_kernel* (*imbrex_v4_kernel_of)(const char* isa);
 
 /* deepseek_v4/attention_front with tables of rotations in f32, positions of int64, norm_w in f32, all forms of the latent that its
- * mode has, and rows of kv. */
+ * mode has, and rows of kv unless it is without them. */
 typedef struct imbrex_v4_front_instance {
   imbrex_v4_mode mode;
   int64_t hidden, heads, q_lora;
@@ -22,6 +22,7 @@ typedef struct imbrex_v4_front_instance {
   imbrex_v4_type q;
   int64_t extra;
   int64_t weight_block; /* 0: the kernel has no scales of blocks */
+  int without_kv;
   imbrex_v4_kernel_of kernel;
   const char* description;
 } imbrex_v4_front_instance;

@@ -16,14 +16,16 @@ using imbrex::checkpoint::StoredMatrix;
 
 struct imbrex_v4_layer {
   imbrex_v4_layer(const char* folder, int64_t number)
-      : checkpoint(folder), layer(number), front(front_layer(checkpoint, number)) {
+      : checkpoint(folder), layer(number), front(front_layer_with_or_without_kv(checkpoint, number)) {
     weights.wq_a = matrix_of(front.wq_a);
     weights.wq_b = matrix_of(front.wq_b);
-    weights.wkv = matrix_of(front.wkv);
     weights.attn_norm = vector_of(front.attn_norm);
     weights.q_norm = vector_of(front.q_norm);
+    if (!has_kv()) return;
+    weights.wkv = matrix_of(front.wkv);
     weights.kv_norm = vector_of(front.kv_norm);
   }
+  bool has_kv() const { return front.kv_layer == front.layer; }
 
   imbrex_v4_matrix matrix_of(const StoredMatrix& stored) {
     imbrex_v4_matrix matrix = {};
@@ -101,6 +103,7 @@ void imbrex_v4_layer_sizes(const imbrex_v4_layer* layer, imbrex_v4_form* form) {
   form->eps = config.eps;
   form->head_begin = 0;
   form->head_end = config.heads;
+  form->without_kv = !layer->has_kv();
   const StoredMatrix& wq_a = layer->front.wq_a;
   if (wq_a.form == MatrixForm::fp8_blocks && wq_a.block.rows == wq_a.block.columns) form->weight_block = wq_a.block.rows;
 }

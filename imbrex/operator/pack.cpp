@@ -47,15 +47,14 @@ int64_t scale_bytes_of(const imbrex_v4_matrix& m) {
   return m.type == IMBREX_V4_INT8 ? m.rows * 4 : blocks(m.rows, m.block_rows) * blocks(m.columns, m.block_columns);
 }
 
-imbrex_v4_status check_matrix(const imbrex_v4_form& form, const Named& given, Message message) {
+imbrex_v4_status check_matrix(const imbrex_v4_form& form, const Named& given, bool is_kept, Message message) {
   const imbrex_v4_matrix& m = given.matrix;
   const bool is_extra = std::strcmp(given.name, "extra") == 0;
-  const bool is_kept = keeps_weights(form) && !is_extra;
   if (m.data == nullptr) return say(message, IMBREX_V4_NULL, "%s.data is null", given.name);
   if (is_kept && m.type != IMBREX_V4_E4M3)
     return say(message, IMBREX_V4_BAD_VALUE,
-               "%s.type is %d; the mode IMBREX_V4_%s keeps weights as they are: expected IMBREX_V4_E4M3", given.name, m.type,
-               name_of_mode(form.mode));
+               "%s.type is %d; the mode IMBREX_V4_%s%s keeps weights as they are: expected IMBREX_V4_E4M3", given.name, m.type,
+               name_of_mode(form.mode), keeps_wq_b(form) ? "" : " with keep_fp8");
   if (m.type != IMBREX_V4_BF16 && (is_extra || (m.type != IMBREX_V4_E4M3 && m.type != IMBREX_V4_INT8)))
     return say(message, IMBREX_V4_BAD_VALUE, "%s.type is %d; expected IMBREX_V4_BF16%s", given.name, m.type,
                is_extra ? "" : ", IMBREX_V4_E4M3 or IMBREX_V4_INT8");
@@ -203,9 +202,12 @@ uint64_t digest_of_small(const imbrex_v4_front& front, const std::vector<Job>& j
   for (const Job& job : jobs)
     if (const int64_t bytes = scale_bytes_of(job.source.matrix); bytes > 0)
       digest = followed_by(digest, job.source.matrix.scale, static_cast<size_t>(bytes));
-  for (const imbrex_v4_vector* vector : {&weights.attn_norm, &weights.q_norm, &weights.kv_norm})
-    if (vector != &weights.attn_norm || !front.form.x_is_normalized)
-      digest = followed_by(digest, vector->data, static_cast<size_t>(vector->size) * (vector->type == IMBREX_V4_BF16 ? 2 : 4));
+  const auto follow = [&](const imbrex_v4_vector& vector) {
+    digest = followed_by(digest, vector.data, static_cast<size_t>(vector.size) * (vector.type == IMBREX_V4_BF16 ? 2 : 4));
+  };
+  if (front.form.x_is_normalized == 0) follow(weights.attn_norm);
+  follow(weights.q_norm);
+  if (front.form.without_kv == 0) follow(weights.kv_norm);
   return digest;
 }
 
@@ -272,7 +274,7 @@ imbrex_v4_status check_weights(const imbrex_v4_front& front, const std::vector<J
     return bytes > 0 && first < begin + front.packed.bytes && begin < first + static_cast<uintptr_t>(bytes);
   };
   for (const Job& job : jobs) {
-    if ((status = check_matrix(front.form, job.source, message)) != IMBREX_V4_OK) return status;
+    if ((status = check_matrix(front.form, job.source, job.to == Stored::as_it_is, message)) != IMBREX_V4_OK) return status;
     const imbrex_v4_matrix& m = job.source.matrix;
     if (shares(m.data, row_bytes_of(m) * m.rows))
       return say(message, IMBREX_V4_OVERLAP, "packed shares memory with %s", job.source.name);
@@ -291,7 +293,7 @@ imbrex_v4_status check_weights(const imbrex_v4_front& front, const std::vector<J
   };
   if (!form.x_is_normalized && (status = check_norm("attn_norm", weights.attn_norm, form.hidden)) != IMBREX_V4_OK) return status;
   if ((status = check_norm("q_norm", weights.q_norm, form.q_lora)) != IMBREX_V4_OK) return status;
-  return check_norm("kv_norm", weights.kv_norm, kHeadColumns);
+  return form.without_kv ? IMBREX_V4_OK : check_norm("kv_norm", weights.kv_norm, kHeadColumns);
 }
 
 // Part 0 has what is small.
@@ -301,20 +303,22 @@ imbrex_v4_status pack_vectors(const imbrex_v4_front& front, const imbrex_v4_weig
     std::memcpy(packed + front.packed.norm_w + static_cast<size_t>(i) * sizeof value, &value, sizeof value);
   }
   const imbrex_v4_status status = to_bf16_exactly("q_norm", weights.q_norm, packed + front.packed.gamma_cq, message);
-  return status != IMBREX_V4_OK ? status : to_bf16_exactly("kv_norm", weights.kv_norm, packed + front.packed.gamma_ckv, message);
+  if (status != IMBREX_V4_OK || front.form.without_kv != 0) return status;
+  return to_bf16_exactly("kv_norm", weights.kv_norm, packed + front.packed.gamma_ckv, message);
 }
 
 imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& weights, void* memory, size_t packed_bytes, int ith,
                       int nth, Message message) {
   const imbrex_v4_form& form = front.form;
   const PackedLayout& at = front.packed;
-  const bool is_kept = keeps_weights(form);
-  const Stored bf16 = is_kept ? Stored::as_it_is : Stored::bf16, int8 = is_kept ? Stored::as_it_is : Stored::int8;
+  const Stored of_x = keeps_wq_a_and_wkv(form) ? Stored::as_it_is : Stored::bf16,
+               of_latent = keeps_wq_b(form) ? Stored::as_it_is : Stored::int8;
   const int64_t first = form.head_begin * kHeadColumns, end = form.head_end * kHeadColumns;
   std::vector<Job> jobs = {
-      {{"wq_a", weights.wq_a, form.q_lora, form.hidden}, front.tensors.wq_a, at.wq_a, 0, bf16, at.wq_a_scale},
-      {{"wkv", weights.wkv, kHeadColumns, form.hidden}, front.tensors.wkv, at.wkv, 0, bf16, at.wkv_scale},
-      {{"wq_b", weights.wq_b, end, form.q_lora}, front.tensors.wq_b, at.wq_b, first, int8, at.wq_b_scale}};
+      {{"wq_a", weights.wq_a, form.q_lora, form.hidden}, front.tensors.wq_a, at.wq_a, 0, of_x, at.wq_a_scale},
+      {{"wq_b", weights.wq_b, end, form.q_lora}, front.tensors.wq_b, at.wq_b, first, of_latent, at.wq_b_scale}};
+  if (form.without_kv == 0)
+    jobs.push_back({{"wkv", weights.wkv, kHeadColumns, form.hidden}, front.tensors.wkv, at.wkv, 0, of_x, at.wkv_scale});
   if (form.extra > 0)
     jobs.push_back({{"extra", weights.extra, form.extra, form.hidden}, front.tensors.w_extra, at.w_extra, 0, Stored::bf16, 0});
   if (const auto status = check_weights(front, jobs, weights, memory, packed_bytes, ith, nth, message); status != IMBREX_V4_OK)

@@ -147,11 +147,12 @@ class Run {
     bound.input(of.wq_a, packed + front_.packed.wq_a);
     bound.input(of.gamma_cq, packed + front_.packed.gamma_cq);
     bound.input(of.wq_b, packed + front_.packed.wq_b);
-    const bool has_blocks = front_.form.weight_block != 0;
-    const auto scale_stride = [&](int64_t columns) { return has_blocks ? blocks_of(front_, columns) : 1; };
-    bound.input(of.wq_a_scale, packed + front_.packed.wq_a_scale, scale_stride(Q));
-    bound.input(of.wq_b_scale, packed + front_.packed.wq_b_scale, scale_stride(front_.heads * kHeadColumns));
-    bound.input(of.wkv_scale, packed + front_.packed.wkv_scale, scale_stride(kHeadColumns));
+    const auto scale_stride = [&](bool is_kept, int64_t columns) { return is_kept ? blocks_of(front_, columns) : 1; };
+    const bool is_kept = keeps_wq_a_and_wkv(front_.form);
+    bound.input(of.wq_a_scale, packed + front_.packed.wq_a_scale, scale_stride(is_kept, Q));
+    bound.input(of.wq_b_scale, packed + front_.packed.wq_b_scale,
+                scale_stride(keeps_wq_b(front_.form), front_.heads * kHeadColumns));
+    bound.input(of.wkv_scale, packed + front_.packed.wkv_scale, scale_stride(is_kept, kHeadColumns));
     bound.input(of.wkv, packed + front_.packed.wkv);
     bound.input(of.gamma_ckv, packed + front_.packed.gamma_ckv);
     bound.input(of.w_extra, packed + front_.packed.w_extra);

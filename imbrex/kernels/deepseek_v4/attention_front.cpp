@@ -73,25 +73,26 @@ Kernel attention_front(const AttentionFront& form) {
     std::optional<Tensor> norm_w, w_extra;
     if (!form.x_is_normalized) norm_w = k.input("norm_w", form.norm_w, {D});
     const bool is_w8a8 = form.arithmetic == Arithmetic::w8a8;
-    const auto projection = [&](const char* name, DType of_w8a8, Int rows, Int columns) {
-      return is_w8a8 ? Projection(k.weight(name, of_w8a8, {rows, columns}))
-                     : declare_projection(k, name, rows, columns, form.block);
+    const auto projection_of_x = [&](const char* name, Int columns) {
+      return form.block > 0 ? declare_projection(k, name, D, columns, form.block) : Projection(k.weight(name, bf16, {D, columns}));
     };
-    const Projection wq_a = projection("wq_a", bf16, D, Q);
+    const Projection wq_a = projection_of_x("wq_a", Q);
     const Tensor gamma_cq = k.input("gamma_cq", bf16, {Q});
-    const Projection wq_b = projection("wq_b", int8, Q, H * head_dim);
+    const Projection wq_b = is_w8a8 ? Projection(k.weight("wq_b", int8, {Q, H * head_dim}))
+                                    : declare_projection(k, "wq_b", Q, H * head_dim, form.block);
     std::optional<Tensor> wq_b_scale;
     if (is_w8a8) wq_b_scale = k.input("wq_b_scale", f32, {H * head_dim});
-    const Projection wkv = projection("wkv", bf16, D, head_dim);
-    const Tensor gamma_ckv = k.input("gamma_ckv", bf16, {head_dim});
+    std::optional<Projection> wkv;
+    std::optional<Tensor> gamma_ckv;
+    if (form.has_kv) wkv = projection_of_x("wkv", head_dim), gamma_ckv = k.input("gamma_ckv", bf16, {head_dim});
     if (form.extra > 0) w_extra = k.weight("w_extra", bf16, {D, form.extra});
     const std::function<RotationRows()> rotations_of_tokens = declare_rotations(k, T, form);
 
     const Tensor q = k.output("q", form.q, {T, H, head_dim});
-    std::optional<Tensor> qr, qr_scale, latent_rows, kv_rows, extra;
+    std::optional<Tensor> qr, qr_scale, latent_rows, kv, extra;
     if (form.latent_int8) qr = k.output("qr", int8, {T, Q}), qr_scale = k.output("qr_scale", f32, {T, 1});
     if (form.latent_bf16) latent_rows = k.output("latent", bf16, {T, Q});
-    if (form.kv_rows) kv_rows = k.output("kv", bf16, {T, head_dim});
+    if (form.has_kv && form.kv_rows) kv = k.output("kv", bf16, {T, head_dim});
     if (form.extra > 0) extra = k.output("extra", f32, {T, form.extra});
     std::function<void(const Tensor& kv)> insert_into_cache;
     if (form.cache != Cache::none) insert_into_cache = declare_cache(k, T, form);
@@ -100,7 +101,7 @@ Kernel attention_front(const AttentionFront& form) {
     const Angles angles = rotations.angles();
     const Tile normed = form.x_is_normalized ? (form.x == bf16 ? Tile(x(all, all)) : cast(x(all, all), bf16, rint))
                                              : normalized_tokens(x, *norm_w, D, form.eps);
-    const Tensor kv = kv_rows ? *kv_rows : create_tensor("kv", bf16, {T, head_dim});
+    if (form.has_kv && !kv) kv = create_tensor("kv", bf16, {T, head_dim});
     if (form.arithmetic == Arithmetic::fp8_reference) {
       const Tensor rows = create_tensor("x_normed", bf16, {T, D});
       rows(all, all) = normed;
@@ -118,10 +119,10 @@ Kernel attention_front(const AttentionFront& form) {
       } else {
         store_normalized_heads(q, project(latent, wq_b, span(0, H * head_dim)), angles, form.eps);
       }
-      store_latent_kv(kv, normed, wkv, gamma_ckv, angles, form.eps);
+      if (kv) store_latent_kv(*kv, normed, *wkv, *gamma_ckv, angles, form.eps);
     }
     if (extra) (*extra)(all, all) = matmul(normed, (*w_extra)(all, all));
-    if (insert_into_cache) insert_into_cache(kv);
+    if (insert_into_cache) insert_into_cache(*kv);
   });
 }
 

@@ -4,8 +4,9 @@
 //
 // Tensors, in the order of the call; those in brackets are there in some forms:
 //   x bf16 or f32 [T, D], [norm_w [D]], wq_a bf16 [D, Q], gamma_cq bf16 [Q], wq_b int8 [Q, H*512], wq_b_scale f32 [H*512],
-//   wkv bf16 [D, 512], gamma_ckv bf16 [512], [w_extra bf16 [D, E]], rotations, [slots int32 or int64 [T]],
-// where without w8a8 wq_a, wq_b and wkv are e4m3, each before its scales e8m0 [rows / block, columns / block], named NAME_scale,
+//   [wkv bf16 [D, 512], gamma_ckv bf16 [512]], [w_extra bf16 [D, E]], rotations, [slots int32 or int64 [T]],
+// where there are blocks wq_a, wkv, and without w8a8 wq_b, are e4m3, each before its scales e8m0 [rows / block, columns / block], named
+// NAME_scale,
 //   q bf16 or f32 [T, H, 512], [qr int8 [T, Q], qr_scale f32 [T, 1]], [latent bf16 [T, Q]], [kv bf16 [T, 512]], [extra f32 [T, E]],
 //   [cache]
 #pragma once
@@ -29,13 +30,16 @@ enum class Arithmetic : uint8_t { w8a8, w8a16, fp8_reference };
 
 struct AttentionFront : FrontSizes, LatentCache {
   Arithmetic arithmetic = Arithmetic::w8a8;
-  Int block = 128;               // of the others: rows and columns of a weight that have a scale
+  // Rows and columns of a weight of e4m3 that have a scale. 0, of w8a8 alone: there are none, and wq_a and wkv are bf16. In w8a8 they
+  // are expanded to bf16 where they are multiplied.
+  Int block = 0;
   DType x = bf16;                // or f32
   bool x_is_normalized = false;  // then there is no norm_w, and an x in f32 is rounded to bf16
   Rotations rotations = Rotations::rows_bf16;
   DType positions = int32;                       // or int64
   DType q = bf16;                                // or f32: not rounded
   bool latent_int8 = true, latent_bf16 = false;  // the former of w8a8 alone
+  bool has_kv = true;  // else the layer uses the keys and values of another: no wkv, gamma_ckv, kv or cache
   bool kv_rows = true;
   Int extra = 0;  // E, columns of further projections of the normalized x; 0: none
 };

@@ -15,7 +15,8 @@ using deepseek_v4::AttentionFront;
 Options values(int64_t hidden, int64_t heads, int64_t q_lora, double eps) {
   return {{"hidden", hidden}, {"heads", heads},    {"q_lora", q_lora},    {"eps", eps}, {"x_f32", 0},       {"x_normalized", 0},
           {"norm_w_bf16", 1}, {"rotations", 1},    {"position_bytes", 8}, {"q_f32", 0}, {"latent_int8", 1}, {"latent_bf16", 0},
-          {"cache", 0},       {"cache_block", 64}, {"slot_bytes", 8},     {"extra", 0}, {"mode", 0},        {"fp8_block", 128}};
+          {"cache", 0},       {"cache_block", 64}, {"slot_bytes", 8},     {"extra", 0}, {"mode", 0},        {"fp8_block", 0},
+          {"kv", 1}};
 }
 
 deepseek_v4::LatentCache cache_of(const Options& options) {
@@ -37,6 +38,9 @@ ir::Program program(const std::string&, const Options& options) {
   static_cast<deepseek_v4::FrontSizes&>(form) = deepseek_v4::front_of(options);
   form.arithmetic = static_cast<deepseek_v4::Arithmetic>(integer(options, "mode"));
   form.block = integer(options, "fp8_block");
+  if (form.arithmetic != deepseek_v4::Arithmetic::w8a8 && form.block == 0)
+    throw UserError("option-value", fmt::format("mode = {} takes e4m3, but fp8_block = 0", integer(options, "mode")),
+                    "fp8_block=128, the rows and columns of a weight that have a scale");
   if (form.arithmetic == deepseek_v4::Arithmetic::fp8_reference) deepseek_v4::require_quantizable(options);
   form.x = is_on("x_f32") ? f32 : bf16;
   form.x_is_normalized = is_on("x_normalized");
@@ -48,7 +52,10 @@ ir::Program program(const std::string&, const Options& options) {
     throw UserError("option-value", fmt::format("latent_int8 = 1, but mode = {} has no int8", integer(options, "mode")),
                     "latent_int8=0 latent_bf16=1");
   form.latent_bf16 = is_on("latent_bf16");
+  form.has_kv = is_on("kv");
   form.kv_rows = integer(options, "cache") < 3;
+  if (!form.has_kv && integer(options, "cache") != 0)
+    throw UserError("option-value", fmt::format("cache = {}, but kv = 0 has no rows for it", integer(options, "cache")), "cache=0");
   static_cast<deepseek_v4::LatentCache&>(form) = cache_of(options);
   form.extra = integer(options, "extra");
   return attention_front(form).program();
@@ -64,7 +71,8 @@ reference::FrontForm deepseek_v4::reference_form(const Options& options) {
 }
 
 Tensors deepseek_v4::reference_inputs(const Tensors& inputs, const reference::FrontForm& form) {
-  return form.arithmetic == reference::Arithmetic::w8a16 ? with_expanded_weights(inputs, form.block) : inputs;
+  if (form.arithmetic == reference::Arithmetic::fp8_reference || form.block == 0) return inputs;
+  return with_expanded_weights(inputs, form.block);
 }
 
 Entry attention_front_entry() {
@@ -100,7 +108,11 @@ Entry attention_front_entry() {
       slot_bytes,
       {"extra", "columns of further projections of the normalized x; 0: none", 0, 65536, 1},
       {"mode", "0: as qkv_proj_rope, 1: as qkv_proj_rope_w8a16, 2: as qkv_proj_rope_fp8_reference", 0, 2, 1},
-      {"fp8_block", "of modes 1 and 2: rows and columns of a weight that have a scale", 32, 1024, 32}};
+      {"fp8_block",
+       "wq_a and wkv, in modes 1 and 2 also wq_b, are e4m3 with a scale for each so many rows by so many columns; 0, of mode 0: wq_a and "
+       "wkv are bf16",
+       0, 1024, 32},
+      {"kv", "1: the layer has keys and values; 0: it uses another's, and there is no wkv", 0, 1, 1}};
   entry.program = program;
   entry.reference = [](const Tensors& inputs, const Options& options) {
     const reference::FrontForm form = deepseek_v4::reference_form(options);

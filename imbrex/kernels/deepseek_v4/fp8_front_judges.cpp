@@ -57,7 +57,8 @@ reference::Estimate exactly(const Array& array) {
 Tensors with_expanded_weights(const Tensors& inputs, int64_t block) {
   Tensors wide = inputs;
   for (const std::string name : {"wq_a", "wq_b", "wkv"})
-    wide[name] = reference::expanded(inputs.at(name), inputs.at(name + "_scale"), block);
+    if (const auto weight = inputs.find(name); weight != inputs.end() && weight->second.dtype == DType::e4m3)
+      wide[name] = reference::expanded(weight->second, inputs.at(name + "_scale"), block);
   return wide;
 }
 

@@ -16,9 +16,13 @@ struct Fp8FrontTensors {
   std::optional<Tensor> norm_w;
   Projection wq_a;
   Tensor gamma_cq;
-  Projection wq_b, wkv;
-  Tensor gamma_ckv, rope_cos, rope_sin;
-  Tensor q, kv, qr;
+  Projection wq_b;
+  std::optional<Projection> wkv;  // there are no keys and values without it
+  std::optional<Tensor> gamma_ckv;
+  Tensor rope_cos, rope_sin;
+  Tensor q;
+  std::optional<Tensor> kv;
+  Tensor qr;
 };
 Fp8FrontTensors declare(Builder& k, const Fp8Front& config);
 
@@ -29,7 +33,7 @@ void store_fp8_reference(const Fp8FrontTensors& tensors, const Tensor& normed, c
 // That blocks of fp8_block divide the columns that are quantized.
 void require_quantizable(const Options& options);
 
-// wq_a, wq_b and wkv as bf16.
+// Those of wq_a, wq_b and wkv that are e4m3 as bf16.
 Tensors with_expanded_weights(const Tensors& inputs, int64_t block);
 
 // Each output against a reference that sums in double, and each stage within its derived bound: qr and kv from x, q from the qr that the

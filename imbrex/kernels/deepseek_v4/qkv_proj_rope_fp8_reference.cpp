@@ -85,13 +85,14 @@ void query_heads(const Fp8FrontTensors& f, const FrontSizes& sizes, const Tensor
 // Columns that are not rotated go through e4m3 and back, in blocks of 64.
 void kv_rows(const Fp8FrontTensors& f, const Tensor& kv_normed) {
   constexpr Int block = 64, blocks = nope_dim / block;
+  const Tensor& kv = *f.kv;
   parallel(tiles(f.T, row_tile), [&](Span t) {
     at("kv_round_trip", [&] {
       const Tile groups = reshape(cast(kv_normed(t, span(0, nope_dim)), f32), {t.size * blocks, block}).named("groups");
       const Tile scale = scale_of(groups).named("scale");
       const Tile back = cast(quantized(groups, scale), f32) * cast(scale, f32);
-      f.kv(t, span(0, nope_dim)) = cast(reshape(back, {t, nope_dim}), bf16, rint);
-      f.kv(t, span(nope_dim, rope_dim)) = rotated(f.kv, kv_normed(t, span(nope_dim, rope_dim)), f, t);
+      kv(t, span(0, nope_dim)) = cast(reshape(back, {t, nope_dim}), bf16, rint);
+      kv(t, span(nope_dim, rope_dim)) = rotated(kv, kv_normed(t, span(nope_dim, rope_dim)), f, t);
     });
   });
 }
@@ -102,8 +103,6 @@ void store_fp8_reference(const Fp8FrontTensors& f, const Tensor& normed, const F
   const Int D = sizes.hidden, Q = sizes.q_lora, N = sizes.heads * head_dim, block = f.wq_a.block;
   Tensor qr_proj = create_tensor("qr_proj", bf16, {f.T, Q});
   Tensor q_proj = create_tensor("q_proj", bf16, {f.T, N});
-  Tensor kv_proj = create_tensor("kv_proj", bf16, {f.T, head_dim});
-  Tensor kv_normed = create_tensor("kv_normed", bf16, {f.T, head_dim});
 
   const BlockQuantized x = quantize("x", f.T, normed, D, block);
   multiply("qr_proj", f.T, x, f.wq_a, qr_proj, Q);
@@ -111,8 +110,11 @@ void store_fp8_reference(const Fp8FrontTensors& f, const Tensor& normed, const F
   const BlockQuantized qr = quantize("qr", f.T, f.qr, Q, block);
   multiply("q_proj", f.T, qr, f.wq_b, q_proj, N);
   query_heads(f, sizes, q_proj);
-  multiply("kv_proj", f.T, x, f.wkv, kv_proj, head_dim);
-  normalize("kv_rms", f.T, kv_proj, f.gamma_ckv, kv_normed, head_dim, sizes.eps);
+  if (!f.kv) return;
+  Tensor kv_proj = create_tensor("kv_proj", bf16, {f.T, head_dim});
+  Tensor kv_normed = create_tensor("kv_normed", bf16, {f.T, head_dim});
+  multiply("kv_proj", f.T, x, *f.wkv, kv_proj, head_dim);
+  normalize("kv_rms", f.T, kv_proj, *f.gamma_ckv, kv_normed, head_dim, sizes.eps);
   kv_rows(f, kv_normed);
 }
 

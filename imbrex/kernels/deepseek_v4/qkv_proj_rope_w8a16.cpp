@@ -11,7 +11,7 @@ Kernel qkv_proj_rope_w8a16(const Fp8Front& config) {
     const Tile latent = query_latent(normed, f.wq_a, f.gamma_cq, config.q_lora, config.eps);
     f.qr(all, all) = latent;
     store_normalized_heads(f.q, project(latent, f.wq_b, span(0, config.heads * head_dim)), angles, config.eps);
-    store_latent_kv(f.kv, normed, f.wkv, f.gamma_ckv, angles, config.eps);
+    store_latent_kv(*f.kv, normed, *f.wkv, *f.gamma_ckv, angles, config.eps);
   });
 }
 

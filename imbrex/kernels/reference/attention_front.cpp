@@ -83,7 +83,7 @@ std::map<std::string, Array> attention_front(const std::map<std::string, Array>&
   std::map<std::string, Array> out;
   const auto keep = [&](const Estimate& q, const Estimate& kv) {
     out["q"] = rounded(q, form.q, {q.rows, q.columns / head_dim, head_dim});
-    out["kv"] = rounded(kv, DType::bf16, {kv.rows, head_dim});
+    if (kv.rows > 0) out["kv"] = rounded(kv, DType::bf16, {kv.rows, head_dim});
   };
   if (form.arithmetic == Arithmetic::w8a8) {
     FrontValues front = front_values(rows, form.eps, settled);
@@ -98,7 +98,7 @@ std::map<std::string, Array> attention_front(const std::map<std::string, Array>&
     keep(front.q, front.kv);
     out["latent"] = rounded(front.latent, DType::bf16, {front.latent.rows, front.latent.columns});
   }
-  out.merge(with_inserted(inputs, out.at("kv")));
+  if (const auto kv = out.find("kv"); kv != out.end()) out.merge(with_inserted(inputs, kv->second));
   if (inputs.count("w_extra")) {
     const Estimate extra = further_columns(inputs, form.eps);
     out["extra"] = rounded(extra, DType::f32, {extra.rows, extra.columns});

@@ -357,6 +357,7 @@ FrontValues front_values(const std::map<std::string, Array>& inputs, double eps,
   front.qr_scale = rounded(quantized.scale, DType::f32, {tokens, 1});
   front.q = query_heads(settled ? settle(front.qr, r, *settled) : front.qr, front.qr_scale, in("wq_b"), in("wq_b_scale"),
                         in("rope_cos"), in("rope_sin"), eps);
+  if (!inputs.count("wkv")) return front;
   front.kv = latent(n, in("wkv"), in("gamma_ckv"), eps);
   rotate_tail(front.kv, in("rope_cos"), in("rope_sin"));
   return front;
@@ -431,6 +432,7 @@ Bf16LatentValues w8a16_values(const std::map<std::string, Array>& inputs, double
   Bf16LatentValues values;
   values.latent = latent_of(n, normed.rows, in("wq_a"), in("gamma_cq"), eps, slack);
   values.q = heads_of_latent(inputs, eps, qr ? *qr : as_bf16(values.latent));
+  if (!inputs.count("wkv")) return values;
   values.kv = latent_of(n, normed.rows, in("wkv"), in("gamma_ckv"), eps, slack);
   rotate_tail(values.kv, in("rope_cos"), in("rope_sin"));
   return values;
@@ -547,6 +549,7 @@ Bf16LatentValues fp8_reference_values(const std::map<std::string, Array>& inputs
   const BlockQuantized latent = quantize_blocks(qr ? *qr : as_bf16(values.latent), block);
   const Array q_proj = as_bf16(scaled_product(latent, in("wq_b"), in("wq_b_scale"), block));
   values.q = reference_heads(q_proj, in("rope_cos"), in("rope_sin"), eps);
+  if (!inputs.count("wkv")) return values;
   const Array kv_proj = as_bf16(scaled_product(x, in("wkv"), in("wkv_scale"), block));
   values.kv = reference_kv(as_bf16(normalized(kv_proj, in("gamma_ckv"), eps)), in("rope_cos"), in("rope_sin"));
   return values;

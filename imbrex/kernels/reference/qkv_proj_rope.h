@@ -60,7 +60,7 @@ Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, 
 // computed from it; anywhere else, and in the result's own qr, the reference's integer stands.
 struct FrontValues {
   Array latent, qr, qr_scale;  // bf16 [T, Q], int8 [T, Q], f32 [T, 1]
-  Estimate q, kv;              // [T, H*512], [T, 512], not rounded
+  Estimate q, kv;              // [T, H*512], [T, 512], not rounded; of inputs without wkv, kv has no rows
 };
 FrontValues front_values(const std::map<std::string, Array>& inputs, double eps, const Array* settled);
 
@@ -74,7 +74,8 @@ struct Unquantized {
 };
 Unquantized qkv_proj_rope_unquantized(const std::map<std::string, Array>& inputs, double eps);
 
-// Fronts whose latent is bf16 [T, Q]: each output before its last rounding. q is of a latent `qr`, or of its own, rounded.
+// Fronts whose latent is bf16 [T, Q]: each output before its last rounding. q is of a latent `qr`, or of its own, rounded. Of inputs
+// without wkv, kv has no rows.
 struct Bf16LatentValues {
   Estimate latent, q, kv;
 };

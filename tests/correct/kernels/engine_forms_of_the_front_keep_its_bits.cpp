@@ -25,7 +25,7 @@ kernels::Options with(kernels::Options options, const kernels::Options& more) {
   return options;
 }
 
-const kernels::Options kW8a16 = {{"mode", 1}, {"latent_int8", 0}},
+const kernels::Options kW8a16 = {{"mode", 1}, {"latent_int8", 0}, {"fp8_block", 128}},
                        kReference = {{"mode", 2}, {"latent_int8", 0}, {"fp8_block", 32}, {"hidden", 384}, {"q_lora", 128}};
 const std::vector<kernels::Options> kForms = {
     {{"rotations", 0}, {"norm_w_bf16", 0}, {"latent_bf16", 1}},
@@ -36,7 +36,13 @@ const std::vector<kernels::Options> kForms = {
     with(kW8a16, {{"rotations", 2}, {"x_f32", 1}, {"q_f32", 1}, {"latent_bf16", 1}, {"cache", 2}, {"extra", 40}}),
     with(kW8a16, {{"rotations", 1}, {"x_normalized", 1}, {"cache", 3}, {"fp8_block", 32}}),
     with(kReference, {{"rotations", 2}, {"x_f32", 1}, {"q_f32", 1}, {"latent_bf16", 1}, {"cache", 2}, {"extra", 40}}),
-    with(kReference, {{"rotations", 0}, {"x_normalized", 1}, {"cache", 3}})};
+    with(kReference, {{"rotations", 0}, {"x_normalized", 1}, {"cache", 3}}),
+    {{"rotations", 1}, {"x_f32", 1}, {"fp8_block", 32}, {"cache", 1}, {"latent_bf16", 1}},
+    {{"rotations", 2}, {"q_f32", 1}, {"fp8_block", 128}, {"cache", 4}, {"extra", 8}, {"norm_w_bf16", 0}},
+    {{"rotations", 2}, {"kv", 0}, {"latent_bf16", 1}, {"extra", 24}},
+    {{"rotations", 0}, {"kv", 0}, {"fp8_block", 64}, {"x_normalized", 1}},
+    with(kW8a16, {{"rotations", 2}, {"kv", 0}, {"q_f32", 1}, {"latent_bf16", 1}}),
+    with(kReference, {{"rotations", 2}, {"kv", 0}, {"x_f32", 1}, {"latent_bf16", 1}})};
 
 kernels::Built form_of(const kernels::Options& options) { return kernels::build(kForm, "", "demo", with(kOddSizes, options)); }
 
@@ -70,13 +76,15 @@ TEST(EngineForms, AreAcceptedByTheirJudge) {
     for (const int64_t T : {1, 6}) {
       const kernels::Built built = form_of(options);
       std::vector<std::string> exposed;
-      const ir::Program program = tools::with_temporaries_as_outputs(built.program, {"kv"}, exposed);
+      const bool has_kv = kernels::integer(built.options, "kv") != 0;
+      const ir::Program program = tools::with_temporaries_as_outputs(
+          built.program, has_kv ? std::vector<std::string>{"kv"} : std::vector<std::string>{}, exposed);
       const Dims dims = dims_of(program, T);
       const Tensors inputs = inputs_of(program, dims);
       const Tensors all = interpreted(program, dims, inputs);
       const kernels::Judgement report =
           kernels::find_kernel(kForm).judge({inputs, all, nullptr, built.options, false}, [](int64_t) {});
-      EXPECT_GE(report.outputs.size(), 2u);
+      EXPECT_GE(report.outputs.size(), has_kv ? 2u : 1u);
       // As in the tests of qkv_proj_rope: of few tokens, one integer of qr moves more of q than may be outside.
       for (const kernels::OutputResult& output : report.outputs)
         EXPECT_TRUE(output.name == "q" || output.pass()) << output.name << " of" << kernels::text_of(options) << " T=" << T;
@@ -126,7 +134,15 @@ TEST(EngineForms, HaveTheBitsOfTheFront) {
     const int64_t is_f32 = front_inputs.at("rope_cos").dtype == DType::f32, mode = kernels::integer(built.options, "mode");
     kernels::Options own =
         with(sizes_of(built.options), {{"rope_f32", is_f32}, {"norm_w_bf16", built.options.at("norm_w_bf16")}});
-    if (mode != 0) own["fp8_block"] = built.options.at("fp8_block");
+    own["fp8_block"] = built.options.at("fp8_block");
+    if (!is_on("kv")) {  // the front has them, of whichever weights
+      const auto of_kv = [&](const ir::Program& program) {
+        std::vector<inputs::TensorShape> shapes = tools::shapes_of(program, {{"T", T}}, {ir::Role::input});
+        std::erase_if(shapes, [](const auto& shape) { return shape.name.find("kv") == std::string::npos; });
+        return kernels::find_kernel(kForm).made_inputs(shapes, 7);
+      };
+      front_inputs.merge(of_kv(kernels::build(kOfMode[mode], "", "demo", own).program));
+    }
     std::vector<std::string> exposed;
     const ir::Program front =
         tools::with_temporaries_as_outputs(kernels::build(kOfMode[mode], mode == 0 ? "fused" : "", "demo", own).program,
@@ -149,6 +165,7 @@ TEST(EngineForms, HaveTheBitsOfTheFront) {
       const Array rounded = found->second.dtype == expected.at(its).dtype ? found->second : as_bf16(found->second);
       EXPECT_EQ(rounded.bytes, expected.at(its).bytes) << mine << " of " << kernels::text_of(options);
     }
+    EXPECT_EQ(actual.count("wkv"), is_on("kv"));
     for (const auto& [name, cache] : kernels::reference::with_inserted(inputs, expected.at("kv")))
       EXPECT_EQ(first_difference(actual.at(name), cache), std::nullopt) << name << " of " << kernels::text_of(options);
   }
@@ -173,6 +190,30 @@ TEST(EngineForms, CompiledAreBitForBitTheInterpreters) {
     }
 }
 
+// Weights of e4m3 that are expanded where they are multiplied, and the same in bf16; with keys and values and without.
+TEST(EngineForms, OfW8a8HaveItsBits) {
+  constexpr int64_t T = 6, block = 64;
+  const kernels::Options options = {{"rotations", 2}, {"latent_bf16", 1}, {"extra", 24}};
+  const auto made = [&](const kernels::Options& more) { return form_of(with(options, more)).program; };
+  const ir::Program kept = made({{"fp8_block", block}});
+  const Dims dims = dims_of(kept, T);
+  const Tensors inputs = inputs_of(kept, dims);
+  Tensors wide = inputs;
+  for (const std::string name : {"wq_a", "wkv"})
+    wide.at(name) = kernels::reference::expanded(inputs.at(name), inputs.at(name + "_scale"), block);
+  const Tensors expected = interpreted(made({}), dims, wide);
+  for (const auto& [program, given] : {std::pair(kept, inputs), {made({{"fp8_block", block}, {"kv", 0}}), inputs}, {made({{"kv", 0}}), wide}}) {
+    const Tensors actual = interpreted(program, dims, given);
+    int compared = 0;
+    for (const ir::Tensor& tensor : program.tensors)
+      if (tensor.role == ir::Role::output) {
+        EXPECT_EQ(actual.at(tensor.name).bytes, expected.at(tensor.name).bytes) << tensor.name;
+        ++compared;
+      }
+    EXPECT_GE(compared, 5);
+  }
+}
+
 // What stands around it stays as written, and takes nothing of the fusion from the rest.
 TEST(EngineForms, FuseAsTheFrontDoes) {
   const auto scopes = [](const std::string& kernel, const kernels::Options& options) {
@@ -192,13 +233,18 @@ TEST(EngineForms, FuseAsTheFrontDoes) {
   for (const char* around : {"insert", "rotations"}) expected.push_back(around);
   std::sort(expected.begin(), expected.end());
   EXPECT_EQ(scopes(kForm, {{"rotations", 2}, {"cache", 2}}), expected);
-  EXPECT_EQ(scopes(kForm, {{"mode", 1}, {"latent_int8", 0}, {"latent_bf16", 1}}).size(), scopes(kOfMode[1], {}).size());
+  EXPECT_EQ(scopes(kForm, {{"mode", 1}, {"latent_int8", 0}, {"latent_bf16", 1}, {"fp8_block", 128}}).size(),
+            scopes(kOfMode[1], {}).size());
+  EXPECT_EQ(scopes(kForm, {{"fp8_block", 128}}), scopes(kFront, {{"fp8_block", 128}}));
+  EXPECT_LT(scopes(kForm, {{"kv", 0}}).size(), scopes(kForm, {}).size());
 }
 
 TEST(EngineForms, SayWhatAModeHasNot) {
   for (const auto& [options, says] :
-       {std::pair<kernels::Options, std::string>({{"mode", 1}}, "latent_int8 = 1, but mode = 1 has no int8"),
-        {{{"mode", 2}, {"latent_int8", 0}, {"hidden", 530}}, "fp8_block = 128 does not divide hidden = 530"}})
+       {std::pair<kernels::Options, std::string>({{"mode", 1}, {"fp8_block", 128}}, "latent_int8 = 1, but mode = 1 has no int8"),
+        {{{"mode", 1}, {"latent_int8", 0}}, "mode = 1 takes e4m3, but fp8_block = 0"},
+        {{{"kv", 0}, {"cache", 2}}, "cache = 2, but kv = 0 has no rows for it"},
+        {{{"mode", 2}, {"latent_int8", 0}, {"hidden", 530}, {"fp8_block", 128}}, "fp8_block = 128 does not divide hidden = 530"}})
     try {
       kernels::build(kForm, "", "demo", options);
       ADD_FAILURE() << says;

@@ -1,6 +1,7 @@
 // The operator's library, called at random: tokens, strides, types of positions and slots, layouts of tables, caches, ranges of heads and
 // threads. Each call gives the bits of a call of the library's pool on memory without gaps, leaves every other byte as it was, and
-// allocates nothing. IMBREX_OPERATOR_CALLS says how many.
+// allocates nothing. Those of fronts that keep fp8 in W8A8, and of fronts without keys and values, give the bits of W8A8 that expanded
+// the same weights, and of fronts with keys and values. IMBREX_OPERATOR_CALLS says how many.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -90,6 +91,7 @@ Plan plan_of(Draw& draw, const imbrex_v4_form& form) {
   plan.cache_blocks = 17 / plan.cache_block + 1 + draw.below(2);
   plan.has_positions = !draw.once_in(3);
   plan.has_latent = draw.once_in(2), plan.has_latent_bf16 = draw.once_in(2), plan.has_kv = draw.once_in(2);
+  if (form.without_kv) plan.cache = IMBREX_V4_NO_CACHE, plan.has_kv = false;
   for (int64_t t = 0; t < plan.T; ++t) plan.positions.push_back(plan.has_positions ? draw.below(kRows) : t);
   plan.slot_count = draw.once_in(3) ? draw.below(plan.T + 1) : plan.T;
   std::vector<int64_t> places(static_cast<size_t>(plan.cache_block * plan.cache_blocks));
@@ -213,23 +215,29 @@ bool are_zero(const std::vector<std::byte>& rows, size_t begin, size_t bytes) {
 class OperatorCalls : public testing::Test {
  protected:
   OperatorCalls() {
-    for (const imbrex_v4_mode mode : kModes)
-      for (const Kind kind : kKinds)
-        for (const auto& [begin, end] : {std::pair<int64_t, int64_t>(0, 4), {0, 2}, {2, 4}}) {
-          const imbrex_v4_form form = form_of(kind, mode, begin, end);
-          fronts_.push_back({form, std::make_unique<PackedFront>(model_, form)});
-        }
+    for (imbrex_v4_form form : all_forms())
+      for (const auto& [begin, end] : {std::pair<int64_t, int64_t>(0, 4), {0, 2}, {2, 4}}) {
+        form.head_begin = begin, form.head_end = end;
+        fronts_.push_back({form, std::make_unique<PackedFront>(model_, form), nullptr});
+        imbrex_v4_form plain = form;
+        plain.keep_fp8 = plain.without_kv = 0;
+        if (!form.keep_fp8 && !form.without_kv) continue;
+        imbrex_v4_form with_weights = form;
+        with_weights.without_kv = 0;
+        fronts_.back().plain = std::make_unique<PackedFront>(model_.weights(with_weights), plain);
+      }
   }
 
   void try_call(uint64_t seed) {
     SCOPED_TRACE("IMBREX_OPERATOR_SEED=" + std::to_string(seed));
     Draw draw(seed);
-    const auto& [form, packed] = fronts_[static_cast<size_t>(draw.below(static_cast<int64_t>(fronts_.size())))];
+    const auto& [form, packed, plain] = fronts_[static_cast<size_t>(draw.below(static_cast<int64_t>(fronts_.size())))];
+    const PackedFront& other = plain ? *plain : *packed;
     const Plan plan = plan_of(draw, form);
     const int nth = static_cast<int>(1 + draw.below(4));
-    Memory expected = memory_of(plan, model_, *packed, draw, false, 2),
+    Memory expected = memory_of(plan, model_, other, draw, false, 2),
            actual = memory_of(plan, model_, *packed, draw, true, nth);
-    ASSERT_EQ(pool_.run(packed->front, expected.call), IMBREX_V4_OK) << packed->front.explain(expected.call);
+    ASSERT_EQ(pool_.run(other.front, expected.call), IMBREX_V4_OK) << other.front.explain(expected.call);
     ASSERT_EQ(run_on_threads(packed->front.get(), actual.call, nth, count_around), IMBREX_V4_OK)
         << packed->front.explain(actual.call);
     for (const auto& [name, tensor] : actual.tensors) EXPECT_TRUE(tensor.is_intact()) << "bytes around " << name;
@@ -255,6 +263,7 @@ class OperatorCalls : public testing::Test {
   struct Made {
     imbrex_v4_form form;
     std::unique_ptr<PackedFront> packed;
+    std::unique_ptr<PackedFront> plain;  // W8A8 with the same weights expanded, and with keys and values; null: it is that
   };
   OperatorModel model_;
   std::vector<Made> fronts_;
@@ -265,7 +274,7 @@ TEST_F(OperatorCalls, OfAnyFormGiveTheBitsOfThePool) {
   const char *calls = std::getenv("IMBREX_OPERATOR_CALLS"), *seed = std::getenv("IMBREX_OPERATOR_SEED");
   allocations_in_runs = 0;
   if (seed) return try_call(std::stoull(seed));
-  for (uint64_t i = 0; i < (calls ? std::stoull(calls) : 300) && !HasFailure(); ++i) try_call(i);
+  for (uint64_t i = 0; i < (calls ? std::stoull(calls) : 1200) && !HasFailure(); ++i) try_call(i);
   EXPECT_EQ(allocations_in_runs, 0);
 }
 

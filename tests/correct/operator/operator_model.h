@@ -72,11 +72,15 @@ struct OperatorModel {
     w.kv_norm = {IMBREX_V4_BF16, kv_norm.bytes.data(), 512};
     return w;
   }
-  imbrex_v4_weights weights(imbrex_v4_mode mode) const {
+  // As a form takes them. One without keys and values has none.
+  imbrex_v4_weights weights(const imbrex_v4_form& form) const {
     imbrex_v4_weights w = weights();
-    if (mode == IMBREX_V4_W8A8) return w;
-    w.wq_a = {IMBREX_V4_E4M3, wq_a.bytes.data(), kLatent, kHidden, 0, fp8_wq_a_scale.bytes.data(), 128, 128};
-    w.wkv = {IMBREX_V4_E4M3, fp8_wkv.bytes.data(), 512, kHidden, 0, fp8_wkv_scale.bytes.data(), 128, 128};
+    if (form.mode != IMBREX_V4_W8A8 || form.keep_fp8) {
+      w.wq_a = {IMBREX_V4_E4M3, wq_a.bytes.data(), kLatent, kHidden, 0, fp8_wq_a_scale.bytes.data(), 128, 128};
+      w.wkv = {IMBREX_V4_E4M3, fp8_wkv.bytes.data(), 512, kHidden, 0, fp8_wkv_scale.bytes.data(), 128, 128};
+    }
+    if (form.without_kv) w.wkv = {}, w.kv_norm = {};
+    if (form.mode == IMBREX_V4_W8A8) return w;
     w.wq_b = {IMBREX_V4_E4M3, fp8_wq_b.bytes.data(), kHeads * 512, kLatent, 0, fp8_wq_b_scale.bytes.data(), 128, 128};
     return w;
   }
@@ -85,12 +89,16 @@ struct OperatorModel {
 // Those of the example's library: bf16 x that is normalized, f32 x and q, and bf16 x with further columns.
 enum class Kind : uint8_t { normalized, f32, further };
 constexpr Kind kKinds[] = {Kind::normalized, Kind::f32, Kind::further};
-constexpr imbrex_v4_mode kModes[] = {IMBREX_V4_W8A8, IMBREX_V4_W8A16, IMBREX_V4_FP8_REFERENCE};
+
+// Beside the modes, W8A8 with keep_fp8.
+constexpr imbrex_v4_mode kKeptW8a8 = -1;
+constexpr imbrex_v4_mode kModes[] = {IMBREX_V4_W8A8, kKeptW8a8, IMBREX_V4_W8A16, IMBREX_V4_FP8_REFERENCE};
 
 inline imbrex_v4_form form_of(Kind kind, imbrex_v4_mode mode = IMBREX_V4_W8A8, int64_t head_begin = 0,
                               int64_t head_end = kHeads) {
   imbrex_v4_form form = {};
-  form.mode = mode;
+  form.mode = mode == kKeptW8a8 ? IMBREX_V4_W8A8 : mode;
+  form.keep_fp8 = mode == kKeptW8a8;
   form.hidden = kHidden;
   form.q_lora = kLatent;
   form.head_begin = head_begin;
@@ -103,9 +111,24 @@ inline imbrex_v4_form form_of(Kind kind, imbrex_v4_mode mode = IMBREX_V4_W8A8, i
   return form;
 }
 
+// Every kind, in each mode, with keys and values and without.
+inline std::vector<imbrex_v4_form> all_forms() {
+  std::vector<imbrex_v4_form> forms;
+  for (const int without_kv : {0, 1})
+    for (const imbrex_v4_mode mode : kModes)
+      for (const Kind kind : kKinds) {
+        forms.push_back(form_of(kind, mode));
+        forms.back().without_kv = without_kv;
+      }
+  return forms;
+}
+
 struct PackedFront {
-  PackedFront(const OperatorModel& model, const imbrex_v4_form& form, int parts = 3) : front(form), packed(front.packed_bytes()) {
-    for (int part = parts; part-- > 0;) front.pack(model.weights(form.mode), packed, part, parts);
+  PackedFront(const OperatorModel& model, const imbrex_v4_form& form, int parts = 3)
+      : PackedFront(model.weights(form), form, parts) {}
+  PackedFront(const imbrex_v4_weights& weights, const imbrex_v4_form& form, int parts = 3)
+      : front(form), packed(front.packed_bytes()) {
+    for (int part = parts; part-- > 0;) front.pack(weights, packed, part, parts);
   }
   deepseek_v4::Front front;
   AlignedVector<std::byte> packed;

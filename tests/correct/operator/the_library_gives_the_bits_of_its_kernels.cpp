@@ -1,6 +1,8 @@
 // What the library makes of stored weights and a call is what the interpreter makes of the kernel and of the same weights converted.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "imbrex/checkpoint/make_checkpoint.h"
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/kernels/registry.h"
@@ -59,7 +61,9 @@ ir::Program program_of(const imbrex_v4_form& form) {
                               {"norm_w_bf16", 0},
                               {"latent_int8", form.mode == IMBREX_V4_W8A8},
                               {"latent_bf16", 1},
-                              {"mode", form.mode}};
+                              {"mode", form.mode},
+                              {"fp8_block", form.weight_block},
+                              {"kv", !form.without_kv}};
   return kernels::build("deepseek_v4/attention_front", "", "demo", options).program;
 }
 
@@ -104,7 +108,8 @@ void expect_bits(const OperatorModel& model, const imbrex_v4_form& form, const i
   call.x = tensors.at("x").bytes.data();
   call.rotation_type = IMBREX_V4_F32, call.cosines = model.table.bytes.data(), call.rotation_rows = kRows;
   call.positions = tensors.at("positions").bytes.data(), call.position_type = IMBREX_V4_INT64;
-  call.q = q.bytes.data(), call.kv = kv.as<uint16_t>(), call.latent_bf16 = latent_bf16.as<uint16_t>();
+  call.q = q.bytes.data(), call.latent_bf16 = latent_bf16.as<uint16_t>();
+  if (!form.without_kv) call.kv = kv.as<uint16_t>();
   if (form.extra > 0) call.extra = extra.as<float>();
   const bool has_int8 = form.mode == IMBREX_V4_W8A8;
   if (has_int8) call.latent = latent.as<int8_t>(), call.latent_scale = scale.as<float>();
@@ -115,7 +120,9 @@ void expect_bits(const OperatorModel& model, const imbrex_v4_form& form, const i
                           tensors.at("q").bytes.data() + (t * kHeads + static_cast<size_t>(form.head_begin)) * head, row),
               0)
         << "q of token " << t << ", heads from " << form.head_begin;
-  EXPECT_EQ(kv.bytes, tensors.at("kv").bytes);
+  if (!form.without_kv) {
+    EXPECT_EQ(kv.bytes, tensors.at("kv").bytes);
+  }
   EXPECT_EQ(latent_bf16.bytes, tensors.at("latent").bytes);
   if (has_int8) {
     EXPECT_EQ(latent.bytes, tensors.at("qr").bytes);
@@ -134,18 +141,21 @@ std::map<std::string, Array> w8a8_weights(const OperatorModel& model, const Arra
 }
 
 // Scales of blocks as the kernel has them, turned as the weights are.
-std::map<std::string, Array> kept_weights(const OperatorModel& model) {
-  return {{"wq_a", turned(model.wq_a)},     {"wq_a_scale", turned(model.fp8_wq_a_scale)},
-          {"wq_b", turned(model.fp8_wq_b)}, {"wq_b_scale", turned(model.fp8_wq_b_scale)},
-          {"wkv", turned(model.fp8_wkv)},   {"wkv_scale", turned(model.fp8_wkv_scale)}};
+std::map<std::string, Array> kept_weights(const OperatorModel& model, bool is_wq_b_kept = true) {
+  return {{"wq_a", turned(model.wq_a)},
+          {"wq_a_scale", turned(model.fp8_wq_a_scale)},
+          {"wq_b", turned(is_wq_b_kept ? model.fp8_wq_b : model.wq_b)},
+          {"wq_b_scale", is_wq_b_kept ? turned(model.fp8_wq_b_scale) : model.wq_b_scale},
+          {"wkv", turned(model.fp8_wkv)},
+          {"wkv_scale", turned(model.fp8_wkv_scale)}};
 }
 
 TEST(OperatorLibrary, GivesTheBitsOfTheInterpretedKernel) {
   const OperatorModel model;
-  for (const imbrex_v4_mode mode : kModes)
-    for (const Kind kind : kKinds)
-      expect_bits(model, form_of(kind, mode), model.weights(mode),
-                  mode == IMBREX_V4_W8A8 ? w8a8_weights(model, model.wq_b, model.wq_b_scale) : kept_weights(model));
+  for (const imbrex_v4_form& form : all_forms())
+    expect_bits(model, form, model.weights(form),
+                form.weight_block == 0 ? w8a8_weights(model, model.wq_b, model.wq_b_scale)
+                                       : kept_weights(model, form.mode != IMBREX_V4_W8A8));
 }
 
 TEST(OperatorLibrary, ConvertsReleasedWeights) {
@@ -176,12 +186,40 @@ TEST(OperatorLibrary, KeepsAPartOfTheHeadsOfRowsThatLieApart) {
   for (int64_t row = 0; row < kHeads * 512; ++row)
     std::memcpy(wide.as<uint8_t>() + row * (kLatent + 13), model.fp8_wq_b.as<uint8_t>() + row * kLatent, kLatent);
   for (const imbrex_v4_mode mode : {IMBREX_V4_W8A16, IMBREX_V4_FP8_REFERENCE}) {
-    imbrex_v4_weights weights = model.weights(mode);
-    weights.wq_b.data = wide.bytes.data();
-    weights.wq_b.row_bytes = kLatent + 13;
-    for (const int64_t first : {0, 2})
-      expect_bits(model, form_of(Kind::further, mode, first, kHeads), weights, kept_weights(model));
+    for (const int64_t first : {0, 2}) {
+      const imbrex_v4_form form = form_of(Kind::further, mode, first, kHeads);
+      imbrex_v4_weights weights = model.weights(form);
+      weights.wq_b.data = wide.bytes.data();
+      weights.wq_b.row_bytes = kLatent + 13;
+      expect_bits(model, form, weights, kept_weights(model));
+    }
   }
+}
+
+imbrex_v4_form form_of_layer(const deepseek_v4::Layer& layer, imbrex_v4_mode mode, int keep_fp8 = 0) {
+  imbrex_v4_form types = {};
+  types.mode = mode, types.x = types.q = IMBREX_V4_F32, types.keep_fp8 = keep_fp8;
+  return layer.form(types);
+}
+
+// q, the latent and kv of a layer, each after the other; kv is zeros where it has none.
+std::vector<std::byte> results_of(const deepseek_v4::Layer& layer, const imbrex_v4_form& form) {
+  const PackedFront front(layer.weights(), form);
+  const Array x = random_array(DType::f32, {T, kHidden}, 61), table = random_array(DType::f32, {kRows, 64}, 62);
+  Array q = Array::zeros(DType::f32, {T, kHeads, 512}), kv = Array::zeros(DType::bf16, {T, 512}),
+        latent = Array::zeros(DType::bf16, {T, kLatent});
+  AlignedVector<std::byte> workspace(front.front.workspace_bytes(T, 2));
+  imbrex_v4_call call = {};
+  call.tokens = T;
+  call.packed = front.packed.data(), call.packed_bytes = front.packed.size();
+  call.workspace = workspace.data(), call.workspace_bytes = workspace.size();
+  call.x = x.bytes.data(), call.q = q.bytes.data(), call.latent_bf16 = latent.as<uint16_t>();
+  if (!form.without_kv) call.kv = kv.as<uint16_t>();
+  call.rotation_type = IMBREX_V4_F32, call.cosines = table.bytes.data(), call.rotation_rows = kRows;
+  EXPECT_EQ(run_on_threads(front.front.get(), call, 2), IMBREX_V4_OK) << front.front.explain(call);
+  std::vector<std::byte> all;
+  for (const Array* each : {&q, &latent, &kv}) all.insert(all.end(), each->bytes.begin(), each->bytes.end());
+  return all;
 }
 
 // A layer says its blocks, and its weights are packed as they are mapped.
@@ -190,22 +228,67 @@ TEST(OperatorLibrary, KeepsALayerOfACheckpoint) {
   checkpoint::make_checkpoint(folder.path(), {"tiny", 1, 1, 3}, [](int64_t) {});
   const deepseek_v4::Layer layer(folder.path(), 1);
   for (const imbrex_v4_mode mode : {IMBREX_V4_W8A16, IMBREX_V4_FP8_REFERENCE}) {
-    imbrex_v4_form types = {};
-    types.mode = mode, types.x = types.q = IMBREX_V4_F32;
-    const imbrex_v4_form form = layer.form(types);
+    const imbrex_v4_form form = form_of_layer(layer, mode);
     EXPECT_EQ(form.weight_block, 128);
+    EXPECT_EQ(form.without_kv, 0);
     const deepseek_v4::Front front(form);
     AlignedVector<std::byte> packed(front.packed_bytes());
     EXPECT_NO_THROW(front.pack(layer.weights(), packed));
   }
+  EXPECT_EQ(results_of(layer, form_of_layer(layer, IMBREX_V4_W8A8)), results_of(layer, form_of_layer(layer, IMBREX_V4_W8A8, 1)));
 }
 
-// A byte for each weight.
+// A layer that uses another's keys and values says so, and gives what it gives with ones of its own.
+TEST(OperatorLibrary, TakesALayerThatSharesKeysAndValues) {
+  const tests::TemporaryFolder folder;
+  checkpoint::make_checkpoint(folder.path(), {"tiny", 1, 2, 3}, [](int64_t) {});
+  const deepseek_v4::Layer own(folder.path(), 2);
+  nlohmann::json config = nlohmann::json::parse(tests::read_text(folder.file("config.json")));
+  config["kv_source_layer_ids"] = {1};
+  tests::write_text(folder.file("config.json"), config.dump());
+  EXPECT_EQ(form_of_layer(deepseek_v4::Layer(folder.path(), 2), IMBREX_V4_W8A8).without_kv, 0) << "it has its own";
+  const std::string index_file = folder.file("model.safetensors.index.json");
+  nlohmann::json index = nlohmann::json::parse(tests::read_text(index_file));
+  for (const char* name : {"wkv.weight", "wkv.scale", "kv_norm.weight"})
+    EXPECT_EQ(index["weight_map"].erase(std::string("layers.2.attn.") + name), 1u);
+  tests::write_text(index_file, index.dump());
+
+  const deepseek_v4::Layer sharing(folder.path(), 2);
+  EXPECT_EQ(sharing.weights().wkv.data, nullptr);
+  EXPECT_EQ(sharing.weights().kv_norm.data, nullptr);
+  EXPECT_EQ(form_of_layer(deepseek_v4::Layer(folder.path(), 1), IMBREX_V4_W8A8).without_kv, 0);
+  for (const auto& [mode, keep_fp8] :
+       {std::pair(IMBREX_V4_W8A8, 0), {IMBREX_V4_W8A8, 1}, {IMBREX_V4_W8A16, 0}, {IMBREX_V4_FP8_REFERENCE, 0}}) {
+    const imbrex_v4_form form = form_of_layer(sharing, mode, keep_fp8);
+    EXPECT_EQ(form.without_kv, 1);
+    imbrex_v4_form with_kv = form;
+    with_kv.without_kv = 0;
+    const std::vector<std::byte> expected = results_of(own, with_kv), actual = results_of(sharing, form);
+    EXPECT_EQ(std::memcmp(actual.data(), expected.data(), actual.size() - T * 512 * 2), 0) << mode << keep_fp8;
+    char message[1024] = "";
+    const deepseek_v4::Front front(with_kv);
+    AlignedVector<std::byte> packed(front.packed_bytes());
+    EXPECT_EQ(imbrex_v4_pack(front.get(), &sharing.weights(), packed.data(), packed.size(), 0, 1, message, sizeof message),
+              IMBREX_V4_NULL);
+    EXPECT_EQ(std::string(message), "wkv.data is null");
+  }
+}
+
+// A byte for each weight that is kept, and nothing of keys and values that are not there.
 TEST(OperatorLibrary, KeepsFp8AsItIs) {
-  const size_t weights = (kLatent + 512) * kHidden + kHeads * 512 * kLatent;
-  const size_t packed = deepseek_v4::Front(form_of(Kind::f32, IMBREX_V4_W8A16)).packed_bytes();
-  EXPECT_GE(packed, weights);
-  EXPECT_LT(packed, weights + weights / 16);
+  const auto packed_bytes = [](imbrex_v4_mode mode, int without_kv = 0) {
+    imbrex_v4_form form = form_of(Kind::f32, mode);
+    form.without_kv = without_kv;
+    return deepseek_v4::Front(form).packed_bytes();
+  };
+  const size_t weights = (kLatent + 512) * kHidden + kHeads * 512 * kLatent, of_wkv = 512 * kHidden;
+  for (const imbrex_v4_mode mode : {imbrex_v4_mode{IMBREX_V4_W8A16}, kKeptW8a8}) {
+    EXPECT_GE(packed_bytes(mode), weights);
+    EXPECT_LT(packed_bytes(mode), weights + weights / 16);
+    EXPECT_GE(packed_bytes(mode), packed_bytes(mode, 1) + of_wkv);
+    EXPECT_LT(packed_bytes(mode), packed_bytes(mode, 1) + of_wkv + of_wkv / 16);
+  }
+  EXPECT_GE(packed_bytes(IMBREX_V4_W8A8), packed_bytes(IMBREX_V4_W8A8, 1) + 2 * of_wkv);
 }
 
 TEST(OperatorLibrary, SourcesCanGo) {

@@ -141,6 +141,46 @@ TEST(BadCalls, OfModesThatHaveNoInt8Latent) {
   EXPECT_EQ(imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0), IMBREX_V4_OK);
 }
 
+// Outputs that there are none of, and memory with keys and values.
+TEST(BadCalls, OfFrontsWithoutKeysAndValues) {
+  const OperatorModel model;
+  for (const imbrex_v4_mode mode : {imbrex_v4_mode{IMBREX_V4_W8A8}, kKeptW8a8}) {
+    imbrex_v4_form form = form_of(Kind::normalized, mode);
+    form.without_kv = 1;
+    const PackedFront packed(model, form);
+    Example example;
+    const auto status = [&](const char* says) {
+      example.workspace.resize(packed.front.workspace_bytes(T, 1));
+      example.call.workspace = example.workspace.data(), example.call.workspace_bytes = example.workspace.size();
+      EXPECT_NE(packed.front.explain(example.call).find(says), std::string::npos) << packed.front.explain(example.call);
+      return imbrex_v4_run(packed.front.get(), &example.call, nullptr, 0);
+    };
+    EXPECT_EQ(status("kv is not null; the front is without keys and values"), IMBREX_V4_BAD_VALUE);
+    example.call.kv = nullptr;
+    EXPECT_EQ(status("cache is 2; the front is without keys and values"), IMBREX_V4_BAD_VALUE);
+    example.call.cache = IMBREX_V4_NO_CACHE;
+    EXPECT_EQ(status("packed was not packed for this form"), IMBREX_V4_BAD_PACKED) << "with keys and values, in bf16";
+    const PackedFront of_other(model, form_of(Kind::normalized, mode));
+    example.call.packed = of_other.packed.data(), example.call.packed_bytes = of_other.packed.size();
+    EXPECT_EQ(status("packed was not packed for this form"), IMBREX_V4_BAD_PACKED);
+    EXPECT_TRUE(example.nothing_is_written());
+    example.call.packed = packed.packed.data(), example.call.packed_bytes = packed.packed.size();
+    EXPECT_EQ(status(""), IMBREX_V4_OK);
+  }
+}
+
+// Of the same weights.
+TEST(BadCalls, OnWeightsThatAreKeptOrExpandedWhereTheFrontIsNot) {
+  const OperatorModel model;
+  const imbrex_v4_weights weights = model.weights(form_of(Kind::normalized, kKeptW8a8));
+  const PackedFront kept(weights, form_of(Kind::normalized, kKeptW8a8)), expanded(weights, form_of(Kind::normalized));
+  EXPECT_LT(kept.packed.size(), expanded.packed.size());
+  Example example;
+  example.call.packed = expanded.packed.data(), example.call.packed_bytes = expanded.packed.size();
+  EXPECT_EQ(example.run(), IMBREX_V4_OK);
+  EXPECT_EQ(imbrex_v4_run(kept.front.get(), &example.call, nullptr, 0), IMBREX_V4_BAD_PACKED);
+}
+
 // Packs these parts of so many, in this order.
 void pack_parts(const imbrex_v4_front* front, const imbrex_v4_weights& weights, AlignedVector<std::byte>& memory,
                 const std::vector<int>& parts, int nth) {
@@ -167,19 +207,22 @@ imbrex_v4_status run_on(Example& example, const deepseek_v4::Front& front, imbre
 TEST(BadCalls, WeightsOfWhichAPartIsMissingAreRefused) {
   Example example;
   const OperatorModel& model = example.model;
-  for (const imbrex_v4_mode mode : kModes) {
-    const deepseek_v4::Front made(form_of(Kind::normalized, mode));
+  for (const imbrex_v4_form& form : all_forms()) {
+    if (!form.x_is_normalized) continue;
+    const imbrex_v4_mode mode = form.mode;
+    if (form.without_kv) example.call.kv = nullptr, example.call.cache = IMBREX_V4_NO_CACHE;
+    const deepseek_v4::Front made(form);
     const imbrex_v4_front* const front = made.get();
-    const imbrex_v4_weights weights = model.weights(mode);
+    const imbrex_v4_weights weights = model.weights(form);
     std::vector<OperatorModel> others(3);
     (mode == IMBREX_V4_W8A8 ? others[0].wq_b : others[0].fp8_wq_b).bytes.back() ^= std::byte{1};
     others[1].q_norm.bytes[1] ^= std::byte{0x80};
-    (mode == IMBREX_V4_W8A8 ? others[2].wq_a_scale : others[2].fp8_wq_a_scale).bytes[0] ^= std::byte{1};
+    (form.weight_block == 0 ? others[2].wq_a_scale : others[2].fp8_wq_a_scale).bytes[0] ^= std::byte{1};
     for (const int nth : {1, 2, 5})
       for (int missing = 0; missing < nth; ++missing)
         for (size_t before = 0; before <= others.size(); ++before) {
           AlignedVector<std::byte> memory(made.packed_bytes(), std::byte{kGuard});
-          if (before > 0) pack_parts(front, others[before - 1].weights(mode), memory, {1, 0}, 2);
+          if (before > 0) pack_parts(front, others[before - 1].weights(form), memory, {1, 0}, 2);
           EXPECT_EQ(run_on(example, made, mode, memory), before > 0 ? IMBREX_V4_OK : IMBREX_V4_BAD_PACKED);
           for (int ith = nth; ith-- > 0;)
             if (ith != missing) pack_parts(front, weights, memory, {ith}, nth);
@@ -331,22 +374,39 @@ TEST(BadForms, AreStatuses) {
   EXPECT_EQ(status_of([](auto& form) { form.hidden = 4096; }, "this library has: W8A8, hidden 512, heads 4"),
             IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of([](auto& form) { form.eps = 1e-20; }, "imbrex_add_deepseek_v4()"), IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of([](auto& form) { form.head_end = 3; },
+                      "nearest to it, this library has: W8A8, hidden 512, heads 4, q_lora 256, eps 1e-6, bf16-normalized/bf16, extra 0; "
+                      "W8A8, hidden 512, heads 2, q_lora 256, eps 1e-6, bf16-normalized/bf16, extra 0. Build others"),
+            IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of([](auto& form) { form.head_begin = 4; }, "heads 4 to 4"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.q = IMBREX_V4_INT8; }, "x and q"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.mode = 7; }, "mode is 7"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.isa = "none"; }, "none"), IMBREX_V4_NO_PROCESSOR);
   EXPECT_EQ(imbrex_v4_create(nullptr, nullptr, nullptr, 0), IMBREX_V4_NULL);
 
+  const auto status_of_kept = [&](const std::function<void(imbrex_v4_form&)>& spoil, const char* says) {
+    return status_of_form(form_of(Kind::normalized, kKeptW8a8), spoil, says);
+  };
+  EXPECT_EQ(status_of_kept([](auto& form) { form.weight_block = 0; }, "weight_block is 0"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of_kept([](auto& form) { form.weight_block = 32; },
+                           "no code for W8A8, hidden 512, heads 4, q_lora 256, eps 1e-06, x bf16 normalized, q bf16, extra 0, fp8 "
+                           "kept in blocks of 32; nearest to it"),
+            IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of_kept([](auto& form) { form.weight_block = 1024, form.head_begin = 1; }, "heads 3"), IMBREX_V4_NO_INSTANCE)
+      << "wq_b has no blocks";
+  EXPECT_EQ(status_of_kept([](auto& form) { form.without_kv = 1, form.extra = 8; }, "blocks of 128, without kv; nearest to it"),
+            IMBREX_V4_NO_INSTANCE);
+
   const auto status_of_w8a16 = [&](const std::function<void(imbrex_v4_form&)>& spoil, const char* says) {
     return status_of_form(form_of(Kind::normalized, IMBREX_V4_W8A16), spoil, says);
   };
   EXPECT_EQ(status_of_w8a16([](auto& form) { form.head_end = 3; }, "no code for W8A16, hidden 512, heads 3"),
             IMBREX_V4_NO_INSTANCE);
-  EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 32; }, "blocks of 32; this library has"), IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 32; }, "blocks of 32; nearest to it"), IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 0; }, "weight_block is 0"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 1024, form.head_begin = 1; }, "head 1 begins at row 512"),
             IMBREX_V4_BAD_VALUE);
-  EXPECT_EQ(status_of_w8a16([](auto& form) { form.extra = 8; }, "extra 8, blocks of 128; this library has"),
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.extra = 8; }, "extra 8, blocks of 128; nearest to it"),
             IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of_w8a16([](auto& form) { form.mode = IMBREX_V4_FP8_REFERENCE, form.hidden = 640; },
                             "no code for FP8_REFERENCE, hidden 640, heads 4"),
@@ -430,7 +490,7 @@ TEST(BadWeights, ThatAreKeptAreStatuses) {
   const deepseek_v4::Front front(form_of(Kind::further, IMBREX_V4_W8A16, 2, 4));
   AlignedVector<std::byte> packed(front.packed_bytes());
   const auto status_of = [&](const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
-    imbrex_v4_weights weights = model.weights(IMBREX_V4_W8A16);
+    imbrex_v4_weights weights = model.weights(form_of(Kind::further, IMBREX_V4_W8A16));
     spoil(weights);
     char message[1024] = "";
     imbrex_v4_status status = IMBREX_V4_OK;  // of whichever part sees it
@@ -456,6 +516,38 @@ TEST(BadWeights, ThatAreKeptAreStatuses) {
             IMBREX_V4_BAD_WEIGHT);
   EXPECT_EQ(status_of([&](auto& w) { w.wq_a.scale = small.bytes.data(); }, "no normal bf16 number"), IMBREX_V4_BAD_WEIGHT);
   EXPECT_EQ(status_of([&](auto& w) { w.wkv.data = packed.data(); }, "shares memory with wkv"), IMBREX_V4_OVERLAP);
+  EXPECT_EQ(status_of([](auto&) {}, ""), IMBREX_V4_OK);
+}
+
+// W8A8 keeps wq_a and wkv alone: wq_b is converted from any type.
+TEST(BadWeights, ThatW8a8KeepsAreStatuses) {
+  const OperatorModel model, other;
+  const imbrex_v4_form form = form_of(Kind::further, kKeptW8a8, 2, 4);
+  const deepseek_v4::Front front(form);
+  AlignedVector<std::byte> packed(front.packed_bytes());
+  const auto status_of = [&](const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
+    imbrex_v4_weights weights = model.weights(form);
+    spoil(weights);
+    char message[1024] = "";
+    imbrex_v4_status status = IMBREX_V4_OK;  // of whichever part sees it
+    for (int part = 0; part < 3 && status == IMBREX_V4_OK; ++part)
+      status = imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size(), part, 3, message, sizeof message);
+    EXPECT_NE(std::string(message).find(says), std::string::npos) << message;
+    return status;
+  };
+  Array nan = model.wq_a, scale = model.fp8_wkv_scale;
+  nan.as<uint8_t>()[5] = 0x7f;
+  scale.as<uint8_t>()[11] = 0xff;
+  constexpr const char* kBf16Wkv =
+      "wkv.type is 2; the mode IMBREX_V4_W8A8 with keep_fp8 keeps weights as they are: expected IMBREX_V4_E4M3";
+  EXPECT_EQ(status_of([&](auto& w) { w.wkv = other.weights().wkv; }, kBf16Wkv), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([&](auto& w) { w.wq_a = other.weights().wq_a; },
+                      "wq_a has blocks of 32 by 32; the form's weight_block is 128"),
+            IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([&](auto& w) { w.wq_a.data = nan.bytes.data(); }, "[0, 5]"), IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(status_of([&](auto& w) { w.wkv.scale = scale.bytes.data(); }, "the scale of block [2, 3] is no number"),
+            IMBREX_V4_BAD_WEIGHT);
+  EXPECT_EQ(status_of([&](auto& w) { w.wq_b = other.weights(form_of(Kind::f32, IMBREX_V4_W8A16)).wq_b; }, ""), IMBREX_V4_OK);
   EXPECT_EQ(status_of([](auto&) {}, ""), IMBREX_V4_OK);
 }
 

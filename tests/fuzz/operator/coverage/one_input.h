@@ -12,18 +12,16 @@ namespace imbrex::test {
 class OperatorUnderAttack {
  public:
   OperatorUnderAttack() {
-    for (const imbrex_v4_mode mode : kModes)
-      for (const Kind kind : kKinds) fronts_.push_back(std::make_unique<PackedFront>(model_, form_of(kind, mode), 1));
+    for (const imbrex_v4_form& form : forms_) fronts_.push_back(std::make_unique<PackedFront>(model_, form, 1));
   }
 
   // What was wrong with what the library did; "" for nothing. Bytes behind the end are zeros.
   std::string try_input(const uint8_t* data, size_t size) {
     Bytes bytes{data, size};
     const unsigned what = bytes.next() % 16, front = bytes.next() % static_cast<unsigned>(fronts_.size());
-    const auto mode = kModes[front / std::size(kKinds)];
-    const Kind kind = kKinds[front % std::size(kKinds)];
-    if (what == 0) return create(bytes, form_of(kind, mode));
-    return what == 1 ? pack(bytes, fronts_[front]->front.get(), mode) : run(bytes, *fronts_[front], form_of(kind, mode));
+    const imbrex_v4_form& form = forms_[front];
+    if (what == 0) return create(bytes, form);
+    return what == 1 ? pack(bytes, fronts_[front]->front.get(), form) : run(bytes, *fronts_[front], form);
   }
 
  private:
@@ -83,7 +81,8 @@ class OperatorUnderAttack {
   static std::string create(Bytes& bytes, imbrex_v4_form form) {
     const Field fields[] = {any(form.mode),     any(form.hidden), any(form.q_lora),      any(form.head_begin),
                             any(form.head_end), any(form.eps),    any(form.x),           any(form.x_is_normalized),
-                            any(form.q),        any(form.extra),  any(form.weight_block)};
+                            any(form.q),        any(form.extra),  any(form.weight_block), any(form.keep_fp8),
+                            any(form.without_kv)};
     static constexpr const char* isas[] = {nullptr, "scalar", "avx2", "", "none"};
     form.isa = isas[bytes.next() % std::size(isas)];
     const int64_t tokens = bytes.number();
@@ -99,8 +98,8 @@ class OperatorUnderAttack {
     return said.judged(status);
   }
 
-  std::string pack(Bytes& bytes, const imbrex_v4_front* front, imbrex_v4_mode mode) {
-    imbrex_v4_weights weights = model_.weights(mode);
+  std::string pack(Bytes& bytes, const imbrex_v4_front* front, const imbrex_v4_form& form) {
+    imbrex_v4_weights weights = model_.weights(form);
     AlignedVector<unsigned char> packed(imbrex_v4_packed_bytes(front) + 2 * kLead, kGuard);
     unsigned char* memory = packed.data() + kLead;
     auto room = static_cast<int64_t>(imbrex_v4_packed_bytes(front));
@@ -111,6 +110,7 @@ class OperatorUnderAttack {
     for (imbrex_v4_matrix* m : {&weights.wq_a, &weights.wq_b, &weights.wkv, &weights.extra}) {
       for (Field field : {claim(m->rows), any(m->columns), claim(m->row_bytes)}) fields.push_back(field);
       pointers.push_back(&m->data), pointers.push_back(&m->scale);
+      if (m->data == nullptr) continue;
       const int64_t element = m->type == IMBREX_V4_BF16 ? 2 : 1;
       contents.emplace_back(bytes_of(m->data), static_cast<size_t>(m->rows * m->columns * element));
       if (m->scale != nullptr) contents.emplace_back(bytes_of(m->scale), 16);
@@ -118,7 +118,7 @@ class OperatorUnderAttack {
     for (imbrex_v4_vector* v : {&weights.attn_norm, &weights.q_norm, &weights.kv_norm}) {
       fields.push_back(any(v->size));
       pointers.push_back(&v->data);
-      contents.emplace_back(bytes_of(v->data), static_cast<size_t>(v->size) * 2);
+      if (v->data != nullptr) contents.emplace_back(bytes_of(v->data), static_cast<size_t>(v->size) * 2);
     }
     std::vector<std::pair<unsigned char*, unsigned char>> undone;
     while (bytes.has_more()) {
@@ -193,10 +193,11 @@ class OperatorUnderAttack {
     if (form.mode == IMBREX_V4_W8A8) call.latent = latent.as<int8_t>(), call.latent_scale = scale.as<float>();
     call.latent_stride = kLatent;
     call.latent_bf16 = latent_bf16.as<uint16_t>(), call.latent_bf16_stride = kLatent;
-    call.kv = kv.as<uint16_t>(), call.kv_stride = 512;
+    if (!form.without_kv) call.kv = kv.as<uint16_t>();
+    call.kv_stride = 512;
     call.extra = extra.as<float>(), call.extra_stride = kFurther;
-    call.cache = IMBREX_V4_FP8_CACHE, call.cache_data = cache.data(), call.cache_blocks = kBlocks,
-    call.cache_block_tokens = kBlock;
+    call.cache = form.without_kv ? IMBREX_V4_NO_CACHE : IMBREX_V4_FP8_CACHE;
+    call.cache_data = cache.data(), call.cache_blocks = kBlocks, call.cache_block_tokens = kBlock;
     call.cache_block_bytes = kBlock * 584;
     call.slots = slots.data(), call.slot_type = IMBREX_V4_INT64, call.slot_count = T;
     call.nth = 1;
@@ -274,6 +275,7 @@ class OperatorUnderAttack {
   static unsigned char* bytes_of(const void* data) { return static_cast<unsigned char*>(const_cast<void*>(data)); }
 
   OperatorModel model_;
+  const std::vector<imbrex_v4_form> forms_ = all_forms();
   std::vector<std::unique_ptr<PackedFront>> fronts_;
 };
 
