@@ -11,7 +11,7 @@
 # and for paged caches of KIND bf16 or fp8 in blocks of TOKENS (default: bf16/1, which serves any blocks without gaps, and fp8/64);
 # ISAS as in imbrex_add_kernels. Both libraries need the C and C++ runtimes and threads alone, and export imbrex_v4_* alone.
 #
-# imbrex_install_deepseek_v4(TARGET) installs both with their header and a pkg-config file TARGET.pc.
+# imbrex_install_deepseek_v4(TARGET) installs both with their headers and pkg-config files, TARGET.pc and TARGET_static.pc.
 function(imbrex_add_deepseek_v4 target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODELS;SHARED_KV;HEADS;MODES;FORMS;CACHES;ISAS")
   if(NOT arg_MODELS OR NOT arg_HEADS OR arg_UNPARSED_ARGUMENTS)
@@ -191,19 +191,27 @@ function(imbrex_install_deepseek_v4 target)
   install(TARGETS ${target} ${target}_static ${ARGN} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   get_property(root GLOBAL PROPERTY IMBREX_OPERATOR_INCLUDE)
   install(FILES ${root}/imbrex/deepseek_v4.h ${root}/imbrex/deepseek_v4.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/imbrex)
-  set(description ${CMAKE_CURRENT_BINARY_DIR}/${target}.pc)
-  file(CONFIGURE OUTPUT ${description} @ONLY CONTENT [[prefix=@CMAKE_INSTALL_PREFIX@
+  # Prefixes are those of the files, wherever they are installed.
+  file(RELATIVE_PATH to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+  string(REGEX REPLACE "/$" "" to_prefix ${to_prefix})
+  foreach(library ${target} ${target}_static)
+    set(libraries "-L\${libdir} -l${target}")
+    if(library STREQUAL ${target}_static)
+      set(libraries "\${libdir}/lib${library}.a -lstdc++ -lm -pthread")
+    endif()
+    set(description ${CMAKE_CURRENT_BINARY_DIR}/${library}.pc)
+    file(CONFIGURE OUTPUT ${description} @ONLY CONTENT [[prefix=${pcfiledir}/@to_prefix@
 libdir=${prefix}/@CMAKE_INSTALL_LIBDIR@
 includedir=${prefix}/@CMAKE_INSTALL_INCLUDEDIR@
 
-Name: @target@
+Name: @library@
 Description: The front of DeepSeek-V4's attention on CPUs
 Version: 1.0
 Cflags: -I${includedir}
-Libs: -L${libdir} -l@target@
-Libs.private: -lstdc++ -lm -pthread
+Libs: @libraries@
 ]])
-  install(FILES ${description} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+    install(FILES ${description} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  endforeach()
 endfunction()
 # Beside this file where Imbrex is installed, else in its tree.
 foreach(place ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/../imbrex/operator)

@@ -4,6 +4,7 @@
  *   example_v4_ggml CHECKPOINT LAYER TOKENS THREADS
  *
  * prints a digest of q and of kv. docs/operator.md explains the calls. */
+#define _POSIX_C_SOURCE 200809L /* what it has of threads, with any -std */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -61,7 +62,7 @@ static struct tensor new_tensor(size_t element, int64_t ne0, int64_t ne1, int64_
 struct attention_front {
   const imbrex_v4_front* front;
   const struct tensor *packed, *x, *positions, *table; /* f32 [hidden, T]; int32 [T]; f32 [64, positions] */
-  struct tensor *q, *kv;                               /* f32 [512, heads, T]; bf16 [512, T] */
+  struct tensor *q, *kv; /* f32 [512, heads, T]; bf16 [512, T], null of a layer that uses another's keys and values */
 };
 
 static imbrex_v4_status compute_attention_front(const struct compute* params, const struct attention_front* op, char* text,
@@ -82,8 +83,8 @@ static imbrex_v4_status compute_attention_front(const struct compute* params, co
                                .q = op->q->data,
                                .q_token_stride = (int64_t)(op->q->nb[2] / sizeof(float)),
                                .q_head_stride = (int64_t)(op->q->nb[1] / sizeof(float)),
-                               .kv = op->kv->data,
-                               .kv_stride = (int64_t)(op->kv->nb[1] / sizeof(uint16_t)),
+                               .kv = op->kv == NULL ? NULL : op->kv->data,
+                               .kv_stride = op->kv == NULL ? 0 : (int64_t)(op->kv->nb[1] / sizeof(uint16_t)),
                                .ith = params->ith,
                                .nth = params->threads->nth,
                                .barrier = wait_for_all,
@@ -142,7 +143,7 @@ int main(int argc, char** argv) {
   struct tensor q = new_tensor(4, 512, form.head_end, T), kv = new_tensor(2, 512, T, 1);
   for (int64_t i = 0; i < T * form.hidden; ++i) ((float*)x.data)[i] = (float)(i * 7919 % 2001 - 1000) / 256;
   for (int64_t t = 0; t < T; ++t) ((int32_t*)positions.data)[t] = (int32_t)(3 * t % POSITIONS);
-  const struct attention_front op = {front, &packed, &x, &positions, &table, &q, &kv};
+  const struct attention_front op = {front, &packed, &x, &positions, &table, &q, form.without_kv ? NULL : &kv};
 
   const size_t work_bytes = imbrex_v4_workspace_bytes(front, T, threads.nth);
   struct tensor work = new_tensor(1, (int64_t)work_bytes, 1, 1);

@@ -4,6 +4,7 @@
  *   example_v4_threads CHECKPOINT LAYER TOKENS THREADS
  *
  * docs/operator.md explains each step. */
+#define _POSIX_C_SOURCE 200809L /* what it has of threads, with any -std */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -53,12 +53,16 @@ TEST_F(InstalledImbrex, MakesAnOperatorThatNeedsNone) {
   EXPECT_EQ(succeed("'" + path("build/consumer") + "'").out, expected);
   succeed("cmake --install '" + path("build") + "' --prefix '" + path("engine") + "'");
   if (run_command("pkg-config --version").status != 0) GTEST_SKIP() << "no pkg-config";
-  succeed("cd '" + path("") +
-          "' && export PKG_CONFIG_PATH=\"$(dirname \"$(find \"$PWD/engine\" -name my_front.pc)\")\" && cc host/main.c -o "
-          "engine/program "
-          "$(pkg-config --define-prefix --cflags --libs my_front) -Wl,-rpath,\"$(pkg-config --define-prefix --variable=libdir "
-          "my_front)\"");
-  EXPECT_EQ(succeed("'" + path("engine/program") + "'").out, expected);
+  // Moved after it was installed: with another prefix than was configured.
+  for (const char* library : {"my_front", "my_front_static"}) {
+    succeed("cd '" + path("") +
+            "' && export PKG_CONFIG_PATH=\"$(dirname \"$(find \"$PWD/engine\" -name my_front.pc)\")\" && cc host/main.c -o "
+            "engine/program $(pkg-config --cflags --libs " +
+            library + ") -Wl,-rpath,\"$(pkg-config --variable=libdir " + library + ")\"");
+    EXPECT_EQ(succeed("'" + path("engine/program") + "'").out, expected);
+    const bool is_shared = succeed("ldd '" + path("engine/program") + "'").out.find("libmy_front") != std::string::npos;
+    EXPECT_EQ(is_shared, std::string(library) == "my_front");
+  }
 }
 
 // Where CMake compiles for another processor, kernels are of that processor's instruction sets.

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
@@ -79,6 +81,32 @@ TEST(Operator, ExamplesGiveTheSameBitsOnAnyThreads) {
     EXPECT_NE(other.err.find("layer 9 was asked for"), std::string::npos) << other.err;
     EXPECT_EQ(run_command(fmt::format("'{}' '{}/none' 0 1 1", example, checkpoint.folder.path())).status, 1);
   }
+}
+
+// Without keys and values of its own, a layer has the same queries.
+TEST(Operator, ExamplesTakeALayerThatUsesKeysAndValuesOfAnother) {
+  const TinyCheckpoint checkpoint;
+  const auto queries = [&] {
+    std::vector<std::string> all;
+    for (const char* example : {IMBREX_V4_THREADS, IMBREX_V4_GGML}) {
+      const std::string out = output_of(fmt::format("'{}' '{}' 2 9 2", example, checkpoint.folder.path()));
+      EXPECT_EQ(out.rfind("q ", 0), 0u) << out;
+      all.push_back(out.substr(0, out.find(' ', 2)));
+    }
+    return all;
+  };
+  const std::vector<std::string> expected = queries();
+  const auto edit = [&](const char* file, const std::function<void(nlohmann::json&)>& change) {
+    nlohmann::json json = nlohmann::json::parse(read_text(checkpoint.folder.file(file)));
+    change(json);
+    write_text(checkpoint.folder.file(file), json.dump());
+  };
+  edit("config.json", [](nlohmann::json& json) { json["kv_source_layer_ids"] = {1, 3}; });
+  edit("model.safetensors.index.json", [](nlohmann::json& json) {
+    for (const char* name : {"wkv.weight", "wkv.scale", "kv_norm.weight"})
+      EXPECT_EQ(json["weight_map"].erase(std::string("layers.2.attn.") + name), 1u);
+  });
+  EXPECT_EQ(queries(), expected);
 }
 
 // A C program and the static library, beside libraries of other software with the same parts in it, as the linker has it.
