@@ -76,8 +76,8 @@ PackedLayout packed_layout(const imbrex_v4_front& front) {
   layout.norm_w = take(front.form.x_is_normalized ? 0 : static_cast<size_t>(front.form.hidden) * sizeof(float));
   layout.gamma_cq = take(static_cast<size_t>(front.form.q_lora) * sizeof(uint16_t));
   layout.gamma_ckv = take(has_kv ? static_cast<size_t>(kHeadColumns) * sizeof(uint16_t) : 0);
-  layout.mark_count = 1 + panels_of(front.form.q_lora) + panels_of(has_kv ? kHeadColumns : 0) + panels_of(columns) +
-                      panels_of(front.form.extra);
+  layout.mark_count =
+      1 + panels_of(front.form.q_lora) + panels_of(has_kv ? kHeadColumns : 0) + panels_of(columns) + panels_of(front.form.extra);
   layout.marks = take(static_cast<size_t>(layout.mark_count) * sizeof(uint64_t));
   layout.bytes = end;
   return layout;
@@ -120,12 +120,13 @@ imbrex_v4_status say_no_instance(const imbrex_v4_form& form, Message message) {
   if (keeps_wq_a_and_wkv(form))
     std::snprintf(blocks, sizeof blocks, ", %sblocks of %lld", keeps_wq_b(form) ? "" : "fp8 kept in ",
                   static_cast<long long>(form.weight_block));
-  int used = std::snprintf(
-      text, sizeof text,
-      "no code for %s, hidden %lld, heads %lld, q_lora %lld, eps %.9g, x %s%s, q %s, extra %lld%s%s; nearest to it, this library has:",
-      name_of_mode(form.mode), static_cast<long long>(form.hidden), static_cast<long long>(form.head_end - form.head_begin),
-      static_cast<long long>(form.q_lora), form.eps, name_of(form.x), form.x_is_normalized ? " normalized" : "", name_of(form.q),
-      static_cast<long long>(form.extra), blocks, form.without_kv ? ", without kv" : "");
+  int used = std::snprintf(text, sizeof text,
+                           "no code for %s, hidden %lld, heads %lld, q_lora %lld, eps %.9g, x %s%s, q %s, extra %lld%s%s; "
+                           "nearest to it, this library has:",
+                           name_of_mode(form.mode), static_cast<long long>(form.hidden),
+                           static_cast<long long>(form.head_end - form.head_begin), static_cast<long long>(form.q_lora), form.eps,
+                           name_of(form.x), form.x_is_normalized ? " normalized" : "", name_of(form.q),
+                           static_cast<long long>(form.extra), blocks, form.without_kv ? ", without kv" : "");
   int least = INT32_MAX;
   for (int i = 0; i < imbrex_v4_front_instance_count; ++i)
     least = std::min(least, differences(imbrex_v4_front_instances[i], form));
@@ -208,8 +209,7 @@ bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLay
   }
   layout.slots = aligned(rows(1, sizeof(int64_t)));
   layout.seen = 2 * layout.slots;
-  layout.thread_bytes =
-      has_kv ? layout.seen + aligned(static_cast<size_t>(layout.seen_places) * sizeof(int32_t)) : layout.slots;
+  layout.thread_bytes = has_kv ? layout.seen + aligned(static_cast<size_t>(layout.seen_places) * sizeof(int32_t)) : layout.slots;
   layout.of_thread =
       take(layout.thread_bytes < kMost / static_cast<size_t>(nth) ? layout.thread_bytes * static_cast<size_t>(nth) : kMost);
   layout.bytes = end;

@@ -74,7 +74,8 @@ Kernel attention_front(const AttentionFront& form) {
     if (!form.x_is_normalized) norm_w = k.input("norm_w", form.norm_w, {D});
     const bool is_w8a8 = form.arithmetic == Arithmetic::w8a8;
     const auto projection_of_x = [&](const char* name, Int columns) {
-      return form.block > 0 ? declare_projection(k, name, D, columns, form.block) : Projection(k.weight(name, bf16, {D, columns}));
+      return form.block > 0 ? declare_projection(k, name, D, columns, form.block)
+                            : Projection(k.weight(name, bf16, {D, columns}));
     };
     const Projection wq_a = projection_of_x("wq_a", Q);
     const Tensor gamma_cq = k.input("gamma_cq", bf16, {Q});

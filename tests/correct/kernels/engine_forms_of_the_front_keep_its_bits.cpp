@@ -202,7 +202,8 @@ TEST(EngineForms, OfW8a8HaveItsBits) {
   for (const std::string name : {"wq_a", "wkv"})
     wide.at(name) = kernels::reference::expanded(inputs.at(name), inputs.at(name + "_scale"), block);
   const Tensors expected = interpreted(made({}), dims, wide);
-  for (const auto& [program, given] : {std::pair(kept, inputs), {made({{"fp8_block", block}, {"kv", 0}}), inputs}, {made({{"kv", 0}}), wide}}) {
+  for (const auto& [program, given] :
+       {std::pair(kept, inputs), {made({{"fp8_block", block}, {"kv", 0}}), inputs}, {made({{"kv", 0}}), wide}}) {
     const Tensors actual = interpreted(program, dims, given);
     int compared = 0;
     for (const ir::Tensor& tensor : program.tensors)

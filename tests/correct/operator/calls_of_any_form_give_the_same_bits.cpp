@@ -235,8 +235,7 @@ class OperatorCalls : public testing::Test {
     const PackedFront& other = plain ? *plain : *packed;
     const Plan plan = plan_of(draw, form);
     const int nth = static_cast<int>(1 + draw.below(4));
-    Memory expected = memory_of(plan, model_, other, draw, false, 2),
-           actual = memory_of(plan, model_, *packed, draw, true, nth);
+    Memory expected = memory_of(plan, model_, other, draw, false, 2), actual = memory_of(plan, model_, *packed, draw, true, nth);
     ASSERT_EQ(pool_.run(other.front, expected.call), IMBREX_V4_OK) << other.front.explain(expected.call);
     ASSERT_EQ(run_on_threads(packed->front.get(), actual.call, nth, count_around), IMBREX_V4_OK)
         << packed->front.explain(actual.call);

@@ -374,10 +374,12 @@ TEST(BadForms, AreStatuses) {
   EXPECT_EQ(status_of([](auto& form) { form.hidden = 4096; }, "this library has: W8A8, hidden 512, heads 4"),
             IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of([](auto& form) { form.eps = 1e-20; }, "imbrex_add_deepseek_v4()"), IMBREX_V4_NO_INSTANCE);
-  EXPECT_EQ(status_of([](auto& form) { form.head_end = 3; },
-                      "nearest to it, this library has: W8A8, hidden 512, heads 4, q_lora 256, eps 1e-6, bf16-normalized/bf16, extra 0; "
-                      "W8A8, hidden 512, heads 2, q_lora 256, eps 1e-6, bf16-normalized/bf16, extra 0. Build others"),
-            IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(
+      status_of(
+          [](auto& form) { form.head_end = 3; },
+          "nearest to it, this library has: W8A8, hidden 512, heads 4, q_lora 256, eps 1e-6, bf16-normalized/bf16, extra 0; "
+          "W8A8, hidden 512, heads 2, q_lora 256, eps 1e-6, bf16-normalized/bf16, extra 0. Build others"),
+      IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of([](auto& form) { form.head_begin = 4; }, "heads 4 to 4"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.q = IMBREX_V4_INT8; }, "x and q"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.mode = 7; }, "mode is 7"), IMBREX_V4_BAD_VALUE);
@@ -388,10 +390,11 @@ TEST(BadForms, AreStatuses) {
     return status_of_form(form_of(Kind::normalized, kKeptW8a8), spoil, says);
   };
   EXPECT_EQ(status_of_kept([](auto& form) { form.weight_block = 0; }, "weight_block is 0"), IMBREX_V4_BAD_VALUE);
-  EXPECT_EQ(status_of_kept([](auto& form) { form.weight_block = 32; },
-                           "no code for W8A8, hidden 512, heads 4, q_lora 256, eps 1e-06, x bf16 normalized, q bf16, extra 0, fp8 "
-                           "kept in blocks of 32; nearest to it"),
-            IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(
+      status_of_kept([](auto& form) { form.weight_block = 32; },
+                     "no code for W8A8, hidden 512, heads 4, q_lora 256, eps 1e-06, x bf16 normalized, q bf16, extra 0, fp8 "
+                     "kept in blocks of 32; nearest to it"),
+      IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of_kept([](auto& form) { form.weight_block = 1024, form.head_begin = 1; }, "heads 3"), IMBREX_V4_NO_INSTANCE)
       << "wq_b has no blocks";
   EXPECT_EQ(status_of_kept([](auto& form) { form.without_kv = 1, form.extra = 8; }, "blocks of 128, without kv; nearest to it"),
@@ -406,8 +409,7 @@ TEST(BadForms, AreStatuses) {
   EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 0; }, "weight_block is 0"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of_w8a16([](auto& form) { form.weight_block = 1024, form.head_begin = 1; }, "head 1 begins at row 512"),
             IMBREX_V4_BAD_VALUE);
-  EXPECT_EQ(status_of_w8a16([](auto& form) { form.extra = 8; }, "extra 8, blocks of 128; nearest to it"),
-            IMBREX_V4_NO_INSTANCE);
+  EXPECT_EQ(status_of_w8a16([](auto& form) { form.extra = 8; }, "extra 8, blocks of 128; nearest to it"), IMBREX_V4_NO_INSTANCE);
   EXPECT_EQ(status_of_w8a16([](auto& form) { form.mode = IMBREX_V4_FP8_REFERENCE, form.hidden = 640; },
                             "no code for FP8_REFERENCE, hidden 640, heads 4"),
             IMBREX_V4_NO_INSTANCE);
@@ -541,9 +543,9 @@ TEST(BadWeights, ThatW8a8KeepsAreStatuses) {
   constexpr const char* kBf16Wkv =
       "wkv.type is 2; the mode IMBREX_V4_W8A8 with keep_fp8 keeps weights as they are: expected IMBREX_V4_E4M3";
   EXPECT_EQ(status_of([&](auto& w) { w.wkv = other.weights().wkv; }, kBf16Wkv), IMBREX_V4_BAD_VALUE);
-  EXPECT_EQ(status_of([&](auto& w) { w.wq_a = other.weights().wq_a; },
-                      "wq_a has blocks of 32 by 32; the form's weight_block is 128"),
-            IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(
+      status_of([&](auto& w) { w.wq_a = other.weights().wq_a; }, "wq_a has blocks of 32 by 32; the form's weight_block is 128"),
+      IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([&](auto& w) { w.wq_a.data = nan.bytes.data(); }, "[0, 5]"), IMBREX_V4_BAD_WEIGHT);
   EXPECT_EQ(status_of([&](auto& w) { w.wkv.scale = scale.bytes.data(); }, "the scale of block [2, 3] is no number"),
             IMBREX_V4_BAD_WEIGHT);

@@ -79,10 +79,10 @@ class OperatorUnderAttack {
   };
 
   static std::string create(Bytes& bytes, imbrex_v4_form form) {
-    const Field fields[] = {any(form.mode),     any(form.hidden), any(form.q_lora),      any(form.head_begin),
-                            any(form.head_end), any(form.eps),    any(form.x),           any(form.x_is_normalized),
-                            any(form.q),        any(form.extra),  any(form.weight_block), any(form.keep_fp8),
-                            any(form.without_kv)};
+    const Field fields[] = {
+        any(form.mode),         any(form.hidden),   any(form.q_lora),          any(form.head_begin), any(form.head_end),
+        any(form.eps),          any(form.x),        any(form.x_is_normalized), any(form.q),          any(form.extra),
+        any(form.weight_block), any(form.keep_fp8), any(form.without_kv)};
     static constexpr const char* isas[] = {nullptr, "scalar", "avx2", "", "none"};
     form.isa = isas[bytes.next() % std::size(isas)];
     const int64_t tokens = bytes.number();
