@@ -113,6 +113,10 @@ function(imbrex_add_deepseek_v4 target)
               set(without_kv 1)
               set(and_kv ", without kv")
             endif()
+            string(MAKE_C_IDENTIFIER ${target}_front_${of} kernel)
+            if(kernel IN_LIST kernels)
+              continue()  # models that differ in the blocks of their weights, which this mode does not keep
+            endif()
             add_kernel(front_${of} attention_front hidden=${hidden} heads=${heads} q_lora=${q_lora} eps=${eps} x_f32=${x_f32} x_normalized=${normalized}
               q_f32=${q_f32} extra=${extra} rotations=2 position_bytes=8 norm_w_bf16=0 latent_bf16=1 cache=0 ${arithmetic} kv=${has_kv})
             string(APPEND fronts "    {IMBREX_V4_${mode}, ${hidden}, ${heads}, ${q_lora}, ${eps}, IMBREX_V4_${x}, ${normalized}, IMBREX_V4_${q}, ${extra}, ${block}, ${without_kv}, ${symbol},\n"

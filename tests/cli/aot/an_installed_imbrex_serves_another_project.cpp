@@ -43,7 +43,7 @@ TEST_F(InstalledImbrex, ServesAnotherProject) {
 TEST_F(InstalledImbrex, MakesAnOperatorThatNeedsNone) {
   if (*IMBREX_SANITIZE != 0) GTEST_SKIP() << "linked without the sanitizers' libraries";
   write_project(
-      "imbrex_add_deepseek_v4(my_front MODELS 512/256/1e-6/128/1 HEADS 2 1 CACHES bf16/1 ISAS "
+      "imbrex_add_deepseek_v4(my_front MODELS 512/256/1e-6/128/1 512/256/1e-6/32/1 HEADS 2 1 CACHES bf16/1 ISAS "
       "scalar)\nimbrex_install_deepseek_v4(my_front)\n"
       "add_executable(consumer main.c)\ntarget_link_libraries(consumer PRIVATE my_front)\n");
   write("main.c",
