@@ -23,7 +23,12 @@ install_missing() {
   local purpose=$1 needed_for package kind name
   local missing=() missing_names=() wanted=() wanted_names=()
   while read -r needed_for package kind name; do
-    case $needed_for in '' | '#'*) continue ;; test | more) [ "$purpose" = test ] || continue ;; esac
+    case $needed_for in
+      '' | '#'*) continue ;;
+      test | more) [ "$purpose" = test ] || continue ;;
+      run) ;;
+      *) say "scripts/packages.txt: a line begins with '$needed_for', which is none of run, test, more" >&2; exit 1 ;;
+    esac
     is_there "$kind" "$name" && continue
     case $needed_for in
       more) wanted+=("$package") wanted_names+=("$name") ;;

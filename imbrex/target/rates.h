@@ -36,7 +36,8 @@ struct MachineClass {
 };
 
 const std::vector<MachineClass>& machine_classes();
-// That a processor of this vendor with such features is one of; else the first of its vendor; null where there is none.
+// That a processor of this vendor with such features is one of, the one with most features where there are several; else the
+// first of its vendor; null where there is none.
 const MachineClass* class_of_processor(const std::string& vendor, const std::function<bool(const imbrex_cpu_feature&)>& has);
 // That this machine is one of; the nearest by the best target that it runs where its vendor has none.
 const MachineClass& class_of_this_machine();
