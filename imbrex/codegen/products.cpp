@@ -158,12 +158,13 @@ void ProductWriter::write() {
   if (continues_) write_start(result);
   const Operand left = this->left();
   const auto [right, first_block] = this->right();
-  const std::string function = product_.kernel->function();
+  const std::string function = product_.kernel->function(), fetching = product_.fetches_by_rows ? "<FetchingByRows>" : "";
   if (e_.op == Op::matmul_expanded) {
     const std::string scales = scales_of(lowering_, statement_, e_.args[0], e_.transpose_b);
     const std::string scratch = lowering_.take(out_, *product_.scratch);
     const std::string left_side = is_tiled_ ? fmt::format("LeftInTiles{{{}, {}}}", left.pointer, inner_)
-                                            : fmt::format("{}_rows<>{{{}, {}}}", function, left.pointer, left.row_stride);
+                                            : fmt::format("{}_rows{}{{{}, {}}}", function, fetching.empty() ? "<>" : fetching,
+                                                          left.pointer, left.row_stride);
     out_.line(fmt::format("matmul_expanded({}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});", left_side, right, first_block,
                           scales, e_.block.k, e_.block.columns, result, result_stride, rows_, columns_, inner_, scratch));
   } else if (product_.scratch) {
@@ -171,14 +172,14 @@ void ProductWriter::write() {
                       of_b = scales_of(lowering_, statement_, e_.args[1], e_.transpose_b);
     const std::string scratch = lowering_.take(out_, *product_.scratch);
     const bool exact = product_.kernel->product == target::Product::i8;
-    out_.line(fmt::format("matmul_scaled<{}<>, {}, {}>({}, {}, {}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});", function,
-                          exact ? "int8_t" : "uint16_t", exact ? "int32_t" : "float", left.pointer, left.row_stride, right,
-                          first_block, of_a, of_b, e_.block.k, e_.block.columns, result, result_stride, rows_, columns_, inner_,
-                          scratch));
+    out_.line(fmt::format("matmul_scaled<{}{}, {}, {}>({}, {}, {}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});", function,
+                          fetching.empty() ? "<>" : fetching, exact ? "int8_t" : "uint16_t", exact ? "int32_t" : "float",
+                          left.pointer, left.row_stride, right, first_block, of_a, of_b, e_.block.k, e_.block.columns, result,
+                          result_stride, rows_, columns_, inner_, scratch));
   } else {
     const std::string left_text = is_tiled_ ? left.pointer : left.pointer + ", " + left.row_stride;
-    out_.line(fmt::format("{}{}({}, {}, {}, {}, {}, {}, {}, {}, {});", function, is_tiled_ ? "_tiled" : "", left_text, right,
-                          first_block, result, result_stride, rows_, columns_, inner_,
+    out_.line(fmt::format("{}{}({}, {}, {}, {}, {}, {}, {}, {}, {});", function, is_tiled_ ? "_tiled" : fetching, left_text,
+                          right, first_block, result, result_stride, rows_, columns_, inner_,
                           continues_ ? "/*accumulate=*/true" : "/*accumulate=*/false"));
   }
 }

@@ -119,6 +119,7 @@ struct PackedPart {
 struct Product {
   const ir::Statement* statement = nullptr;
   const target::ProductKernel* kernel = nullptr;
+  bool fetches_by_rows = false;     // target::Rates says so
   std::string packing;              // of its right side
   const ir::Store* into = nullptr;  // the store that takes the result as it is computed
   enum class Left : uint8_t { rows, tiles, transposed } left = Left::rows;

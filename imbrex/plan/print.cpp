@@ -227,10 +227,10 @@ class PlanPrinter {
                            e.op == ir::Op::matmul_scaled ? "scaled" : "expanded", side(*e.args[0]));
     }
     if (e.op == ir::Op::matmul_scaled) scales += " and " + side(*e.args[1]);
-    line(fmt::format("product: {} {} {}{} . {}{}{}, by {}",
+    line(fmt::format("product: {} {} {}{} . {}{}{}, by {}{}",
                      product.into ? slice(product.into->tensor, product.into->slice) : assign.name,
                      e.op == ir::Op::matmul_acc ? "+=" : "=", side(*e.args[e.args.size() - 2]), left, side(*e.args.back()),
-                     packed, scales, function));
+                     packed, scales, function, product.fetches_by_rows ? ", fetched by rows" : ""));
   }
 
   void print(const Pack& pack) {

@@ -30,7 +30,7 @@ class Barrier {
 
  private:
   uint32_t count_ = 1;
-  int spins_ = 0;
+  bool spins_ = false;
   alignas(64) std::atomic<uint32_t> arrived_{0};
   alignas(64) std::atomic<uint32_t> generation_{0};
 };

@@ -39,6 +39,8 @@ constexpr Count kCounts[] = {
     {"l3_bytes", "of all cores", &Rates::l3_bytes},
 };
 
+constexpr const char* kFetchesByRows = "fetches_by_rows";  // in a file, 1 or left out
+
 constexpr const char* kHint = "a file that `imbrex calibrate --to FILE` writes";
 
 [[noreturn]] void refuse(const std::string& path, int line, const std::string& message) {
@@ -96,6 +98,11 @@ Rates read_rates(const std::string& path) {
     });
     if (!any) refuse(path, number, fmt::format("{} has no line for a product of {}", path, name_of(product)));
   }
+  if (const auto found = values.find(kFetchesByRows); found != values.end()) {
+    if (found->second != 1) refuse(path, number, fmt::format("{} is 1, or left out", kFetchesByRows));
+    rates.fetches_by_rows = true;
+    values.erase(found);
+  }
   if (!values.empty()) refuse(path, number, fmt::format("unknown rate {}", values.begin()->first));
   return rates;
 }
@@ -106,6 +113,7 @@ std::string text_of(const Rates& rates) {
   for (const auto& [name, rate] : rates.products) text += fmt::format("{} {:.4g}  # multiply-adds/s of a core\n", name, rate);
   for (const Field& field : kFields) text += fmt::format("{} {:.4g}  # {}\n", field.name, rates.*field.rate, field.unit);
   for (const Count& count : kCounts) text += fmt::format("{} {}  # {}\n", count.name, rates.*count.bytes, count.unit);
+  if (rates.fetches_by_rows) text += fmt::format("{} 1  # products of few rows ask for weights as on Zen 4\n", kFetchesByRows);
   return text;
 }
 

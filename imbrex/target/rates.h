@@ -24,6 +24,7 @@ struct Rates {
   int64_t l2_bytes = 0;                    // of a core
   int64_t l3_bytes = 0;                    // of all
   double barrier = 0, task = 0;            // seconds that a barrier, and handing out a task, take
+  bool fetches_by_rows = false;            // products of few rows ask for weights as FetchingByRows does (isa/products.h)
 };
 
 struct MachineClass {

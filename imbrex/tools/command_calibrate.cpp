@@ -70,8 +70,10 @@ class Calibration {
                       return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
                     }) /
                     kBarriers;
-    // Handing out a task is an exchange on a queue and two divisions; nothing here can time it apart.
+    // Handing out a task is an exchange on a queue and two divisions; nothing here can time it apart. How products ask for weights
+    // is a choice.
     rates.task = target::class_of_this_machine().rates.task;
+    rates.fetches_by_rows = target::class_of_this_machine().rates.fetches_by_rows;
     return rates;
   }
 

@@ -16,18 +16,18 @@ struct InTiles {
 // A as rows, which are brought into tiles first; and, as matmul_..._tiled, A in tiles. Templates, so that a file pays only for
 // the products that it calls.
 #define IMBREX_MATMUL_IN_TILES(name, Times, A, Packed, C)                                                                        \
-  template <int = 0>                                                                                                             \
+  template <class Fetching = FetchingFarAhead>                                                                                   \
   inline void name(const A* a, int64_t a_row_stride, Packed b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows,    \
                    int64_t columns, int64_t k, bool accumulate) {                                                                \
     matmul_into_tiles<Times>(a, a_row_stride, b.panels, first_block, c, c_row_stride, rows, columns, k, accumulate);             \
   }                                                                                                                              \
-  template <int = 0>                                                                                                             \
+  template <class Fetching = FetchingFarAhead>                                                                                   \
   inline void name##_tiled(const A* a, Packed b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows, int64_t columns, \
                            int64_t k, bool accumulate) {                                                                         \
     matmul_tiles<Times>(a, k, b.panels, first_block, c, c_row_stride, rows, columns, k, accumulate);                             \
   }                                                                                                                              \
-  template <int = 0>                                                                                                             \
-  using name##_rows = LeftInRows<name<>, InTiles>;
+  template <class Fetching = FetchingFarAhead>                                                                                   \
+  using name##_rows = LeftInRows<name<Fetching>, InTiles>;
 IMBREX_MATMUL_IN_TILES(matmul_i8_amx, TimesI8, int8_t, packed_i8, int32_t)
 IMBREX_MATMUL_IN_TILES(matmul_u8i8_amx, TimesU8I8, uint8_t, packed_i8, int32_t)
 IMBREX_MATMUL_IN_TILES(matmul_bf16_amx, TimesBf16, uint16_t, packed_bf16_chains, float)

@@ -11,11 +11,9 @@ namespace imbrex::isa {
 namespace {
 
 struct DotI8 : DotInPairs<int8_t>, ThreeRows {
-  using Fetching = FetchingByRows;
   static constexpr int64_t kPreparedRows = 24, kPreparedSteps = 256;
 };
 struct DotU8I8 : DotInPairs<uint8_t>, ThreeRows {
-  using Fetching = FetchingByRows;
   static constexpr int64_t kPreparedRows = 24, kPreparedSteps = 256;
 };
 

@@ -28,12 +28,9 @@ struct SixRows {
 };
 // The first machines that have it are Intel's.
 struct DotI8 : DotI8InFoursFlipped, SixRows {
-  using Fetching = FetchingFarAhead;
   static constexpr int64_t kPreparedRows = 72, kPreparedSteps = 256;
 };
-struct DotU8I8 : DotInFours<uint8_t>, SixRows {
-  using Fetching = FetchingFarAhead;
-};
+struct DotU8I8 : DotInFours<uint8_t>, SixRows {};
 
 struct Vpdpbusd : PeakOfBytes {
   static constexpr double kOfStep = 32;

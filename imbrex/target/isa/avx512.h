@@ -12,7 +12,6 @@ namespace {
 // Products of bf16 by the instruction for them, which is fast on Zen 4. It takes a pair at a time, the odd element first.
 struct DotBf16 : DotOfBlocks {
   using Columns = __m512i;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns of_pairs(__m512i pairs) { return pairs; }
   IMBREX_OP static Columns load(const char* packed) { return of_pairs(_mm512_load_si512(packed)); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {

@@ -12,11 +12,9 @@ namespace {
 
 // Machines that have nothing better are Intel's.
 struct DotI8 : DotInPairs<int8_t>, TwelveRows {
-  using Fetching = FetchingFarAhead;
   static constexpr int64_t kPreparedRows = 72, kPreparedSteps = 128;
 };
 struct DotU8I8 : DotInPairs<uint8_t>, TwelveRows {
-  using Fetching = FetchingFarAhead;
   static constexpr int64_t kPreparedRows = 72, kPreparedSteps = 128;
 };
 

@@ -85,7 +85,8 @@ IMBREX_OP void add_chains(const TileOf<Dot, R, 2>& first, const TileOf<Dot, R, 2
   if constexpr (R > 1) add_chains<Dot, R - 1>(first.others, second.others, times, c + c_stride, c_stride);
 }
 
-// As microkernel_of_expanded. Both chains go side by side: one alone would wait for its sums.
+// As microkernel_of_expanded. Both chains go side by side: one alone would wait for its sums. What is fetched is fetched in the order
+// in which it lies.
 template <class Dot, int R>
 IMBREX_MICROKERNEL void microkernel_of_normal_codes(const Operands& o, float scale) {
   constexpr int64_t chain = Dot::kGroups * kGroupBytes / 2;
@@ -97,14 +98,14 @@ IMBREX_MICROKERNEL void microkernel_of_normal_codes(const Operands& o, float sca
     GroupOf<Dot, 2> group;
     first.clear();
     second.clear();
-    const char* a_of_group = a;
+    const char *a_of_group = a, *fetched = b;
     const char* const b_end = b + chain;
 #pragma GCC unroll 1
-    for (; b != b_end; a_of_group += Dot::kBytesOfGroup, b += kGroupBytes / 2) {
-      fetch_expanded(b);
+    for (; b != b_end; a_of_group += Dot::kBytesOfGroup, b += kGroupBytes / 2, fetched += kGroupBytes) {
+      fetch_expanded(fetched);
+      fetch_expanded(fetched + kGroupBytes / 2);
       Dot::load_normal_codes(b, group.first, group.others.first);
       first.step(group, a_of_group, a_stride);
-      fetch_expanded(b + chain);
       Dot::load_normal_codes(b + chain, group.first, group.others.first);
       second.step(group, a_of_group + Dot::kBytesOfChain, a_stride);
     }

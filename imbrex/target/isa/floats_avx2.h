@@ -26,7 +26,6 @@ struct DotBf16 : StepsOfABlock, ThreeRows {
     __m256 even_low, odd_low, even_high, odd_high;
   };
   using Mode = FlushToZero;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = in_registers(load_i32(packed));
     return {even_floats(b.low), odd_floats(b.low), even_floats(b.high), odd_floats(b.high)};
@@ -48,7 +47,6 @@ struct DotF32 : StepsOfAGroup<float>, ThreeRows {
   using Accumulator = vf;
   using Columns = vf;
   using Mode = AsItIs;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) { return load_f32(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const __m256 element = _mm256_broadcast_ss(reinterpret_cast<const float*>(a));

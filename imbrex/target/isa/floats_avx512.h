@@ -22,6 +22,7 @@ namespace {
 
 // Products of bf16. FlushToZero makes the additions flush, too.
 struct DotOfBlocks : StepsOfABlock, TwelveRows {
+  static constexpr int kVectorsOfBothChains = 12;
   static constexpr int kRowsOfExpanded = 4;
   using OfExpanded = struct DotBf16Fma;
   using Mode = FlushToZero;
@@ -41,7 +42,6 @@ struct DotBf16Fma : DotOfBlocks {
   struct Columns {
     __m512 even, odd;
   };
-  using Fetching = FetchingFarAhead;
   static constexpr bool prepares_rows = true;
   static constexpr int64_t kPreparedRows = 72, kPreparedSteps = 8;
   static constexpr int64_t kBytesOfGroup = 8, kBytesOfChain = 64, kBytesOfStep = 128;
@@ -79,7 +79,6 @@ struct DotF32 : StepsOfAGroup<float>, TwelveRows {
   using Accumulator = vf;
   using Columns = __m512;
   using Mode = AsItIs;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) { return _mm512_load_ps(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     add_product(sum, b, a);

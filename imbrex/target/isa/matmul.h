@@ -11,7 +11,7 @@
 // The ISA's header gives for each kind of product one or several structs Dot, on the bases below: Element (of A), Result (of C),
 // Accumulator (vf or vi), Columns (16 columns' group of B in registers), load, step (one group of k for one row),
 // kRowsOfOne and kRowsOfTwo (the most rows of a tile of one and of two vectors; 0: there are none), Mode (set around the
-// products) and Fetching (below). Where `prepares_rows`, `prepare` makes what step reads of the rows first, once for all columns
+// products). Where `prepares_rows`, `prepare` makes what step reads of the rows first, once for all columns
 // of a call, kPreparedSteps of kPreparedRows at a time.
 #pragma once
 
@@ -114,6 +114,10 @@ struct RowOf {
     store_f32(c, Dot::sum(load_f32(c), load_f32(first_chain), first));
     others.add_with(first_chain + 64, c + 64);
   }
+  IMBREX_OP void add_with(const RowOf& first_chain, char* c) const {
+    store_f32(c, Dot::sum(load_f32(c), first_chain.first, first));
+    others.add_with(first_chain.others, c + 64);
+  }
 };
 template <class Dot>
 struct RowOf<Dot, 0> {
@@ -124,6 +128,7 @@ struct RowOf<Dot, 0> {
   IMBREX_OP void add_all(const char*) {}
   IMBREX_OP static void store_zeros(char*) {}
   IMBREX_OP void add_with(const char*, char*) const {}
+  IMBREX_OP void add_with(const RowOf&, char*) const {}
 };
 
 // R rows of it.
@@ -168,6 +173,10 @@ struct TileOf {
     first.add_with(first_chain, c);
     others.add_with(first_chain + 64 * V, c + stride, stride);
   }
+  IMBREX_OP void add_with(const TileOf& first_chain, char* c, int64_t stride) const {
+    first.add_with(first_chain.first, c);
+    others.add_with(first_chain.others, c + stride, stride);
+  }
 };
 template <class Dot, int V>
 struct TileOf<Dot, 0, V> {
@@ -180,6 +189,7 @@ struct TileOf<Dot, 0, V> {
   IMBREX_OP void add_all(const char*) {}
   IMBREX_OP static void store_zeros(char*, int64_t) {}
   IMBREX_OP void add_with(const char*, char*, int64_t) const {}
+  IMBREX_OP void add_with(const TileOf&, char*, int64_t) const {}
 };
 
 template <int level>
@@ -242,8 +252,51 @@ IMBREX_MICROKERNEL void microkernel_of_chain(const Operands& o, char* sums) {
   if constexpr (chain == 1) tile.add_with(sums, o.c, o.c_stride);
 }
 
+// All blocks by few rows. Both chains go side by side, in registers: one alone would wait for its sums. What is fetched is fetched in
+// the order in which it lies: the processor's own prefetchers, too, see it from front to back.
+template <class Dot, int R, int V, int fetched_level>
+IMBREX_MICROKERNEL void microkernel_of_both_chains(const Operands& o) {
+  const char *a = o.a, *b = o.b, *ahead = o.ahead;
+  const int64_t a_stride = o.a_stride, ahead_step = o.ahead_step;
+  for (int64_t steps = o.steps; steps > 0; --steps) {
+    TileOf<Dot, R, V> first, second;
+    GroupOf<Dot, V> group;
+    first.clear();
+    second.clear();
+    const char* a_of_group = a;
+    const char* const b_end = b + Dot::kPanelBytesOfChain;
+#pragma GCC unroll 2
+    for (; b != b_end; a_of_group += Dot::kBytesOfGroup, b += kGroupBytes) {
+      fetch<fetched_level>(ahead);
+      fetch<fetched_level>(ahead + ahead_step);
+      ahead += 2 * ahead_step;
+      group.load(b);
+      first.step(group, a_of_group, a_stride);
+      group.load(b + Dot::kPanelBytesOfChain);
+      second.step(group, a_of_group + Dot::kBytesOfChain, a_stride);
+    }
+    second.add_with(first, o.c, o.c_stride);
+    a += Dot::kBytesOfStep;
+    b += Dot::kPackedBytes - Dot::kPanelBytesOfChain;
+  }
+}
+
+template <class Dot, int R, int V, int fetched_level>
+inline void few_rows_block_by_block(Operands o) {
+  if (!o.accumulate) TileOf<Dot, R, V>::store_zeros(o.c, o.c_stride);
+  microkernel_of_both_chains<Dot, R, V, fetched_level>(o);
+  if (o.tails == nullptr) return;
+  o.a = o.tails;
+  o.a_stride = Dot::kBytesOfStep;
+  o.b += o.steps * Dot::kPackedBytes;
+  o.ahead += 2 * Dot::kGroups * o.ahead_step * o.steps;
+  o.steps = 1;
+  microkernel_of_both_chains<Dot, R, V, fetched_level>(o);
+}
+
 template <class Dot, int R, int V, int fetched_level>
 inline void block_by_block(Operands o) {
+  if constexpr (R * V <= Dot::kVectorsOfBothChains) return few_rows_block_by_block<Dot, R, V, fetched_level>(o);
   alignas(64) char sums[64 * R * V];
   if (!o.accumulate) TileOf<Dot, R, V>::store_zeros(o.c, o.c_stride);
   for (int64_t steps = o.steps + (o.tails != nullptr ? 1 : 0); steps > 0; --steps) {
@@ -264,8 +317,7 @@ inline void block_by_block(Operands o) {
 
 // Fetching from memory what comes next. A panel that several tiles of rows use gives time to fetch all of the next one: each tile
 // a part of it. One that is used once is itself what must be fetched, a little ahead: the more rows, the fewer of its groups the
-// processor sees at once. How far ahead, and into which cache, is the Dot's Fetching: it depends on the processor, and was found by
-// trial.
+// processor sees at once. How far ahead, and into which cache, is the Fetching that the caller names (isa/products.h).
 constexpr int64_t kFetchingTiles = 4;
 
 constexpr int64_t at_most(int64_t most, int64_t count) { return count < most ? count : most; }
@@ -465,13 +517,13 @@ struct LeftInRows;
 // C tile [rows, columns] = or += A [rows, k] . the columns of B from column 16 * first_block on. Templates, so that a file pays
 // only for the products that it calls. An ISA with several ways to the same product names the others beside these.
 #define IMBREX_MATMUL(name, Dot, A, Packed, C)                                                                                \
-  template <int = 0>                                                                                                          \
+  template <class Fetching = FetchingFarAhead>                                                                                \
   inline void name(const A* a, int64_t a_row_stride, Packed b, int64_t first_block, C* c, int64_t c_row_stride, int64_t rows, \
                    int64_t columns, int64_t k, bool accumulate) {                                                             \
-    matmul<Dot>(a, a_row_stride, b.panels, first_block, c, c_row_stride, rows, columns, k, accumulate);                       \
+    matmul<FetchedBy<Dot, Fetching>>(a, a_row_stride, b.panels, first_block, c, c_row_stride, rows, columns, k, accumulate);  \
   }                                                                                                                           \
-  template <int = 0>                                                                                                          \
-  using name##_rows = LeftInRows<name<>, Dot>;
+  template <class Fetching = FetchingFarAhead>                                                                                \
+  using name##_rows = LeftInRows<name<Fetching>, Dot>;
 
 }  // namespace
 }  // namespace imbrex::isa

@@ -297,7 +297,6 @@ struct DotI8 : StepsOfAGroup<int8_t>, ThreeRows {
   using Accumulator = vi;
   using Columns = Bytes;
   using Mode = AsItIs;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) { return load_bytes(packed); }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     return add_dots(sum, b, vreinterpretq_s8_s32(vdupq_n_s32(load_i32_s(a))));
@@ -314,7 +313,6 @@ struct DotU8I8 : StepsOfAGroup<uint8_t>, ThreeRows {
     vi times_128;
   };
   using Mode = AsItIs;
-  using Fetching = FetchingByRows;
   IMBREX_OP static int32x4_t sum_of_four(int8x16_t b) { return vpaddlq_s16(vpaddlq_s8(b)); }
   IMBREX_OP static Columns load(const char* packed) {
     const Bytes b = load_bytes(packed);
@@ -356,7 +354,6 @@ IMBREX_OP float32x4_t odd_floats(int32x4_t pairs) {
 struct DotBf16 : StepsOfABlock, ThreeRows {
   using Columns = vi;  // as pairs: as floats they would take twice the registers
   using Mode = AsItIs;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = load_i32(packed);
     return {flushed_pairs(b.a), flushed_pairs(b.b), flushed_pairs(b.c), flushed_pairs(b.d)};
@@ -383,7 +380,6 @@ struct DotF32 : StepsOfAGroup<float>, ThreeRows {
   using Accumulator = vf;
   using Columns = vf;
   using Mode = AsItIs;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) { return load_f32(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float32x4_t x = vdupq_n_f32(load_f32_s(a));

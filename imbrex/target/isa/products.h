@@ -10,17 +10,23 @@ namespace {
 struct AsItIs {};  // no floating-point mode to set
 
 // How many bytes ahead of the group of weights that is read the caches are told what is needed, where a panel is used once, and which
-// cache: its level.
+// cache: its level. The machine decides (target/rates.h): both were found by trial.
 // Zen 4: the more rows, the fewer of its groups the processor sees at once. With three or four it sees enough, and fetching only
 // disturbs what the caches fetch by themselves.
 struct FetchingByRows {
   static constexpr int64_t bytes_ahead(int64_t rows) { return rows <= 2 ? 1024 : rows <= 4 ? 0 : 8192; }
   static constexpr int level = 2;
 };
-// Intel's server cores: always.
+// Zen 5, Intel's server cores: always.
 struct FetchingFarAhead {
   static constexpr int64_t bytes_ahead(int64_t) { return 8192; }
   static constexpr int level = 1;
+};
+
+// A Dot with one of them.
+template <class Dot, class F>
+struct FetchedBy : Dot {
+  using Fetching = F;
 };
 
 }  // namespace

@@ -204,7 +204,6 @@ struct DotI8 : StepsOfAGroup<int8_t>, OneRow {
   using Accumulator = vi;
   using Columns = const char*;
   using Mode = AsItIs;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     for (int i = 0; i < 16; ++i) {
@@ -219,7 +218,6 @@ struct DotU8I8 : StepsOfAGroup<uint8_t>, OneRow {
   using Accumulator = vi;
   using Columns = const char*;
   using Mode = AsItIs;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     for (int i = 0; i < 16; ++i) {
@@ -232,7 +230,6 @@ struct DotU8I8 : StepsOfAGroup<uint8_t>, OneRow {
 struct DotBf16 : StepsOfABlock, OneRow {
   using Columns = const char*;
   using Mode = AsItIs;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float even_a = load_bf16_s(a), odd_a = load_bf16_s(a + 2);
@@ -253,7 +250,6 @@ struct DotF32 : StepsOfAGroup<float>, OneRow {
   using Accumulator = vf;
   using Columns = const char*;
   using Mode = AsItIs;
-  using Fetching = FetchingByRows;
   IMBREX_OP static Columns load(const char* packed) { return packed; }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
     const float element = load_f32_s(a);

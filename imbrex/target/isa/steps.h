@@ -25,7 +25,8 @@ struct StepsOfABlock {
   using Result = float;
   using Accumulator = vf;
   static constexpr bool is_blocked = true, needs_corrections = false, prepares_rows = false;
-  static constexpr int kRowsOfExpanded = 0;  // the most whose sums stay in registers while e4m3 is widened there; 0: none
+  static constexpr int kVectorsOfBothChains = 0;  // the most of a tile of C whose two chains stay in registers; 0: one at a time
+  static constexpr int kRowsOfExpanded = 0;       // the most whose sums stay in registers while e4m3 is widened there; 0: none
   static constexpr int64_t kStep = kBlock;
   static constexpr int64_t kBytesOfGroup = 4, kBytesOfChain = 32, kBytesOfStep = 64;
   static constexpr int64_t kPackedBytes = kBlock / 2 * kGroupBytes;

@@ -19,16 +19,11 @@ IMBREX_OP vi dot_of_four(vi sum, vi unsigned_bytes, vi signed_bytes) {
 namespace imbrex::isa {
 namespace {
 
-struct DotI8 : DotI8InFours, TwelveRows {
-  using Fetching = FetchingByRows;
-};
+struct DotI8 : DotI8InFours, TwelveRows {};
 struct DotI8Flipped : DotI8InFoursFlipped, TwelveRows {
-  using Fetching = FetchingFarAhead;
   static constexpr int64_t kPreparedRows = 72, kPreparedSteps = 256;
 };
-struct DotU8I8 : DotInFours<uint8_t>, TwelveRows {
-  using Fetching = FetchingByRows;
-};
+struct DotU8I8 : DotInFours<uint8_t>, TwelveRows {};
 IMBREX_MATMUL(matmul_i8_flipped, DotI8Flipped, int8_t, packed_i8, int32_t)
 
 struct Vpdpbusd : PeakOfBytes {
