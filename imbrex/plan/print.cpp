@@ -5,6 +5,7 @@
 #include "imbrex/ir/authors_scopes.h"
 #include "imbrex/ir/print.h"
 #include "imbrex/plan/phase_work.h"
+#include "imbrex/target/rates.h"
 
 namespace imbrex::plan {
 namespace {
@@ -230,7 +231,14 @@ class PlanPrinter {
     line(fmt::format("product: {} {} {}{} . {}{}{}, by {}{}",
                      product.into ? slice(product.into->tensor, product.into->slice) : assign.name,
                      e.op == ir::Op::matmul_acc ? "+=" : "=", side(*e.args[e.args.size() - 2]), left, side(*e.args.back()),
-                     packed, scales, function, product.fetches_by_rows ? ", fetched by rows" : ""));
+                     packed, scales, function, fetched(product)));
+  }
+
+  // What differs from most machines.
+  static std::string fetched(const Product& product) {
+    if (product.fetched_ahead == target::kUsuallyFetchedAhead) return "";
+    if (product.fetched_ahead == 0) return ", fetched by rows";
+    return fmt::format(", fetched {} bytes ahead", product.fetched_ahead);
   }
 
   void print(const Pack& pack) {

@@ -33,7 +33,7 @@ MachineClass zen4() {
   r.l3_bytes = 32 * kMiB;
   r.barrier = 2e-6;
   r.task = 3e-8;
-  r.fetches_by_rows = true;
+  r.fetched_ahead = 0;
   return c;
 }
 
@@ -58,6 +58,7 @@ MachineClass zen5() {
   r.l3_bytes = 32 * kMiB;
   r.barrier = 5e-8;
   r.task = 3e-8;
+  r.fetched_ahead = 16384;
   return c;
 }
 

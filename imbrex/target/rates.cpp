@@ -39,7 +39,7 @@ constexpr Count kCounts[] = {
     {"l3_bytes", "of all cores", &Rates::l3_bytes},
 };
 
-constexpr const char* kFetchesByRows = "fetches_by_rows";  // in a file, 1 or left out
+constexpr const char* kFetchedAhead = "fetched_ahead";  // may be 0, and left out
 
 constexpr const char* kHint = "a file that `imbrex calibrate --to FILE` writes";
 
@@ -72,7 +72,7 @@ Rates read_rates(const std::string& path) {
     std::string name, more;
     double value = 0;
     if (!(words >> name)) continue;
-    if (!(words >> value) || !(value > 0) || !(value < 1e18) || (words >> more))
+    if (!(words >> value) || !(value > 0 || (value == 0 && name == kFetchedAhead)) || !(value < 1e18) || (words >> more))
       refuse(path, number, fmt::format("{} needs one positive number", name));
     if (!values.emplace(name, value).second) refuse(path, number, fmt::format("{} is given twice", name));
   }
@@ -98,9 +98,8 @@ Rates read_rates(const std::string& path) {
     });
     if (!any) refuse(path, number, fmt::format("{} has no line for a product of {}", path, name_of(product)));
   }
-  if (const auto found = values.find(kFetchesByRows); found != values.end()) {
-    if (found->second != 1) refuse(path, number, fmt::format("{} is 1, or left out", kFetchesByRows));
-    rates.fetches_by_rows = true;
+  if (const auto found = values.find(kFetchedAhead); found != values.end()) {
+    rates.fetched_ahead = static_cast<int64_t>(found->second);
     values.erase(found);
   }
   if (!values.empty()) refuse(path, number, fmt::format("unknown rate {}", values.begin()->first));
@@ -113,7 +112,8 @@ std::string text_of(const Rates& rates) {
   for (const auto& [name, rate] : rates.products) text += fmt::format("{} {:.4g}  # multiply-adds/s of a core\n", name, rate);
   for (const Field& field : kFields) text += fmt::format("{} {:.4g}  # {}\n", field.name, rates.*field.rate, field.unit);
   for (const Count& count : kCounts) text += fmt::format("{} {}  # {}\n", count.name, rates.*count.bytes, count.unit);
-  if (rates.fetches_by_rows) text += fmt::format("{} 1  # products of few rows ask for weights as on Zen 4\n", kFetchesByRows);
+  text += fmt::format("{} {}  # bytes before products of few rows read weights they ask for them; 0: as on Zen 4\n",
+                      kFetchedAhead, rates.fetched_ahead);
   return text;
 }
 

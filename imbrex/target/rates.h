@@ -13,6 +13,8 @@
 
 namespace imbrex::target {
 
+constexpr int64_t kUsuallyFetchedAhead = 8192;
+
 // Rates are of one core, per second, unless they say otherwise.
 struct Rates {
   std::string name;                        // of the class, or of the file that `imbrex calibrate` wrote
@@ -24,7 +26,8 @@ struct Rates {
   int64_t l2_bytes = 0;                    // of a core
   int64_t l3_bytes = 0;                    // of all
   double barrier = 0, task = 0;            // seconds that a barrier, and handing out a task, take
-  bool fetches_by_rows = false;            // products of few rows ask for weights as FetchingByRows does (isa/products.h)
+  // How many bytes before they read weights products of few rows ask for them; 0: as FetchingByRows does (isa/products.h).
+  int64_t fetched_ahead = kUsuallyFetchedAhead;
 };
 
 struct MachineClass {

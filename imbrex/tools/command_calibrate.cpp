@@ -73,7 +73,7 @@ class Calibration {
     // Handing out a task is an exchange on a queue and two divisions; nothing here can time it apart. How products ask for weights
     // is a choice.
     rates.task = target::class_of_this_machine().rates.task;
-    rates.fetches_by_rows = target::class_of_this_machine().rates.fetches_by_rows;
+    rates.fetched_ahead = target::class_of_this_machine().rates.fetched_ahead;
     return rates;
   }
 

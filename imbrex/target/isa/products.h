@@ -17,11 +17,13 @@ struct FetchingByRows {
   static constexpr int64_t bytes_ahead(int64_t rows) { return rows <= 2 ? 1024 : rows <= 4 ? 0 : 8192; }
   static constexpr int level = 2;
 };
-// Zen 5, Intel's server cores: always.
-struct FetchingFarAhead {
-  static constexpr int64_t bytes_ahead(int64_t) { return 8192; }
+// Others: always.
+template <int64_t bytes>
+struct FetchingAhead {
+  static constexpr int64_t bytes_ahead(int64_t) { return bytes; }
   static constexpr int level = 1;
 };
+using FetchingFarAhead = FetchingAhead<8192>;
 
 // A Dot with one of them.
 template <class Dot, class F>
