@@ -61,10 +61,10 @@ void write_packing(const Lowering& lowering, const Statement& statement, const E
 
 std::string all_panels(const std::string& columns) { return fmt::format("0, tiles_of({}, kPanelColumns)", columns); }
 
-// Which template argument of a product's function says so; the usual one is left out.
-std::string fetching_of(const plan::Product& product) {
-  if (product.fetched_ahead == target::kUsuallyFetchedAhead) return "";
-  return product.fetched_ahead == 0 ? "<FetchingByRows>" : fmt::format("<FetchingAhead<{}>>", product.fetched_ahead);
+// How products of few rows fetch weights, as their template argument; the usual way is left out.
+std::string fetching_of(const target::Rates& rates) {
+  if (rates.fetched_ahead == target::kUsuallyFetchedAhead) return "";
+  return rates.fetched_ahead == 0 ? "<FetchingByRows>" : fmt::format("<FetchingAhead<{}>>", rates.fetched_ahead);
 }
 
 // Writes one product: its operands as texts, then the call. They come in the order in which the code takes memory.
@@ -165,7 +165,7 @@ void ProductWriter::write() {
   if (continues_) write_start(result);
   const Operand left = this->left();
   const auto [right, first_block] = this->right();
-  const std::string function = product_.kernel->function(), fetching = fetching_of(product_);
+  const std::string function = product_.kernel->function(), fetching = fetching_of(lowering_.machine.rates);
   if (e_.op == Op::matmul_expanded) {
     const std::string scales = scales_of(lowering_, statement_, e_.args[0], e_.transpose_b);
     const std::string scratch = lowering_.take(out_, *product_.scratch);

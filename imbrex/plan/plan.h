@@ -119,7 +119,6 @@ struct PackedPart {
 struct Product {
   const ir::Statement* statement = nullptr;
   const target::ProductKernel* kernel = nullptr;
-  int64_t fetched_ahead = 0;        // as target::Rates has it
   std::string packing;              // of its right side
   const ir::Store* into = nullptr;  // the store that takes the result as it is computed
   enum class Left : uint8_t { rows, tiles, transposed } left = Left::rows;

@@ -25,12 +25,20 @@ std::string domain_of(const ir::Loop& loop) {
 
 constexpr const char* kFinishStreams = "finish stores past the caches";
 
+// Where products of few rows do not fetch weights as on most machines.
+std::string fetching(const target::Rates& rates) {
+  if (rates.fetched_ahead == target::kUsuallyFetchedAhead) return "";
+  if (rates.fetched_ahead == 0) return ", few rows fetch by rows";
+  return fmt::format(", few rows fetch {} bytes ahead", rates.fetched_ahead);
+}
+
 class PlanPrinter {
  public:
   PlanPrinter(const Plan& plan, const target::Machine& machine) : plan_(plan), machine_(machine) {}
 
   std::string run() {
-    line(fmt::format("plan {} for {} on {}", ir::quoted(plan_.program->name), machine_.target->name, machine_.rates.name));
+    line(fmt::format("plan {} for {} on {}{}", ir::quoted(plan_.program->name), machine_.target->name, machine_.rates.name,
+                     fetching(machine_.rates)));
     line(fmt::format("memory of all workers: {} bytes", ir::to_text(plan_.shared_bytes)));
     line(fmt::format(
         "memory of each worker: {} bytes{}", ir::to_text(plan_.worker_bytes),
@@ -228,17 +236,10 @@ class PlanPrinter {
                            e.op == ir::Op::matmul_scaled ? "scaled" : "expanded", side(*e.args[0]));
     }
     if (e.op == ir::Op::matmul_scaled) scales += " and " + side(*e.args[1]);
-    line(fmt::format("product: {} {} {}{} . {}{}{}, by {}{}",
+    line(fmt::format("product: {} {} {}{} . {}{}{}, by {}",
                      product.into ? slice(product.into->tensor, product.into->slice) : assign.name,
                      e.op == ir::Op::matmul_acc ? "+=" : "=", side(*e.args[e.args.size() - 2]), left, side(*e.args.back()),
-                     packed, scales, function, fetched(product)));
-  }
-
-  // What differs from most machines.
-  static std::string fetched(const Product& product) {
-    if (product.fetched_ahead == target::kUsuallyFetchedAhead) return "";
-    if (product.fetched_ahead == 0) return ", fetched by rows";
-    return fmt::format(", fetched {} bytes ahead", product.fetched_ahead);
+                     packed, scales, function));
   }
 
   void print(const Pack& pack) {

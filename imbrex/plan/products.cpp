@@ -86,7 +86,6 @@ Product plan_product(Planner& planner, const ir::Statement& statement, const ir:
   Product product;
   product.statement = &statement;
   product.kernel = &planner.product_kernel(ir::multiplied_as(e));
-  product.fetched_ahead = planner.machine.rates.fetched_ahead;
   product.packing = packing_of(*product.kernel, b->dtype, block_of_k(e));
   product.into = into;
   product.inner = bounds.elements_along(e.transpose_a ? a->rows : a->columns, statement);

@@ -11,6 +11,7 @@ namespace {
 
 // Products of bf16 by the instruction for them, which is fast on Zen 4. It takes a pair at a time, the odd element first.
 struct DotBf16 : DotOfBlocks {
+  static constexpr int kVectorsOfBothChains = 12;
   using Columns = __m512i;
   IMBREX_OP static Columns of_pairs(__m512i pairs) { return pairs; }
   IMBREX_OP static Columns load(const char* packed) { return of_pairs(_mm512_load_si512(packed)); }

@@ -22,7 +22,7 @@ namespace {
 
 // Products of bf16. FlushToZero makes the additions flush, too.
 struct DotOfBlocks : StepsOfABlock, TwelveRows {
-  static constexpr int kVectorsOfBothChains = 12;
+  static constexpr int kVectorsOfBothChains = 8;
   static constexpr int kRowsOfExpanded = 4;
   using OfExpanded = struct DotBf16Fma;
   using Mode = FlushToZero;

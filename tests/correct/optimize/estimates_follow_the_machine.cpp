@@ -105,6 +105,9 @@ TEST(Estimates, RatesAreReadAsTheyAreWritten) {
   EXPECT_EQ(refused(whole + "speed 2\n"), "machine-file");
   EXPECT_EQ(refused(whole.substr(0, whole.rfind("l3_bytes"))), "machine-file");
   EXPECT_EQ(refused("bf16 0\n"), "machine-file");
+  const std::string older = whole.substr(0, whole.rfind("fetched_ahead"));
+  EXPECT_EQ(refused(older), "read");
+  EXPECT_EQ(refused(older + "fetched_ahead -1\n"), "machine-file");
   EXPECT_EQ(refused("bf16 nan\n"), "machine-file");
   EXPECT_EQ(refused("bf16 fast\n"), "machine-file");
 }

@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <random>
-#include <string>
 #include <vector>
 
 #include "correct/target/isa/table.h"
@@ -94,28 +92,6 @@ TEST(Divisor, SubnormalQuotients) {
   for (int units = 0; units < 400; ++units) values.push_back(static_cast<float>(units) * 0x1p-149f);
   for (int units = -200; units < 200; ++units) values.push_back(0x1p-126f + static_cast<float>(units) * 0x1p-149f);
   for (int b = 1; b <= 48; ++b) expect_quotients(values, static_cast<float>(b) * 0.5f, 0, 0);
-}
-
-// Each operation on a subnormal takes long on Intel's cores: no more of them than the division has.
-TEST(Divisor, SubnormalsTakeNoLongerThanDivided) {
-  float values[16], quotients[16];
-  const float divisors[16] = {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3};
-  for (int i = 0; i < 16; ++i) values[i] = 0x1.8p-130f * static_cast<float>(i + 1);
-  const auto seconds = [](auto&& divide) {
-    double shortest = std::numeric_limits<double>::infinity();
-    for (int repeat = 0; repeat < 50; ++repeat) {
-      const auto begin = std::chrono::steady_clock::now();
-      for (int i = 0; i < 200; ++i) divide();
-      shortest = std::min(shortest, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-    }
-    return shortest;
-  };
-  for (const Table* table : tables()) {
-    const Binary<float, float>* div = table->f32_binary;
-    while (std::string(div->name) != "div") ++div;
-    const double by_divisor = seconds([&] { table->divide(values, divisors, quotients); });
-    EXPECT_LT(by_divisor, 2 * seconds([&] { div->vector(values, divisors, quotients); })) << table->isa;
-  }
 }
 
 // Any floats; and what gives results about half of the least float and about the least normal one.

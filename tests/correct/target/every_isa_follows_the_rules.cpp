@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -410,25 +409,6 @@ TEST(Primitives, ExpOfFloatsEverywhere) {
         if (identity(actual[i]) != identity(expected[i]))
           FAIL() << table->isa << " exp(" << x[i] << ") is " << actual[i] << " instead of " << expected[i];
     }
-  }
-}
-
-// Results that round to zero took eight times as long on Intel's cores while they were computed as products.
-TEST(Primitives, ExpOfMaskedScoresTakesNoLonger) {
-  const auto seconds = [](const Unary<float, float>& exp, float every_second) {
-    float x[16], y[16];
-    for (int i = 0; i < 16; ++i) x[i] = i % 2 == 0 ? every_second : -0.1f * static_cast<float>(i);
-    double shortest = kInfinity;
-    for (int repeat = 0; repeat < 50; ++repeat) {
-      const auto begin = std::chrono::steady_clock::now();
-      for (int i = 0; i < 1000; ++i) exp.vector(x, y);
-      shortest = std::min(shortest, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-    }
-    return shortest;
-  };
-  for (const Table* table : tables()) {
-    const Unary<float, float>& exp = exp_of(*table);
-    EXPECT_LT(seconds(exp, -1e9f), 2 * seconds(exp, -1.0f)) << table->isa;
   }
 }
 

@@ -92,8 +92,9 @@ def main():
     code = Aarch64 if prefix.startswith("aarch64") else X86
     kernels, bad = 0, 0
     for name, lines in functions(listing):
-        if not re.search(r"microkernel(_of_chain|_of_expanded)?<", name): continue
-        shape = re.search(r"Dot\w+(, \d+)+", name).group(0)
+        if not re.search(r"microkernel(_of_\w+)?<", name): continue
+        dot, sizes = re.search(r"(Dot\w+).*?((?:, \d+)+)>", name).groups()
+        shape = dot + sizes
         stack = stack_of(lines, code)
         found = [loop for loop in loops(lines, code) if any(code.PRODUCT.search(text) for text in loop)]
         products = [i for i, (_, text) in enumerate(lines) if code.PRODUCT.search(text)]
