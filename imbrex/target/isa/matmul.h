@@ -10,8 +10,8 @@
 //
 // The ISA's header gives for each kind of product one or several structs Dot, on the bases below: Element (of A), Result (of C),
 // Accumulator (vf or vi), Columns (16 columns' group of B in registers), load, step (one group of k for one row),
-// kRowsOfOne and kRowsOfTwo (the most rows of a tile of one and of two vectors; 0: there are none), Mode (set around the
-// products). Where `prepares_rows`, `prepare` makes what step reads of the rows first, once for all columns
+// kRowsOfOne and kRowsOfTwo (the most rows of a tile of one and of two vectors; 0: there are none), kRowsOfSeveral (where a call
+// takes several tiles; 0: as many), Mode (set around the products). Where `prepares_rows`, `prepare` makes what step reads of the rows first, once for all columns
 // of a call, kPreparedSteps of kPreparedRows at a time.
 #pragma once
 
@@ -325,9 +325,21 @@ template <class Dot, int V>
 constexpr int most_rows() {
   return V == 2 ? Dot::kRowsOfTwo : Dot::kRowsOfOne;
 }
+template <class Dot, int V>
+constexpr int most_rows_of_several() {
+  return Dot::kRowsOfSeveral > 0 ? Dot::kRowsOfSeveral : most_rows<Dot, V>();
+}
+template <class Dot, int V>
+constexpr int64_t tiles_of_rows(int64_t rows) {
+  if constexpr (most_rows<Dot, V>() > 0) {
+    constexpr int64_t most = most_rows_of_several<Dot, V>();
+    if (rows > most_rows<Dot, V>()) return (rows + most - 1) / most;
+  }
+  return 1;
+}
 
 // R: from the most rows of a tile down to the fewest.
-template <class Dot, int V, int fetched_level, int fewest, int R = most_rows<Dot, V>()>
+template <class Dot, int V, int fetched_level, int fewest, int R>
 IMBREX_OP void microkernel_of(int64_t rows, const Operands& o) {
   if constexpr (Dot::is_blocked) {
     if (rows == R) return block_by_block<Dot, R, V, fetched_level>(o);
@@ -340,14 +352,12 @@ IMBREX_OP void microkernel_of(int64_t rows, const Operands& o) {
 // All rows of V column blocks, in the fewest tiles, of equal heights: a tile of few rows takes more time for each.
 template <class Dot, int V>
 inline void all_rows(Operands o, int64_t rows) {
-  constexpr int most = most_rows<Dot, V>(), l2 = 2, of_one_tile = Dot::Fetching::level;
-  // Of several tiles each has at least half of the most rows.
-  constexpr int fewest_of_many = of_one_tile == l2 ? 1 : (most + 1) / 2;
-  if (of_one_tile != l2 && rows <= most) return microkernel_of<Dot, V, of_one_tile, 1>(rows, o);
+  constexpr int most = most_rows<Dot, V>(), of_several = most_rows_of_several<Dot, V>(), l2 = 2;
+  if (rows <= most) return microkernel_of<Dot, V, Dot::Fetching::level, 1, most>(rows, o);
   int64_t fetching = kFetchingTiles;
-  for (int64_t tiles = (rows + most - 1) / most; tiles > 0; --tiles) {
+  for (int64_t tiles = tiles_of_rows<Dot, V>(rows); tiles > 0; --tiles) {
     const int64_t count = (rows + tiles - 1) / tiles;
-    microkernel_of<Dot, V, l2, fewest_of_many>(count, o);
+    microkernel_of<Dot, V, l2, (of_several + 1) / 2, of_several>(count, o);  // each has at least half of the most rows
     rows -= count;
     o.a += count * o.a_stride;
     o.c += count * o.c_stride;
@@ -379,7 +389,7 @@ template <class Dot>
 inline void all_columns(Operands o, const char* panels, int64_t panel_stride, int64_t first, int64_t corrections_at,
                         int64_t block, int64_t rows, int64_t columns, Ahead ahead) {
   const bool in_twos = rows <= Dot::kRowsOfTwo || Dot::kRowsOfTwo >= Dot::kRowsOfOne;
-  const int64_t most = in_twos ? most_rows<Dot, 2>() : most_rows<Dot, 1>(), tiles = (rows + most - 1) / most;
+  const int64_t tiles = in_twos ? tiles_of_rows<Dot, 2>(rows) : tiles_of_rows<Dot, 1>(rows);
   while (columns > 0) {
     const int64_t half = block % 2;
     const bool both = in_twos && half == 0 && columns >= kPanelColumns;

@@ -7,9 +7,13 @@
 namespace imbrex::isa {
 namespace {
 
+struct RowsOfTiles {
+  static constexpr int kRowsOfSeveral = 0;
+};
+
 // Each element of C is one chain of additions over the whole of k. A step is a group: the elements that four bytes hold.
 template <class T>
-struct StepsOfAGroup {
+struct StepsOfAGroup : RowsOfTiles {
   using Element = T;
   static constexpr bool is_blocked = false, needs_corrections = false, prepares_rows = false;
   static constexpr int64_t kStep = 4 / sizeof(T);                    // elements of k
@@ -20,7 +24,7 @@ struct StepsOfAGroup {
 
 // Products of bf16. A step is a block of 32 elements. Its two chains of additions, of 16 elements each, start at +0; then
 // `sum(c, first, second)` adds their results to C.
-struct StepsOfABlock {
+struct StepsOfABlock : RowsOfTiles {
   using Element = uint16_t;
   using Result = float;
   using Accumulator = vf;
