@@ -1,5 +1,5 @@
 # imbrex_add_deepseek_v4(TARGET MODELS HIDDEN/Q_LORA/EPS[/BLOCK[/HEADS]] ... HEADS N ... [SHARED_KV MODEL ...] [MODES M ...] [FORMS X/Q[/EXTRA] ...]
-#                        [CACHES KIND/TOKENS ...] [ISAS ...])
+#                        [CACHES KIND/TOKENS ...] [ISAS ...] [OPTIONS ...])
 #
 # Makes TARGET, a shared library, and TARGET_static of the operator in imbrex/deepseek_v4.h, with code for every combination of
 #   MODELS  sizes of models as in their config.json: 4096/1024/1e-6 for hidden 4096, q_lora 1024 and eps 1e-6; fp8 weights that are kept have
@@ -9,11 +9,11 @@
 #   FORMS   types of x and q: bf16/bf16 (default), f32/f32, bf16-normalized/bf16, ..., and columns of further projections (default: 0)
 # again without keys and values for those of MODELS that are named in SHARED_KV, which have layers that use another's,
 # and for paged caches of KIND bf16 or fp8 in blocks of TOKENS (default: bf16/1, which serves any blocks without gaps, and fp8/64);
-# ISAS as in imbrex_add_kernels. Both libraries need the C and C++ runtimes and threads alone, and export imbrex_v4_* alone.
+# ISAS and OPTIONS as in imbrex_add_kernels. Both libraries need the C and C++ runtimes and threads alone, and export imbrex_v4_* alone.
 #
 # imbrex_install_deepseek_v4(TARGET) installs both with their headers and pkg-config files, TARGET.pc and TARGET_static.pc.
 function(imbrex_add_deepseek_v4 target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODELS;SHARED_KV;HEADS;MODES;FORMS;CACHES;ISAS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODELS;SHARED_KV;HEADS;MODES;FORMS;CACHES;ISAS;OPTIONS")
   if(NOT arg_MODELS OR NOT arg_HEADS OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): needs MODELS and HEADS; does not know: ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -46,7 +46,7 @@ function(imbrex_add_deepseek_v4 target)
   macro(add_kernel of name)
     string(MAKE_C_IDENTIFIER ${target}_${of} kernel)
     set(symbol kernel_${kernel})  # imbrex_ begins what is Imbrex's own
-    imbrex_add_kernels(${kernel} KERNEL deepseek_v4/${name} SYMBOL ${symbol} ISAS ${arg_ISAS} SET ${ARGN})
+    imbrex_add_kernels(${kernel} KERNEL deepseek_v4/${name} SYMBOL ${symbol} ISAS ${arg_ISAS} OPTIONS ${arg_OPTIONS} SET ${ARGN})
     list(APPEND kernels ${kernel})
     string(APPEND includes "#include \"${symbol}.h\"\n")
   endmacro()

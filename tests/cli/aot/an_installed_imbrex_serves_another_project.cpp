@@ -44,13 +44,15 @@ TEST_F(InstalledImbrex, MakesAnOperatorThatNeedsNone) {
   if (*IMBREX_SANITIZE != 0) GTEST_SKIP() << "linked without the sanitizers' libraries";
   write_project(
       "imbrex_add_deepseek_v4(my_front MODELS 512/256/1e-6/128/1 512/256/1e-6/32/1 HEADS 2 1 CACHES bf16/1 ISAS "
-      "scalar)\nimbrex_install_deepseek_v4(my_front)\n"
+      "scalar OPTIONS --machine zen5)\nimbrex_install_deepseek_v4(my_front)\n"
       "add_executable(consumer main.c)\ntarget_link_libraries(consumer PRIVATE my_front)\n");
   write("main.c",
         "#include <stdio.h>\n#include \"imbrex/deepseek_v4.h\"\nint main(void) { return puts(imbrex_v4_instance(0)) < 0; }\n");
   configure_and_build();
   const std::string expected = "W8A8, hidden 512, heads 1, q_lora 256, eps 1e-6, bf16/bf16, extra 0\n";
   EXPECT_EQ(succeed("'" + path("build/consumer") + "'").out, expected);
+  EXPECT_NE(succeed("grep -r '// For scalar on ' --include='*.cpp' '" + path("build") + "'").out.find(" on zen5."),
+            std::string::npos);
   succeed("cmake --install '" + path("build") + "' --prefix '" + path("engine") + "'");
   if (run_command("pkg-config --version").status != 0) GTEST_SKIP() << "no pkg-config";
   // Moved after it was installed: with another prefix than was configured.
