@@ -131,7 +131,7 @@ int main(int argc, char** argv) {
   imbrex_v4_layer* layer;
   need(imbrex_v4_layer_open(argv[1], atoll(argv[2]), &layer, text, sizeof text), text);
   imbrex_v4_form form = {.mode = IMBREX_V4_W8A8, .keep_fp8 = 1, .x = IMBREX_V4_F32, .q = IMBREX_V4_F32};
-  imbrex_v4_layer_sizes(layer, &form);
+  imbrex_v4_layer_sizes(layer, &form); /* keep_fp8 becomes 0 where wq_a or wkv is not fp8 */
   imbrex_v4_front* front;
   need(imbrex_v4_create(&form, &front, text, sizeof text), text);
   struct tensor packed = new_tensor(1, (int64_t)imbrex_v4_packed_bytes(front), 1, 1), table = new_tensor(4, 64, POSITIONS, 1);

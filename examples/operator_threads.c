@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
   imbrex_v4_layer* layer;
   need(imbrex_v4_layer_open(argv[1], atoll(argv[2]), &layer, message, sizeof message));
   imbrex_v4_form form = {.mode = IMBREX_V4_W8A8, .keep_fp8 = 1, .x = IMBREX_V4_BF16, .x_is_normalized = 1, .q = IMBREX_V4_BF16};
-  imbrex_v4_layer_sizes(layer, &form);
+  imbrex_v4_layer_sizes(layer, &form); /* keep_fp8 becomes 0 where wq_a or wkv is not fp8 */
   imbrex_v4_front* front;
   need(imbrex_v4_create(&form, &front, message, sizeof message));
   const size_t packed_bytes = imbrex_v4_packed_bytes(front);

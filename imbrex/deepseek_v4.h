@@ -215,7 +215,7 @@ IMBREX_V4_API imbrex_v4_status imbrex_v4_layer_open(const char* folder, int64_t 
                                                     size_t message_bytes);
 IMBREX_V4_API void imbrex_v4_layer_close(imbrex_v4_layer* layer); /* may be null; weights end with it */
 /* The model's hidden, q_lora, eps, all of its heads, the blocks of its wq_a where that is fp8 with square ones, and whether the layer
- * is without_kv; the rest of the form stays as it is. */
+ * is without_kv. Where wq_a or wkv is not fp8 with square blocks, keep_fp8 becomes 0. The rest of the form stays as it is. */
 IMBREX_V4_API void imbrex_v4_layer_sizes(const imbrex_v4_layer* layer, imbrex_v4_form* form);
 /* `extra` is not the layer's. */
 IMBREX_V4_API const imbrex_v4_weights* imbrex_v4_layer_weights(const imbrex_v4_layer* layer);

@@ -67,6 +67,9 @@ std::string fetching_of(const target::Rates& rates) {
   return rates.fetched_ahead == 0 ? "<FetchingByRows>" : fmt::format("<FetchingAhead<{}>>", rates.fetched_ahead);
 }
 
+// Where the right side was just widened, into memory that the caches hold.
+constexpr const char* kNotAhead = "<FetchingAhead<0>>";
+
 // Writes one product: its operands as texts, then the call. They come in the order in which the code takes memory.
 class ProductWriter {
  public:
@@ -169,9 +172,9 @@ void ProductWriter::write() {
   if (e_.op == Op::matmul_expanded) {
     const std::string scales = scales_of(lowering_, statement_, e_.args[0], e_.transpose_b);
     const std::string scratch = lowering_.take(out_, *product_.scratch);
-    const std::string left_side = is_tiled_ ? fmt::format("LeftInTiles{{{}, {}}}", left.pointer, inner_)
-                                            : fmt::format("{}_rows{}{{{}, {}}}", function, fetching.empty() ? "<>" : fetching,
-                                                          left.pointer, left.row_stride);
+    const std::string left_side = is_tiled_
+                                      ? fmt::format("LeftInTiles{{{}, {}}}", left.pointer, inner_)
+                                      : fmt::format("{}_rows{}{{{}, {}}}", function, kNotAhead, left.pointer, left.row_stride);
     out_.line(fmt::format("matmul_expanded({}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});", left_side, right, first_block,
                           scales, e_.block.k, e_.block.columns, result, result_stride, rows_, columns_, inner_, scratch));
   } else if (product_.scratch) {
@@ -179,10 +182,11 @@ void ProductWriter::write() {
                       of_b = scales_of(lowering_, statement_, e_.args[1], e_.transpose_b);
     const std::string scratch = lowering_.take(out_, *product_.scratch);
     const bool exact = product_.kernel->product == target::Product::i8;
+    const std::string of_right = !exact ? kNotAhead : fetching.empty() ? "<>" : fetching;
     out_.line(fmt::format("matmul_scaled<{}{}, {}, {}>({}, {}, {}, {}, {}, {}, {{{}, {}}}, {}, {}, {}, {}, {}, {});", function,
-                          fetching.empty() ? "<>" : fetching, exact ? "int8_t" : "uint16_t", exact ? "int32_t" : "float",
-                          left.pointer, left.row_stride, right, first_block, of_a, of_b, e_.block.k, e_.block.columns, result,
-                          result_stride, rows_, columns_, inner_, scratch));
+                          of_right, exact ? "int8_t" : "uint16_t", exact ? "int32_t" : "float", left.pointer, left.row_stride,
+                          right, first_block, of_a, of_b, e_.block.k, e_.block.columns, result, result_stride, rows_, columns_,
+                          inner_, scratch));
   } else {
     const std::string left_text = is_tiled_ ? left.pointer : left.pointer + ", " + left.row_stride;
     out_.line(fmt::format("{}{}({}, {}, {}, {}, {}, {}, {}, {}, {});", function, is_tiled_ ? "_tiled" : fetching, left_text,

@@ -145,8 +145,9 @@ imbrex_v4_status say_no_instance(const imbrex_v4_form& form, Message message) {
 // Weights that stay as they are, and a part of them that has scales of its own.
 imbrex_v4_status check_blocks(const imbrex_v4_form& form, Message message) {
   if (form.weight_block < 1)
-    return say(message, IMBREX_V4_BAD_VALUE, "weight_block is %lld; expected the rows and columns of a weight that have a scale",
-               static_cast<long long>(form.weight_block));
+    return say(
+        message, IMBREX_V4_BAD_VALUE, "weight_block is %lld; expected the rows and columns of a weight that have a scale%s",
+        static_cast<long long>(form.weight_block), keeps_wq_b(form) ? "" : ", or keep_fp8 = 0 for weights that are not fp8");
   if (keeps_wq_b(form) && form.head_begin * kHeadColumns % form.weight_block != 0)
     return say(message, IMBREX_V4_BAD_VALUE,
                "head %lld begins at row %lld of wq_b, inside a block of %lld rows that have a scale",

@@ -104,8 +104,10 @@ void imbrex_v4_layer_sizes(const imbrex_v4_layer* layer, imbrex_v4_form* form) {
   form->head_begin = 0;
   form->head_end = config.heads;
   form->without_kv = !layer->has_kv();
-  const StoredMatrix& wq_a = layer->front.wq_a;
-  if (wq_a.form == MatrixForm::fp8_blocks && wq_a.block.rows == wq_a.block.columns) form->weight_block = wq_a.block.rows;
+  const auto is_fp8 = [](const imbrex_v4_matrix& m) { return m.type == IMBREX_V4_E4M3 && m.block_rows == m.block_columns; };
+  const imbrex_v4_weights& weights = layer->weights;
+  if (is_fp8(weights.wq_a)) form->weight_block = weights.wq_a.block_rows;
+  if (!is_fp8(weights.wq_a) || (layer->has_kv() && !is_fp8(weights.wkv))) form->keep_fp8 = 0;
 }
 
 const imbrex_v4_weights* imbrex_v4_layer_weights(const imbrex_v4_layer* layer) {

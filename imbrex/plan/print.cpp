@@ -25,11 +25,11 @@ std::string domain_of(const ir::Loop& loop) {
 
 constexpr const char* kFinishStreams = "finish stores past the caches";
 
-// Where products of few rows do not fetch weights as on most machines.
+// Where products of few rows do not prefetch weights as on most machines.
 std::string fetching(const target::Rates& rates) {
   if (rates.fetched_ahead == target::kUsuallyFetchedAhead) return "";
-  if (rates.fetched_ahead == 0) return ", few rows fetch by rows";
-  return fmt::format(", few rows fetch {} bytes ahead", rates.fetched_ahead);
+  if (rates.fetched_ahead == 0) return ", few rows prefetch as suits Zen 4";
+  return fmt::format(", few rows prefetch {} bytes ahead", rates.fetched_ahead);
 }
 
 class PlanPrinter {

@@ -1,5 +1,5 @@
 // Runs one function on several threads at once, SPMD: each worker gets its number `ith` of `nth` and a barrier that joins all of
-// them. The executor splits no work; the function does. Idle workers spin for some tens of microseconds, which covers the gaps
+// them. The executor splits no work; the function does. Idle workers spin for 200 us, which covers the gaps
 // between the phases and calls of one model, then sleep in the kernel.
 //
 // An executor with a worker for each processor keeps each worker on a processor of its own, away from its caller's. Schedulers

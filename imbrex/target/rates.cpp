@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -99,6 +100,10 @@ Rates read_rates(const std::string& path) {
     if (!any) refuse(path, number, fmt::format("{} has no line for a product of {}", path, name_of(product)));
   }
   if (const auto found = values.find(kFetchedAhead); found != values.end()) {
+    constexpr double kMost = 1 << 20;
+    if (found->second > kMost || found->second != std::floor(found->second))
+      refuse(path, number,
+             fmt::format("{} is a whole number of bytes, at most {}; 0 for what suits Zen 4", kFetchedAhead, kMost));
     rates.fetched_ahead = static_cast<int64_t>(found->second);
     values.erase(found);
   }
@@ -112,8 +117,8 @@ std::string text_of(const Rates& rates) {
   for (const auto& [name, rate] : rates.products) text += fmt::format("{} {:.4g}  # multiply-adds/s of a core\n", name, rate);
   for (const Field& field : kFields) text += fmt::format("{} {:.4g}  # {}\n", field.name, rates.*field.rate, field.unit);
   for (const Count& count : kCounts) text += fmt::format("{} {}  # {}\n", count.name, rates.*count.bytes, count.unit);
-  text += fmt::format("{} {}  # bytes before products of few rows read weights they ask for them; 0: as on Zen 4\n",
-                      kFetchedAhead, rates.fetched_ahead);
+  text += fmt::format("{} {}  # bytes ahead that products of few rows prefetch weights; 0: as suits Zen 4\n", kFetchedAhead,
+                      rates.fetched_ahead);
   return text;
 }
 

@@ -26,7 +26,7 @@ struct Rates {
   int64_t l2_bytes = 0;                    // of a core
   int64_t l3_bytes = 0;                    // of all
   double barrier = 0, task = 0;            // seconds that a barrier, and handing out a task, take
-  // How many bytes before they read weights products of few rows ask for them; 0: as FetchingByRows does (isa/products.h).
+  // How many bytes ahead products of few rows prefetch weights that they read once; 0: as FetchingByRows does (isa/products.h).
   int64_t fetched_ahead = kUsuallyFetchedAhead;
 };
 

@@ -70,8 +70,8 @@ class Calibration {
                       return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
                     }) /
                     kBarriers;
-    // Handing out a task is an exchange on a queue and two divisions; nothing here can time it apart. How products ask for weights
-    // is a choice.
+    // Handing out a task is an exchange on a queue and two divisions; nothing here can time it apart. The
+    // prefetch distance is not measured.
     rates.task = target::class_of_this_machine().rates.task;
     rates.fetched_ahead = target::class_of_this_machine().rates.fetched_ahead;
     return rates;

@@ -5,8 +5,8 @@
 // Tensors, in the order of the call; those in brackets are there in some forms:
 //   x bf16 or f32 [T, D], [norm_w [D]], wq_a bf16 [D, Q], gamma_cq bf16 [Q], wq_b int8 [Q, H*512], wq_b_scale f32 [H*512],
 //   [wkv bf16 [D, 512], gamma_ckv bf16 [512]], [w_extra bf16 [D, E]], rotations, [slots int32 or int64 [T]],
-// where there are blocks wq_a, wkv, and without w8a8 wq_b, are e4m3, each before its scales e8m0 [rows / block, columns / block], named
-// NAME_scale,
+// with blocks, wq_a and wkv, and in the other modes wq_b, are e4m3, each before its scales e8m0 [rows / block, columns / block],
+// named NAME_scale,
 //   q bf16 or f32 [T, H, 512], [qr int8 [T, Q], qr_scale f32 [T, 1]], [latent bf16 [T, Q]], [kv bf16 [T, 512]], [extra f32 [T, E]],
 //   [cache]
 #pragma once

@@ -110,9 +110,8 @@ Entry attention_front_entry() {
       {"extra", "columns of further projections of the normalized x; 0: none", 0, 65536, 1},
       {"mode", "0: as qkv_proj_rope, 1: as qkv_proj_rope_w8a16, 2: as qkv_proj_rope_fp8_reference", 0, 2, 1},
       {"fp8_block",
-       "wq_a and wkv, in modes 1 and 2 also wq_b, are e4m3 with a scale for each so many rows by so many columns; 0, of mode 0: "
-       "wq_a and "
-       "wkv are bf16",
+       "wq_a and wkv, in modes 1 and 2 also wq_b, are e4m3 with a scale for each so many rows by so many columns; "
+       "0, of mode 0: wq_a and wkv are bf16",
        0, 1024, 32},
       {"kv", "1: the layer has keys and values; 0: it uses another's, and there is no wkv", 0, 1, 1}};
   entry.program = program;

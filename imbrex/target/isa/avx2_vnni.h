@@ -26,7 +26,7 @@ namespace {
 struct SixRows {
   static constexpr int kRowsOfOne = 6, kRowsOfTwo = 2;
 };
-// The first machines that have it are Intel's.
+// Flipped as on Intel's, the first that have it.
 struct DotI8 : DotI8InFoursFlipped, SixRows {
   static constexpr int64_t kPreparedRows = 72, kPreparedSteps = 256;
 };

@@ -11,7 +11,8 @@ namespace {
 
 // Products of bf16 by the instruction for them, which is fast on Zen 4. It takes a pair at a time, the odd element first.
 struct DotBf16 : DotOfBlocks {
-  // One tile reads weights from memory once, whatever its height. Several read them from the caches: then sums in registers gain.
+  // Up to twelve rows are one tile, so that weights that come from memory are read once. More read them from the caches, where tiles
+  // gain whose sums stay in registers.
   static constexpr int kVectorsOfBothChains = 12, kRowsOfSeveral = 6;
   using Columns = __m512i;
   IMBREX_OP static Columns of_pairs(__m512i pairs) { return pairs; }

@@ -10,7 +10,6 @@
 namespace imbrex::isa {
 namespace {
 
-// Machines that have nothing better are Intel's.
 struct DotI8 : DotInPairs<int8_t>, TwelveRows {
   static constexpr int64_t kPreparedRows = 72, kPreparedSteps = 128;
 };

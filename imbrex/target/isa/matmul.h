@@ -282,7 +282,7 @@ IMBREX_MICROKERNEL void microkernel_of_both_chains(const Operands& o) {
 }
 
 template <class Dot, int R, int V, int fetched_level>
-inline void few_rows_block_by_block(Operands o) {
+inline void both_chains_at_once(Operands o) {
   if (!o.accumulate) TileOf<Dot, R, V>::store_zeros(o.c, o.c_stride);
   microkernel_of_both_chains<Dot, R, V, fetched_level>(o);
   if (o.tails == nullptr) return;
@@ -295,8 +295,7 @@ inline void few_rows_block_by_block(Operands o) {
 }
 
 template <class Dot, int R, int V, int fetched_level>
-inline void block_by_block(Operands o) {
-  if constexpr (R * V <= Dot::kVectorsOfBothChains) return few_rows_block_by_block<Dot, R, V, fetched_level>(o);
+inline void chain_by_chain(Operands o) {
   alignas(64) char sums[64 * R * V];
   if (!o.accumulate) TileOf<Dot, R, V>::store_zeros(o.c, o.c_stride);
   for (int64_t steps = o.steps + (o.tails != nullptr ? 1 : 0); steps > 0; --steps) {
@@ -341,21 +340,23 @@ constexpr int64_t tiles_of_rows(int64_t rows) {
 // R: from the most rows of a tile down to the fewest.
 template <class Dot, int V, int fetched_level, int fewest, int R>
 IMBREX_OP void microkernel_of(int64_t rows, const Operands& o) {
-  if constexpr (Dot::is_blocked) {
-    if (rows == R) return block_by_block<Dot, R, V, fetched_level>(o);
-  } else {
+  if constexpr (!Dot::is_blocked) {
     if (rows == R) return microkernel<Dot, R, V, fetched_level>(o);
+  } else if constexpr (R * V <= Dot::kVectorsOfBothChains) {
+    if (rows == R) return both_chains_at_once<Dot, R, V, fetched_level>(o);
+  } else {
+    if (rows == R) return chain_by_chain<Dot, R, V, fetched_level>(o);
   }
   if constexpr (R > fewest) microkernel_of<Dot, V, fetched_level, fewest, R - 1>(rows, o);
 }
 
-// All rows of V column blocks, in the fewest tiles, of equal heights: a tile of few rows takes more time for each.
+// All rows of V column blocks: in one tile, or in tiles of at most kRowsOfSeveral rows, of equal heights.
 template <class Dot, int V>
 inline void all_rows(Operands o, int64_t rows) {
   constexpr int most = most_rows<Dot, V>(), of_several = most_rows_of_several<Dot, V>(), l2 = 2;
   if (rows <= most) return microkernel_of<Dot, V, Dot::Fetching::level, 1, most>(rows, o);
-  int64_t fetching = kFetchingTiles;
-  for (int64_t tiles = tiles_of_rows<Dot, V>(rows); tiles > 0; --tiles) {
+  int64_t tiles = tiles_of_rows<Dot, V>(rows), fetching = tiles < kFetchingTiles ? 2 : kFetchingTiles;
+  for (; tiles > 0; --tiles) {
     const int64_t count = (rows + tiles - 1) / tiles;
     microkernel_of<Dot, V, l2, (of_several + 1) / 2, of_several>(count, o);  // each has at least half of the most rows
     rows -= count;

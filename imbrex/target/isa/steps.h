@@ -7,15 +7,12 @@
 namespace imbrex::isa {
 namespace {
 
-struct RowsOfTiles {
-  static constexpr int kRowsOfSeveral = 0;
-};
-
 // Each element of C is one chain of additions over the whole of k. A step is a group: the elements that four bytes hold.
 template <class T>
-struct StepsOfAGroup : RowsOfTiles {
+struct StepsOfAGroup {
   using Element = T;
   static constexpr bool is_blocked = false, needs_corrections = false, prepares_rows = false;
+  static constexpr int kRowsOfSeveral = 0;
   static constexpr int64_t kStep = 4 / sizeof(T);                    // elements of k
   static constexpr int64_t kBytesOfGroup = 4, kBytesOfStep = 4;      // of a row of A, where step reads it
   static constexpr int64_t kPackedBytes = kGroupBytes, kGroups = 1;  // of a step of a panel
@@ -24,11 +21,12 @@ struct StepsOfAGroup : RowsOfTiles {
 
 // Products of bf16. A step is a block of 32 elements. Its two chains of additions, of 16 elements each, start at +0; then
 // `sum(c, first, second)` adds their results to C.
-struct StepsOfABlock : RowsOfTiles {
+struct StepsOfABlock {
   using Element = uint16_t;
   using Result = float;
   using Accumulator = vf;
   static constexpr bool is_blocked = true, needs_corrections = false, prepares_rows = false;
+  static constexpr int kRowsOfSeveral = 0;
   static constexpr int kVectorsOfBothChains = 0;  // the most of a tile of C whose two chains stay in registers; 0: one at a time
   static constexpr int kRowsOfExpanded = 0;       // the most whose sums stay in registers while e4m3 is widened there; 0: none
   static constexpr int64_t kStep = kBlock;

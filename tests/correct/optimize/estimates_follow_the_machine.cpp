@@ -107,7 +107,7 @@ TEST(Estimates, RatesAreReadAsTheyAreWritten) {
   EXPECT_EQ(refused("bf16 0\n"), "machine-file");
   const std::string older = whole.substr(0, whole.rfind("fetched_ahead"));
   EXPECT_EQ(refused(older), "read");
-  EXPECT_EQ(refused(older + "fetched_ahead -1\n"), "machine-file");
+  for (const char* bytes : {"-1", "0.5", "1e17"}) EXPECT_EQ(refused(older + "fetched_ahead " + bytes + "\n"), "machine-file");
   EXPECT_EQ(refused("bf16 nan\n"), "machine-file");
   EXPECT_EQ(refused("bf16 fast\n"), "machine-file");
 }
