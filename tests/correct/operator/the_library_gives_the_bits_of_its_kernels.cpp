@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "imbrex/checkpoint/make_checkpoint.h"
+#include "imbrex/checkpoint/safetensors.h"
 #include "imbrex/interpret/interpreter.h"
 #include "imbrex/kernels/registry.h"
 #include "operator_model.h"
@@ -236,6 +237,23 @@ TEST(OperatorLibrary, KeepsALayerOfACheckpoint) {
     EXPECT_NO_THROW(front.pack(layer.weights(), packed));
   }
   EXPECT_EQ(results_of(layer, form_of_layer(layer, IMBREX_V4_W8A8)), results_of(layer, form_of_layer(layer, IMBREX_V4_W8A8, 1)));
+}
+
+// An engine asks for keep_fp8 whatever the layer: where wq_a is not fp8, its form is the other.
+TEST(OperatorLibrary, KeepsFp8WhereALayerHasIt) {
+  const tests::TemporaryFolder folder;
+  checkpoint::make_checkpoint(folder.path(), {"tiny", 1, 1, 3}, [](int64_t) {});
+  EXPECT_EQ(form_of_layer(deepseek_v4::Layer(folder.path(), 1), IMBREX_V4_W8A8, 1).keep_fp8, 1);
+  const std::string index_file = folder.file("model.safetensors.index.json"), name = "layers.1.attn.wq_a.weight";
+  checkpoint::write_safetensors(folder.file("more.safetensors"), {{name, random_array(DType::bf16, {kLatent, kHidden}, 63)}});
+  nlohmann::json index = nlohmann::json::parse(tests::read_text(index_file));
+  index["weight_map"][name] = "more.safetensors";
+  EXPECT_EQ(index["weight_map"].erase("layers.1.attn.wq_a.scale"), 1u);
+  tests::write_text(index_file, index.dump());
+  const deepseek_v4::Layer layer(folder.path(), 1);
+  const imbrex_v4_form form = form_of_layer(layer, IMBREX_V4_W8A8, 1);
+  EXPECT_EQ(form.keep_fp8, 0);
+  EXPECT_EQ(results_of(layer, form), results_of(layer, form_of_layer(layer, IMBREX_V4_W8A8)));
 }
 
 // A layer that uses another's keys and values says so, and gives what it gives with ones of its own.
