@@ -141,7 +141,7 @@ int64_t tasks_of_phase_2(int64_t T_) {
     const Scratch before_2 = scratch;
     // qr_proj
     const uint64_t qr_proj_started_ = trace_begin(call);
-    matmul_bf16(x_norm_ + t_2_begin_ * x_norm_stride_, x_norm_stride_, wq_a_, n_begin_ / kLanes,
+    matmul_bf16<FetchingByRows>(x_norm_ + t_2_begin_ * x_norm_stride_, x_norm_stride_, wq_a_, n_begin_ / kLanes,
         qr_proj_ + t_2_begin_ * qr_proj_stride_ + n_begin_, qr_proj_stride_, t_2_size_, n_tile_, 512, /*accumulate=*/false);
     trace_end(call, "qr_proj", qr_proj_started_);
     scratch = before_2;
@@ -169,7 +169,7 @@ int64_t tasks_of_phase_3(int64_t T_) {
     const Scratch before_3 = scratch;
     // kv_proj
     const uint64_t kv_proj_started_ = trace_begin(call);
-    matmul_bf16(x_norm_ + t_3_begin_ * x_norm_stride_, x_norm_stride_, wkv_, n_2_begin_ / kLanes,
+    matmul_bf16<FetchingByRows>(x_norm_ + t_3_begin_ * x_norm_stride_, x_norm_stride_, wkv_, n_2_begin_ / kLanes,
         kv_proj_ + t_3_begin_ * kv_proj_stride_ + n_2_begin_, kv_proj_stride_, t_3_size_, n_2_tile_, 512, /*accumulate=*/false);
     trace_end(call, "kv_proj", kv_proj_started_);
     scratch = before_3;
@@ -331,8 +331,8 @@ constexpr int64_t kRowsOfStage = 4;  // that pass through all stages before the 
     if (!q_streams_) prefetch_rows_for_write(q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_, q_stride_0_ * 2, t_5_size_, 896);
     if (!q_streams_) prefetch_rows_for_write(q_ + t_5_begin_ * q_stride_0_ + h_ * q_stride_1_ + 448, q_stride_0_ * 2, t_5_size_,
         128);
-    matmul_i8(qr_ + t_5_begin_ * qr_stride_, qr_stride_, wq_b_, 512 * h_ / kLanes, q_acc_, 512, t_5_size_, 512, 256,
-        /*accumulate=*/false);
+    matmul_i8<FetchingByRows>(qr_ + t_5_begin_ * qr_stride_, qr_stride_, wq_b_, 512 * h_ / kLanes, q_acc_, 512, t_5_size_, 512,
+        256, /*accumulate=*/false);
     float* const q_value_rows_ = scratch.take<float>(2048);
     float* const q_inv_rows_ = scratch.take<float>(4);
     for (int64_t first_row = 0; first_row < t_5_size_; first_row += kRowsOfStage) {
