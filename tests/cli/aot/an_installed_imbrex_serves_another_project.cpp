@@ -67,6 +67,14 @@ TEST_F(InstalledImbrex, MakesAnOperatorThatNeedsNone) {
   }
 }
 
+TEST_F(InstalledImbrex, RefusesAModelThatWouldHaveNoFront) {
+  write_project("imbrex_add_deepseek_v4(my_front MODELS 512/256/1e-6/128/4 HEADS 16 8)\n");
+  const CommandResult result = configure();
+  EXPECT_NE(result.status, 0);
+  EXPECT_NE(result.err.find("HEADS 16;8"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("has 4"), std::string::npos) << result.err;
+}
+
 // Where CMake compiles for another processor, kernels are of that processor's instruction sets.
 TEST_F(InstalledImbrex, ServesAProjectThatIsCompiledForAarch64) {
   if (*IMBREX_SANITIZE != 0) GTEST_SKIP() << "sanitizers do not run in an emulator";
