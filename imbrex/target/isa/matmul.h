@@ -338,27 +338,28 @@ constexpr int64_t tiles_of_rows(int64_t rows) {
 }
 
 // R: from the most rows of a tile down to the fewest.
-template <class Dot, int V, int fetched_level, int fewest, int R>
+template <class Dot, int V, int fetched_level, bool both_chains, int fewest, int R>
 IMBREX_OP void microkernel_of(int64_t rows, const Operands& o) {
   if constexpr (!Dot::is_blocked) {
     if (rows == R) return microkernel<Dot, R, V, fetched_level>(o);
-  } else if constexpr (R * V <= Dot::kVectorsOfBothChains) {
+  } else if constexpr (both_chains && R * V <= Dot::kVectorsOfBothChains) {
     if (rows == R) return both_chains_at_once<Dot, R, V, fetched_level>(o);
   } else {
     if (rows == R) return chain_by_chain<Dot, R, V, fetched_level>(o);
   }
-  if constexpr (R > fewest) microkernel_of<Dot, V, fetched_level, fewest, R - 1>(rows, o);
+  if constexpr (R > fewest) microkernel_of<Dot, V, fetched_level, both_chains, fewest, R - 1>(rows, o);
 }
 
 // All rows of V column blocks: in one tile, or in tiles of at most kRowsOfSeveral rows, of equal heights.
 template <class Dot, int V>
 inline void all_rows(Operands o, int64_t rows) {
   constexpr int most = most_rows<Dot, V>(), of_several = most_rows_of_several<Dot, V>(), l2 = 2;
-  if (rows <= most) return microkernel_of<Dot, V, Dot::Fetching::level, 1, most>(rows, o);
+  using Fetching = typename Dot::Fetching;
+  if (rows <= most) return microkernel_of<Dot, V, Fetching::level, Fetching::reads_both_chains, 1, most>(rows, o);
   int64_t tiles = tiles_of_rows<Dot, V>(rows), fetching = tiles < kFetchingTiles ? 2 : kFetchingTiles;
   for (; tiles > 0; --tiles) {
     const int64_t count = (rows + tiles - 1) / tiles;
-    microkernel_of<Dot, V, l2, (of_several + 1) / 2, of_several>(count, o);  // each has at least half of the most rows
+    microkernel_of<Dot, V, l2, true, (of_several + 1) / 2, of_several>(count, o);  // each has at least half of the most rows
     rows -= count;
     o.a += count * o.a_stride;
     o.c += count * o.c_stride;

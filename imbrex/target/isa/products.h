@@ -16,12 +16,15 @@ struct AsItIs {};  // no floating-point mode to set
 struct FetchingByRows {
   static constexpr int64_t bytes_ahead(int64_t rows) { return rows <= 2 ? 1024 : rows <= 4 ? 0 : 8192; }
   static constexpr int level = 2;
+  // Whether one tile of bf16 reads both chains of a block at once: what is not fetched ahead is better read from front to back.
+  static constexpr bool reads_both_chains = false;
 };
 // Others: always.
 template <int64_t bytes>
 struct FetchingAhead {
   static constexpr int64_t bytes_ahead(int64_t) { return bytes; }
   static constexpr int level = 1;
+  static constexpr bool reads_both_chains = true;
 };
 using FetchingFarAhead = FetchingAhead<8192>;
 
