@@ -32,11 +32,13 @@ class Ranks : public testing::Test {
   }
   std::string model() const { return folder_.file("model"); }
 
+  // Open MPI keeps a session's files in a folder of TMPDIR that is named after the user. Two runs that start at once can
+  // both try to make it, and the second then fails, so each test has its own TMPDIR.
   std::string mpirun(const std::string& ranks) const {
     return fmt::format(
-        "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 '{}' --oversubscribe --bind-to none --mca btl self,tcp "
-        "--mca btl_tcp_if_include lo --mca oob_tcp_if_include lo {}",
-        IMBREX_MPIRUN, ranks);
+        "TMPDIR='{}' OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 '{}' --oversubscribe --bind-to none "
+        "--mca btl self,tcp --mca btl_tcp_if_include lo --mca oob_tcp_if_include lo {}",
+        folder_.path(), IMBREX_MPIRUN, ranks);
   }
   std::string command(const std::string& rest) const {
     return fmt::format("'{}' run {} --checkpoint '{}' {}", IMBREX_MPI_COMMAND, kName, model(), rest);
