@@ -1,5 +1,7 @@
 #include "imbrex/ir/loops.h"
 
+#include <numeric>
+
 #include "imbrex/ir/visit.h"
 
 namespace imbrex::ir {
@@ -19,25 +21,31 @@ IndexExpr trips_of(const Loop& loop) { return loop.tile > 0 ? ceil_div(loop.exte
 
 std::optional<int64_t> fixed_value(const IndexExpr& e, const Loops& loops) {
   if (e->kind != Kind::span_size) return constant_value(e);
-  const Loop& loop = *loops.at(e->name);
+  const auto found = loops.find(e->name);
+  if (found == loops.end()) return std::nullopt;
+  const Loop& loop = *found->second;
   const auto extent = constant_value(loop.extent);
   return extent && *extent % loop.tile == 0 ? std::optional(loop.tile) : std::nullopt;
 }
 
-bool is_multiple(const IndexExpr& e, int64_t of, const Loops& loops) {
+int64_t common_divisor(const IndexExpr& e, int64_t of, const Loops& loops) {
+  if (const auto value = fixed_value(e, loops)) return std::gcd(*value % of, of);
   switch (e->kind) {
-    case Kind::constant: return e->value % of == 0;
     case Kind::span_begin: {
-      const Loop& loop = *loops.at(e->name);
-      return loop.tile % of == 0 && is_multiple(loop.begin, of, loops);
+      const auto found = loops.find(e->name);
+      if (found == loops.end()) return 1;
+      const Loop& loop = *found->second;
+      return std::gcd(loop.tile, common_divisor(loop.begin, of, loops));
     }
-    case Kind::span_size: return fixed_value(e, loops).value_or(1) % of == 0;
     case Kind::add:
     case Kind::sub:
     case Kind::min:
-    case Kind::max: return is_multiple(e->a, of, loops) && is_multiple(e->b, of, loops);
-    case Kind::mul: return is_multiple(e->a, of, loops) || is_multiple(e->b, of, loops);
-    default: return false;
+    case Kind::max: return std::gcd(common_divisor(e->a, of, loops), common_divisor(e->b, of, loops));
+    case Kind::mul: {
+      const int64_t of_first = common_divisor(e->a, of, loops);
+      return of_first * common_divisor(e->b, of / of_first, loops);
+    }
+    default: return 1;
   }
 }
 

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "imbrex/target/rates.h"
+
 namespace imbrex::optimize {
 namespace {
 
@@ -17,19 +19,13 @@ const std::string kSummed = ".n";
 
 // The sum of products with such left operands.
 Reduction dot_of(DType left) {
-  switch (left) {
-    case DType::int8: return Reduction::dot_int8;
-    case DType::uint8: return Reduction::dot_uint8_int8;
-    case DType::bf16: return Reduction::dot_bf16;
-    case DType::f32: return Reduction::dot_f32;
-    case DType::f16:
-    case DType::e4m3:
-    case DType::e8m0:
-    case DType::int32:
-    case DType::int64:
-    case DType::boolean: break;
+  switch (target::product_of(left)) {
+    case target::Product::i8: return Reduction::dot_int8;
+    case target::Product::u8i8: return Reduction::dot_uint8_int8;
+    case target::Product::bf16: return Reduction::dot_bf16;
+    case target::Product::f32: break;
   }
-  throw InternalError(fmt::format("there are no products of {}", imbrex::name_of(left)));
+  return Reduction::dot_f32;
 }
 
 }  // namespace

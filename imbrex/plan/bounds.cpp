@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 
 #include "imbrex/base/error.h"
+#include "imbrex/ir/loops.h"
 #include "imbrex/ir/never_empty.h"
 #include "imbrex/ir/spelling.h"
 
@@ -20,20 +20,6 @@ ir::IndexExpr at_least_zero(const ir::Program& program, const ir::IndexExpr& e) 
   if (ir::is_never_empty(program, e) || ir::Ranges(program, {}).of(e).least >= 0) return e;
   if (const auto value = ir::constant_value(e)) return ir::constant(std::max<int64_t>(*value, 0));
   return ir::max(ir::constant(0), e);
-}
-
-// The greatest divisor of `of` that is seen to divide every value of the expression.
-int64_t common_divisor(const ir::IndexExpr& e, int64_t of) {
-  using Kind = ir::Index::Kind;
-  if (const auto value = ir::constant_value(e)) return std::gcd(*value, of);
-  switch (e->kind) {
-    case Kind::add:
-    case Kind::sub:
-    case Kind::min:
-    case Kind::max: return std::gcd(common_divisor(e->a, of), common_divisor(e->b, of));
-    case Kind::mul: return std::gcd(common_divisor(e->a, of) * common_divisor(e->b, of), of);
-    default: return 1;
-  }
 }
 
 }  // namespace
@@ -101,7 +87,7 @@ ir::IndexExpr Bounds::most_bytes(const ir::IndexExpr& elements, int64_t element_
                                {}});
   const ir::IndexExpr bytes = ir::mul(at_least_zero(program_, *bound), ir::constant(element_bytes));
   const auto line = ir::constant(kAlignment);
-  return common_divisor(bytes, kAlignment) == kAlignment ? bytes : ir::mul(ir::ceil_div(bytes, line), line);
+  return ir::is_multiple(bytes, kAlignment, {}) ? bytes : ir::mul(ir::ceil_div(bytes, line), line);
 }
 
 }  // namespace imbrex::plan

@@ -179,6 +179,10 @@ TEST(BadCalls, OnWeightsThatAreKeptOrExpandedWhereTheFrontIsNot) {
   example.call.packed = expanded.packed.data(), example.call.packed_bytes = expanded.packed.size();
   EXPECT_EQ(example.run(), IMBREX_V4_OK);
   EXPECT_EQ(imbrex_v4_run(kept.front.get(), &example.call, nullptr, 0), IMBREX_V4_BAD_PACKED);
+  AlignedVector<std::byte> as_large(expanded.packed.size());
+  std::copy(kept.packed.begin(), kept.packed.end(), as_large.begin());
+  example.call.packed = as_large.data(), example.call.packed_bytes = as_large.size();
+  EXPECT_EQ(example.run(), IMBREX_V4_BAD_PACKED) << "by its label: it is large enough";
 }
 
 // Packs these parts of so many, in this order.
@@ -415,20 +419,31 @@ TEST(BadForms, AreStatuses) {
             IMBREX_V4_NO_INSTANCE);
 }
 
-TEST(BadWeights, AreStatuses) {
-  const OperatorModel model;
-  const deepseek_v4::Front front(form_of(Kind::f32));
-  AlignedVector<std::byte> packed(front.packed_bytes());
-  const auto status_of = [&](const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
-    imbrex_v4_weights weights = model.weights();
-    spoil(weights);
+// Weights that a test spoils, packed in three parts.
+struct Packing {
+  deepseek_v4::Front front;
+  imbrex_v4_weights weights;
+  AlignedVector<std::byte> packed;
+
+  Packing(const imbrex_v4_form& form, const imbrex_v4_weights& right) : front(form), weights(right), packed(front.packed_bytes()) {}
+
+  imbrex_v4_status operator()(const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
+    imbrex_v4_weights spoilt = weights;
+    spoil(spoilt);
     char message[1024] = "";
     imbrex_v4_status status = IMBREX_V4_OK;  // of whichever part sees it
     for (int part = 0; part < 3 && status == IMBREX_V4_OK; ++part)
-      status = imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size(), part, 3, message, sizeof message);
+      status = imbrex_v4_pack(front.get(), &spoilt, packed.data(), packed.size(), part, 3, message, sizeof message);
     EXPECT_NE(std::string(message).find(says), std::string::npos) << message;
     return status;
-  };
+  }
+};
+
+TEST(BadWeights, AreStatuses) {
+  const OperatorModel model;
+  Packing status_of(form_of(Kind::f32), model.weights());
+  const deepseek_v4::Front& front = status_of.front;
+  AlignedVector<std::byte>& packed = status_of.packed;
   Array bad = model.wq_a;
   bad.as<uint8_t>()[5] = 0x7f;
   float three[512];
@@ -489,18 +504,7 @@ TEST(BadWeights, BlocksMayBeLargerThanTheMatrix) {
 // Modes that keep what is stored refuse what they would have to convert.
 TEST(BadWeights, ThatAreKeptAreStatuses) {
   const OperatorModel model;
-  const deepseek_v4::Front front(form_of(Kind::further, IMBREX_V4_W8A16, 2, 4));
-  AlignedVector<std::byte> packed(front.packed_bytes());
-  const auto status_of = [&](const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
-    imbrex_v4_weights weights = model.weights(form_of(Kind::further, IMBREX_V4_W8A16));
-    spoil(weights);
-    char message[1024] = "";
-    imbrex_v4_status status = IMBREX_V4_OK;  // of whichever part sees it
-    for (int part = 0; part < 3 && status == IMBREX_V4_OK; ++part)
-      status = imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size(), part, 3, message, sizeof message);
-    EXPECT_NE(std::string(message).find(says), std::string::npos) << message;
-    return status;
-  };
+  Packing status_of(form_of(Kind::further, IMBREX_V4_W8A16, 2, 4), model.weights(form_of(Kind::further, IMBREX_V4_W8A16)));
   Array nan = model.fp8_wq_b, scale = model.fp8_wkv_scale, small = model.fp8_wq_a_scale;
   nan.as<uint8_t>()[1500 * kLatent + 5] = 0x7f;  // in a head of the front
   scale.as<uint8_t>()[11] = 0xff;
@@ -517,7 +521,7 @@ TEST(BadWeights, ThatAreKeptAreStatuses) {
   EXPECT_EQ(status_of([&](auto& w) { w.wkv.scale = scale.bytes.data(); }, "the scale of block [2, 3] is no number"),
             IMBREX_V4_BAD_WEIGHT);
   EXPECT_EQ(status_of([&](auto& w) { w.wq_a.scale = small.bytes.data(); }, "no normal bf16 number"), IMBREX_V4_BAD_WEIGHT);
-  EXPECT_EQ(status_of([&](auto& w) { w.wkv.data = packed.data(); }, "shares memory with wkv"), IMBREX_V4_OVERLAP);
+  EXPECT_EQ(status_of([&](auto& w) { w.wkv.data = status_of.packed.data(); }, "shares memory with wkv"), IMBREX_V4_OVERLAP);
   EXPECT_EQ(status_of([](auto&) {}, ""), IMBREX_V4_OK);
 }
 
@@ -525,18 +529,7 @@ TEST(BadWeights, ThatAreKeptAreStatuses) {
 TEST(BadWeights, ThatW8a8KeepsAreStatuses) {
   const OperatorModel model, other;
   const imbrex_v4_form form = form_of(Kind::further, kKeptW8a8, 2, 4);
-  const deepseek_v4::Front front(form);
-  AlignedVector<std::byte> packed(front.packed_bytes());
-  const auto status_of = [&](const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
-    imbrex_v4_weights weights = model.weights(form);
-    spoil(weights);
-    char message[1024] = "";
-    imbrex_v4_status status = IMBREX_V4_OK;  // of whichever part sees it
-    for (int part = 0; part < 3 && status == IMBREX_V4_OK; ++part)
-      status = imbrex_v4_pack(front.get(), &weights, packed.data(), packed.size(), part, 3, message, sizeof message);
-    EXPECT_NE(std::string(message).find(says), std::string::npos) << message;
-    return status;
-  };
+  Packing status_of(form, model.weights(form));
   Array nan = model.wq_a, scale = model.fp8_wkv_scale;
   nan.as<uint8_t>()[5] = 0x7f;
   scale.as<uint8_t>()[11] = 0xff;
