@@ -14,6 +14,7 @@ struct Case {
   const char* id;  // of its error; "" where it is accepted
   std::string body;
 };
+void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
 
 const std::string kRows = "dim T typical 16\ninput x: f32[T, 8]\noutput y: f32[T, 8]\n";
 

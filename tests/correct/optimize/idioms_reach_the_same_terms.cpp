@@ -10,6 +10,7 @@ struct Idiom {
   // The plain way, the idiom, and the idiom with one edit that computes something else.
   const char *plain, *idiom, *other;
 };
+void PrintTo(const Idiom& idiom, std::ostream* out) { *out << idiom.name; }
 
 ir::Program with(const Idiom& idiom, const char* body) { return checked(std::string(idiom.head) + body); }
 

@@ -61,6 +61,7 @@ TEST(ReasonsOfExtents, NameTheirQuotient) {
 struct Kept {
   const char *name, *reason, *tensors, *body, *tensors_instead, *instead;
 };
+void PrintTo(const Kept& kept, std::ostream* out) { *out << kept.name; }
 
 constexpr const char* kXy = "input x: f32[T, 64]\noutput y: f32[T, 64]\n";
 
