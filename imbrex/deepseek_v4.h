@@ -79,7 +79,7 @@ typedef struct imbrex_v4_form {
   int64_t weight_block;         /* of fp8 weights that are kept: a scale is of so many rows by as many columns */
   int keep_fp8; /* of W8A8: wq_a and wkv, which are E4M3, stay so, a byte a weight; the same results. The other modes keep all */
   int without_kv; /* of a layer that uses another's keys and values: q and the latent alone, no wkv and kv_norm, no kv and cache */
-  const char* isa; /* an instruction set, such as "avx2"; null: the best that this processor runs, or $IMBREX_ISA */
+  const char* isa; /* an instruction set, such as "avx2"; null: $IMBREX_ISA, or the best that this processor runs */
 } imbrex_v4_form;
 
 typedef struct imbrex_v4_front imbrex_v4_front;

@@ -30,7 +30,7 @@ struct StoredType {
 
 constexpr StoredType stored_types[] = {
 #define IMBREX_ROW(id, name, bytes, form, layout, precision, least, greatest, suffix, memory, abi, safetensors) \
-  {safetensors, bytes, DType::id == DType::boolean ? std::nullopt : std::optional(DType::id)},
+  {safetensors, bytes, DType::id},
     IMBREX_EACH_TYPE(IMBREX_ROW)
 #undef IMBREX_ROW
         {"F8_E5M2", 1, DType::uint8},
@@ -50,7 +50,14 @@ const StoredType* stored_type(const std::string& name) {
 const char* stored_name_of(DType dtype) {
   for (const StoredType& type : stored_types)
     if (type.dtype == dtype) return type.name;
-  throw InternalError("tensors of bool tiles are not stored");
+  throw InternalError("a type that no file has");
+}
+
+// Those that tensors here may have, for messages.
+std::string readable_names() {
+  std::string names;
+  for (const ElementType& type : kElementTypes) names += (names.empty() ? "" : ", ") + std::string(type.safetensors);
+  return names;
 }
 
 [[noreturn]] void unreadable(const std::string& path, const std::string& why) {
@@ -192,12 +199,16 @@ Array SafetensorsFile::read(const std::string& name) const {
   if (type == nullptr || !type->dtype)
     throw UserError("tensor-dtype",
                     fmt::format("tensor '{}' in '{}' is {}, which Imbrex does not read", name, path_, tensor.dtype),
-                    "store it as BF16, F16, F32, I8, U8 or I32");
+                    fmt::format("store it as one of {}", readable_names()));
   Array array{*type->dtype, tensor.shape, {}};
   array.bytes.resize(static_cast<size_t>(tensor.end - tensor.begin));
   std::ifstream file(path_, std::ios::binary);
   if (!file.seekg(tensor.begin) || !file.read(reinterpret_cast<char*>(array.bytes.data()), tensor.end - tensor.begin))
     unreadable(path_, fmt::format("the {} bytes of tensor '{}'", tensor.end - tensor.begin, name));
+  if (array.dtype == DType::boolean)
+    for (int64_t i = 0; i < array.size(); ++i)
+      if (const int byte = array.as<uint8_t>()[i]; byte > 1)
+        malformed(path_, fmt::format("element {} of its tensor '{}' of BOOL is {}, neither 0 nor 1", i, name, byte));
   return array;
 }
 

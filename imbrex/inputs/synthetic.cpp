@@ -44,7 +44,7 @@ Array filled(const TensorShape& spec, const std::function<double(int64_t row, in
 std::map<std::string, Array> synthetic_inputs(const std::vector<TensorShape>& inputs, uint64_t seed) {
   int64_t indices = INT32_MAX;
   for (const TensorShape& spec : inputs)
-    for (int64_t extent : spec.shape) indices = std::min(indices, extent);
+    for (int64_t extent : spec.shape) indices = std::min(indices, std::max<int64_t>(extent, 1));  // nothing runs where one is 0
   std::map<std::string, Array> arrays;
   for (const TensorShape& spec : inputs) arrays.emplace(spec.name, random_tensor(spec, seed, indices));
   return arrays;

@@ -1,5 +1,6 @@
 // What can be wrong with a call. Its arguments are looked at as those of a kernel are (runtime/check_call.h): as tensors of a table
 // that is made for the call.
+#include <algorithm>
 #include <cstring>
 
 #include "imbrex/operator/front.h"
@@ -66,10 +67,22 @@ class Table {
     kernel.tensors = infos_;
     kernel.extent = extent;
     kernel.workspace_bytes = workspace_bytes;
-    return imbrex_check_call(&kernel, &call_, text, size);
+    const imbrex_status status = imbrex_check_call(&kernel, &call_, text, size);
+    if (const char* name = status == IMBREX_NULL_POINTER ? first_null() : nullptr) say({text, size}, IMBREX_V4_NULL, "%s is null", name);
+    return status;
   }
 
  private:
+  // Of the fields that have elements; null if there is none.
+  const char* first_null() const {
+    for (int32_t i = 0; i < count_; ++i) {
+      const int64_t* const extents = dims_ + 1 + kAxes * i;
+      if (tensors_[i].input == nullptr && std::none_of(extents, extents + infos_[i].rank, [](int64_t n) { return n == 0; }))
+        return infos_[i].name;
+    }
+    return nullptr;
+  }
+
   int32_t count_ = 0;
   int64_t dims_[2 + kAxes * kTables] = {}, dim_max_[1] = {};
   imbrex_tensor_info infos_[kTables] = {};

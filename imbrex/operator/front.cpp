@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <new>
@@ -169,6 +170,16 @@ imbrex_v4_status check_form(const imbrex_v4_form* form, Message message) {
   return keeps_wq_a_and_wkv(*form) ? check_blocks(*form, message) : IMBREX_V4_OK;
 }
 
+// Of an instance that has no code for `isa`, or else $IMBREX_ISA, or that this processor runs at all.
+imbrex_v4_status say_no_code(const imbrex_v4_front_instance& instance, const char* isa, Message message) {
+  const imbrex_kernel* const best = instance.kernel("");  // whatever $IMBREX_ISA says
+  const char* const named = isa != nullptr ? isa : std::getenv("IMBREX_ISA");
+  if (best == nullptr) return say(message, IMBREX_V4_NO_PROCESSOR, "this library has no code that this processor runs");
+  return say(message, IMBREX_V4_NO_PROCESSOR,
+             "%s is %s, for which this library has no code that this processor runs; the best that it has here is %s",
+             isa != nullptr ? "isa" : "the environment's IMBREX_ISA", named, best->isa);
+}
+
 }  // namespace
 
 bool lay_out(const imbrex_v4_front& front, int64_t tokens, int nth, WorkspaceLayout& layout) {
@@ -232,9 +243,7 @@ imbrex_v4_status imbrex_v4_create(const imbrex_v4_form* form, imbrex_v4_front** 
     const imbrex_v4_front_instance& instance = imbrex_v4_front_instances[i];
     if (differences(instance, *form) != 0) continue;
     const imbrex_kernel* const kernel = instance.kernel(form->isa);
-    if (kernel == nullptr)
-      return say(message, IMBREX_V4_NO_PROCESSOR, "this library has no code that this processor runs%s%s",
-                 form->isa ? " for the instruction set " : "", form->isa ? form->isa : "");
+    if (kernel == nullptr) return say_no_code(instance, form->isa, message);
     auto* const made = new (std::nothrow) imbrex_v4_front{};
     if (made == nullptr) return say(message, IMBREX_V4_NO_MEMORY, "no memory for a front");
     made->form = *form;

@@ -32,7 +32,8 @@ long long number(int64_t value) { return static_cast<long long>(value); }
 struct Named {
   const char* name;
   const imbrex_v4_matrix& matrix;
-  int64_t rows, columns;  // at least so many rows
+  int64_t rows, columns;
+  bool may_have_more_rows = false;
 };
 
 int64_t row_bytes_of(const imbrex_v4_matrix& m) {
@@ -58,9 +59,9 @@ imbrex_v4_status check_matrix(const imbrex_v4_form& form, const Named& given, bo
   if (m.type != IMBREX_V4_BF16 && (is_extra || (m.type != IMBREX_V4_E4M3 && m.type != IMBREX_V4_INT8)))
     return say(message, IMBREX_V4_BAD_VALUE, "%s.type is %d; expected IMBREX_V4_BF16%s", given.name, m.type,
                is_extra ? "" : ", IMBREX_V4_E4M3 or IMBREX_V4_INT8");
-  if (m.rows < given.rows || m.columns != given.columns)
-    return say(message, IMBREX_V4_BAD_VALUE, "%s is [%lld, %lld]; expected [%lld, %lld]", given.name, number(m.rows),
-               number(m.columns), number(given.rows), number(given.columns));
+  if (m.rows < given.rows || (m.rows > given.rows && !given.may_have_more_rows) || m.columns != given.columns)
+    return say(message, IMBREX_V4_BAD_VALUE, "%s is [%lld, %lld]; expected [%lld, %lld]%s", given.name, number(m.rows),
+               number(m.columns), number(given.rows), number(given.columns), given.may_have_more_rows ? ", or more rows" : "");
   const int64_t least = (m.type == IMBREX_V4_BF16 ? 2 : 1) * m.columns, row_bytes = row_bytes_of(m);
   if (row_bytes < least)
     return say(message, IMBREX_V4_BAD_STRIDE, "%s.row_bytes is %lld; its rows have %lld", given.name, number(m.row_bytes),
@@ -316,7 +317,7 @@ imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& wei
   const int64_t first = form.head_begin * kHeadColumns, end = form.head_end * kHeadColumns;
   std::vector<Job> jobs = {
       {{"wq_a", weights.wq_a, form.q_lora, form.hidden}, front.tensors.wq_a, at.wq_a, 0, of_x, at.wq_a_scale},
-      {{"wq_b", weights.wq_b, end, form.q_lora}, front.tensors.wq_b, at.wq_b, first, of_latent, at.wq_b_scale}};
+      {{"wq_b", weights.wq_b, end, form.q_lora, /*may_have_more_rows=*/true}, front.tensors.wq_b, at.wq_b, first, of_latent, at.wq_b_scale}};
   if (form.without_kv == 0)
     jobs.push_back({{"wkv", weights.wkv, kHeadColumns, form.hidden}, front.tensors.wkv, at.wkv, 0, of_x, at.wkv_scale});
   if (form.extra > 0)

@@ -227,10 +227,10 @@ extern "C" imbrex_v4_status imbrex_v4_run(const imbrex_v4_front* front, const im
   using namespace imbrex::v4;
   const Message message = {text, text_bytes};
   if (front == nullptr || call == nullptr) return say(message, IMBREX_V4_NULL, "the front or the call is null");
-  if (call->tokens == 0) return IMBREX_V4_OK;
   const int nth = call->nth == 0 ? 1 : call->nth;
   if (nth < 1 || call->ith < 0 || call->ith >= nth)
     return say(message, IMBREX_V4_BAD_THREAD, "a call runs as thread ith = %d of nth = %d", call->ith, nth);
+  if (call->tokens == 0) return IMBREX_V4_OK;
   if (call->tokens < 0 || call->tokens > front->kernel->dim_max[front->dim_tokens])
     return say(message, IMBREX_V4_BAD_VALUE, "tokens is %lld; expected 0 to %lld", static_cast<long long>(call->tokens),
                static_cast<long long>(front->kernel->dim_max[front->dim_tokens]));

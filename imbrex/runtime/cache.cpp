@@ -1,6 +1,7 @@
 #include "imbrex/runtime/cache.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,8 +26,22 @@ constexpr const char* kFailed = "failed-";
 constexpr const char* kPrivate = "imbrex-new-";
 constexpr const char* kFoldersOfFiles[] = {"compilers", "proofs", "headers", "packed"};
 constexpr const char* kExtensions[] = {"", ".gch", ".packed"};  // of files there, behind the key
-// No compilation takes this long: an older private directory belongs to a process that was killed.
+// No compilation takes this long: what is older belongs to a process that was killed.
 constexpr auto kAbandonedAfter = std::chrono::hours(1);
+
+// What this system and its numbers of processes are told from others by, which may share the cache; empty if that is not known.
+const std::string& this_system() {
+  static const std::string name = [] {
+    std::error_code error;
+    const std::string boot = read_file("/proc/sys/kernel/random/boot_id").value_or("");
+    const std::string processes = fs::read_symlink("/proc/self/ns/pid", error);
+    return boot.empty() || processes.empty() ? "" : ir::sha256_hex(boot + processes).substr(0, 16);
+  }();
+  return name;
+}
+
+// imbrex-new-SYSTEM-PROCESS-, which mkdtemp() completes.
+std::string private_prefix() { return fmt::format("{}{}-{}-", kPrivate, this_system(), getpid()); }
 
 bool is_key(const std::string& name) {
   return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -114,7 +129,16 @@ bool is_ours(const fs::path& entry) {
                      [&](const char* name) { return why_not_ours(entry / name).empty(); });
 }
 
+// A directory that was made under private_prefix(), by a process of this system that ended since.
+bool is_of_an_ended_process(const std::string& name) {
+  const std::string ours = kPrivate + this_system() + "-";
+  if (this_system().empty() || !starts_with(name, ours)) return false;
+  const auto process = static_cast<pid_t>(std::strtol(name.c_str() + ours.size(), nullptr, 10));
+  return process > 0 && kill(process, 0) != 0 && errno == ESRCH;
+}
+
 bool is_abandoned(const fs::path& directory) {
+  if (is_of_an_ended_process(directory.filename())) return true;
   std::error_code error;
   const auto changed = fs::last_write_time(directory, error);
   return !error && changed < fs::file_time_type::clock::now() - kAbandonedAfter;
@@ -142,7 +166,7 @@ bool is_intact(const fs::path& entry) {
 void seal(const fs::path& directory) {
   write_file(directory / kManifest, manifest_of(directory));
   std::error_code ignored;
-  for (const auto& file : fs::directory_iterator(directory))  // whatever the user's mask lets compilers make
+  for (const auto& file : fs::recursive_directory_iterator(directory))  // whatever the user's mask lets compilers make
     fs::permissions(file.path(), fs::perms::group_write | fs::perms::others_write, fs::perm_options::remove, ignored);
   for (const char* name : kSealed) flush_to_disk(directory / name);
   flush_to_disk(directory / kManifest);
@@ -231,7 +255,7 @@ std::optional<fs::path> Cache::find(const std::string& key) const {
 
 fs::path Cache::make_private_directory() const {
   make_own_directories(root_);
-  return make_unique_directory(root_, kPrivate);
+  return make_unique_directory(root_, private_prefix());
 }
 
 std::optional<fs::path> Cache::publish(const fs::path& private_directory, const std::string& key) const {
@@ -267,7 +291,7 @@ fs::path Cache::keep_failed(const fs::path& private_directory, const std::string
 bool Cache::remove_directory(const fs::path& directory) const {
   std::error_code error;
   try {
-    const fs::path hidden = make_unique_directory(root_, kPrivate);
+    const fs::path hidden = make_unique_directory(root_, private_prefix());
     fs::rename(directory, hidden / "removed", error);
     std::error_code ignored;
     fs::remove_all(hidden, ignored);

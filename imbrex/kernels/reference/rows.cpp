@@ -12,7 +12,7 @@ namespace {
 template <class Place>
 Tensors rotate(const Tensors& inputs, const Place& first, const Place& second) {
   const Matrix x = matrix_of(inputs.at("x")), cosine = matrix_of(inputs.at("cosine")), sine = matrix_of(inputs.at("sine"));
-  const int64_t heads = x.rows / cosine.rows;
+  const int64_t heads = cosine.rows == 0 ? 0 : x.rows / cosine.rows;
   Matrix y(x.rows, x.columns);
   for (int64_t r = 0; r < x.rows; ++r)
     for (int64_t i = 0; i < cosine.columns; ++i) {

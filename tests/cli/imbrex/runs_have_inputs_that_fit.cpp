@@ -67,6 +67,24 @@ TEST_F(Inputs, DecideEachDimensionOfAReplayOrItIsGiven) {
   expect_error("run " + replay + "--dim U=7 --dim T=6", "try: --replay without a value of T");
 }
 
+// An index has no row to be of.
+TEST_F(Inputs, AreMadeWhereSomeHaveNoRows) {
+  const std::string path = kernel("  input idx: int32[4]\n  input x: f32[T, 8]\n  output y: f32[T, 8]\n",
+                                  "  let all = idx[:]\n  assume_sorted all\n  parallel t in tiles(T, 16) { y[t, :] = x[t, :] }\n");
+  for (const std::string& kernel : {"'" + path + "'", std::string("nn/rope_interleaved"), std::string("nn/rope_half_split")})
+    for (const char* backend : {"", " --backend interpreter"})
+      EXPECT_TRUE(has(expect(0, "run " + kernel + " --dim T=0" + backend).out, "nothing to compare")) << kernel;
+}
+
+TEST_F(Inputs, OfTruthsAreSavedAndReplayed) {
+  const std::string path = kernel("  input x: f32[T, 8]\n  input m: bool[T, 8]\n  output y: f32[T, 8]\n  output g: bool[T, 8]\n",
+                                  "  parallel t in tiles(T, 16) {\n    y[t, :] = select(m[t, :], x[t, :], x[t, :] * 2.0)\n"
+                                  "    g[t, :] = gt(x[t, :], x[t, :] * 2.0)\n  }\n");
+  const std::string saved = folder_.file("saved");
+  expect(0, fmt::format("run '{}' --dim T=5 --save '{}' --repeat 1", path, saved));
+  EXPECT_TRUE(has(expect(0, fmt::format("run '{}' --replay '{}' --repeat 1", path, saved)).out, "PASS")) << saved;
+}
+
 TEST_F(Inputs, SatisfyWhatIsAssumed) {
   const std::vector<std::string> kernels = {
       kernel(kRows, scatter("  assume_distinct all\n", 400)),

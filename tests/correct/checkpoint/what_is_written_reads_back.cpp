@@ -17,13 +17,19 @@ Array filled(DType dtype, std::vector<int64_t> shape) {
   return array;
 }
 
+Array truths(std::vector<int64_t> shape) {
+  Array array = Array::zeros(DType::boolean, std::move(shape));
+  for (size_t i = 0; i < array.bytes.size(); i += 2) array.bytes[i] = std::byte{1};
+  return array;
+}
+
 TEST(Safetensors, every_type_and_shape_reads_back_bit_for_bit) {
   const TemporaryFolder folder;
   const std::map<std::string, Array> written = {
       {"bf16", filled(DType::bf16, {3, 5})},   {"f32", filled(DType::f32, {7})},        {"f16", filled(DType::f16, {1, 2, 3})},
       {"e4m3", filled(DType::e4m3, {5, 2})},   {"e8m0", filled(DType::e8m0, {2})},      {"int8", filled(DType::int8, {4, 3})},
       {"uint8", filled(DType::uint8, {5})},    {"int32", filled(DType::int32, {2, 2})}, {"int64", filled(DType::int64, {3, 2})},
-      {"empty", filled(DType::f32, {0, 128})}, {"scalar", filled(DType::f32, {})},
+      {"empty", filled(DType::f32, {0, 128})}, {"scalar", filled(DType::f32, {})},      {"bool", truths({2, 3})},
   };
   write_safetensors(folder.file("a.safetensors"), written, {{"kernel", "nn/rms_norm"}});
   const auto read = read_safetensors(folder.file("a.safetensors"));

@@ -138,6 +138,8 @@ TEST(CacheOfOthers, NewFoldersAreForThisUserAlone) {
   umask(before);
   for (const char* name : {"home", "home/.cache", "home/.cache/imbrex", "home/.cache/imbrex/compilers"})
     EXPECT_EQ(mode_of(folder.file(name)), 0700u) << name;
+  for (const auto& kept : fs::recursive_directory_iterator(options.cache.directory))
+    EXPECT_EQ(mode_of(kept.path()) & 0022, 0u) << kept.path();
   EXPECT_TRUE(load_or_compile(answer_source(1), options).from_cache);
 }
 

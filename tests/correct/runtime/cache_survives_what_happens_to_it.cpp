@@ -133,6 +133,22 @@ TEST(Cache, AKilledProcessLeavesNothingThatIsTaken) {
   EXPECT_TRUE(load_or_compile(answer_source(13), options).from_cache);
 }
 
+// As Ctrl-C ends a process while the compiler runs. Another process may still be compiling.
+TEST(Cache, ClearRemovesWhatAnEndedProcessLeft) {
+  const TemporaryFolder folder;
+  const JitOptions options = options_in(folder);
+  const fs::path of_this_process = Cache(options.cache).make_private_directory();
+  const pid_t child = in_child([&] {
+    Cache(options.cache).make_private_directory();
+    return 0;
+  });
+  waitpid(child, nullptr, 0);
+  EXPECT_EQ(private_directories(options), 2u);
+  Cache(options.cache).clear();
+  EXPECT_EQ(private_directories(options), 1u);
+  EXPECT_TRUE(fs::exists(of_this_process));
+}
+
 TEST(Cache, ReadOnlyCacheGivesHitsAndCompilesElsewhereWithOneWarning) {
   const TemporaryFolder folder;
   const JitOptions options = options_in(folder);

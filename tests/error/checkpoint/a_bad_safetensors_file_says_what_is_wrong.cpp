@@ -91,6 +91,14 @@ TEST(SafetensorsErrors, types_that_are_not_read) {
   expect_error(with_header(R"({"a":{"dtype":"F4","shape":[1],"data_offsets":[0,8]}})", 8), "tensor-dtype", "is F4");
 }
 
+TEST(SafetensorsErrors, truths_that_are_neither) {
+  std::string bytes = with_header(R"({"a":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}})", 3);
+  bytes[bytes.size() - 3] = 0;
+  bytes[bytes.size() - 2] = 1;
+  bytes.back() = 2;
+  expect_error(bytes, "safetensors-malformed", "element 2 of its tensor 'a' of BOOL is 2, neither 0 nor 1");
+}
+
 TEST(SafetensorsErrors, a_missing_tensor_lists_those_that_are_there) {
   const TemporaryFolder folder;
   write_safetensors(folder.file("a"), {{"x", Array::zeros(DType::f32, {1})}, {"y", Array::zeros(DType::f32, {1})}});

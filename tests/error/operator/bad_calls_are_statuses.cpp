@@ -63,7 +63,7 @@ struct Bad {
 TEST(BadCalls, AreStatuses) {
   using E = Example&;
   const std::vector<Bad> all = {
-      {"packed", IMBREX_V4_NULL, [](E e) { e.call.packed = nullptr; }},
+      {"packed is null", IMBREX_V4_NULL, [](E e) { e.call.packed = nullptr; }},
       {"packed", IMBREX_V4_TOO_SMALL, [](E e) { e.call.packed_bytes -= 1; }},
       {"packed", IMBREX_V4_BAD_PACKED, [](E e) { e.packed.packed[3] = std::byte{0}; }},
       {"workspace", IMBREX_V4_NULL, [](E e) { e.call.workspace = nullptr; }},
@@ -71,7 +71,7 @@ TEST(BadCalls, AreStatuses) {
       {"workspace", IMBREX_V4_MISALIGNED, [](E e) { e.call.workspace = static_cast<char*>(e.call.workspace) + 4; }},
       {"tokens", IMBREX_V4_BAD_VALUE, [](E e) { e.call.tokens = -1; }},
       {"tokens", IMBREX_V4_BAD_VALUE, [](E e) { e.call.tokens = INT64_MAX; }},
-      {"tensor x", IMBREX_V4_NULL, [](E e) { e.call.x = nullptr; }},
+      {"x is null", IMBREX_V4_NULL, [](E e) { e.call.x = nullptr; }},
       {"tensor x", IMBREX_V4_MISALIGNED, [](E e) { e.call.x = static_cast<const char*>(e.call.x) + 1; }},
       {"tensor x", IMBREX_V4_BAD_STRIDE, [](E e) { e.call.x_stride = -5; }},
       {"tensor x", IMBREX_V4_BAD_VALUE, [](E e) { e.call.x_stride = INT64_MAX / 2; }},
@@ -84,7 +84,7 @@ TEST(BadCalls, AreStatuses) {
       {"position_type", IMBREX_V4_BAD_VALUE, [](E e) { e.call.position_type = IMBREX_V4_BF16; }},
       {"positions[2] is 40", IMBREX_V4_BAD_DATA, [](E e) { e.positions[2] = kRows; }},
       {"positions[1] is -1", IMBREX_V4_BAD_DATA, [](E e) { e.positions[1] = -1; }},
-      {"tensor q", IMBREX_V4_NULL, [](E e) { e.call.q = nullptr; }},
+      {"q is null", IMBREX_V4_NULL, [](E e) { e.call.q = nullptr; }},
       {"q_heads", IMBREX_V4_BAD_VALUE, [](E e) { e.call.q_heads = kHeads - 1; }},
       {"tensor q", IMBREX_V4_BAD_STRIDE, [](E e) { e.call.q_head_stride = 511; }},
       {"tensor q", IMBREX_V4_BAD_STRIDE, [](E e) { e.call.q_token_stride = 512; }},
@@ -106,6 +106,7 @@ TEST(BadCalls, AreStatuses) {
       {"slots[0] is -2", IMBREX_V4_BAD_DATA, [](E e) { e.slots[0] = -2; }},
       {"ith = 1", IMBREX_V4_BAD_THREAD, [](E e) { e.call.ith = 1; }},
       {"barrier", IMBREX_V4_BAD_THREAD, [](E e) { e.call.nth = 2; }},
+      {"nth = -1", IMBREX_V4_BAD_THREAD, [](E e) { e.call.nth = -1, e.call.tokens = 0; }},
   };
   for (const Bad& bad : all) {
     Example example;
@@ -387,7 +388,11 @@ TEST(BadForms, AreStatuses) {
   EXPECT_EQ(status_of([](auto& form) { form.head_begin = 4; }, "heads 4 to 4"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.q = IMBREX_V4_INT8; }, "x and q"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& form) { form.mode = 7; }, "mode is 7"), IMBREX_V4_BAD_VALUE);
-  EXPECT_EQ(status_of([](auto& form) { form.isa = "none"; }, "none"), IMBREX_V4_NO_PROCESSOR);
+  EXPECT_EQ(status_of([](auto& form) { form.isa = "none"; }, "isa is none, for which this library has no code that"),
+            IMBREX_V4_NO_PROCESSOR);
+  setenv("IMBREX_ISA", "foo", 1);
+  EXPECT_EQ(status_of([](auto&) {}, "the environment's IMBREX_ISA is foo, for which"), IMBREX_V4_NO_PROCESSOR);
+  unsetenv("IMBREX_ISA");
   EXPECT_EQ(imbrex_v4_create(nullptr, nullptr, nullptr, 0), IMBREX_V4_NULL);
 
   const auto status_of_kept = [&](const std::function<void(imbrex_v4_form&)>& spoil, const char* says) {
@@ -456,6 +461,8 @@ TEST(BadWeights, AreStatuses) {
   EXPECT_EQ(status_of([](auto& w) { w.wq_a.data = nullptr; }, "wq_a.data"), IMBREX_V4_NULL);
   EXPECT_EQ(status_of([](auto& w) { w.wq_a.scale = nullptr; }, "wq_a.scale"), IMBREX_V4_NULL);
   EXPECT_EQ(status_of([](auto& w) { w.wq_b.rows = 3 * 512; }, "expected [2048, 256]"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& w) { w.wq_a.rows = 257; }, "wq_a is [257, 512]; expected [256, 512]"), IMBREX_V4_BAD_VALUE);
+  EXPECT_EQ(status_of([](auto& w) { w.wkv.rows = 1024; }, "wkv is [1024, 512]; expected [512, 512]"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& w) { w.wkv.type = IMBREX_V4_F32; }, "wkv.type"), IMBREX_V4_BAD_VALUE);
   EXPECT_EQ(status_of([](auto& w) { w.wkv.row_bytes = 7; }, "wkv.row_bytes"), IMBREX_V4_BAD_STRIDE);
   EXPECT_EQ(status_of([](auto& w) { w.wq_a.block_rows = 0; }, "blocks of 0 by 32"), IMBREX_V4_BAD_VALUE);
