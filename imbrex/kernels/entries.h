@@ -12,6 +12,8 @@ inline const OptionInfo fp8_block{
 inline const OptionInfo epsilon{"eps", "what norms add to the mean square before its root", 1e-37, 1.0, 1};
 
 Entry qkv_proj_rope_entry();
+Entry qkv_proj_rope_latents_entry();
+Entry qkv_proj_rope_queries_entry();
 Entry qkv_proj_rope_w8a16_entry();
 Entry qkv_proj_rope_fp8_reference_entry();
 Entry attention_front_entry();

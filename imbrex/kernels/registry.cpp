@@ -52,6 +52,8 @@ const std::vector<Entry>& registry() {
   static const std::vector<Entry> entries = [] {
     std::vector<Entry> all = nn_entries();
     all.push_back(qkv_proj_rope_entry());
+    all.push_back(qkv_proj_rope_latents_entry());
+    all.push_back(qkv_proj_rope_queries_entry());
     all.push_back(qkv_proj_rope_w8a16_entry());
     all.push_back(qkv_proj_rope_fp8_reference_entry());
     all.push_back(attention_front_entry());

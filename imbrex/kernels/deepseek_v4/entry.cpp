@@ -17,11 +17,7 @@ Options values(int64_t hidden, int64_t heads, int64_t q_lora, double eps) {
 }
 
 ir::Program program(const std::string& variant, const Options& options) {
-  deepseek_v4::QkvProjRope config{deepseek_v4::front_of(options)};
-  config.row_splits = integer(options, "row_splits");
-  config.rope = integer(options, "rope_f32") ? f32 : bf16;
-  config.scale_by_blocks = integer(options, "scale_by_blocks") != 0;
-  config.fp8_block = integer(options, "fp8_block");
+  const deepseek_v4::QkvProjRope config = deepseek_v4::config_of(options);
   if (variant == "plain") return qkv_proj_rope_plain(config).program();
   return (variant == "fused" ? qkv_proj_rope_fused(config) : qkv_proj_rope_unfused(config)).program();
 }
@@ -64,14 +60,24 @@ deepseek_v4::FrontSizes deepseek_v4::front_of(const Options& options) {
           static_cast<float>(number(options, "eps")), integer(options, "norm_w_bf16") ? bf16 : f32};
 }
 
+deepseek_v4::QkvProjRope deepseek_v4::config_of(const Options& options) {
+  QkvProjRope config{front_of(options)};
+  config.row_splits = integer(options, "row_splits");
+  config.rope = integer(options, "rope_f32") ? f32 : bf16;
+  config.scale_by_blocks = integer(options, "scale_by_blocks") != 0;
+  config.fp8_block = integer(options, "fp8_block");
+  return config;
+}
+
 LeastWork deepseek_v4::least_work(const Tensors& inputs) {
   LeastWork work;
   for (const char* name : {"wq_a", "wq_b", "wkv", "w_extra"}) {
     const auto weight = inputs.find(name);
     if (weight == inputs.end()) continue;
     const auto product = weight->second.dtype == DType::int8 ? target::Product::i8 : target::Product::bf16;
+    const Array& rows = inputs.at(inputs.count("x") ? "x" : "qr");
     work.products[static_cast<size_t>(product)] +=
-        static_cast<double>(inputs.at("x").shape[0]) * static_cast<double>(weight->second.size());
+        static_cast<double>(rows.shape[0]) * static_cast<double>(weight->second.size());
     work.weight_bytes += static_cast<int64_t>(weight->second.bytes.size());
   }
   return work;

@@ -7,10 +7,12 @@
 namespace imbrex::kernels::deepseek_v4 {
 
 FrontSizes front_of(const Options& options);
+QkvProjRope config_of(const Options& options);
 
 // A layer, its inputs by name: gammas of either sign and sizes a factor of 16 apart, int8 weights over all of -128 to 127 with
 // whole columns at -128, tokens of sizes a factor of 64 apart, one zero row (token 1), outlier channels, rope tables of scattered
-// positions whose unused columns hold nonsense. Token t is the same in every batch.
+// positions whose unused columns hold nonsense. A quantized latent is all of -128 to 127, token 1 zero. Token t is the same in every
+// batch.
 Tensors made_inputs(const std::vector<inputs::TensorShape>& wanted, uint64_t seed);
 
 // What the variants with tensors between their stages store there, by the names of the operator's definition: the normalized

@@ -78,6 +78,14 @@ Array quantized_projection(const TensorShape& spec, uint64_t seed) {
   return array;
 }
 
+// int8 [T, Q], as of tokens: one is zero.
+Array quantized_latent(const TensorShape& spec, uint64_t seed) {
+  Array array = quantized_projection(spec, seed);
+  const int64_t columns = spec.shape.back();
+  if (spec.shape.front() > zero_token) std::fill_n(array.as<int8_t>() + zero_token * columns, columns, int8_t{0});
+  return array;
+}
+
 // cos or sin of the 32 frequencies at a position of the token's own; the columns that no kernel may use hold nonsense.
 Array rope_table(const TensorShape& spec, uint64_t seed, bool sine) {
   const RandomStream position(seed, "rope position");
@@ -110,6 +118,8 @@ Tensors made_inputs(const std::vector<inputs::TensorShape>& wanted, uint64_t see
         return spec.dtype == DType::e4m3 ? fp8_projection(spec, seed) : projection(spec, seed);
       if (spec.dtype == DType::e8m0) return fp8_scales(spec, seed);
       if (name == "wq_b") return spec.dtype == DType::e4m3 ? fp8_projection(spec, seed) : quantized_projection(spec, seed);
+      if (name == "qr") return quantized_latent(spec, seed);
+      if (name == "qr_scale") return magnitudes(spec, seed, 0x1p-20, 0x1p-4, true);
       if (name == "wq_b_scale") return magnitudes(spec, seed, 0x1p-10, 0x1p-7, true);
       if (name == "rope_cos" || name == "rope_sin") return rope_table(spec, seed, name == "rope_sin");
       throw InternalError("every input of the attention front has a synthetic form");

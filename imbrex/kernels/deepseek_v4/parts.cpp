@@ -2,43 +2,88 @@
 
 namespace imbrex::kernels::deepseek_v4 {
 
-Front declare(Builder& k, const QkvProjRope& config) {
+namespace {
+
+// The tensors of a call, each declared where it is asked for.
+struct Declaring {
+  Builder& k;
+  const QkvProjRope& config;
   const Int D = config.hidden, Q = config.q_lora, N = config.heads * head_dim;
-  const Dim T = k.dim("T", {.typical = 128});
-  const std::vector<Index> scale_shape = config.scale_by_blocks ? std::vector<Index>{N / 128, 128} : std::vector<Index>{N};
   const bool is_fp8 = config.fp8_block > 0;
-  const DType projection = is_fp8 ? e4m3 : bf16;
-  const auto scales = [&](const char* name, Int columns) {
+  const Dim T = k.dim("T", {.typical = 128});
+
+  Tensor x() { return k.input("x", bf16, {T, D}); }
+  Tensor norm_w() { return k.input("norm_w", config.norm_w, {D}); }
+  Tensor wq_a() { return k.weight("wq_a", is_fp8 ? e4m3 : bf16, {D, Q}); }
+  Tensor gamma_cq() { return k.input("gamma_cq", bf16, {Q}); }
+  Tensor wq_b() { return k.weight("wq_b", int8, {Q, N}); }
+  Tensor wq_b_scale() {
+    return k.input("wq_b_scale", f32, config.scale_by_blocks ? std::vector<Index>{N / 128, 128} : std::vector<Index>{N});
+  }
+  Tensor wkv() { return k.weight("wkv", is_fp8 ? e4m3 : bf16, {D, head_dim}); }
+  Tensor gamma_ckv() { return k.input("gamma_ckv", bf16, {head_dim}); }
+  RopeTables rope() { return {k.input("rope_cos", config.rope, {T, rope_dim}), k.input("rope_sin", config.rope, {T, rope_dim})}; }
+  std::optional<Tensor> scales(const char* name, Int columns) {
     return is_fp8 ? std::optional(declare_scales(k, name, D, columns, config.fp8_block)) : std::nullopt;
-  };
-  // Braces evaluate from left to right: this is the order of the call.
-  return Front{T,
-               k.input("x", bf16, {T, D}),
-               k.input("norm_w", config.norm_w, {D}),
-               k.weight("wq_a", projection, {D, Q}),
-               k.input("gamma_cq", bf16, {Q}),
-               k.weight("wq_b", int8, {Q, N}),
-               k.input("wq_b_scale", f32, scale_shape),
-               k.weight("wkv", projection, {D, head_dim}),
-               k.input("gamma_ckv", bf16, {head_dim}),
-               k.input("rope_cos", config.rope, {T, rope_dim}),
-               k.input("rope_sin", config.rope, {T, rope_dim}),
-               scales("wq_a_scale", Q),
-               scales("wkv_scale", head_dim),
-               k.output("q", bf16, {T, config.heads, head_dim}),
-               k.output("kv", bf16, {T, head_dim}),
-               k.output("qr", int8, {T, Q}),
-               k.output("qr_scale", f32, {T, 1})};
+  }
+  Tensor q() { return k.output("q", bf16, {T, config.heads, head_dim}); }
+  Tensor kv() { return k.output("kv", bf16, {T, head_dim}); }
+};
+
+}  // namespace
+
+// Braces evaluate from left to right: this is the order of the calls.
+Front declare(Builder& k, const QkvProjRope& config) {
+  Declaring call{k, config};
+  const Tensor x = call.x(), norm_w = call.norm_w(), wq_a = call.wq_a(), gamma_cq = call.gamma_cq(), wq_b = call.wq_b(),
+               wq_b_scale = call.wq_b_scale(), wkv = call.wkv(), gamma_ckv = call.gamma_ckv();
+  const RopeTables rope = call.rope();
+  const std::optional<Tensor> wq_a_scale = call.scales("wq_a_scale", config.q_lora),
+                              wkv_scale = call.scales("wkv_scale", head_dim);
+  const Tensor q = call.q(), kv = call.kv(), qr = k.output("qr", int8, {call.T, config.q_lora}),
+               qr_scale = k.output("qr_scale", f32, {call.T, 1});
+  return {{call.T, x, norm_w, wq_a, gamma_cq, wkv, gamma_ckv, rope, wq_a_scale, wkv_scale, kv, qr, qr_scale},
+          {call.T, qr, qr_scale, wq_b, wq_b_scale, rope, q}};
+}
+
+LatentTensors declare_latents(Builder& k, const QkvProjRope& config) {
+  Declaring call{k, config};
+  return {call.T,
+          call.x(),
+          call.norm_w(),
+          call.wq_a(),
+          call.gamma_cq(),
+          call.wkv(),
+          call.gamma_ckv(),
+          call.rope(),
+          call.scales("wq_a_scale", config.q_lora),
+          call.scales("wkv_scale", head_dim),
+          call.kv(),
+          k.output("qr", int8, {call.T, config.q_lora}),
+          k.output("qr_scale", f32, {call.T, 1})};
+}
+
+QueryTensors declare_queries(Builder& k, const QkvProjRope& config) {
+  Declaring call{k, config};
+  return {call.T,
+          k.input("qr", int8, {call.T, config.q_lora}),
+          k.input("qr_scale", f32, {call.T, 1}),
+          call.wq_b(),
+          call.wq_b_scale(),
+          call.rope(),
+          call.q()};
 }
 
 Tensor declare_scales(Builder& k, const std::string& name, Int rows, Int columns, Int block) {
   return k.input(name, e8m0, {(rows + block - 1) / block, (columns + block - 1) / block});
 }
 
-Projection query_projection(const Front& front, const QkvProjRope& config) {
-  return {front.wq_a, front.wq_a_scale, config.fp8_block};
+Projection query_projection(const LatentTensors& tensors, const QkvProjRope& config) {
+  return {tensors.wq_a, tensors.wq_a_scale, config.fp8_block};
 }
-Projection kv_projection(const Front& front, const QkvProjRope& config) { return {front.wkv, front.wkv_scale, config.fp8_block}; }
+Projection kv_projection(const LatentTensors& tensors, const QkvProjRope& config) {
+  return {tensors.wkv, tensors.wkv_scale, config.fp8_block};
+}
 
 void for_columns(const Projection& projection, Int columns, Int wanted, const std::function<void(Span)>& body) {
   if (!projection.scales) return parallel(tiles(columns, wanted).named("n"), body);
@@ -61,18 +106,18 @@ Tile to_f32(Tile x) {
 
 Tile inverse_rms(const Tile& sum_of_squares, Int n, float eps) { return 1.0f / sqrt(sum_of_squares * (1.0f / n) + eps); }
 
-Pair rotate(const Front& front, const Span& t, const Tile& tail) {
+Pair rotate(const RopeTables& rope, const Span& t, const Tile& tail) {
   const Span used = span(0, even_columns);
-  const Tile cosine = to_f32(front.rope_cos(t, used)).named("cosine");
-  const Tile sine = to_f32(front.rope_sin(t, used)).named("sine");
+  const Tile cosine = to_f32(rope.cosine(t, used)).named("cosine");
+  const Tile sine = to_f32(rope.sine(t, used)).named("sine");
   const Tile e = even(tail).named("e"), o = odd(tail).named("o");
   return {e * cosine - o * sine, e * sine + o * cosine};
 }
 
-Tile dequantize(const Front& front, const QkvProjRope& config, Tile acc, const Span& t, const Span& columns) {
-  Tensor scale = front.wq_b_scale;
+Tile dequantize(const QueryTensors& tensors, const QkvProjRope& config, Tile acc, const Span& t, const Span& columns) {
+  Tensor scale = tensors.wq_b_scale;
   if (config.scale_by_blocks) scale = view("wq_b_scale_row", scale, {config.heads * head_dim});
-  return cast(std::move(acc), f32, rint) * front.qr_scale(t, all) * scale(columns);
+  return cast(std::move(acc), f32, rint) * tensors.qr_scale(t, all) * scale(columns);
 }
 
 Tile row_magnitude(const Tensor& r, const Span& t) {

@@ -7,13 +7,34 @@
 
 namespace imbrex::kernels::deepseek_v4 {
 
-struct Front {
-  Dim T;
-  Tensor x, norm_w, wq_a, gamma_cq, wq_b, wq_b_scale, wkv, gamma_ckv, rope_cos, rope_sin;
-  std::optional<Tensor> wq_a_scale, wkv_scale;  // of blocks of e4m3
-  Tensor q, kv, qr, qr_scale;
+// Of each token, of which the first 32 columns are used.
+struct RopeTables {
+  Tensor cosine, sine;
 };
+// What the quantized latent and the key/value row of each token come from, and where they go.
+struct LatentTensors {
+  Dim T;
+  Tensor x, norm_w, wq_a, gamma_cq, wkv, gamma_ckv;
+  RopeTables rope;
+  std::optional<Tensor> wq_a_scale, wkv_scale;  // of blocks of e4m3
+  Tensor kv, qr, qr_scale;
+};
+// What the queries come from, and where they go.
+struct QueryTensors {
+  Dim T;
+  Tensor qr, qr_scale, wq_b, wq_b_scale;
+  RopeTables rope;
+  Tensor q;
+};
+struct Front {
+  LatentTensors latents;
+  QueryTensors queries;
+};
+// The tensors of a call: of the whole front, in which qr and qr_scale are outputs; of its first part; of its second, in which they
+// are inputs.
 Front declare(Builder& k, const QkvProjRope& config);
+LatentTensors declare_latents(Builder& k, const QkvProjRope& config);
+QueryTensors declare_queries(Builder& k, const QkvProjRope& config);
 
 inline constexpr Int even_columns = rope_dim / 2;
 
@@ -26,8 +47,8 @@ struct Projection {
   Projection(Tensor elements, std::optional<Tensor> of_blocks, Int size)
       : weight(std::move(elements)), scales(std::move(of_blocks)), block(size) {}
 };
-Projection query_projection(const Front& front, const QkvProjRope& config);
-Projection kv_projection(const Front& front, const QkvProjRope& config);
+Projection query_projection(const LatentTensors& tensors, const QkvProjRope& config);
+Projection kv_projection(const LatentTensors& tensors, const QkvProjRope& config);
 // Calls body for spans that cover so many columns, in parallel: whole blocks of the projection, which scales have in common, or as
 // many columns as are wanted of bf16.
 void for_columns(const Projection& projection, Int columns, Int wanted, const std::function<void(Span)>& body);
@@ -44,9 +65,9 @@ Tile inverse_rms(const Tile& sum_of_squares, Int n, float eps);
 struct Pair {
   Tile even, odd;
 };
-Pair rotate(const Front& front, const Span& t, const Tile& tail);
+Pair rotate(const RopeTables& rope, const Span& t, const Tile& tail);
 // (f32(acc) * scale of the rows) * scale of head h's columns.
-Tile dequantize(const Front& front, const QkvProjRope& config, Tile acc, const Span& t, const Span& columns);
+Tile dequantize(const QueryTensors& tensors, const QkvProjRope& config, Tile acc, const Span& t, const Span& columns);
 // max(1e-4, largest magnitude) of each row t of r, read in spans of columns.
 Tile row_magnitude(const Tensor& r, const Span& t);
 

@@ -41,4 +41,13 @@ Kernel qkv_proj_rope_fused(const QkvProjRope& config);
 // Whole tensors, without loops or tiles.
 Kernel qkv_proj_rope_plain(const QkvProjRope& config);
 
+// The same in two parts, each the scopes of one of these: what of each token all heads share, qr, qr_scale and kv; and q of these. So
+// several processes can each do the first for some tokens and the second for some heads.
+Kernel qkv_proj_rope_latents_unfused(const QkvProjRope& config);
+Kernel qkv_proj_rope_latents_fused(const QkvProjRope& config);
+Kernel qkv_proj_rope_latents_plain(const QkvProjRope& config);
+Kernel qkv_proj_rope_queries_unfused(const QkvProjRope& config);
+Kernel qkv_proj_rope_queries_fused(const QkvProjRope& config);
+Kernel qkv_proj_rope_queries_plain(const QkvProjRope& config);
+
 }  // namespace imbrex::kernels::deepseek_v4

@@ -9,7 +9,7 @@ constexpr Int matmul_row_tile = 64;  // rows that use one panel of weights while
 constexpr Int latent_column_tile = 64, k_tile = 256;
 constexpr Int column_chunk = 256;  // columns of many rows that are on chip at once
 
-void attn_norm(const Front& f, const QkvProjRope& config, const Tensor& token_x_bf16) {
+void attn_norm(const LatentTensors& f, const QkvProjRope& config, const Tensor& token_x_bf16) {
   const Int D = config.hidden;
   parallel(tiles(f.T, row_tile), [&](Span t) {
     at("attn_norm", [&] {
@@ -48,7 +48,7 @@ void matmul_columns(const std::string& scope, const Tensor& a, const Projection&
   });
 }
 
-void qr_rms(const Front& f, const QkvProjRope& config, const Tensor& qr_fp32, const Tensor& qr_bf16) {
+void qr_rms(const LatentTensors& f, const QkvProjRope& config, const Tensor& qr_fp32, const Tensor& qr_bf16) {
   const Int Q = config.q_lora;
   parallel(tiles(f.T, row_tile), [&](Span t) {
     at("qr_rms", [&] {
@@ -64,7 +64,7 @@ void qr_rms(const Front& f, const QkvProjRope& config, const Tensor& qr_fp32, co
   });
 }
 
-void qr_quant(const Front& f, const QkvProjRope& config, const Tensor& qr_bf16) {
+void qr_quant(const LatentTensors& f, const QkvProjRope& config, const Tensor& qr_bf16) {
   parallel(tiles(f.T, row_tile), [&](Span t) {
     at("qr_quant", [&] {
       Tile quant = (127.0f / row_magnitude(qr_bf16, t)).named("quant");
@@ -76,7 +76,7 @@ void qr_quant(const Front& f, const QkvProjRope& config, const Tensor& qr_bf16) 
 }
 
 // A head's 512 columns at a time: the exact product stays in cache until it is dequantized.
-void qproj(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp32) {
+void qproj(const QueryTensors& f, const QkvProjRope& config, const Tensor& q_proj_fp32) {
   parallel(tiles(config.heads * head_dim, head_dim).named("n"), [&](Span n) {
     Tensor q_proj_int32 = create_tensor("q_proj_int32", int32, {f.T, head_dim});
     at("qproj_matmul", [&] {
@@ -111,7 +111,7 @@ void rope_reassemble(const std::string& scope, const Dim& T, const Tensor& even_
   });
 }
 
-void q_heads(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp32) {
+void q_heads(const QueryTensors& f, const QkvProjRope& config, const Tensor& q_proj_fp32) {
   parallel(Range(config.heads).named("h"), [&](Index h) {
     Tensor q_rot_even_bf16 = create_tensor("q_rot_even_bf16", bf16, {f.T, even_columns});
     Tensor q_rot_odd_bf16 = create_tensor("q_rot_odd_bf16", bf16, {f.T, even_columns});
@@ -128,7 +128,7 @@ void q_heads(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp3
         Tile inv = inverse_rms(sum, head_dim, config.eps).named("q_inv");
         range(tiles(nope_dim, column_chunk).named("c_apply"), [&](Span c) { f.q(t, h, c) = cast(head(c) * inv, bf16, rint); });
         Tile tail = (head(span(nope_dim, rope_dim)) * inv).named("q_tail");
-        const Pair rotated = rotate(f, t, tail);
+        const Pair rotated = rotate(f.rope, t, tail);
         q_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
         q_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
       });
@@ -140,7 +140,7 @@ void q_heads(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp3
   });
 }
 
-void kv_rms(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
+void kv_rms(const LatentTensors& f, const QkvProjRope& config, const Tensor& kv_fp32) {
   Tensor kv_rot_even_bf16 = create_tensor("kv_rot_even_bf16", bf16, {f.T, even_columns});
   Tensor kv_rot_odd_bf16 = create_tensor("kv_rot_odd_bf16", bf16, {f.T, even_columns});
   Tensor kv_rope_fp32 = create_tensor("kv_rope_fp32", f32, {f.T, rope_dim});
@@ -157,7 +157,7 @@ void kv_rms(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
       const auto scaled = [&](const Span& c) { return kv_fp32(t, c) * inv * cast(f.gamma_ckv(c), f32); };
       range(tiles(nope_dim, column_chunk).named("c_apply"), [&](Span c) { f.kv(t, c) = cast(scaled(c), bf16, rint); });
       Tile tail = scaled(tail_columns).named("kv_tail");
-      const Pair rotated = rotate(f, t, tail);
+      const Pair rotated = rotate(f.rope, t, tail);
       kv_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
       kv_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
     });
@@ -167,25 +167,59 @@ void kv_rms(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
      [&] { range(tiles(f.T, row_tile), [&](Span t) { f.kv(t, tail_columns) = cast(kv_rope_fp32(t, all), bf16, rint); }); });
 }
 
+void quantized_latent(const LatentTensors& f, const QkvProjRope& config, const Tensor& token_x_bf16, const Tensor& qr_fp32,
+                      const Tensor& qr_bf16) {
+  matmul_columns("qr_proj_matmul", token_x_bf16, query_projection(f, config), qr_fp32, f.T);
+  qr_rms(f, config, qr_fp32, qr_bf16);
+  qr_quant(f, config, qr_bf16);
+}
+
+void latent_kv(const LatentTensors& f, const QkvProjRope& config, const Tensor& token_x_bf16, const Tensor& kv_fp32) {
+  matmul_columns("kv_proj_matmul", token_x_bf16, kv_projection(f, config), kv_fp32, f.T);
+  kv_rms(f, config, kv_fp32);
+}
+
 }  // namespace
 
 Kernel qkv_proj_rope_fused(const QkvProjRope& config) {
   return kernel("qkv_proj_rope", [&](Builder& k) {
-    const Front f = declare(k, config);
+    const auto [latents, queries] = declare(k, config);
+    const Dim& T = latents.T;
+    Tensor token_x_bf16 = create_tensor("token_x_bf16", bf16, {T, config.hidden});
+    Tensor qr_fp32 = create_tensor("qr_fp32", f32, {T, config.q_lora});
+    Tensor qr_bf16 = create_tensor("qr_bf16", bf16, {T, config.q_lora});
+    Tensor q_proj_fp32 = create_tensor("q_proj_fp32", f32, {T, config.heads * head_dim});
+    Tensor kv_fp32 = create_tensor("kv_fp32", f32, {T, head_dim});
+
+    attn_norm(latents, config, token_x_bf16);
+    quantized_latent(latents, config, token_x_bf16, qr_fp32, qr_bf16);
+    qproj(queries, config, q_proj_fp32);
+    q_heads(queries, config, q_proj_fp32);
+    latent_kv(latents, config, token_x_bf16, kv_fp32);
+  });
+}
+
+Kernel qkv_proj_rope_latents_fused(const QkvProjRope& config) {
+  return kernel("qkv_proj_rope_latents", [&](Builder& k) {
+    const LatentTensors f = declare_latents(k, config);
     Tensor token_x_bf16 = create_tensor("token_x_bf16", bf16, {f.T, config.hidden});
     Tensor qr_fp32 = create_tensor("qr_fp32", f32, {f.T, config.q_lora});
     Tensor qr_bf16 = create_tensor("qr_bf16", bf16, {f.T, config.q_lora});
-    Tensor q_proj_fp32 = create_tensor("q_proj_fp32", f32, {f.T, config.heads * head_dim});
     Tensor kv_fp32 = create_tensor("kv_fp32", f32, {f.T, head_dim});
 
     attn_norm(f, config, token_x_bf16);
-    matmul_columns("qr_proj_matmul", token_x_bf16, query_projection(f, config), qr_fp32, f.T);
-    qr_rms(f, config, qr_fp32, qr_bf16);
-    qr_quant(f, config, qr_bf16);
+    quantized_latent(f, config, token_x_bf16, qr_fp32, qr_bf16);
+    latent_kv(f, config, token_x_bf16, kv_fp32);
+  });
+}
+
+Kernel qkv_proj_rope_queries_fused(const QkvProjRope& config) {
+  return kernel("qkv_proj_rope_queries", [&](Builder& k) {
+    const QueryTensors f = declare_queries(k, config);
+    Tensor q_proj_fp32 = create_tensor("q_proj_fp32", f32, {f.T, config.heads * head_dim});
+
     qproj(f, config, q_proj_fp32);
     q_heads(f, config, q_proj_fp32);
-    matmul_columns("kv_proj_matmul", token_x_bf16, kv_projection(f, config), kv_fp32, f.T);
-    kv_rms(f, config, kv_fp32);
   });
 }
 

@@ -46,7 +46,7 @@ void multiply(const std::string& scope, const Dim& T, const Tensor& a, const Pro
   });
 }
 
-void attn_norm(const Front& f, const QkvProjRope& config, const Tensor& token_x_bf16) {
+void attn_norm(const LatentTensors& f, const QkvProjRope& config, const Tensor& token_x_bf16) {
   Tensor inverse = create_tensor("x_inv_rms", f32, {f.T, 1});
   Tensor token_x_fp32 = create_tensor("token_x_fp32", f32, {f.T, config.hidden});
   row_rms("attn_norm_rms", f.T, f.x, inverse, config.eps);
@@ -56,7 +56,7 @@ void attn_norm(const Front& f, const QkvProjRope& config, const Tensor& token_x_
             [&](Span t, Span c) { token_x_bf16(t, c) = cast(token_x_fp32(t, c), bf16, rint); });
 }
 
-void qr_norm(const Front& f, const QkvProjRope& config, const Tensor& qr_fp32, const Tensor& qr_bf16) {
+void qr_norm(const LatentTensors& f, const QkvProjRope& config, const Tensor& qr_fp32, const Tensor& qr_bf16) {
   Tensor inverse = create_tensor("qr_inv_rms", f32, {f.T, 1});
   row_rms("qr_rms", f.T, qr_fp32, inverse, config.eps);
   by_chunks("qr_apply", f.T, config.q_lora,
@@ -64,7 +64,7 @@ void qr_norm(const Front& f, const QkvProjRope& config, const Tensor& qr_fp32, c
   by_chunks("qr_cast", f.T, config.q_lora, [&](Span t, Span c) { qr_bf16(t, c) = cast(qr_fp32(t, c), bf16, rint); });
 }
 
-void qr_quant(const Front& f, const QkvProjRope& config, const Tensor& qr_bf16) {
+void qr_quant(const LatentTensors& f, const QkvProjRope& config, const Tensor& qr_bf16) {
   Tensor quant = create_tensor("qr_quant_factor", f32, {f.T, 1});
   parallel(tiles(f.T, row_tile), [&](Span t) {
     at("qr_quant_scale", [&] {
@@ -86,7 +86,7 @@ void rope_reassemble_and_write(const std::string& stem, const Dim& T, const Tens
   range(tiles(T, row_tile), [&](Span t) { at(stem + "_rope_write", [&] { write(t, cast(rope_fp32(t, all), bf16, rint)); }); });
 }
 
-void q_heads(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp32) {
+void q_heads(const QueryTensors& f, const QkvProjRope& config, const Tensor& q_proj_fp32) {
   parallel(Range(config.heads).named("h"), [&](Index h) {
     Tensor q_rot_even_bf16 = create_tensor("q_rot_even_bf16", bf16, {f.T, even_columns});
     Tensor q_rot_odd_bf16 = create_tensor("q_rot_odd_bf16", bf16, {f.T, even_columns});
@@ -102,7 +102,7 @@ void q_heads(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp3
       at("q_head_rope", [&] {
         f.q(t, h, span(0, nope_dim)) = cast(q_proj_fp32(t, span(h * head_dim, nope_dim)), bf16, rint);
         Tile tail = Tile(q_proj_fp32(t, span(h * head_dim + nope_dim, rope_dim))).named("q_tail");
-        const Pair rotated = rotate(f, t, tail);
+        const Pair rotated = rotate(f.rope, t, tail);
         q_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
         q_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
       });
@@ -112,7 +112,7 @@ void q_heads(const Front& f, const QkvProjRope& config, const Tensor& q_proj_fp3
   });
 }
 
-void kv_rows(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
+void kv_rows(const LatentTensors& f, const QkvProjRope& config, const Tensor& kv_fp32) {
   Tensor inverse = create_tensor("kv_inv_rms", f32, {f.T, 1});
   Tensor kv_rot_even_bf16 = create_tensor("kv_rot_even_bf16", bf16, {f.T, even_columns});
   Tensor kv_rot_odd_bf16 = create_tensor("kv_rot_odd_bf16", bf16, {f.T, even_columns});
@@ -124,7 +124,7 @@ void kv_rows(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
     at("kv_rope", [&] {
       f.kv(t, span(0, nope_dim)) = cast(kv_fp32(t, span(0, nope_dim)), bf16, rint);
       Tile tail = Tile(kv_fp32(t, span(nope_dim, rope_dim))).named("kv_tail");
-      const Pair rotated = rotate(f, t, tail);
+      const Pair rotated = rotate(f.rope, t, tail);
       kv_rot_even_bf16(t, all) = cast(rotated.even, bf16, rint);
       kv_rot_odd_bf16(t, all) = cast(rotated.odd, bf16, rint);
     });
@@ -133,29 +133,67 @@ void kv_rows(const Front& f, const QkvProjRope& config, const Tensor& kv_fp32) {
                             [&](Span t, Tile value) { f.kv(t, span(nope_dim, rope_dim)) = std::move(value); });
 }
 
+void quantized_latent(const LatentTensors& f, const QkvProjRope& config, const Tensor& token_x_bf16, const Tensor& qr_fp32,
+                      const Tensor& qr_bf16) {
+  multiply("qr_proj_matmul", f.T, token_x_bf16, query_projection(f, config), qr_fp32);
+  qr_norm(f, config, qr_fp32, qr_bf16);
+  qr_quant(f, config, qr_bf16);
+}
+
+void query_heads(const QueryTensors& f, const QkvProjRope& config, const Tensor& q_proj_int32, const Tensor& q_proj_fp32) {
+  multiply("qproj_matmul", f.T, f.qr, f.wq_b, q_proj_int32);
+  by_chunks("qproj_dequant", f.T, config.heads * head_dim,
+            [&](Span t, Span c) { q_proj_fp32(t, c) = dequantize(f, config, q_proj_int32(t, c), t, c); });
+  q_heads(f, config, q_proj_fp32);
+}
+
+void latent_kv(const LatentTensors& f, const QkvProjRope& config, const Tensor& token_x_bf16, const Tensor& kv_fp32) {
+  multiply("kv_proj_matmul", f.T, token_x_bf16, kv_projection(f, config), kv_fp32);
+  kv_rows(f, config, kv_fp32);
+}
+
 }  // namespace
 
 Kernel qkv_proj_rope_unfused(const QkvProjRope& config) {
   return kernel("qkv_proj_rope", [&](Builder& k) {
-    const Front f = declare(k, config);
+    const auto [latents, queries] = declare(k, config);
+    const Dim& T = latents.T;
     const Int N = config.heads * head_dim;
+    Tensor token_x_bf16 = create_tensor("token_x_bf16", bf16, {T, config.hidden});
+    Tensor qr_fp32 = create_tensor("qr_fp32", f32, {T, config.q_lora});
+    Tensor qr_bf16 = create_tensor("qr_bf16", bf16, {T, config.q_lora});
+    Tensor q_proj_int32 = create_tensor("q_proj_int32", int32, {T, N});
+    Tensor q_proj_fp32 = create_tensor("q_proj_fp32", f32, {T, N});
+    Tensor kv_fp32 = create_tensor("kv_fp32", f32, {T, head_dim});
+
+    attn_norm(latents, config, token_x_bf16);
+    quantized_latent(latents, config, token_x_bf16, qr_fp32, qr_bf16);
+    query_heads(queries, config, q_proj_int32, q_proj_fp32);
+    latent_kv(latents, config, token_x_bf16, kv_fp32);
+  });
+}
+
+Kernel qkv_proj_rope_latents_unfused(const QkvProjRope& config) {
+  return kernel("qkv_proj_rope_latents", [&](Builder& k) {
+    const LatentTensors f = declare_latents(k, config);
     Tensor token_x_bf16 = create_tensor("token_x_bf16", bf16, {f.T, config.hidden});
     Tensor qr_fp32 = create_tensor("qr_fp32", f32, {f.T, config.q_lora});
     Tensor qr_bf16 = create_tensor("qr_bf16", bf16, {f.T, config.q_lora});
-    Tensor q_proj_int32 = create_tensor("q_proj_int32", int32, {f.T, N});
-    Tensor q_proj_fp32 = create_tensor("q_proj_fp32", f32, {f.T, N});
     Tensor kv_fp32 = create_tensor("kv_fp32", f32, {f.T, head_dim});
 
     attn_norm(f, config, token_x_bf16);
-    multiply("qr_proj_matmul", f.T, token_x_bf16, query_projection(f, config), qr_fp32);
-    qr_norm(f, config, qr_fp32, qr_bf16);
-    qr_quant(f, config, qr_bf16);
-    multiply("qproj_matmul", f.T, f.qr, f.wq_b, q_proj_int32);
-    by_chunks("qproj_dequant", f.T, N,
-              [&](Span t, Span c) { q_proj_fp32(t, c) = dequantize(f, config, q_proj_int32(t, c), t, c); });
-    q_heads(f, config, q_proj_fp32);
-    multiply("kv_proj_matmul", f.T, token_x_bf16, kv_projection(f, config), kv_fp32);
-    kv_rows(f, config, kv_fp32);
+    quantized_latent(f, config, token_x_bf16, qr_fp32, qr_bf16);
+    latent_kv(f, config, token_x_bf16, kv_fp32);
+  });
+}
+
+Kernel qkv_proj_rope_queries_unfused(const QkvProjRope& config) {
+  return kernel("qkv_proj_rope_queries", [&](Builder& k) {
+    const QueryTensors f = declare_queries(k, config);
+    const Int N = config.heads * head_dim;
+    Tensor q_proj_int32 = create_tensor("q_proj_int32", int32, {f.T, N});
+    Tensor q_proj_fp32 = create_tensor("q_proj_fp32", f32, {f.T, N});
+    query_heads(f, config, q_proj_int32, q_proj_fp32);
   });
 }
 

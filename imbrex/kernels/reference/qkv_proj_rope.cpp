@@ -345,6 +345,14 @@ Array expanded(const Array& weight, const Array& scales, int64_t block) {
 
 FrontValues front_values(const std::map<std::string, Array>& inputs, double eps, const Array* settled) {
   const auto in = [&](const char* name) -> const Array& { return inputs.at(name); };
+  const auto heads_of = [&](const Array& qr, const Array& qr_scale) {
+    return query_heads(qr, qr_scale, in("wq_b"), in("wq_b_scale"), in("rope_cos"), in("rope_sin"), eps);
+  };
+  if (inputs.count("qr")) {
+    FrontValues queries;
+    queries.q = heads_of(in("qr"), in("qr_scale"));
+    return queries;
+  }
   const Estimate normed = normalized_tokens(inputs, eps);
   const int64_t tokens = normed.rows;
   FrontValues front;
@@ -355,8 +363,7 @@ FrontValues front_values(const std::map<std::string, Array>& inputs, double eps,
   const Quantized quantized = quantize(front.latent);
   front.qr = rounded(quantized.value, DType::int8, front.latent.shape);
   front.qr_scale = rounded(quantized.scale, DType::f32, {tokens, 1});
-  front.q = query_heads(settled ? settle(front.qr, r, *settled) : front.qr, front.qr_scale, in("wq_b"), in("wq_b_scale"),
-                        in("rope_cos"), in("rope_sin"), eps);
+  if (inputs.count("wq_b")) front.q = heads_of(settled ? settle(front.qr, r, *settled) : front.qr, front.qr_scale);
   if (!inputs.count("wkv")) return front;
   front.kv = latent(n, in("wkv"), in("gamma_ckv"), eps);
   rotate_tail(front.kv, in("rope_cos"), in("rope_sin"));
@@ -366,7 +373,8 @@ FrontValues front_values(const std::map<std::string, Array>& inputs, double eps,
 std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps, const Array* settled) {
   FrontValues front = front_values(inputs, eps, settled);
   std::map<std::string, Array> out;
-  out["q"] = rounded(front.q, DType::bf16, {front.q.rows, front.q.columns / head_dim, head_dim});
+  if (front.q.rows > 0) out["q"] = rounded(front.q, DType::bf16, {front.q.rows, front.q.columns / head_dim, head_dim});
+  if (inputs.count("qr")) return out;
   out["kv"] = rounded(front.kv, DType::bf16, {front.kv.rows, head_dim});
   out["qr"] = std::move(front.qr);
   out["qr_scale"] = std::move(front.qr_scale);

@@ -60,11 +60,12 @@ Estimate query_heads(const Array& qr, const Array& qr_scale, const Array& wq_b, 
 // computed from it; anywhere else, and in the result's own qr, the reference's integer stands.
 struct FrontValues {
   Array latent, qr, qr_scale;  // bf16 [T, Q], int8 [T, Q], f32 [T, 1]
-  Estimate q, kv;              // [T, H*512], [T, 512], not rounded; of inputs without wkv, kv has no rows
+  Estimate q, kv;              // [T, H*512], [T, 512], not rounded; without rows of inputs without wq_b or without wkv
 };
+// Of inputs that have qr and qr_scale, q alone.
 FrontValues front_values(const std::map<std::string, Array>& inputs, double eps, const Array* settled);
 
-// q bf16 [T, H, 512], kv bf16 [T, 512], qr int8 [T, Q], qr_scale f32 [T, 1].
+// q bf16 [T, H, 512], kv bf16 [T, 512], qr int8 [T, Q], qr_scale f32 [T, 1]; of the inputs of one part of the front, its outputs.
 std::map<std::string, Array> qkv_proj_rope(const std::map<std::string, Array>& inputs, double eps,
                                            const Array* settled = nullptr);
 

@@ -41,6 +41,7 @@ void add_library(std::vector<GoodKernel>& kernels) {
       const bool is_front = entry.variants.size() > 1;
       kernels::Options options;
       if (is_front) options = {{"hidden", 64}, {"heads", 1}, {"q_lora", 64}};
+      std::erase_if(options, [&](const auto& option) { return !entry.presets.front().options.contains(option.first); });
       kernels.push_back({entry.name + " " + variant,
                          kernels::build(entry.name, variant, "", options).program,
                          {1, 17},
