@@ -74,8 +74,8 @@ struct FromCheckpoint {
       inputs;
 };
 
-// How processes share the work of a kernel: an option counts units, such as heads, and each process runs the kernel with some of
-// them.
+// How processes share the work of a kernel: an option counts units, such as heads, and each process computes some of them. What a
+// row has before its units, all processes need of all rows: each computes all of it, or some rows, which all then exchange.
 struct Division {
   std::string option;  // "heads"
   struct Part {
@@ -83,8 +83,9 @@ struct Division {
     int64_t per_unit;  // elements of this axis
   };
   std::map<std::string, Part> tensors;  // of which a process has the part of its units; of all others it has all
-  // What all processes compute alike they could share instead, and exchange so many f32 numbers for each row.
-  std::function<int64_t(const Options& options)> exchanged_columns;
+  // The kernel in two, registered kernels with some of its options: of rows, T of them, it gives the outputs that are not divided;
+  // of units, from some of these, those that are.
+  std::string of_rows, of_units;
 };
 
 struct Entry {

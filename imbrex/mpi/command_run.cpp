@@ -4,51 +4,24 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstring>
 #include <memory>
-#include <set>
 #include <thread>
 
 #include "imbrex/base/digest.h"
 #include "imbrex/base/error.h"
-#include "imbrex/checkpoint/checkpoint.h"
-#include "imbrex/ir/visit.h"
-#include "imbrex/mpi/part.h"
+#include "imbrex/mpi/loaded.h"
+#include "imbrex/mpi/shared_rows.h"
+#include "imbrex/mpi/timing.h"
 #include "imbrex/mpi/together.h"
-#include "imbrex/runtime/driver.h"
-#include "imbrex/runtime/trace.h"
 #include "imbrex/tools/execute.h"
 #include "imbrex/tools/layer_subject.h"
-#include "imbrex/tools/machine_options.h"
-#include "imbrex/tools/packed_layer.h"
-#include "imbrex/tools/subject.h"
 
 namespace imbrex::mpi {
 namespace {
 
 using tools::Tensors, tools::TensorShape;
 
-struct RunOptions {
-  tools::SubjectOptions subject;
-  tools::MachineOptions machine;
-  std::string checkpoint, save, packed;
-  int64_t layer = 0, tokens = 128, threads = 0, repeat = 20;
-  uint64_t seed = 1;
-  bool gathers = false, verifies = false;
-};
-
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-std::string milliseconds(double seconds) { return fmt::format("{:.3g} ms", seconds * 1e3); }
-std::string mebibytes(int64_t bytes) { return fmt::format("{:.4g} MiB", static_cast<double>(bytes) / (1 << 20)); }
+constexpr int64_t kMostMeasuredRounds = 9;  // of each way, before one is chosen
 
 // Where the ranks of a machine are not bound to processors of their own, they share them.
 int threads_of_rank(int64_t wanted, const World& world) {
@@ -57,121 +30,25 @@ int threads_of_rank(int64_t wanted, const World& world) {
   return wanted == 0 && threads >= online ? std::max(1, threads / world.ranks_here()) : threads;
 }
 
-// A kernel with its inputs and outputs in this process.
-class Loaded {
- public:
-  Loaded(const tools::Subject& subject, int64_t first_unit, checkpoint::Checkpoint& model, const RunOptions& options,
-         const target::Machine& machine, runtime::Executor& executor, const std::string& packed_folder)
-      : dims_(tools::dims_of(subject.program, {{"T", options.tokens}}, 0)), executor_(executor) {
-    runtime::require_accepted(subject.program, {});
-    kernel_ = runtime::compile(
-        subject.program,
-        {.target = machine.target, .rates = machine.rates, .optimize = true, .prove = false, .cache = {}, .flags = {}});
-    const auto wanted = tools::shapes_of(subject.program, dims_, {ir::Role::input});
-    output_shapes = tools::shapes_of(subject.program, dims_, {ir::Role::output});
-    tools::require_room({{"inputs, and weights before they are transposed", 2 * tools::bytes_in(wanted)}});
-    const auto workers = [&](const std::function<void(int, int)>& work) {
-      executor.run(executor.threads(), [&](int ith, int nth, runtime::Barrier&) { work(ith, nth); });
-    };
-    kernels::LayerInputs read =
-        subject.entry.from_checkpoint->inputs(model, options.layer, first_unit, wanted, options.seed, workers);
-    bytes = read.bytes;
-    load_seconds = read.load_seconds;
-    convert_seconds = read.convert_seconds;
-    description = read.description;
-    tools::require_room(tools::needs_of_call(*kernel_, dims_, output_shapes, 1, executor.threads()));
-    call_ = std::make_unique<runtime::Call>(*kernel_);
-    inputs_ = std::move(read.inputs);
-    std::vector<TensorShape> of_layer;
-    for (const TensorShape& shape : wanted)
-      if (!read.made.contains(shape.name)) of_layer.push_back(shape);
-    packed.emplace(*kernel_, tools::LayerOperands{inputs_, read.weights_by_row, of_layer, read.identity}, packed_folder, model,
-                   executor, executor.threads());
-    tools::bind_inputs(*call_, inputs_, output_shapes, &packed->tensors());
-    std::erase_if(inputs_, [&](const auto& input) { return call_->packed_bytes(input.first) > 0; });  // bound as they are packed
-    for (const TensorShape& output : output_shapes) {
-      Array& array = outputs.emplace(output.name, Array::zeros(output.dtype, output.shape)).first->second;
-      call_->bind(output.name, runtime::TensorView::of(array));
-    }
-    for (const auto& [name, value] : dims_) call_->set_dim(name, value);
-  }
-
-  double run() {
-    const auto begin = std::chrono::steady_clock::now();
-    call_->run(executor_, executor_.threads());
-    return seconds_since(begin);
-  }
-
-  // Seconds of one run until all scopes but `excepted` have ended.
-  double seconds_without(const std::set<std::string>& excepted) {
-    runtime::TraceCollector collector(executor_.threads(), 1 << 16);
-    call_->trace(runtime::TraceCollector::record, &collector);
-    run();
-    call_->trace(nullptr, nullptr);
-    uint64_t begin = UINT64_MAX, end = 0;
-    for (int ith = 0; ith < executor_.threads(); ++ith)
-      for (const auto& event : collector.events_of(ith)) {
-        begin = std::min(begin, event.begin_ns);
-        if (scopes_.contains(event.name) && !excepted.contains(event.name)) end = std::max(end, event.end_ns);
-      }
-    return end > begin ? static_cast<double>(end - begin) * 1e-9 : 0;
-  }
-
-  // Of the program that runs: those that store one of these tensors.
-  std::set<std::string> scopes_that_store(const std::function<bool(const std::string&)>& is_wanted) {
-    std::set<std::string> found;
-    ir::for_each_statement(kernel_->translation().program().body, [&](const ir::Statement& statement) {
-      const auto* at = std::get_if<ir::At>(&statement.node);
-      if (at == nullptr) return true;
-      scopes_.insert(at->name);
-      ir::for_each_statement(at->body, [&](const ir::Statement& inner) {
-        const auto* store = std::get_if<ir::Store>(&inner.node);
-        if (store != nullptr && is_wanted(store->tensor)) found.insert(at->name);
-        return true;
-      });
-      return true;
-    });
-    return found;
-  }
-
-  const char* isa() const { return kernel_->table().isa; }
-  int64_t packed_bytes() const {
-    int64_t bytes = 0;
-    for (const auto& [name, tensor] : packed->tensors()) bytes += static_cast<int64_t>(call_->packed_bytes(name));
-    return bytes;
-  }
-
-  std::vector<TensorShape> output_shapes;
-  Tensors outputs;
-  int64_t bytes = 0;
-  double load_seconds = 0, convert_seconds = 0;
-  std::string description;
-  std::optional<tools::PackedLayer> packed;
-
- private:
-  std::map<std::string, int64_t> dims_;
-  runtime::Executor& executor_;
-  std::optional<runtime::CompiledKernel> kernel_;
-  std::unique_ptr<runtime::Call> call_;
-  Tensors inputs_;
-  std::set<std::string> scopes_;
-};
-
 class Run {
  public:
   // Reads and packs this rank's part.
   Run(const RunOptions& options, const World& world)
       : options_(options), world_(world), machine_(options.machine.to_run()), executor_(threads_of_rank(options.threads, world)) {
     choose_part();
-    loaded_.emplace(subject_of(part_.count), part_.first, *model_, options_, machine_, executor_, options_.packed);
+    loaded_.emplace(subject_of(part_.count), part_.first, *model_, options_, processor_, options_.packed);
+    const bool is_one = world_.ranks() == 1 && options_.share == "auto";
+    if (options_.share != "none" && !is_one)
+      shared_.emplace(part_program(division().of_rows), part_program(division().of_units), options_.tokens, *loaded_, processor_,
+                      world_);
   }
 
   int operator()() {
     Loaded& part = *loaded_;
     say_how_it_is_divided(part);
-    time(part);
+    choose_who_computes_rows();
+    time();
     const bool are_equal = have_equal_outputs(part);
-    say_what_sharing_would_cost(part);
     if (!options_.gathers && !options_.verifies && options_.save.empty()) return are_equal ? 0 : 1;
     const Tensors whole = gather(part);
     const bool is_verified = !options_.verifies || !world_.is_first() || verify(whole);
@@ -195,13 +72,25 @@ class Run {
     chosen_ = options_.subject;
     tools::decide_by_layer(chosen_, *model_, options_.layer);
     units_ = kernels::integer(tools::subject_of(chosen_).options, division().option);
-    part_ = part_of(units_, division().option, world_.rank(), world_.ranks());
+    part_ = part_of_units(units_, division().option, world_.rank(), world_.ranks());
   }
 
   tools::Subject subject_of(int64_t units) const {
     tools::SubjectOptions chosen = chosen_;
     chosen.settings[division().option] = std::to_string(units);
     return tools::subject_of(chosen);
+  }
+
+  // Of one of the kernels that this one consists of, with its options where that has them.
+  ir::Program part_program(const std::string& name) const {
+    tools::SubjectOptions chosen = chosen_;
+    chosen.name = name;
+    chosen.settings[division().option] = std::to_string(part_.count);
+    const std::vector<kernels::OptionInfo>& options = tools::entry_of(name).options;
+    std::erase_if(chosen.settings, [&](const auto& setting) {
+      return std::none_of(options.begin(), options.end(), [&](const auto& option) { return option.name == setting.first; });
+    });
+    return tools::subject_of(chosen).program;
   }
 
   template <class... Args>
@@ -232,13 +121,49 @@ class Run {
       fmt::print(stderr, "rank {}: packed weights are not kept: {}\n", world_.rank(), file->why_not_kept);
   }
 
+  // Tokens of a rank, of which there are at most two numbers.
+  std::string tokens_of_ranks() const {
+    const auto [least, most] = std::minmax_element(shared_->rows().begin(), shared_->rows().end());
+    return *least == *most ? std::to_string(*most) : fmt::format("{} or {}", *least, *most);
+  }
+
+  void say_what_is_faster(const BothWays& times, bool shares) const {
+    say("what does not belong to {} ({}), both ways, medians of {} rounds, each of its slowest rank:\n", division().option,
+        fmt::join(shared_->names(), ", "), measured_rounds());
+    say("  --share tokens: {} = {} for {} of {} tokens a rank + {} to exchange {} + {} for the rank's {}\n",
+        milliseconds(times.shared()), milliseconds(times.rows), tokens_of_ranks(), options_.tokens, milliseconds(times.exchange),
+        mebibytes(shared_->bytes()), milliseconds(times.units), division().option);
+    say("  --share none:   {}, all {} tokens on every rank\n", milliseconds(times.whole), options_.tokens);
+    const double chosen = shares ? times.shared() : times.whole, other = shares ? times.whole : times.shared();
+    say("chosen: --share {}, {} ({:.0f} %) faster\n", shares ? "tokens" : "none", milliseconds(other - chosen),
+        100 * (other - chosen) / other);
+  }
+  int64_t measured_rounds() const { return std::min(options_.repeat, kMostMeasuredRounds); }
+
+  // What does not belong to units is of all ranks: whether each computes it of all rows, or of some.
+  void choose_who_computes_rows() {
+    if (options_.share == "auto" && shared_) {
+      const BothWays times = measure(*loaded_, *shared_, measured_rounds(), world_);
+      const bool shares = world_.first_says(times.shared() < times.whole);
+      say_what_is_faster(times, shares);
+      if (!shares) shared_.reset();
+    } else if (shared_) {
+      say("--share tokens: {} for {} of {} tokens a rank, and an exchange of {}\n", fmt::join(shared_->names(), ", "),
+          tokens_of_ranks(), options_.tokens, mebibytes(shared_->bytes()));
+    } else if (world_.ranks() > 1) {
+      say("--share none: what does not belong to {}, of all {} tokens on every rank\n", division().option, options_.tokens);
+    }
+    loaded_->forget_outputs();  // those of the way that is not taken, too
+  }
+
   // All begin together; a round takes as long as its slowest rank.
-  void time(Loaded& part) {
-    part.run();
+  void time() {
+    const auto run = [&] { return shared_ ? shared_->run() : loaded_->run(); };
+    run();
     std::vector<double> rounds;
     for (int64_t i = 0; i < options_.repeat; ++i) {
       world_.barrier();
-      rounds.push_back(world_.most(part.run()));
+      rounds.push_back(world_.most(run()));
     }
     say("run {} (median of {} rounds, each of its slowest rank)\n", milliseconds(median(rounds)), rounds.size());
   }
@@ -255,29 +180,6 @@ class Run {
       all = all && equal;
     }
     return all;
-  }
-
-  // Each rank computes what does not belong to its units, too. They could share that, and send each other what they have.
-  void say_what_sharing_would_cost(Loaded& part) {
-    if (world_.ranks() == 1) return;
-    const auto own = part.scopes_that_store([&](const std::string& tensor) { return is_divided(tensor); });
-    const double alone = world_.most(part.seconds_without(own));
-    const tools::Subject whole = subject_of(units_);
-    const int64_t columns = (division().exchanged_columns(whole.options) + world_.ranks() - 1) / world_.ranks();
-    const int64_t bytes = options_.tokens * columns * 4;
-    const std::vector<char> mine(static_cast<size_t>(bytes));
-    std::vector<char> all(mine.size() * static_cast<size_t>(world_.ranks()));
-    std::vector<double> rounds;
-    for (int64_t i = 0; i <= options_.repeat && bytes > 0; ++i) {
-      world_.barrier();
-      const auto begin = std::chrono::steady_clock::now();
-      world_.all_gather(mine.data(), bytes, all.data());
-      rounds.push_back(world_.most(seconds_since(begin)));
-    }
-    const double exchange = rounds.empty() ? 0 : median(rounds), shared = alone / world_.ranks() + exchange;
-    say("what each rank computes alike takes {}; a part each and an exchange of {} ({} measured) would take {} at least: {} {}\n",
-        milliseconds(alone), mebibytes(static_cast<int64_t>(all.size())), milliseconds(exchange), milliseconds(shared),
-        milliseconds(std::abs(shared - alone)), shared >= alone ? "more" : "less");
   }
 
   // For the first rank: all outputs, whole.
@@ -309,7 +211,7 @@ class Run {
   }
 
   bool verify(const Tensors& gathered) {
-    Loaded alone(subject_of(units_), 0, *model_, options_, machine_, executor_, tools::kNoPackedFile);
+    Loaded alone(subject_of(units_), 0, *model_, options_, processor_, tools::kNoPackedFile);
     alone.run();
     bool all = true;
     for (const auto& [name, array] : alone.outputs) {
@@ -324,11 +226,13 @@ class Run {
   const World& world_;
   target::Machine machine_;
   runtime::Executor executor_;
+  const Processor processor_{machine_, executor_};
   std::optional<checkpoint::Checkpoint> model_;
   tools::SubjectOptions chosen_;
   int64_t units_ = 0;
   Part part_;
   std::optional<Loaded> loaded_;
+  std::optional<SharedRows> shared_;  // where ranks share rows
 };
 
 }  // namespace
@@ -347,6 +251,12 @@ void add_run(CLI::App& app, const World& world, int& status) {
   command->add_option("--repeat", o->repeat, "Timed rounds (default 20)")->check(CLI::Range(1, 1000000));
   command->add_flag("--gather", o->gathers, "Bring the divided outputs together in the first rank");
   command->add_flag("--verify", o->verifies, "The same, and compare with the first rank's own run of the whole, bit for bit");
+  command
+      ->add_option(
+          "--share", o->share,
+          "Who computes what does not belong to heads: tokens, each rank that of some tokens, and all exchange it; none, "
+          "each rank all of it; auto (default), what a measurement finds faster")
+      ->check(CLI::IsMember({"auto", "tokens", "none"}));
   command->add_option("--packed", o->packed, "As of `imbrex run`: the folder that keeps each rank's packed weights, or off");
   command->add_option("--save", o->save, "The same, and write outputs.safetensors into this folder");
   command->callback([o, &world, &status] {

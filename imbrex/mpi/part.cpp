@@ -6,12 +6,16 @@
 
 namespace imbrex::mpi {
 
-Part part_of(int64_t units, const std::string& option, int rank, int ranks) {
+Part part_of(int64_t things, int rank, int ranks) {
+  const int64_t first = things * rank / ranks;
+  return {first, things * (rank + 1) / ranks - first};
+}
+
+Part part_of_units(int64_t units, const std::string& option, int rank, int ranks) {
   if (ranks > units)
     throw UserError("option-value", fmt::format("{} ranks share {} = {}: some would have nothing to do", ranks, option, units),
                     fmt::format("mpirun -n {}, or fewer", units));
-  const int64_t first = units * rank / ranks;
-  return {first, units * (rank + 1) / ranks - first};
+  return part_of(units, rank, ranks);
 }
 
 DividedRows divided_rows(const inputs::TensorShape& tensor, const kernels::Division::Part& part) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 
 namespace imbrex::mpi {
 namespace {
@@ -63,10 +64,10 @@ double World::most(double value) const {
   return result;
 }
 
-int64_t World::sum(int64_t value) const {
-  int64_t result = 0;
-  MPI_Allreduce(&value, &result, 1, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
-  return result;
+bool World::first_says(bool value) const {
+  int said = value;
+  MPI_Bcast(&said, 1, MPI_INT, 0, MPI_COMM_WORLD);
+  return said != 0;
 }
 
 bool World::is_equal(uint64_t value) const {
@@ -101,9 +102,11 @@ void World::gather_rows(const void* mine, int64_t rows, int64_t bytes, void* who
   }
 }
 
-void World::all_gather(const void* mine, int64_t bytes, void* whole) const {
-  const RowType part(bytes);
-  MPI_Allgather(mine, 1, part.get(), whole, 1, part.get(), MPI_COMM_WORLD);
+void World::exchange_rows(void* whole, int64_t row_bytes, const std::vector<int64_t>& rows) const {
+  std::vector<int> counts(rows.begin(), rows.end()), places(rows.size());
+  std::exclusive_scan(counts.begin(), counts.end(), places.begin(), 0);
+  const RowType row(row_bytes);
+  MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, whole, counts.data(), places.data(), row.get(), MPI_COMM_WORLD);
 }
 
 }  // namespace imbrex::mpi

@@ -25,15 +25,16 @@ class World {
 
   void barrier() const;
   double most(double value) const;                // of all ranks
-  int64_t sum(int64_t value) const;               // likewise
+  bool first_says(bool value) const;              // the first rank's
   bool is_equal(uint64_t value) const;            // whether all ranks have the same
   std::vector<int64_t> all(int64_t value) const;  // by rank
 
   // Rows that the first rank puts side by side: this rank's `rows` of `bytes` each, one after another in `mine`, go to `bytes` from
   // `offset` on of each row of `whole`, whose rows have `row_bytes`. `whole` is the first rank's.
   void gather_rows(const void* mine, int64_t rows, int64_t bytes, void* whole, int64_t row_bytes, int64_t offset) const;
-  // Everyone's `bytes` to everyone, in the order of ranks.
-  void all_gather(const void* mine, int64_t bytes, void* whole) const;
+  // Rows that each rank has a part of, to all: `whole` has those of all ranks one after another, `rows[rank]` of each, and those of this
+  // rank are there.
+  void exchange_rows(void* whole, int64_t row_bytes, const std::vector<int64_t>& rows) const;
 
  private:
   int rank_ = 0, ranks_ = 1, ranks_here_ = 1;

@@ -118,7 +118,8 @@ Entry qkv_proj_rope_entry() {
   entry.from_checkpoint = deepseek_v4::from_checkpoint();
   entry.division = {"heads",
                     {{"wq_b", {1, deepseek_v4::head_dim}}, {"wq_b_scale", {0, deepseek_v4::head_dim}}, {"q", {1, 1}}},
-                    [](const Options& options) { return integer(options, "q_lora") + deepseek_v4::head_dim; }};
+                    "deepseek_v4/qkv_proj_rope_latents",
+                    "deepseek_v4/qkv_proj_rope_queries"};
   entry.least_work = deepseek_v4::least_work;
   entry.plain_loops = deepseek_v4::plain_loops;
   entry.has_peers = true;

@@ -3,9 +3,12 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -33,12 +36,15 @@ class Ranks : public testing::Test {
   std::string model() const { return folder_.file("model"); }
 
   // Open MPI keeps a session's files in a folder of TMPDIR that is named after the user. Two runs that start at once can
-  // both try to make it, and the second then fails, so each test has its own TMPDIR.
+  // both try to make it, and the second then fails, so each run has its own TMPDIR.
   std::string mpirun(const std::string& ranks) const {
+    static std::atomic<int> runs = 0;
+    const std::string session = folder_.file(fmt::format("s{}", runs++));
+    std::filesystem::create_directory(session);
     return fmt::format(
         "TMPDIR='{}' OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 '{}' --oversubscribe --bind-to none "
         "--mca btl self,tcp --mca btl_tcp_if_include lo --mca oob_tcp_if_include lo {}",
-        folder_.path(), IMBREX_MPIRUN, ranks);
+        session, IMBREX_MPIRUN, ranks);
   }
   std::string command(const std::string& rest) const {
     return fmt::format("'{}' run {} --checkpoint '{}' {}", IMBREX_MPI_COMMAND, kName, model(), rest);
@@ -59,27 +65,68 @@ class Ranks : public testing::Test {
 
 bool says(const std::string& text, const std::string& what) { return text.find(what) != std::string::npos; }
 
-// 4 heads: 1, 2, 3 and 4 ranks have 4, 2, 1 or 2, and 1 of them.
+// 4 heads: 1, 2, 3 and 4 ranks have 4, 2, 1 or 2, and 1 of them. Where they share tokens, some have fewer than others, or none.
 TEST_F(Ranks, GiveTheBitsOfOneProcess) {
-  const std::string rest = "--layer 1 --tokens 5 --seed 7";
-  const CommandResult alone = run_command(fmt::format("'{}' run {} --checkpoint '{}' {} --repeat 1 --save '{}'", IMBREX_COMMAND,
-                                                      kName, model(), rest, folder_.file("alone")));
+  const std::string rest = "--layer 1 --seed 7";
+  const CommandResult alone = run_command(fmt::format("'{}' run {} --checkpoint '{}' {} --tokens 5 --repeat 1 --save '{}'",
+                                                      IMBREX_COMMAND, kName, model(), rest, folder_.file("alone")));
   ASSERT_EQ(alone.status, 0) << alone.out << alone.err;
   const checkpoint::SafetensorsFile expected(folder_.file("alone/outputs.safetensors"));
-  for (int ranks = 1; ranks <= 4; ++ranks) {
-    const std::string to = folder_.file(fmt::format("ranks_{}", ranks));
-    const CommandResult result = run(ranks, fmt::format("{} --repeat 2 --verify --save '{}'", rest, to));
-    ASSERT_EQ(result.status, 0) << result.out << result.err;
-    for (const char* output : {"q", "kv", "qr", "qr_scale"})
-      EXPECT_TRUE(says(result.out, fmt::format("PASS {}: the same bits as of one process", output))) << result.out;
-    EXPECT_EQ(says(result.out, "an exchange of "), ranks > 1) << result.out;
-    const checkpoint::SafetensorsFile saved(to + "/outputs.safetensors");
-    for (const char* output : {"q", "kv", "qr", "qr_scale"}) {
-      const Array a = saved.read(output), b = expected.read(output);
-      EXPECT_EQ(a.shape, b.shape) << output;
-      EXPECT_TRUE(a.bytes == b.bytes) << output << " of " << ranks << " ranks";
+  for (const char* share : {"tokens", "none"})
+    for (const int tokens : {1, 3, 5}) {
+      const auto to = [&](int ranks) { return folder_.file(fmt::format("{}_{}_{}", share, tokens, ranks)); };
+      std::map<int, CommandResult> results = {{1, {}}, {2, {}}, {3, {}}, {4, {}}};
+      std::vector<std::thread> runs;  // a start is mostly waiting
+      for (auto& [ranks, result] : results)
+        runs.emplace_back([&, ranks = ranks, &result = result] {
+          result = run(ranks,
+                       fmt::format("{} --tokens {} --share {} --repeat 2 --verify --save '{}'", rest, tokens, share, to(ranks)));
+        });
+      for (std::thread& each : runs) each.join();
+      for (const auto& [ranks, result] : results) {
+        SCOPED_TRACE(fmt::format("{} ranks, {} tokens, --share {}", ranks, tokens, share));
+        ASSERT_EQ(result.status, 0) << result.out << result.err;
+        for (const char* output : {"q", "kv", "qr", "qr_scale"})
+          EXPECT_TRUE(says(result.out, fmt::format("PASS {}: the same bits as of one process", output))) << result.out;
+        if (tokens != 5) continue;
+        const checkpoint::SafetensorsFile saved(to(ranks) + "/outputs.safetensors");
+        for (const char* output : {"q", "kv", "qr", "qr_scale"}) {
+          const Array a = saved.read(output), b = expected.read(output);
+          EXPECT_EQ(a.shape, b.shape) << output;
+          EXPECT_TRUE(a.bytes == b.bytes) << output;
+        }
+      }
     }
-  }
+}
+
+// Whatever it was, it is what the numbers beside it say, and where one way was asked for, nothing is chosen.
+TEST_F(Ranks, SayWhoComputesWhatAllNeed) {
+  const CommandResult both = run(2, "--tokens 5 --repeat 3");
+  ASSERT_EQ(both.status, 0) << both.out << both.err;
+  double of_tokens = 0, of_none = 0, saved = 0;
+  char chosen[16] = "";
+  const auto line = [&](const char* begin) {
+    const size_t at = both.out.find(begin);
+    return at == std::string::npos ? "" : both.out.c_str() + at;
+  };
+  EXPECT_EQ(std::sscanf(line("  --share tokens: "), "  --share tokens: %lf ms = ", &of_tokens), 1) << both.out;
+  EXPECT_EQ(std::sscanf(line("  --share none: "), "  --share none: %lf ms, all 5 tokens on every rank", &of_none), 1) << both.out;
+  EXPECT_EQ(std::sscanf(line("chosen: "), "chosen: --share %15[a-z], %lf ms (", chosen, &saved), 2) << both.out;
+  EXPECT_TRUE(says(both.out, " for 2 or 3 of 5 tokens a rank + ")) << both.out;
+  EXPECT_TRUE(says(both.out, "what does not belong to heads (kv, qr, qr_scale), both ways, medians of 3 rounds")) << both.out;
+  EXPECT_GE(saved, 0);
+  EXPECT_LE(std::string(chosen) == "tokens" ? of_tokens : of_none, std::string(chosen) == "tokens" ? of_none : of_tokens);
+
+  const CommandResult tokens = run(2, "--tokens 4 --repeat 1 --share tokens");
+  EXPECT_TRUE(says(tokens.out, "--share tokens: kv, qr, qr_scale for 2 of 4 tokens a rank, and an exchange of 0.004898 MiB\n"))
+      << tokens.out;
+  EXPECT_FALSE(says(tokens.out, "chosen")) << tokens.out;
+  const CommandResult none = run(2, "--tokens 4 --repeat 1 --share none");
+  EXPECT_TRUE(says(none.out, "--share none: what does not belong to heads, of all 4 tokens on every rank\n")) << none.out;
+  const CommandResult alone = run(1, "--tokens 4 --repeat 1");
+  EXPECT_FALSE(says(alone.out, "--share")) << alone.out;
+  const CommandResult wrong = run(2, "--tokens 4 --share columns");
+  EXPECT_TRUE(says(wrong.err, "--share: columns not in {auto,tokens,none}")) << wrong.err;
 }
 
 TEST_F(Ranks, ReadTheirPartAlone) {
@@ -104,8 +151,8 @@ TEST_F(Ranks, KeepWhatTheyPack) {
     for (const auto& entry : std::filesystem::directory_iterator(folder + "/packed")) found.push_back(entry.path());
     return found;
   };
-  const auto expect_mapped = [&](int ranks, size_t mapped) {
-    const CommandResult result = run(ranks, rest);
+  const auto expect_mapped = [&](int ranks, size_t mapped, const char* share = "auto") {
+    const CommandResult result = run(ranks, fmt::format("{} --share {}", rest, share));
     EXPECT_EQ(result.status, 0) << result.out << result.err;
     EXPECT_EQ(count(result.out, "mapped as packed before"), mapped) << result.out << result.err;
     EXPECT_EQ(count(result.out, ": the same bits as of one process"), 4u) << result.out;
@@ -113,7 +160,8 @@ TEST_F(Ranks, KeepWhatTheyPack) {
   };
   expect_mapped(3, 0);
   EXPECT_EQ(files().size(), 3u);
-  EXPECT_EQ(expect_mapped(3, 3).err, "");
+  EXPECT_EQ(expect_mapped(3, 3, "none").err, "");
+  EXPECT_EQ(expect_mapped(3, 3, "tokens").err, "");
   expect_mapped(2, 1);  // the last two heads are the last rank's of two and of three
   EXPECT_EQ(files().size(), 4u);
   expect_mapped(3, 3);
@@ -163,7 +211,7 @@ TEST_F(Ranks, SayOnceWhatSomeFailOf) {
   EXPECT_EQ(count(result.err, "error ["), 1u) << result.err;
 }
 
-// The run goes on for hours unless it is ended.
+// The run goes on for hours unless it is ended, and exchanges tokens all the time.
 TEST_F(Ranks, EndTogetherWhereOneIsKilled) {
   const std::string mark = folder_.file("marked");
   std::thread killer([&] {
@@ -179,7 +227,7 @@ TEST_F(Ranks, EndTogetherWhereOneIsKilled) {
     }
   });
   const auto begin = std::chrono::steady_clock::now();
-  const CommandResult result = run(3, fmt::format("--tokens 64 --repeat 1000000 --save '{}'", mark));
+  const CommandResult result = run(3, fmt::format("--tokens 64 --share tokens --repeat 1000000 --save '{}'", mark));
   killer.join();
   EXPECT_NE(result.status, 0) << result.out;
   EXPECT_TRUE(says(result.err, "signal 9")) << result.err;
