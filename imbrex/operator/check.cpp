@@ -68,7 +68,8 @@ class Table {
     kernel.extent = extent;
     kernel.workspace_bytes = workspace_bytes;
     const imbrex_status status = imbrex_check_call(&kernel, &call_, text, size);
-    if (const char* name = status == IMBREX_NULL_POINTER ? first_null() : nullptr) say({text, size}, IMBREX_V4_NULL, "%s is null", name);
+    if (const char* name = status == IMBREX_NULL_POINTER ? first_null() : nullptr)
+      say({text, size}, IMBREX_V4_NULL, "%s is null", name);
     return status;
   }
 

@@ -317,7 +317,12 @@ imbrex_v4_status pack(const imbrex_v4_front& front, const imbrex_v4_weights& wei
   const int64_t first = form.head_begin * kHeadColumns, end = form.head_end * kHeadColumns;
   std::vector<Job> jobs = {
       {{"wq_a", weights.wq_a, form.q_lora, form.hidden}, front.tensors.wq_a, at.wq_a, 0, of_x, at.wq_a_scale},
-      {{"wq_b", weights.wq_b, end, form.q_lora, /*may_have_more_rows=*/true}, front.tensors.wq_b, at.wq_b, first, of_latent, at.wq_b_scale}};
+      {{"wq_b", weights.wq_b, end, form.q_lora, /*may_have_more_rows=*/true},
+       front.tensors.wq_b,
+       at.wq_b,
+       first,
+       of_latent,
+       at.wq_b_scale}};
   if (form.without_kv == 0)
     jobs.push_back({{"wkv", weights.wkv, kHeadColumns, form.hidden}, front.tensors.wkv, at.wkv, 0, of_x, at.wkv_scale});
   if (form.extra > 0)

@@ -69,8 +69,9 @@ TEST_F(Inputs, DecideEachDimensionOfAReplayOrItIsGiven) {
 
 // An index has no row to be of.
 TEST_F(Inputs, AreMadeWhereSomeHaveNoRows) {
-  const std::string path = kernel("  input idx: int32[4]\n  input x: f32[T, 8]\n  output y: f32[T, 8]\n",
-                                  "  let all = idx[:]\n  assume_sorted all\n  parallel t in tiles(T, 16) { y[t, :] = x[t, :] }\n");
+  const std::string path =
+      kernel("  input idx: int32[4]\n  input x: f32[T, 8]\n  output y: f32[T, 8]\n",
+             "  let all = idx[:]\n  assume_sorted all\n  parallel t in tiles(T, 16) { y[t, :] = x[t, :] }\n");
   for (const std::string& kernel : {"'" + path + "'", std::string("nn/rope_interleaved"), std::string("nn/rope_half_split")})
     for (const char* backend : {"", " --backend interpreter"})
       EXPECT_TRUE(has(expect(0, "run " + kernel + " --dim T=0" + backend).out, "nothing to compare")) << kernel;

@@ -430,7 +430,8 @@ struct Packing {
   imbrex_v4_weights weights;
   AlignedVector<std::byte> packed;
 
-  Packing(const imbrex_v4_form& form, const imbrex_v4_weights& right) : front(form), weights(right), packed(front.packed_bytes()) {}
+  Packing(const imbrex_v4_form& form, const imbrex_v4_weights& right)
+      : front(form), weights(right), packed(front.packed_bytes()) {}
 
   imbrex_v4_status operator()(const std::function<void(imbrex_v4_weights&)>& spoil, const char* says) {
     imbrex_v4_weights spoilt = weights;
