@@ -134,7 +134,6 @@ isl::pw_aff Frame::value(const IndexExpr& e) const {
 // x // n and x % n for a positive n that is no constant: affine where the quotient is one of a few numbers, as in a ring's
 // (i + n - 1) % n.
 isl::pw_aff Frame::divided(const IndexExpr& e) const {
-  constexpr int64_t kLeastQuotient = -2, kGreatestQuotient = 2;
   const isl::pw_aff x = value(e->a), n = value(e->b);
   const auto times = [&](int64_t q) { return isl::manage(isl_pw_aff_scale_val(n.copy(), isl_val_int_from_si(ctx_, q))); };
   const auto constant = [&](int64_t q) {

@@ -23,6 +23,8 @@ struct NotAffine {
 using LoopsByName = std::map<std::string, const ir::Loop*>;
 // Coordinates with known values: iterations of loops that are expanded, at most kMostExpanded combinations.
 inline constexpr int64_t kMostExpanded = 256;
+// Quotients by a number that is no constant are known where they are among these.
+inline constexpr int64_t kLeastQuotient = -2, kGreatestQuotient = 2;
 using Fixed = std::map<std::string, int64_t>;
 
 class Frame {

@@ -65,7 +65,10 @@ std::string hint_for(const ir::Spelling& say, const ir::Axis& axis, const ir::In
   if (axis.kind == ir::Axis::Kind::point)
     return fmt::format("put it under `{}`", say.when({{axis.begin, ir::Compare::lt, extent}}));
   const ir::IndexExpr rest = ir::constant_value(axis.begin) == 0 ? extent : ir::sub(extent, axis.begin);
-  return fmt::format("end it at the extent: `{}`", say.axis(axis.begin, ir::min(axis.size, rest)));
+  const ir::IndexExpr size = ir::min(axis.size, rest);
+  // One index has its extent, 1, wherever it is; of more, what the slice meets has to become as long.
+  return fmt::format("end it at the extent: `{}`; and so what it is stored to, filled from or computed with: its size is `{}`",
+                     say.axis(axis.begin, size), say.index(size));
 }
 
 Diagnostic outside_of(const Subject& subject, const Access& access, size_t k, const isl::set& bad) {

@@ -10,6 +10,7 @@
 
 #include "imbrex/ir/hash.h"
 #include "imbrex/ir/print.h"
+#include "imbrex/ir/spelling.h"
 #include "imbrex/prove/bounds.h"
 #include "imbrex/prove/capacity.h"
 #include "imbrex/prove/counterexample.h"
@@ -73,23 +74,33 @@ Context make_context(uint64_t operations) {
 
 constexpr const char* kOutOfBudget = "undecided-budget";
 
-Diagnostic out_of_budget(isl_ctx* ctx, const isl::exception& problem, const std::string& check, const std::string& program) {
+Diagnostic out_of_budget(isl_ctx* ctx, const isl::exception& problem, const std::string& check, const Relations& relations) {
   // A spent budget shows as an exception of its own from the C++ part, and as null pointers from the C part; any other error is
   // a defect here.
   const bool is_spent = dynamic_cast<const isl::exception_quota*>(&problem) || isl_ctx_last_error(ctx) == isl_error_quota;
   if (!is_spent) throw InternalError(std::string("isl: ") + problem.what());
-  return {kOutOfBudget,
-          SourceLine{},
-          fmt::format("the check of {} of {} did not finish within its budget", check, program),
-          "simplify the index arithmetic, or give the proof a larger budget",
-          {},
-          false};
+  const ir::Program& program = relations.program();
+  Diagnostic told{kOutOfBudget,
+                  SourceLine{},
+                  fmt::format("the check of {} of {} did not finish within its budget", check, program.name),
+                  "simplify the index arithmetic: fewer of `//`, `%`, `min` and `max` in slices, loops and conditions",
+                  {},
+                  false};
+  if (const Binder* loop = relations.most_expanded()) {
+    const ir::Spelling say(program);
+    told.where = program.where(loop->origin);
+    told.message +=
+        fmt::format("; the {} iterations of `{}` are looked at one by one", *constant_trips(*loop->loop), say.name(loop->name));
+    told.hint = fmt::format("let `{}` make fewer iterations; or make its spans by `{}`, which is decided for any number of them",
+                            say.name(loop->name), say.call("tiles", "EXTENT, 16"));
+  }
+  return told;
 }
 
 // Runs one check within what is left of the budget and writes its line of the report.
 template <class Function>
-void run_check(Report& report, std::vector<Fault>& faults, isl_ctx* ctx, const std::string& name, const std::string& unit,
-               const Function& function) {
+void run_check(Report& report, std::vector<Fault>& faults, isl_ctx* ctx, const Relations& relations, const std::string& name,
+               const std::string& unit, const Function& function) {
   isl_ctx_reset_error(ctx);
   const auto start = std::chrono::steady_clock::now();
   Findings findings;
@@ -98,7 +109,7 @@ void run_check(Report& report, std::vector<Fault>& faults, isl_ctx* ctx, const s
   try {
     findings = function();
   } catch (const isl::exception& problem) {
-    findings.diagnostics.push_back(out_of_budget(ctx, problem, name, report.program));
+    findings.diagnostics.push_back(out_of_budget(ctx, problem, name, relations));
     isl_ctx_reset_operations(ctx);
     if (is_first_to_spend) isl_ctx_set_max_operations(ctx, after_a_spent_check(isl_ctx_get_max_operations(ctx)));
   } catch (const NotAffine& problem) {
@@ -172,24 +183,24 @@ Report prove(const ir::Program& program, const Options& options) {
   const Confirmer confirmer(program);
   Subject subject{program, accesses, relations, confirmer, {}, {}};
   std::vector<Fault> faults;
-  run_check(report, faults, ctx.get(), "integers", "expressions", [&] { return check_integers(subject); });
+  run_check(report, faults, ctx.get(), relations, "integers", "expressions", [&] { return check_integers(subject); });
   // What leaves 64 bits means nothing to the other checks.
   if (!report.diagnostics.empty()) return report;
-  run_check(report, faults, ctx.get(), "extents", "extents", [&] { return check_extents(subject); });
-  run_check(report, faults, ctx.get(), "accesses", "accesses", [&] { return find_undecidable(subject); });
+  run_check(report, faults, ctx.get(), relations, "extents", "extents", [&] { return check_extents(subject); });
+  run_check(report, faults, ctx.get(), relations, "accesses", "accesses", [&] { return find_undecidable(subject); });
   if (subject.sets.size() == accesses.all.size()) {
-    run_check(report, faults, ctx.get(), "bounds", "accesses", [&] { return check_bounds(subject); });
-    run_check(report, faults, ctx.get(), "coverage", "outputs", [&] { return check_outputs_written(subject); });
-    run_check(report, faults, ctx.get(), "initialisation", "reads", [&] { return check_initialised(subject); });
-    run_check(report, faults, ctx.get(), "independence", "pairs", [&] { return check_races(subject); });
+    run_check(report, faults, ctx.get(), relations, "bounds", "accesses", [&] { return check_bounds(subject); });
+    run_check(report, faults, ctx.get(), relations, "coverage", "outputs", [&] { return check_outputs_written(subject); });
+    run_check(report, faults, ctx.get(), relations, "initialisation", "reads", [&] { return check_initialised(subject); });
+    run_check(report, faults, ctx.get(), relations, "independence", "pairs", [&] { return check_races(subject); });
     isl_ctx_reset_operations(ctx.get());
     isl_ctx_set_max_operations(ctx.get(), for_warnings(isl_ctx_get_max_operations(ctx.get())));
     const size_t before = report.diagnostics.size();
-    run_check(report, faults, ctx.get(), "overwriting", "stores", [&] { return check_overwritten(subject); });
+    run_check(report, faults, ctx.get(), relations, "overwriting", "stores", [&] { return check_overwritten(subject); });
     for (size_t i = before; i < report.diagnostics.size(); ++i) make_warning(report, report.diagnostics[i]);
   }
   const Simplifier simplified(program);
-  run_check(report, faults, ctx.get(), "capacity", "scopes",
+  run_check(report, faults, ctx.get(), relations, "capacity", "scopes",
             [&] { return check_capacity(program, accesses, options, simplified, report.scopes); });
   measure_traffic(program, options, simplified, report.scopes);
   if (options.counterexamples) report.counterexamples = numbers_of(ctx.get(), subject, faults);
@@ -218,7 +229,7 @@ DependenceGraph dependences_of_scopes(const ir::Program& program, const Options&
     if (!findings.diagnostics.empty()) throw UserError(findings.diagnostics);
     return graph_of_scopes(subject, options.dims);
   } catch (const isl::exception& problem) {
-    throw UserError({out_of_budget(ctx.get(), problem, "order", program.name)});
+    throw UserError({out_of_budget(ctx.get(), problem, "order", relations)});
   }
 }
 

@@ -162,11 +162,13 @@ std::string hint_for(const Subject& subject, const Access& a, const Access& b, c
   for (const Access* access : {&a, &b})
     for (const Binder& binder : access->binders)
       if (binder.read && depends_on_data(*access)) {
-        if (const auto but = exception_in(assumed_of(subject.accesses, *access, binder.read->tensor)))
+        if (const auto but = exception_in(assumed_of(subject.accesses, *access, binder.read->tensor))) {
+          ir::Condition skips;  // what is skipped already stays skipped
+          for (const auto& number : {skipped_number(*access, binder.name), but->except})
+            if (number) skips.push_back({ir::named(binder.name), ir::Compare::ne, ir::constant(*number)});
           return fmt::format("`{}` lets any number of elements be {}: skip these, `{}` around what touches {}{}",
-                             say.assume(*but), *but->except,
-                             say.when({{ir::named(binder.name), ir::Compare::ne, ir::constant(*but->except)}}), name,
-                             with_names(say, binder.name));
+                             say.assume(*but), *but->except, say.when(skips), name, with_names(say, binder.name));
+        }
         const AllElements all = all_elements(subject, binder.read->tensor);
         const std::string& input = binder.read->tensor;
         if (all.tile.empty())

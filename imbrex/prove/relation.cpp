@@ -132,6 +132,8 @@ isl::set Relations::expanded(const ir::Place& place, const std::function<isl::se
       });
       if (candidate == place.binders.end()) throw;
       loops.emplace_back(candidate->name, candidate->loop);
+      if (!most_expanded_.loop || *constant_trips(*candidate->loop) > *constant_trips(*most_expanded_.loop))
+        most_expanded_ = *candidate;
     }
   }
 }

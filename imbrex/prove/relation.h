@@ -17,6 +17,8 @@ class Relations {
 
   const ir::Program& program() const { return program_; }
   const Accesses& accesses() const { return accesses_; }
+  // Of the same program, with nothing found before: for an access that differs from all of the program's.
+  Relations fresh() const { return {ctx_, program_, accesses_}; }
   Frame frame(std::vector<std::string> coordinates) const { return {ctx_, program_, accesses_.loops, std::move(coordinates)}; }
 
   // Over [one coordinate per binder, one per axis of the memory's shape]: what each execution touches, for some value of the
@@ -34,6 +36,8 @@ class Relations {
   isl::set instances(const Access& access) const;
   // Over [binders of a, binders of b, elements]: the part in which indices that both read from one input agree with it.
   isl::set with_consistent_indices(const isl::set& pairs, const Access& a, const Access& b) const;
+  // Of the loops that had to be expanded, the one of most iterations; null if there is none.
+  const Binder* most_expanded() const { return most_expanded_.loop ? &most_expanded_ : nullptr; }
 
  private:
   // Calls `build` with each combination of iterations of the loops that have to be expanded, and unites the results.
@@ -48,6 +52,7 @@ class Relations {
   const ir::Program& program_;
   const Accesses& accesses_;
   mutable std::map<std::string, isl::set> executions_;  // found before; statements of one block share them
+  mutable Binder most_expanded_;
 };
 
 }  // namespace imbrex::prove

@@ -93,17 +93,17 @@ Entry qkv_proj_rope_entry() {
                    {"flash", "DeepSeek-V4 Flash", values(4096, 64, 1024, 1e-6)},
                    {"pro", "DeepSeek-V4 Pro", values(7168, 128, 1536, 1e-6)},
                    {"flash_2", "the later Flash", values(5120, 64, 1280, 1e-20)}};
-  entry.options = {{"hidden", "columns D of x", 1, 65536, 1, "--hidden"},
-                   {"heads", "query heads H", 1, 1024, 1, "--heads"},
-                   {"q_lora", "columns Q of the query latent", 1, 16384, 1, "--q-lora"},
-                   epsilon,
-                   {"row_splits", "parts into which the fused variant splits the rows of q_head_rms_rope and kv_rms", 1, 64, 1,
-                    "--row-splits"},
-                   {"rope_dim", "rotated columns of a head", deepseek_v4::rope_dim, deepseek_v4::rope_dim, 2},
-                   {"norm_w_bf16", "1: norm_w is bf16, else f32", 0, 1, 1},
-                   {"rope_f32", "1: rope_cos and rope_sin are f32, else bf16", 0, 1, 1},
-                   {"scale_by_blocks", "1: wq_b_scale is [H*4, 128], else [H*512]", 0, 1, 1},
-                   fp8_block};
+  entry.options = {
+      {"hidden", "columns D of x", 1, 65536, 1, "--hidden"},
+      {"heads", "query heads H", 1, 1024, 1, "--heads"},
+      {"q_lora", "columns Q of the query latent", 1, 16384, 1, "--q-lora"},
+      epsilon,
+      {"row_splits", "parts into which the fused variant splits the rows of q_head_rms_rope and kv_rms", 1, 8, 1, "--row-splits"},
+      {"rope_dim", "rotated columns of a head", deepseek_v4::rope_dim, deepseek_v4::rope_dim, 2},
+      {"norm_w_bf16", "1: norm_w is bf16, else f32", 0, 1, 1},
+      {"rope_f32", "1: rope_cos and rope_sin are f32, else bf16", 0, 1, 1},
+      {"scale_by_blocks", "1: wq_b_scale is [H*4, 128], else [H*512]", 0, 1, 1},
+      fp8_block};
   entry.program = program;
   entry.reference = [](const Tensors& inputs, const Options& options) {
     return reference::qkv_proj_rope(deepseek_v4::with_wide_weights(inputs, options), number(options, "eps"));

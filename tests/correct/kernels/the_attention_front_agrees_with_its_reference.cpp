@@ -80,7 +80,7 @@ TEST(AttentionFront, VariantsGiveTheSameBits) {
 TEST(AttentionFront, RowSplitsLoseNoRow) {
   for (const int64_t T : {1, 2, 3, 7, 17}) {
     const kernels::Tensors expected = run("fused", {{"row_splits", 1}}, T);
-    for (const int64_t splits : {2, 3, 5, 64}) expect_same_outputs(expected, run("fused", {{"row_splits", splits}}, T));
+    for (const int64_t splits : {2, 3, 5, 8}) expect_same_outputs(expected, run("fused", {{"row_splits", splits}}, T));
   }
 }
 

@@ -349,6 +349,22 @@ TEST(Budget, ACheckThatRunsOutOfItIsAnError) {
   }
 }
 
+// What it was spent on, at its line, and what of that the author can change.
+TEST(Budget, NamesTheLoopThatSpentIt) {
+  const auto tiles = [](int n) {
+    return fmt::format("i * ((T + {0}) // {1}) +: min(T, (i + 1) * ((T + {0}) // {1})) - i * ((T + {0}) // {1})", n - 1, n);
+  };
+  EXPECT_TRUE(report_of(copy_rows("i in 0..64", tiles(64))).proven);
+  const Report report = report_of(copy_rows("i in 0..256", tiles(256)));
+  ASSERT_FALSE(report.diagnostics.empty());
+  const Diagnostic& told = report.diagnostics[0];
+  EXPECT_EQ(told.id, "undecided-budget") << report.text();
+  EXPECT_GT(told.where.line, 0);
+  EXPECT_NE(told.message.find("the 256 iterations of `i`"), std::string::npos) << told.message;
+  EXPECT_NE(told.hint.find("let `i` make fewer iterations"), std::string::npos) << told.hint;
+  EXPECT_TRUE(report_of(copy_rows("i in tiles(T, 16)", "i")).proven);  // the other hint
+}
+
 // Twenty indices are read before anything is stored: what is stored has to do with none, with one, or with two of them.
 TEST(Budget, ManyIndicesOfOneBlockNeedLittle) {
   constexpr int kIndices = 20;

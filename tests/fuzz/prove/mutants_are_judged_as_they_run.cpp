@@ -91,7 +91,7 @@ std::vector<Dims> sizes_to_run(const GoodKernel& kernel) {
 // What an index read from data may do is not known without an `assume` before its use, nor where one divided by a dimension lies.
 bool is_said_to_be_unknown(const Diagnostic& error) {
   const auto says = [&](const char* reason) { return error.message.find(reason) != std::string::npos; };
-  return error.id == "undecidable" && (says("depends on data") || says("not a positive constant"));
+  return error.id == "undecidable" && (says("depends on data") || says("by a number that is no constant"));
 }
 
 // A counterexample of such a program has values of indices in it, and holds for those.
