@@ -8,6 +8,7 @@
 #include "imbrex/mpi/together.h"
 #include "imbrex/mpi/world.h"
 #include "imbrex/tools/failure.h"
+#include "imbrex/tools/option_values.h"
 
 int main(int argc, char** argv) {
   using namespace imbrex;
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
   CLI::App app("Imbrex on several machines: kernels whose heads the processes of one MPI run share", "imbrex-mpi");
   app.require_subcommand(1);
   mpi::add_run(app, world, status);
+  tools::refuse_odd_values(app);
   // What all ranks were told wrongly, the first one says.
   const auto failed = [&](const tools::Failure& failure, bool is_of_all) {
     if (!is_of_all || world.is_first())

@@ -36,7 +36,7 @@ const target::Target& choose_target(const target::Target* wanted) {
     wanted = target::target_with_code_named(name);
     if (wanted == nullptr)
       fail("unknown-isa", fmt::format("IMBREX_ISA is `{}`, which is no instruction set that code is generated for", name),
-           "one of " + names_of(target::targets_with_code()));
+           "one of " + names_of(target::supported_targets()));
   }
   if (!target::is_of_this_architecture(*wanted))
     fail("unsupported-isa",

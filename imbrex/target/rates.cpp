@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -128,6 +129,10 @@ Rates rates_named(const std::string& class_or_path) {
     if (class_or_path == each.rates.name) return each.rates;
     names += each.rates.name + ", ";
   }
+  std::error_code error;
+  if (std::filesystem::is_directory(class_or_path, error))
+    throw UserError("machine-file", fmt::format("'{}' is a folder, not a machine file", class_or_path),
+                    fmt::format("{}or {}", names, kHint));
   if (std::ifstream(class_or_path)) return read_rates(class_or_path);
   throw UserError("machine-file", fmt::format("there is no machine class or file '{}'", class_or_path),
                   fmt::format("{}or {}", names, kHint));

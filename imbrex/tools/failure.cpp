@@ -16,6 +16,12 @@ constexpr int kFailed = 1;     // what the user can change, and a check that fai
 constexpr int kDefect = 2;     // of Imbrex
 constexpr int kNoVerdict = 3;  // what the user can change, of a command whose 1 is a verdict
 
+std::vector<std::string> names_of_commands(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
+  return names;
+}
+
 }  // namespace
 
 std::string Failure::text() const {
@@ -27,14 +33,26 @@ std::string Failure::text() const {
 std::string Failure::json() const { return fmt::format("{{\"errors\":{}}}\n", prove::diagnostics_as_json(errors)); }
 
 Failure command_line_failure(const CLI::App& app, const CLI::ParseError& error, const std::string& word) {
-  std::vector<std::string> commands;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    commands.push_back(command->get_name());
+  std::vector<std::string> commands = names_of_commands(app);
   const bool is_unknown = !word.empty() && word[0] != '-' && std::find(commands.begin(), commands.end(), word) == commands.end();
   Diagnostic told{"command-line", {}, error.what(), "imbrex", {}};
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  const std::vector<std::string> unread = command->remaining();
+  // What is missing is told by CLI11 before what is unknown, though a word that is unknown is often why.
+  const bool is_missing = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
   if (is_unknown) {
     told.message = fmt::format("there is no command '{}'; expected one of: {}", word, fmt::join(commands, ", "));
     told.hint += " " + nearest(word, commands);
+  } else if (is_missing && command != &app && command->get_require_subcommand_min() > 0) {
+    commands = names_of_commands(*command);
+    told.message = unread.empty() ? fmt::format("'{}' needs one of: {}", word, fmt::join(commands, ", "))
+                                  : fmt::format("there is no command '{} {}'; expected one of: {}", word, unread.front(),
+                                                fmt::join(commands, ", "));
+    told.hint += fmt::format(" {} {}", word, unread.empty() ? commands.front() : nearest(unread.front(), commands));
+  } else if (is_missing && command != &app && !unread.empty()) {
+    told.message = fmt::format("'{}' does not take {}; and {}", word, fmt::join(unread, " "), error.what());
+    told.hint += fmt::format(" {} --help", word);
   } else {
     for (const CLI::App* command : app.get_subcommands()) told.hint += " " + command->get_name();
     told.hint += " --help";

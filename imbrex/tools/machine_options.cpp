@@ -27,14 +27,15 @@ std::string names_of_machines() {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-const target::Target& known_target(const std::string& name) {
+const target::Target& known_target(const std::string& name, bool to_run) {
   if (const target::Target* target = target::target_with_code_named(name)) return *target;
   const auto architecture = target::architecture_named(name);
   throw UserError("unknown-isa", fmt::format("there is no instruction set '{}'; expected one of {}", name, names_of_targets()),
                   architecture
                       ? fmt::format("one of {}, which are for {}; or no --isa at all",
                                     fmt::join(names_of(target::targets_of(*architecture)), ", "), name)
-                      : fmt::format("--isa {}, or no --isa at all", nearest(name, names_of(target::targets_with_code()))));
+                      : fmt::format("--isa {}, or no --isa at all",
+                                    nearest(name, names_of(to_run ? target::supported_targets() : target::targets_with_code()))));
 }
 
 const std::string& known_judged_target(const std::string& name) {
@@ -57,7 +58,7 @@ void MachineOptions::add_to(CLI::App& command) {
 }
 
 target::Machine MachineOptions::to_run() const {
-  const target::Target& target = isa.empty() ? runtime::choose_target() : runtime::choose_target(&known_target(isa));
+  const target::Target& target = isa.empty() ? runtime::choose_target() : runtime::choose_target(&known_target(isa, true));
   return {target, machine.empty() ? target::rates_of_this_machine() : target::rates_named(machine)};
 }
 

@@ -23,7 +23,7 @@ struct MachineOptions {
 std::string names_of_targets();
 std::string names_of_machines();
 // The target that code is generated for, as the command line names it. UserError "unknown-isa".
-const target::Target& known_target(const std::string& name);
+const target::Target& known_target(const std::string& name, bool to_run = false);
 // The name of a target that kernels are judged against, if it is one. UserError "unknown-target".
 const std::string& known_judged_target(const std::string& name);
 

@@ -11,6 +11,7 @@
 
 #include "imbrex/tools/commands.h"
 #include "imbrex/tools/failure.h"
+#include "imbrex/tools/option_values.h"
 
 namespace {
 
@@ -77,6 +78,7 @@ int main(int argc, char** argv) {
   tools::add_calibrate(app, status);
   tools::add_make_checkpoint(app, status);
   tools::add_inspect(app, status);
+  tools::refuse_odd_values(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

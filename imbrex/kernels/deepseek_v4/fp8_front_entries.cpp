@@ -1,5 +1,6 @@
 // The entries of the kernels of fp8_front.h.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "imbrex/base/error.h"
 #include "imbrex/kernels/deepseek_v4/entry_parts.h"
@@ -44,6 +45,15 @@ Entry fp8_entry() {
   return entry;
 }
 
+// What to try where a block does not divide both numbers of columns.
+std::string blocks_for(int64_t hidden, int64_t q_lora) {
+  std::vector<int64_t> blocks;
+  for (int64_t block = 32; block <= 128; block += 32)
+    if (hidden % block == 0 && q_lora % block == 0) blocks.push_back(block);
+  if (blocks.empty()) return "hidden and q_lora that are multiples of 32, and fp8_block of 32";
+  return fmt::format("fp8_block of {}", fmt::join(blocks, " or "));
+}
+
 }  // namespace
 
 void deepseek_v4::require_quantizable(const Options& options) {
@@ -52,7 +62,7 @@ void deepseek_v4::require_quantizable(const Options& options) {
       throw UserError("option-value",
                       fmt::format("fp8_block = {} does not divide {} = {}, whose columns are quantized in such blocks",
                                   integer(options, "fp8_block"), axis, integer(options, axis)),
-                      "fp8_block of 32, 64 or 128");
+                      blocks_for(integer(options, "hidden"), integer(options, "q_lora")));
 }
 
 Entry qkv_proj_rope_w8a16_entry() {

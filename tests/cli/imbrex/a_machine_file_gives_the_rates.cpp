@@ -62,6 +62,9 @@ TEST(MachineFile, that_cannot_be_used_is_an_error) {
     EXPECT_NE(result.err.find("try: "), std::string::npos) << result.err;
   }
   EXPECT_EQ(imbrex_command("explain nn/matmul", "IMBREX_MACHINE=/no/such/file").status, 1);
+  const CommandResult folder = imbrex_command("explain nn/matmul --machine '" + testing::TempDir() + "'");
+  EXPECT_EQ(folder.status, 1);
+  EXPECT_NE(folder.err.find("is a folder, not a machine file"), std::string::npos) << folder.err;
 }
 
 }  // namespace

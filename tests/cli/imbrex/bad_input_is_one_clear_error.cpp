@@ -1,9 +1,11 @@
 // Whatever is wrong with a command line or a file: a status that is not 0, one message that says what and what to try, nothing on
 // standard output, nothing half-written, no crash.
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
+#include "imbrex/base/nearest.h"
 #include "imbrex/checkpoint/safetensors.h"
 #include "imbrex/target/target.h"
 #include "imbrex_command.h"
@@ -72,6 +74,12 @@ TEST(BadInput, dimensions_that_cannot_be) {
   }
   expect_error(imbrex_command("run deepseek_v4/qkv_proj_rope_fp8_reference --set hidden=384 --set q_lora=128 --set fp8_block=96"),
                "option-value", "fp8_block = 96 does not divide q_lora = 128");
+  // What is proposed divides both.
+  const std::string small =
+      "run deepseek_v4/attention_front --set mode=2 latent_int8=0 latent_bf16=1 heads=1 fp8_block=128 q_lora=64 ";
+  expect_error(imbrex_command(small + "hidden=96"), "option-value", "try: fp8_block of 32\n");
+  expect_error(imbrex_command(small + "hidden=192"), "option-value", "try: fp8_block of 32 or 64\n");
+  expect_error(imbrex_command(small + "hidden=40"), "option-value", "try: hidden and q_lora that are multiples of 32");
   expect_error(imbrex_command("run " + front + " --preset demo --batch 9223372036854775807 --seq 3"), "dimension-value",
                "--batch");
   expect_error(imbrex_command("run " + front + " --preset demo --batch 0"), "dimension-value", "--batch");
@@ -122,6 +130,48 @@ TEST(BadInput, command_lines_that_mean_nothing) {
   EXPECT_NE(imbrex_command("chekc nn/softmax").err.find("there is no command 'chekc'"), std::string::npos);
   EXPECT_NE(imbrex_command("chekc nn/softmax").err.find("try: imbrex check"), std::string::npos);
   EXPECT_NE(imbrex_command("run nn/softmax --repat 3").err.find("try: imbrex run --help\n"), std::string::npos);
+  const auto says = [](const std::string& arguments, const std::string& text) {
+    const std::string err = imbrex_command(arguments).err;
+    EXPECT_NE(err.find(text), std::string::npos) << arguments << ": " << err;
+  };
+  says("cache", "'cache' needs one of: ls, clear, verify, path");
+  says("cache pth", "there is no command 'cache pth'; expected one of: ls, clear, verify, path\n  try: imbrex cache path\n");
+  says("run --jsn --bogus", "'run' does not take --jsn --bogus; and name is required");
+}
+
+// CLI11 reads the nearest number of the type, or counts from its end.
+TEST(BadInput, integers_beyond_their_type) {
+  for (const char* seed : {"-1", "-5", "18446744073709551616"})
+    expect_error(imbrex_command(run_demo + "--seed " + seed), "option-value",
+                 fmt::format("--seed {}: expected an integer from 0 to 18446744073709551615", seed));
+  for (const char* layer : {"99999999999999999999", "-99999999999999999999"})
+    expect_error(imbrex_command(std::string("inspect /nowhere --layer ") + layer), "option-value",
+                 fmt::format("--layer {}: expected an integer from -9223372036854775808 to 9223372036854775807", layer));
+  expect_error(imbrex_command("run " + front + " --preset demo --tokens 9223372036854775808"), "option-value",
+               "--tokens 9223372036854775808");
+  expect_error(imbrex_command("bench " + front + " --preset demo --tokens 1,9223372036854775808"), "option-value",
+               "--tokens 9223372036854775808");
+  EXPECT_EQ(imbrex_command(run_demo + "--seed 18446744073709551615").status, 0);
+}
+
+TEST(BadInput, options_without_a_text) {
+  for (const char* option : {"--save", "--isa", "--preset", "--heads", "--set"})
+    expect_error(imbrex_command(fmt::format("run {} {} \"\"", front, option)), "option-value",
+                 fmt::format("{} is given an empty text", option));
+  expect_error(imbrex_command("aot nn/softmax --output \"\""), "option-value", "--output is given an empty text");
+  expect_error(imbrex_command("run \"\""), "option-value", "name is given an empty text");
+}
+
+TEST(BadInput, instruction_sets_are_proposed_that_run_here) {
+  const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const target::Target* target : target::supported_targets()) all.push_back(target->name);
+    return all;
+  }();
+  const std::string tried = imbrex_command("run nn/softmax --isa foo").err;
+  EXPECT_NE(tried.find(fmt::format("try: --isa {}, or", nearest("foo", names))), std::string::npos) << tried;
+  const std::string of_environment = imbrex_command("run nn/softmax", "IMBREX_ISA=foo").err;
+  EXPECT_NE(of_environment.find(fmt::format("try: one of {}\n", fmt::join(names, ", "))), std::string::npos) << of_environment;
 }
 
 // What is tried first is what was meant: the name with the fewest letters to change.

@@ -125,6 +125,7 @@ TEST_F(FrontOnACheckpoint, MistakesAreErrors) {
   expect_error(kKernel + from + "--layer 2", "tensor-missing", "layers.2.attn_norm.weight");
   expect_error(kKernel + from + "--layer 99", "config-malformed", "layer 99");
   expect_error(kKernel + from + "--heads 8", "option-value", "heads = 8 was given");
+  expect_error(kKernel + from + "--preset flash", "option-value", "preset flash has hidden = 4096, and '");
   expect_error(kKernel + from + "--replay x", "option-value", "--replay");
   expect_error(kKernel + "--checkpoint /nonexistent", "file-unreadable", "/nonexistent/config.json");
   json config = json::parse(read_text(made_ + "/config.json"));
