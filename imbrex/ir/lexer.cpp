@@ -36,6 +36,7 @@ bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; 
 
 // The first character, or byte, of the text.
 std::string shown(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) return "a byte order mark (bytes ef bb bf), which editors do not show";
   const Utf8Character c = utf8_character(text);
   return c.is_visible() && !c.is_blank() ? fmt::format("'{}'", text.substr(0, c.length))
                                          : fmt::format("byte 0x{:02x}", static_cast<unsigned char>(text[0]));

@@ -103,7 +103,11 @@ const Meaning& Parser::meaning_of(const std::string& name) const {
   if (peek().kind != Kind::name) fail_expected("a name");
   const auto found = names_.find(name);
   if (found == names_.end())
-    fail(fmt::format("nothing is called '{}' here", name), "declare it above: dim, input, create, let or a loop", "unknown-name");
+    fail(fmt::format("nothing is called '{}' here", name),
+         name == "inf" || name == "nan"
+             ? fmt::format("{0} is a number of full alone: `full(f32, [1, 1], {0})`, or with a `-` before {0}", name)
+             : "declare it above: dim, input, create, let or a loop",
+         "unknown-name");
   return found->second;
 }
 
