@@ -7,6 +7,7 @@
 
 #include "imbrex/builder/program_builder.h"
 #include "imbrex/c/objects.h"
+#include "imbrex/ir/parse.h"
 
 using imbrex::builder::AxisOfSlice;
 using imbrex::builder::LoopSpan;
@@ -18,15 +19,18 @@ using imbrex::builder::VariableHandle;
 
 struct imbrex_index_node {
   imbrex::ir::IndexExpr expr;
+  const imbrex_builder* owner;
 };
 struct imbrex_condition_node {
   imbrex::ir::Condition condition;
+  const imbrex_builder* owner;
 };
 struct imbrex_tensor_node {
   TensorHandle tensor;
 };
 struct imbrex_value_node {
   Value value;
+  const imbrex_builder* owner;
 };
 struct imbrex_tile_node {
   VariableHandle variable;
@@ -39,6 +43,7 @@ struct imbrex_builder {
   Place place;
   std::vector<bool> may_else;  // of each open block: whether an else may follow
   bool is_finished = false;
+  std::string refused;  // what the first call that was refused said
 
   // A deque keeps what it holds where it is.
   std::deque<imbrex_index_node> indices;
@@ -47,37 +52,80 @@ struct imbrex_builder {
   std::deque<imbrex_value_node> values;
   std::deque<imbrex_tile_node> tiles;
 
-  const imbrex_index_node* keep(imbrex::ir::IndexExpr expr) { return &indices.emplace_back(imbrex_index_node{std::move(expr)}); }
-  const imbrex_value_node* keep(Value value) { return &values.emplace_back(imbrex_value_node{std::move(value)}); }
+  // What is too large is refused here: finishing walks nodes from the outside to the inside, on a stack.
+  const imbrex_index_node* keep(imbrex::ir::IndexExpr expr) {
+    if (imbrex::ir::index_nodes(expr) > imbrex::ir::kMaxIndexNodes)
+      refuse_size("an index expression is too long or nested too deep", "simplify it");
+    return &indices.emplace_back(imbrex_index_node{std::move(expr), this});
+  }
+  const imbrex_value_node* keep(Value value) {
+    int count = 0;
+    if (value.expr && !is_small(*value.expr, 1, count))
+      refuse_size(
+          "an expression of more than " + std::to_string(imbrex::ir::kMaxExpressionNodes) + " operations, or nested too deep",
+          "give its parts names: imbrex_build_let");
+    return &values.emplace_back(imbrex_value_node{std::move(value), this});
+  }
+  const imbrex_condition_node* keep(imbrex::ir::Condition condition) {
+    return &conditions.emplace_back(imbrex_condition_node{std::move(condition), this});
+  }
+  void open(bool may_have_else) {
+    if (may_else.size() >= imbrex::ir::kMaxNesting)
+      refuse_size("blocks nested more than " + std::to_string(imbrex::ir::kMaxNesting) + " deep", "split the kernel");
+    may_else.push_back(may_have_else);
+  }
+
+ private:
+  static bool is_small(const imbrex::ir::Expr& e, int depth, int& count) {
+    if (depth > imbrex::ir::kMaxNesting || ++count > imbrex::ir::kMaxExpressionNodes) return false;
+    for (const imbrex::ir::ExprPtr& arg : e.args)
+      if (!is_small(*arg, depth + 1, count)) return false;
+    return true;
+  }
+  [[noreturn]] void refuse_size(const std::string& what, const char* hint) const {
+    throw imbrex::UserError(imbrex::Diagnostic{"expression-size", place.line, what, hint, {}});
+  }
 };
 
 namespace imbrex::c {
 namespace {
 
-// Builds a node: `make` gets the builder, and its result goes to `*result`.
-template <class Node, class Make>
-imbrex_outcome built(imbrex_builder* builder, const Node** result, imbrex_error** error, const Make& make) {
-  return guarded(error, [&] {
-    needed(result, "the result") = nullptr;
-    imbrex_builder& b = needed(builder, "builder");
-    if (b.is_finished) throw UserError("builder-finished", "the program of this builder is complete", "make another builder");
-    *result = make(b);
-  });
-}
-
-// The same for a statement.
+// A statement: `make` gets the builder.
 template <class Make>
 imbrex_outcome stated(imbrex_builder* builder, imbrex_error** error, const Make& make) {
   return guarded(error, [&] {
     imbrex_builder& b = needed(builder, "builder");
     if (b.is_finished) throw UserError("builder-finished", "the program of this builder is complete", "make another builder");
-    make(b);
+    try {
+      make(b);
+    } catch (const UserError& refused) {
+      if (b.refused.empty()) b.refused = refused.diagnostics().at(0).message;
+      throw;
+    }
   });
 }
 
-std::vector<ir::IndexExpr> exprs_of(const imbrex_index_node* const* nodes, size_t count) {
+// The same for a node, which goes to `*result`.
+template <class Node, class Make>
+imbrex_outcome built(imbrex_builder* builder, const Node** result, imbrex_error** error, const Make& make) {
+  if (result) *result = nullptr;
+  return stated(builder, error, [&](imbrex_builder& b) {
+    needed(result, "the result");
+    *result = make(b);
+  });
+}
+
+// A node that this builder made.
+template <class Node>
+const Node& own(const imbrex_builder& b, const Node* node, const char* name) {
+  if (needed(node, name).owner == &b) return *node;
+  throw UserError(
+      Diagnostic{"other-kernel", b.place.line, std::string("'") + name + "' is of another builder", "make it with this one", {}});
+}
+
+std::vector<ir::IndexExpr> exprs_of(const imbrex_builder& b, const imbrex_index_node* const* nodes, size_t count) {
   std::vector<ir::IndexExpr> result;
-  for (size_t i = 0; i < count; ++i) result.push_back(needed((&needed(nodes, "indices"))[i], "an index").expr);
+  for (size_t i = 0; i < count; ++i) result.push_back(own(b, (&needed(nodes, "indices"))[i], "an index").expr);
   return result;
 }
 
@@ -99,9 +147,9 @@ std::vector<ir::Axis> axes_of(imbrex_builder& b, const imbrex_tensor_node& tenso
     using Kind = AxisOfSlice::Kind;
     switch (axis.kind) {
       case IMBREX_AXIS_SPAN:
-        arguments.push_back({Kind::span, needed(axis.begin, "axes.begin").expr, needed(axis.size, "axes.size").expr});
+        arguments.push_back({Kind::span, own(b, axis.begin, "axes.begin").expr, own(b, axis.size, "axes.size").expr});
         break;
-      case IMBREX_AXIS_POINT: arguments.push_back({Kind::point, needed(axis.begin, "axes.begin").expr}); break;
+      case IMBREX_AXIS_POINT: arguments.push_back({Kind::point, own(b, axis.begin, "axes.begin").expr}); break;
       case IMBREX_AXIS_BY: arguments.push_back({Kind::by, nullptr, {}, needed(axis.by, "axes.by").variable}); break;
       default: arguments.push_back({Kind::whole, nullptr}); break;
     }
@@ -109,9 +157,25 @@ std::vector<ir::Axis> axes_of(imbrex_builder& b, const imbrex_tensor_node& tenso
   return b.builder.axes(*tensor.tensor, arguments, b.place);
 }
 
+// Others have numbers, types or shapes among their arguments, and functions of their own.
+bool is_of_tiles_alone(ir::Op op) {
+  const ir::Operation& row = ir::operation(op);
+  if (row.in_cpp != ir::InCpp::own) return true;
+  switch (row.kind) {
+    case ir::OpKind::elementwise:
+    case ir::OpKind::row_reduction:
+    case ir::OpKind::column_reduction: return row.takes != ir::Takes::own;
+    case ir::OpKind::leaf:
+    case ir::OpKind::product:
+    case ir::OpKind::row_movement:
+    case ir::OpKind::movement: break;
+  }
+  return false;
+}
+
 ir::Op operation_named(const char* name, int arity) {
   const auto op = ir::op_named(&needed(name, "operation"));
-  if (op && ir::operation(*op).arity == arity) return *op;
+  if (op && ir::operation(*op).arity == arity && (arity == ir::kAnyNumber || is_of_tiles_alone(*op))) return *op;
   throw UserError("unknown-operation", "there is no operation '" + std::string(name) + "' of " + std::to_string(arity) + " tiles",
                   "one of imbrex_operation_list()");
 }
@@ -180,6 +244,9 @@ imbrex_outcome imbrex_builder_finish(imbrex_builder* builder, imbrex_program** p
     if (!b.may_else.empty())
       throw UserError("open-block", std::to_string(b.may_else.size()) + " loops, scopes or branches are still open",
                       "imbrex_build_close for each of them");
+    if (!b.refused.empty())
+      throw UserError("builder-refused", "a call of this builder was refused: " + b.refused,
+                      "another builder, without that call");
     b.is_finished = true;
     *program = new imbrex_program(b.builder.finish());
   });
@@ -215,7 +282,7 @@ imbrex_outcome imbrex_build_tensor(imbrex_builder* builder, const char* kind, co
       throw UserError("unknown-role", "there is no tensor of the kind '" + role_name + "'",
                       "input, weight, output, inout or temporary");
     return &b.tensors.emplace_back(imbrex_tensor_node{
-        b.builder.declare_tensor(&needed(name, "name"), dtype_of(dtype), exprs_of(shape, rank), *role, b.place, is_weight)});
+        b.builder.declare_tensor(&needed(name, "name"), dtype_of(dtype), exprs_of(b, shape, rank), *role, b.place, is_weight)});
   });
 }
 
@@ -223,8 +290,8 @@ imbrex_outcome imbrex_build_view(imbrex_builder* builder, const char* name, cons
                                  const imbrex_index_node* const* shape, size_t rank, const imbrex_tensor_node** tensor,
                                  imbrex_error** error) {
   return built(builder, tensor, error, [&](imbrex_builder& b) {
-    return &b.tensors.emplace_back(
-        imbrex_tensor_node{b.builder.view(&needed(name, "name"), *needed(base, "base").tensor, exprs_of(shape, rank), b.place)});
+    return &b.tensors.emplace_back(imbrex_tensor_node{
+        b.builder.view(&needed(name, "name"), *needed(base, "base").tensor, exprs_of(b, shape, rank), b.place)});
   });
 }
 
@@ -250,9 +317,9 @@ imbrex_outcome imbrex_build_index(imbrex_builder* builder, const char* operation
         {"max", [](E x, E y) { return ir::max(x, y); }}, {"ceil_div", [](E x, E y) { return ir::ceil_div(x, y); }},
     };
     const std::string_view name = &needed(operation, "operation");
-    if (name == "size_between") return owner.keep(owner.builder.size_between(needed(a, "a").expr, needed(b, "b").expr));
+    if (name == "size_between") return owner.keep(owner.builder.size_between(own(owner, a, "a").expr, own(owner, b, "b").expr));
     for (const Row& row : rows)
-      if (name == row.name) return owner.keep(row.make(needed(a, "a").expr, needed(b, "b").expr));
+      if (name == row.name) return owner.keep(row.make(own(owner, a, "a").expr, own(owner, b, "b").expr));
     throw UserError("unknown-operation", "there is no operation '" + std::string(operation) + "' of indices",
                     "+, -, *, /, %, min, max, ceil_div or size_between");
   });
@@ -264,8 +331,7 @@ imbrex_outcome imbrex_build_condition(imbrex_builder* builder, const char* compa
     using ir::Compare;
     for (const auto how : {Compare::lt, Compare::le, Compare::eq, Compare::ne, Compare::ge, Compare::gt})
       if (std::string_view(&needed(comparison, "comparison")) == ir::text_of(how))
-        return &owner.conditions.emplace_back(
-            imbrex_condition_node{{ir::Comparison{needed(a, "a").expr, how, needed(b, "b").expr}}});
+        return owner.keep(ir::Condition{ir::Comparison{own(owner, a, "a").expr, how, own(owner, b, "b").expr}});
     throw UserError("unknown-operation", "there is no comparison '" + std::string(comparison) + "'", "<, <=, ==, !=, >= or >");
   });
 }
@@ -273,9 +339,9 @@ imbrex_outcome imbrex_build_condition(imbrex_builder* builder, const char* compa
 imbrex_outcome imbrex_build_both(imbrex_builder* builder, const imbrex_condition_node* a, const imbrex_condition_node* b,
                                  const imbrex_condition_node** condition, imbrex_error** error) {
   return built(builder, condition, error, [&](imbrex_builder& owner) {
-    ir::Condition both = needed(a, "a").condition;
-    for (const ir::Comparison& comparison : needed(b, "b").condition) both.push_back(comparison);
-    return &owner.conditions.emplace_back(imbrex_condition_node{std::move(both)});
+    ir::Condition both = own(owner, a, "a").condition;
+    for (const ir::Comparison& comparison : own(owner, b, "b").condition) both.push_back(comparison);
+    return owner.keep(std::move(both));
   });
 }
 
@@ -300,7 +366,7 @@ imbrex_outcome imbrex_build_number(imbrex_builder* builder, double number, int i
 imbrex_outcome imbrex_build_index_value(imbrex_builder* builder, const imbrex_index_node* index, const imbrex_value_node** value,
                                         imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& b) {
-    return b.keep(Value{ir::make_index(needed(index, "index").expr, b.builder.written(b.place))});
+    return b.keep(Value{ir::make_index(own(b, index, "index").expr, b.builder.written(b.place))});
   });
 }
 
@@ -308,7 +374,7 @@ imbrex_outcome imbrex_build_full(imbrex_builder* builder, imbrex_dtype dtype, co
                                  const imbrex_index_node* columns, double number, const imbrex_value_node** value,
                                  imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& b) {
-    return b.keep(Value{ir::make_constant(dtype_of(dtype), needed(rows, "rows").expr, needed(columns, "columns").expr, number,
+    return b.keep(Value{ir::make_constant(dtype_of(dtype), own(b, rows, "rows").expr, own(b, columns, "columns").expr, number,
                                           b.builder.written(b.place))});
   });
 }
@@ -316,7 +382,7 @@ imbrex_outcome imbrex_build_full(imbrex_builder* builder, imbrex_dtype dtype, co
 imbrex_outcome imbrex_build_iota(imbrex_builder* builder, const imbrex_index_node* columns, const imbrex_index_node* begin,
                                  const imbrex_value_node** value, imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& b) {
-    return b.keep(Value{ir::make_iota(needed(columns, "columns").expr, needed(begin, "begin").expr, b.builder.written(b.place))});
+    return b.keep(Value{ir::make_iota(own(b, columns, "columns").expr, own(b, begin, "begin").expr, b.builder.written(b.place))});
   });
 }
 
@@ -338,14 +404,14 @@ imbrex_outcome imbrex_build_store(imbrex_builder* builder, const imbrex_tensor_n
                                   size_t axis_count, const imbrex_value_node* value, imbrex_error** error) {
   return stated(builder, error, [&](imbrex_builder& b) {
     const imbrex_tensor_node& to = needed(tensor, "tensor");
-    b.builder.store(to.tensor, axes_of(b, to, axes, axis_count), needed(value, "value").value, b.place);
+    b.builder.store(to.tensor, axes_of(b, to, axes, axis_count), own(b, value, "value").value, b.place);
   });
 }
 
 imbrex_outcome imbrex_build_unary(imbrex_builder* builder, const char* operation, const imbrex_value_node* x,
                                   const imbrex_value_node** value, imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& b) {
-    return b.keep(Value{ir::make_unary(operation_named(operation, 1), needed(x, "x").value.expr, b.builder.written(b.place))});
+    return b.keep(Value{ir::make_unary(operation_named(operation, 1), own(b, x, "x").value.expr, b.builder.written(b.place))});
   });
 }
 
@@ -353,22 +419,22 @@ imbrex_outcome imbrex_build_binary(imbrex_builder* builder, const char* operatio
                                    const imbrex_value_node* b, const imbrex_value_node** value, imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& owner) {
     return owner.keep(
-        owner.builder.binary(operation_named(operation, 2), needed(a, "a").value, needed(b, "b").value, owner.place));
+        owner.builder.binary(operation_named(operation, 2), own(owner, a, "a").value, own(owner, b, "b").value, owner.place));
   });
 }
 
 imbrex_outcome imbrex_build_select(imbrex_builder* builder, const imbrex_value_node* condition, const imbrex_value_node* a,
                                    const imbrex_value_node* b, const imbrex_value_node** value, imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& owner) {
-    return owner.keep(
-        owner.builder.select(needed(condition, "condition").value, needed(a, "a").value, needed(b, "b").value, owner.place));
+    return owner.keep(owner.builder.select(own(owner, condition, "condition").value, own(owner, a, "a").value,
+                                           own(owner, b, "b").value, owner.place));
   });
 }
 
 imbrex_outcome imbrex_build_cast(imbrex_builder* builder, const imbrex_value_node* x, imbrex_dtype dtype, const char* mode,
                                  const imbrex_value_node** value, imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& b) {
-    return b.keep(Value{ir::make_cast(needed(x, "x").value.expr, dtype_of(dtype), mode_named(mode), b.builder.written(b.place))});
+    return b.keep(Value{ir::make_cast(own(b, x, "x").value.expr, dtype_of(dtype), mode_named(mode), b.builder.written(b.place))});
   });
 }
 
@@ -376,10 +442,11 @@ imbrex_outcome imbrex_build_matmul(imbrex_builder* builder, const imbrex_value_n
                                    const imbrex_value_node* b, int transpose_a, int transpose_b, const imbrex_value_node** value,
                                    imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& owner) {
-    const ir::ExprPtr &x = needed(a, "a").value.expr, &y = needed(b, "b").value.expr;
+    const ir::ExprPtr &x = own(owner, a, "a").value.expr, &y = own(owner, b, "b").value.expr;
     const ir::Written written = owner.builder.written(owner.place);
-    return owner.keep(Value{acc ? ir::make_matmul_acc(acc->value.expr, x, y, transpose_a != 0, transpose_b != 0, written)
-                                : ir::make_matmul(x, y, transpose_a != 0, transpose_b != 0, written)});
+    return owner.keep(
+        Value{acc ? ir::make_matmul_acc(own(owner, acc, "acc").value.expr, x, y, transpose_a != 0, transpose_b != 0, written)
+                  : ir::make_matmul(x, y, transpose_a != 0, transpose_b != 0, written)});
   });
 }
 
@@ -388,19 +455,20 @@ imbrex_outcome imbrex_build_matmul_blocks(imbrex_builder* builder, const imbrex_
                                           const imbrex_value_node* b, int64_t block_k, int64_t block_columns, int transpose_b,
                                           const imbrex_value_node** value, imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& owner) {
-    const ir::ExprPtr &t = needed(b_scales, "b_scales").value.expr, &x = needed(a, "a").value.expr,
-                      &y = needed(b, "b").value.expr;
+    const ir::ExprPtr &t = own(owner, b_scales, "b_scales").value.expr, &x = own(owner, a, "a").value.expr,
+                      &y = own(owner, b, "b").value.expr;
     const ir::ScaledBlock block{block_k, block_columns};
     const ir::Written written = owner.builder.written(owner.place);
-    return owner.keep(Value{a_scales ? ir::make_matmul_scaled(a_scales->value.expr, t, x, y, block, transpose_b != 0, written)
-                                     : ir::make_matmul_expanded(t, x, y, block, transpose_b != 0, written)});
+    return owner.keep(Value{
+        a_scales ? ir::make_matmul_scaled(own(owner, a_scales, "a_scales").value.expr, t, x, y, block, transpose_b != 0, written)
+                 : ir::make_matmul_expanded(t, x, y, block, transpose_b != 0, written)});
   });
 }
 
 imbrex_outcome imbrex_build_reshape(imbrex_builder* builder, const imbrex_value_node* x, const imbrex_index_node* rows,
                                     const imbrex_index_node* columns, const imbrex_value_node** value, imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& b) {
-    return b.keep(Value{ir::make_reshape(needed(x, "x").value.expr, needed(rows, "rows").expr, needed(columns, "columns").expr,
+    return b.keep(Value{ir::make_reshape(own(b, x, "x").value.expr, own(b, rows, "rows").expr, own(b, columns, "columns").expr,
                                          b.builder.written(b.place))});
   });
 }
@@ -409,7 +477,7 @@ imbrex_outcome imbrex_build_concat(imbrex_builder* builder, const char* operatio
                                    size_t part_count, const imbrex_value_node** value, imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& b) {
     std::vector<ir::ExprPtr> operands;
-    for (size_t i = 0; i < part_count; ++i) operands.push_back(needed((&needed(parts, "parts"))[i], "a part").value.expr);
+    for (size_t i = 0; i < part_count; ++i) operands.push_back(own(b, (&needed(parts, "parts"))[i], "a part").value.expr);
     return b.keep(
         Value{ir::make_concat(operation_named(operation, ir::kAnyNumber), std::move(operands), b.builder.written(b.place))});
   });
@@ -419,14 +487,14 @@ imbrex_outcome imbrex_build_columns(imbrex_builder* builder, const imbrex_value_
                                     const imbrex_value_node** value, imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& b) {
     return b.keep(
-        Value{ir::make_columns(needed(x, "x").value.expr, ir::constant(begin), ir::constant(size), b.builder.written(b.place))});
+        Value{ir::make_columns(own(b, x, "x").value.expr, ir::constant(begin), ir::constant(size), b.builder.written(b.place))});
   });
 }
 
 imbrex_outcome imbrex_build_repeat_rows(imbrex_builder* builder, const imbrex_value_node* x, int64_t times,
                                         const imbrex_value_node** value, imbrex_error** error) {
   return built(builder, value, error, [&](imbrex_builder& b) {
-    return b.keep(Value{ir::make_repeat_rows(needed(x, "x").value.expr, times, b.builder.written(b.place))});
+    return b.keep(Value{ir::make_repeat_rows(own(b, x, "x").value.expr, times, b.builder.written(b.place))});
   });
 }
 
@@ -434,7 +502,7 @@ imbrex_outcome imbrex_value_shape(imbrex_builder* builder, const imbrex_value_no
                                   imbrex_error** error) {
   return guarded(error, [&] {
     imbrex_builder& b = needed(builder, "builder");
-    const ir::Expr& expr = *needed(value, "value").value.expr;
+    const ir::Expr& expr = *own(b, value, "value").value.expr;
     needed(shape, "shape") = {dtype_of(expr.dtype), b.keep(expr.rows), b.keep(expr.columns)};
   });
 }
@@ -444,21 +512,21 @@ imbrex_outcome imbrex_value_shape(imbrex_builder* builder, const imbrex_value_no
 imbrex_outcome imbrex_build_let(imbrex_builder* builder, const char* name, const imbrex_value_node* value,
                                 const imbrex_tile_node** tile, imbrex_error** error) {
   return built(builder, tile, error, [&](imbrex_builder& b) {
-    return &b.tiles.emplace_back(imbrex_tile_node{b.builder.let(needed(value, "value").value, text_or_empty(name), b.place)});
+    return &b.tiles.emplace_back(imbrex_tile_node{b.builder.let(own(b, value, "value").value, text_or_empty(name), b.place)});
   });
 }
 
 imbrex_outcome imbrex_build_rebind(imbrex_builder* builder, const imbrex_tile_node* tile, const imbrex_value_node* value,
                                    imbrex_error** error) {
   return stated(builder, error, [&](imbrex_builder& b) {
-    b.builder.rebind(needed(tile, "tile").variable, needed(value, "value").value, b.place);
+    b.builder.rebind(needed(tile, "tile").variable, own(b, value, "value").value, b.place);
   });
 }
 
 imbrex_outcome imbrex_build_add_to(imbrex_builder* builder, const imbrex_tile_node* tile, const imbrex_value_node* value,
                                    imbrex_error** error) {
   return stated(builder, error, [&](imbrex_builder& b) {
-    b.builder.add_to(needed(tile, "tile").variable, needed(value, "value").value, b.place);
+    b.builder.add_to(needed(tile, "tile").variable, own(b, value, "value").value, b.place);
   });
 }
 
@@ -470,9 +538,9 @@ imbrex_outcome imbrex_build_open_tiles(imbrex_builder* builder, const imbrex_loo
   return stated(builder, error, [&](imbrex_builder& b) {
     const imbrex_loop& head = needed(loop, "loop");
     imbrex_span_nodes& nodes = needed(span, "span");
-    const LoopSpan made = b.builder.open_tiles(head_of(head), needed(begin, "begin").expr, needed(size, "size").expr, tile,
+    const LoopSpan made = b.builder.open_tiles(head_of(head), own(b, begin, "begin").expr, own(b, size, "size").expr, tile,
                                                annotations_of(head.pins, head.pin_count), b.place);
-    b.may_else.push_back(false);
+    b.open(false);
     nodes = {b.keep(made.begin), b.keep(made.size), b.keep(made.index)};
   });
 }
@@ -481,9 +549,9 @@ imbrex_outcome imbrex_build_open_range(imbrex_builder* builder, const imbrex_loo
                                        const imbrex_index_node* end, const imbrex_index_node** index, imbrex_error** error) {
   return built(builder, index, error, [&](imbrex_builder& b) {
     const imbrex_loop& head = needed(loop, "loop");
-    const ir::IndexExpr made = b.builder.open_loop(head_of(head), needed(begin, "begin").expr, needed(end, "end").expr,
+    const ir::IndexExpr made = b.builder.open_loop(head_of(head), own(b, begin, "begin").expr, own(b, end, "end").expr,
                                                    annotations_of(head.pins, head.pin_count), b.place);
-    b.may_else.push_back(false);
+    b.open(false);
     return b.keep(made);
   });
 }
@@ -492,14 +560,14 @@ imbrex_outcome imbrex_build_open_scope(imbrex_builder* builder, const char* name
                                        imbrex_error** error) {
   return stated(builder, error, [&](imbrex_builder& b) {
     b.builder.open_scope(&needed(name, "name"), annotations_of(pins, pin_count), b.place);
-    b.may_else.push_back(false);
+    b.open(false);
   });
 }
 
 imbrex_outcome imbrex_build_open_if(imbrex_builder* builder, const imbrex_condition_node* condition, imbrex_error** error) {
   return stated(builder, error, [&](imbrex_builder& b) {
-    b.builder.open_if(needed(condition, "condition").condition, b.place);
-    b.may_else.push_back(true);
+    b.builder.open_if(own(b, condition, "condition").condition, b.place);
+    b.open(true);
   });
 }
 
@@ -527,18 +595,18 @@ imbrex_outcome imbrex_build_read(imbrex_builder* builder, const char* name, cons
                                  const imbrex_index_node* const* position, size_t rank, const imbrex_index_node** index,
                                  imbrex_error** error) {
   return built(builder, index, error, [&](imbrex_builder& b) {
-    return b.keep(b.builder.read(*needed(tensor, "tensor").tensor, exprs_of(position, rank), text_or_empty(name), b.place));
+    return b.keep(b.builder.read(*needed(tensor, "tensor").tensor, exprs_of(b, position, rank), text_or_empty(name), b.place));
   });
 }
 
 imbrex_outcome imbrex_build_assume(imbrex_builder* builder, const imbrex_condition_node* condition, imbrex_error** error) {
-  return stated(builder, error, [&](imbrex_builder& b) { b.builder.assume(needed(condition, "condition").condition, b.place); });
+  return stated(builder, error, [&](imbrex_builder& b) { b.builder.assume(own(b, condition, "condition").condition, b.place); });
 }
 
 imbrex_outcome imbrex_build_assume_each(imbrex_builder* builder, const imbrex_index_node* least, const imbrex_tile_node* tile,
                                         const imbrex_index_node* end, imbrex_error** error) {
   return stated(builder, error, [&](imbrex_builder& b) {
-    b.builder.assume_each(needed(least, "least").expr, needed(tile, "tile").variable, needed(end, "end").expr, b.place);
+    b.builder.assume_each(own(b, least, "least").expr, needed(tile, "tile").variable, own(b, end, "end").expr, b.place);
   });
 }
 
@@ -558,5 +626,5 @@ imbrex_outcome imbrex_build_assume_sorted(imbrex_builder* builder, const imbrex_
 
 imbrex_outcome imbrex_build_tap(imbrex_builder* builder, const char* name, const imbrex_value_node* value, imbrex_error** error) {
   return stated(builder, error,
-                [&](imbrex_builder& b) { b.builder.tap(&needed(name, "name"), needed(value, "value").value, b.place); });
+                [&](imbrex_builder& b) { b.builder.tap(&needed(name, "name"), own(b, value, "value").value, b.place); });
 }

@@ -69,6 +69,18 @@ def seven(rows: ib.Tensor[ib.int32, 9], y: ib.Out[f32, 9, 8]):
 
 SHARED = np.full((6, 64), 7, np.float32)
 
+
+class OfNoDevice:
+    def __init__(self, device):
+        self.device = device
+
+    def __dlpack__(self, **_):
+        raise AssertionError("of no device")
+
+    def __dlpack_device__(self):
+        return self.device
+
+
 # What is called, the id, and what the message says.
 CASES = {
     "an input is missing": (lambda: add(A), "tensor-missing", "needs 'b', f32\\[D\\]"),
@@ -86,6 +98,9 @@ CASES = {
     "a size that nothing gives": (lambda: halves(zeros(3, 5)), "dim-conflict", "axis 1 of 'x' has 5 elements, and no D of halves"),
     "a number for an array": (lambda: add(A, 1.0), "not-an-array", "'b' is of the type float, which is no array"),
     "a list for an array": (lambda: add(A, [1.0] * 8), "not-an-array", "'b' is of the type list, which is no array"),
+    "a class for an array": (lambda: add(A, np.ndarray), "not-an-array", "'b' is of the type type, which is no array"),
+    "a device that is nothing": (lambda: add(A, OfNoDevice(())), "not-an-array", "'b' is of the type OfNoDevice, which is no array"),
+    "a device that is a number": (lambda: add(A, OfNoDevice(5)), "not-an-array", "'b' is of the type OfNoDevice, which is no array"),
     "a string for a number": (lambda: add(A, B, eps="small"), "option-value", "'eps' of add is float; got 'small'"),
     "a number for a flag": (lambda: add(A, B, flag=1), "option-value", "'flag' of add is bool; got 1"),
     "a flag for a number": (lambda: add(A, B, eps=True), "option-value", "'eps' of add is float; got True"),

@@ -2,6 +2,7 @@
 
 import builtins
 import copy
+import ctypes
 import gc
 import pickle
 import re
@@ -101,6 +102,12 @@ def test_strided_arrays_are_taken_as_they_are():
     out = np.zeros((3, 16), np.float32)
     scale(wide[:, 4:12], W, y=out[:, 8:])
     assert (out[:, 8:] == X).all() and (out[:, :8] == 0).all()
+
+
+# They have the buffer protocol, and say no strides.
+def test_arrays_of_ctypes_are_taken():
+    rows = ((ctypes.c_float * 3) * 2)((0, 1, 2), (3, 4, 5))
+    assert scale(rows, (ctypes.c_float * 3)(1, 1, 2)).tolist() == [[0, 2, 8], [6, 8, 20]]
 
 
 def test_other_sizes_and_types_of_call_do_not_mix():

@@ -241,7 +241,8 @@ bool Layout::operator==(const Layout& other) const {
 }
 
 HeldArray::HeldArray(nb::handle array, const char* tensor, CalledBy caller) : tensor_(tensor) {
-  if (take_torch(array, caller) || take_buffer(array) || take_interface(array) || take_dlpack(array)) {
+  const bool is_class = PyType_Check(array.ptr());  // which has an array's methods, but none to call without one
+  if (!is_class && (take_torch(array, caller) || take_buffer(array) || take_interface(array) || take_dlpack(array))) {
     settle_strides_of_nothing();
     return;
   }
@@ -326,9 +327,14 @@ bool HeldArray::take_buffer(nb::handle array) {
   layout_.type = type_of_format(buffer_.format ? buffer_.format : "B", bytes, tensor_);
   layout_.rank = static_cast<size_t>(buffer_.ndim);
   require_axes(layout_.rank, tensor_);
-  for (size_t axis = 0; axis < layout_.rank; ++axis) {
-    layout_.shape[axis] = buffer_.shape[axis];
-    if (bytes == 0 || buffer_.strides[axis] % buffer_.itemsize != 0) refuse_steps(tensor_);
+  if (bytes == 0) refuse_steps(tensor_);
+  // Arrays of ctypes are dense and say no strides, although they are asked for.
+  int64_t dense = 1;
+  for (size_t axis = layout_.rank; axis-- > 0; dense *= layout_.shape[axis]) {
+    layout_.shape[axis] = buffer_.shape ? buffer_.shape[axis] : buffer_.len / buffer_.itemsize;
+    layout_.strides[axis] = dense;
+    if (!buffer_.strides) continue;
+    if (buffer_.strides[axis] % buffer_.itemsize != 0) refuse_steps(tensor_);
     layout_.strides[axis] = buffer_.strides[axis] / buffer_.itemsize;
   }
   data_ = buffer_.buf;
@@ -360,8 +366,12 @@ bool HeldArray::take_interface(nb::handle array) {
 
 bool HeldArray::take_dlpack(nb::handle array) {
   if (!nb::hasattr(array, "__dlpack__")) return false;
-  if (nb::hasattr(array, "__dlpack_device__") && nb::cast<int>(nb::cast<nb::tuple>(array.attr("__dlpack_device__")())[0]) != 1)
-    refuse_device(tensor_);
+  if (nb::hasattr(array, "__dlpack_device__")) {
+    const nb::object device = array.attr("__dlpack_device__")();
+    int kind = 0;
+    if (!nb::isinstance<nb::tuple>(device) || nb::len(device) == 0 || !nb::try_cast(device[nb::int_(0)], kind)) return false;
+    if (kind != nb::device::cpu::value) refuse_device(tensor_);
+  }
   nb::ndarray<> taken;
   if (!nb::try_cast(array, taken)) return false;
   layout_.type = type_of_dlpack(taken.dtype());

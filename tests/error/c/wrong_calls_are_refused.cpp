@@ -68,6 +68,51 @@ TEST(CBuilder, IsOfNoUseAfterItsProgram) {
   EXPECT_EQ(T, nullptr);
 }
 
+// The program would lack what was refused.
+TEST(CBuilder, GivesNoProgramAfterACallThatWasRefused) {
+  CBuilder b("k");
+  const imbrex_tensor_node* y = b.tensor("output", "y", IMBREX_F32, {b.constant(1)});
+  const imbrex_axis first[] = {{IMBREX_AXIS_WHOLE, nullptr, nullptr, nullptr}};
+  b.state([&](auto e) { return imbrex_build_store(b, y, first, 1, b.number(0.5, false), e); });
+  CError error;
+  const imbrex_value_node* value = nullptr;
+  EXPECT_EQ(imbrex_build_unary(b, "sigmoid", b.number(1, false), &value, error), IMBREX_REFUSED);
+  imbrex_program* program = nullptr;
+  EXPECT_EQ(imbrex_builder_finish(b, &program, error), IMBREX_REFUSED);
+  EXPECT_EQ(error.id(), "builder-refused");
+  EXPECT_EQ(program, nullptr);
+}
+
+// By the call that makes it so, long before a stack overflows.
+TEST(CBuilder, WhatIsTooLargeIsRefused) {
+  CError error;
+  {
+    CBuilder b("values");
+    const imbrex_value_node* value = b.number(1, false);
+    int made = 0;
+    for (const imbrex_value_node* next = nullptr; imbrex_build_unary(b, "neg", value, &next, error) == IMBREX_DONE; ++made)
+      value = next;
+    EXPECT_EQ(error.id(), "expression-size");
+    EXPECT_LT(made, 200);
+  }
+  {
+    CBuilder b("indices");
+    const imbrex_index_node *index = b.constant(1), *T = nullptr;
+    ASSERT_EQ(imbrex_build_dim(b, "T", 0, 0, &T, error), IMBREX_DONE);
+    int made = 0;
+    for (const imbrex_index_node* next = nullptr;
+         imbrex_build_index(b, made % 2 == 0 ? "min" : "max", index, T, &next, error) == IMBREX_DONE; ++made)
+      index = next;
+    EXPECT_EQ(error.id(), "expression-size");
+    EXPECT_LT(made, 500);
+  }
+  CBuilder b("blocks");
+  int made = 0;
+  while (imbrex_build_open_scope(b, "s", nullptr, 0, error) == IMBREX_DONE) ++made;
+  EXPECT_EQ(error.id(), "expression-size");
+  EXPECT_LE(made, 201);
+}
+
 TEST(CBuilder, NamesItDoesNotKnowAreRefused) {
   CBuilder b("k");
   CError error;
@@ -78,6 +123,12 @@ TEST(CBuilder, NamesItDoesNotKnowAreRefused) {
   EXPECT_EQ(imbrex_build_unary(b, "sigmoid", x, &value, error), IMBREX_REFUSED);
   EXPECT_EQ(error.id(), "unknown-operation");
   EXPECT_EQ(imbrex_build_unary(b, "add", x, &value, error), IMBREX_REFUSED);  // two operands
+  for (const char* with_arguments : {"cast", "reshape", "columns", "repeat_rows"}) {
+    EXPECT_EQ(imbrex_build_unary(b, with_arguments, x, &value, error), IMBREX_REFUSED) << with_arguments;
+    EXPECT_EQ(error.id(), "unknown-operation") << with_arguments;
+  }
+  EXPECT_EQ(imbrex_build_binary(b, "matmul", x, x, &value, error), IMBREX_REFUSED);
+  EXPECT_EQ(error.id(), "unknown-operation");
   EXPECT_EQ(imbrex_build_binary(b, "exp", x, x, &value, error), IMBREX_REFUSED);
   EXPECT_EQ(imbrex_build_index(b, "**", one, one, &index, error), IMBREX_REFUSED);
   EXPECT_EQ(imbrex_build_condition(b, "<>", one, one, &condition, error), IMBREX_REFUSED);
@@ -102,6 +153,11 @@ TEST(CBuilder, NodesOfAnotherBuilderAreRefused) {
   EXPECT_EQ(error.id(), "other-kernel");
   const imbrex_axis whole[] = {{IMBREX_AXIS_WHOLE, nullptr, nullptr, nullptr}};
   EXPECT_EQ(imbrex_build_load(b, tensor, whole, 1, &value, error), IMBREX_REFUSED);
+  EXPECT_EQ(error.id(), "other-kernel");
+  EXPECT_EQ(imbrex_build_unary(b, "neg", a.number(1, false), &value, error), IMBREX_REFUSED);
+  EXPECT_EQ(error.id(), "other-kernel");
+  const imbrex_index_node* index = nullptr;
+  EXPECT_EQ(imbrex_build_index(b, "+", b.constant(1), a.constant(1), &index, error), IMBREX_REFUSED);
   EXPECT_EQ(error.id(), "other-kernel");
 }
 
