@@ -103,7 +103,8 @@ report::PageOptions page_options(const ir::Program& program, const char* target,
 // On seeded inputs, by the threads of the process's pool.
 std::map<std::string, double> measured_scopes(const ir::Program& program, const report::PageOptions& page) {
   const runtime::CompiledKernel kernel =
-      runtime::compile(program, {.target = page.machine.target, .rates = page.machine.rates, .prove = false});
+      runtime::compile(
+      program, {.target = page.machine.target, .rates = page.machine.rates, .prove = false, .cache = {}, .flags = {}});
   const auto inputs = inputs::shapes_of(program, page.dims, {ir::Role::input, ir::Role::inout});
   std::map<std::string, Array> arrays =
       inputs::made_inputs(program, inputs, page.dims, 1, "measure it with other dimensions, or not at all");

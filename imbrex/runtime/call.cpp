@@ -274,7 +274,8 @@ void Call::check_assumptions() const {
                    {},
                    fmt::format("kernel `{}` assumes {}, and with this call's data that does not hold; its outputs are not valid",
                                kernel_.table().name, failed.text),
-                   "data for which it holds, or a kernel without the assumption"};
+                   "data for which it holds, or a kernel without the assumption",
+                   {}};
   if (failed.where.size() == 1) found.where = failed.where[0];
   if (failed.where.size() > 1)
     for (const SourceLine& line : failed.where) found.notes.push_back({line, "assumed here"});
