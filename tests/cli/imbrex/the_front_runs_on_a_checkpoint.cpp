@@ -48,7 +48,7 @@ class FrontOnACheckpoint : public testing::Test {
 };
 
 TEST_F(FrontOnACheckpoint, PassesAndSaysHowLongItsWeightsTook) {
-  const json run = pass("--layer 1 --tokens 17");
+  const json run = pass(fmt::format("--layer 1 --tokens 17 --packed '{}'", folder_.file("packed")));  // where nothing is kept yet
   EXPECT_EQ(run.at("outputs").size(), 4u);
   EXPECT_EQ(run.at("stages").size(), 6u);
   EXPECT_EQ(run.at("preset"), "demo");
