@@ -138,12 +138,10 @@ class Dissolver {
     for (size_t i = 0; i < part.tensors.size(); ++i) {
       const ir::Tensor& tensor = stored_.state(part.tensors[i]).tensor;
       if (!part.stores.contains(tensor.name)) continue;
-      std::vector<IndexExpr> coordinates;
-      for (size_t d = 0; d < tensor.shape.size(); ++d) coordinates.push_back(ir::named(coordinate_name(d)));
       terms().origin = program_.body[first].origin;
       const std::string name = fmt::format(".kept{}.{}", number, i);
       terms().kept[name][terms().side] = {name_for(program_.body[first]), tensor.name};
-      stored_.replace(tensor.name, terms().access(name, tensor.dtype, std::move(coordinates)));
+      stored_.replace(tensor.name, terms().access(name, tensor.dtype, stored_.coordinates_of(tensor.shape)));
     }
     return last;
   }

@@ -67,12 +67,13 @@ class StoredValues {
   // A tensor's name, or that of the tensor that it is a view of.
   std::string base_of(std::string name) const;
   const ir::View* view(const std::string& name) const;
-  // All of the tensor is `term` from here on, over .i0, .i1, ...
+  // .i0, .i1, ... of a tensor, in whose ranges they are from here on: a term over them is made behind this.
+  std::vector<ir::IndexExpr> coordinates_of(const std::vector<ir::IndexExpr>& shape);
+  // All of the tensor is `term` from here on, over its coordinates.
   void replace(const std::string& tensor, TermId term);
 
  private:
   std::vector<ir::IndexExpr> shape_of(const std::string& name) const;
-  std::vector<ir::IndexExpr> coordinates_of(const std::vector<ir::IndexExpr>& shape);
   std::vector<ir::IndexExpr> reshaped(const std::vector<ir::IndexExpr>& at, const std::vector<ir::IndexExpr>& from,
                                       const std::vector<ir::IndexExpr>& to);
 

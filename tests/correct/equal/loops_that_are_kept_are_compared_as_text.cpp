@@ -39,6 +39,26 @@ TEST(KeptLoops, ReadTheSame) {
   EXPECT_EQ(compared(softmax(kScale, "a_"), softmax("S[:, :] = x[:, :] * 0.25\n", "a_")).verdict, Verdict::different);
 }
 
+// What they store is told apart by its place, also where a tensor of one element was stored before, or by the other kernel.
+TEST(KeptLoops, ElementsAreToldApartBesideATensorOfOne) {
+  const std::string head = "dim T typical 40\ninput a: f32[T]\noutput w: f32[T]\noutput z: f32[1]\ncreate y: f32[T]\n";
+  const std::string loop = "parallel t in tiles(T, 19) {\ny[t] = a[t] - a[T - t.begin - t.size +: t.size]\n}\n";
+  const std::string one = "z[:] = a[0 +: 1] * 2.0\n", of_loop = "z[:] = y[0 +: 1]\n";
+  const std::string each = "parallel u in tiles(T, 16) {\nw[u] = y[u] + full(f32, [1, u.size], 0.0)\n}\n";
+  const std::string first = "parallel u in tiles(T, 16) {\nw[u] = y[0 +: 1] + full(f32, [1, u.size], 0.0)\n}\n";
+  for (const auto& [before, after] : {std::pair(one, std::string()), std::pair(std::string(), of_loop)}) {
+    const std::string a = head + before + loop + after + each, b = head + before + loop + after + first;
+    expect_different(a, b);
+    expect_different(b, a);
+    expect_equal(a, a);
+    expect_equal(b, b);
+    EXPECT_EQ(compared(a, head + before + loop + after + each, {.searches = false}).verdict, Verdict::equal);
+  }
+  // As the optimizer writes it.
+  expect_equal(head + loop + of_loop + each,
+               head + loop + "parallel v in tiles(1, 64) {\nz[v] = max(y[0], full(f32, [1, v.size], -inf))\n}\n" + each);
+}
+
 TEST(KeptLoops, OfAnotherTextAreNotDecided) {
   // Inputs show that they round differently; without them it is not decided, for this reason.
   EXPECT_EQ(compared(softmax(kScale, "a_"), softmax(kScale, "b_", "64")).verdict, Verdict::different);
