@@ -364,6 +364,7 @@ class Dissolver {
   Output finish(const TensorState& state) {
     Output output{state.tensor.name, {}, true};
     for (const Written& written : state.pieces) {
+      stored_.coordinates_of(state.tensor.shape);
       output.is_filled = output.is_filled && written.fills_box;
       OutputPiece piece;
       Substitution by;
