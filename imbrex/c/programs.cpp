@@ -102,8 +102,7 @@ report::PageOptions page_options(const ir::Program& program, const char* target,
 
 // On seeded inputs, by the threads of the process's pool.
 std::map<std::string, double> measured_scopes(const ir::Program& program, const report::PageOptions& page) {
-  const runtime::CompiledKernel kernel =
-      runtime::compile(
+  const runtime::CompiledKernel kernel = runtime::compile(
       program, {.target = page.machine.target, .rates = page.machine.rates, .prove = false, .cache = {}, .flags = {}});
   const auto inputs = inputs::shapes_of(program, page.dims, {ir::Role::input, ir::Role::inout});
   std::map<std::string, Array> arrays =

@@ -49,7 +49,7 @@ def parse(text: str, file: str = "<text>") -> "ProgramKernel":
         if not is_text(value):
             from .errors import error_at_caller
 
-            raise error_at_caller("option-value", f"the {name} of ib.parse is {value!r}", "give a string without the character NUL")
+            raise error_at_caller("option-value", f"the {name} of ib.parse is {value!r}", "give a string of whole characters, without NUL")
     return ProgramKernel(parsed(text, file))
 
 

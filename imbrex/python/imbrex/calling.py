@@ -123,8 +123,14 @@ class Binding:
 
 
 def is_text(value: Any) -> bool:
-    """A string that C has, too."""
-    return isinstance(value, str) and "\0" not in value
+    """A string that C has, too: of UTF-8, without NUL."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a half of a character, as names of files that are not UTF-8 have
+        return False
+    return True
 
 
 def is_path(value: Any) -> bool:
