@@ -27,7 +27,7 @@ class Kernel {
           &Kernel::chain,     &Kernel::norm,      &Kernel::narrow_norm,  &Kernel::softmax,     &Kernel::product, &Kernel::product,
           &Kernel::integers,  &Kernel::quantized, &Kernel::rotated,      &Kernel::heads,       &Kernel::staged,  &Kernel::columns,
           &Kernel::two_dims,  &Kernel::in_place,  &Kernel::masked,       &Kernel::conditional, &Kernel::zeros,   &Kernel::layer,
-          &Kernel::looked_up, &Kernel::extremes,  &Kernel::whole_numbers};
+          &Kernel::looked_up, &Kernel::extremes,  &Kernel::whole_numbers, &Kernel::kept, &Kernel::one};
       (this->*w_.pick(kParts))();
     }
   }
@@ -111,6 +111,19 @@ class Kernel {
     w_.line("{}[{}, :] = {}[{}, :] * {} * gamma[:]", to, t, from, t, v);
     close_rows();
     use_staged();
+  }
+  // Its value depends on the span that it is in, so that its loop is compared as it stands.
+  void kept() {
+    const std::string from = rows(), to = destination(), t = w_.fresh("t");
+    w_.open("parallel {} in tiles(T, {})", t, w_.pick(std::array{4, 8, 16}));
+    w_.line("{0}[{1}, :] = {2}[{1}, :] - {2}[T - {1}.begin - {1}.size +: {1}.size, :] * {3}", to, t, from, number());
+    w_.close();
+    use_staged();
+  }
+  void one() {
+    const std::string from = rows(), to = w_.fresh("y");
+    w_.declare("output {}: f32[1]", to);
+    w_.line("{}[:] = {}[0, 0 +: 1] * {}", to, from, number());
   }
   void narrow_norm() {
     const std::string to = w_.fresh("y"), t = open_rows(), v = w_.fresh("v");
