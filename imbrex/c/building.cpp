@@ -43,7 +43,7 @@ struct imbrex_builder {
   Place place;
   std::vector<bool> may_else;  // of each open block: whether an else may follow
   bool is_finished = false;
-  std::string refused;  // what the first call that was refused said
+  std::string refused;  // what the first statement that was refused was told
 
   // A deque keeps what it holds where it is.
   std::deque<imbrex_index_node> indices;
@@ -90,28 +90,33 @@ struct imbrex_builder {
 namespace imbrex::c {
 namespace {
 
-// A statement: `make` gets the builder.
+imbrex_builder& unfinished(imbrex_builder* builder) {
+  imbrex_builder& b = needed(builder, "builder");
+  if (b.is_finished) throw UserError("builder-finished", "the program of this builder is complete", "make another builder");
+  return b;
+}
+
+// Builds a node: `make` gets the builder, and its result goes to `*result`. Without it nothing can use the node, and the caller may try
+// again, under another name for example.
+template <class Node, class Make>
+imbrex_outcome built(imbrex_builder* builder, const Node** result, imbrex_error** error, const Make& make) {
+  return guarded(error, [&] {
+    needed(result, "the result") = nullptr;
+    *result = make(unfinished(builder));
+  });
+}
+
+// The same for a statement. Without it the program would be another one, so that none is handed out.
 template <class Make>
 imbrex_outcome stated(imbrex_builder* builder, imbrex_error** error, const Make& make) {
   return guarded(error, [&] {
-    imbrex_builder& b = needed(builder, "builder");
-    if (b.is_finished) throw UserError("builder-finished", "the program of this builder is complete", "make another builder");
+    imbrex_builder& b = unfinished(builder);
     try {
       make(b);
     } catch (const UserError& refused) {
       if (b.refused.empty()) b.refused = refused.diagnostics().at(0).message;
       throw;
     }
-  });
-}
-
-// The same for a node, which goes to `*result`.
-template <class Node, class Make>
-imbrex_outcome built(imbrex_builder* builder, const Node** result, imbrex_error** error, const Make& make) {
-  if (result) *result = nullptr;
-  return stated(builder, error, [&](imbrex_builder& b) {
-    needed(result, "the result");
-    *result = make(b);
   });
 }
 
@@ -245,8 +250,8 @@ imbrex_outcome imbrex_builder_finish(imbrex_builder* builder, imbrex_program** p
       throw UserError("open-block", std::to_string(b.may_else.size()) + " loops, scopes or branches are still open",
                       "imbrex_build_close for each of them");
     if (!b.refused.empty())
-      throw UserError("builder-refused", "a call of this builder was refused: " + b.refused,
-                      "another builder, without that call");
+      throw UserError("builder-refused", "a statement of this builder was refused: " + b.refused,
+                      "another builder, without that statement");
     b.is_finished = true;
     *program = new imbrex_program(b.builder.finish());
   });

@@ -24,10 +24,11 @@ class Kernel {
     rows_ = {"x"};
     for (int64_t parts = w_.random.between(1, 3); parts > 0; --parts) {
       constexpr void (Kernel::*kParts[])() = {
-          &Kernel::chain,     &Kernel::norm,      &Kernel::narrow_norm,  &Kernel::softmax,     &Kernel::product, &Kernel::product,
-          &Kernel::integers,  &Kernel::quantized, &Kernel::rotated,      &Kernel::heads,       &Kernel::staged,  &Kernel::columns,
-          &Kernel::two_dims,  &Kernel::in_place,  &Kernel::masked,       &Kernel::conditional, &Kernel::zeros,   &Kernel::layer,
-          &Kernel::looked_up, &Kernel::extremes,  &Kernel::whole_numbers, &Kernel::kept, &Kernel::one};
+          &Kernel::chain,         &Kernel::norm,     &Kernel::narrow_norm, &Kernel::softmax,   &Kernel::product,
+          &Kernel::product,       &Kernel::integers, &Kernel::quantized,   &Kernel::rotated,   &Kernel::heads,
+          &Kernel::staged,        &Kernel::columns,  &Kernel::two_dims,    &Kernel::in_place,  &Kernel::masked,
+          &Kernel::conditional,   &Kernel::zeros,    &Kernel::layer,       &Kernel::looked_up, &Kernel::extremes,
+          &Kernel::whole_numbers, &Kernel::kept,     &Kernel::one};
       (this->*w_.pick(kParts))();
     }
   }

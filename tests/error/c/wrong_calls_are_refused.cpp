@@ -68,15 +68,19 @@ TEST(CBuilder, IsOfNoUseAfterItsProgram) {
   EXPECT_EQ(T, nullptr);
 }
 
-// The program would lack what was refused.
-TEST(CBuilder, GivesNoProgramAfterACallThatWasRefused) {
+// The program would lack what was refused. A node that was refused is in no program: it may be tried again.
+TEST(CBuilder, GivesNoProgramAfterAStatementThatWasRefused) {
   CBuilder b("k");
   const imbrex_tensor_node* y = b.tensor("output", "y", IMBREX_F32, {b.constant(1)});
   const imbrex_axis first[] = {{IMBREX_AXIS_WHOLE, nullptr, nullptr, nullptr}};
   b.state([&](auto e) { return imbrex_build_store(b, y, first, 1, b.number(0.5, false), e); });
   CError error;
-  const imbrex_value_node* value = nullptr;
-  EXPECT_EQ(imbrex_build_unary(b, "sigmoid", b.number(1, false), &value, error), IMBREX_REFUSED);
+  const imbrex_tile_node* tile = nullptr;
+  EXPECT_EQ(imbrex_build_let(b, "max", b.number(1, false), &tile, error), IMBREX_REFUSED);
+  EXPECT_EQ(imbrex_build_let(b, "largest", b.number(1, false), &tile, error), IMBREX_DONE) << error.text();
+  CBuilder other("other");
+  const imbrex_tensor_node* z = other.tensor("output", "z", IMBREX_F32, {other.constant(1)});
+  EXPECT_EQ(imbrex_build_store(b, z, first, 1, b.number(0.5, false), error), IMBREX_REFUSED);
   imbrex_program* program = nullptr;
   EXPECT_EQ(imbrex_builder_finish(b, &program, error), IMBREX_REFUSED);
   EXPECT_EQ(error.id(), "builder-refused");
