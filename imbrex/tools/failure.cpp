@@ -35,7 +35,7 @@ std::string Failure::json() const { return fmt::format("{{\"errors\":{}}}\n", pr
 Failure command_line_failure(const CLI::App& app, const CLI::ParseError& error, const std::string& word) {
   std::vector<std::string> commands = names_of_commands(app);
   const bool is_unknown = !word.empty() && word[0] != '-' && std::find(commands.begin(), commands.end(), word) == commands.end();
-  Diagnostic told{"command-line", {}, error.what(), "imbrex", {}};
+  Diagnostic told{"command-line", {}, error.what(), app.get_name(), {}};
   const CLI::App* command = &app;
   while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
   const std::vector<std::string> unread = command->remaining();

@@ -241,6 +241,7 @@ TEST_F(Ranks, SayHowTheyAreCalled) {
   const CommandResult wrong = run(2, "--no-such-option");
   EXPECT_NE(wrong.status, 0);
   EXPECT_EQ(wrong.err.find("error [command-line]"), wrong.err.rfind("error [command-line]")) << wrong.err;  // said once
+  EXPECT_TRUE(says(wrong.err, "try: imbrex-mpi run --help")) << wrong.err;
 }
 
 #endif
