@@ -212,6 +212,18 @@ ExprPtr always_the_first_row(const ExprPtr& e, Random&) {
   axis.begin = ir::constant(0);
   return ir::make_load(e->name, e->dtype, std::move(slice));
 }
+// One row or column in the place of all.
+ExprPtr one_for_all(const ExprPtr& e, Random& random) {
+  if (e->op != Op::load || (e->dtype != DType::f32 && e->dtype != DType::int32)) return nullptr;
+  std::vector<Axis> slice = e->slice;
+  Axis& axis = slice[static_cast<size_t>(random.below(static_cast<int64_t>(slice.size())))];
+  if (axis.kind != Axis::Kind::range || ir::is_one(axis.size)) return nullptr;
+  if (random.chance(70)) axis.begin = ir::constant(0);
+  axis.size = ir::constant(1);
+  const double least = e->dtype == DType::f32 ? -HUGE_VAL : -2147483648.0;
+  return ir::make_binary(Op::max, ir::make_load(e->name, e->dtype, std::move(slice)),
+                         ir::make_constant(e->dtype, e->rows, e->columns, least));
+}
 
 bool change_node(Program& program, Random& random, Change change) {
   const auto nodes = nodes_of(program);
@@ -376,6 +388,8 @@ constexpr Named kEdits[] = {
     {"repeated otherwise", by_node<repeated_otherwise>},
     {"another place", by_node<another_place>},
     {"always the first row", by_node<always_the_first_row>},
+    {"one for all", by_node<one_for_all>},
+    {"one for all", by_node<one_for_all>},
     {"another tensor", another_tensor},
     {"another tile", another_tile},
     {"stored again", stored_again},
