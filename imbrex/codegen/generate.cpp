@@ -110,7 +110,7 @@ class KernelWriter {
       out.line(fmt::format("Queue* const queues = scratch.take<Queue>({});", lowering_.queues.size()));
     for (size_t i = 0; i < lowering_.queues.size(); ++i) {
       const WrittenFor here(lowering_.origins, lowering_.queues[i].origins);
-      out.line(fmt::format("queues[{}].fill(part_of({}, call->ith, call->nth));", i, call_of(lowering_.queues[i].tasks)));
+      out.line(fmt::format("queues[{}].fill({});", i, call_of(lowering_.queues[i].part)));
     }
     std::string most;
     for (const auto& [tensor, streams] : lowering_.streams) {

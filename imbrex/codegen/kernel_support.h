@@ -93,6 +93,20 @@ inline TaskOfTiles task_of_tiles(int64_t task, int64_t tiles, int64_t panels, in
                 rest = task - first * panels;
   return {first + rest % size, rest / size};
 }
+// As part_of(), but blocks have equally many rows, to the nearest tile: the last tile of all may have few.
+inline Part part_of_tiles(int64_t rows, int64_t tile, int64_t panels, int64_t tiles_per_sweep, int64_t ith, int64_t nth) {
+  if (rows <= 0 || panels <= 0) return {0, 0};
+  const int64_t rows_per_sweep = smaller(tiles_per_sweep * tile, rows);
+  const auto tasks_with = [&](int64_t rows_of_panels) {
+    const int64_t sweep = rows_of_panels / (rows_per_sweep * panels), left = rows - sweep * rows_per_sweep;
+    if (left <= 0) return tiles_of(rows, tile) * panels;
+    const int64_t size = smaller(rows_per_sweep, left), tiles = tiles_of(size, tile),
+                  rest = rows_of_panels - sweep * rows_per_sweep * panels;
+    return (sweep * tiles_per_sweep) * panels + rest / size * tiles + smaller((rest % size + tile / 2) / tile, tiles);
+  };
+  const Part share = part_of(rows * panels, ith, nth);
+  return {tasks_with(share.begin), tasks_with(share.end)};
+}
 
 // One worker's block of a phase's tasks, from which idle workers take too. Filled before a barrier, emptied after it.
 struct alignas(kLineBytes) Queue {

@@ -39,7 +39,7 @@ struct Lowering {
   std::map<std::string, std::string> streams;                  // C++ bool, by tensor: its stores go past the caches
   std::map<const plan::PackAhead*, std::string> packed_ahead;  // C++ pointers
   struct PhaseQueue {
-    Function tasks;  // how many
+    Function part;  // the tasks that a worker begins with
     Origins origins;
   };
   std::vector<PhaseQueue> queues;  // of the phases whose tasks may be stolen

@@ -108,6 +108,15 @@ class PhaseWriter {
     return product;
   }
 
+  // The tasks that a worker begins with.
+  std::string part_of(const plan::Phase& phase, const std::string& sweep) {
+    lowering_.symbols.variables.use("call");
+    if (phase.tiles_per_sweep == 0) return fmt::format("part_of({}, call->ith, call->nth)", tasks_of(phase));
+    const ir::Loop& rows = *phase.nest[0];
+    return fmt::format("part_of_tiles({}, {}, {}, {}, call->ith, call->nth)", lowering_.symbols.text(rows.extent),
+                       lowering_.tile_of(rows), tasks_of(phase, 1), sweep);
+  }
+
   static std::string name_of(const plan::Phase& phase) {
     std::string name = fmt::format("phase_{}", phase.number);
     const auto add = [&](const ir::Statement& scope) { name += "_" + std::get<ir::At>(scope.node).name; };
@@ -130,9 +139,9 @@ class PhaseWriter {
       sweep = lowering_.constant(lowering_.symbols.names.fresh(phase.nest[0]->variable + "_sweep"), phase.tiles_per_sweep,
                                  fmt::format("tiles of {} before the next {}", phase.nest[0]->variable, phase.nest[1]->variable));
     if (phase.queue) {
-      const auto count = [&](Writer& out) { out.line("return " + tasks_of(phase) + ";"); };
+      const auto part = [&](Writer& out) { out.line("return " + part_of(phase, sweep) + ";"); };
       lowering_.queues.push_back(
-          {lowering_.function("int64_t", fmt::format("tasks_of_phase_{}", phase.number), count), lowering_.origins});
+          {lowering_.function("Part", fmt::format("part_of_phase_{}", phase.number), part), lowering_.origins});
       tasks = fmt::format("Tasks tasks(&queues[{}], worker_bytes(call->dims).value, call);", *phase.queue);
     }
     const Function function =
@@ -144,7 +153,7 @@ class PhaseWriter {
             out.line(tasks);
             out.open("for (int64_t task_number; (task_number = tasks.next()) >= 0;)");
           } else {
-            out.line(fmt::format("const Part part = part_of({}, call->ith, call->nth);", tasks_of(phase)));
+            out.line(fmt::format("const Part part = {};", part_of(phase, sweep)));
             out.open("for (int64_t task_number = part.begin; task_number < part.end; ++task_number)");
           }
           task_of(phase, sweep, out);

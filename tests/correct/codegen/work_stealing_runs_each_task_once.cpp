@@ -61,6 +61,30 @@ TEST(TaskOfTiles, IsEachPairOnce) {
       }
 }
 
+// Blocks follow each other, and each worker's has its share of the rows, to half a tile at either end.
+TEST(PartOfTiles, HasItsShareOfTheRows) {
+  for (const int64_t rows : {0, 1, 3, 71, 72, 73, 216, 217, 512, 1000})
+    for (const int64_t tile : {1, 4, 72, 5000})
+      for (const int64_t panels : {0, 1, 4, 17})
+        for (const int64_t sweep : {1, 3, 64})
+          for (const int64_t nth : {1, 2, 3, 7, 100}) {
+            const int64_t tiles = tiles_of(rows, tile), tasks = tiles * panels;
+            int64_t end = 0;
+            for (int64_t ith = 0; ith < nth; ++ith) {
+              const Part part = part_of_tiles(rows, tile, panels, sweep, ith, nth);
+              ASSERT_EQ(part.begin, end);
+              ASSERT_GE(part.end, part.begin);
+              end = part.end;
+              int64_t own = 0;
+              for (int64_t task = part.begin; task < part.end; ++task)
+                own += std::min(tile, rows - task_of_tiles(task, tiles, panels, sweep).tile * tile);
+              EXPECT_LE(std::abs(own * nth - rows * panels), (std::min(tile, rows) + 1) * nth)
+                  << rows << " rows in tiles of " << tile << ", " << panels << " panels, worker " << ith << " of " << nth;
+            }
+            EXPECT_EQ(end, tasks);
+          }
+}
+
 TEST(Tasks, AreDoneOnce) {
   for (const int32_t nth : {1, 2, 3, 7}) {
     for (const int64_t tasks : {0, 1, 2, 3, 6, 7, 8, 1000}) {

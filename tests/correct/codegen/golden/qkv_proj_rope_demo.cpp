@@ -124,8 +124,8 @@ constexpr int64_t t_tile_ = 4;
 constexpr int64_t t_2_tile_ = 72;
 constexpr int64_t n_tile_ = 32;
 constexpr int64_t t_2_sweep_ = 3;  // tiles of t_2 before the next n
-int64_t tasks_of_phase_2(int64_t T_) {
-  return tiles_of(T_, t_2_tile_) * tiles_of(256, n_tile_);
+Part part_of_phase_2(const imbrex_call* call, int64_t T_) {
+  return part_of_tiles(T_, t_2_tile_, tiles_of(256, n_tile_), t_2_sweep_, call->ith, call->nth);
 }
 
 [[gnu::noinline]] void phase_2_qr_proj_(const imbrex_call* call, Queue* queues, Scratch scratch, int64_t T_, packed_bf16 wq_a_,
@@ -152,8 +152,8 @@ int64_t tasks_of_phase_2(int64_t T_) {
 constexpr int64_t t_3_tile_ = 72;
 constexpr int64_t n_2_tile_ = 64;
 constexpr int64_t t_3_sweep_ = 3;  // tiles of t_3 before the next n_2
-int64_t tasks_of_phase_3(int64_t T_) {
-  return tiles_of(T_, t_3_tile_) * tiles_of(512, n_2_tile_);
+Part part_of_phase_3(const imbrex_call* call, int64_t T_) {
+  return part_of_tiles(T_, t_3_tile_, tiles_of(512, n_2_tile_), t_3_sweep_, call->ith, call->nth);
 }
 
 [[gnu::noinline]] void phase_3_kv_proj_(const imbrex_call* call, Queue* queues, Scratch scratch, int64_t T_, packed_bf16 wkv_,
@@ -178,8 +178,8 @@ int64_t tasks_of_phase_3(int64_t T_) {
 
 // phase 4: t_4 in tiles of 4 of T; idle workers steal
 constexpr int64_t t_4_tile_ = 4;
-int64_t tasks_of_phase_4(int64_t T_) {
-  return tiles_of(T_, t_4_tile_);
+Part part_of_phase_4(const imbrex_call* call, int64_t T_) {
+  return part_of(tiles_of(T_, t_4_tile_), call->ith, call->nth);
 }
 
 [[gnu::noinline]] void phase_4_kv_qr_(const imbrex_call* call, Queue* queues, Scratch scratch, int64_t T_,
@@ -305,8 +305,8 @@ int64_t tasks_of_phase_4(int64_t T_) {
 // phase 5: t_5 in tiles of 72 of T; h in 0 .. 4; idle workers steal
 constexpr int64_t t_5_tile_ = 72;
 constexpr int64_t t_5_sweep_ = 3;  // tiles of t_5 before the next h
-int64_t tasks_of_phase_5(int64_t T_) {
-  return tiles_of(T_, t_5_tile_) * 4;
+Part part_of_phase_5(const imbrex_call* call, int64_t T_) {
+  return part_of_tiles(T_, t_5_tile_, 4, t_5_sweep_, call->ith, call->nth);
 }
 
 constexpr int64_t kRowsOfStage = 4;  // that pass through all stages before the next
@@ -425,10 +425,10 @@ void run(const imbrex_call* call) {
   Scratch shared{static_cast<char*>(call->workspace)};
   Scratch scratch = memory_of_worker(call, shared_bytes(call->dims), worker_bytes(call->dims));
   Queue* const queues = scratch.take<Queue>(4);
-  queues[0].fill(part_of(tasks_of_phase_2(T_), call->ith, call->nth));
-  queues[1].fill(part_of(tasks_of_phase_3(T_), call->ith, call->nth));
-  queues[2].fill(part_of(tasks_of_phase_4(T_), call->ith, call->nth));
-  queues[3].fill(part_of(tasks_of_phase_5(T_), call->ith, call->nth));
+  queues[0].fill(part_of_phase_2(call, T_));
+  queues[1].fill(part_of_phase_3(call, T_));
+  queues[2].fill(part_of_phase_4(call, T_));
+  queues[3].fill(part_of_phase_5(call, T_));
   const bool kv_streams_ = streams_to(kv_, 512 * T_ * 2, kv_stride_ * 2, kMostBytesInCache);
   const bool q_streams_ = streams_to(q_, 512 * 4 * T_ * 2, q_stride_0_ * 2 | q_stride_1_ * 2, kMostBytesInCache);
   uint16_t* const x_norm_ = shared.take<uint16_t>(T_ * 512);
