@@ -363,6 +363,17 @@ TEST(Mistakes, AnInputDeclaredInALoop) {
   expect_mistake(body, "declared-inside", line, "'z'", "make a temporary with create_tensor");
 }
 
+TEST(Mistakes, AnIndexThatGrowsWithoutEnd) {
+  int line = 0;
+  const auto body = [&](bool mended, Builder&, Dim T, Tensor x, Tensor y) {
+    Index row = 0;
+    for (int i = 0; i < (mended ? 10 : 50'000); ++i) row = min((row + T) * 2 % 77, T - 1);
+    line = __LINE__ + 1;
+    y(row, all) = x(0, all);
+  };
+  expect_mistake(body, "expression-size", line, "too long or nested too deep", "simplify it");
+}
+
 TEST(Mistakes, AViewWithOtherElements) {
   int line = 0;
   const auto body = [&](bool mended, Builder&, Dim T, Tensor, Tensor y) {
