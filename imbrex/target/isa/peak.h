@@ -36,6 +36,7 @@ inline double peak(int64_t steps) {
   Sum c0 = Instruction::zero(), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0, c8 = c0, c9 = c0, c10 = c0,
       c11 = c0;
   const auto step = [&](Sum & c) __attribute__((always_inline)) {
+    Instruction::hide(a);  // a product of operands that stay the same would be computed once, before the loop
     c = Instruction::step(c, a);
     Instruction::hide(c);
   };

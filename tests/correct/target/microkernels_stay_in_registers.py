@@ -4,11 +4,10 @@ unrolled: what stands between the first and the last of its products. On 256 bit
 
 usage: microkernels_stay_in_registers.py COMPILER HEADER FLAGS SOURCE_DIRECTORY PRODUCT:KERNEL...
 """
-import os
 import re
-import subprocess
 import sys
-import tempfile
+
+from machine_code import code_of, functions, listing_of, loops
 
 TYPES = {"i8": ("int8_t", "int32_t"), "u8i8": ("uint8_t", "int32_t"), "bf16": ("uint16_t", "float"), "f32": ("float", "float")}
 
@@ -16,44 +15,6 @@ TYPES = {"i8": ("int8_t", "int32_t"), "u8i8": ("uint8_t", "int32_t"), "bf16": ("
 RIGHT = """template <class> struct Right;
 template <class A, class Wide, class... Others> struct Right<void (*)(A, int64_t, Wide, Others...)> { using Type = Wide; };
 """
-
-
-class X86:
-    PRODUCT = re.compile(r"\bv(pdpbusd|dpbf16ps|pmaddwd|fmadd\d+ps|mulps)\b")
-    FRAME = re.compile(r"mov\s+%rsp,%rbp")
-    STACK, STACK_OR_FRAME = re.compile(r"\(%rsp"), re.compile(r"\(%r[sb]p")
-    JUMP = re.compile(r"j\w+\s+([0-9a-f]+)\b")
-    VECTOR, LOAD, WIDEST = re.compile(r"v"), re.compile(r"vmov"), re.compile(r"%zmm")
-    OPERAND, WRITTEN = re.compile(r"[-\w]*\(%[^)]*\)"), re.compile(r"(%r\w+)$")
-
-
-class Aarch64:
-    PRODUCT = re.compile(r"\b(fmla|smull)\b")
-    FRAME = re.compile(r"mov\s+x29, sp")
-    STACK, STACK_OR_FRAME = re.compile(r"\[sp"), re.compile(r"\[(sp|x29)")
-    JUMP = re.compile(r"(?:b\.\w+|b|cbn?z\s+\w+,|tbn?z\s+\w+, #\d+,)\s+([0-9a-f]+)\b")
-
-
-def functions(listing):
-    name, lines = None, []
-    for line in listing.splitlines():
-        start = re.match(r"^[0-9a-f]+ <(.*)>:$", line)
-        if start:
-            if name: yield name, lines
-            name, lines = start.group(1), []
-        elif name and re.match(r"^\s+[0-9a-f]+:\s", line):
-            address, text = line.strip().split(":", 1)
-            lines.append((int(address, 16), text.strip()))
-    if name: yield name, lines
-
-
-def loops(lines, code):
-    """Every backward jump and what it jumps over."""
-    for address, text in lines:
-        jump = code.JUMP.match(text)
-        if jump and int(jump.group(1), 16) <= address:
-            first = int(jump.group(1), 16)
-            yield [t for a, t in lines if first <= a <= address]
 
 
 def loaded_again(loop, code):
@@ -83,13 +44,8 @@ def main():
             sample += (f"void {name}_expanded(const uint16_t* a, const char* b, const uint8_t* scales, float* c, int64_t m, int64_t n, int64_t k, char* scratch) {{ "
                        f"matmul_expanded(matmul_{name}_rows<>{{a, k}}, packed_narrow<uint8_t, Right<decltype(&matmul_{name}<>)>::Type>{{b}}, 0, "
                        "Scales<uint8_t>{scales, 1, 1}, {128, 128}, c, n, m, n, k, scratch); }\n")
-    prefix = re.fullmatch(r"(.*?)(clang|g)\+\+", os.path.basename(compiler)).group(1)
-    with tempfile.TemporaryDirectory() as folder:
-        source, result = os.path.join(folder, "sample.cpp"), os.path.join(folder, "sample.o")
-        with open(source, "w") as f: f.write(sample)
-        subprocess.run([compiler, "-std=c++20", "-O3", *flags.split(), "-I", source_directory, "-c", source, "-o", result], check=True)
-        listing = subprocess.run([prefix + "objdump", "-d", "-C", "--no-show-raw-insn", result], check=True, capture_output=True, text=True).stdout
-    code = Aarch64 if prefix.startswith("aarch64") else X86
+    listing = listing_of(sample, compiler, flags, source_directory)
+    code = code_of(compiler)
     kernels, bad = 0, 0
     for name, lines in functions(listing):
         if not re.search(r"microkernel(_of_\w+)?<", name): continue
@@ -108,7 +64,7 @@ def main():
             if stack.search(text):
                 print(f"{shape}: {text}")
                 bad += 1
-        if code is X86 and not any(code.WIDEST.search(text) for text in inner):
+        if hasattr(code, "WIDEST") and not any(code.WIDEST.search(text) for text in inner):
             for operand in loaded_again(inner, code):
                 print(f"{shape}: {operand} is loaded twice")
                 bad += 1
