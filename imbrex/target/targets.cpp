@@ -78,7 +78,7 @@ Target avx2() {
   t.vector_bits = 256;
   t.vector_registers = 16;
   t.products = {
-      {Product::i8, "i8", 3, 16}, {Product::u8i8, "u8i8", 3, 16}, {Product::bf16, "bf16", 3, 16}, {Product::f32, "f32", 3, 16}};
+      {Product::i8, "i8", 3, 16}, {Product::u8i8, "u8i8", 3, 16}, {Product::bf16, "bf16", 3, 16}, {Product::f32, "f32", 6, 16}};
   t.units = {
       {Product::i8, "vpmaddwd"}, {Product::u8i8, "vpmaddwd"}, {Product::bf16, "vfmadd231ps"}, {Product::f32, "vfmadd231ps"}};
   return t;

@@ -11,10 +11,12 @@ namespace imbrex::isa {
 namespace {
 
 struct DotI8 : DotInPairs<int8_t>, ThreeRows {
-  static constexpr int64_t kPreparedRows = 24, kPreparedSteps = 256;
+  static constexpr int64_t kPreparedRows = 48, kPreparedSteps = 128, kRowsOfWidened = 24;
+  using Widened = DotOfWidened<DotI8>;
 };
 struct DotU8I8 : DotInPairs<uint8_t>, ThreeRows {
-  static constexpr int64_t kPreparedRows = 24, kPreparedSteps = 256;
+  static constexpr int64_t kPreparedRows = 48, kPreparedSteps = 128, kRowsOfWidened = 24;
+  using Widened = DotOfWidened<DotU8I8>;
 };
 
 struct Vpmaddwd : PeakOfBytes {

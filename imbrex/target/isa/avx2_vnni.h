@@ -22,10 +22,6 @@ IMBREX_OP vi dot_of_four(vi sum, vi unsigned_bytes, vi signed_bytes) {
 namespace imbrex::isa {
 namespace {
 
-// Of 16 registers, 12 or 8 hold a tile of C, and 2 or 4 a group of B.
-struct SixRows {
-  static constexpr int kRowsOfOne = 6, kRowsOfTwo = 2;
-};
 // Flipped as on Intel's, the first that have it.
 struct DotI8 : DotI8InFoursFlipped, SixRows {
   static constexpr int64_t kPreparedRows = 72, kPreparedSteps = 256;

@@ -40,12 +40,25 @@ struct DotInPairs : StepsOfAGroup<T> {
     const vi b = in_registers(load_i32(packed));
     return {even_bytes(b), odd_bytes(b)};
   }
+  static void widen(const char* panel, int64_t groups, char* to) {
+    for (; groups > 0; --groups, panel += kGroupBytes, to += kGroupBytes) {
+      const Columns columns = load(panel);
+      store_i32(to, columns.even);
+      store_i32(to + 64, columns.odd);
+    }
+  }
   IMBREX_OP static vi step(vi sum, Columns b, const char* a) {
     const vi even_a = broadcast_i(load_i32_s(a)), odd_a = broadcast_i(load_i32_s(a + 4));
     // Else g++ would move one row's products before another's additions and run out of registers. Were it the sum that is held,
     // g++ would copy it, too.
     return add(sum, in_registers(add(dot_of_two(b.even, even_a), dot_of_two(b.odd, odd_a))));
   }
+};
+
+// Of columns that Dot widened.
+template <class Dot>
+struct DotOfWidened : Dot {
+  IMBREX_OP static typename Dot::Columns load(const char* widened) { return {load_i32(widened), load_i32(widened + 64)}; }
 };
 
 }  // namespace

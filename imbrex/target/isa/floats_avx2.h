@@ -20,37 +20,71 @@ IMBREX_OP __m256 odd_floats(__m256i x) {
 namespace imbrex::isa {
 namespace {
 
-// FlushToZero makes the additions flush, too.
+// The form of the instruction that overwrites the sum: g++ takes others for its intrinsic, and copies sums from register to register.
+IMBREX_OP void add_products(vf& sum, vf b, const char* a) {
+  const __m256 element = _mm256_broadcast_ss(reinterpret_cast<const float*>(a));
+  __asm__("vfmadd231ps %2, %1, %0" : "+x"(sum.low) : "x"(b.low), "x"(element));
+  __asm__("vfmadd231ps %2, %1, %0" : "+x"(sum.high) : "x"(b.high), "x"(element));
+}
+
+// As f32: of each pair the odd element first, then the even one. FlushToZero makes the additions flush, too.
 struct DotBf16 : StepsOfABlock, ThreeRows {
   struct Columns {
-    __m256 even_low, odd_low, even_high, odd_high;
+    vf even, odd;
   };
+  using Widened = struct DotBf16OfWidened;
   using Mode = FlushToZero;
+  static constexpr bool prepares_rows = true;
+  static constexpr int64_t kPreparedRows = 48, kPreparedSteps = 8, kRowsOfWidened = 24;
+  static constexpr int64_t kBytesOfGroup = 8, kBytesOfChain = 64, kBytesOfStep = 128;
+  static void prepare(const char* from, int64_t steps, char* to) {
+    for (; steps > 0; --steps, from += 64, to += kBytesOfStep) {
+      store_f32(to, odd_first(load_bf16(from)));
+      store_f32(to + kBytesOfChain, odd_first(load_bf16(from + 32)));
+    }
+  }
+  static void widen(const char* panel, int64_t steps, char* to) {
+    for (int64_t group = 0; group < 2 * kGroups * steps; ++group, panel += kGroupBytes, to += kGroupBytes) {
+      const Columns columns = load(panel);
+      store_f32(to, columns.odd);
+      store_f32(to + 64, columns.even);
+    }
+  }
   IMBREX_OP static Columns load(const char* packed) {
     const vi b = in_registers(load_i32(packed));
-    return {even_floats(b.low), odd_floats(b.low), even_floats(b.high), odd_floats(b.high)};
+    return {{even_floats(b.low), even_floats(b.high)}, {odd_floats(b.low), odd_floats(b.high)}};
   }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
-    const __m256i pair = _mm256_set1_epi32(load_i32_s(a));
-    const __m256 odd_a = odd_floats(pair), even_a = even_floats(pair);
-    sum.low = _mm256_fmadd_ps(b.odd_low, odd_a, sum.low);
-    sum.high = _mm256_fmadd_ps(b.odd_high, odd_a, sum.high);
-    sum.low = _mm256_fmadd_ps(b.even_low, even_a, sum.low);
-    sum.high = _mm256_fmadd_ps(b.even_high, even_a, sum.high);
+    add_products(sum, b.odd, a);
+    add_products(sum, b.even, a + 4);
     return sum;
   }
   IMBREX_OP static vf sum(vf c, vf first, vf second) { return add(c, add(first, second)); }
+
+ private:
+  IMBREX_OP static vf odd_first(vf x) { return {_mm256_permute_ps(x.low, 0xb1), _mm256_permute_ps(x.high, 0xb1)}; }
+};
+// An element at a time.
+struct DotBf16OfWidened : DotBf16, SixRows {
+  using Columns = vf;
+  using SixRows::kRowsOfOne, SixRows::kRowsOfTwo;
+  static constexpr int64_t kGroups = 16, kBytesOfGroup = 4, kBytesOfColumns = 64;
+  IMBREX_OP static vf load(const char* widened) { return load_f32(widened); }
+  IMBREX_OP static vf step(vf sum, vf b, const char* a) {
+    add_products(sum, b, a);
+    return sum;
+  }
 };
 
-struct DotF32 : StepsOfAGroup<float>, ThreeRows {
+struct DotF32 : StepsOfAGroup<float>, SixRows {
   using Result = float;
   using Accumulator = vf;
   using Columns = vf;
   using Mode = AsItIs;
   IMBREX_OP static Columns load(const char* packed) { return load_f32(packed); }
   IMBREX_OP static vf step(vf sum, Columns b, const char* a) {
-    const __m256 element = _mm256_broadcast_ss(reinterpret_cast<const float*>(a));
-    return {_mm256_fmadd_ps(b.low, element, sum.low), _mm256_fmadd_ps(b.high, element, sum.high)};
+    add_products(sum, b, a);
+    return sum;
   }
 };
 

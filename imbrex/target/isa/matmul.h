@@ -12,7 +12,7 @@
 // Accumulator (vf or vi), Columns (16 columns' group of B in registers), load, step (one group of k for one row),
 // kRowsOfOne and kRowsOfTwo (the most rows of a tile of one and of two vectors; 0: there are none), kRowsOfSeveral (where a call
 // takes several tiles; 0: as many), Mode (set around the products). Where `prepares_rows`, `prepare` makes what step reads of the rows first, once for all columns
-// of a call, kPreparedSteps of kPreparedRows at a time.
+// of a call, kPreparedSteps of kPreparedRows at a time. From kRowsOfWidened rows on, Widened reads columns as `widen` left them.
 #pragma once
 
 #include "imbrex/target/isa/lane.h"
@@ -240,9 +240,9 @@ IMBREX_MICROKERNEL void microkernel_of_chain(const Operands& o, char* sums) {
   const char* b = o.b;
   const char* ahead = o.ahead;
   const int64_t a_stride = o.a_stride, ahead_step = o.ahead_step;
-  const char* const b_end = b + Dot::kGroups * kGroupBytes;
+  const char* const b_end = b + Dot::kGroups * Dot::kBytesOfColumns;
 #pragma GCC unroll 1  // g++ would unroll all of it, which takes long and gains nothing
-  for (; b != b_end; a += Dot::kBytesOfGroup, b += kGroupBytes) {
+  for (; b != b_end; a += Dot::kBytesOfGroup, b += Dot::kBytesOfColumns) {
     fetch<fetched_level>(ahead);
     ahead += ahead_step;
     group.load(b);
@@ -364,9 +364,26 @@ inline void all_rows(Operands o, int64_t rows) {
     o.a += count * o.a_stride;
     o.c += count * o.c_stride;
     if (o.tails) o.tails += count * Dot::kBytesOfStep;
-    o.ahead += o.steps * (Dot::kPackedBytes / kGroupBytes) * o.ahead_step;
+    o.ahead += o.steps * (Dot::kPackedBytes / Dot::kBytesOfColumns) * o.ahead_step;
     if (--fetching == 0) o.ahead_step = 0;
   }
+}
+
+// 16 columns. Where many rows read them, they are widened once for all: Dot::Widened reads what Dot::widen wrote, as many bytes of 16
+// columns as the panel has of 32.
+template <class Dot>
+inline void column_block(Operands o, int64_t rows) {
+  if constexpr (Dot::kRowsOfWidened > 0) {
+    if (rows >= Dot::kRowsOfWidened && o.steps <= Dot::kPreparedSteps) {
+      using Widened = FetchedBy<typename Dot::Widened, typename Dot::Fetching>;
+      alignas(64) char widened[(Dot::kPreparedSteps + 1) * Dot::kPackedBytes];
+      Dot::widen(o.b, o.steps + (o.tails != nullptr ? 1 : 0), widened);
+      o.b = widened;
+      o.ahead_step = o.ahead_step * Dot::kGroups / Widened::kGroups;
+      return all_rows<Widened, 1>(o, rows);
+    }
+  }
+  all_rows<Dot, 1>(o, rows);
 }
 
 // Fewer than 16 columns: microkernels write whole blocks, so that they work on a copy.
@@ -382,7 +399,7 @@ inline void last_columns(Operands o, int64_t rows, int64_t columns) {
   }
   o.c = block;
   o.c_stride = 64;
-  all_rows<Dot, 1>(o, rows);
+  column_block<Dot>(o, rows);
   for (int64_t r = 0; r < rows; ++r) memcpy(c + r * c_stride, block + r * 64, bytes);
 }
 
@@ -409,7 +426,7 @@ inline void all_columns(Operands o, const char* panels, int64_t panel_stride, in
     if (both) {
       if constexpr (Dot::kRowsOfTwo > 0) all_rows<Dot, 2>(o, rows);
     } else if (width == 16) {
-      all_rows<Dot, 1>(o, rows);
+      column_block<Dot>(o, rows);
     } else {
       last_columns<Dot>(o, rows, width);
     }

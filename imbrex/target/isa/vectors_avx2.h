@@ -339,6 +339,10 @@ IMBREX_OP vi in_registers(vi x) {
 struct ThreeRows {
   static constexpr int kRowsOfOne = 3, kRowsOfTwo = 1;
 };
+// 12 or 8 hold a tile of C, and 2 or 4 a group of B that needs no room to be widened.
+struct SixRows {
+  static constexpr int kRowsOfOne = 6, kRowsOfTwo = 2;
+};
 
 }  // namespace
 }  // namespace imbrex::isa
