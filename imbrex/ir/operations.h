@@ -25,10 +25,10 @@ enum class Takes : uint8_t { f32, number, anything, own };  // number: f32 or in
 enum class Gives : uint8_t { operand, boolean, own };       // operand: the type that it took
 // Whether its two operands can be exchanged.
 enum class Order : uint8_t { matters, commutes };
-// What it costs, for each element of its result: nothing; an operation; a move, which is no operation and takes as long; for each
-// element of its last operand: an operation (`fold`); for each element of its result and of the axis that its operands share: a
-// multiply-add, which is two operations. ir/work.h counts by it.
-enum class Cost : uint8_t { nothing, operation, move, fold, multiply_add };
+// What it costs, for each element of its result: nothing; an operation; a function, which is an operation that takes as long as
+// several; a move, which is no operation and takes as long as one; for each element of its last operand: an operation (`fold`); for
+// each element of its result and of the axis that its operands share: a multiply-add, which is two operations. ir/work.h counts by it.
+enum class Cost : uint8_t { nothing, operation, function, move, fold, multiply_add };
 // How authors write it in C++: `unary` and `binary` are functions of tiles with the operation's name (language/tile.h declares
 // them from this table); `own` is an operator, or has more arguments.
 enum class InCpp : uint8_t { unary, binary, own };
@@ -47,16 +47,16 @@ inline constexpr int kAnyNumber = -1;  // of operands: two or more
   ROW(cast,           "cast",           elementwise,      1,          own,      own,     matters,  own,    operation,    "",  "",       "tile")           \
   ROW(neg,            "neg",            elementwise,      1,          number,   operand, matters,  own,    operation,    "-", "neg",    "negative")       \
   ROW(abs,            "abs",            elementwise,      1,          number,   operand, matters,  unary,  operation,    "",  "abs_",   "magnitude")      \
-  ROW(recip,          "recip",          elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "recip",  "reciprocal")     \
-  ROW(sqrt,           "sqrt",           elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "sqrt_",  "root")           \
-  ROW(rsqrt,          "rsqrt",          elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "rsqrt",  "inverse_root")   \
-  ROW(exp,            "exp",            elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "exp_",   "power")          \
-  ROW(log,            "log",            elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "log_",   "logarithm")      \
+  ROW(recip,          "recip",          elementwise,      1,          f32,      operand, matters,  unary,  function,     "",  "recip",  "reciprocal")     \
+  ROW(sqrt,           "sqrt",           elementwise,      1,          f32,      operand, matters,  unary,  function,     "",  "sqrt_",  "root")           \
+  ROW(rsqrt,          "rsqrt",          elementwise,      1,          f32,      operand, matters,  unary,  function,     "",  "rsqrt",  "inverse_root")   \
+  ROW(exp,            "exp",            elementwise,      1,          f32,      operand, matters,  unary,  function,     "",  "exp_",   "power")          \
+  ROW(log,            "log",            elementwise,      1,          f32,      operand, matters,  unary,  function,     "",  "log_",   "logarithm")      \
   ROW(floor,          "floor",          elementwise,      1,          f32,      operand, matters,  unary,  operation,    "",  "floor_", "floor")          \
   ROW(add,            "add",            elementwise,      2,          number,   operand, commutes, own,    operation,    "+", "add",    "total")          \
   ROW(sub,            "sub",            elementwise,      2,          number,   operand, matters,  own,    operation,    "-", "sub",    "difference")     \
   ROW(mul,            "mul",            elementwise,      2,          number,   operand, commutes, own,    operation,    "*", "mul",    "product")        \
-  ROW(div,            "div",            elementwise,      2,          f32,      operand, matters,  own,    operation,    "/", "div",    "quotient")       \
+  ROW(div,            "div",            elementwise,      2,          f32,      operand, matters,  own,    function,     "/", "div",    "quotient")       \
   ROW(min,            "min",            elementwise,      2,          number,   operand, commutes, binary, operation,    "",  "min",    "least")          \
   ROW(max,            "max",            elementwise,      2,          number,   operand, commutes, binary, operation,    "",  "max",    "largest")        \
   ROW(eq,             "eq",             elementwise,      2,          number,   boolean, commutes, own,    operation,    "",  "eq",     "mask")           \

@@ -7,7 +7,8 @@ namespace imbrex::ir {
 OperationCount operations_of(const Expr& e) {
   switch (operation(e.op).cost) {
     case Cost::nothing: return {};
-    case Cost::operation: return {1, 0, {e.rows, e.columns}};
+    case Cost::operation:
+    case Cost::function: return {1, 0, {e.rows, e.columns}};
     case Cost::move: return {0, 1, {e.rows, e.columns}};
     case Cost::fold: return {1, 0, {e.args.back()->rows, e.args.back()->columns}};
     case Cost::multiply_add: {

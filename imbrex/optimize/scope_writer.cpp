@@ -24,6 +24,14 @@ std::optional<Op> row_operation(Reduction reduction) {
   }
 }
 
+// Arithmetic of a term itself, for what is computed again where it is not held. A load is as cheap as one of a tile that holds it, and so is a conversion that rounds nothing.
+int own_operations(const Term& term) {
+  constexpr int kSeveral = 2;
+  if (term.kind != Kind::operation) return 0;
+  if (term.op == Op::cast) return term.mode == ir::CastMode::exact ? 0 : term.dtype == DType::e4m3 ? kSeveral : 1;
+  return ir::operation(term.op).cost == ir::Cost::function ? kSeveral : 1;
+}
+
 }  // namespace
 
 ScopeWriter::ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, EnclosingProgram around)
@@ -259,12 +267,12 @@ bool ScopeWriter::is_conversion(TermId id) const {
   return term.kind == Kind::operation && term.op == Op::cast && terms_.at(term.args[0]).kind == Kind::access;
 }
 
-// Arithmetic only: a load is as cheap as one of a tile that holds it.
+// Arithmetic of a term and of all that it is made of.
 int ScopeWriter::operations(TermId id) const {
   if (const auto found = operations_.find(id); found != operations_.end()) return found->second;
   Budget::spend();
   const Term& term = terms_.at(id);
-  int64_t count = term.kind == Kind::operation && term.op != Op::cast;
+  int64_t count = own_operations(term);
   for (TermId arg : term.args) count += operations(arg);
   return operations_[id] = static_cast<int>(std::min<int64_t>(count, Terms::kManyNodes));
 }

@@ -13,8 +13,8 @@ struct StepsOfAGroup {
   using Element = T;
   static constexpr bool is_blocked = false, needs_corrections = false, prepares_rows = false;
   static constexpr int kRowsOfSeveral = 0;
-  static constexpr int64_t kRowsOfWidened = 0;  // from so many rows of a call on, columns are widened before; 0: never
-  static constexpr int64_t kStep = 4 / sizeof(T);                    // elements of k
+  static constexpr int64_t kRowsOfWidened = 0;     // from so many rows of a call on, columns are widened before; 0: never
+  static constexpr int64_t kStep = 4 / sizeof(T);  // elements of k
   static constexpr int64_t kBytesOfGroup = 4, kBytesOfStep = 4;      // of a row of A, where step reads it
   static constexpr int64_t kPackedBytes = kGroupBytes, kGroups = 1;  // of a step of a panel
   static constexpr int64_t kBytesOfColumns = kGroupBytes;            // from a group of columns to the next
@@ -29,7 +29,7 @@ struct StepsOfABlock {
   using Accumulator = vf;
   static constexpr bool is_blocked = true, needs_corrections = false, prepares_rows = false;
   static constexpr int kRowsOfSeveral = 0;
-  static constexpr int64_t kRowsOfWidened = 0;  // from so many rows of a call on, columns are widened before; 0: never
+  static constexpr int64_t kRowsOfWidened = 0;    // from so many rows of a call on, columns are widened before; 0: never
   static constexpr int kVectorsOfBothChains = 0;  // the most of a tile of C whose two chains stay in registers; 0: one at a time
   static constexpr int kRowsOfExpanded = 0;       // the most whose sums stay in registers while e4m3 is widened there; 0: none
   static constexpr int64_t kStep = kBlock;
