@@ -316,8 +316,14 @@ struct Judge {
     const Quantity bytes =
         extent(*rows) * extent(*columns) * Quantity(static_cast<int64_t>(bytes_of(buffer.dtype)) * buffer.copies);
     if (buffer.most_bytes == 0) return bytes;
-    const auto known = bytes.at(options.dims);  // where they are given
-    return known && *known < buffer.most_bytes ? bytes : Quantity(buffer.most_bytes);
+    Quantity limit(buffer.most_bytes);
+    if (const auto known = bytes.at(options.dims)) return *known < buffer.most_bytes ? bytes : limit;
+    DimRanges any = dims;
+    for (const std::string& dim : open) any[dim] = {1, kLargestDim};
+    const Moment alone{buffers.place_of_step[static_cast<size_t>(buffer.first)], {{index}}};
+    if (need_of({alone}, any).at_most < buffer.most_bytes) return bytes;
+    limit.mark_at_most();
+    return limit;
   }
 
   MemoryUse use(const BufferScope& scope, const std::vector<Moment>& moments, const OnChipMemory& memory,
@@ -334,11 +340,13 @@ struct Judge {
     }
     DimValues there;
     for (const auto& [name, value] : need.of_dims) there[name] = value;
-    if (!need.is_shown() || high_water.at(there) != need.at_least) high_water.mark_at_most();
+    const auto here = high_water.at(options.dims);
+    row.high_water_is_exact = need.is_shown() && high_water.at(there) == need.at_least;
+    if (!row.high_water_is_exact) high_water.mark_at_most();
     row.high_water = simplified(high_water).text(), row.without_reuse = simplified(sum).text();
-    if (high_water.at(options.dims)) row.high_water_bytes = need.at_most;
+    if (here && (open.empty() || *here == need.at_most)) row.high_water_bytes = need.at_most;
     row.without_reuse_bytes = sum.at(options.dims);
-    row.most_bytes = need.at_most, row.high_water_is_exact = need.is_shown();
+    row.most_bytes = need.at_most;
     for (const std::string& dim : open) {
       const int64_t most = largest_dim(moments, memory, dim);
       if (most < kLargestDim) row.largest = most, row.largest_of = dim;

@@ -30,9 +30,9 @@ struct CheckOptions {
     prove::Options options;
     options.target = known_judged_target(target);
     options.counterexamples = json;
-    std::map<std::string, int64_t> given = settings_of(dims, "--dim");
-    if (tokens) given["T"] = *tokens;
-    if (!given.empty()) options.dims = dims_of(program, given);
+    options.dims = settings_of(dims, "--dim");
+    if (tokens) options.dims["T"] = *tokens;
+    dims_of(program, options.dims);  // what is given is known and possible; what is not stays open
     return options;
   }
 };
