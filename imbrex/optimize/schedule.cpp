@@ -12,6 +12,7 @@
 #include "imbrex/optimize/contractions.h"
 #include "imbrex/optimize/defects.h"
 #include "imbrex/optimize/scope_writer.h"
+#include "imbrex/optimize/shared_parts.h"
 #include "imbrex/optimize/stored_values.h"
 #include "imbrex/optimize/tile_sizes.h"
 #include "imbrex/optimize/tile_terms.h"
@@ -407,25 +408,39 @@ class Scheduler {
     return statement;
   }
 
-  // Those that need a common definition stand in one scope.
+  // Those that need a common definition stand in one scope, and those of equal axes that have a part in common.
   std::vector<std::vector<const StoredTensor*>> sharing(const std::vector<const StoredTensor*>& stored_tensors) {
-    std::vector<std::vector<const StoredTensor*>> groups;
-    std::vector<std::set<int>> used;
+    struct Group {
+      std::vector<const StoredTensor*> tensors;
+      std::set<int> definitions;
+      std::set<TermId> parts;
+    };
+    const auto meet = [](const auto& a, const auto& b) {
+      return std::any_of(a.begin(), a.end(), [&](const auto& each) { return b.contains(each); });
+    };
+    std::vector<Group> groups;
     for (const StoredTensor* stored : stored_tensors) {
-      std::set<int> own;
+      std::set<int> definitions;
       for (const OutputPiece& piece : stored->pieces)
         for (int id : d_.definitions)
-          if (contractions_.needs(piece.term, id)) own.insert(id);
-      size_t g = 0;
-      while (g < groups.size() && std::none_of(own.begin(), own.end(), [&](int id) { return used[g].contains(id); })) ++g;
-      if (g == groups.size()) {
-        groups.emplace_back();
-        used.emplace_back();
-      }
-      groups[g].push_back(stored);
-      used[g].insert(own.begin(), own.end());
+          if (contractions_.needs(piece.term, id)) definitions.insert(id);
+      std::set<TermId> parts = parts_worth_holding(terms(), stored->shape, stored->pieces, definitions);
+      const auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& each) {
+        return meet(definitions, each.definitions) || (have_equal_axes(*stored, *each.tensors[0]) && meet(parts, each.parts));
+      });
+      Group& with = group == groups.end() ? groups.emplace_back() : *group;
+      with.tensors.push_back(stored);
+      with.definitions.merge(definitions);
+      with.parts.merge(parts);
     }
-    return groups;
+    std::vector<std::vector<const StoredTensor*>> together;
+    for (Group& group : groups) together.push_back(std::move(group.tensors));
+    return together;
+  }
+
+  static bool have_equal_axes(const StoredTensor& a, const StoredTensor& b) {
+    return std::equal(a.shape.begin(), a.shape.end(), b.shape.begin(), b.shape.end(),
+                      [](const IndexExpr& x, const IndexExpr& y) { return ir::same(x, y); });
   }
 
   // The names of a piece's coordinates in a phase over rows: the first is the row, the last the column; between them those of

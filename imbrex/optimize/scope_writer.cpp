@@ -24,18 +24,11 @@ std::optional<Op> row_operation(Reduction reduction) {
   }
 }
 
-// Arithmetic of a term itself, for what is computed again where it is not held. A load is as cheap as one of a tile that holds it, and so is a conversion that rounds nothing.
-int own_operations(const Term& term) {
-  constexpr int kSeveral = 2;
-  if (term.kind != Kind::operation) return 0;
-  if (term.op == Op::cast) return term.mode == ir::CastMode::exact ? 0 : term.dtype == DType::e4m3 ? kSeveral : 1;
-  return ir::operation(term.op).cost == ir::Cost::function ? kSeveral : 1;
-}
-
 }  // namespace
 
 ScopeWriter::ScopeWriter(Terms& terms, Rows rows, std::vector<Known> known, EnclosingProgram around)
     : terms_(terms),
+      operations_(terms),
       writer_(terms, rows, std::move(known), around),
       rows_(std::move(rows)),
       unique_(std::move(around.unique)),
@@ -95,7 +88,8 @@ bool ScopeWriter::is_whole(const OutputPiece& piece, size_t axis, const IndexExp
 }
 
 ir::Block ScopeWriter::finish() {
-  for (size_t i = 0; i < roots_.size(); ++i) prepare(roots_[i].term, roots_[i].columns, roots_[i].tensor);
+  for (size_t i = 0; i < roots_.size(); ++i)
+    if (roots_[i].term != kNoTerm) prepare(roots_[i].term, roots_[i].columns, roots_[i].tensor);
   share_between_stores();
   for (size_t i = 0; i < roots_.size(); ++i)
     if (roots_[i].term != kNoTerm) store(i);
@@ -117,7 +111,7 @@ void ScopeWriter::prepare(TermId term, const IndexExpr& columns, const std::stri
   std::vector<TermId> of_rows;
   writer_.for_each_unknown(term, [&](TermId id) {
     if (writer_.depends_on(id, kColumnName)) return true;
-    if (operations(id) > 0 && writer_.depends_on(id, kRowName)) of_rows.push_back(id);
+    if (operations_.of(id) > 0 && writer_.depends_on(id, kRowName)) of_rows.push_back(id);
     return false;
   });
   for (TermId id : of_rows)
@@ -164,6 +158,7 @@ void ScopeWriter::share_with_stores(TermId body, const IndexExpr& columns, const
     if (!writer_.depends_on(id, kColumnName)) return false;
     if (!is_worth_holding(id, columns)) return true;
     for (const Root& root : roots_) {
+      if (root.term == kNoTerm) continue;
       bool found = false;
       writer_.for_each_unknown(root.term, [&](TermId part) {
         const auto at = match(terms_, id, part, {kRowName, kColumnName});
@@ -176,23 +171,42 @@ void ScopeWriter::share_with_stores(TermId body, const IndexExpr& columns, const
     }
     return true;
   });
-  for (TermId id : shared)
-    if (!writer_.is_known(id)) {
-      set_columns(columns);
-      let(shared_name(id, base), id, columns);
-    }
+  for (TermId id : shared) {
+    // What is stored as it is is a tile, too, from which the rest is computed.
+    std::vector<TermId> stored;
+    set_columns(columns);
+    writer_.for_each_unknown(id, [&](TermId part) {
+      const bool is_stored = std::any_of(roots_.begin(), roots_.end(), [&](const Root& root) { return root.term == part; });
+      if (!is_stored || !is_worth_holding(part, columns)) return true;
+      stored.push_back(part);
+      return false;
+    });
+    for (const TermId part : stored) hold_and_store(part, columns);
+    if (!writer_.is_known(id)) set_columns(columns), let(shared_name(id, base), id, columns);
+  }
+}
+
+// In one pass over the rows.
+void ScopeWriter::hold_and_store(TermId term, const IndexExpr& columns) {
+  for (size_t i = 0; i < roots_.size(); ++i) {
+    if (roots_[i].term != term) continue;
+    set_columns(columns);
+    if (!writer_.is_known(term)) let(shared_name(term, roots_[i].tensor), term, columns);
+    if (roots_[i].step == 1 && ir::same(roots_[i].columns, columns)) store(i);
+  }
 }
 
 // Equal parts of stores over equal columns are computed once.
 void ScopeWriter::share_between_stores() {
   for (size_t i = 0; i < roots_.size(); ++i) {
+    if (roots_[i].term == kNoTerm) continue;
     std::vector<TermId> shared;
     set_columns(roots_[i].columns);
     writer_.for_each_unknown(roots_[i].term, [&](TermId id) {
       int uses = 0;
       for (const Root& other : roots_)
         if (ir::same(other.columns, roots_[i].columns)) uses += occurrences(id, other.term);
-      if ((operations(id) == 0 && !is_conversion(id)) || id == roots_[i].term || uses < 2) return true;
+      if ((operations_.of(id) == 0 && !is_conversion(id)) || id == roots_[i].term || uses < 2) return true;
       shared.push_back(id);
       return false;
     });
@@ -259,22 +273,12 @@ void ScopeWriter::let(const std::string& name, TermId term, const IndexExpr& col
 bool ScopeWriter::is_worth_holding(TermId id, const IndexExpr& columns) const {
   constexpr int64_t kMostColumns = 32 * 1024 / 2 / (plan::kRowsOfStage * static_cast<int64_t>(sizeof(float)));
   const auto n = ir::constant_value(columns);
-  return operations(id) >= 2 || (in_vectors_ && is_conversion(id) && n && *n <= kMostColumns);
+  return operations_.of(id) >= kOperationsWorthHolding || (in_vectors_ && is_conversion(id) && n && *n <= kMostColumns);
 }
 
 bool ScopeWriter::is_conversion(TermId id) const {
   const Term& term = terms_.at(id);
   return term.kind == Kind::operation && term.op == Op::cast && terms_.at(term.args[0]).kind == Kind::access;
-}
-
-// Arithmetic of a term and of all that it is made of.
-int ScopeWriter::operations(TermId id) const {
-  if (const auto found = operations_.find(id); found != operations_.end()) return found->second;
-  Budget::spend();
-  const Term& term = terms_.at(id);
-  int64_t count = own_operations(term);
-  for (TermId arg : term.args) count += operations(arg);
-  return operations_[id] = static_cast<int>(std::min<int64_t>(count, Terms::kManyNodes));
 }
 
 // What is shared is counted at each use.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "imbrex/optimize/dissolve.h"
+#include "imbrex/optimize/shared_parts.h"
 #include "imbrex/optimize/tile_terms.h"
 
 namespace imbrex::optimize {
@@ -43,11 +44,11 @@ class ScopeWriter {
   void prepare(TermId term, const ir::IndexExpr& columns, const std::string& base);
   void reduce(TermId reference, const std::string& base);
   void share_with_stores(TermId body, const ir::IndexExpr& columns, const std::string& base);
+  void hold_and_store(TermId term, const ir::IndexExpr& columns);
   void share_between_stores();
   void store(size_t root);
   bool is_worth_holding(TermId term, const ir::IndexExpr& columns) const;
   bool is_conversion(TermId term) const;
-  int operations(TermId term) const;
   int occurrences(TermId term, TermId in) const;
   std::string row_name(TermId term, const std::string& base) const;
   std::string shared_name(TermId term, const std::string& base) const;
@@ -56,13 +57,13 @@ class ScopeWriter {
   void set_columns(const ir::IndexExpr& columns);
 
   Terms& terms_;
+  OperationCounts operations_;
   TileWriter writer_;
   Rows rows_;
   std::function<std::string(const std::string&)> unique_;
   bool in_vectors_;
   std::vector<Root> roots_;
   ir::Block block_;
-  mutable std::map<TermId, int> operations_;  // counted before
 };
 
 }  // namespace imbrex::optimize

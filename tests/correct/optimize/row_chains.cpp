@@ -56,6 +56,45 @@ TEST(RowChains, ConvertOnceWhatTwoStoresNeed) {
   EXPECT_NE(text.find("let x_odd = cast(odd(x[t, :]), f32)"), std::string::npos) << text;
 }
 
+std::string with_pieces(const std::string& declarations, const std::string& body) {
+  return optimized_text("dim T typical 128\n" + declarations + "\nparallel t in tiles(T, 16) {\n" + body + "\n}\n", "avx512");
+}
+
+// A function takes as long as several operations, and so does a rounding to e4m3.
+TEST(RowChains, HoldAFunctionThatTwoPassesNeed) {
+  const std::string io = "input x: f32[T, 512]\noutput y: f32[T, 512]";
+  for (const char* value :
+       {"exp(x[t, :])", "log(x[t, :])", "sqrt(x[t, :])", "1.0 / x[t, :]", "cast(cast(x[t, :], e4m3, rint), f32)"}) {
+    const std::string text = with_pieces(io, std::string("y[t, :] = ") + value + " / row_sum(" + value + ")");
+    EXPECT_NE(text.find(std::string("let y_value = ") + value + "\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("let y_sum = row_sum(y_value)"), std::string::npos) << text;
+  }
+  const std::string cheap = with_pieces(io, "y[t, :] = -x[t, :] / row_sum(-x[t, :])");
+  EXPECT_EQ(cheap.find("let y_value"), std::string::npos) << cheap;
+}
+
+// What one output is and another is computed from is stored in the pass that computes it, whoever's loops they were.
+TEST(RowChains, StoreInThePassThatComputesWhatAnotherNeeds) {
+  const std::string text =
+      with_pieces("input x: bf16[T, 512]\ninput r: bf16[T, 512]\noutput sum: bf16[T, 512]\noutput y: bf16[T, 512]",
+                  "sum[t, :] = cast(cast(r[t, :], f32) + cast(x[t, :], f32), bf16, rint)\n}\nparallel u in tiles(T, 8) {\n"
+                  "let f = cast(sum[u, :], f32)\ny[u, :] = cast(f * rsqrt(row_sum(f * f) * 0.002 + 1e-06), bf16, rint)");
+  EXPECT_NE(text.find("    let sum_value = cast(cast(r[t, :], f32) + cast(x[t, :], f32), bf16, rint)\n"
+                      "      sum[t, :] = sum_value @stream\n"
+                      "      let y_value = cast(sum_value, f32)\n"
+                      "      let y_sum = row_sum(y_value * y_value)\n"),
+            std::string::npos)
+      << text;
+}
+
+// Rows of other lengths, and what is cheap to compute again, stand apart.
+TEST(RowChains, StandApartWhereNothingIsWorthSharing) {
+  const std::string text =
+      with_pieces("input x: f32[T, 64]\noutput y: f32[T, 64]\noutput z: f32[T, 64]\noutput w: f32[T, 32]",
+                  "y[t, :] = x[t, :] + 1.0\nz[t, :] = (x[t, :] + 1.0) * row_max(x[t, :] + 1.0)\nw[t, :] = exp(x[t, 0 +: 32])");
+  for (const char* scope : {"at \"y\"", "at \"z\"", "at \"w\""}) EXPECT_NE(text.find(scope), std::string::npos) << text;
+}
+
 // A task of fewer than 2048 elements takes more rows, up to 64.
 TEST(RowChains, TakeMoreOfShortRows) {
   const std::vector<std::pair<int64_t, int64_t>> rows_of_columns{{1, 64},  {32, 64}, {64, 32}, {100, 32},

@@ -115,7 +115,7 @@ void expect_tasks_as_said(const std::string& line, const std::string& code) {
   ASSERT_NE(begin, std::string::npos) << line;
   const std::string phase = code.substr(begin, end == std::string::npos ? end : end - begin);
   EXPECT_EQ(steals, phase.find("Tasks tasks(&queues[") != std::string::npos) << line << "\n" << phase;
-  EXPECT_EQ(!steals, phase.find("const Part part = part_of(") != std::string::npos) << line << "\n" << phase;
+  EXPECT_EQ(!steals, phase.find("const Part part = part_of") != std::string::npos) << line << "\n" << phase;
 }
 
 void expect_agreement(const ir::Program& program, const target::Machine& machine, const std::string& what) {
