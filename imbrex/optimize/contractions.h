@@ -61,6 +61,9 @@ class Contractions {
   // Whether `definition` is in the term, or in a definition that it needs and that is no contraction itself.
   bool needs(TermId term, int definition);
 
+  // With sizes as they were given, or are typical.
+  int64_t typical_value(const ir::IndexExpr& e) const;
+
  private:
   void find();
   TermId weight_of(const Definition& definition, Contraction& c);
@@ -70,8 +73,6 @@ class Contractions {
   std::set<TermId> users_of(const Contraction& c);
   int product_beside(const Contraction& c, const Machine& machine);
   bool uses_at(TermId term, int definition, const std::string& column);
-
-  int64_t typical_value(const ir::IndexExpr& e) const;
 
   const ir::Program& original_;
   Dissolved& d_;

@@ -257,6 +257,11 @@ class Scheduler {
     std::vector<const StoredTensor*> row_tensors;
     for (const StoredTensor& stored : stored_tensors_)
       if (stored.level == level && stored.local < 0) row_tensors.push_back(&stored);
+    std::erase_if(row_tensors, [&](const StoredTensor* stored) {
+      if (!is_turned_round(*stored)) return false;
+      standing_at(line_of(*stored), [&] { write_squares(level, *stored); });
+      return true;
+    });
     if (!row_tensors.empty()) write_rows(level, row_tensors);
     for (const Contraction& c : contractions_.all)
       if (c.level == level && !c.local) standing_at(c.where, [&] { write_stored(c); });
@@ -347,15 +352,89 @@ class Scheduler {
                         together, result_.choices);
   }
 
+  // Which axis of these tensors is rows: where they have all axes in common but the last, and what they are computed from has them in
+  // this order, that with the most indices, so that a batch of one or few sequences is rows of tokens; else the first.
+  size_t row_axis(const std::vector<const StoredTensor*>& stored_tensors) const {
+    const std::vector<IndexExpr>& shape = stored_tensors[0]->shape;
+    size_t rows = 0;
+    for (size_t d = 1; d + 1 < shape.size(); ++d)
+      if (contractions_.typical_value(shape[d]) > contractions_.typical_value(shape[rows])) rows = d;
+    const bool have_these_axes = std::all_of(stored_tensors.begin(), stored_tensors.end(), [&](const StoredTensor* stored) {
+      return stored->shape.size() == shape.size() &&
+             std::equal(shape.begin(), shape.end() - 1, stored->shape.begin(),
+                        [](const IndexExpr& a, const IndexExpr& b) { return ir::same(a, b); });
+    });
+    const bool keep_order = std::all_of(stored_tensors.begin(), stored_tensors.end(), [&](const StoredTensor* stored) {
+      return std::all_of(stored->pieces.begin(), stored->pieces.end(),
+                         [&](const OutputPiece& piece) { return reads_in_order(piece.term); });
+    });
+    return have_these_axes && keep_order ? rows : 0;
+  }
+
+  // Whether all that is loaded has its axes in the order of those that are stored.
+  bool reads_in_order(TermId id) const {
+    const Term& term = d_.terms.at(id);
+    std::string before;
+    for (const IndexExpr& index : term.kind == Kind::access ? term.indices : std::vector<IndexExpr>{})
+      for (const std::string& name : ir::names_in(index)) {
+        if (!name.starts_with(".i")) continue;
+        if (name < before) return false;
+        before = name;
+      }
+    return std::all_of(term.args.begin(), term.args.end(), [&](TermId arg) { return reads_in_order(arg); });
+  }
+
   void write_rows(int level, const std::vector<const StoredTensor*>& stored_tensors) {
-    const IndexExpr row_extent = stored_tensors[0]->shape[0];
+    const size_t row_axis = this->row_axis(stored_tensors);
+    const IndexExpr row_extent = stored_tensors[0]->shape[row_axis];
     const std::string t = unique_name("t");
     const auto size = pinned(true, stored_tensors[0]->name, stored_tensors, nullptr);
     ir::Loop rows = loop(ir::Loop::Kind::parallel, t, row_extent,
                          size ? *size : row_block(stored_tensors[0]->name, widest_row(stored_tensors), result_.choices));
     for (const std::vector<const StoredTensor*>& together : sharing(stored_tensors))
-      standing_at(line_of(*together[0]), [&] { rows.body.push_back(row_scope(level, together, t, row_extent)); });
+      standing_at(line_of(*together[0]), [&] { rows.body.push_back(row_scope(level, together, {t, row_extent}, row_axis)); });
     result_.program.body.push_back({std::move(rows), {}, -1});
+  }
+
+  // Whether it has the rows of another tensor as its columns, and needs no row as a whole: of whole rows, each would be an element of
+  // many cache lines.
+  bool is_turned_round(const StoredTensor& stored) const {
+    if (stored.shape.size() != 2 || stored.pieces.size() != 1) return false;
+    const OutputPiece& piece = stored.pieces[0];
+    for (size_t d = 0; d < 2; ++d)
+      if (ir::constant_value(piece.least[d]) != 0 || piece.step[d] != 1 || !ir::same(piece.count[d], stored.shape[d]))
+        return false;
+    const std::string row = coordinate_name(0), column = coordinate_name(1);
+    bool turned = false;
+    const std::function<bool(TermId)> needs_no_row = [&](TermId id) {
+      const Term& term = d_.terms.at(id);
+      if (term.kind == Kind::reference || term.kind == Kind::choice) return false;
+      if (term.kind == Kind::access && term.indices.size() == 2)
+        turned = turned || (ir::to_text(term.indices[0]) == column && ir::to_text(term.indices[1]) == row);
+      return std::all_of(term.args.begin(), term.args.end(), needs_no_row);
+    };
+    return needs_no_row(piece.term) && turned;
+  }
+
+  // In tiles of both axes, each of whole cache lines.
+  void write_squares(int level, const StoredTensor& stored) {
+    constexpr int64_t kSide = 32;
+    const std::string t = unique_name("t"), n = unique_name("n");
+    const auto size = pinned(true, stored.name, {&stored}, nullptr);
+    ir::Loop rows = loop(ir::Loop::Kind::parallel, t, stored.shape[0], size ? *size : kSide);
+    ir::Loop columns = loop(ir::Loop::Kind::parallel, n, stored.shape[1], kSide);
+    ScopeWriter scope(terms(), {t, stored.shape[0]}, known_before(level), surroundings());
+    scope.stand_in_columns(span(n), stored.shape[1]);
+    scope.add(stored.name, stored.pieces[0], row_coordinates(stored, stored.pieces[0], {}, stored), span(n));
+    ir::Block body = scope.finish();
+    rows.body.push_back(scope_of(stored.name, std::move(body), scope.makings()));
+    columns.body.push_back({std::move(rows), {}, -1});
+    result_.choices.push_back({stored.name,
+                               fmt::format("{} rows by {} columns at a time", size.value_or(kSide), kSide),
+                               "it is stored in rows and read in columns, each in whole cache lines",
+                               {},
+                               {}});
+    result_.program.body.push_back({std::move(columns), {}, -1});
   }
 
   // The columns of the widest row that these tensors store, or reduce to store them; none where a size is not constant.
@@ -376,32 +455,31 @@ class Scheduler {
     return widest;
   }
 
-  // One scope, in loops over the axes between rows and columns (heads).
-  ir::Statement row_scope(int level, const std::vector<const StoredTensor*>& stored_tensors, const std::string& t,
-                          const IndexExpr& row_extent) {
+  // One scope, in loops over the axes beside rows and columns (heads).
+  ir::Statement row_scope(int level, const std::vector<const StoredTensor*>& stored_tensors, const Rows& rows, size_t row_axis) {
     const StoredTensor& first = *stored_tensors[0];
-    std::vector<std::string> between;
-    for (size_t d = 1; d + 1 < first.shape.size(); ++d) {
-      between.push_back(ir::is_one(first.shape[d]) ? "" : unique_name("h"));
-      if (!between.back().empty()) terms().ranges[between.back()] = counter_range(first.shape[d], terms().ranges);
+    RowAxes axes{row_axis, {}};
+    for (size_t d = 0; d + 1 < first.shape.size(); ++d) {
+      axes.loops.push_back(d == row_axis || ir::is_one(first.shape[d]) ? "" : unique_name("h"));
+      if (!axes.loops.back().empty()) terms().ranges[axes.loops.back()] = counter_range(first.shape[d], terms().ranges);
     }
-    ScopeWriter scope(terms(), {t, row_extent}, known_before(level), surroundings());
+    ScopeWriter scope(terms(), rows, known_before(level), surroundings());
     for (const StoredTensor* stored : stored_tensors) {
       for (const OutputPiece& piece : stored->pieces) {
-        if (!ir::same(stored->shape[0], row_extent))
+        if (!ir::same(stored->shape[row_axis], rows.extent))
           refuse(
               fmt::format("{} has {} rows and what is computed beside it {}, and the optimizer computes the same rows together; "
                           "set one apart "
                           "in a scope with @no_fusion",
-                          stored->name, ir::to_text(stored->shape[0]), ir::to_text(row_extent)));
-        scope.add(stored->name, piece, row_coordinates(*stored, piece, between, first));
+                          stored->name, ir::to_text(stored->shape[row_axis]), ir::to_text(rows.extent)));
+        scope.add(stored->name, piece, row_coordinates(*stored, piece, axes, first));
       }
     }
     ir::Block body = scope.finish();
     ir::Statement statement = scope_of(first.name, std::move(body), scope.makings());
-    for (size_t d = between.size(); d-- > 0;) {
-      if (between[d].empty()) continue;
-      ir::Loop over = loop(ir::Loop::Kind::parallel, between[d], first.shape[d + 1], 0);
+    for (size_t d = axes.loops.size(); d-- > 0;) {
+      if (axes.loops[d].empty()) continue;
+      ir::Loop over = loop(ir::Loop::Kind::parallel, axes.loops[d], first.shape[d], 0);
       over.body.push_back(std::move(statement));
       statement = {std::move(over), {}, -1};
     }
@@ -443,26 +521,37 @@ class Scheduler {
                       [](const IndexExpr& x, const IndexExpr& y) { return ir::same(x, y); });
   }
 
-  // The names of a piece's coordinates in a phase over rows: the first is the row, the last the column; between them those of
-  // loops.
-  std::vector<std::string> row_coordinates(const StoredTensor& stored, const OutputPiece& piece,
-                                           const std::vector<std::string>& between, const StoredTensor& first) {
-    std::vector<std::string> names{kRowName};
-    if (stored.shape.size() != first.shape.size() && !between.empty())
+  // Of a phase over rows: which axis they are, and of each other one but the last the loop over it, "" where it has one index.
+  struct RowAxes {
+    size_t rows = 0;
+    std::vector<std::string> loops;
+  };
+
+  // The names of a piece's coordinates there: the last is the column.
+  std::vector<std::string> row_coordinates(const StoredTensor& stored, const OutputPiece& piece, const RowAxes& axes,
+                                           const StoredTensor& first) {
+    const bool has_loops =
+        std::any_of(axes.loops.begin(), axes.loops.end(), [](const std::string& each) { return !each.empty(); });
+    if (stored.shape.size() != first.shape.size() && (has_loops || axes.rows > 0))
       refuse(fmt::format(
           "{} has other axes than {}, which is computed beside it, and the optimizer computes equal axes together; set one "
           "apart in a scope with @no_fusion",
           stored.name, first.name));
-    for (size_t d = 1; d + 1 < stored.shape.size(); ++d) {
+    std::vector<std::string> names;
+    for (size_t d = 0; d + 1 < std::max<size_t>(stored.shape.size(), 2); ++d) {
+      if (d == axes.rows) {
+        names.push_back(kRowName);
+        continue;
+      }
       const bool whole_axis =
           ir::constant_value(piece.least[d]) == 0 && piece.step[d] == 1 && ir::same(piece.count[d], stored.shape[d]);
-      if (!whole_axis || !ir::same(stored.shape[d], first.shape[d]))
+      if (!whole_axis || d >= axes.loops.size() || !ir::same(stored.shape[d], first.shape[d]))
         refuse(
             fmt::format("one expression holds for a part of {}'s middle axis alone, and the optimizer writes one for all of it; "
                         "make the part an "
                         "output of its own",
                         stored.name));
-      names.push_back(between[d - 1]);
+      names.push_back(axes.loops[d]);
     }
     if (stored.shape.size() > 1) names.push_back(kColumnName);
     return names;

@@ -95,6 +95,46 @@ TEST(RowChains, StandApartWhereNothingIsWorthSharing) {
   for (const char* scope : {"at \"y\"", "at \"z\"", "at \"w\""}) EXPECT_NE(text.find(scope), std::string::npos) << text;
 }
 
+// Rows are tokens, of a batch of few sequences, too; where the input has its axes in another order, they stay what is stored first.
+TEST(RowChains, AreAlongTheAxisWithTheMostIndices) {
+  const auto of = [](const char* x, const char* y, const char* value) {
+    return optimized_text(fmt::format("dim T typical 128\ninput x: f32[{}]\noutput y: f32[{}]\n{}", x, y, value), "avx512");
+  };
+  const char* norm = "parallel t in tiles(T, 16) {\nrange b in 0 .. 4 {\ny[b, t, :] = x[b, t, :] / row_sum(x[b, t, :])\n}\n}\n";
+  EXPECT_NE(of("4, T, 64", "4, T, 64", norm).find("parallel t in tiles(T, 32) {\n    parallel h in 0 .. 4 {"), std::string::npos);
+  const char* one = "parallel t in tiles(T, 16) {\ny[0, t, :] = x[0, t, :] * 2.0\n}\n";
+  const std::string text = of("1, T, 64", "1, T, 64", one);
+  EXPECT_NE(text.find("parallel t in tiles(T, 32) {\n    at \"y\" {\n      y[0, t, :] = x[0, t, :] * 2.0"), std::string::npos)
+      << text;
+  const char* turned = "parallel t in tiles(T, 16) {\nrange b in 0 .. 4 {\ny[b, t, :] = x[t, b, :]\n}\n}\n";
+  EXPECT_NE(of("T, 4, 64", "4, T, 64", turned).find("parallel t in tiles(4, 32) {\n    parallel h in 0 .. T {"),
+            std::string::npos);
+}
+
+// Rows of a tensor that is turned round would each take an element of many cache lines.
+TEST(RowChains, AreSquaresWhereAnInputIsTurnedRound) {
+  const std::string text = optimized_text(R"(
+  dim T typical 128
+  input x: f32[T, 70]
+  input z: f32[70, T]
+  output y: f32[70, T]
+  parallel t in tiles(T, 16) {
+    y[:, t] = transpose(x[t, :]) * 2.0 + z[:, t]
+  })",
+                                          "avx512");
+  EXPECT_NE(text.find("parallel n in tiles(T, 32) {\n    parallel t in tiles(70, 32) {"), std::string::npos) << text;
+  // A row that is summed is there as a whole.
+  const std::string summed = optimized_text(R"(
+  dim T typical 128
+  input x: f32[70, T]
+  output y: f32[T, 70]
+  parallel t in tiles(T, 16) {
+    y[t, :] = transpose(x[:, t]) / row_sum(transpose(x[:, t]))
+  })",
+                                            "avx512");
+  EXPECT_EQ(summed.find("parallel n in"), std::string::npos) << summed;
+}
+
 // A task of fewer than 2048 elements takes more rows, up to 64.
 TEST(RowChains, TakeMoreOfShortRows) {
   const std::vector<std::pair<int64_t, int64_t>> rows_of_columns{{1, 64},  {32, 64}, {64, 32}, {100, 32},
