@@ -9,6 +9,7 @@
 
 #include "imbrex/base/digest.h"
 #include "imbrex/base/error.h"
+#include "imbrex/mpi/agreement.h"
 #include "imbrex/mpi/loaded.h"
 #include "imbrex/mpi/shared_rows.h"
 #include "imbrex/mpi/timing.h"
@@ -32,16 +33,26 @@ int threads_of_rank(int64_t wanted, const World& world) {
 
 class Run {
  public:
-  // Reads and packs this rank's part.
+  // Chooses this rank's part.
   Run(const RunOptions& options, const World& world)
       : options_(options), world_(world), machine_(options.machine.to_run()), executor_(threads_of_rank(options.threads, world)) {
     choose_part();
+  }
+
+  // What the layer and --set decide.
+  const Values& decided() const { return decided_; }
+
+  // Reads and packs it.
+  void load() {
     loaded_.emplace(subject_of(part_.count), part_.first, *model_, options_, processor_, options_.packed);
     const bool is_one = world_.ranks() == 1 && options_.share == "auto";
     if (options_.share != "none" && !is_one)
       shared_.emplace(part_program(division().of_rows), part_program(division().of_units), options_.tokens, *loaded_, processor_,
                       world_);
   }
+
+  // Of the inputs that every rank has whole.
+  const std::map<std::string, uint64_t>& digests() const { return loaded_->digests; }
 
   int operator()() {
     Loaded& part = *loaded_;
@@ -59,19 +70,25 @@ class Run {
 
  private:
   const kernels::Division& division() const {
-    const kernels::Entry& entry = tools::entry_of(options_.subject.name);
-    if (!entry.division)
-      throw UserError("unknown-option", fmt::format("'{}' is no kernel that ranks can share", options_.subject.name),
-                      "deepseek_v4/qkv_proj_rope");
-    return *entry.division;
+    const std::string& name = options_.subject.name;
+    const kernels::Entry& entry = tools::is_tile_file(name) ? tools::entry_of(name) : kernels::find_kernel(name);
+    if (entry.division) return *entry.division;
+    std::vector<std::string> shared;
+    for (const kernels::Entry& each : kernels::registry())
+      if (each.division) shared.push_back(each.name);
+    throw UserError("unknown-option", fmt::format("'{}' is no kernel that ranks can share", name),
+                    fmt::format("{}", fmt::join(shared, " or ")));
   }
 
   void choose_part() {
-    tools::from_checkpoint_of(options_.subject.name);
+    division();  // another kernel is refused before its checkpoint is read
     model_.emplace(options_.checkpoint);
     chosen_ = options_.subject;
     tools::decide_by_layer(chosen_, *model_, options_.layer);
-    units_ = kernels::integer(tools::subject_of(chosen_).options, division().option);
+    const tools::Subject whole = tools::subject_of(chosen_);
+    decided_.emplace("the variant", whole.variant);
+    for (const auto& [name, value] : whole.options) decided_.emplace(name, kernels::text_of(value));
+    units_ = kernels::integer(whole.options, division().option);
     part_ = part_of_units(units_, division().option, world_.rank(), world_.ranks());
   }
 
@@ -100,8 +117,12 @@ class Run {
 
   void say_how_it_is_divided(const Loaded& part) {
     say("{} of '{}', layer {}: {}\n", options_.subject.name, options_.checkpoint, options_.layer, part.description);
-    say("{} rank{} on {}, {} thread{} each, {} = {}, T = {}\n", world_.ranks(), world_.ranks() == 1 ? "" : "s", part.isa(),
-        executor_.threads(), executor_.threads() == 1 ? "" : "s", division().option, units_, options_.tokens);
+    const int threads = executor_.threads();
+    const std::string isas = by_ranks(world_.texts_of_all(part.isa())),
+                      threads_each = by_ranks(world_.texts_of_all(fmt::format("{} thread{}", threads, threads == 1 ? "" : "s")));
+    const bool is_each = world_.is_equal(static_cast<uint64_t>(threads));
+    say("{} rank{} on {}, {}{}, {} = {}, T = {}\n", world_.ranks(), world_.ranks() == 1 ? "" : "s", isas, threads_each,
+        is_each ? " each" : "", division().option, units_, options_.tokens);
     const auto& file = part.packed->file();
     const bool is_mapped = file && file->is_mapped;
     const std::vector<int64_t> counts = world_.all(part_.count), read = world_.all(part.bytes),
@@ -115,10 +136,17 @@ class Run {
                  pack = world_.most(part.packed->pack_seconds().value_or(0)), map = world_.most(is_mapped ? file->seconds : 0);
     say("load {}, convert {}, pack {}, map {}, of the slowest rank\n", milliseconds(load), milliseconds(convert),
         milliseconds(pack), milliseconds(map));
+    say_what_was_compared(part);
     if (!file) return;  // what of it differs by rank, each says
     if (!file->problem.empty()) fmt::print(stderr, "rank {}: '{}' is not mapped: {}\n", world_.rank(), file->path, file->problem);
     if (!file->why_not_kept.empty())
       fmt::print(stderr, "rank {}: packed weights are not kept: {}\n", world_.rank(), file->why_not_kept);
+  }
+
+  void say_what_was_compared(const Loaded& part) const {
+    std::vector<std::string> names;
+    for (const auto& [name, digest] : part.digests) names.push_back(name);
+    if (world_.ranks() > 1) say("PASS {}: the same bits in all ranks\n", fmt::join(names, ", "));
   }
 
   // Tokens of a rank, of which there are at most two numbers.
@@ -170,13 +198,14 @@ class Run {
 
   bool is_divided(const std::string& tensor) const { return division().tensors.contains(tensor); }
 
-  // What all ranks compute, they compute alike: another processor gives the same bits.
+  // What all ranks compute, they compute alike: another processor gives the same bits. Where ranks share rows, this compares what the
+  // exchange left.
   bool have_equal_outputs(const Loaded& part) {
     bool all = true;
     for (const auto& [name, array] : part.outputs) {
       if (is_divided(name)) continue;
       const bool equal = world_.is_equal(digest_of(array.bytes.data(), array.bytes.size()));
-      say("{} {}: the same bits in all ranks\n", equal ? "PASS" : "FAIL", name);
+      say("{} {}: the same bits in all ranks{}\n", equal ? "PASS" : "FAIL", name, shared_ ? ", after the exchange" : "");
       all = all && equal;
     }
     return all;
@@ -229,6 +258,7 @@ class Run {
   const Processor processor_{machine_, executor_};
   std::optional<checkpoint::Checkpoint> model_;
   tools::SubjectOptions chosen_;
+  Values decided_;
   int64_t units_ = 0;
   Part part_;
   std::optional<Loaded> loaded_;
@@ -237,7 +267,7 @@ class Run {
 
 }  // namespace
 
-void add_run(CLI::App& app, const World& world, int& status) {
+std::shared_ptr<const RunOptions> add_run(CLI::App& app) {
   auto* command = app.add_subcommand("run", "Runs a kernel on a layer of a checkpoint, its heads shared by the ranks");
   auto o = std::make_shared<RunOptions>();
   o->subject.add_to(*command);
@@ -259,11 +289,18 @@ void add_run(CLI::App& app, const World& world, int& status) {
       ->check(CLI::IsMember({"auto", "tokens", "none"}));
   command->add_option("--packed", o->packed, "As of `imbrex run`: the folder that keeps each rank's packed weights, or off");
   command->add_option("--save", o->save, "The same, and write outputs.safetensors into this folder");
-  command->callback([o, &world, &status] {
-    std::optional<Run> run;
-    together(world, [&] { run.emplace(*o, world); });
-    status = (*run)();
-  });
+  return o;
+}
+
+int run(const RunOptions& options, const World& world) {
+  require_agreement(world, told(options),
+                    "the same kernel and options on every rank, but for folders, --threads, --isa, --machine");
+  std::optional<Run> run;
+  together(world, [&] { run.emplace(options, world); });
+  require_agreement(world, run->decided(), "the same checkpoint, --variant and --set on every rank");
+  together(world, [&] { run->load(); });
+  require_equal_tensors(world, run->digests());
+  return (*run)();
 }
 
 }  // namespace imbrex::mpi

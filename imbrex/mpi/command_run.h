@@ -2,11 +2,17 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 
+#include "imbrex/mpi/run_options.h"
 #include "imbrex/mpi/world.h"
 
 namespace imbrex::mpi {
 
-void add_run(CLI::App& app, const World& world, int& status);
+// The command, and what parsing it fills.
+std::shared_ptr<const RunOptions> add_run(CLI::App& app);
+
+// Returns the exit status. Throws EndedTogether in every rank where some failed before they ran.
+int run(const RunOptions& options, const World& world);
 
 }  // namespace imbrex::mpi

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "imbrex/base/digest.h"
 #include "imbrex/base/error.h"
 #include "imbrex/ir/index.h"
 #include "imbrex/mpi/timing.h"
@@ -54,6 +55,8 @@ Loaded::Loaded(const tools::Subject& subject, int64_t first_unit, checkpoint::Ch
   tools::require_room(tools::needs_of_call(*kernel_, dims, output_shapes, 1, executor.threads()));
   call_ = std::make_unique<runtime::Call>(*kernel_);
   inputs_ = std::move(read.inputs);
+  for (const auto& [name, array] : inputs_)
+    if (!subject.entry.division->tensors.contains(name)) digests.emplace(name, digest_of(array.bytes.data(), array.bytes.size()));
   std::vector<TensorShape> of_layer;
   for (const TensorShape& shape : wanted)
     if (!read.made.contains(shape.name)) of_layer.push_back(shape);

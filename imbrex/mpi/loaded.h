@@ -42,6 +42,7 @@ class Loaded {
 
   std::vector<tools::TensorShape> output_shapes;
   tools::Tensors outputs;
+  std::map<std::string, uint64_t> digests;  // of the inputs that every rank has whole
   int64_t bytes = 0;
   double load_seconds = 0, convert_seconds = 0;
   std::string description;

@@ -1,45 +1,68 @@
 // The `imbrex-mpi` command, started by mpirun. What fails in one rank ends all. Exit status as of `imbrex`.
-#include <unistd.h>
-
 #include <cstdio>
+#include <exception>
 #include <sstream>
+#include <string>
 
+#include "imbrex/mpi/agreement.h"
 #include "imbrex/mpi/command_run.h"
 #include "imbrex/mpi/together.h"
 #include "imbrex/mpi/world.h"
 #include "imbrex/tools/failure.h"
 #include "imbrex/tools/option_values.h"
 
+namespace {
+
+using namespace imbrex;
+
+// Reads the command line, all ranks together. Returns the help where that is asked for.
+std::string read_command_line(CLI::App& app, const mpi::World& world, int argc, char** argv, const std::string& word) {
+  std::string help;
+  const auto failure_of = [&](const std::exception& error) {
+    const auto* of_line = dynamic_cast<const CLI::ParseError*>(&error);
+    return of_line != nullptr ? tools::command_line_failure(app, *of_line, word) : tools::failure_of(error, word);
+  };
+  mpi::together(
+      world,
+      [&] {
+        try {
+          app.parse(argc, argv);
+        } catch (const CLI::ParseError& error) {
+          if (error.get_exit_code() != 0) throw;
+          std::ostringstream text;
+          app.exit(error, text, text);
+          help = text.str();
+        }
+      },
+      failure_of);
+  return help;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  using namespace imbrex;
   const mpi::World world(&argc, &argv);
   const std::string word = argc > 1 ? argv[1] : "";
   int status = 0;
   CLI::App app("Imbrex on several machines: kernels whose heads the processes of one MPI run share", "imbrex-mpi");
   app.require_subcommand(1);
-  mpi::add_run(app, world, status);
+  const auto options = mpi::add_run(app);
   tools::refuse_odd_values(app);
-  // What all ranks were told wrongly, the first one says.
-  const auto failed = [&](const tools::Failure& failure, bool is_of_all) {
-    if (!is_of_all || world.is_first())
-      std::fprintf(stderr, "%s%s", is_of_all ? "" : ("rank " + std::to_string(world.rank()) + ": ").c_str(),
-                   failure.text().c_str());
-    std::fflush(stderr);
-    if (!is_of_all) world.abort(failure.status);
-    return failure.status;
-  };
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) return failed(tools::command_line_failure(app, error, word), true);
-    std::ostringstream text;
-    status = app.exit(error, text, text);
-    if (world.is_first()) std::fputs(text.str().c_str(), stdout);
+    const std::string help = read_command_line(app, world, argc, argv, word);
+    mpi::require_agreement(world, {{"--help", help.empty() ? "not given" : "given"}}, "--help on every rank, or on none");
+    if (help.empty())
+      status = mpi::run(*options, world);
+    else if (world.is_first())
+      std::fputs(help.c_str(), stdout);
   } catch (const mpi::EndedTogether& ended) {
     return ended.status;
   } catch (const std::exception& error) {
+    const tools::Failure failure = tools::failure_of(error, word);
     std::fflush(stdout);
-    return failed(tools::failure_of(error, word), false);
+    std::fprintf(stderr, "rank %d: %s", world.rank(), failure.text().c_str());
+    std::fflush(stderr);
+    world.abort(failure.status);
   }
   return std::fflush(stdout) == 0 ? status : 1;
 }

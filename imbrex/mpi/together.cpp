@@ -4,20 +4,24 @@
 #include <fmt/ranges.h>
 
 #include <cstdio>
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include "imbrex/base/digest.h"
-#include "imbrex/tools/failure.h"
 
 namespace imbrex::mpi {
 
-void together(const World& world, const std::function<void()>& work) {
+std::string text_of_ranks(const std::vector<size_t>& ranks) {
+  return fmt::format("rank{} {}", ranks.size() == 1 ? "" : "s", fmt::join(ranks, ", "));
+}
+
+void together(const World& world, const std::function<void()>& work, const TellFailure& failure_of) {
   std::string text;
   int status = 0;
   try {
     work();
   } catch (const std::exception& error) {
-    const tools::Failure failure = tools::failure_of(error);
+    const tools::Failure failure = failure_of(error);
     text = failure.text();
     status = failure.status;
   }
@@ -29,8 +33,7 @@ void together(const World& world, const std::function<void()>& work) {
     if (texts[rank] == texts[static_cast<size_t>(world.rank())]) alike.push_back(rank);
   if (status != 0 && alike.front() == static_cast<size_t>(world.rank())) {
     const bool is_of_all = alike.size() == texts.size();
-    const std::string who = is_of_all ? "" : fmt::format("rank{} {}: ", alike.size() == 1 ? "" : "s", fmt::join(alike, ", "));
-    fmt::print(stderr, "{}{}", who, text);
+    fmt::print(stderr, "{}{}", is_of_all ? "" : text_of_ranks(alike) + ": ", text);
     std::fflush(stderr);
   }
   throw EndedTogether(of_all);

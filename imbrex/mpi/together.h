@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "imbrex/mpi/world.h"
+#include "imbrex/tools/failure.h"
 
 namespace imbrex::mpi {
 
@@ -15,8 +16,15 @@ struct EndedTogether : std::exception {
   int status;
 };
 
+using TellFailure = std::function<tools::Failure(const std::exception& error)>;
+
 // Does it in every rank, and waits for the others. What several ranks failed of alike stands on standard error once, with their
-// numbers where others did not.
-void together(const World& world, const std::function<void()>& work);
+// numbers where others did not, as `failure_of` tells it.
+void together(
+    const World& world, const std::function<void()>& work,
+    const TellFailure& failure_of = [](const std::exception& error) { return tools::failure_of(error); });
+
+// "rank 2", "ranks 0, 2"
+std::string text_of_ranks(const std::vector<size_t>& ranks);
 
 }  // namespace imbrex::mpi

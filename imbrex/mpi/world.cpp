@@ -83,6 +83,20 @@ std::vector<int64_t> World::all(int64_t value) const {
   return values;
 }
 
+std::vector<std::string> World::texts_of_all(const std::string& text) const {
+  const std::vector<int64_t> sizes = all(static_cast<int64_t>(text.size()));
+  const std::vector<int> counts(sizes.begin(), sizes.end());
+  std::vector<int> places(counts.size());
+  std::exclusive_scan(counts.begin(), counts.end(), places.begin(), 0);
+  std::string joined(static_cast<size_t>(places.back() + counts.back()), '\0');
+  MPI_Allgatherv(text.data(), counts[static_cast<size_t>(rank_)], MPI_CHAR, joined.data(), counts.data(), places.data(), MPI_CHAR,
+                 MPI_COMM_WORLD);
+  std::vector<std::string> texts;
+  for (size_t rank = 0; rank < counts.size(); ++rank)
+    texts.push_back(joined.substr(static_cast<size_t>(places[rank]), static_cast<size_t>(counts[rank])));
+  return texts;
+}
+
 void World::gather_rows(const void* mine, int64_t rows, int64_t bytes, void* whole, int64_t row_bytes, int64_t offset) const {
   if (!is_first()) {
     const int64_t place[] = {bytes, offset};

@@ -24,10 +24,11 @@ class World {
   [[noreturn]] void abort(int status) const;
 
   void barrier() const;
-  double most(double value) const;                // of all ranks
-  bool first_says(bool value) const;              // the first rank's
-  bool is_equal(uint64_t value) const;            // whether all ranks have the same
-  std::vector<int64_t> all(int64_t value) const;  // by rank
+  double most(double value) const;                                       // of all ranks
+  bool first_says(bool value) const;                                     // the first rank's
+  bool is_equal(uint64_t value) const;                                   // whether all ranks have the same
+  std::vector<int64_t> all(int64_t value) const;                         // by rank
+  std::vector<std::string> texts_of_all(const std::string& text) const;  // by rank; of at most 2^31 - 1 bytes together
 
   // Rows that the first rank puts side by side: this rank's `rows` of `bytes` each, one after another in `mine`, go to `bytes` from
   // `offset` on of each row of `whole`, whose rows have `row_bytes`. `whole` is the first rank's.

@@ -42,12 +42,16 @@ class Ranks : public testing::Test {
     const std::string session = folder_.file(fmt::format("s{}", runs++));
     std::filesystem::create_directory(session);
     return fmt::format(
-        "TMPDIR='{}' OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 '{}' --oversubscribe --bind-to none "
+        "env TMPDIR='{}' OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 '{}' --oversubscribe --bind-to none "
         "--mca btl self,tcp --mca btl_tcp_if_include lo --mca oob_tcp_if_include lo {}",
         session, IMBREX_MPIRUN, ranks);
   }
   std::string command(const std::string& rest) const {
     return fmt::format("'{}' run {} --checkpoint '{}' {}", IMBREX_MPI_COMMAND, kName, model(), rest);
+  }
+  // Two ranks with command lines of their own. Where they wait for each other forever, `timeout` ends them.
+  CommandResult run_two(const std::string& first, const std::string& second) const {
+    return run_command(fmt::format("timeout 100 {} {} : -n 1 {}", mpirun("-n 1"), first, second));
   }
   CommandResult run(int ranks, const std::string& rest) const {
     return run_command(fmt::format("{} {}", mpirun(fmt::format("-n {}", ranks)), command(rest)));
@@ -200,6 +204,96 @@ TEST_F(Ranks, SayOnceWhatAllFailOf) {
   EXPECT_EQ(count(result.err, "error ["), 1u) << result.err;
   EXPECT_EQ(count(result.err, tensors), 1u) << result.err;
   EXPECT_FALSE(says(result.err, "rank 0: error")) << result.err;
+}
+
+TEST_F(Ranks, SayOnceWhatIsWrongInTheCommandLinesOfAll) {
+  for (const auto& [options, expected] : {std::pair{"--seed -1", "error [option-value]: --seed -1: expected an integer from 0 "},
+                                          {"--save ''", "--save is given an empty text"},
+                                          {"--set heads", "--set 'heads': expected NAME=VALUE"},
+                                          {"--layer 9", "layer 9 "}}) {
+    const CommandResult result = run(3, fmt::format("--tokens 1 {}", options));
+    EXPECT_EQ(result.status, 1) << result.out << result.err;
+    EXPECT_EQ(count(result.err, "error ["), 1u) << result.err;
+    EXPECT_EQ(count(result.err, expected), 1u) << result.err;
+    EXPECT_FALSE(says(result.err, "rank 0: error")) << result.err;
+    EXPECT_FALSE(says(result.err, "ranks 0, 1, 2: error")) << result.err;
+  }
+  const CommandResult one = run_two(command("--tokens 1"), command("--tokens 1 --seed -1"));
+  EXPECT_EQ(one.status, 1) << one.out << one.err;
+  EXPECT_TRUE(says(one.err, "rank 1: error [option-value]: --seed -1")) << one.err;
+}
+
+// Ranks that send and await unlike messages would wait forever, and those of two layers give bits of neither.
+TEST_F(Ranks, RefuseUnlikeOptions) {
+  const std::string same = "--tokens 4 ";
+  for (const auto& [first, second, expected] :
+       {std::tuple{"--share tokens", "--share none", "--share is tokens on rank 0 and none on rank 1"},
+        {"--repeat 1", "--repeat 3", "--repeat is 1 on rank 0 and 3 on rank 1"},
+        {"--verify", "", "--verify is given on rank 0 and not given on rank 1"},
+        {"", "--gather", "--gather is not given on rank 0 and given on rank 1"},
+        {"--share tokens --layer 0", "--share tokens --layer 1", "--layer is 0 on rank 0 and 1 on rank 1"},
+        {"--share tokens", "--share tokens --seed 9", "--seed is 1 on rank 0 and 9 on rank 1"},
+        {"--variant fused", "--variant plain", "the variant is fused on rank 0 and plain on rank 1"},
+        {"--set row_splits=1", "--set row_splits=2", "row_splits is 1 on rank 0 and 2 on rank 1"},
+        {"--help", "", "--help is given on rank 0 and not given on rank 1"}}) {
+    const CommandResult result = run_two(command(same + first), command(same + second));
+    EXPECT_EQ(result.status, 1) << result.out << result.err;
+    EXPECT_TRUE(says(result.err, fmt::format("error [ranks-differ]: {}\n", expected))) << result.err;
+    EXPECT_EQ(count(result.err, "error ["), 1u) << result.err;
+    EXPECT_FALSE(says(result.out, "PASS")) << result.out;
+  }
+  const CommandResult saved = run_two(command(same + fmt::format("--save '{}'", folder_.file("a"))), command(same));
+  EXPECT_TRUE(says(saved.err, "--save is given on rank 0 and not given on rank 1")) << saved.err;
+}
+
+TEST_F(Ranks, TakeOptionsThatEachMayHaveOfItsOwn) {
+  const std::string same = "--tokens 4 --repeat 1 --verify ";
+  const CommandResult result =
+      run_two(command(same + fmt::format("--isa avx2 --threads 1 --machine zen4 --save '{}'", folder_.file("a"))),
+              command(same + fmt::format("--isa scalar --threads 2 --machine zen5 --packed off --save '{}'", folder_.file("b"))));
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+  EXPECT_TRUE(says(result.out, "2 ranks on avx2 (rank 0) and scalar (rank 1), 1 thread (rank 0) and 2 threads (rank 1), "))
+      << result.out;
+  EXPECT_EQ(count(result.out, ": the same bits as of one process"), 4u) << result.out;
+}
+
+// Rows that are exchanged are equal afterwards, whatever they were computed from.
+TEST_F(Ranks, RefuseUnlikeWeights) {
+  const std::string other = folder_.file("other");
+  const CommandResult made =
+      run_command(fmt::format("'{}' make-checkpoint '{}' --preset tiny --layers 0-1 --seed 4", IMBREX_COMMAND, other));
+  ASSERT_EQ(made.status, 0) << made.err;
+  for (const char* share : {"tokens", "none", "auto"}) {
+    const std::string rest = fmt::format("--tokens 4 --repeat 1 --share {}", share);
+    const CommandResult result =
+        run_two(command(rest), fmt::format("'{}' run {} --checkpoint '{}' {}", IMBREX_MPI_COMMAND, kName, other, rest));
+    EXPECT_EQ(result.status, 1) << result.out << result.err;
+    EXPECT_TRUE(says(result.err,
+                     "error [ranks-differ]: rank 1 has other bits than rank 0 in gamma_ckv, gamma_cq, norm_w, wkv, wq_a, "
+                     "which all ranks need alike\n"))
+        << result.err;
+    EXPECT_EQ(count(result.err, "error ["), 1u) << result.err;
+    EXPECT_FALSE(says(result.out, "PASS")) << result.out;
+  }
+  const CommandResult alike = run(2, "--tokens 4 --repeat 1 --share tokens");
+  EXPECT_EQ(alike.status, 0) << alike.err;
+  EXPECT_TRUE(says(alike.out, "PASS gamma_ckv, gamma_cq, norm_w, rope_cos, rope_sin, wkv, wq_a, x: the same bits in all ranks\n"))
+      << alike.out;
+  EXPECT_TRUE(says(alike.out, "PASS kv: the same bits in all ranks, after the exchange\n")) << alike.out;
+}
+
+TEST_F(Ranks, NameTheKernelsThatTheyCanShare) {
+  for (const char* kernel : {"nn/softmax", "deepseek_v4/qkv_proj_rope_w8a16", "some.tile"}) {
+    const CommandResult result =
+        run_command(fmt::format("{} '{}' run {} --checkpoint '{}'", mpirun("-n 2"), IMBREX_MPI_COMMAND, kernel, model()));
+    EXPECT_EQ(result.status, 1) << result.out << result.err;
+    EXPECT_TRUE(says(result.err, fmt::format("'{}' is no kernel that ranks can share", kernel))) << result.err;
+    EXPECT_TRUE(says(result.err, fmt::format("try: {}\n", kName))) << result.err;
+    EXPECT_FALSE(says(result.err, "--checkpoint")) << result.err;
+  }
+  const CommandResult unknown =
+      run_command(fmt::format("{} '{}' run nn/sofmax --checkpoint '{}'", mpirun("-n 2"), IMBREX_MPI_COMMAND, model()));
+  EXPECT_TRUE(says(unknown.err, "error [unknown-kernel]")) << unknown.err;
 }
 
 TEST_F(Ranks, SayOnceWhatSomeFailOf) {
