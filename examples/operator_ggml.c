@@ -4,7 +4,7 @@
  *   example_v4_ggml CHECKPOINT LAYER TOKENS THREADS
  *
  * prints a digest of q and of kv. docs/operator.md explains the calls. */
-#define _POSIX_C_SOURCE 200809L /* what it has of threads, with any -std */
+#define _POSIX_C_SOURCE 200809L /* what it has of threads, with -std=c11 and later */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>

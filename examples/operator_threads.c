@@ -4,7 +4,7 @@
  *   example_v4_threads CHECKPOINT LAYER TOKENS THREADS
  *
  * docs/operator.md explains each step. */
-#define _POSIX_C_SOURCE 200809L /* what it has of threads, with any -std */
+#define _POSIX_C_SOURCE 200809L /* posix_memalign and barriers of threads, with -std=c99 and later */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +23,8 @@ static void need(imbrex_v4_status status) {
 }
 
 static void* memory_of(size_t bytes) {
-  void* memory = bytes == SIZE_MAX ? NULL : aligned_alloc(64, bytes / 64 * 64 + 64);
-  if (memory == NULL) {
+  void* memory = NULL;
+  if (bytes == SIZE_MAX || posix_memalign(&memory, 64, bytes + 1) != 0) { /* of no bytes it may give NULL */
     fprintf(stderr, "no memory\n");
     exit(1);
   }

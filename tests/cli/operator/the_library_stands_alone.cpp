@@ -83,6 +83,17 @@ TEST(Operator, ExamplesGiveTheSameBitsOnAnyThreads) {
   }
 }
 
+// People copy them into projects with other flags: what they use of POSIX they ask for.
+TEST(Operator, ExamplesCompileWithTheStandardsThatTheyName) {
+  for (const auto& [example, oldest] : {std::pair{"threads", 99}, {"ggml", 11}}) {
+    const std::string file = fmt::format(IMBREX_SOURCE_DIR "/examples/operator_{}.c", example);
+    EXPECT_NE(read_text(file).find(fmt::format("with -std=c{} and later", oldest)), std::string::npos) << file;
+    for (const int standard : {99, 11, 17})
+      if (oldest == 99 || standard != 99)
+        output_of(fmt::format("cc -Wall -Wextra -Werror -std=c{} -fsyntax-only -I '{}' '{}'", standard, IMBREX_SOURCE_DIR, file));
+  }
+}
+
 // Without keys and values of its own, a layer has the same queries.
 TEST(Operator, ExamplesTakeALayerThatUsesKeysAndValuesOfAnother) {
   const TinyCheckpoint checkpoint;
