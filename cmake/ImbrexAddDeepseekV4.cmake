@@ -10,13 +10,68 @@
 # again without keys and values for those of MODELS that are named in SHARED_KV, which have layers that use another's,
 # and for paged caches of KIND bf16 or fp8 in blocks of TOKENS (default: bf16/1, which serves any blocks without gaps, and fp8/64);
 # ISAS and OPTIONS as in imbrex_add_kernels. Both libraries need the C and C++ runtimes and threads alone, and export imbrex_v4_* alone.
+# They are of the processors that this Imbrex was built for, joined by GNU ld, which IMBREX_JOINING_LINKER can name, and compiled without
+# -flto.
 #
 # imbrex_install_deepseek_v4(TARGET) installs both with their headers and pkg-config files, TARGET.pc and TARGET_static.pc.
+
+# GNU ld, which makes one object of many whose functions can be hidden: others have no --force-group-allocation.
+function(imbrex_find_joining_linker target)
+  if(IMBREX_JOINING_LINKER)
+    set(candidates "${IMBREX_JOINING_LINKER}")
+  else()
+    foreach(name ld.bfd ld)  # as the compiler calls it, which may be one for another processor
+      execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-prog-name=${name} OUTPUT_VARIABLE program OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+      list(APPEND candidates "${program}")
+    endforeach()
+    list(APPEND candidates "${CMAKE_LINKER}" ld.bfd ld)
+    list(REMOVE_ITEM candidates "")
+    list(REMOVE_DUPLICATES candidates)
+  endif()
+  foreach(candidate ${candidates})
+    unset(found)
+    find_program(found NAMES "${candidate}" NO_CACHE)
+    if(NOT found)
+      continue()
+    endif()
+    execute_process(COMMAND ${found} --help OUTPUT_VARIABLE help ERROR_QUIET RESULT_VARIABLE status)
+    if(status EQUAL 0 AND help MATCHES "--force-group-allocation")
+      set(IMBREX_JOINING_LINKER "${found}" CACHE STRING "GNU ld, with which imbrex_add_deepseek_v4() joins objects")
+      return()
+    endif()
+  endforeach()
+  list(JOIN candidates ", " candidates)
+  message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): needs GNU ld, which has --force-group-allocation (binutils 2.29 or newer). None of these "
+    "does: ${candidates}. Install binutils, or name it: -DIMBREX_JOINING_LINKER=/usr/bin/ld.bfd")
+endfunction()
+
+# What the linker joins is machine code, whatever the project's other targets are.
+function(imbrex_compile_without_lto)
+  set(properties INTERPROCEDURAL_OPTIMIZATION OFF)
+  foreach(config ${CMAKE_CONFIGURATION_TYPES} ${CMAKE_BUILD_TYPE})
+    string(TOUPPER ${config} config)
+    list(APPEND properties INTERPROCEDURAL_OPTIMIZATION_${config} OFF)
+  endforeach()
+  set_target_properties(${ARGN} PROPERTIES ${properties})
+  foreach(target ${ARGN})
+    target_compile_options(${target} PRIVATE -fno-lto)
+  endforeach()
+endfunction()
+
 function(imbrex_add_deepseek_v4 target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODELS;SHARED_KV;HEADS;MODES;FORMS;CACHES;ISAS;OPTIONS")
   if(NOT arg_MODELS OR NOT arg_HEADS OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): needs MODELS and HEADS; does not know: ${arg_UNPARSED_ARGUMENTS}")
   endif()
+  imbrex_supported_isas(supported)
+  get_property(built_for GLOBAL PROPERTY IMBREX_TARGETS)
+  if(NOT supported STREQUAL built_for)
+    list(JOIN built_for " " built_for)
+    message(FATAL_ERROR "imbrex_add_deepseek_v4(${target}): the project is compiled for ${CMAKE_SYSTEM_PROCESSOR}, and this Imbrex, whose code is in the library, "
+      "was built for processors with some of ${built_for}. Use an Imbrex that was built for ${CMAKE_SYSTEM_PROCESSOR}; imbrex_add_kernels() alone compiles for others")
+  endif()
+  imbrex_check_isas("imbrex_add_deepseek_v4(${target})" "${arg_ISAS}")
+  imbrex_find_joining_linker(${target})
   if(NOT arg_MODES)
     set(arg_MODES w8a8)
   endif()
@@ -168,6 +223,7 @@ const int imbrex_v4_cache_instance_count = sizeof imbrex_v4_cache_instances / si
   target_link_libraries(${target}_instances PRIVATE ${kernels} imbrex::operator)
   set_target_properties(${target}_instances ${kernels} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   set_target_properties(${target}_instances PROPERTIES C_VISIBILITY_PRESET hidden)
+  imbrex_compile_without_lto(${target}_instances ${kernels})
   set(files $<TARGET_FILE:imbrex::operator> $<TARGET_FILE:${target}_instances>)
   foreach(kernel ${kernels})
     list(APPEND files $<TARGET_FILE:${kernel}>)
@@ -177,7 +233,7 @@ const int imbrex_v4_cache_instance_count = sizeof imbrex_v4_cache_instances / si
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${target}_all.o)
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${object} --whole-archive ${files}
+    COMMAND ${IMBREX_JOINING_LINKER} -r --force-group-allocation -o ${object} --whole-archive ${files}
     COMMAND ${CMAKE_OBJCOPY} --localize-hidden --wildcard --keep-global-symbol=imbrex_v4_* ${object}
     DEPENDS ${target}_instances imbrex::operator ${kernels} ${files}
     COMMENT "Joining ${target}"
@@ -199,6 +255,8 @@ const int imbrex_v4_cache_instance_count = sizeof imbrex_v4_cache_instances / si
   get_property(exports GLOBAL PROPERTY IMBREX_OPERATOR_EXPORTS)
   target_link_options(${target} PRIVATE "LINKER:--version-script=${exports}" LINKER:-z,defs)
   set_target_properties(${target} PROPERTIES LINK_DEPENDS ${exports} VERSION 1.0 SOVERSION 1)
+  imbrex_compile_without_lto(${target} ${target}_static)
+  target_link_options(${target} PRIVATE -fno-lto)
 endfunction()
 
 function(imbrex_install_deepseek_v4 target)
@@ -206,18 +264,29 @@ function(imbrex_install_deepseek_v4 target)
   install(TARGETS ${target} ${target}_static ${ARGN} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   get_property(root GLOBAL PROPERTY IMBREX_OPERATOR_INCLUDE)
   install(FILES ${root}/imbrex/deepseek_v4.h ${root}/imbrex/deepseek_v4.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/imbrex)
-  # Prefixes are those of the files, wherever they are installed.
-  file(RELATIVE_PATH to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
-  string(REGEX REPLACE "/$" "" to_prefix ${to_prefix})
+  # The prefix is that of the files, wherever they are installed; a folder that was chosen as an absolute path stays that one.
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    set(prefix ${CMAKE_INSTALL_PREFIX})
+    set(libdir ${CMAKE_INSTALL_LIBDIR})
+  else()
+    file(RELATIVE_PATH to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+    string(REGEX REPLACE "/$" "" to_prefix ${to_prefix})
+    set(prefix "\${pcfiledir}/${to_prefix}")
+    set(libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+  endif()
+  set(includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+    set(includedir ${CMAKE_INSTALL_INCLUDEDIR})
+  endif()
   foreach(library ${target} ${target}_static)
     set(libraries "-L\${libdir} -l${target}")
     if(library STREQUAL ${target}_static)
       set(libraries "\${libdir}/lib${library}.a -lstdc++ -lm -pthread")
     endif()
     set(description ${CMAKE_CURRENT_BINARY_DIR}/${library}.pc)
-    file(CONFIGURE OUTPUT ${description} @ONLY CONTENT [[prefix=${pcfiledir}/@to_prefix@
-libdir=${prefix}/@CMAKE_INSTALL_LIBDIR@
-includedir=${prefix}/@CMAKE_INSTALL_INCLUDEDIR@
+    file(CONFIGURE OUTPUT ${description} @ONLY CONTENT [[prefix=@prefix@
+libdir=@libdir@
+includedir=@includedir@
 
 Name: @library@
 Description: The front of DeepSeek-V4's attention on CPUs

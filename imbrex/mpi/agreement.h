@@ -24,7 +24,7 @@ Values told(const RunOptions& options);
 // The same of tensors, by names, each a digest of its bytes: all that differ are told, with the ranks.
 void require_equal_tensors(const World& world, const std::map<std::string, uint64_t>& mine);
 
-// What each rank says, short: "avx512", or "avx512 (ranks 0, 2) and avx2 (rank 1)".
+// What each rank says, short: "1 thread", or "1 thread (ranks 0, 2) and 2 threads (rank 1)".
 std::string by_ranks(const std::vector<std::string>& texts);
 
 }  // namespace imbrex::mpi

@@ -11,6 +11,7 @@ target_compile_definitions(imbrex_operator PRIVATE FMT_HEADER_ONLY)
 target_include_directories(imbrex_operator PRIVATE $<TARGET_PROPERTY:fmt::fmt,INTERFACE_INCLUDE_DIRECTORIES>)
 # The precompiled headers of the others have fmt as a library.
 set_target_properties(imbrex_operator PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
+imbrex_compile_without_lto(imbrex_operator)
 # Symbols that are unique in a process would be seen in a static library, too.
 target_compile_options(imbrex_operator PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
 set_target_properties(imbrex_operator PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)

@@ -91,11 +91,20 @@ void check_architectures(const AotRequest& request) {
   }
 }
 
+void check_targets_differ(const AotRequest& request) {
+  std::set<std::string> seen;
+  for (const target::Target* target : request.targets)
+    if (!seen.insert(target->name).second)
+      throw UserError("option-value", fmt::format("the instruction set {} is given twice", target->name),
+                      fmt::format("{}{} once", request.is_of_command ? "--isa with " : "", target->name));
+}
+
 void check(const AotRequest& request) {
   if (request.kernels.empty()) throw UserError("no-kernel", "there is no kernel to write", "the name of at least one kernel");
   if (request.targets.empty())
     throw UserError("unknown-isa", "there is no instruction set to write kernels for",
                     hint_of_targets(request, IMBREX_THIS_ARCHITECTURE));
+  check_targets_differ(request);
   check_architectures(request);
   check_symbols(request);
   const fs::path header = request.header;

@@ -36,9 +36,8 @@ struct AotRequest {
 //   source/<symbol>_<target>.flags    a file for the compiler's command line: @<file>
 //   source/<symbol>.cpp               the dispatcher
 //   source/imbrex/...                 the headers that those include; -I source
-// Returns the source files, and what the kernels assume. UserError: a symbol that is no C identifier, two kernels that would share a file, a header outside of
-// its folder, no kernel, no target, targets of two
-// architectures, files that cannot be written.
+// Returns the source files, and what the kernels assume. UserError: a symbol that is no C identifier, two kernels that would share a file,
+// a header outside of its folder, no kernel, no target, one given twice, targets of two architectures, files that cannot be written.
 struct WrittenAhead {
   std::vector<std::filesystem::path> sources;
   struct Assumed {

@@ -1,6 +1,7 @@
 // Libraries with unlike kernels under one name, such as the presets of one: the order in which they are linked never decides
 // which is called.
 #include "cli/aot/host_project.h"
+#include "imbrex/target/target.h"
 
 namespace imbrex::tests {
 namespace {
@@ -88,6 +89,23 @@ TEST_F(TwoKernels, OfOneHeaderAreNotForOneTarget) {
   const CommandResult result = configure();
   EXPECT_NE(result.status, 0);
   EXPECT_NE(result.err.find("IMBREX_KERNEL_OF_nn_rms_norm_h"), std::string::npos) << result.err;
+}
+
+// One of the two would silently serve both.
+TEST_F(TwoKernels, OfUnlikeInstructionSetsAreNotForOneTarget) {
+  write("tile.tile", "imbrex 1\nkernel \"tile\" {\ndim T\noutput y: f32[T, 4]\ny[:, :] = full(f32, [T, 4], 1.0)\n}\n");
+  const auto project_of = [](const char* first, const char* second) {
+    return fmt::format(
+        "imbrex_add_kernels(one KERNEL tile.tile ISAS {})\nimbrex_add_kernels(other KERNEL tile.tile ISAS {})\n"
+        "add_executable(main main.c)\ntarget_link_libraries(main PRIVATE one other)\n",
+        first, second);
+  };
+  write_project(project_of("scalar", target::targets_of(IMBREX_THIS_ARCHITECTURE).at(1)->name.c_str()));
+  const CommandResult result = configure();
+  EXPECT_NE(result.status, 0);
+  EXPECT_NE(result.err.find("IMBREX_KERNEL_OF_tile_h"), std::string::npos) << result.err;
+  write_project(project_of("scalar", "scalar"));
+  expect_success(configure());
 }
 
 // As `imbrex aot` calls them by default, in a folder for each.
