@@ -124,10 +124,16 @@ void Contractions::find() {
                       "inputs of two axes alone; call a kernel of two axes for each part",
                       b.tensor, b.indices.size(), b.indices.size() == 1 ? "axis" : "axes"),
           c.where};
-    if (definition.axes != 2)
+    if (definition.axes < 2)
       throw NotWritable{
-          "the results of a matmul have more axes than rows and columns, and the optimizer multiplies rows of one matrix; join "
-          "the axes of its left operand into rows with a view",
+          "a matmul has one row or one column, and the optimizer multiplies matrices; make the number of its rows a dimension of "
+          "the kernel, which calls may give as 1",
+          c.where};
+    if (definition.axes > 2)
+      throw NotWritable{
+          "the results of a matmul have more axes than rows and columns, and the optimizer multiplies rows of one matrix; "
+          "declare its "
+          "left operand as [rows, columns], with one dimension for all rows",
           c.where};
     const std::string first = ir::to_text(b.indices[0]), second = ir::to_text(b.indices[1]);
     c.weight_transposed = second == kReducedName;
