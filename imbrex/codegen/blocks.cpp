@@ -46,10 +46,11 @@ void write_column_reduction(Lowering& lowering, const Statement& statement, Writ
   if (ir::is_one(operand->columns)) {
     loop.line(fmt::format("{0}[0] = {1}({0}[0], {2});", result, function, values.text(operand, Place{})));
   } else {
+    const bool are_whole = lowering.plan.symbols.is_multiple(e.columns, kLanes);
     loop.open(fmt::format("for (int64_t c = 0; c < {}; c += kLanes)", extent));
-    loop.line(fmt::format("const int n = static_cast<int>(smaller(kLanes, {} - c));", extent));
-    const std::string x = values.text(operand, Place{true, "c", "n"});
-    loop.line(fmt::format("store_{0}({1} + c, {2}(load_{0}({1} + c, n), {3}), n);", suffix, result, function, x));
+    if (!are_whole) loop.line(fmt::format("const int n = static_cast<int>(smaller(kLanes, {} - c));", extent));
+    const std::string x = values.text(operand, Place{true, "c", are_whole ? "" : "n"}), count = are_whole ? "" : ", n";
+    loop.line(fmt::format("store_{0}({1} + c, {2}(load_{0}({1} + c{4}), {3}){4});", suffix, result, function, x, count));
     loop.close();
   }
   out.open(fmt::format("for (int64_t {0} = 0; {0} < {1}; ++{0})", row, symbols.text(operand->rows)));

@@ -13,6 +13,8 @@
 
 namespace imbrex::codegen {
 
+constexpr int64_t kLanes = 16;  // of a vector, in all headers of target/isa
+
 // A function of the generated code, as who calls it writes it.
 struct Function {
   std::string name;

@@ -18,7 +18,7 @@ using plan::rounded_to_bf16;
 using plan::RowStep;
 using Kind = RowStep::Kind;
 
-constexpr int64_t kLanes = 16, kPair = 32, kGroup = 64;
+constexpr int64_t kPair = 2 * kLanes, kGroup = 4 * kLanes;
 
 class NestWriter {
  public:
