@@ -41,6 +41,23 @@ TEST(Scripts, WorkThroughALink) {
   EXPECT_NE(linked.out.find("ran\n"), std::string::npos) << linked.out << linked.err;
 }
 
+// Where it is called, paths mean what they say.
+TEST(Scripts, RunWhereTheyAreCalled) {
+  const TemporaryFolder folder, elsewhere;
+  install(folder);
+  write_text(folder.file("bin/cmake"),
+             "#!/bin/sh\nmkdir -p build\nprintf '#!/bin/sh\\npwd -P\\necho \"$@\"\\n' > build/imbrex\nchmod +x build/imbrex\n");
+  const std::string run =
+      fmt::format("cd '{}' && PATH='{}/bin':$PATH '{}' ", elsewhere.path(), folder.path(), folder.file("run"));
+  const CommandResult other = run_command(run + "check a.tile");
+  EXPECT_NE(other.out.find(fmt::format("\n{}\ncheck a.tile\n", fs::canonical(elsewhere.path()).string())), std::string::npos)
+      << other.out << other.err;
+  const CommandResult main = run_command(run);
+  EXPECT_NE(main.out.find(fmt::format("--checkpoint {}/build/checkpoints/flash ", fs::canonical(folder.path()).string())),
+            std::string::npos)
+      << main.out << main.err;
+}
+
 TEST(Scripts, RunOnACheckpointThatIsMadeOnce) {
   const TemporaryFolder folder;
   install(folder);
