@@ -27,7 +27,11 @@ void write_file(const fs::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
-  if (!file) throw fs::filesystem_error("cannot write", path, std::error_code(errno != 0 ? errno : EIO, std::generic_category()));
+  if (file) return;
+  const std::error_code reason(errno != 0 ? errno : EIO, std::generic_category());
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) fs::remove(path, ignored);
+  throw fs::filesystem_error("cannot write", path, reason);
 }
 
 namespace {

@@ -9,7 +9,7 @@ namespace imbrex::runtime {
 
 // The bytes of a file; empty if it cannot be read.
 std::optional<std::string> read_file(const std::filesystem::path& path);
-// Throws std::filesystem::filesystem_error where not every byte could be written.
+// Throws std::filesystem::filesystem_error where not every byte could be written, and leaves no part of a file.
 void write_file(const std::filesystem::path& path, const std::string& bytes);
 // Who may use a new file: this user alone, or whoever the process's umask lets.
 enum class Permission { user, umask };

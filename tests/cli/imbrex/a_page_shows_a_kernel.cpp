@@ -2,6 +2,7 @@
 // `run --json`. In headless Chromium, where there is one, it is as wide as its window at two widths, and its script has no errors.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
 
@@ -154,6 +155,15 @@ TEST(Page, IsNotMarkedUpByItsAuthor) {
   expect_well_formed(page);
   EXPECT_FALSE(holds(page, "<script>alert"));
   EXPECT_FALSE(holds(page, "<b>&\""));
+}
+
+TEST(Page, IsNotLeftInPart) {
+  const TemporaryFolder folder;
+  const std::string page = folder.file("page.html");
+  const CommandResult result = imbrex_command(fmt::format("report nn/rms_norm -o '{}'", page), "trap '' XFSZ; ulimit -f 8;");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.err.find("error [file-unwritable]: cannot write the page"), std::string::npos) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(page));
 }
 
 TEST(Page, IsAnErrorWhereItCannotBeWritten) {
