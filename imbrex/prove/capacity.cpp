@@ -341,12 +341,11 @@ struct Judge {
     DimValues there;
     for (const auto& [name, value] : need.of_dims) there[name] = value;
     const auto here = high_water.at(options.dims);
-    row.high_water_is_exact = need.is_shown() && high_water.at(there) == need.at_least;
-    if (!row.high_water_is_exact) high_water.mark_at_most();
+    if (!need.is_shown() || high_water.at(there) != need.at_least) high_water.mark_at_most();
     row.high_water = simplified(high_water).text(), row.without_reuse = simplified(sum).text();
     if (here && (open.empty() || *here == need.at_most)) row.high_water_bytes = need.at_most;
     row.without_reuse_bytes = sum.at(options.dims);
-    row.most_bytes = need.at_most;
+    row.most_bytes = need.at_most, row.high_water_is_exact = need.is_shown();
     for (const std::string& dim : open) {
       const int64_t most = largest_dim(moments, memory, dim);
       if (most < kLargestDim) row.largest = most, row.largest_of = dim;

@@ -38,7 +38,6 @@ TEST(OpenSizes, AreInTheExpressionWherePiecesStaySmall) {
 TEST(OpenSizes, LeaveABoundWherePiecesMayBeLarge) {
   const MemoryUse use = left_of("dim T", 128, {});
   EXPECT_EQ(use.high_water, "at most 32768");
-  EXPECT_FALSE(use.high_water_is_exact);
   EXPECT_FALSE(use.high_water_bytes);
   EXPECT_EQ(left_of("dim T", 128, 63).high_water_bytes, 63 * 512);
   EXPECT_EQ(left_of("dim T", 128, 64).high_water_bytes, 32768);
