@@ -45,7 +45,7 @@ MachineClass zen5() {
   r.name = "zen5";
   r.cores = 2;
   r.products = {{"scalar.i8", 8.4e9},       {"scalar.u8i8", 8.9e9},    {"scalar.bf16", 0.63e9},      {"scalar.f32", 0.63e9},
-                {"avx2.i8", 100e9},         {"avx2.u8i8", 100e9},      {"avx2.bf16", 56e9},          {"avx2.f32", 50e9},
+                {"avx2.i8", 109e9},         {"avx2.u8i8", 108e9},      {"avx2.bf16", 62e9},          {"avx2.f32", 67e9},
                 {"avx2_vnni.i8", 269e9},    {"avx2_vnni.u8i8", 269e9}, {"avx512_base.i8", 210e9},    {"avx512_base.u8i8", 210e9},
                 {"avx512.i8", 546e9},       {"avx512.u8i8", 538e9},    {"avx512.i8_flipped", 533e9}, {"avx512.bf16", 237e9},
                 {"avx512.bf16_fma", 125e9}, {"avx512.f32", 136e9}};
